@@ -1,0 +1,181 @@
+package curio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// Errors of operations that were ended by cancellation or by a deadline. They are
+// to be compared with errors.Is; what an operation returns is a value that also
+// knows who cancelled, where and why (see WhoCancelled).
+var (
+	// ErrCancelled is true of each of the three below, and of an operation whose
+	// group failed or whose context was cancelled by something that is not ours.
+	ErrCancelled = wait.ErrCancelled
+
+	// ErrTaskCancelled: the task was cancelled, by Cancel, with the context that
+	// it was spawned with, with its group, or by the shutdown of its kernel. It
+	// is also context.Canceled.
+	ErrTaskCancelled = wait.ErrTaskCancelled
+
+	// ErrTaskTimeout: the deadline of the timeout that the operation is directly
+	// in has expired. TimeoutAfter returns it. It is also
+	// context.DeadlineExceeded and os.ErrDeadlineExceeded, and its Timeout method
+	// returns true.
+	ErrTaskTimeout = wait.ErrTaskTimeout
+
+	// ErrTimeoutCancellation: a timeout further out has expired. It is also
+	// context.DeadlineExceeded.
+	ErrTimeoutCancellation = wait.ErrTimeoutCancellation
+)
+
+// Errors of wrong use that can happen in a correct program.
+var (
+	// ErrUncaughtTimeout: the ErrTaskTimeout of an inner timeout was returned out
+	// of an outer one that has not expired. It is no cancellation: the inner
+	// timeout should have been handled where it was set. It is also
+	// context.DeadlineExceeded.
+	ErrUncaughtTimeout error = uncaught{}
+
+	// ErrNotTerminated: the result of a task was asked for that has not ended.
+	ErrNotTerminated = errors.New("curio: task has not terminated; Join it first")
+
+	// ErrNoTask: a group was asked for the next result and has no task left.
+	ErrNoTask = errors.New("curio: no task left in the group")
+
+	// ErrKernelShutdown: the kernel has been shut down and runs nothing any more.
+	ErrKernelShutdown = errors.New("curio: kernel has been shut down")
+
+	// ErrNotShielded: EnableCancellation was called outside of
+	// DisableCancellation.
+	ErrNotShielded = errors.New("curio: EnableCancellation outside of DisableCancellation; cancellation is enabled already")
+
+	// ErrGoexit: the task's function called runtime.Goexit, as testing.T.FailNow
+	// does.
+	ErrGoexit = errors.New("curio: task called runtime.Goexit")
+)
+
+// uncaught is ErrUncaughtTimeout, with the text of the error that escaped. It does
+// not unwrap to it, as that would make it a cancellation.
+type uncaught struct{ text string }
+
+func (u uncaught) Error() string {
+	if u.text == "" {
+		return "curio: uncaught timeout"
+	}
+	return "curio: uncaught timeout, which an inner timeout should have handled: " + u.text
+}
+
+func (u uncaught) Is(target error) bool {
+	return target == ErrUncaughtTimeout || target == context.DeadlineExceeded
+}
+
+// A TaskError is what Join returns when the task failed or was cancelled. So a
+// join that was cancelled itself can be told from a task that was: only the
+// latter is a TaskError.
+type TaskError struct {
+	Task *AnyTask
+	Err  error // what the task ended with
+}
+
+// Error names the task and says what it ended with.
+func (e *TaskError) Error() string {
+	return fmt.Sprintf("curio: task %s: %v", e.Task.Name(), e.Err)
+}
+
+// Unwrap returns Err.
+func (e *TaskError) Unwrap() error { return e.Err }
+
+// A PanicError is what a task ended with that panicked.
+type PanicError struct {
+	Task  string // the path of the task
+	Value any    // what panic was called with
+	Stack []byte // the stack of the goroutine at that moment, as text
+}
+
+// Error returns the panic's value and the stack.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("curio: panic in task %s: %v\n\n%s", e.Task, e.Value, e.Stack)
+}
+
+// Unwrap returns Value if that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// A TaskGroupError is what a group returns of which tasks have failed. errors.Is
+// and errors.As look into each of their errors.
+type TaskGroupError struct {
+	Body   error      // what the group's function returned by itself, if anything
+	Failed []*AnyTask // the tasks that failed, in order of failing; none that was merely cancelled
+}
+
+// Error lists all that failed.
+func (e *TaskGroupError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "curio: %d of the group's tasks failed", len(e.Failed))
+	for i, t := range e.Failed {
+		sep := "; "
+		if i == 0 {
+			sep = ": "
+		}
+		fmt.Fprintf(&b, "%s%s: %v", sep, t.Name(), t.err)
+	}
+	if e.Body != nil {
+		fmt.Fprintf(&b, "; and its function returned: %v", e.Body)
+	}
+	return b.String()
+}
+
+// Unwrap returns Body, if there is one, and the errors of Failed.
+func (e *TaskGroupError) Unwrap() []error {
+	var errs []error
+	if e.Body != nil {
+		errs = append(errs, e.Body)
+	}
+	for _, t := range e.Failed {
+		errs = append(errs, t.err)
+	}
+	return errs
+}
+
+// A ShutdownError says which tasks have not ended when Shutdown gave up.
+type ShutdownError struct {
+	Tasks []string // path, state and place of each
+	Err   error    // why Shutdown gave up
+}
+
+// Error lists the tasks, one a line.
+func (e *ShutdownError) Error() string {
+	return fmt.Sprintf("curio: shutdown gave up on %d tasks: %v\n\t%s", len(e.Tasks), e.Err, strings.Join(e.Tasks, "\n\t"))
+}
+
+// Unwrap returns Err.
+func (e *ShutdownError) Unwrap() error { return e.Err }
+
+// A Cancellation says who ended an operation, and why.
+type Cancellation struct {
+	By      string    // path of the task that cancelled, "" if it was no task
+	Where   string    // file:line of the call that cancelled, "" if a deadline or another context did
+	When    time.Time // when that was
+	Reason  error     // what the canceller gave as its reason, or the cause of a context that is not ours
+	Expired bool      // it was a deadline
+}
+
+// WhoCancelled returns who ended the operation that failed with err. It is false
+// if err is not, and does not wrap, an error of cancellation. It also answers for
+// context.Cause(ctx) of a context of this package, or derived from one.
+func WhoCancelled(err error) (Cancellation, bool) {
+	var e *wait.Error
+	if !errors.As(err, &e) {
+		return Cancellation{}, false
+	}
+	c := e.Cause()
+	return Cancellation{By: c.By, Where: c.Where(), When: c.When(), Reason: c.Reason, Expired: c.Kind == wait.Expired}, true
+}

@@ -1,0 +1,3 @@
+module github.com/curio-go/curio
+
+go 1.26

@@ -1,0 +1,184 @@
+package curio
+
+import (
+	"context"
+	"iter"
+	"reflect"
+)
+
+// Group calls body with a group of tasks, and returns when body has returned and
+// every task of the group has ended, whatever happens: an error, a panic or
+// runtime.Goexit in body, a cancellation, a timeout. body's context is the
+// group's: tasks spawned with it by Spawn are cancelled at the end as well.
+//
+// After body, the group waits as its policy says (WaitAll, unless another is
+// given), cancels what is left, all at once, and waits for that.
+//
+// A task that fails or panics cancels the group at once: the other tasks, and
+// body in its current or next blocking call. Group then returns a
+// *TaskGroupError. It is no failure of the group if somebody is in that task's
+// Join at the time, who gets the error, and none if the task was cancelled by its
+// own Cancel. With KeepGoing, failures cancel nobody, and from body's first call
+// of NextDone, NextResult or Done on it is the same: they are body's to look at,
+// and those that it has not taken are reported at the end.
+//
+// An error of body is returned as it is, or as the Body of the *TaskGroupError if
+// tasks have failed too.
+func Group[T any](ctx context.Context, body func(context.Context, *TaskGroup[T]) error, opts ...GroupOption) error {
+	if body == nil {
+		panic("curio: Group with a nil function")
+	}
+	g := &TaskGroup[T]{group: newGroup(ctx, opts)}
+	defer g.group.leave()
+	err := body(g.group.scope, g)
+	g.group.returned = true
+	return g.group.end(g.group.scope, err)
+}
+
+// A TaskGroup is a group of tasks with results of type T; see Group. Its methods
+// are safe for concurrent use. It must not be used after Group has returned, but
+// for Completed, Results and Tasks.
+type TaskGroup[T any] struct {
+	group *group
+}
+
+// A GroupOption says what a group waits for, and how it runs.
+type GroupOption func(*group)
+
+// The policies: what a group waits for when its function has returned. A task
+// that was taken by NextDone, NextResult, Done or Join counts too.
+var (
+	// WaitAll waits for all tasks.
+	WaitAll GroupOption = func(g *group) { g.policy = waitAll }
+
+	// WaitAny waits for the first task that ends, and cancels the others. With
+	// KeepGoing it waits for the first that succeeds.
+	WaitAny GroupOption = func(g *group) { g.policy = waitAny }
+
+	// WaitObject waits for the first task whose result is not nil, and cancels
+	// the others. 0, "" and false are not nil.
+	WaitObject GroupOption = func(g *group) { g.policy = waitObject }
+
+	// WaitNone waits for nobody: all are cancelled.
+	WaitNone GroupOption = func(g *group) { g.policy = waitNone }
+
+	// KeepGoing lets the other tasks run on when one fails. Failures are
+	// reported at the end, unless the group has what it waits for: with
+	// WaitAny and WaitObject, the first success makes failures irrelevant.
+	KeepGoing GroupOption = func(g *group) { g.keepGoing = true }
+)
+
+// Limit bounds how many of the group's tasks run at the same time. The others wait
+// for their turn, in the order in which they were spawned. Limit panics if n is
+// not positive.
+func Limit(n int) GroupOption {
+	if n <= 0 {
+		panic("curio: Limit of a group must be positive; leave it out for no limit")
+	}
+	return func(g *group) { g.limit = n }
+}
+
+// Spawn starts fn as a task of the group. Once the group has been cancelled, the
+// task is born cancelled. Spawn panics if fn is nil, and after the group's end.
+func (g *TaskGroup[T]) Spawn(fn func(context.Context) (T, error), opts ...SpawnOption) *Task[T] {
+	if fn == nil {
+		panic("curio: TaskGroup.Spawn of a nil function")
+	}
+	t := &Task[T]{fn: fn}
+	t.prepare(g.group.inner, t, reflect.ValueOf(fn).Pointer(), opts)
+	g.group.add(&t.AnyTask)
+	t.start(g.group.inner, g.group)
+	return t
+}
+
+// AddTask makes a task of the group that was spawned outside of it, running or
+// ended. The group then waits for it and cancels it as it does its own. It returns
+// an error if the task is in a group already, and panics after the group's end.
+func (g *TaskGroup[T]) AddTask(t *Task[T]) error { return g.group.adopt(&t.AnyTask) }
+
+// NextDone waits for the next task to end, in order of ending, and takes it out of
+// the group: its failure is then no failure of the group. It returns nil when no
+// task is left. If ctx ends first, it returns that error and takes nothing.
+func (g *TaskGroup[T]) NextDone(ctx context.Context) (*Task[T], error) {
+	t, err := g.group.next(ctx)
+	if t == nil {
+		return nil, err
+	}
+	return t.body.(*Task[T]), nil
+}
+
+// NextResult is NextDone for its result. The error is the task's own. If no task
+// is left it is ErrNoTask.
+func (g *TaskGroup[T]) NextResult(ctx context.Context) (T, error) {
+	t, err := g.NextDone(ctx)
+	if t == nil {
+		var none T
+		if err == nil {
+			err = ErrNoTask
+		}
+		return none, err
+	}
+	return t.Result()
+}
+
+// Done iterates over the tasks as they end, as NextDone does, until none is left
+// or ctx ends. Tasks spawned meanwhile are included.
+func (g *TaskGroup[T]) Done(ctx context.Context) iter.Seq[*Task[T]] {
+	g.group.collect()
+	return func(yield func(*Task[T]) bool) {
+		for {
+			t, err := g.NextDone(ctx)
+			if err != nil || t == nil || !yield(t) {
+				return
+			}
+		}
+	}
+}
+
+// Join waits as the group's policy says, cancels what is left, and returns the
+// group's error: what Group does after its function. Nothing can be spawned after
+// it. It is for functions that need the Results. If ctx ends before the policy is
+// satisfied, all tasks are cancelled, and the error is that of ctx. A task of the
+// group cannot call it and panics.
+func (g *TaskGroup[T]) Join(ctx context.Context) error { return g.group.end(ctx, nil) }
+
+// CancelRemaining cancels all tasks that have not ended, all at once, and waits
+// for them to end. The group goes on: tasks may be spawned.
+func (g *TaskGroup[T]) CancelRemaining(ctx context.Context) error {
+	return g.group.cancelRemaining(ctx, caller(3))
+}
+
+// Completed is the task that satisfied the group's policy: the first that ended,
+// or with WaitObject the first whose result is not nil. nil if there is none.
+func (g *TaskGroup[T]) Completed() *Task[T] {
+	if t := g.group.firstCompleted(); t != nil {
+		return t.body.(*Task[T])
+	}
+	return nil
+}
+
+// Results returns the results of the tasks in the order in which they were
+// spawned, but for daemons and those that have been taken by NextDone, NextResult,
+// Done or Join. The error is that of the first that failed or was cancelled, in
+// that order, or ErrNotTerminated if one still runs.
+func (g *TaskGroup[T]) Results() ([]T, error) {
+	var values []T
+	for _, t := range g.group.remaining() {
+		v, err := t.body.(*Task[T]).Result()
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+// Tasks returns the tasks in the order in which they were spawned, but for those
+// that have been taken.
+func (g *TaskGroup[T]) Tasks() []*Task[T] {
+	var tasks []*Task[T]
+	for _, t := range g.group.remaining() {
+		tasks = append(tasks, t.body.(*Task[T]))
+	}
+	return tasks
+}

@@ -1,0 +1,395 @@
+package curio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A group is the part of a TaskGroup that does not depend on the type of the
+// results.
+//
+// A member is running, then done (it has ended and nobody has taken it), then
+// perhaps taken. Members enter by add and adopt, under mu, until the group is
+// closed; memberDone is called once for each. The group is closed when nothing
+// runs any more, under the same mu, so none is left behind.
+//
+// Lock order: AnyTask.mu < group.mu.
+type group struct {
+	scope  *wait.Scope // the body's; a failure cancels it
+	inner  *wait.Scope // the members', below scope
+	kernel *Kernel
+	outer  context.Context
+	policy policy
+	limit  int // 0 for none
+
+	returned bool // body has; belongs to Group's goroutine
+
+	mu        sync.Mutex
+	keepGoing bool
+	closed    bool
+	members   []*AnyTask // as spawned; those taken are swept out now and then
+	taken     int        // how many of members have been taken
+	done      []*AnyTask // have ended, in that order; NextDone takes from here
+	running   int        // members that have not ended, without daemons
+	daemons   int        // daemons that have not ended
+	completed *AnyTask
+	failed    []*AnyTask // in order of failing
+	cut       bool       // a failure has cancelled the group
+	watchers  wait.List  // waiting for any change of the above
+	slots     int        // of limit, in use
+	queue     wait.List  // members waiting for a slot
+}
+
+type policy int
+
+const (
+	waitAll policy = iota
+	waitAny
+	waitObject
+	waitNone
+)
+
+func newGroup(ctx context.Context, opts []GroupOption) *group {
+	g := &group{scope: wait.New(ctx, wait.Group), kernel: kernelOf(ctx), outer: ctx}
+	g.inner = wait.New(g.scope, wait.Group)
+	for _, o := range opts {
+		o(g)
+	}
+	return g
+}
+
+// add counts t in, before it starts.
+func (g *group) add(t *AnyTask) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.addLocked(t)
+}
+
+func (g *group) addLocked(t *AnyTask) {
+	if g.closed {
+		panic("curio: TaskGroup used after its end; tasks can be added until Group returns or Join is called")
+	}
+	g.members = append(g.members, t)
+	if t.daemon {
+		g.daemons++
+	} else {
+		g.running++
+	}
+}
+
+// adopt makes an existing task a member.
+func (g *group) adopt(t *AnyTask) error {
+	t.mu.Lock()
+	if t.group != nil {
+		t.mu.Unlock()
+		return fmt.Errorf("curio: AddTask: task %s is in a group already", t.Name())
+	}
+	g.add(t)
+	t.group = g
+	over := t.Terminated()
+	t.mu.Unlock()
+	if over {
+		t.see() // from now on the group reports it
+		g.memberDone(t, false)
+	} else {
+		g.inner.AfterFunc(func() { t.owner.Scope.Cancel(g.inner.Cause()) })
+	}
+	return nil
+}
+
+// admit waits for a slot. It is called by the member, which is false if it was
+// cancelled meanwhile; its error is set then.
+func (g *group) admit(t *AnyTask) bool {
+	if g.limit == 0 || t.daemon {
+		return true
+	}
+	p, err := wait.At(&t.owner.Scope)
+	if err != nil {
+		t.err = err
+		return false
+	}
+	g.mu.Lock()
+	if g.slots < g.limit && g.queue.Len() == 0 {
+		g.slots++
+		t.slot = true
+		g.mu.Unlock()
+		return true
+	}
+	w := p.Waiter("GROUP_LIMIT", nil)
+	g.queue.Push(w)
+	g.mu.Unlock()
+
+	if t.err = w.Wait(); t.err != nil {
+		g.mu.Lock()
+		g.queue.Remove(w)
+		g.mu.Unlock()
+	} else {
+		t.slot = true
+	}
+	w.Free()
+	return t.slot
+}
+
+// memberDone is called when t has ended; joined says that somebody was in its
+// Join, who sees its error.
+func (g *group) memberDone(t *AnyTask, joined bool) {
+	var heir *wait.Waiter // of t's slot
+	g.mu.Lock()
+	if t.slot {
+		t.slot = false
+		if heir = g.queue.Pop(); heir == nil {
+			g.slots--
+		}
+	}
+	if t.daemon {
+		g.daemons--
+	} else {
+		g.running--
+		g.done = append(g.done, t)
+		g.settleLocked(t, joined)
+	}
+	cut := g.cut
+	watchers := g.watchers.PopAll()
+	g.mu.Unlock()
+
+	if heir != nil {
+		heir.Wake()
+	}
+	if cut {
+		g.scope.Cancel(g.failure(t))
+	}
+	watchers.Wake()
+}
+
+// settleLocked works out what the end of t means for the group.
+func (g *group) settleLocked(t *AnyTask, joined bool) {
+	switch {
+	case !t.failed():
+		if g.completed == nil && t.err == nil && (g.policy != waitObject || t.body.hasObject()) {
+			g.completed = t
+		}
+	case joined:
+	default:
+		g.failed = append(g.failed, t)
+		if !g.keepGoing {
+			g.cut = true
+			if g.policy == waitAny && g.completed == nil {
+				g.completed = t
+			}
+		}
+	}
+}
+
+// failure is the cause by which t's failure cancels the others.
+func (g *group) failure(t *AnyTask) *wait.Cause {
+	c := wait.NewCause(g.scope, wait.Failed, &TaskError{t, t.err})
+	c.By = t.Path()
+	return c
+}
+
+// collect makes failures the body's own business.
+func (g *group) collect() {
+	g.mu.Lock()
+	g.keepGoing = true
+	g.mu.Unlock()
+}
+
+// next takes the next member that has ended; nil if there is none.
+func (g *group) next(ctx context.Context) (*AnyTask, error) {
+	g.collect()
+	var t *AnyTask
+	err := g.until(ctx, "TASKGROUP_NEXT", func() bool {
+		for len(g.done) > 0 && t == nil {
+			t, g.done = g.done[0], g.done[1:]
+			if !g.takeLocked(t) {
+				t = nil // somebody joined it
+			}
+		}
+		return t != nil || g.running == 0
+	})
+	return t, err
+}
+
+// take takes t out of the group for somebody who has joined it.
+func (g *group) take(t *AnyTask) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.takeLocked(t)
+}
+
+// takeLocked reports whether t was still to be taken.
+func (g *group) takeLocked(t *AnyTask) bool {
+	if t.taken {
+		return false
+	}
+	t.taken = true
+	g.taken++
+	if g.taken > len(g.members)/2 {
+		g.members = slices.DeleteFunc(g.members, (*AnyTask).isTaken)
+		g.taken = 0
+	}
+	return true
+}
+
+// until waits for cond, which it calls under mu, whenever something has changed.
+// What cond took is kept even if ctx ends at the same moment.
+func (g *group) until(ctx context.Context, op string, cond func() bool) error {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		g.mu.Lock()
+		if cond() {
+			g.mu.Unlock()
+			return nil
+		}
+		w := p.Waiter(op, nil)
+		g.watchers.Push(w)
+		g.mu.Unlock()
+		if err = w.Wait(); err != nil {
+			g.mu.Lock()
+			g.watchers.Remove(w)
+			g.mu.Unlock()
+		}
+		w.Free()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// end is what happens after the body, which returned err: the group waits as its
+// policy says, and stops the rest. Once it is closed, err is all there is to say.
+func (g *group) end(ctx context.Context, err error) error {
+	if g.isClosed() {
+		return err
+	}
+	if t := CurrentTask(ctx); t != nil && t.group == g {
+		panic(fmt.Sprintf("curio: task %s joins its own group and would wait for itself; let the group's function do it", t.Name()))
+	}
+	if err == nil {
+		err = g.until(ctx, "TASKGROUP_JOIN", g.satisfiedLocked)
+	}
+	g.stop(caller(4))
+	return g.verdict(err)
+}
+
+func (g *group) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
+func (g *group) satisfiedLocked() bool {
+	switch g.policy {
+	case waitNone:
+		return true
+	case waitAny, waitObject:
+		return g.completed != nil || g.running == 0
+	}
+	return g.running == 0
+}
+
+// stop cancels all that is left and waits until nothing runs. Nothing interrupts
+// it: no member outlives its group.
+func (g *group) stop(pc uintptr) {
+	c := wait.NewCause(g.inner, wait.Cancelled, nil)
+	c.By, c.PC = CurrentTask(g.outer).Path(), pc
+	g.inner.Cancel(c)
+	_ = DisableCancellation(g.outer, func(ctx context.Context) error {
+		return g.until(ctx, "TASKGROUP_JOIN", func() bool {
+			g.closed = g.running == 0 && g.daemons == 0
+			return g.closed
+		})
+	})
+	g.inner.Close()
+}
+
+// verdict is the error of a closed group whose body returned, or waited in vain
+// with, err.
+func (g *group) verdict(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	failed := g.failed
+	if !g.cut { // what cut the group is reported, whoever has seen it
+		failed = slices.DeleteFunc(failed, (*AnyTask).isTaken)
+		if g.completed != nil && (g.policy == waitAny || g.policy == waitObject) {
+			failed = nil
+		}
+	}
+	if len(failed) == 0 {
+		return err
+	}
+	if g.causedBy(err) {
+		err = nil
+	}
+	return &TaskGroupError{Body: err, Failed: failed}
+}
+
+// causedBy reports whether err is just how the body saw that the group was cut.
+func (g *group) causedBy(err error) bool {
+	var e *wait.Error
+	return errors.As(err, &e) && e.Cause().IsOf(g.scope)
+}
+
+// leave runs when Group returns. If body has not returned, but panicked or called
+// runtime.Goexit, the members are stopped all the same. A panic is reported before
+// that, as it may take long, and goes on afterwards.
+func (g *group) leave() {
+	defer g.scope.Close()
+	if g.returned {
+		return
+	}
+	v := recover()
+	if v != nil && g.left() > 0 {
+		g.kernel.log(slog.LevelError, "curio: panic in the function of a task group",
+			"task", CurrentTask(g.outer).Path(), "panic", v, "stack", string(debug.Stack()))
+	}
+	g.stop(0)
+	if v != nil {
+		panic(v)
+	}
+}
+
+func (g *group) left() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.running + g.daemons
+}
+
+// cancelRemaining cancels the members there are, and waits for them.
+func (g *group) cancelRemaining(ctx context.Context, pc uintptr) error {
+	members := g.remaining()
+	for _, t := range members {
+		c := wait.NewCause(&t.owner.Scope, wait.Cancelled, nil)
+		c.By, c.PC = CurrentTask(ctx).Path(), pc
+		t.owner.Scope.Cancel(c)
+	}
+	for _, t := range members {
+		if err := t.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remaining are the members that have not been taken, without daemons.
+func (g *group) remaining() []*AnyTask {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(g.members), func(t *AnyTask) bool { return t.daemon || t.taken })
+}
+
+func (g *group) firstCompleted() *AnyTask {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.completed
+}

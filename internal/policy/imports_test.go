@@ -1,0 +1,177 @@
+package policy_test
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// anyPublic in a row stands for every public package, present and future.
+const anyPublic = "*"
+
+// mayImport is the architecture: for each package of the root module, which of
+// our packages its non-test files may import. "." is the root package, curio.
+// A name that ends in "/..." covers everything below it.
+//
+// The root is at the bottom of the public packages, and no package imports
+// upwards. What a change of this table would mean is decided in the design
+// first; the table follows it.
+var mayImport = map[string][]string{
+	"internal/wait":     {},
+	"internal/poll":     {"internal/wait"},
+	"internal/testutil": {},
+	"internal/policy":   {},
+	".":                 {"internal/wait", "internal/poll"},
+	"socket":            {".", "internal/wait", "internal/poll"},
+	"network":           {".", "socket", "internal/wait", "internal/poll"},
+	"curiotest":         {".", "internal/wait"},
+	"examples/...":      {anyPublic},
+}
+
+// mayImportUnsafe lists the packages that may go behind the type system, and why.
+var mayImportUnsafe = map[string]string{}
+
+const changeDesign = "change the design first, then this table"
+
+func mayImportSyscall(dir string) bool {
+	return dir == "socket" || strings.HasPrefix(dir, "internal/")
+}
+
+// importRow finds the row of mayImport for a package.
+func importRow(dir string) ([]string, bool) {
+	if row, ok := mayImport[dir]; ok {
+		return row, true
+	}
+	for above := dir; above != "."; above = path.Dir(above) {
+		if row, ok := mayImport[above+"/..."]; ok {
+			return row, true
+		}
+	}
+	return nil, false
+}
+
+// checkImports returns what is wrong with the imports of one file. Test files
+// may use any package of ours, but bring in no third party's either.
+func checkImports(s *source) []string {
+	var problems []string
+	row, listed := importRow(s.dir())
+	if !listed && !s.isTest() {
+		problems = append(problems, s.problem(s.tree.Package, "package %s is not in the table of imports: %s", s.dir(), changeDesign))
+	}
+	for _, spec := range s.tree.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			problems = append(problems, s.problem(spec.Pos(), "%v", err))
+			continue
+		}
+		if why := objection(s, row, listed, imported); why != "" {
+			problems = append(problems, s.problem(spec.Pos(), "%s may not import %s%s: %s", s.dir(), imported, why, changeDesign))
+		}
+	}
+	return problems
+}
+
+// objection says why a file may not import a package; "" means it may.
+func objection(s *source, row []string, listed bool, imported string) string {
+	first, _, _ := strings.Cut(imported, "/")
+	ours := imported == modulePath || strings.HasPrefix(imported, modulePath+"/")
+	switch {
+	case strings.HasPrefix(imported, "golang.org/x/sys/"):
+		if !strings.HasPrefix(s.dir(), "internal/") {
+			return " (golang.org/x/sys stays inside internal)"
+		}
+	case strings.Contains(first, ".") && !ours:
+		return " (the root module has no third-party dependency)"
+	case s.isTest():
+		return ""
+	case imported == "C":
+		return " (a C compiler is not needed to build this module)"
+	case imported == "unsafe" && mayImportUnsafe[s.dir()] == "":
+		return " (not in mayImportUnsafe)"
+	case imported == "syscall" && !mayImportSyscall(s.dir()):
+		return " (system calls are made in internal and in socket)"
+	case ours && listed:
+		dir := strings.TrimPrefix(strings.TrimPrefix(imported, modulePath), "/")
+		if dir == "" {
+			dir = "."
+		}
+		if !slices.Contains(row, dir) && !(slices.Contains(row, anyPublic) && isPublic(dir)) {
+			return " (not in its row)"
+		}
+	}
+	return ""
+}
+
+func TestImports(t *testing.T) {
+	for _, s := range sources(t, false) {
+		report(t, checkImports(s))
+	}
+}
+
+// The design promises a tree with internal/wait at the bottom, so a table with
+// a cycle is wrong before anybody has written the imports that it would allow.
+func TestImportTableHasNoCycle(t *testing.T) {
+	const (
+		unseen = iota
+		open
+		done
+	)
+	state := map[string]int{}
+	var visit func(dir string)
+	visit = func(dir string) {
+		if state[dir] == open {
+			t.Fatalf("mayImport has a cycle through %s", dir)
+		}
+		if state[dir] == done {
+			return
+		}
+		state[dir] = open
+		for _, next := range mayImport[dir] {
+			visit(next)
+		}
+		state[dir] = done
+	}
+	for _, dir := range slices.Sorted(maps.Keys(mayImport)) {
+		visit(dir)
+	}
+}
+
+func TestCheckImports(t *testing.T) {
+	for _, test := range []struct {
+		file, imported, problem string
+	}{
+		{"lock.go", "sync", ""},
+		{"lock.go", modulePath + "/internal/wait", ""},
+		{"lock.go", modulePath + "/socket", "not in its row"},
+		{"lock.go", "syscall", "internal and in socket"},
+		{"lock.go", "unsafe", "mayImportUnsafe"},
+		{"lock.go", "C", "C compiler"},
+		{"lock.go", "golang.org/x/sys/unix", "stays inside internal"},
+		{"lock.go", "golang.org/x/sync/errgroup", "third-party"},
+		{"lock_test.go", "golang.org/x/sync/errgroup", "third-party"},
+		{"lock_test.go", modulePath + "/socket", ""},
+		{"lock_test.go", "syscall", ""},
+		{"internal/wait/waiter.go", modulePath, "not in its row"},
+		{"internal/poll/fd.go", "golang.org/x/sys/unix", ""},
+		{"internal/poll/fd.go", "syscall", ""},
+		{"socket/socket.go", "syscall", ""},
+		{"examples/echo/main.go", modulePath + "/socket", ""},
+		{"examples/echo/main.go", modulePath + "/internal/wait", "not in its row"},
+		{"unheard/of.go", "sync", "unheard is not in the table"},
+		{"unheard/of_test.go", "sync", ""},
+	} {
+		s := mustParse(t, test.file, "package p\n\nimport _ \""+test.imported+"\"\n")
+		problems := checkImports(s)
+		if test.problem == "" {
+			expect(t, problems)
+			continue
+		}
+		expect(t, problems, test.problem)
+		if !strings.Contains(problems[0], changeDesign) {
+			t.Errorf("%q does not say what to do", problems[0])
+		}
+	}
+}

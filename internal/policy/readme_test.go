@@ -1,0 +1,189 @@
+package policy_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// programLimit is long enough for a slow machine that runs other tests too,
+// and short enough that a program that hangs is noticed.
+const programLimit = 20 * time.Second
+
+// A program is a Go block of a document, and what it must print.
+type program struct {
+	block
+
+	checked bool // an output block follows
+	output  string
+}
+
+// programs pairs each Go block with the output block that comes directly after
+// it, and returns what is wrong with the pairs.
+func programs(found []block) (list []program, problems []string) {
+	for i, b := range found {
+		switch b.language {
+		case "go":
+			p := program{block: b}
+			if i+1 < len(found) && found[i+1].language == "output" {
+				p.checked, p.output = true, found[i+1].text
+			}
+			list = append(list, p)
+			tree, err := parser.ParseFile(token.NewFileSet(), b.file, b.text, parser.PackageClauseOnly)
+			if err != nil || tree.Name.Name != "main" {
+				problems = append(problems, fmt.Sprintf("%s:%d: not a complete program (package main)", b.file, b.line))
+			}
+		case "output":
+			if i == 0 || found[i-1].language != "go" {
+				problems = append(problems, fmt.Sprintf("%s:%d: output without a program before it", b.file, b.line))
+			}
+		}
+	}
+	return list, problems
+}
+
+func TestDocumentsRun(t *testing.T) {
+	root := rootDir(t)
+	found := documents(t, root)
+	var all []program
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		list, problems := programs(found[name])
+		report(t, problems)
+		if name == "README.md" && len(list) == 0 {
+			t.Error("README.md shows no Go program")
+		}
+		all = append(all, list...)
+	}
+	if t.Failed() {
+		return
+	}
+	module := scratchModule(t, root)
+	for _, p := range all {
+		t.Run(fmt.Sprintf("%s:%d", p.file, p.line), func(t *testing.T) {
+			t.Parallel()
+			if err := runProgram(t.Context(), module, t.TempDir(), p); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// scratchModule makes a module outside of the repository, because that is
+// where readers try the programs: an import of an internal package, say, must
+// fail here as it will for them.
+func scratchModule(t *testing.T, root string) string {
+	t.Helper()
+	dir := t.TempDir()
+	text := fmt.Sprintf("module documents\n\ngo 1.26\n\nrequire %[1]s v0.0.0\n\nreplace %[1]s => %[2]s\n", modulePath, root)
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// The root's sums serve for whatever the root requires, so that nothing
+	// has to be looked up in the network.
+	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// runProgram builds p in the module and runs it in the directory scratch.
+func runProgram(ctx context.Context, module, scratch string, p program) error {
+	source, err := os.MkdirTemp(module, "program")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(source, "main.go"), []byte(p.text), 0o644); err != nil {
+		return err
+	}
+	binary := filepath.Join(source, "program.exe")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./"+filepath.Base(source))
+	build.Dir = module
+	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, programLimit)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	run := exec.CommandContext(ctx, binary)
+	run.Dir, run.Stdout, run.Stderr = scratch, &stdout, &stderr
+	run.WaitDelay = time.Second // for children that keep the output open
+	if err := run.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("still running after %v: %w", programLimit, err)
+		}
+		return fmt.Errorf("%w\nstdout:\n%s\nstderr:\n%s", err, &stdout, &stderr)
+	}
+	if got, want := trimBlanks(stdout.String()), trimBlanks(p.output); p.checked && got != want {
+		return fmt.Errorf("the program prints\n%s\nbut the document says\n%s", got, want)
+	}
+	return nil
+}
+
+// trimBlanks removes what nobody sees: blanks at the ends of lines, and empty
+// lines at the end.
+func trimBlanks(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		lines = append(lines, strings.TrimRight(line, " \t\r\n"))
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+}
+
+func TestPrograms(t *testing.T) {
+	list, problems := programs([]block{
+		{"d.md", 1, "output", ""},
+		{"d.md", 2, "go", "package main\n"},
+		{"d.md", 3, "output", "x"},
+		{"d.md", 4, "go", "package other\n"},
+		{"d.md", 5, "go", "x := 1\n"},
+		{"d.md", 6, "sh", "ls\n"},
+	})
+	expect(t, problems, "d.md:1: output without", "d.md:4: not a complete", "d.md:5: not a complete")
+	if len(list) != 3 || !list[0].checked || list[0].output != "x" || list[1].checked {
+		t.Errorf("got %+v", list)
+	}
+}
+
+func TestRunProgram(t *testing.T) {
+	module := scratchModule(t, rootDir(t))
+	const hello = "package main\n\nfunc main() { print() }\n"
+	for _, test := range []struct {
+		name, text, output, problem string
+	}{
+		{"silent", hello, "", ""},
+		{"wrong output", hello, "hello", "but the document says"},
+		{"exit status", "package main\n\nfunc main() { panic(1) }\n", "", "exit status 2"},
+		{"does not build", "package main\n\nfunc main() { x }\n", "", "go build"},
+		{"internal", "package main\n\nimport _ \"" + modulePath + "/internal/policy\"\n\nfunc main() {}\n", "", "internal"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := program{block: block{text: test.text}, checked: true, output: test.output}
+			err := runProgram(t.Context(), module, t.TempDir(), p)
+			if (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
+				t.Errorf("got %v, want %q", err, test.problem)
+			}
+		})
+	}
+}

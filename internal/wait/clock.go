@@ -1,0 +1,85 @@
+package wait
+
+import (
+	"sync"
+	"time"
+)
+
+// All time in the module goes through this file: Now, and alarms.
+
+var epoch = time.Now()
+
+// Now is the clock in nanoseconds, monotonic, from an arbitrary start. It is
+// never 0, which stands for "no deadline". time.Since costs half of time.Now
+// and follows the virtual clock of a testing/synctest bubble, as runtime's own
+// clock would not.
+func Now() int64 { return int64(time.Since(epoch)) + 1 }
+
+// Until converts t to Now's scale.
+func Until(t time.Time) int64 { return add(Now(), time.Until(t)) }
+
+// After is d from now. A sum that does not fit is as good as never.
+func After(d time.Duration) int64 { return add(Now(), d) }
+
+func add(now int64, d time.Duration) int64 {
+	if at := now + int64(d); at > now || d <= 0 {
+		return max(at, 1)
+	}
+	return 1<<63 - 1
+}
+
+// Time converts a reading of Now to wall and monotonic time.
+func Time(at int64) time.Time {
+	return time.Now().Add(time.Duration(at - Now()))
+}
+
+// An alarm rings once, at a deadline: it ends the wait of a sleeper, or it
+// expires a scope. A task keeps one to use again, for a timer costs three
+// allocations.
+//
+// A timer that could not be stopped may be ringing at this moment. For a scope
+// that is harmless: scopes are not used again. A waiter is, so its alarm is
+// disarmed under mu, under which ring claims it.
+type alarm struct {
+	timer *time.Timer
+
+	mu     sync.Mutex
+	scope  *Scope
+	waiter *Waiter
+}
+
+func (a *alarm) set(at int64, s *Scope, w *Waiter) {
+	a.mu.Lock()
+	a.scope, a.waiter = s, w
+	a.mu.Unlock()
+	d := time.Duration(at - Now())
+	if a.timer == nil {
+		a.timer = time.AfterFunc(d, a.ring)
+	} else {
+		a.timer.Reset(d)
+	}
+}
+
+func (a *alarm) ring() {
+	a.mu.Lock()
+	s, w := a.scope, a.waiter
+	claimed := w != nil && w.claim(granted)
+	a.mu.Unlock()
+
+	if claimed {
+		w.Wake()
+	}
+	if s != nil {
+		s.expire()
+	}
+}
+
+// clear disarms a, and reports whether it can be set again: not if it is
+// ringing.
+func (a *alarm) clear() bool {
+	stopped := a.timer.Stop()
+	a.mu.Lock()
+	a.scope, a.waiter = nil, nil
+	a.mu.Unlock()
+	return stopped
+}

@@ -1,0 +1,237 @@
+package wait
+
+import (
+	"context"
+	"time"
+)
+
+// This file makes a Scope a context.Context, as the context package documents
+// it, for the standard library and everybody else.
+
+type scopeKey struct{}
+
+// Deadline is when s expires, by itself or with one of the scopes around it, if
+// nothing ends it before.
+func (s *Scope) Deadline() (time.Time, bool) {
+	if s.limit == 0 {
+		return time.Time{}, false
+	}
+	return Time(s.limit), true
+}
+
+// Done returns a channel that is closed when s is cancelled. It is made when it
+// is first asked for; our own operations never do.
+func (s *Scope) Done() <-chan struct{} {
+	if s.clock != nil {
+		s.clock.arm()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done == nil {
+		s.done = make(chan struct{})
+		if s.cause.Load() != nil {
+			close(s.done)
+		}
+	}
+	return s.done
+}
+
+// Err is nil while s is live, and then context.DeadlineExceeded or
+// context.Canceled for ever. It is the very value, for those who compare with ==.
+func (s *Scope) Err() error {
+	if c := s.clock; c != nil && s.cause.Load() == nil && Now() >= c.expires {
+		c.expire()
+	}
+	c := s.cause.Load()
+	if c == nil {
+		return nil
+	}
+	if c.deadline() && (c.scope == nil || c.scope.owner == s.owner) {
+		return context.DeadlineExceeded
+	}
+	return context.Canceled // and a task below a timeout has been cancelled by it
+}
+
+// Value returns s itself for the key that find uses. The rest comes from the
+// context that s was derived from.
+//
+// One key more has an answer when s has been cancelled: the one by which
+// context.Cause asks a standard context for its cause. It is not exported, but
+// any standard context answers it, so Value asks one that was cancelled with s's
+// cause. A key that nobody knows costs a look-up more, no harm is done.
+func (s *Scope) Value(key any) any {
+	if _, ok := key.(scopeKey); ok {
+		return s
+	}
+	switch {
+	case s.cause.Load() != nil:
+		return s.causeShim().Value(key)
+	case s.base != nil:
+		return s.base.Value(key)
+	}
+	return nil
+}
+
+// causeShim is a standard context with s's values, cancelled with s's cause.
+func (s *Scope) causeShim() context.Context {
+	err := s.failure()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shim == nil {
+		var values context.Context = context.Background()
+		if s.base != nil {
+			values = context.WithoutCancel(s.base)
+		}
+		shim, cancel := context.WithCancelCause(values)
+		cancel(err)
+		s.shim = shim
+	}
+	return s.shim
+}
+
+// AfterFunc arranges for f to be called, by whoever cancels s, when s is
+// cancelled. The context package looks for this method: with it, a context
+// derived from s costs no goroutine.
+func (s *Scope) AfterFunc(f func()) (stop func() bool) { return s.onCancel(f) }
+
+// A callback waits for a scope to end without a goroutine, so nobody is woken.
+type callback func()
+
+func (f callback) Interrupt(*Waiter) { f() }
+
+// onCancel is AfterFunc for our own use. If s has been cancelled already, f is
+// called at once.
+func (s *Scope) onCancel(f func()) (stop func() bool) {
+	w := new(Waiter) // not pooled: nobody says when it is done with
+	w.op, w.scope, w.interrupter = "CONTEXT", s, callback(f)
+	if !s.register(w) {
+		f()
+		return func() bool { return false }
+	}
+	return func() bool {
+		if !w.claim(granted) {
+			return false
+		}
+		s.unregister(w)
+		return true
+	}
+}
+
+// find returns the scope that ctx belongs to, and ctx itself as foreign if its
+// cancellation is not just the scope's.
+func find(ctx context.Context) (s *Scope, foreign context.Context) {
+	if s, ok := ctx.(*Scope); ok {
+		return s, nil
+	}
+	if ctx == nil {
+		panic("curio: nil context; pass context.Background() if there is nothing else")
+	}
+	s, _ = ctx.Value(scopeKey{}).(*Scope)
+	done := ctx.Done()
+	if s != nil && done == s.Done() {
+		return s, nil // only values were added
+	}
+	return s, ctx
+}
+
+// valuesOf is ctx as a source of values. A scope is none itself, so it is left
+// out: it would be kept in memory for as long as its descendants.
+func valuesOf(ctx context.Context) context.Context {
+	if s, ok := ctx.(*Scope); ok {
+		return s.base
+	}
+	if ctx == context.Background() {
+		return nil
+	}
+	return ctx
+}
+
+// follow makes s end when ctx, a foreign context, does.
+func (s *Scope) follow(ctx context.Context) {
+	if at, ok := ctx.Deadline(); ok {
+		s.limit = earlier(s.limit, Until(at))
+	}
+	if ctx.Done() == nil {
+		return
+	}
+	if ctx.Err() != nil {
+		s.Cancel(foreignCause(ctx))
+		return
+	}
+	s.hook(context.AfterFunc(ctx, func() { s.Cancel(foreignCause(ctx)) }))
+}
+
+// A Place is where a wait happens: in a scope, or under a foreign context.
+type Place struct {
+	scope   *Scope // nil for a place where nothing can end a wait
+	foreign context.Context
+}
+
+// At returns the place that ctx stands for, or the error with which an operation
+// there ends before it has begun.
+func At(ctx context.Context) (Place, error) {
+	if s, ok := ctx.(*Scope); ok { // the fast path
+		return Place{scope: s}, s.check()
+	}
+	s, foreign := find(ctx)
+	if foreign == nil {
+		return Place{scope: s}, s.check()
+	}
+	if foreign.Done() == nil {
+		return Place{}, nil
+	}
+	p := Place{scope: s, foreign: foreign}
+	if foreign.Err() != nil {
+		return p, p.foreignFailure()
+	}
+	return p, nil
+}
+
+// check is step 0 of every operation. A deadline counts although nobody waits and
+// no alarm is set, so that a loop of operations that never block ends too.
+func (s *Scope) check() error {
+	if s.cause.Load() != nil || s.clock != nil && Now() >= s.clock.expires {
+		return s.failure()
+	}
+	return nil
+}
+
+// adopt makes a scope for a wait under a foreign context. What cancels the
+// foreign context is all that cancels it: if that context was derived from a
+// scope of ours, it hears of it anyway, unless the caller cut that tie.
+func (p Place) adopt() *Scope {
+	s := &Scope{kind: Adopted, base: valuesOf(p.foreign)}
+	if p.scope != nil {
+		s.owner = p.scope.owner
+	}
+	s.follow(p.foreign)
+	return s
+}
+
+func (p Place) owner() *Owner {
+	if p.scope == nil {
+		return nil
+	}
+	return p.scope.owner
+}
+
+// CurrentTask is the task that ctx belongs to, nil for none.
+func CurrentTask(ctx context.Context) *Owner {
+	s, _ := ctx.Value(scopeKey{}).(*Scope)
+	if s == nil {
+		return nil
+	}
+	return s.owner
+}
+
+// Pending returns the error with which an operation at ctx would end, were there
+// no shields around it; nil if there is none.
+func Pending(ctx context.Context) error {
+	if _, err := At(ctx); err != nil {
+		return err
+	}
+	if s, _ := find(ctx); s != nil && s.outside != nil {
+		return Pending(s.outside)
+	}
+	return nil
+}

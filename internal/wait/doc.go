@@ -1,0 +1,52 @@
+// Package wait holds the one way in which anything in this module blocks.
+//
+// Three types, one file each:
+//
+//	Scope   a node of the cancellation tree; it implements context.Context
+//	Waiter  one goroutine that is blocked, and what it waits for
+//	List    the waiters of an object, first come first served
+//
+// # A wait
+//
+// A blocking operation asks its context whether it is still alive (At), takes
+// its object's mutex and completes if it can. Otherwise it takes a Waiter from
+// its Place, pushes it on the object's List, releases the mutex and calls Wait.
+//
+// Two parties may end a wait, and one compare-and-swap on the waiter decides
+// between them:
+//
+//	waiting ──► granted    by the object: List.Pop, under the object's mutex,
+//	                       or by the waiting goroutine itself (End)
+//	waiting ──► cancelled  by the scope: Scope.Cancel, under the scope's mutex
+//
+// Who wins the swap wakes the waiter, after its mutex is released. Who loses
+// never touches the waiter again. A woken waiter that was cancelled takes itself
+// off its object's list, under the object's mutex; when both lists have let go
+// of it, Free gives it back. So what was granted is never lost, and what was
+// cancelled was granted nothing.
+//
+// # Scopes
+//
+//	live ──► cancelled   once, by Cancel, from itself or pushed from its parent;
+//	                     cause is set, everybody waiting under it is woken
+//	open ──► closed      once, by Close; it has left the tree, and its
+//	                     children are its parent's
+//
+// The two are independent: the scope of a task that has ended is closed and may
+// well be live. A scope's cause is never replaced, so that Err and context.Cause
+// answer the same for ever. Which error an operation reports is worked out anew
+// each time (Scope.failure), because an outer scope that ended later counts more.
+//
+// A cancellation is pushed down to every descendant, except through a shield
+// and to detached tasks. That is why asking whether a scope is alive is one
+// atomic load, however deep the tree.
+//
+// # Order of locks
+//
+//	object's mutex < nothing   no object's mutex is held while a scope's is taken
+//	parent Scope.mu < child Scope.mu
+//	Scope.mu < alarm.mu
+//
+// Nobody is woken and no code of the user's runs under any of them: Cancel
+// collects the waiters that it claimed, unlocks, and then wakes them.
+package wait

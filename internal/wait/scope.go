@@ -1,0 +1,446 @@
+package wait
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// A Scope is a node of the cancellation tree: kernel, task, group, timeout and
+// shield are all scopes. It is a context.Context.
+type Scope struct {
+	// Set at birth.
+	kind     Kind
+	detached bool            // its parent's cancellation does not reach it, unless it is a shutdown
+	base     context.Context // where Value looks; nil for nothing
+	outside  context.Context // what is outside of the shields around it; nil if there are none
+	owner    *Owner          // the task that runs in it, nil for none
+	clock    *Scope          // of itself and those that can cancel it, the one that expires first; nil for never
+	expires  int64           // when it expires by itself, 0 for never
+	limit    int64           // what Deadline reports, foreign contexts included; 0 for none
+
+	parent atomic.Pointer[Scope] // changes when the parent is closed, under the old one's mu
+	cause  atomic.Pointer[Cause] // set once, under mu; not nil when cancelled
+
+	mu         sync.Mutex
+	closed     bool
+	done       chan struct{} // made by Done
+	shim       context.Context
+	alarm      *alarm
+	waiters    *Waiter // parked under this very scope, the newest first
+	children   *Scope  // the newest first
+	prev, next *Scope  // siblings; guarded by parent's mu
+	unhook     func()  // lets go of what else could cancel it: a foreign context, an outer scope
+}
+
+// Kind says what a scope is for.
+type Kind uint8
+
+// What scopes are for, and how they differ.
+const (
+	Kernel  Kind = iota // a root
+	Task                // outlives its parent's closing; a boundary for what errors look like
+	Group               // ends with its members
+	Timeout             // has a deadline
+	Shield              // lets no cancellation in
+	Window              // inside a shield, lets the cancellation from outside in again
+	Adopted             // made for one wait under a foreign context
+)
+
+// An Owner is what this package knows of a task.
+type Owner struct {
+	Scope // the task's
+
+	Task any // whoever it is to the layer above
+
+	waiter Waiter
+	busy   atomic.Bool // waiter is in use
+	parked atomic.Pointer[Scope]
+	cycles atomic.Uint64
+	spare  atomic.Pointer[alarm]
+}
+
+// process is the root of all: kernels hang below it.
+var process = &Scope{kind: Kernel}
+
+// Default is the kernel of whoever has none: scopes opened by plain goroutines
+// hang below it.
+var Default = NewKernel()
+
+// NewKernel makes a scope for a kernel.
+func NewKernel() *Scope {
+	s := &Scope{kind: Kernel, detached: true}
+	s.link(process)
+	return s
+}
+
+// InitTask makes o the scope of a task spawned with ctx, below the scope of ctx,
+// or below root if ctx belongs to no kernel.
+func (o *Owner) InitTask(ctx context.Context, root *Scope) {
+	o.init()
+	o.enter(ctx, root)
+}
+
+// InitMain makes o the scope of a task below root that ends when ctx does,
+// wherever ctx comes from.
+func (o *Owner) InitMain(ctx context.Context, root *Scope) {
+	o.init()
+	o.base, o.detached = valuesOf(ctx), true
+	o.link(root)
+	o.follow(ctx)
+}
+
+// InitDaemon makes o the scope of a task below root that keeps the values of ctx
+// and not its cancellation.
+func (o *Owner) InitDaemon(ctx context.Context, root *Scope) {
+	o.init()
+	o.base = valuesOf(ctx)
+	o.link(root)
+}
+
+func (o *Owner) init() {
+	o.kind, o.owner = Task, o
+	o.waiter.init()
+	o.waiter.owner = o
+}
+
+// New opens a scope of kind Group or Shield below ctx.
+func New(ctx context.Context, kind Kind) *Scope {
+	s := &Scope{kind: kind}
+	s.enter(ctx, Default)
+	return s
+}
+
+// NewTimeout opens a scope that expires at the given reading of Now, or never by
+// itself if at is 0.
+func NewTimeout(ctx context.Context, at int64) *Scope {
+	s := &Scope{kind: Timeout, expires: at}
+	s.enter(ctx, Default)
+	return s
+}
+
+// NewWindow opens a scope inside the shields around ctx that the cancellation
+// from outside of them reaches; nil if there is no shield.
+func NewWindow(ctx context.Context) *Scope {
+	in, _ := find(ctx)
+	if in == nil || in.outside == nil {
+		return nil
+	}
+	s := &Scope{kind: Window}
+	s.enter(ctx, Default)
+	s.outside = nil
+	outside, foreign := find(in.outside)
+	if foreign != nil {
+		s.follow(foreign)
+		return s
+	}
+	s.inheritClock(outside)
+	s.hook(outside.onCancel(func() { s.Cancel(outside.cause.Load()) }))
+	return s
+}
+
+// enter links a new scope below ctx, or below root if ctx is outside of the tree,
+// and takes over what it inherits. A foreign context cancels s by itself, so the
+// tree around it must not: the caller may have cut that tie on purpose, with
+// context.WithoutCancel.
+func (s *Scope) enter(ctx context.Context, root *Scope) {
+	parent, foreign := find(ctx)
+	s.base = valuesOf(ctx)
+	s.detached = foreign != nil
+	if parent == nil {
+		parent = root
+	}
+	if s.kind == Shield {
+		s.outside = ctx
+	}
+	s.inherit(parent)
+	s.link(parent)
+	if foreign != nil && s.kind != Shield {
+		s.follow(foreign)
+	}
+}
+
+// inherit takes over what comes from a parent; s is not yet shared.
+func (s *Scope) inherit(parent *Scope) {
+	if s.kind != Task && s.kind != Kernel {
+		s.owner = parent.owner
+		if parent.outside != nil {
+			s.outside = parent.outside
+		}
+	}
+	if s.kind != Shield && !s.detached {
+		s.inheritClock(parent)
+	}
+	if s.expires != 0 {
+		s.limit = earlier(s.limit, s.expires)
+		if s.clock == nil || s.expires < s.clock.expires {
+			s.clock = s
+		}
+	}
+}
+
+// inheritClock makes s heed the deadlines that from heeds.
+func (s *Scope) inheritClock(from *Scope) {
+	if c := from.clock; c != nil && (s.clock == nil || c.expires < s.clock.expires) {
+		s.clock = c
+	}
+	s.limit = earlier(s.limit, from.limit)
+}
+
+func earlier(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// link puts s into the tree below parent, or below the nearest ancestor that is
+// still open. A parent that has been cancelled cancels it.
+func (s *Scope) link(parent *Scope) {
+	born := parent.cause.Load()
+	for {
+		parent.mu.Lock()
+		up := parent.parent.Load()
+		if !parent.closed || up == nil {
+			break
+		}
+		parent.mu.Unlock()
+		parent = up
+	}
+	if born == nil {
+		born = parent.cause.Load()
+	}
+	parent.adoptLocked(s)
+	parent.mu.Unlock()
+	if born != nil && s.hears(born) {
+		s.Cancel(born)
+	}
+}
+
+// adoptLocked makes child the newest child of s.
+func (s *Scope) adoptLocked(child *Scope) {
+	child.parent.Store(s)
+	child.prev, child.next = nil, s.children
+	if s.children != nil {
+		s.children.prev = child
+	}
+	s.children = child
+}
+
+// unlinkLocked takes child out of s's children.
+func (s *Scope) unlinkLocked(child *Scope) {
+	if child.prev != nil {
+		child.prev.next = child.next
+	} else {
+		s.children = child.next
+	}
+	if child.next != nil {
+		child.next.prev = child.prev
+	}
+	child.prev, child.next = nil, nil
+}
+
+// lockParent locks and returns the scope that s is now a child of; nil for one
+// outside of the tree.
+func (s *Scope) lockParent() *Scope {
+	for {
+		p := s.parent.Load()
+		if p == nil {
+			return nil
+		}
+		p.mu.Lock()
+		if s.parent.Load() == p {
+			return p
+		}
+		p.mu.Unlock() // p was closed, and s passed on, in between
+	}
+}
+
+// Close takes s out of the tree. Tasks left under it become its parent's. A scope
+// that is not a task's ends with the function that it was made for: what is left
+// under it is cancelled, as Go does with a context when its cancel function is
+// called. A task's is not: its children may outlive it.
+func (s *Scope) Close() {
+	var woken Batch
+	p := s.lockParent()
+	s.mu.Lock()
+	s.closed = true
+	if s.kind != Task {
+		s.cancelLocked(ended, &woken)
+	}
+	if p != nil {
+		p.unlinkLocked(s)
+	}
+	var orphans []*Scope
+	for c := s.children; c != nil; c = s.children {
+		s.unlinkLocked(c)
+		if p != nil {
+			p.adoptLocked(c)
+		}
+		orphans = append(orphans, c)
+	}
+	a, unhook := s.alarm, s.unhook
+	s.alarm, s.unhook = nil, nil
+	s.mu.Unlock()
+	if p != nil {
+		p.mu.Unlock()
+	}
+
+	woken.wakeForScope()
+	if unhook != nil {
+		unhook()
+	}
+	if a != nil && a.clear() && s.owner != nil {
+		s.owner.spare.Store(a)
+	}
+	for _, c := range orphans {
+		s.passOn(c, p)
+	}
+}
+
+// passOn does for child, which has just moved from s to p, what became due with
+// the move: it may come out of a shield into a parent that has been cancelled. A
+// timeout that a task forgot to end ends with the task.
+func (s *Scope) passOn(child, p *Scope) {
+	if s.kind == Task && child.kind != Task && child.kind != Kernel {
+		child.Close()
+		return
+	}
+	if p == nil {
+		return
+	}
+	if c := p.cause.Load(); c != nil && child.hears(c) {
+		child.Cancel(c)
+	}
+}
+
+// Cancel ends s and everything under it, and reports whether it was this call
+// that did.
+func (s *Scope) Cancel(c *Cause) bool {
+	if s.cause.Load() != nil {
+		return false
+	}
+	var woken Batch
+	s.mu.Lock()
+	did := s.cancelLocked(c, &woken)
+	s.mu.Unlock()
+	woken.wakeForScope()
+	return did
+}
+
+func (s *Scope) cancelLocked(c *Cause, woken *Batch) bool {
+	if s.cause.Load() != nil || s.closed && c != ended {
+		return false
+	}
+	s.cause.Store(c)
+	if s.done != nil {
+		close(s.done)
+	}
+	for w := s.waiters; w != nil; {
+		next := w.scopeNext
+		if w.claim(cancelled) {
+			woken.add(w)
+		}
+		w = next
+	}
+	for child := s.children; child != nil; child = child.next {
+		if child.hears(c) {
+			child.mu.Lock()
+			child.cancelLocked(c, woken)
+			child.mu.Unlock()
+		}
+	}
+	return true
+}
+
+// wakeForScope ends the waits of waiters that a scope has claimed.
+func (b *Batch) wakeForScope() {
+	for w := b.head; w != nil; {
+		next := w.batch
+		w.wakeForScope()
+		w = next
+	}
+}
+
+// hears reports whether c, pushed from s's parent, cancels s.
+func (s *Scope) hears(c *Cause) bool {
+	return s.kind != Shield && (!s.detached || c.Kind == Shutdown)
+}
+
+// register puts w on s's list, and reports false if s has been cancelled. It sees
+// to it that a deadline rings.
+func (s *Scope) register(w *Waiter) bool {
+	if s.clock != nil {
+		s.clock.arm()
+	}
+	s.mu.Lock()
+	if s.cause.Load() != nil {
+		s.mu.Unlock()
+		return false
+	}
+	w.scopePrev, w.scopeNext = nil, s.waiters
+	if s.waiters != nil {
+		s.waiters.scopePrev = w
+	}
+	s.waiters = w
+	w.registered = true
+	s.mu.Unlock()
+	if w.owner != nil {
+		w.owner.parked.Store(s)
+	}
+	return true
+}
+
+func (s *Scope) unregister(w *Waiter) {
+	if w.owner != nil {
+		w.owner.parked.Store(nil)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !w.registered {
+		return
+	}
+	w.registered = false
+	if w.scopePrev != nil {
+		w.scopePrev.scopeNext = w.scopeNext
+	} else {
+		s.waiters = w.scopeNext
+	}
+	if w.scopeNext != nil {
+		w.scopeNext.scopePrev = w.scopePrev
+	}
+	w.scopePrev, w.scopeNext = nil, nil
+}
+
+// arm sets the alarm of a scope with a deadline, when somebody waits under it for
+// the first time: a timeout around what does not block costs no timer.
+func (s *Scope) arm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.alarm != nil || s.closed || s.cause.Load() != nil {
+		return
+	}
+	if s.owner != nil {
+		s.alarm = s.owner.spare.Swap(nil)
+	}
+	if s.alarm == nil {
+		s.alarm = new(alarm)
+	}
+	s.alarm.set(s.expires, s, nil)
+}
+
+// expire cancels a scope whose deadline has come.
+func (s *Scope) expire() { s.Cancel(expired(s)) }
+
+// hook remembers stop, which Close calls.
+func (s *Scope) hook(stop func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.unhook
+	s.unhook = func() {
+		stop()
+		if before != nil {
+			before()
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package wait
+
+import (
+	"context"
+	"runtime"
+)
+
+// Sleep blocks until the clock has reached at, or the scope of ctx ends.
+func Sleep(ctx context.Context, at int64) error {
+	p, err := At(ctx)
+	if err != nil {
+		return err
+	}
+	if Now() >= at {
+		runtime.Gosched() // a loop that sleeps for no time lets others run
+		return nil
+	}
+	w := p.Waiter("TIME_SLEEP", nil)
+	w.until = at
+	a := w.takeAlarm()
+	a.set(at, nil, w)
+	err = w.Wait()
+	if a.clear() && w.owner != nil {
+		w.owner.spare.Store(a)
+	}
+	w.Free()
+	return err
+}
+
+func (w *Waiter) takeAlarm() *alarm {
+	if w.owner != nil {
+		if a := w.owner.spare.Swap(nil); a != nil {
+			return a
+		}
+	}
+	return new(alarm)
+}

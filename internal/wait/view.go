@@ -1,0 +1,91 @@
+package wait
+
+// This file is for whoever watches: the state layer, the monitor, tests.
+
+// A Snapshot is what a goroutine waits for.
+type Snapshot struct {
+	Op     string // the state in which the task is shown
+	Object any    // what it waits for, nil if there is nothing to name
+	Since  int64  // as Now
+	Until  int64  // when the wait ends by itself, 0 for never
+}
+
+// Parked returns what the task waits for, false if it is not waiting in one of our
+// operations.
+func (o *Owner) Parked() (Snapshot, bool) {
+	s := o.parked.Load()
+	if s == nil {
+		return Snapshot{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for w := s.waiters; w != nil; w = w.scopeNext {
+		if w == &o.waiter {
+			return Snapshot{w.op, w.object, w.since, w.until}, true
+		}
+	}
+	return Snapshot{}, false
+}
+
+// Cycles is how many times the task has waited.
+func (o *Owner) Cycles() uint64 { return o.cycles.Load() }
+
+// Remaining is when the earliest deadline over the task's wait comes, 0 for never.
+func (o *Owner) Remaining() int64 {
+	s := o.parked.Load()
+	if s == nil {
+		s = &o.Scope
+	}
+	return s.limit
+}
+
+// Owner is the task that s belongs to, nil for none.
+func (s *Scope) Owner() *Owner { return s.owner }
+
+// Parent is the scope around s, nil for a root.
+func (s *Scope) Parent() *Scope { return s.parent.Load() }
+
+// Cause is why s was cancelled, nil while it is live.
+func (s *Scope) Cause() *Cause { return s.cause.Load() }
+
+// Kind is what s is for.
+func (s *Scope) Kind() Kind { return s.kind }
+
+// Tasks calls f for every task below s, the newest first, until f returns false.
+// It holds no lock while f runs, so tasks that come and go meanwhile may be seen
+// or not.
+func (s *Scope) Tasks(f func(*Owner) bool) bool {
+	s.mu.Lock()
+	var children []*Scope
+	for c := s.children; c != nil; c = c.next {
+		children = append(children, c)
+	}
+	s.mu.Unlock()
+	for _, c := range children {
+		if c.kind == Task && !f(c.owner) || !c.Tasks(f) {
+			return false
+		}
+	}
+	return true
+}
+
+// Waiters is how many waiters are registered with s itself, and Children how many
+// scopes hang below it: what a leak would leave behind.
+func (s *Scope) Waiters() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for w := s.waiters; w != nil; w = w.scopeNext {
+		n++
+	}
+	return n
+}
+
+// Children is how many scopes hang directly below s.
+func (s *Scope) Children() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := s.children; c != nil; c = c.next {
+		n++
+	}
+	return n
+}

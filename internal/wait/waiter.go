@@ -1,0 +1,167 @@
+package wait
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// A Waiter is one goroutine that is blocked, or about to be. Waiters come from
+// Place.Waiter and go back with Free.
+type Waiter struct {
+	parker
+	state atomic.Uint32 // waiting, granted, cancelled
+
+	// What it waits for, for whoever watches. Written before Begin; read by
+	// others under scope's mutex while the waiter is registered.
+	op     string
+	object any
+	since  int64
+	until  int64 // when the wait ends by itself, 0 for never
+
+	// How the scope ends the wait, if not by waking the goroutine.
+	interrupter Interrupter
+
+	owner *Owner // the task whose waiter this is, nil for one from the pool
+
+	// The object's list; guarded by the object's mutex.
+	list       *List
+	prev, next *Waiter
+
+	// The scope's list; guarded by scope.mu. registered says that it is on it.
+	scope                *Scope
+	scopePrev, scopeNext *Waiter
+	registered           bool
+
+	foreign Place   // set if scope is made for this wait alone, see adopt
+	batch   *Waiter // the next of a Batch; belongs to who claimed the waiter
+}
+
+const (
+	waiting = iota
+	granted
+	cancelled
+)
+
+// An Interrupter ends a wait in which the goroutine is not parked on its Waiter:
+// it may sleep in the runtime's poller. The scope calls Interrupt without any
+// lock, having claimed the waiter; Interrupt must in the end call w.Wake, and
+// touch nothing of the waiter's after that.
+type Interrupter interface{ Interrupt(w *Waiter) }
+
+var pool = sync.Pool{New: func() any {
+	w := new(Waiter)
+	w.init()
+	return w
+}}
+
+// Waiter returns a waiter for a wait at p. op is the state in which the task is
+// shown, as "TIME_SLEEP"; object is what it waits for, for whoever watches.
+//
+// A task has one waiter of its own, which serves nearly always: it waits for one
+// thing at a time, unless its function shared its context with other goroutines.
+func (p Place) Waiter(op string, object any) *Waiter {
+	var w *Waiter
+	if o := p.owner(); o != nil && o.busy.CompareAndSwap(false, true) {
+		w = &o.waiter
+	} else {
+		w = pool.Get().(*Waiter)
+	}
+	w.op, w.object = op, object
+	if p.foreign != nil {
+		w.foreign = p
+	} else {
+		w.scope = p.scope
+	}
+	return w
+}
+
+// Free gives w back. It must be off its object's list.
+func (w *Waiter) Free() {
+	w.object, w.until, w.interrupter, w.scope, w.foreign = nil, 0, nil, nil, Place{}
+	w.state.Store(waiting)
+	if o := w.owner; o != nil {
+		o.busy.Store(false)
+	} else {
+		pool.Put(w)
+	}
+}
+
+// claim decides who ends the wait.
+func (w *Waiter) claim(by uint32) bool { return w.state.CompareAndSwap(waiting, by) }
+
+// Wake ends the wait of a waiter that the caller has claimed.
+func (w *Waiter) Wake() { w.unpark() }
+
+// Wait blocks until w is granted (nil) or its scope ends (the scope's error). In
+// the second case the caller takes w off the object's list. Then it frees w.
+func (w *Waiter) Wait() error {
+	if w.Begin() {
+		w.park()
+	}
+	return w.end(w.state.Load() == granted)
+}
+
+// Begin registers w with its scope, which from then on may end the wait. It
+// reports whether there is anything to wait for: not if the scope has ended
+// already and the object has not granted w either. Begin with End or Fail is for
+// waits in which the goroutine sleeps elsewhere than on w.
+func (w *Waiter) Begin() bool {
+	if w.foreign.foreign != nil {
+		w.scope = w.foreign.adopt()
+	}
+	s := w.scope
+	if s == nil {
+		return true
+	}
+	w.since = Now()
+	if o := w.owner; o != nil {
+		o.cycles.Add(1)
+	}
+	// If the claim fails, the object was faster and its wake-up is on the way.
+	return s.register(w) || !w.claim(cancelled)
+}
+
+// End is for after Begin returned true, whatever has become of the wait: if the
+// scope claimed w it returns the scope's error, and not before Interrupt is
+// through.
+func (w *Waiter) End() error {
+	if w.claim(granted) {
+		return w.end(true)
+	}
+	w.park()
+	return w.end(false)
+}
+
+// Fail is for after Begin returned false: it returns the scope's error.
+func (w *Waiter) Fail() error { return w.end(false) }
+
+// end takes w off its scope's list.
+func (w *Waiter) end(granted bool) (err error) {
+	s := w.scope
+	if s == nil {
+		return nil
+	}
+	s.unregister(w)
+	switch {
+	case w.foreign.foreign != nil:
+		s.Close()
+		if !granted {
+			err = w.foreign.foreignFailure()
+		}
+	case !granted:
+		err = s.failure()
+	}
+	return err
+}
+
+// wakeForScope is how a scope that has claimed w ends the wait.
+func (w *Waiter) wakeForScope() {
+	if i := w.interrupter; i != nil {
+		i.Interrupt(w)
+		return
+	}
+	w.Wake()
+}
+
+// SetInterrupter makes the scope end the wait through i.
+func (w *Waiter) SetInterrupter(i Interrupter) { w.interrupter = i }

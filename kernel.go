@@ -1,0 +1,268 @@
+package curio
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// Run makes a kernel, runs main in it as a task, and shuts the kernel down: when
+// main has returned, every other task is cancelled and waited for. It returns
+// main's own error; a panic in main is a *PanicError. When ctx ends, main is
+// cancelled, and Run still waits for it to end.
+//
+// Run may be called several times at once, and from within a task.
+func Run(ctx context.Context, main func(context.Context) error, opts ...KernelOption) error {
+	k := NewKernel(opts...)
+	defer func() { _ = k.shutdown(context.Background(), caller(3)) }()
+	return k.Run(ctx, main)
+}
+
+// A Kernel owns tasks: those that it runs and all that these spawn. NewKernel
+// makes one. All methods are safe for concurrent use.
+type Kernel struct {
+	root   *wait.Scope
+	logger *slog.Logger
+	crash  bool
+
+	// live counts the tasks that have not ended. Once it is shut it stays
+	// negative, and nothing can be spawned.
+	live atomic.Int64
+
+	mu     sync.Mutex
+	idle   wait.List          // waiting for live to become 0
+	failed map[uint64]failure // tasks that failed, and nobody has seen it
+}
+
+const shut = -1 << 62
+
+var defaultKernel = &Kernel{root: wait.Default}
+
+// NewKernel makes a kernel that runs nothing yet.
+func NewKernel(opts ...KernelOption) *Kernel {
+	k := &Kernel{root: wait.NewKernel()}
+	for _, o := range opts {
+		o(k)
+	}
+	return k
+}
+
+// A KernelOption changes how a kernel works.
+type KernelOption func(*Kernel)
+
+// Logger makes the kernel log to l, and not to slog.Default().
+func Logger(l *slog.Logger) KernelOption { return func(k *Kernel) { k.logger = l } }
+
+// CrashOnPanic makes a panic in a task end the process, as it does in any other
+// goroutine of Go, after it has been logged with the task's path. Without it the
+// panic is logged and becomes the task's error.
+func CrashOnPanic() KernelOption { return func(k *Kernel) { k.crash = true } }
+
+// Run runs main as a task and waits for it to end. It returns main's own error; a
+// panic in main is a *PanicError. When ctx ends, main is cancelled, and Run still
+// waits. Tasks that main has spawned go on running when Run returns, until they
+// end or the kernel is shut down. A kernel may run any number of functions, one
+// after the other or at the same time.
+//
+// A task of the same kernel cannot call Run; it is refused with an error, for
+// Spawn is what is meant. Run panics if main is nil.
+func (k *Kernel) Run(ctx context.Context, main func(context.Context) error) error {
+	if main == nil {
+		panic("curio: Run of a nil function")
+	}
+	if t := CurrentTask(ctx); t != nil && t.kernel == k {
+		return fmt.Errorf("curio: Run called by task %s of the same kernel; use Spawn", t.Path())
+	}
+	t := &Task[struct{}]{fn: func(ctx context.Context) (struct{}, error) { return struct{}{}, main(ctx) }}
+	t.prepare(ctx, t, reflect.ValueOf(main).Pointer(), nil)
+	t.kernel = k
+	t.silent = false
+	if !k.enter() {
+		return ErrKernelShutdown
+	}
+	t.owner.InitMain(ctx, k.root)
+	go t.run()
+
+	_ = DisableCancellation(ctx, t.Wait)
+	_, err := t.Result()
+	return err
+}
+
+// Shutdown cancels every task of the kernel, and those that these still spawn, and
+// waits until all have ended. Then it logs the errors of tasks that nobody has
+// joined. After that the kernel runs nothing more.
+//
+// If ctx ends first, the error is a *ShutdownError that says which tasks have not
+// ended and where they hang; Shutdown may be called again. A task of the kernel
+// cannot shut it down, as it would have to wait for itself: that is an error too.
+func (k *Kernel) Shutdown(ctx context.Context) error { return k.shutdown(ctx, caller(3)) }
+
+// stubborn is after what time a task that does not end is complained about.
+var stubborn = 5 * time.Second
+
+func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
+	t := CurrentTask(ctx)
+	if t != nil && t.kernel == k {
+		return fmt.Errorf("curio: Shutdown called by task %s of the same kernel, which would wait for its own end", t.Path())
+	}
+	c := wait.NewCause(k.root, wait.Shutdown, nil)
+	c.By, c.PC = t.Path(), pc
+	k.root.Cancel(c)
+	for patience := stubborn; !k.live.CompareAndSwap(0, shut); patience *= 2 {
+		if k.live.Load() < 0 {
+			return nil // somebody else has shut it down
+		}
+		s := wait.NewTimeout(ctx, wait.After(patience))
+		err := k.waitIdle(s)
+		s.Close()
+		if err == nil {
+			continue
+		}
+		if _, gone := wait.At(ctx); gone != nil {
+			return &ShutdownError{Tasks: k.hanging(), Err: gone}
+		}
+		k.log(slog.LevelWarn, "curio: tasks do not react to the shutdown of their kernel", "tasks", k.hanging())
+	}
+	k.root.Close()
+	k.reportUnseen()
+	return nil
+}
+
+// Tasks returns the tasks that have not ended, in no particular order.
+func (k *Kernel) Tasks() []*AnyTask {
+	var tasks []*AnyTask
+	k.root.Tasks(func(o *wait.Owner) bool {
+		tasks = append(tasks, o.Task.(*AnyTask))
+		return true
+	})
+	return tasks
+}
+
+// enter counts a task in, unless the kernel has been shut down.
+func (k *Kernel) enter() bool {
+	if k.live.Add(1) > 0 {
+		return true
+	}
+	k.live.Add(-1)
+	return false
+}
+
+// leave counts a task out.
+func (k *Kernel) leave() {
+	if k.live.Add(-1) != 0 {
+		return
+	}
+	k.mu.Lock()
+	woken := k.idle.PopAll()
+	k.mu.Unlock()
+	woken.Wake()
+}
+
+// waitIdle waits until there may be no task left.
+func (k *Kernel) waitIdle(ctx context.Context) error {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	if k.live.Load() <= 0 {
+		k.mu.Unlock()
+		return nil
+	}
+	w := p.Waiter("KERNEL_SHUTDOWN", nil)
+	k.idle.Push(w)
+	k.mu.Unlock()
+	if err = w.Wait(); err != nil {
+		k.mu.Lock()
+		k.idle.Remove(w)
+		k.mu.Unlock()
+	}
+	w.Free()
+	return err
+}
+
+// hanging describes the tasks that have not ended.
+func (k *Kernel) hanging() []string {
+	tasks := k.Tasks()
+	stacks := tracebacks(tasks)
+	lines := make([]string, len(tasks))
+	for i, t := range tasks {
+		file, line := where(stacks[t])
+		lines[i] = fmt.Sprintf("%s: %s at %s:%d", t.Path(), t.State(), file, line)
+	}
+	return lines
+}
+
+func (k *Kernel) log(level slog.Level, msg string, args ...any) {
+	l := k.logger
+	if l == nil {
+		l = slog.Default()
+	}
+	l.Log(context.Background(), level, msg, args...)
+}
+
+// A failure is what is left of a task whose error nobody has seen. It does not
+// keep the task.
+type failure struct {
+	path string
+	err  error
+}
+
+// unseen takes note of a failed task. A daemon is joined by nobody, so its error
+// is logged now. That of any other task is logged when it is certain that nobody
+// will see it: when the task is garbage, or the kernel is shut down.
+func (k *Kernel) unseen(t *AnyTask) {
+	f := failure{t.Path(), t.err}
+	if t.daemon {
+		k.report(f)
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failed == nil {
+		k.failed = make(map[uint64]failure)
+	}
+	k.failed[t.id] = f
+	runtime.AddCleanup(t, k.forgotten, t.id)
+}
+
+func (k *Kernel) seen(t *AnyTask) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.failed, t.id)
+}
+
+// forgotten is called when a failed task has become garbage.
+func (k *Kernel) forgotten(id uint64) {
+	k.mu.Lock()
+	f, ok := k.failed[id]
+	delete(k.failed, id)
+	k.mu.Unlock()
+	if ok {
+		k.report(f)
+	}
+}
+
+func (k *Kernel) reportUnseen() {
+	k.mu.Lock()
+	failed := k.failed
+	k.failed = nil
+	k.mu.Unlock()
+	for _, f := range failed {
+		k.report(f)
+	}
+}
+
+// report logs an error that nobody else sees. A panic has been logged before.
+func (k *Kernel) report(f failure) {
+	if _, panicked := f.err.(*PanicError); !panicked {
+		k.log(slog.LevelError, "curio: task failed and nobody joined it", "task", f.path, "err", f.err)
+	}
+}

@@ -1,0 +1,167 @@
+package curio
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// Spawn starts fn as a task and returns at once. The task ends when fn returns.
+// Its context is cancelled by Cancel, when ctx is cancelled, or when the kernel
+// shuts down. It may outlive the task that spawned it.
+//
+// The kernel is that of ctx; a ctx of no task, as context.Background(), stands for
+// the process's default kernel. A kernel that has been shut down spawns nothing:
+// the task ends with ErrKernelShutdown. Spawn panics if fn is nil.
+func Spawn[T any](ctx context.Context, fn func(context.Context) (T, error), opts ...SpawnOption) *Task[T] {
+	if fn == nil {
+		panic("curio: Spawn of a nil function")
+	}
+	t := &Task[T]{fn: fn}
+	t.prepare(ctx, t, reflect.ValueOf(fn).Pointer(), opts)
+	t.start(ctx, nil)
+	return t
+}
+
+// Go is Spawn for a function that has no result but an error.
+func Go(ctx context.Context, fn func(context.Context) error, opts ...SpawnOption) *Task[struct{}] {
+	if fn == nil {
+		panic("curio: Go with a nil function")
+	}
+	t := &Task[struct{}]{fn: func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) }}
+	t.prepare(ctx, t, reflect.ValueOf(fn).Pointer(), opts)
+	t.start(ctx, nil)
+	return t
+}
+
+// A SpawnOption changes how a task is spawned.
+type SpawnOption func(*AnyTask)
+
+// Name gives the task a name for errors, logs and whoever watches.
+func Name(name string) SpawnOption { return func(t *AnyTask) { t.name = name } }
+
+// Daemon makes the task a daemon. It keeps the values of its context and not its
+// cancellation: it ends with its kernel, if nobody cancels it. Nobody waits for it,
+// and since nobody joins it, its error is logged when it ends.
+//
+// A daemon in a group is cancelled at the group's end and counts for nothing else.
+func Daemon() SpawnOption { return func(t *AnyTask) { t.daemon = true } }
+
+// ReportCrash says whether the error of the task is logged if nobody sees it, and
+// whether its panic is. It is, by default.
+func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent = !report } }
+
+var lastID atomic.Uint64
+
+func (t *AnyTask) prepare(ctx context.Context, b body, entry uintptr, opts []SpawnOption) {
+	t.id = lastID.Add(1)
+	t.body, t.entry = b, entry
+	t.kernel = kernelOf(ctx)
+	t.owner.Task = t
+	for _, o := range opts {
+		o(t)
+	}
+}
+
+// start puts t into the tree and starts its goroutine. g is the group it is a
+// member of, if any, whose scope ctx is.
+func (t *AnyTask) start(ctx context.Context, g *group) {
+	t.group = g
+	if !t.kernel.enter() {
+		t.err = ErrKernelShutdown
+		t.state.Store(terminated)
+		if g != nil {
+			g.memberDone(t, false)
+		}
+		return
+	}
+	if t.daemon && g == nil {
+		t.owner.InitDaemon(ctx, t.kernel.root)
+	} else {
+		t.owner.InitTask(ctx, t.kernel.root)
+	}
+	go t.run()
+}
+
+// run is the task's goroutine. Traceback finds the goroutine by this function's
+// name and its argument, which is why it is not inlined and keeps t to the end.
+//
+//go:noinline
+func (t *AnyTask) run() {
+	returned := false
+	defer func() {
+		if !returned {
+			t.err = t.broken(recover())
+		}
+		t.finish()
+	}()
+	t.state.Store(running)
+	if t.group == nil || t.group.admit(t) {
+		t.err = t.body.call(&t.owner.Scope)
+	}
+	returned = true
+	runtime.KeepAlive(t)
+}
+
+// broken is the error of a task whose function panicked with v, or called
+// runtime.Goexit if v is nil. A panic is reported in this moment: whoever joins
+// the task may do so late or never.
+func (t *AnyTask) broken(v any) error {
+	if v == nil {
+		return ErrGoexit
+	}
+	e := &PanicError{Task: t.Path(), Value: v, Stack: debug.Stack()}
+	if !t.silent {
+		t.kernel.log(slog.LevelError, "curio: task panicked", "task", e.Task, "panic", v, "stack", string(e.Stack))
+	}
+	if t.kernel.crash {
+		panic(v)
+	}
+	return e
+}
+
+// finish ends the task: it leaves the tree, and those who wait for it go on.
+func (t *AnyTask) finish() {
+	t.owner.Scope.Close()
+	t.mu.Lock()
+	joined := t.joiners.Len() > 0
+	t.state.Store(terminated)
+	g := t.group
+	woken := t.joiners.PopAll()
+	t.mu.Unlock()
+
+	if (g == nil || t.daemon) && t.failed() && !t.silent {
+		t.kernel.unseen(t)
+	}
+	if g != nil {
+		g.memberDone(t, joined)
+	}
+	woken.Wake()
+	t.kernel.leave()
+}
+
+// isCancellation reports whether err is, or wraps, an error of cancellation.
+func isCancellation(err error) bool {
+	return errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// see notes that somebody has seen how the task ended.
+func (t *AnyTask) see() {
+	if t.err != nil {
+		t.kernel.seen(t)
+	}
+}
+
+// kernelOf is the kernel of ctx's task, or the default one.
+func kernelOf(ctx context.Context) *Kernel {
+	if o := wait.CurrentTask(ctx); o != nil {
+		return o.Task.(*AnyTask).kernel
+	}
+	return defaultKernel
+}
