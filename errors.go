@@ -98,9 +98,9 @@ type PanicError struct {
 	Stack []byte // the stack of the goroutine at that moment, as text
 }
 
-// Error returns the panic's value and the stack.
+// Error returns the panic's value, and the task. The stack is in Stack.
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("curio: panic in task %s: %v\n\n%s", e.Task, e.Value, e.Stack)
+	return fmt.Sprintf("curio: panic in task %s: %v", e.Task, e.Value)
 }
 
 // Unwrap returns Value if that is an error.

@@ -104,7 +104,7 @@ func (g *TaskGroup[T]) NextDone(ctx context.Context) (*Task[T], error) {
 	if t == nil {
 		return nil, err
 	}
-	return t.body.(*Task[T]), nil
+	return t.body().(*Task[T]), nil
 }
 
 // NextResult is NextDone for its result. The error is the task's own. If no task
@@ -152,7 +152,7 @@ func (g *TaskGroup[T]) CancelRemaining(ctx context.Context) error {
 // or with WaitObject the first whose result is not nil. nil if there is none.
 func (g *TaskGroup[T]) Completed() *Task[T] {
 	if t := g.group.firstCompleted(); t != nil {
-		return t.body.(*Task[T])
+		return t.body().(*Task[T])
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func (g *TaskGroup[T]) Completed() *Task[T] {
 func (g *TaskGroup[T]) Results() ([]T, error) {
 	var values []T
 	for _, t := range g.group.remaining() {
-		v, err := t.body.(*Task[T]).Result()
+		v, err := t.body().(*Task[T]).Result()
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +178,7 @@ func (g *TaskGroup[T]) Results() ([]T, error) {
 func (g *TaskGroup[T]) Tasks() []*Task[T] {
 	var tasks []*Task[T]
 	for _, t := range g.group.remaining() {
-		tasks = append(tasks, t.body.(*Task[T]))
+		tasks = append(tasks, t.body().(*Task[T]))
 	}
 	return tasks
 }

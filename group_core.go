@@ -69,14 +69,11 @@ func newGroup(ctx context.Context, opts []GroupOption) *group {
 func (g *group) add(t *AnyTask) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.addLocked(t)
-}
-
-func (g *group) addLocked(t *AnyTask) {
 	if g.closed {
 		panic("curio: TaskGroup used after its end; tasks can be added until Group returns or Join is called")
 	}
 	g.members = append(g.members, t)
+	t.group.Store(g)
 	if t.daemon {
 		g.daemons++
 	} else {
@@ -84,23 +81,24 @@ func (g *group) addLocked(t *AnyTask) {
 	}
 }
 
-// adopt makes an existing task a member.
+// adopt makes an existing task a member. Its end is noticed by finish, or here if
+// it is over, or by both.
 func (g *group) adopt(t *AnyTask) error {
 	t.mu.Lock()
-	if t.group != nil {
+	if t.group.Load() != nil {
 		t.mu.Unlock()
 		return fmt.Errorf("curio: AddTask: task %s is in a group already", t.Name())
 	}
-	g.add(t)
-	t.group = g
-	over := t.Terminated()
-	t.mu.Unlock()
-	if over {
-		t.see() // from now on the group reports it
+	func() {
+		defer t.mu.Unlock()
+		g.add(t)
+	}()
+	if t.Terminated() {
+		t.see() // from now on it is the group's to report
 		g.memberDone(t, false)
-	} else {
-		g.inner.AfterFunc(func() { t.owner.Scope.Cancel(g.inner.Cause()) })
+		return nil
 	}
+	g.inner.AfterFunc(func() { t.owner.Scope.Cancel(g.inner.Cause()) })
 	return nil
 }
 
@@ -137,11 +135,16 @@ func (g *group) admit(t *AnyTask) bool {
 	return t.slot
 }
 
-// memberDone is called when t has ended; joined says that somebody was in its
+// memberDone is called when t has ended, and counts once; joined says that somebody was in its
 // Join, who sees its error.
 func (g *group) memberDone(t *AnyTask, joined bool) {
 	var heir *wait.Waiter // of t's slot
 	g.mu.Lock()
+	if t.counted {
+		g.mu.Unlock()
+		return
+	}
+	t.counted = true
 	if t.slot {
 		t.slot = false
 		if heir = g.queue.Pop(); heir == nil {
@@ -172,7 +175,7 @@ func (g *group) memberDone(t *AnyTask, joined bool) {
 func (g *group) settleLocked(t *AnyTask, joined bool) {
 	switch {
 	case !t.failed():
-		if g.completed == nil && t.err == nil && (g.policy != waitObject || t.body.hasObject()) {
+		if g.completed == nil && t.err == nil && (g.policy != waitObject || t.body().hasObject()) {
 			g.completed = t
 		}
 	case joined:
@@ -272,7 +275,7 @@ func (g *group) end(ctx context.Context, err error) error {
 	if g.isClosed() {
 		return err
 	}
-	if t := CurrentTask(ctx); t != nil && t.group == g {
+	if t := CurrentTask(ctx); t != nil && t.group.Load() == g {
 		panic(fmt.Sprintf("curio: task %s joins its own group and would wait for itself; let the group's function do it", t.Name()))
 	}
 	if err == nil {

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -32,16 +31,9 @@ type Kernel struct {
 	logger *slog.Logger
 	crash  bool
 
-	// live counts the tasks that have not ended. Once it is shut it stays
-	// negative, and nothing can be spawned.
-	live atomic.Int64
-
 	mu     sync.Mutex
-	idle   wait.List          // waiting for live to become 0
 	failed map[uint64]failure // tasks that failed, and nobody has seen it
 }
-
-const shut = -1 << 62
 
 var defaultKernel = &Kernel{root: wait.Default}
 
@@ -83,11 +75,10 @@ func (k *Kernel) Run(ctx context.Context, main func(context.Context) error) erro
 	t := &Task[struct{}]{fn: func(ctx context.Context) (struct{}, error) { return struct{}{}, main(ctx) }}
 	t.prepare(ctx, t, reflect.ValueOf(main).Pointer(), nil)
 	t.kernel = k
-	t.silent = false
-	if !k.enter() {
+	if !t.owner.InitMain(ctx, k.root) {
+		t.owner.Scope.Close()
 		return ErrKernelShutdown
 	}
-	t.owner.InitMain(ctx, k.root)
 	go t.run()
 
 	_ = DisableCancellation(ctx, t.Wait)
@@ -115,12 +106,9 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 	c := wait.NewCause(k.root, wait.Shutdown, nil)
 	c.By, c.PC = t.Path(), pc
 	k.root.Cancel(c)
-	for patience := stubborn; !k.live.CompareAndSwap(0, shut); patience *= 2 {
-		if k.live.Load() < 0 {
-			return nil // somebody else has shut it down
-		}
+	for patience := stubborn; !k.root.CloseEmpty(); patience *= 2 {
 		s := wait.NewTimeout(ctx, wait.After(patience))
-		err := k.waitIdle(s)
+		err := k.root.WaitEmpty(s, "KERNEL_SHUTDOWN")
 		s.Close()
 		if err == nil {
 			continue
@@ -130,7 +118,6 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 		}
 		k.log(slog.LevelWarn, "curio: tasks do not react to the shutdown of their kernel", "tasks", k.hanging())
 	}
-	k.root.Close()
 	k.reportUnseen()
 	return nil
 }
@@ -139,53 +126,10 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 func (k *Kernel) Tasks() []*AnyTask {
 	var tasks []*AnyTask
 	k.root.Tasks(func(o *wait.Owner) bool {
-		tasks = append(tasks, o.Task.(*AnyTask))
+		tasks = append(tasks, o.Task.(body).common())
 		return true
 	})
 	return tasks
-}
-
-// enter counts a task in, unless the kernel has been shut down.
-func (k *Kernel) enter() bool {
-	if k.live.Add(1) > 0 {
-		return true
-	}
-	k.live.Add(-1)
-	return false
-}
-
-// leave counts a task out.
-func (k *Kernel) leave() {
-	if k.live.Add(-1) != 0 {
-		return
-	}
-	k.mu.Lock()
-	woken := k.idle.PopAll()
-	k.mu.Unlock()
-	woken.Wake()
-}
-
-// waitIdle waits until there may be no task left.
-func (k *Kernel) waitIdle(ctx context.Context) error {
-	p, err := wait.At(ctx)
-	if err != nil {
-		return err
-	}
-	k.mu.Lock()
-	if k.live.Load() <= 0 {
-		k.mu.Unlock()
-		return nil
-	}
-	w := p.Waiter("KERNEL_SHUTDOWN", nil)
-	k.idle.Push(w)
-	k.mu.Unlock()
-	if err = w.Wait(); err != nil {
-		k.mu.Lock()
-		k.idle.Remove(w)
-		k.mu.Unlock()
-	}
-	w.Free()
-	return err
 }
 
 // hanging describes the tasks that have not ended.

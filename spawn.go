@@ -61,9 +61,8 @@ var lastID atomic.Uint64
 
 func (t *AnyTask) prepare(ctx context.Context, b body, entry uintptr, opts []SpawnOption) {
 	t.id = lastID.Add(1)
-	t.body, t.entry = b, entry
+	t.owner.Task, t.entry = b, entry
 	t.kernel = kernelOf(ctx)
-	t.owner.Task = t
 	for _, o := range opts {
 		o(t)
 	}
@@ -72,19 +71,16 @@ func (t *AnyTask) prepare(ctx context.Context, b body, entry uintptr, opts []Spa
 // start puts t into the tree and starts its goroutine. g is the group it is a
 // member of, if any, whose scope ctx is.
 func (t *AnyTask) start(ctx context.Context, g *group) {
-	t.group = g
-	if !t.kernel.enter() {
-		t.err = ErrKernelShutdown
-		t.state.Store(terminated)
-		if g != nil {
-			g.memberDone(t, false)
-		}
-		return
-	}
+	var open bool
 	if t.daemon && g == nil {
-		t.owner.InitDaemon(ctx, t.kernel.root)
+		open = t.owner.InitDaemon(ctx, t.kernel.root)
 	} else {
-		t.owner.InitTask(ctx, t.kernel.root)
+		open = t.owner.InitTask(ctx, t.kernel.root)
+	}
+	if !open {
+		t.err = ErrKernelShutdown
+		t.finish()
+		return
 	}
 	go t.run()
 }
@@ -101,9 +97,9 @@ func (t *AnyTask) run() {
 		}
 		t.finish()
 	}()
-	t.state.Store(running)
-	if t.group == nil || t.group.admit(t) {
-		t.err = t.body.call(&t.owner.Scope)
+	t.state.CompareAndSwap(created, running)
+	if g := t.group.Load(); g == nil || g.admit(t) {
+		t.err = t.body().call(&t.owner.Scope)
 	}
 	returned = true
 	runtime.KeepAlive(t)
@@ -126,24 +122,24 @@ func (t *AnyTask) broken(v any) error {
 	return e
 }
 
-// finish ends the task: it leaves the tree, and those who wait for it go on.
+// finish ends the task: those who wait for it go on, and it leaves the tree.
 func (t *AnyTask) finish() {
-	t.owner.Scope.Close()
-	t.mu.Lock()
-	joined := t.joiners.Len() > 0
-	t.state.Store(terminated)
-	g := t.group
-	woken := t.joiners.PopAll()
-	t.mu.Unlock()
-
-	if (g == nil || t.daemon) && t.failed() && !t.silent {
+	var woken wait.Batch
+	joined := t.state.Swap(terminated) == joined // before group is read: see adopt
+	if joined {
+		t.mu.Lock()
+		woken = t.joiners.PopAll()
+		t.mu.Unlock()
+	}
+	g := t.group.Load()
+	if (g == nil || t.daemon) && t.err != nil && t.failed() && !t.silent {
 		t.kernel.unseen(t)
 	}
 	if g != nil {
 		g.memberDone(t, joined)
 	}
 	woken.Wake()
-	t.kernel.leave()
+	t.owner.Scope.Close()
 }
 
 // isCancellation reports whether err is, or wraps, an error of cancellation.
@@ -161,7 +157,7 @@ func (t *AnyTask) see() {
 // kernelOf is the kernel of ctx's task, or the default one.
 func kernelOf(ctx context.Context) *Kernel {
 	if o := wait.CurrentTask(ctx); o != nil {
-		return o.Task.(*AnyTask).kernel
+		return o.Task.(body).common().kernel
 	}
 	return defaultKernel
 }

@@ -25,12 +25,12 @@ type Task[T any] struct {
 // AnyTask is what all tasks have in common, whatever the type of their result. It
 // is embedded in Task and is not made by itself.
 type AnyTask struct {
-	owner  wait.Owner
-	kernel *Kernel
-	body   body
-	group  *group // set before the task starts, or by AddTask under mu
-	slot   bool   // has a slot of the group's limit; the task's own, then under group.mu
-	taken  bool   // out of its group; under group.mu
+	owner   wait.Owner
+	kernel  *Kernel
+	group   atomic.Pointer[group] // nil for none; set once, by add
+	slot    bool                  // has a slot of the group's limit; the task's own, then under group.mu
+	counted bool                  // group.memberDone has been called; under group.mu
+	taken   bool                  // out of its group; under group.mu
 
 	id     uint64
 	name   string  // "" for the name of its function
@@ -38,8 +38,10 @@ type AnyTask struct {
 	daemon bool
 	silent bool // ReportCrash(false)
 
-	// created, running, terminated. err, and the Task's value, are written before
-	// it becomes terminated, and never after.
+	// created ──► running ──► terminated, by the task's goroutine; joined
+	// stands for either of the first two from the first joiner on, who sets it
+	// under mu. err, and the Task's value, are written before the last step and
+	// never after.
 	state atomic.Uint32
 	err   error
 
@@ -50,6 +52,7 @@ type AnyTask struct {
 const (
 	created = iota
 	running
+	joined // running, or about to, and joiners is in use
 	terminated
 )
 
@@ -57,10 +60,18 @@ const (
 type body interface {
 	call(ctx context.Context) error // runs the function and keeps the value
 	hasObject() bool                // the value is not nil
+	common() *AnyTask
 }
 
+// body is what t is embedded in.
+func (t *AnyTask) body() body { return t.owner.Task.(body) }
+
+func (t *AnyTask) common() *AnyTask { return t }
+
 func (t *Task[T]) call(ctx context.Context) (err error) {
-	t.value, err = t.fn(ctx)
+	fn := t.fn
+	t.fn = nil // what it captured is not kept as long as the task
+	t.value, err = fn(ctx)
 	return err
 }
 
@@ -85,7 +96,7 @@ func (t *Task[T]) Join(ctx context.Context) (T, error) {
 		return none, err
 	}
 	t.see()
-	if g := t.groupOf(); g != nil {
+	if g := t.group.Load(); g != nil {
 		g.take(&t.AnyTask)
 	}
 	if t.err != nil {
@@ -119,7 +130,7 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 		panic(fmt.Sprintf("curio: task %s calls %s on itself and would wait for ever; let another task do it", t.Name(), op))
 	}
 	t.mu.Lock()
-	if t.Terminated() {
+	if !t.expectJoiner() {
 		t.mu.Unlock()
 		return nil
 	}
@@ -134,6 +145,18 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 	}
 	w.Free()
 	return err
+}
+
+// expectJoiner makes the end of t look for joiners. It is false if t has ended.
+func (t *AnyTask) expectJoiner() bool {
+	for {
+		switch old := t.state.Load(); {
+		case old == terminated:
+			return false
+		case old == joined || t.state.CompareAndSwap(old, joined):
+			return true
+		}
+	}
 }
 
 // Cancel ends the task's current blocking call, and each later one, with
@@ -210,7 +233,7 @@ func (t *AnyTask) Path() string {
 func (t *AnyTask) Parent() *AnyTask {
 	for s := t.owner.Scope.Parent(); s != nil; s = s.Parent() {
 		if o := s.Owner(); o != nil {
-			return o.Task.(*AnyTask)
+			return o.Task.(body).common()
 		}
 	}
 	return nil
@@ -259,13 +282,6 @@ func (t *AnyTask) String() string {
 	return fmt.Sprintf("Task(id=%d, name=%q, state=%s)", t.id, t.Name(), t.State())
 }
 
-// groupOf is the group that t is a member of, nil for none.
-func (t *AnyTask) groupOf() *group {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.group
-}
-
 func (t *AnyTask) isTaken() bool { return t.taken }
 
 // failed reports whether the task ended with an error of its own, and not just
@@ -277,7 +293,7 @@ func (t *AnyTask) failed() bool {
 // CurrentTask returns the task that ctx belongs to, nil if there is none.
 func CurrentTask(ctx context.Context) *AnyTask {
 	if o := wait.CurrentTask(ctx); o != nil {
-		return o.Task.(*AnyTask)
+		return o.Task.(body).common()
 	}
 	return nil
 }

@@ -242,7 +242,7 @@ func (s *Scope) outer(window *bool) *Scope {
 		return nil
 	case s.kind == Shield && *window:
 		*window = false
-		outside, _ := find(s.outside)
+		outside, _ := find(s.outside.ctx)
 		return outside
 	case s.kind == Shield:
 		return nil

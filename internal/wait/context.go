@@ -77,16 +77,17 @@ func (s *Scope) causeShim() context.Context {
 	err := s.failure()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.shim == nil {
+	r := s.rareLocked()
+	if r.shim == nil {
 		var values context.Context = context.Background()
 		if s.base != nil {
 			values = context.WithoutCancel(s.base)
 		}
 		shim, cancel := context.WithCancelCause(values)
 		cancel(err)
-		s.shim = shim
+		r.shim = shim
 	}
-	return s.shim
+	return r.shim
 }
 
 // AfterFunc arranges for f to be called, by whoever cancels s, when s is
@@ -231,7 +232,7 @@ func Pending(ctx context.Context) error {
 		return err
 	}
 	if s, _ := find(ctx); s != nil && s.outside != nil {
-		return Pending(s.outside)
+		return Pending(s.outside.ctx)
 	}
 	return nil
 }

@@ -12,8 +12,9 @@ type Scope struct {
 	// Set at birth.
 	kind     Kind
 	detached bool            // its parent's cancellation does not reach it, unless it is a shutdown
+	closed   bool            // the one here that is guarded by mu
 	base     context.Context // where Value looks; nil for nothing
-	outside  context.Context // what is outside of the shields around it; nil if there are none
+	outside  *outside        // of the shields around it; nil if there are none
 	owner    *Owner          // the task that runs in it, nil for none
 	clock    *Scope          // of itself and those that can cancel it, the one that expires first; nil for never
 	expires  int64           // when it expires by itself, 0 for never
@@ -23,14 +24,29 @@ type Scope struct {
 	cause  atomic.Pointer[Cause] // set once, under mu; not nil when cancelled
 
 	mu         sync.Mutex
-	closed     bool
 	done       chan struct{} // made by Done
-	shim       context.Context
 	alarm      *alarm
 	waiters    *Waiter // parked under this very scope, the newest first
 	children   *Scope  // the newest first
 	prev, next *Scope  // siblings; guarded by parent's mu
-	unhook     func()  // lets go of what else could cancel it: a foreign context, an outer scope
+	rare       *rare   // what few scopes have
+}
+
+// outside is the context in which the outermost shield was put up.
+type outside struct{ ctx context.Context }
+
+type rare struct {
+	shim    context.Context // made by causeShim
+	unhook  func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
+	waiting List            // for the scope to have no children
+}
+
+// rareLocked returns s.rare, which it makes if need be.
+func (s *Scope) rareLocked() *rare {
+	if s.rare == nil {
+		s.rare = new(rare)
+	}
+	return s.rare
 }
 
 // Kind says what a scope is for.
@@ -53,11 +69,14 @@ type Owner struct {
 
 	Task any // whoever it is to the layer above
 
-	waiter Waiter
-	busy   atomic.Bool // waiter is in use
-	parked atomic.Pointer[Scope]
-	cycles atomic.Uint64
+	// One waiter and one alarm, kept between the task's waits. Whoever waits in the
+	// task's name takes them, and finds none if another goroutine, with which the
+	// task shared its context, was first.
+	waiter atomic.Pointer[Waiter]
 	spare  atomic.Pointer[alarm]
+
+	parked atomic.Pointer[Scope] // where that waiter is registered
+	cycles atomic.Uint64
 }
 
 // process is the root of all: kernels hang below it.
@@ -75,33 +94,35 @@ func NewKernel() *Scope {
 }
 
 // InitTask makes o the scope of a task spawned with ctx, below the scope of ctx,
-// or below root if ctx belongs to no kernel.
-func (o *Owner) InitTask(ctx context.Context, root *Scope) {
+// or below root if ctx belongs to no kernel. This and the next two are false if
+// the kernel is closed.
+func (o *Owner) InitTask(ctx context.Context, root *Scope) bool {
 	o.init()
-	o.enter(ctx, root)
+	return o.enter(ctx, root)
 }
 
 // InitMain makes o the scope of a task below root that ends when ctx does,
 // wherever ctx comes from.
-func (o *Owner) InitMain(ctx context.Context, root *Scope) {
+func (o *Owner) InitMain(ctx context.Context, root *Scope) bool {
 	o.init()
 	o.base, o.detached = valuesOf(ctx), true
-	o.link(root)
+	if !o.link(root) {
+		return false
+	}
 	o.follow(ctx)
+	return true
 }
 
 // InitDaemon makes o the scope of a task below root that keeps the values of ctx
 // and not its cancellation.
-func (o *Owner) InitDaemon(ctx context.Context, root *Scope) {
+func (o *Owner) InitDaemon(ctx context.Context, root *Scope) bool {
 	o.init()
 	o.base = valuesOf(ctx)
-	o.link(root)
+	return o.link(root)
 }
 
 func (o *Owner) init() {
 	o.kind, o.owner = Task, o
-	o.waiter.init()
-	o.waiter.owner = o
 }
 
 // New opens a scope of kind Group or Shield below ctx.
@@ -129,7 +150,7 @@ func NewWindow(ctx context.Context) *Scope {
 	s := &Scope{kind: Window}
 	s.enter(ctx, Default)
 	s.outside = nil
-	outside, foreign := find(in.outside)
+	outside, foreign := find(in.outside.ctx)
 	if foreign != nil {
 		s.follow(foreign)
 		return s
@@ -143,7 +164,7 @@ func NewWindow(ctx context.Context) *Scope {
 // and takes over what it inherits. A foreign context cancels s by itself, so the
 // tree around it must not: the caller may have cut that tie on purpose, with
 // context.WithoutCancel.
-func (s *Scope) enter(ctx context.Context, root *Scope) {
+func (s *Scope) enter(ctx context.Context, root *Scope) bool {
 	parent, foreign := find(ctx)
 	s.base = valuesOf(ctx)
 	s.detached = foreign != nil
@@ -151,13 +172,16 @@ func (s *Scope) enter(ctx context.Context, root *Scope) {
 		parent = root
 	}
 	if s.kind == Shield {
-		s.outside = ctx
+		s.outside = &outside{ctx}
 	}
 	s.inherit(parent)
-	s.link(parent)
+	if !s.link(parent) {
+		return false
+	}
 	if foreign != nil && s.kind != Shield {
 		s.follow(foreign)
 	}
+	return true
 }
 
 // inherit takes over what comes from a parent; s is not yet shared.
@@ -195,26 +219,29 @@ func earlier(a, b int64) int64 {
 }
 
 // link puts s into the tree below parent, or below the nearest ancestor that is
-// still open. A parent that has been cancelled cancels it.
-func (s *Scope) link(parent *Scope) {
+// still open. A parent that has been cancelled cancels it. It is false if that
+// would be above a closed kernel, which cancels s too.
+func (s *Scope) link(parent *Scope) (open bool) {
 	born := parent.cause.Load()
+	open = true
 	for {
 		parent.mu.Lock()
-		up := parent.parent.Load()
-		if !parent.closed || up == nil {
+		if !parent.closed {
 			break
 		}
 		parent.mu.Unlock()
-		parent = up
+		open = open && parent.kind != Kernel
+		parent = parent.parent.Load()
 	}
 	if born == nil {
 		born = parent.cause.Load()
 	}
 	parent.adoptLocked(s)
 	parent.mu.Unlock()
-	if born != nil && s.hears(born) {
+	if born != nil && (!open || s.hears(born)) {
 		s.Cancel(born)
 	}
+	return open
 }
 
 // adoptLocked makes child the newest child of s.
@@ -238,6 +265,53 @@ func (s *Scope) unlinkLocked(child *Scope) {
 		child.next.prev = child.prev
 	}
 	child.prev, child.next = nil, nil
+}
+
+// emptiedLocked returns who waits for s to have no children, if it has none.
+func (s *Scope) emptiedLocked() (woken Batch) {
+	if s.children == nil && s.rare != nil {
+		woken = s.rare.waiting.PopAll()
+	}
+	return woken
+}
+
+// CloseEmpty closes s if it has no children, and reports whether it is closed. It
+// is how a kernel ends: nothing can be spawned in it any more.
+func (s *Scope) CloseEmpty() bool {
+	p := s.lockParent()
+	s.mu.Lock()
+	if s.children == nil && !s.closed {
+		s.closed = true
+		p.unlinkLocked(s)
+	}
+	closed := s.closed
+	s.mu.Unlock()
+	p.mu.Unlock()
+	return closed
+}
+
+// WaitEmpty waits until s has no children: until every task of a kernel has ended.
+func (s *Scope) WaitEmpty(ctx context.Context, op string) error {
+	p, err := At(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.children == nil {
+		s.mu.Unlock()
+		return nil
+	}
+	w := p.Waiter(op, nil)
+	list := &s.rareLocked().waiting
+	list.Push(w)
+	s.mu.Unlock()
+	if err = w.Wait(); err != nil {
+		s.mu.Lock()
+		list.Remove(w)
+		s.mu.Unlock()
+	}
+	w.Free()
+	return err
 }
 
 // lockParent locks and returns the scope that s is now a child of; nil for one
@@ -279,13 +353,20 @@ func (s *Scope) Close() {
 		}
 		orphans = append(orphans, c)
 	}
-	a, unhook := s.alarm, s.unhook
-	s.alarm, s.unhook = nil, nil
+	a := s.alarm
+	s.alarm = nil
+	var unhook func()
+	if s.rare != nil {
+		unhook, s.rare.unhook = s.rare.unhook, nil
+	}
 	s.mu.Unlock()
+	var emptied Batch
 	if p != nil {
+		emptied = p.emptiedLocked()
 		p.mu.Unlock()
 	}
 
+	emptied.Wake()
 	woken.wakeForScope()
 	if unhook != nil {
 		unhook()
@@ -295,6 +376,11 @@ func (s *Scope) Close() {
 	}
 	for _, c := range orphans {
 		s.passOn(c, p)
+	}
+	if s.kind == Task {
+		if w := s.owner.waiter.Swap(nil); w != nil {
+			pool.Put(w)
+		}
 	}
 }
 
@@ -385,15 +471,15 @@ func (s *Scope) register(w *Waiter) bool {
 	s.waiters = w
 	w.registered = true
 	s.mu.Unlock()
-	if w.owner != nil {
-		w.owner.parked.Store(s)
+	if w.shown {
+		s.owner.parked.Store(s)
 	}
 	return true
 }
 
 func (s *Scope) unregister(w *Waiter) {
-	if w.owner != nil {
-		w.owner.parked.Store(nil)
+	if w.shown {
+		s.owner.parked.Store(nil)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -436,8 +522,9 @@ func (s *Scope) expire() { s.Cancel(expired(s)) }
 func (s *Scope) hook(stop func() bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.unhook
-	s.unhook = func() {
+	r := s.rareLocked()
+	before := r.unhook
+	r.unhook = func() {
 		stop()
 		if before != nil {
 			before()

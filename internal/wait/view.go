@@ -20,7 +20,7 @@ func (o *Owner) Parked() (Snapshot, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for w := s.waiters; w != nil; w = w.scopeNext {
-		if w == &o.waiter {
+		if w.shown {
 			return Snapshot{w.op, w.object, w.since, w.until}, true
 		}
 	}

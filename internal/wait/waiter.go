@@ -21,7 +21,8 @@ type Waiter struct {
 	// How the scope ends the wait, if not by waking the goroutine.
 	interrupter Interrupter
 
-	owner *Owner // the task whose waiter this is, nil for one from the pool
+	owner *Owner // the task in whose name the wait is, nil for none
+	shown bool   // it is the task's own wait, which its state shows
 
 	// The object's list; guarded by the object's mutex.
 	list       *List
@@ -57,15 +58,20 @@ var pool = sync.Pool{New: func() any {
 // Waiter returns a waiter for a wait at p. op is the state in which the task is
 // shown, as "TIME_SLEEP"; object is what it waits for, for whoever watches.
 //
-// A task has one waiter of its own, which serves nearly always: it waits for one
-// thing at a time, unless its function shared its context with other goroutines.
+// A task keeps its waiter from one wait to the next. It waits for one thing at a
+// time, unless its function shared its context with other goroutines; these take
+// theirs from the pool, and do not show in the task's state.
 func (p Place) Waiter(op string, object any) *Waiter {
 	var w *Waiter
-	if o := p.owner(); o != nil && o.busy.CompareAndSwap(false, true) {
-		w = &o.waiter
-	} else {
+	o := p.owner()
+	if o != nil {
+		w = o.waiter.Swap(nil)
+	}
+	if w == nil {
 		w = pool.Get().(*Waiter)
 	}
+	w.owner = o
+	w.shown = o != nil && o.parked.Load() == nil
 	w.op, w.object = op, object
 	if p.foreign != nil {
 		w.foreign = p
@@ -77,11 +83,11 @@ func (p Place) Waiter(op string, object any) *Waiter {
 
 // Free gives w back. It must be off its object's list.
 func (w *Waiter) Free() {
+	o := w.owner
 	w.object, w.until, w.interrupter, w.scope, w.foreign = nil, 0, nil, nil, Place{}
+	w.owner = nil
 	w.state.Store(waiting)
-	if o := w.owner; o != nil {
-		o.busy.Store(false)
-	} else {
+	if o == nil || !o.waiter.CompareAndSwap(nil, w) {
 		pool.Put(w)
 	}
 }
