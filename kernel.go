@@ -117,6 +117,7 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 			return &ShutdownError{Tasks: k.hanging(), Err: gone}
 		}
 		k.log(slog.LevelWarn, "curio: tasks do not react to the shutdown of their kernel", "tasks", k.hanging())
+		k.root.Cancel(c) // again, for a daemon that has come out of a shield meanwhile
 	}
 	k.reportUnseen()
 	return nil

@@ -7,13 +7,16 @@ import (
 
 // All time in the module goes through this file: Now, and alarms.
 
-var epoch = time.Now()
+// epoch is long ago, so that Now is positive in a testing/synctest bubble too,
+// where it is the year 2000.
+var epoch = time.Now().Add(-century)
+
+const century = 100 * 365 * 24 * time.Hour
 
 // Now is the clock in nanoseconds, monotonic, from an arbitrary start. It is
-// never 0, which stands for "no deadline". time.Since costs half of time.Now
-// and follows the virtual clock of a testing/synctest bubble, as runtime's own
-// clock would not.
-func Now() int64 { return int64(time.Since(epoch)) + 1 }
+// positive: 0 stands for "no deadline". time.Since costs half of time.Now and
+// follows the virtual clock of a bubble, as the runtime's own would not.
+func Now() int64 { return int64(time.Since(epoch)) }
 
 // Until converts t to Now's scale.
 func Until(t time.Time) int64 { return add(Now(), time.Until(t)) }

@@ -90,23 +90,15 @@ func (s *Scope) causeShim() context.Context {
 	return r.shim
 }
 
-// AfterFunc arranges for f to be called, by whoever cancels s, when s is
-// cancelled. The context package looks for this method: with it, a context
-// derived from s costs no goroutine.
-func (s *Scope) AfterFunc(f func()) (stop func() bool) { return s.onCancel(f) }
-
-// A callback waits for a scope to end without a goroutine, so nobody is woken.
-type callback func()
-
-func (f callback) Interrupt(*Waiter) { f() }
-
-// onCancel is AfterFunc for our own use. If s has been cancelled already, f is
-// called at once.
-func (s *Scope) onCancel(f func()) (stop func() bool) {
+// AfterFunc arranges for f to be called when s is cancelled, by whoever cancels
+// it; if that has happened already, in a goroutine of its own, as the caller may
+// hold a lock that f needs. The context package looks for this method and does
+// hold one: with it, a context derived from s costs no goroutine.
+func (s *Scope) AfterFunc(f func()) (stop func() bool) {
 	w := new(Waiter) // not pooled: nobody says when it is done with
 	w.op, w.scope, w.interrupter = "CONTEXT", s, callback(f)
 	if !s.register(w) {
-		f()
+		go f()
 		return func() bool { return false }
 	}
 	return func() bool {
@@ -117,6 +109,11 @@ func (s *Scope) onCancel(f func()) (stop func() bool) {
 		return true
 	}
 }
+
+// A callback waits for a scope to end without a goroutine, so nobody is woken.
+type callback func()
+
+func (f callback) Interrupt(*Waiter) { f() }
 
 // find returns the scope that ctx belongs to, and ctx itself as foreign if its
 // cancellation is not just the scope's.

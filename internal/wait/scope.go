@@ -156,7 +156,10 @@ func NewWindow(ctx context.Context) *Scope {
 		return s
 	}
 	s.inheritClock(outside)
-	s.hook(outside.onCancel(func() { s.Cancel(outside.cause.Load()) }))
+	s.hook(outside.AfterFunc(func() { s.Cancel(outside.cause.Load()) }))
+	if c := outside.cause.Load(); c != nil {
+		s.Cancel(c)
+	}
 	return s
 }
 
@@ -403,7 +406,7 @@ func (s *Scope) passOn(child, p *Scope) {
 // Cancel ends s and everything under it, and reports whether it was this call
 // that did.
 func (s *Scope) Cancel(c *Cause) bool {
-	if s.cause.Load() != nil {
+	if s.cause.Load() != nil && c.Kind != Shutdown {
 		return false
 	}
 	var woken Batch
@@ -414,29 +417,36 @@ func (s *Scope) Cancel(c *Cause) bool {
 	return did
 }
 
+// cancelLocked stops where somebody has been cancelled before, since so is what is
+// under it. A shutdown goes on: it also means those that are detached.
 func (s *Scope) cancelLocked(c *Cause, woken *Batch) bool {
-	if s.cause.Load() != nil || s.closed && c != ended {
-		return false
+	did := s.cause.Load() == nil && (!s.closed || c == ended)
+	if did {
+		s.endLocked(c, woken)
 	}
+	if did || c.Kind == Shutdown {
+		for child := s.children; child != nil; child = child.next {
+			if child.hears(c) {
+				child.mu.Lock()
+				child.cancelLocked(c, woken)
+				child.mu.Unlock()
+			}
+		}
+	}
+	return did
+}
+
+// endLocked makes s cancelled, and claims those who wait in it.
+func (s *Scope) endLocked(c *Cause, woken *Batch) {
 	s.cause.Store(c)
 	if s.done != nil {
 		close(s.done)
 	}
-	for w := s.waiters; w != nil; {
-		next := w.scopeNext
+	for w := s.waiters; w != nil; w = w.scopeNext {
 		if w.claim(cancelled) {
 			woken.add(w)
 		}
-		w = next
 	}
-	for child := s.children; child != nil; child = child.next {
-		if child.hears(c) {
-			child.mu.Lock()
-			child.cancelLocked(c, woken)
-			child.mu.Unlock()
-		}
-	}
-	return true
 }
 
 // wakeForScope ends the waits of waiters that a scope has claimed.
