@@ -34,7 +34,7 @@ type group struct {
 	mu        sync.Mutex
 	keepGoing bool
 	closed    bool
-	members   []*AnyTask // as spawned; those taken are swept out now and then
+	members   []*AnyTask // without daemons, as spawned; those taken are swept out now and then
 	taken     int        // how many of members have been taken
 	done      []*AnyTask // have ended, in that order; NextDone takes from here
 	running   int        // members that have not ended, without daemons
@@ -72,13 +72,13 @@ func (g *group) add(t *AnyTask) {
 	if g.closed {
 		panic("curio: TaskGroup used after its end; tasks can be added until Group returns or Join is called")
 	}
-	g.members = append(g.members, t)
 	t.group.Store(g)
 	if t.daemon {
 		g.daemons++
-	} else {
-		g.running++
+		return
 	}
+	g.running++
+	g.members = append(g.members, t)
 }
 
 // adopt makes an existing task a member. Its end is noticed by finish, or here if
@@ -388,7 +388,7 @@ func (g *group) cancelRemaining(ctx context.Context, pc uintptr) error {
 func (g *group) remaining() []*AnyTask {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(g.members), func(t *AnyTask) bool { return t.daemon || t.taken })
+	return slices.DeleteFunc(slices.Clone(g.members), (*AnyTask).isTaken)
 }
 
 func (g *group) firstCompleted() *AnyTask {

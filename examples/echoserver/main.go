@@ -1,0 +1,55 @@
+// Echoserver is an echo server on network.TCPServer.
+//
+//	go run ./examples/echoserver [-addr HOST:PORT]
+//	nc 127.0.0.1 25000
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/socket"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:25000", "`HOST:PORT` to listen on")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := curio.Run(ctx, func(ctx context.Context) error {
+		listener, err := network.ListenTCP(ctx, *addr, nil)
+		if err != nil {
+			return err
+		}
+		fmt.Println("listening on", listener.LocalAddr())
+		return network.RunServer(ctx, listener, echo)
+	})
+	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
+		log.Fatal(err)
+	}
+}
+
+// echo sends back what it receives, until the client has sent all.
+func echo(ctx context.Context, conn *socket.Socket) error {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := conn.Recv(ctx, buf)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := conn.SendAll(ctx, buf[:n]); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A direction does the reading or the writing on an FD, one operation at a time.
+//
+// What is below turn belongs to the operation that holds it; leave clears it. The
+// scope's side of a cancellation (Interrupt) touches nothing there.
+type direction struct {
+	fd      *FD
+	writing bool
+	attempt func(uintptr) bool // d.try: kept, as making a method value allocates
+
+	turn  turn
+	habit habit // outlives the operation
+
+	// The operation.
+	place  wait.Place
+	op     string // the state in which a waiting task is shown
+	call   call
+	eager  bool         // it lingers before it sleeps
+	waiter *wait.Waiter // since the first EAGAIN
+	ended  bool         // the scope had ended by then
+	done   bool         // the call completed, and err is how
+
+	// Its arguments and results; each call knows which of them it uses.
+	buf  []byte
+	n    int
+	addr syscall.Sockaddr
+	user func(fd int) error
+	err  error
+}
+
+// A call makes an operation's system call on fd, with arguments and results in the
+// direction. It reports false if it has to be made again when fd is ready. It is
+// a plain function and not a closure so that an operation allocates nothing.
+type call func(d *direction, fd int) bool
+
+func (d *direction) init(fd *FD, writing bool) {
+	d.fd, d.writing = fd, writing
+	d.attempt = d.try
+	d.habit = newHabit
+}
+
+// enter begins an operation: steps 0 and 1.
+func (d *direction) enter(ctx context.Context, op string, call call) error {
+	place, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	queued := "READ_TURN"
+	if d.writing {
+		queued = "WRITE_TURN"
+	}
+	if err := d.turn.take(place, queued, d.fd.object); err != nil {
+		return err
+	}
+	d.place, d.op, d.call = place, op, call
+	return nil
+}
+
+// run makes the call, and waits until it completes or the wait is ended: steps 2
+// to 4, up to the turn, which the caller passes on with leave when it has taken
+// its results.
+func (d *direction) run() error {
+	var left error
+	if d.writing {
+		left = d.fd.raw.Write(d.attempt)
+	} else {
+		left = d.fd.raw.Read(d.attempt)
+	}
+	ended := d.settle()
+	switch {
+	case d.done:
+		return d.err
+	case ended != nil:
+		return ended
+	}
+	return d.fd.left(left)
+}
+
+// try is what the runtime calls until it returns true, going to sleep in between.
+func (d *direction) try(fd uintptr) bool {
+	if d.call(d, int(fd)) {
+		d.done = true
+		return true
+	}
+	if d.waiter != nil {
+		return false
+	}
+	if d.eager && d.linger(int(fd)) {
+		d.done = true
+		return true
+	}
+	d.waiter = d.place.Waiter(d.op, d.fd.object)
+	d.waiter.SetInterrupter(d)
+	d.ended = !d.waiter.Begin()
+	return d.ended
+}
+
+// settle ends the operation's wait, if it came to one, and returns the scope's
+// error if it was the scope that ended it.
+func (d *direction) settle() error {
+	w := d.waiter
+	if w == nil {
+		return nil
+	}
+	d.waiter = nil
+	defer w.Free()
+	if d.ended {
+		return w.Fail()
+	}
+	err := w.End() // and Interrupt is through
+	if err != nil {
+		d.setDeadline(time.Time{})
+	}
+	return err
+}
+
+// leave clears what belongs to the operation and passes the turn on.
+func (d *direction) leave() {
+	d.place, d.op, d.call, d.eager, d.ended, d.done = wait.Place{}, "", nil, false, false, false
+	d.buf, d.n, d.addr, d.user, d.err = nil, 0, nil, nil, nil
+	d.turn.pass()
+}
+
+// past is a deadline that has expired, whatever the clock says.
+var past = time.Unix(1, 0)
+
+// Interrupt is how a scope that has claimed w gets the goroutine out of the
+// runtime's poller. On a descriptor that was closed meanwhile there is no deadline
+// to set, and nobody sleeps.
+func (d *direction) Interrupt(w *wait.Waiter) {
+	d.setDeadline(past)
+	w.Wake()
+}
+
+// setDeadline can fail only because the descriptor has been closed.
+func (d *direction) setDeadline(t time.Time) {
+	if d.writing {
+		_ = d.fd.file.SetWriteDeadline(t)
+	} else {
+		_ = d.fd.file.SetReadDeadline(t)
+	}
+}
+
+// completed records how the call ended: with n and errno. It reports false for
+// an errno that means "not yet".
+func (d *direction) completed(n int, errno syscall.Errno) bool {
+	switch errno {
+	case 0:
+		d.n += n
+	case syscall.EAGAIN:
+		return false
+	default:
+		d.err = errno
+	}
+	return true
+}
+
+// errnoOf is for the functions of package syscall, which return an error that is
+// always an Errno.
+func errnoOf(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return syscall.EINVAL
+}

@@ -1,0 +1,68 @@
+package poll
+
+import (
+	"runtime"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// Before a reader goes to sleep it lingers: it lets others run and tries again, for
+// some microseconds. Who talks to one that answers at once then never sleeps, and
+// is never woken, which costs both sides far more than the tries. Measured with
+// an echo server, against one that goes to sleep at once, messages per second and
+// CPU per message, with the server alone on one CPU and sharing two with its
+// clients:
+//
+//	                  one CPU         two CPUs
+//	   1 connection   2.7 ·  0.77     1.5 · 0.64
+//	  64              1.1 ·  0.91     1.0 · 0.96
+//	1000              1.0 to 1.1      1.3 · 0.66 to 0.78
+//
+// (with many connections it is the others that run in between whose time pays for
+// the data to arrive). One try alone, after runtime.Gosched, gains the second and
+// third line and not the first; 5 µs gain nothing with one connection on two CPUs;
+// 20 µs are as good as 10. And 10 µs is about what falling asleep and being woken
+// costs here, so that one who lingers in vain has paid at most twice.
+const lingerFor = 10_000 // nanoseconds
+
+// maxTries is for when there is no clock to go by: in a testing/synctest bubble it
+// stands still while anybody runs.
+const maxTries = 64
+
+// A habit says whether to linger: one that was in vain is not repeated for a
+// while, twice as long each time. So a connection on which the answers are slow
+// in coming pays nearly nothing, and neither does one that is used only once: the
+// first time is left out.
+//
+// It belongs to the operation whose turn it is.
+type habit struct {
+	last uint8 // how many were left out after the last one in vain; 0 after one that was not
+	skip uint8 // waits still to be left out
+}
+
+const maxSkip = 63
+
+var newHabit = habit{last: 1, skip: 1}
+
+// linger tries until the call completes, and reports false if it is time to sleep.
+func (d *direction) linger(fd int) bool {
+	h := &d.habit
+	if h.skip > 0 {
+		h.skip--
+		return false
+	}
+	until := wait.Now() + lingerFor
+	for range maxTries {
+		runtime.Gosched()
+		if d.call(d, fd) {
+			h.last = 0
+			return true
+		}
+		if wait.Now() >= until {
+			break
+		}
+	}
+	h.last = min(2*h.last+1, maxSkip)
+	h.skip = h.last
+	return false
+}

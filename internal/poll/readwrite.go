@@ -1,0 +1,83 @@
+package poll
+
+import (
+	"context"
+	"io"
+)
+
+// The calls of this file use buf, n and err. read(2) and write(2) work on every
+// descriptor; sockets have calls of their own, which are cheaper (sys_*.go).
+
+// maxTransfer is how much one call moves at most: macOS and FreeBSD refuse 2 GiB
+// and more.
+const maxTransfer = 1 << 30
+
+// Read reads what is there into p, up to its length, with one read(2) or recv(2).
+// At the end of file it returns 0 and nil.
+func (f *FD) Read(ctx context.Context, p []byte) (int, error) {
+	d := &f.reader
+	if err := d.enter(ctx, "READ_WAIT", readOnce); err != nil {
+		return 0, err
+	}
+	d.buf, d.eager = p[:min(len(p), maxTransfer)], true
+	err := d.run()
+	n := d.n
+	d.leave()
+	return n, err
+}
+
+func readOnce(d *direction, fd int) bool {
+	if d.fd.socket {
+		return d.completed(recv(fd, d.buf))
+	}
+	return d.completed(read(fd, d.buf))
+}
+
+// Write writes as much of p as there is room for, with one write(2) or send(2),
+// and returns how much that was.
+func (f *FD) Write(ctx context.Context, p []byte) (int, error) {
+	return f.write(ctx, p, writeOnce)
+}
+
+// WriteAll writes all of p. If it is cut short it returns how much was written.
+// What other tasks write comes before or after.
+func (f *FD) WriteAll(ctx context.Context, p []byte) (int, error) {
+	return f.write(ctx, p, writeAll)
+}
+
+func (f *FD) write(ctx context.Context, p []byte, call call) (int, error) {
+	d := &f.writer
+	if err := d.enter(ctx, "WRITE_WAIT", call); err != nil {
+		return 0, err
+	}
+	d.buf = p
+	err := d.run()
+	n := d.n
+	d.leave()
+	return n, err
+}
+
+func writeOnce(d *direction, fd int) bool {
+	rest := d.buf[d.n:]
+	rest = rest[:min(len(rest), maxTransfer)]
+	if d.fd.socket {
+		return d.completed(send(fd, rest))
+	}
+	return d.completed(write(fd, rest))
+}
+
+func writeAll(d *direction, fd int) bool {
+	for d.n < len(d.buf) {
+		before := d.n
+		switch {
+		case !writeOnce(d, fd):
+			return false
+		case d.err != nil:
+			return true
+		case d.n == before:
+			d.err = io.ErrUnexpectedEOF // as package os: it must not go round for ever
+			return true
+		}
+	}
+	return true
+}

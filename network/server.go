@@ -1,0 +1,199 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/socket"
+)
+
+// A Handler serves one connection. Its context is cancelled when the server stops.
+// The connection is closed when it returns.
+//
+// Its error is logged, with the address of the peer, and so is its panic; neither
+// ends the server or disturbs other connections. That the peer reset the connection
+// is not an error of the server: it is logged at the debug level.
+type Handler func(ctx context.Context, conn *socket.Socket) error
+
+// A ServerConfig says how a server listens. The zero value is the default.
+type ServerConfig struct {
+	// Backlog is how many connections may wait to be accepted. 0 means as many as
+	// the system allows; the system lowers what is above that.
+	Backlog int
+
+	// ReusePort lets several servers, also in other processes, listen on the same
+	// address, if all of them say so (SO_REUSEPORT).
+	ReusePort bool
+}
+
+// TCPServer listens on addr, a "host:port", and serves each connection with
+// handler, in a task of its own. It runs until ctx is cancelled, or until accepting
+// fails for good, and then stops listening at once, cancels all handlers and waits
+// for them to end. The error is never nil: it is that of ctx, or a *net.OpError.
+//
+// The host may be a name, of whose addresses one is used, an IPv4 one if there is
+// any; an empty host stands for all addresses of the machine. Port 0 is any free
+// port; ListenTCP and RunServer are for who wants to know which. A nil config is the
+// default. TCPServer panics if handler is nil.
+//
+// Running out of descriptors or memory does not end the server: it pauses, for 5 ms
+// and then twice as long each time up to a second, and says so in the log.
+//
+// It is Curio's tcp_server.
+func TCPServer(ctx context.Context, addr string, handler Handler, config *ServerConfig) error {
+	mustHandle(handler)
+	listener, err := ListenTCP(ctx, addr, config)
+	if err != nil {
+		return err
+	}
+	return RunServer(ctx, listener, handler)
+}
+
+// ListenTCP returns a socket that listens on addr, as TCPServer describes it, with
+// SO_REUSEADDR set. It is Curio's tcp_server_socket.
+func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*socket.Socket, error) {
+	if config == nil {
+		config = new(ServerConfig)
+	}
+	addrs, err := resolve(ctx, "listen", addr)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range addrs { // prefer IPv4, as package net does
+		if a.IP.To4() != nil {
+			addrs[0], addrs[i] = addrs[i], addrs[0]
+			break
+		}
+	}
+	listener, err := listen(addrs[0], config)
+	if err != nil && addrs[0].IP == nil {
+		return listen(&net.TCPAddr{IP: net.IPv4zero, Port: addrs[0].Port}, config) // no IPv6 here
+	}
+	return listener, err
+}
+
+func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
+	s, err := socket.New(familyOf(addr), socket.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, err
+	}
+	err = s.SetReuseAddr(true)
+	if err == nil && config.ReusePort {
+		err = s.SetReusePort(true)
+	}
+	if err == nil && addr.IP == nil {
+		err = s.SetV6Only(false)
+	}
+	if err == nil {
+		err = s.Bind(addr)
+	}
+	if err == nil {
+		err = s.Listen(config.Backlog)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// familyOf is the family of a socket for addr. No address stands for all, and an
+// IPv6 socket can take those of IPv4 as well.
+func familyOf(addr *net.TCPAddr) int {
+	if addr.IP.To4() != nil {
+		return socket.AF_INET
+	}
+	return socket.AF_INET6
+}
+
+// RunServer serves each connection that listener accepts, as TCPServer does, and
+// closes listener in the end. It is Curio's run_server.
+func RunServer(ctx context.Context, listener *socket.Socket, handler Handler) error {
+	mustHandle(handler)
+	defer listener.Close()
+	return curio.Group(ctx, func(ctx context.Context, conns *curio.TaskGroup[struct{}]) error {
+		defer listener.Close() // at once: the handlers may take their time to end
+		for {
+			conn, err := accept(ctx, listener)
+			if err != nil {
+				return err
+			}
+			peer := peerOf(conn)
+			conns.Spawn(func(ctx context.Context) (struct{}, error) {
+				return struct{}{}, serve(ctx, conn, peer, handler)
+			}, curio.Daemon(), curio.Name(peer))
+		}
+	}, curio.WaitNone)
+}
+
+func mustHandle(handler Handler) {
+	if handler == nil {
+		panic("curio/network: nil handler")
+	}
+}
+
+func peerOf(conn *socket.Socket) string {
+	if addr := conn.RemoteAddr(); addr != nil && addr.String() != "" {
+		return addr.String()
+	}
+	return fmt.Sprintf("fd %d", conn.Fd()) // a Unix client without a name
+}
+
+func serve(ctx context.Context, conn *socket.Socket, peer string, handler Handler) error {
+	defer conn.Close()
+	err := handler(ctx, conn)
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		slog.DebugContext(ctx, "curio: connection lost", "peer", peer, "err", err)
+		return nil
+	}
+	return err
+}
+
+// The pauses after running out of something.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// accept returns the next connection.
+func accept(ctx context.Context, listener *socket.Socket) (*socket.Socket, error) {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		conn, err := listener.Accept(ctx)
+		switch {
+		case err == nil:
+			return conn, nil
+		case gone(err):
+			continue
+		case !exhausted(err):
+			return nil, err
+		}
+		slog.WarnContext(ctx, "curio: cannot accept connections for the moment", "pause", pause, "err", err)
+		if err := curio.Sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// gone reports whether the error is that of a connection which its peer has given up
+// before it was accepted.
+func gone(err error) bool { return isAny(err, syscall.ECONNABORTED, syscall.EPROTO) }
+
+// exhausted reports whether trying again later may help.
+func exhausted(err error) bool {
+	return isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM)
+}
+
+func isAny(err error, of ...syscall.Errno) bool {
+	for _, errno := range of {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,82 @@
+package socket
+
+import (
+	"context"
+	"net"
+	"syscall"
+)
+
+// Bind gives the socket its local address: bind(2). Port 0 is any free port, which
+// LocalAddr tells. A path of the Unix domain is made in the file system, and left
+// there by Close; a name that begins with "@" is an abstract one, on Linux.
+func (s *Socket) Bind(addr net.Addr) error {
+	if err := s.usable(); err != nil {
+		return s.failedAt("bind", addr, err)
+	}
+	sa, err := s.sockaddr(addr)
+	if err == nil {
+		err = s.fd.Control(func(fd int) error { return syscall.Bind(fd, sa) })
+	}
+	if err != nil {
+		return s.failedAt("bind", addr, err)
+	}
+	s.forget()
+	return nil
+}
+
+// Listen makes the socket one that accepts connections: listen(2). backlog is how
+// many connections may wait for Accept; if it is 0 or less, as many as the system
+// allows.
+func (s *Socket) Listen(backlog int) error {
+	if err := s.usable(); err != nil {
+		return s.failedAt("listen", nil, err)
+	}
+	if backlog <= 0 {
+		backlog = maxBacklog()
+	}
+	err := s.fd.Control(func(fd int) error { return syscall.Listen(fd, backlog) })
+	if err != nil {
+		return s.failedAt("listen", s.LocalAddr(), err)
+	}
+	s.forget() // a socket that was not bound has a port now
+	return nil
+}
+
+// Accept waits for a connection and returns a socket for it, whose RemoteAddr is who
+// has connected: accept(2). If a connection comes at the moment at which the call is
+// cancelled, it is either returned or there for the next call.
+func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
+	if err := s.usable(); err != nil {
+		return nil, s.failedAt("accept", nil, err)
+	}
+	sysfd, peer, err := s.fd.Accept(ctx)
+	if err != nil {
+		return nil, s.failedAt("accept", s.LocalAddr(), err)
+	}
+	conn, err := own(sysfd, s.family, "accept")
+	if err != nil {
+		return nil, err
+	}
+	conn.remote = netAddr(peer)
+	return conn, nil
+}
+
+// Connect connects the socket with addr: connect(2). The attempt takes as long as the
+// system goes on trying, which may be minutes, unless ctx ends it. After an error
+// all that can be done with the socket is to close it; after a cancellation
+// the attempt goes on until then.
+func (s *Socket) Connect(ctx context.Context, addr net.Addr) error {
+	if err := s.usable(); err != nil {
+		return s.failedAt("connect", addr, err)
+	}
+	sa, err := s.sockaddr(addr)
+	if err == nil {
+		err = s.fd.Connect(ctx, sa)
+	}
+	if err != nil {
+		return s.failedAt("connect", addr, err)
+	}
+	s.forget()
+	s.RemoteAddr() // while it is certain: there is none any more after a reset
+	return nil
+}

@@ -1,0 +1,42 @@
+// Package socket is the BSD socket interface, every blocking call of which takes a
+// context: it can be cancelled, it can time out, and it can be seen.
+//
+//	s, err := socket.New(socket.AF_INET, socket.SOCK_STREAM, 0)
+//	err = s.Connect(ctx, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80})
+//	n, err := s.SendAll(ctx, []byte("GET / HTTP/1.0\r\n\r\n"))
+//	n, err = s.Recv(ctx, buf)
+//	err = s.Close()
+//
+// It has stream sockets over IPv4, IPv6 and the Unix domain. Addresses are those of
+// package net: [*net.TCPAddr] and [*net.UnixAddr].
+//
+// # Cancellation
+//
+// Any context will do, [context.Background] too. An operation asks first whether its
+// context is alive, so with one that has ended it fails although it could complete
+// at once. An operation that waits and is cancelled has changed nothing: the bytes
+// not received and the connection not accepted are there for the next call, and
+// the socket works as before. Where an operation can be cut short halfway, which
+// is [Socket.SendAll], it returns how far it got. If the cancellation and the
+// data come at the same time, either the call returns the data or the next one does.
+//
+// # Errors
+//
+// Errors are [*net.OpError]s, which tell the operation and the addresses, around one
+// of these, to be found with [errors.Is]:
+//
+//   - the scope's error, such as curio.ErrTaskCancelled or curio.ErrTaskTimeout,
+//     which are also [context.Canceled] and [context.DeadlineExceeded];
+//   - [net.ErrClosed], if the socket has been closed, before the call or during it;
+//   - a [syscall.Errno], such as [syscall.ECONNREFUSED] or [syscall.EADDRINUSE];
+//   - [*net.AddrError], for an address that does not fit the socket.
+//
+// [io.EOF], the end of the stream, is returned as it is.
+//
+// # Several tasks and one socket
+//
+// A Socket is safe for concurrent use. One task may receive while another sends.
+// Those who receive, accept, or wait for something to read take turns, in the order
+// in which they came, and so do those who send; whoever is cancelled in the queue
+// leaves it. Close ends the operations in progress.
+package socket

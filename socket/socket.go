@@ -1,0 +1,130 @@
+package socket
+
+import (
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/curio-go/curio/internal/poll"
+)
+
+// A Socket is a socket of the system. Sockets come from New, SocketPair and Accept.
+// The zero value is none: its methods return an error. A Socket must not be copied.
+// It is safe for concurrent use.
+type Socket struct {
+	// Set at birth. fd is nil in the zero value.
+	fd     *poll.FD
+	family int
+
+	// The addresses, asked for when somebody wants to know; nil until then, and
+	// again after what changes them. Once closed, a socket keeps what is known.
+	mu            sync.Mutex
+	local, remote net.Addr
+}
+
+// New makes a socket: socket(2). family is AF_INET, AF_INET6 or AF_UNIX, typ is
+// SOCK_STREAM, proto is 0 or the number of a protocol such as IPPROTO_TCP. It is
+// non-blocking and closed on exec. Like those of package net, TCP sockets have
+// TCP_NODELAY on (see SetNoDelay), which accepted connections inherit.
+func New(family, typ, proto int) (*Socket, error) {
+	network := "socket"
+	if f := networkOf(family); f != "" {
+		network = f
+	}
+	if network == "socket" {
+		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", syscall.EAFNOSUPPORT)}
+	}
+	if typ != SOCK_STREAM {
+		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", errWrongType)}
+	}
+	fd, err := poll.Socket(family, typ, proto)
+	if err != nil {
+		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", err)}
+	}
+	if family != AF_UNIX {
+		// It is no option of every protocol there is.
+		_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	}
+	return own(fd, family, "socket")
+}
+
+// SocketPair makes two Unix stream sockets that are connected with each other:
+// socketpair(2).
+func SocketPair() (a, b *Socket, err error) {
+	pair, err := poll.Socketpair(AF_UNIX, SOCK_STREAM, 0)
+	if err != nil {
+		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: os.NewSyscallError("socketpair", err)}
+	}
+	if a, err = own(pair[0], AF_UNIX, "socketpair"); err != nil {
+		syscall.Close(pair[1])
+		return nil, nil, err
+	}
+	if b, err = own(pair[1], AF_UNIX, "socketpair"); err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	return a, b, nil
+}
+
+// own makes a Socket of a descriptor, for the operation op.
+func own(sysfd, family int, op string) (*Socket, error) {
+	fd, err := poll.New(sysfd, true)
+	if err != nil {
+		return nil, &net.OpError{Op: op, Net: networkOf(family), Err: err}
+	}
+	s := &Socket{fd: fd, family: family}
+	fd.SetObject(s)
+	return s, nil
+}
+
+// networkOf is the family's name as a network in the sense of package net, "" for
+// a family that is not known here.
+func networkOf(family int) string {
+	switch family {
+	case AF_INET, AF_INET6:
+		return "tcp"
+	case AF_UNIX:
+		return "unix"
+	}
+	return ""
+}
+
+// Close closes the socket: close(2). Operations in progress end with net.ErrClosed,
+// and so do all later ones, a second Close included. The descriptor's number is
+// free for others when Close returns, not before all operations have ended. It does
+// not wait for what was sent to arrive, unless SetLinger has said so.
+func (s *Socket) Close() error {
+	if err := s.usable(); err != nil {
+		return s.failed("close", err)
+	}
+	if err := s.fd.Close(); err != nil {
+		return s.failed("close", err)
+	}
+	return nil
+}
+
+// Fd returns the descriptor's number, or -1 if the socket has been closed. It stays
+// the socket's: who uses it must not close it nor make it blocking, and is done with
+// it before Close is called.
+func (s *Socket) Fd() int {
+	if s.usable() != nil {
+		return -1
+	}
+	return s.fd.Fd()
+}
+
+// String returns the network and the addresses, as "tcp 127.0.0.1:80->127.0.0.1:4711".
+func (s *Socket) String() string {
+	if s.usable() != nil {
+		return "no socket"
+	}
+	text := s.network()
+	if local := s.LocalAddr(); local != nil {
+		text += " " + local.String()
+	}
+	if remote := s.RemoteAddr(); remote != nil {
+		text += "->" + remote.String()
+	}
+	return text
+}

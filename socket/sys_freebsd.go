@@ -1,0 +1,5 @@
+package socket
+
+import "syscall"
+
+const soLinger = syscall.SO_LINGER
