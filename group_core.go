@@ -114,7 +114,7 @@ func (g *group) admit(t *AnyTask) bool {
 		return false
 	}
 	g.mu.Lock()
-	if g.slots < g.limit && g.queue.Len() == 0 {
+	if g.slots < g.limit && g.queue.Empty() {
 		g.slots++
 		t.slot = true
 		g.mu.Unlock()

@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"errors"
+	"fmt"
 	"syscall"
 	"time"
 
@@ -99,8 +100,7 @@ func (d *direction) try(fd uintptr) bool {
 		d.done = true
 		return true
 	}
-	d.waiter = d.place.Waiter(d.op, d.fd.object)
-	d.waiter.SetInterrupter(d)
+	d.waiter = d.place.Waiter(d.op, d)
 	d.ended = !d.waiter.Begin()
 	return d.ended
 }
@@ -131,13 +131,20 @@ func (d *direction) leave() {
 	d.turn.pass()
 }
 
+// String says what a task in the middle of an operation waits for.
+func (d *direction) String() string { return fmt.Sprint(d.fd.object) }
+
 // past is a deadline that has expired, whatever the clock says.
 var past = time.Unix(1, 0)
+
+// interrupting is for tests of the moment between the claim and the deadline.
+var interrupting = func() {}
 
 // Interrupt is how a scope that has claimed w gets the goroutine out of the
 // runtime's poller. On a descriptor that was closed meanwhile there is no deadline
 // to set, and nobody sleeps.
 func (d *direction) Interrupt(w *wait.Waiter) {
+	interrupting()
 	d.setDeadline(past)
 	w.Wake()
 }

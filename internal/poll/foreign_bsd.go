@@ -26,9 +26,8 @@ func waitForeign(_ context.Context, place wait.Place, fd int, write bool) error 
 	if write {
 		op = "WRITE_WAIT"
 	}
-	w := place.Waiter(op, foreign(fd))
+	w := place.Waiter(op, watched{q, foreign(fd)})
 	defer w.Free()
-	w.SetInterrupter(q)
 	if !w.Begin() {
 		return w.Fail()
 	}
@@ -37,6 +36,12 @@ func waitForeign(_ context.Context, place wait.Place, fd int, write bool) error 
 		return ended
 	}
 	return err
+}
+
+// watched is what a task waits for: the descriptor, by means of the kqueue.
+type watched struct {
+	kqueue
+	foreign
 }
 
 // A kqueue tells of one descriptor, or that it was interrupted.

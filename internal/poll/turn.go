@@ -78,7 +78,7 @@ func (t *turn) pass() {
 	switch {
 	case next == nil:
 		t.state.Store(free)
-	case t.queue.Len() == 0:
+	case t.queue.Empty():
 		t.state.Store(held)
 	}
 	t.mu.Unlock()

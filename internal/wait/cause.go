@@ -234,27 +234,20 @@ func (s *Scope) failure() error {
 	return &c.views[c.seenFrom(of, inside)]
 }
 
-// outer is the next scope outwards that can cancel what is in s, within the task;
-// nil if there is none. Coming through a window, it passes the shield.
+// outer is the next scope outwards that can have cancelled what is in s, within the
+// task; nil if there is none.
 func (s *Scope) outer(window *bool) *Scope {
-	switch {
-	case s.kind == Task || s.kind == Kernel:
+	if s.kind == Task || s.kind == Kernel {
 		return nil
-	case s.kind == Shield && *window:
-		*window = false
-		outside, _ := find(s.outside.ctx)
-		return outside
-	case s.kind == Shield:
-		return nil
-	case s.detached:
-		// Whose context was cut off from ours. If the cause is another scope's,
-		// it came down to us and the tie was not cut.
-		if c := s.cause.Load(); c == nil || c.scope == nil || c.scope == s {
-			return nil
+	}
+	if s.detached && s.kind != Shield {
+		// Its context was cut off from ours, unless the cause came from a scope of
+		// ours after all, through a context of the standard library.
+		if c := s.cause.Load(); c != nil && c.scope != nil && c.scope != s {
+			return s.parent.Load()
 		}
 	}
-	*window = *window || s.kind == Window
-	return s.parent.Load()
+	return s.canceller(window)
 }
 
 // seenFrom is how c looks in scopes under of, which it cancelled, with so many

@@ -11,12 +11,40 @@ import (
 type scopeKey struct{}
 
 // Deadline is when s expires, by itself or with one of the scopes around it, if
-// nothing ends it before.
+// nothing ends it before. Foreign contexts count.
 func (s *Scope) Deadline() (time.Time, bool) {
-	if s.limit == 0 {
+	var limit int64
+	if s.clock != nil {
+		limit = s.clock.expires
+	}
+	window := false
+	for p := s; p != nil; p = p.canceller(&window) {
+		p.mu.Lock()
+		if r := p.rare; r != nil && r.limit != 0 && (limit == 0 || r.limit < limit) {
+			limit = r.limit
+		}
+		p.mu.Unlock()
+	}
+	if limit == 0 {
 		return time.Time{}, false
 	}
-	return Time(s.limit), true
+	return Time(limit), true
+}
+
+// canceller is the scope whose cancellation is pushed to s, nil if there is none. A
+// window is cancelled by what is around it inside the shield and, as window
+// remembers on the way, by what is outside.
+func (s *Scope) canceller(window *bool) *Scope {
+	switch {
+	case s.kind == Shield && *window:
+		*window = false
+		outside, _ := find(s.rare.outside)
+		return outside
+	case s.kind == Shield || s.detached:
+		return nil
+	}
+	*window = *window || s.kind == Window
+	return s.parent.Load()
 }
 
 // Done returns a channel that is closed when s is cancelled. It is made when it
@@ -96,7 +124,7 @@ func (s *Scope) causeShim() context.Context {
 // hold one: with it, a context derived from s costs no goroutine.
 func (s *Scope) AfterFunc(f func()) (stop func() bool) {
 	w := new(Waiter) // not pooled: nobody says when it is done with
-	w.op, w.scope, w.interrupter = "CONTEXT", s, callback(f)
+	w.op, w.scope, w.object = "CONTEXT", s, callback(f)
 	if !s.register(w) {
 		go f()
 		return func() bool { return false }
@@ -147,7 +175,9 @@ func valuesOf(ctx context.Context) context.Context {
 // follow makes s end when ctx, a foreign context, does.
 func (s *Scope) follow(ctx context.Context) {
 	if at, ok := ctx.Deadline(); ok {
-		s.limit = earlier(s.limit, Until(at))
+		s.mu.Lock()
+		s.rareLocked().limit = Until(at)
+		s.mu.Unlock()
 	}
 	if ctx.Done() == nil {
 		return
@@ -228,8 +258,9 @@ func Pending(ctx context.Context) error {
 	if _, err := At(ctx); err != nil {
 		return err
 	}
-	if s, _ := find(ctx); s != nil && s.outside != nil {
-		return Pending(s.outside.ctx)
+	s, _ := find(ctx)
+	if around := s.outside(); around != nil {
+		return Pending(around)
 	}
 	return nil
 }

@@ -2,25 +2,35 @@ package wait
 
 // A List holds the waiters of one object in order of arrival. Its zero value is
 // empty. It is guarded by the object's mutex.
-type List struct {
-	head, tail *Waiter
-	len        int
-}
+//
+// It is a ring: the first waiter's prev is the last. So it is one word, which every
+// task has.
+type List struct{ first *Waiter }
 
-// Len returns how many waiters are listed, those included that have been
-// cancelled and have not yet taken themselves off.
-func (l *List) Len() int { return l.len }
+// Empty reports whether nobody is listed. A waiter that has been cancelled is listed
+// until it has taken itself off.
+func (l *List) Empty() bool { return l.first == nil }
+
+// Len counts the waiters.
+func (l *List) Len() (n int) {
+	for w := l.first; w != nil; w = w.next {
+		if n++; w.next == l.first {
+			break
+		}
+	}
+	return n
+}
 
 // Push appends w.
 func (l *List) Push(w *Waiter) {
-	w.list, w.prev, w.next = l, l.tail, nil
-	if l.tail != nil {
-		l.tail.next = w
-	} else {
-		l.head = w
+	w.list = l
+	if l.first == nil {
+		l.first, w.prev, w.next = w, w, w
+		return
 	}
-	l.tail = w
-	l.len++
+	last := l.first.prev
+	w.prev, w.next = last, l.first
+	last.next, l.first.prev = w, w
 }
 
 // Remove takes w off, if it is still listed here. A waiter that was cancelled
@@ -29,25 +39,21 @@ func (l *List) Remove(w *Waiter) {
 	if w.list != l {
 		return
 	}
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		l.head = w.next
+	w.prev.next, w.next.prev = w.next, w.prev
+	if l.first == w {
+		l.first = w.next
 	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else {
-		l.tail = w.prev
+	if w.next == w {
+		l.first = nil
 	}
 	w.list, w.prev, w.next = nil, nil, nil
-	l.len--
 }
 
 // Pop takes off the longest waiting of those that can still be had, claims it
 // for the object and returns it; nil if there is none. The caller does for the
 // waiter what it waited for, releases the object's mutex and calls Wake.
 func (l *List) Pop() *Waiter {
-	for w := l.head; w != nil; w = l.head {
+	for w := l.first; w != nil; w = l.first {
 		l.Remove(w)
 		if w.claim(granted) {
 			return w

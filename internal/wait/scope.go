@@ -14,11 +14,9 @@ type Scope struct {
 	detached bool            // its parent's cancellation does not reach it, unless it is a shutdown
 	closed   bool            // the one here that is guarded by mu
 	base     context.Context // where Value looks; nil for nothing
-	outside  *outside        // of the shields around it; nil if there are none
 	owner    *Owner          // the task that runs in it, nil for none
 	clock    *Scope          // of itself and those that can cancel it, the one that expires first; nil for never
 	expires  int64           // when it expires by itself, 0 for never
-	limit    int64           // what Deadline reports, foreign contexts included; 0 for none
 
 	parent atomic.Pointer[Scope] // changes when the parent is closed, under the old one's mu
 	cause  atomic.Pointer[Cause] // set once, under mu; not nil when cancelled
@@ -32,10 +30,9 @@ type Scope struct {
 	rare       *rare   // what few scopes have
 }
 
-// outside is the context in which the outermost shield was put up.
-type outside struct{ ctx context.Context }
-
 type rare struct {
+	outside context.Context // of a shield: where it was put up
+	limit   int64           // the deadline of the foreign context that it follows; 0 for none
 	shim    context.Context // made by causeShim
 	unhook  func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
 	waiting List            // for the scope to have no children
@@ -144,13 +141,13 @@ func NewTimeout(ctx context.Context, at int64) *Scope {
 // from outside of them reaches; nil if there is no shield.
 func NewWindow(ctx context.Context) *Scope {
 	in, _ := find(ctx)
-	if in == nil || in.outside == nil {
+	around := in.outside()
+	if around == nil {
 		return nil
 	}
 	s := &Scope{kind: Window}
 	s.enter(ctx, Default)
-	s.outside = nil
-	outside, foreign := find(in.outside.ctx)
+	outside, foreign := find(around)
 	if foreign != nil {
 		s.follow(foreign)
 		return s
@@ -161,6 +158,17 @@ func NewWindow(ctx context.Context) *Scope {
 		s.Cancel(c)
 	}
 	return s
+}
+
+// outside is the context in which the outermost of the shields around s was put up,
+// nil if there is none. A window is not shielded.
+func (s *Scope) outside() (around context.Context) {
+	for p := s; p != nil && p.kind != Window && p.kind != Task && p.kind != Kernel; p = p.parent.Load() {
+		if p.kind == Shield {
+			around = p.rare.outside
+		}
+	}
+	return around
 }
 
 // enter links a new scope below ctx, or below root if ctx is outside of the tree,
@@ -175,7 +183,7 @@ func (s *Scope) enter(ctx context.Context, root *Scope) bool {
 		parent = root
 	}
 	if s.kind == Shield {
-		s.outside = &outside{ctx}
+		s.rare = &rare{outside: ctx}
 	}
 	s.inherit(parent)
 	if !s.link(parent) {
@@ -189,36 +197,22 @@ func (s *Scope) enter(ctx context.Context, root *Scope) bool {
 
 // inherit takes over what comes from a parent; s is not yet shared.
 func (s *Scope) inherit(parent *Scope) {
-	if s.kind != Task && s.kind != Kernel {
+	if s.kind != Task {
 		s.owner = parent.owner
-		if parent.outside != nil {
-			s.outside = parent.outside
-		}
 	}
 	if s.kind != Shield && !s.detached {
-		s.inheritClock(parent)
+		s.clock = parent.clock
 	}
-	if s.expires != 0 {
-		s.limit = earlier(s.limit, s.expires)
-		if s.clock == nil || s.expires < s.clock.expires {
-			s.clock = s
-		}
+	if s.expires != 0 && (s.clock == nil || s.expires < s.clock.expires) {
+		s.clock = s
 	}
 }
 
-// inheritClock makes s heed the deadlines that from heeds.
+// inheritClock makes s heed the deadlines that from heeds, too.
 func (s *Scope) inheritClock(from *Scope) {
 	if c := from.clock; c != nil && (s.clock == nil || c.expires < s.clock.expires) {
 		s.clock = c
 	}
-	s.limit = earlier(s.limit, from.limit)
-}
-
-func earlier(a, b int64) int64 {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
 }
 
 // link puts s into the tree below parent, or below the nearest ancestor that is

@@ -16,8 +16,8 @@ func Sleep(ctx context.Context, at int64) error {
 		return nil
 	}
 	w := p.Waiter("TIME_SLEEP", nil)
-	w.until = at
 	a := w.takeAlarm()
+	w.until = at
 	a.set(at, nil, w)
 	err = w.Wait()
 	if a.clear() && w.owner != nil {

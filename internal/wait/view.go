@@ -30,15 +30,6 @@ func (o *Owner) Parked() (Snapshot, bool) {
 // Cycles is how many times the task has waited.
 func (o *Owner) Cycles() uint64 { return o.cycles.Load() }
 
-// Remaining is when the earliest deadline over the task's wait comes, 0 for never.
-func (o *Owner) Remaining() int64 {
-	s := o.parked.Load()
-	if s == nil {
-		s = &o.Scope
-	}
-	return s.limit
-}
-
 // Owner is the task that s belongs to, nil for none.
 func (s *Scope) Owner() *Owner { return s.owner }
 

@@ -18,9 +18,6 @@ type Waiter struct {
 	since  int64
 	until  int64 // when the wait ends by itself, 0 for never
 
-	// How the scope ends the wait, if not by waking the goroutine.
-	interrupter Interrupter
-
 	owner *Owner // the task in whose name the wait is, nil for none
 	shown bool   // it is the task's own wait, which its state shows
 
@@ -33,7 +30,7 @@ type Waiter struct {
 	scopePrev, scopeNext *Waiter
 	registered           bool
 
-	foreign Place   // set if scope is made for this wait alone, see adopt
+	foreign *Place  // set if scope is made for this wait alone, see adopt
 	batch   *Waiter // the next of a Batch; belongs to who claimed the waiter
 }
 
@@ -43,10 +40,10 @@ const (
 	cancelled
 )
 
-// An Interrupter ends a wait in which the goroutine is not parked on its Waiter:
-// it may sleep in the runtime's poller. The scope calls Interrupt without any
-// lock, having claimed the waiter; Interrupt must in the end call w.Wake, and
-// touch nothing of the waiter's after that.
+// An Interrupter is an object for which goroutines wait elsewhere than on their
+// Waiter, as in the runtime's poller. The scope ends such a wait by Interrupt, which
+// it calls without any lock, having claimed the waiter; Interrupt must in the end
+// call w.Wake, and touch nothing of the waiter's after that.
 type Interrupter interface{ Interrupt(w *Waiter) }
 
 var pool = sync.Pool{New: func() any {
@@ -56,7 +53,8 @@ var pool = sync.Pool{New: func() any {
 }}
 
 // Waiter returns a waiter for a wait at p. op is the state in which the task is
-// shown, as "TIME_SLEEP"; object is what it waits for, for whoever watches.
+// shown, as "TIME_SLEEP"; object is what it waits for, for whoever watches, and may be
+// an Interrupter.
 //
 // A task keeps its waiter from one wait to the next. It waits for one thing at a
 // time, unless its function shared its context with other goroutines; these take
@@ -74,7 +72,7 @@ func (p Place) Waiter(op string, object any) *Waiter {
 	w.shown = o != nil && o.parked.Load() == nil
 	w.op, w.object = op, object
 	if p.foreign != nil {
-		w.foreign = p
+		w.foreign = &Place{p.scope, p.foreign}
 	} else {
 		w.scope = p.scope
 	}
@@ -84,7 +82,7 @@ func (p Place) Waiter(op string, object any) *Waiter {
 // Free gives w back. It must be off its object's list.
 func (w *Waiter) Free() {
 	o := w.owner
-	w.object, w.until, w.interrupter, w.scope, w.foreign = nil, 0, nil, nil, Place{}
+	w.object, w.until, w.scope, w.foreign = nil, 0, nil, nil
 	w.owner = nil
 	w.state.Store(waiting)
 	if o == nil || !o.waiter.CompareAndSwap(nil, w) {
@@ -112,7 +110,7 @@ func (w *Waiter) Wait() error {
 // already and the object has not granted w either. Begin with End or Fail is for
 // waits in which the goroutine sleeps elsewhere than on w.
 func (w *Waiter) Begin() bool {
-	if w.foreign.foreign != nil {
+	if w.foreign != nil {
 		w.scope = w.foreign.adopt()
 	}
 	s := w.scope
@@ -149,7 +147,7 @@ func (w *Waiter) end(granted bool) (err error) {
 	}
 	s.unregister(w)
 	switch {
-	case w.foreign.foreign != nil:
+	case w.foreign != nil:
 		s.Close()
 		if !granted {
 			err = w.foreign.foreignFailure()
@@ -162,12 +160,9 @@ func (w *Waiter) end(granted bool) (err error) {
 
 // wakeForScope is how a scope that has claimed w ends the wait.
 func (w *Waiter) wakeForScope() {
-	if i := w.interrupter; i != nil {
+	if i, ok := w.object.(Interrupter); ok {
 		i.Interrupt(w)
 		return
 	}
 	w.Wake()
 }
-
-// SetInterrupter makes the scope end the wait through i.
-func (w *Waiter) SetInterrupter(i Interrupter) { w.interrupter = i }

@@ -1,0 +1,46 @@
+package poll
+
+// What tests must reach inside.
+
+// Queued is how many operations wait for the turn to read, or to write.
+func (f *FD) Queued(write bool) int {
+	t := &f.direction(write).turn
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.queue.Len()
+}
+
+func (f *FD) direction(write bool) *direction {
+	if write {
+		return &f.writer
+	}
+	return &f.reader
+}
+
+// Sleepy makes the next read go to sleep without lingering. It is for a moment at
+// which nobody reads.
+func (f *FD) Sleepy() { f.reader.habit = habit{last: maxSkip, skip: maxSkip} }
+
+// Eager makes the next read linger.
+func (f *FD) Eager() { f.reader.habit = habit{} }
+
+// Habit is what decides whether the next read lingers.
+func (f *FD) Habit() (last, skip uint8) { return f.reader.habit.last, f.reader.habit.skip }
+
+// MaxSkip is the most that a habit leaves out.
+const MaxSkip = maxSkip
+
+// Turn is a turn.
+type Turn = turn
+
+// Take and Pass are a turn's two methods.
+var (
+	Take = (*turn).take
+	Pass = (*turn).pass
+)
+
+// OnInterrupt sets what Interrupt calls first, until the test has ended.
+func OnInterrupt(t interface{ Cleanup(func()) }, f func()) {
+	interrupting = f
+	t.Cleanup(func() { interrupting = func() {} })
+}

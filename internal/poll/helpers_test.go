@@ -1,0 +1,174 @@
+package poll_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// TestMain sees to it that the tests leave no goroutine and no descriptor behind.
+func TestMain(m *testing.M) {
+	r, w, err := os.Pipe() // starts the runtime's poller, which has descriptors of its own
+	if err != nil {
+		panic(err)
+	}
+	r.Close()
+	w.Close()
+	goroutines, descriptors := runtime.NumGoroutine(), descriptors()
+	code := m.Run()
+	if code == 0 && !left(func() bool { return runtime.NumGoroutine() <= goroutines }) {
+		stacks := make([]byte, 1<<20)
+		fmt.Printf("goroutines left behind:\n%s\n", stacks[:runtime.Stack(stacks, true)])
+		code = 1
+	}
+	if code == 0 && !left(func() bool { return len(openDescriptors()) <= descriptors }) {
+		fmt.Printf("descriptors left behind: %v\n", openDescriptors())
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func left(gone func() bool) bool {
+	for began := time.Now(); time.Since(began) < 5*time.Second; runtime.Gosched() {
+		if gone() {
+			return true
+		}
+	}
+	return false
+}
+
+func descriptors() int { return len(openDescriptors()) }
+
+// openDescriptors is empty where there is no /proc.
+func openDescriptors() (open []string) {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range entries {
+		target, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err == nil {
+			open = append(open, e.Name()+" "+target)
+		}
+	}
+	return open
+}
+
+// newTask makes a task for the test's own goroutine, or for another one that the test
+// waits for.
+func newTask(t testing.TB) *wait.Owner {
+	o := new(wait.Owner)
+	o.InitTask(context.Background(), wait.NewKernel())
+	t.Cleanup(func() {
+		if n := o.Waiters(); n != 0 {
+			t.Errorf("%d waiters left behind", n)
+		}
+		o.Close()
+	})
+	return o
+}
+
+func cancel(o *wait.Owner) { o.Cancel(wait.NewCause(&o.Scope, wait.Cancelled, nil)) }
+
+// await waits until cond holds.
+func await(t testing.TB, cond func() bool) {
+	t.Helper()
+	for began := time.Now(); !cond(); runtime.Gosched() {
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("it does not come true")
+		}
+	}
+}
+
+func parked(o *wait.Owner) func() bool {
+	return func() bool { _, ok := o.Parked(); return ok }
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func want(t testing.TB, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Fatalf("%v, want %v", err, target)
+	}
+}
+
+func own(t testing.TB, sysfd int, socket bool) *poll.FD {
+	t.Helper()
+	f, err := poll.New(sysfd, socket)
+	check(t, err)
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// pair makes two connected stream sockets.
+func pair(t testing.TB) (a, b *poll.FD) {
+	t.Helper()
+	fds, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	check(t, err)
+	return own(t, fds[0], true), own(t, fds[1], true)
+}
+
+// pipe makes a pipe.
+func pipe(t testing.TB) (r, w *poll.FD) {
+	t.Helper()
+	var fds [2]int
+	check(t, syscall.Pipe(fds[:]))
+	for _, fd := range fds {
+		check(t, syscall.SetNonblock(fd, true))
+	}
+	return own(t, fds[0], false), own(t, fds[1], false)
+}
+
+// in runs f in a goroutine with a task, and returns the task and a function that waits
+// for f to return.
+func in(t testing.TB, f func(ctx context.Context) error) (o *wait.Owner, join func() error) {
+	o = newTask(t)
+	done := make(chan error, 1)
+	go func() { done <- f(&o.Scope) }()
+	return o, func() error {
+		t.Helper()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(20 * time.Second):
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("it does not return\n%s", stacks[:runtime.Stack(stacks, true)])
+			return nil
+		}
+	}
+}
+
+// fill writes until there is no more room, and returns how much that was.
+func fill(t testing.TB, f *poll.FD) (n int) {
+	t.Helper()
+	check(t, f.Control(func(fd int) error {
+		block := make([]byte, 4096)
+		for {
+			k, err := syscall.Write(fd, block)
+			if err == syscall.EAGAIN {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			n += k
+		}
+	}))
+	return n
+}
