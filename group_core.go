@@ -43,8 +43,13 @@ type group struct {
 	failed    []*AnyTask // in order of failing
 	cut       bool       // a failure has cancelled the group
 	watchers  wait.List  // waiting for any change of the above
-	slots     int        // of limit, in use
-	queue     wait.List  // members waiting for a slot
+
+	// With a limit: a member takes a slot when it is added, or stands in line for
+	// one, and gives it back when it has ended. One that finds itself without when
+	// its goroutine has started waits in parked.
+	slots  int // in use
+	line   []*AnyTask
+	parked map[*AnyTask]*wait.Waiter
 }
 
 type policy int
@@ -65,7 +70,7 @@ func newGroup(ctx context.Context, opts []GroupOption) *group {
 	return g
 }
 
-// add counts t in, before it starts.
+// add counts t in.
 func (g *group) add(t *AnyTask) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -79,6 +84,14 @@ func (g *group) add(t *AnyTask) {
 	}
 	g.running++
 	g.members = append(g.members, t)
+	switch {
+	case t.state.Load() != created: // it runs already: the limit comes too late
+	case g.slots < g.limit:
+		g.slots++
+		t.slot = true
+	case g.limit > 0:
+		g.line = append(g.line, t)
+	}
 }
 
 // adopt makes an existing task a member. Its end is noticed by finish, or here if
@@ -102,8 +115,8 @@ func (g *group) adopt(t *AnyTask) error {
 	return nil
 }
 
-// admit waits for a slot. It is called by the member, which is false if it was
-// cancelled meanwhile; its error is set then.
+// admit waits for t's slot. It is called by t itself, and false if t was cancelled
+// meanwhile; its error is set then.
 func (g *group) admit(t *AnyTask) bool {
 	if g.limit == 0 || t.daemon {
 		return true
@@ -114,43 +127,56 @@ func (g *group) admit(t *AnyTask) bool {
 		return false
 	}
 	g.mu.Lock()
-	if g.slots < g.limit && g.queue.Empty() {
-		g.slots++
-		t.slot = true
+	if t.slot {
 		g.mu.Unlock()
 		return true
 	}
+	if g.parked == nil {
+		g.parked = make(map[*AnyTask]*wait.Waiter)
+	}
 	w := p.Waiter("GROUP_LIMIT", nil)
-	g.queue.Push(w)
+	g.parked[t] = w
 	g.mu.Unlock()
 
-	if t.err = w.Wait(); t.err != nil {
-		g.mu.Lock()
-		g.queue.Remove(w)
-		g.mu.Unlock()
-	} else {
-		t.slot = true
-	}
+	t.err = w.Wait()
+	g.mu.Lock()
+	delete(g.parked, t)
+	g.mu.Unlock()
 	w.Free()
-	return t.slot
+	return t.err == nil
+}
+
+// passSlotLocked gives t's slot, if it has one, to the first in line that can use it.
+// The waiter that it returns is to be woken.
+func (g *group) passSlotLocked(t *AnyTask) *wait.Waiter {
+	if !t.slot {
+		return nil
+	}
+	t.slot = false
+	for len(g.line) > 0 {
+		heir := g.line[0]
+		g.line = g.line[1:]
+		w := g.parked[heir]
+		if heir.counted || w != nil && !w.Grant() {
+			continue // it has been cancelled
+		}
+		heir.slot = true
+		return w
+	}
+	g.slots--
+	return nil
 }
 
 // memberDone is called when t has ended, and counts once; joined says that somebody was in its
 // Join, who sees its error.
 func (g *group) memberDone(t *AnyTask, joined bool) {
-	var heir *wait.Waiter // of t's slot
 	g.mu.Lock()
 	if t.counted {
 		g.mu.Unlock()
 		return
 	}
 	t.counted = true
-	if t.slot {
-		t.slot = false
-		if heir = g.queue.Pop(); heir == nil {
-			g.slots--
-		}
-	}
+	heir := g.passSlotLocked(t)
 	if t.daemon {
 		g.daemons--
 	} else {

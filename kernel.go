@@ -20,7 +20,8 @@ import (
 // Run may be called several times at once, and from within a task.
 func Run(ctx context.Context, main func(context.Context) error, opts ...KernelOption) error {
 	k := NewKernel(opts...)
-	defer func() { _ = k.shutdown(context.Background(), caller(3)) }()
+	pc := caller(3)
+	defer func() { _ = k.shutdown(context.Background(), pc) }()
 	return k.Run(ctx, main)
 }
 
@@ -81,7 +82,7 @@ func (k *Kernel) Run(ctx context.Context, main func(context.Context) error) erro
 	}
 	go t.run()
 
-	_ = DisableCancellation(ctx, t.Wait)
+	_ = DisableCancellation(ctx, func(ctx context.Context) error { return t.waitFor(ctx, opJoin) })
 	_, err := t.Result()
 	return err
 }
@@ -127,7 +128,9 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 func (k *Kernel) Tasks() []*AnyTask {
 	var tasks []*AnyTask
 	k.root.Tasks(func(o *wait.Owner) bool {
-		tasks = append(tasks, o.Task.(body).common())
+		if t := o.Task.(body).common(); !t.Terminated() {
+			tasks = append(tasks, t)
+		}
 		return true
 	})
 	return tasks

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -125,26 +126,43 @@ func (t *AnyTask) broken(v any) error {
 
 // finish ends the task: those who wait for it go on, and it leaves the tree.
 func (t *AnyTask) finish() {
+	t.stopped = t.owner.Seal()
+	unseen := t.err != nil && t.failed() && !t.silent && (t.daemon || t.group.Load() == nil)
+	if unseen {
+		t.kernel.unseen(t) // before somebody can see it
+	}
 	var woken wait.Batch
-	joined := t.state.Swap(terminated) == joined // before group is read: see adopt
-	if joined {
+	if t.state.Swap(terminated) == joined {
 		t.mu.Lock()
 		woken = t.joiners.PopAll()
 		t.mu.Unlock()
 	}
-	g := t.group.Load()
-	if (g == nil || t.daemon) && t.err != nil && t.failed() && !t.silent {
-		t.kernel.unseen(t)
-	}
-	if g != nil {
-		g.memberDone(t, joined)
+	if g := t.group.Load(); g != nil { // read after the swap: see adopt
+		if unseen && !t.daemon {
+			t.kernel.seen(t) // it was adopted just now
+		}
+		g.memberDone(t, woken.Has(opJoin))
 	}
 	woken.Wake()
 	t.owner.Scope.Close()
 }
 
-// isCancellation reports whether err is, or wraps, an error of cancellation.
+// isCancellation reports whether err says nothing but that something was cancelled.
+// What a task joined together with an error of its own is more than that, and so is
+// a panic.
 func isCancellation(err error) bool {
+	switch e := err.(type) {
+	case *PanicError:
+		return false
+	case *wait.Error:
+		return true
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !isCancellation(err) })
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return isCancellation(inner)
+		}
+	}
 	return errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 

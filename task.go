@@ -32,11 +32,12 @@ type AnyTask struct {
 	counted bool                  // group.memberDone has been called; under group.mu
 	taken   bool                  // out of its group; under group.mu
 
-	id     uint64
-	name   string  // "" for the name of its function
-	entry  uintptr // of its function
-	daemon bool
-	silent bool // ReportCrash(false)
+	id      uint64
+	name    string  // "" for the name of its function
+	entry   uintptr // of its function
+	daemon  bool
+	silent  bool // ReportCrash(false)
+	stopped bool // was cancelled before it ended; as err
 
 	// created ──► running ──► terminated, by the task's goroutine; joined
 	// stands for either of the first two from the first joiner on, who sets it
@@ -92,7 +93,7 @@ func (t *Task[T]) hasObject() bool {
 // joiner's to handle. A task that joins itself panics, for it would never end.
 func (t *Task[T]) Join(ctx context.Context) (T, error) {
 	var none T
-	if err := t.waitFor(ctx, "Join"); err != nil {
+	if err := t.waitFor(ctx, opJoin); err != nil {
 		return none, err
 	}
 	t.see()
@@ -119,7 +120,14 @@ func (t *Task[T]) Result() (T, error) {
 
 // Wait waits for the task to end, however it does. The error is that of ctx, if
 // ctx ends first.
-func (t *AnyTask) Wait(ctx context.Context) error { return t.waitFor(ctx, "Wait") }
+func (t *AnyTask) Wait(ctx context.Context) error { return t.waitFor(ctx, opWait) }
+
+// The states of a task that waits for another. Who joins sees how it ended.
+const (
+	opJoin   = "TASK_JOIN"
+	opWait   = "TASK_WAIT"
+	opCancel = "TASK_CANCEL"
+)
 
 func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 	p, err := wait.At(ctx)
@@ -127,14 +135,22 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 		return err
 	}
 	if CurrentTask(ctx) == t {
-		panic(fmt.Sprintf("curio: task %s calls %s on itself and would wait for ever; let another task do it", t.Name(), op))
+		panic(fmt.Sprintf("curio: task %s waits on itself (%s) and would do so for ever; let another task join it", t.Name(), op))
+	}
+	if t.state.Load() == created {
+		// Most likely it runs next, on this very processor, and may end at once:
+		// a third off the time of a spawn and join.
+		runtime.Gosched()
+		if t.Terminated() {
+			return nil
+		}
 	}
 	t.mu.Lock()
 	if !t.expectJoiner() {
 		t.mu.Unlock()
 		return nil
 	}
-	w := p.Waiter("TASK_JOIN", t)
+	w := p.Waiter(op, t)
 	t.joiners.Push(w)
 	t.mu.Unlock()
 
@@ -172,7 +188,7 @@ func (t *AnyTask) Cancel(ctx context.Context, reason ...error) (did bool, err er
 	if CurrentTask(ctx) == t {
 		return did, CheckCancellation(ctx)
 	}
-	return did, t.waitFor(ctx, "Cancel")
+	return did, t.waitFor(ctx, opCancel)
 }
 
 // CancelNow is Cancel without the waiting.
@@ -233,7 +249,9 @@ func (t *AnyTask) Path() string {
 func (t *AnyTask) Parent() *AnyTask {
 	for s := t.owner.Scope.Parent(); s != nil; s = s.Parent() {
 		if o := s.Owner(); o != nil {
-			return o.Task.(body).common()
+			if p := o.Task.(body).common(); !p.Terminated() {
+				return p
+			}
 		}
 	}
 	return nil
@@ -262,7 +280,12 @@ func (t *AnyTask) Daemon() bool { return t.daemon }
 func (t *AnyTask) Cycles() uint64 { return t.owner.Cycles() }
 
 // Cancelled reports whether the task was asked to stop before it ended.
-func (t *AnyTask) Cancelled() bool { return t.owner.Cause() != nil }
+func (t *AnyTask) Cancelled() bool {
+	if t.Terminated() {
+		return t.stopped
+	}
+	return t.owner.Cause() != nil
+}
 
 // Terminated reports whether the task has ended.
 func (t *AnyTask) Terminated() bool { return t.state.Load() == terminated }
@@ -285,9 +308,9 @@ func (t *AnyTask) String() string {
 func (t *AnyTask) isTaken() bool { return t.taken }
 
 // failed reports whether the task ended with an error of its own, and not just
-// because it was cancelled.
+// because it was cancelled. It is for after its end.
 func (t *AnyTask) failed() bool {
-	return t.err != nil && !(t.Cancelled() && isCancellation(t.err))
+	return t.err != nil && !(t.stopped && isCancellation(t.err))
 }
 
 // CurrentTask returns the task that ctx belongs to, nil if there is none.

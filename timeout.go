@@ -2,7 +2,6 @@ package curio
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math"
 	"time"
@@ -41,12 +40,12 @@ func TimeoutAt(ctx context.Context, at time.Time, fn func(context.Context) error
 // was cut short by this very deadline, expired is true and err is nil. The expiry
 // of an outer timeout is not ignored.
 func IgnoreAfter(ctx context.Context, d time.Duration, fn func(context.Context) error) (expired bool, err error) {
-	return ignore(timeout(ctx, deadline(d), fn))
+	return ignore(ctx, deadline(d), fn)
 }
 
 // IgnoreAt is IgnoreAfter with a point in time.
 func IgnoreAt(ctx context.Context, at time.Time, fn func(context.Context) error) (expired bool, err error) {
-	return ignore(timeout(ctx, wait.Until(at), fn))
+	return ignore(ctx, wait.Until(at), fn)
 }
 
 // WithTimeout is TimeoutAfter for straight-line code, in the manner of
@@ -66,15 +65,19 @@ func deadline(d time.Duration) int64 {
 }
 
 func timeout(ctx context.Context, at int64, fn func(context.Context) error) error {
-	s := wait.NewTimeout(ctx, at)
+	return within(wait.NewTimeout(ctx, at), at, fn)
+}
+
+// within calls fn in the timeout s, which expires at the time at, and ends it.
+func within(s *wait.Scope, at int64, fn func(context.Context) error) error {
 	defer s.Close()
 	err := fn(s)
 	switch {
 	case err != nil:
 		return whose(s, at, err)
 	case at != 0 && wait.Now() >= at:
-		kernelOf(ctx).log(slog.LevelWarn, "curio: a function took longer than its timeout and succeeded",
-			"task", CurrentTask(ctx).Path(), "late", time.Duration(wait.Now()-at))
+		kernelOf(s).log(slog.LevelWarn, "curio: a function took longer than its timeout and succeeded",
+			"task", CurrentTask(s).Path(), "late", time.Duration(wait.Now()-at))
 	}
 	return nil
 }
@@ -118,8 +121,10 @@ func expiry(err error, o *wait.Owner) *wait.Error {
 	return nil
 }
 
-func ignore(err error) (bool, error) {
-	if errors.Is(err, ErrTaskTimeout) {
+func ignore(ctx context.Context, at int64, fn func(context.Context) error) (expired bool, err error) {
+	s := wait.NewTimeout(ctx, at)
+	err = within(s, at, fn)
+	if e := expiry(err, s.Owner()); e != nil && e.IsOwn() && e.Cause().IsOf(s) {
 		return true, nil
 	}
 	return false, err

@@ -36,8 +36,15 @@ const (
 	Foreign                    // a context that is not ours ended
 )
 
-// ended is every scope's cause that ends by being closed.
-var ended = NewCause(nil, Ended, nil)
+// ended is every scope's cause that ends by being closed. It is made once, so it
+// cannot say when.
+var ended = endedCause()
+
+func endedCause() *Cause {
+	c := NewCause(nil, Ended, nil)
+	c.At = 0
+	return c
+}
 
 // NewCause returns a cause for cancelling s.
 func NewCause(s *Scope, kind CauseKind, reason error) *Cause {
@@ -139,8 +146,14 @@ type Error struct {
 // Is reports whether target is one of the errors that e stands for.
 func (e *Error) Is(target error) bool { return target == e.kind || e.kind.Is(target) }
 
-// Unwrap is the reason that was given.
-func (e *Error) Unwrap() error { return e.cause.Reason }
+// Unwrap is the reason that was given. When a member of a group failed, that is its
+// error, unless it timed out or the like: its siblings have not.
+func (e *Error) Unwrap() error {
+	if e.cause.Kind == Failed && errors.Is(e.cause.Reason, ErrCancelled) {
+		return nil
+	}
+	return e.cause.Reason
+}
 
 // Timeout reports whether it is the caller's own time that is up.
 func (e *Error) Timeout() bool { return e.kind.Timeout() }
@@ -183,8 +196,13 @@ func (c *Cause) Where() string {
 	return fmt.Sprintf("%s:%d", f.File, f.Line)
 }
 
-// When is the time at which it happened.
-func (c *Cause) When() time.Time { return Time(c.At) }
+// When is the time at which it happened, the zero time if that is not known.
+func (c *Cause) When() time.Time {
+	if c.At == 0 {
+		return time.Time{}
+	}
+	return Time(c.At)
+}
 
 // IsOf reports whether it was s's own deadline or cancellation.
 func (c *Cause) IsOf(s *Scope) bool { return c.scope == s }

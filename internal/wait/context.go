@@ -31,15 +31,13 @@ func (s *Scope) Deadline() (time.Time, bool) {
 	return Time(limit), true
 }
 
-// canceller is the scope whose cancellation is pushed to s, nil if there is none. A
-// window is cancelled by what is around it inside the shield and, as window
-// remembers on the way, by what is outside.
+// canceller is the scope whose cancellation is pushed to s, nil if there is none.
+// window says that a window has been passed on the way: that is open to what is
+// outside of all shields.
 func (s *Scope) canceller(window *bool) *Scope {
 	switch {
 	case s.kind == Shield && *window:
-		*window = false
-		outside, _ := find(s.rare.outside)
-		return outside
+		return scopeOf(s.rare.outside)
 	case s.kind == Shield || s.detached:
 		return nil
 	}
@@ -50,8 +48,10 @@ func (s *Scope) canceller(window *bool) *Scope {
 // Done returns a channel that is closed when s is cancelled. It is made when it
 // is first asked for; our own operations never do.
 func (s *Scope) Done() <-chan struct{} {
-	if s.clock != nil {
-		s.clock.arm()
+	if c := s.clock; c != nil && Now() >= c.expires {
+		c.expire()
+	} else if c != nil {
+		c.arm()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,10 +149,7 @@ func find(ctx context.Context) (s *Scope, foreign context.Context) {
 	if s, ok := ctx.(*Scope); ok {
 		return s, nil
 	}
-	if ctx == nil {
-		panic("curio: nil context; pass context.Background() if there is nothing else")
-	}
-	s, _ = ctx.Value(scopeKey{}).(*Scope)
+	s = scopeOf(ctx)
 	done := ctx.Done()
 	if s != nil && done == s.Done() {
 		return s, nil // only values were added
@@ -205,7 +202,7 @@ func At(ctx context.Context) (Place, error) {
 	if foreign == nil {
 		return Place{scope: s}, s.check()
 	}
-	if foreign.Done() == nil {
+	if s == nil && foreign.Done() == nil {
 		return Place{}, nil
 	}
 	p := Place{scope: s, foreign: foreign}
@@ -245,11 +242,23 @@ func (p Place) owner() *Owner {
 
 // CurrentTask is the task that ctx belongs to, nil for none.
 func CurrentTask(ctx context.Context) *Owner {
-	s, _ := ctx.Value(scopeKey{}).(*Scope)
+	s := scopeOf(ctx)
 	if s == nil {
 		return nil
 	}
 	return s.owner
+}
+
+// scopeOf is the innermost scope of ctx, nil if there is none.
+func scopeOf(ctx context.Context) *Scope {
+	if ctx == nil {
+		panic("curio: nil context; pass context.Background() if there is nothing else")
+	}
+	if s, ok := ctx.(*Scope); ok {
+		return s
+	}
+	s, _ := ctx.Value(scopeKey{}).(*Scope)
+	return s
 }
 
 // Pending returns the error with which an operation at ctx would end, were there

@@ -75,6 +75,16 @@ func (l *List) PopAll() Batch {
 // A Batch is a set of claimed waiters, to be woken when all locks are released.
 type Batch struct{ head, tail *Waiter }
 
+// Has reports whether one of them is in the state op.
+func (b *Batch) Has(op string) bool {
+	for w := b.head; w != nil; w = w.batch {
+		if w.op == op {
+			return true
+		}
+	}
+	return false
+}
+
 func (b *Batch) add(w *Waiter) {
 	w.batch = nil
 	if b.tail != nil {

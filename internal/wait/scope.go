@@ -12,7 +12,8 @@ type Scope struct {
 	// Set at birth.
 	kind     Kind
 	detached bool            // its parent's cancellation does not reach it, unless it is a shutdown
-	closed   bool            // the one here that is guarded by mu
+	closed   bool            // guarded by mu, unlike the rest here
+	sealed   bool            // nothing can cancel it any more; as closed
 	base     context.Context // where Value looks; nil for nothing
 	owner    *Owner          // the task that runs in it, nil for none
 	clock    *Scope          // of itself and those that can cancel it, the one that expires first; nil for never
@@ -140,35 +141,43 @@ func NewTimeout(ctx context.Context, at int64) *Scope {
 // NewWindow opens a scope inside the shields around ctx that the cancellation
 // from outside of them reaches; nil if there is no shield.
 func NewWindow(ctx context.Context) *Scope {
-	in, _ := find(ctx)
-	around := in.outside()
+	around := scopeOf(ctx).outside()
 	if around == nil {
 		return nil
 	}
 	s := &Scope{kind: Window}
 	s.enter(ctx, Default)
-	outside, foreign := find(around)
-	if foreign != nil {
-		s.follow(foreign)
-		return s
-	}
-	s.inheritClock(outside)
-	s.hook(outside.AfterFunc(func() { s.Cancel(outside.cause.Load()) }))
-	if c := outside.cause.Load(); c != nil {
-		s.Cancel(c)
+	for ; around != nil; around = scopeOf(around).outside() {
+		s.openTo(around)
 	}
 	return s
 }
 
-// outside is the context in which the outermost of the shields around s was put up,
+// openTo makes what cancels ctx, which is outside of a shield, cancel s.
+func (s *Scope) openTo(ctx context.Context) {
+	outside, foreign := find(ctx)
+	if foreign != nil {
+		s.follow(foreign)
+		return
+	}
+	if c := outside.clock; c != nil && (s.clock == nil || c.expires < s.clock.expires) {
+		s.clock = c
+	}
+	s.hook(outside.AfterFunc(func() { s.Cancel(outside.cause.Load()) }))
+	if c := outside.cause.Load(); c != nil {
+		s.Cancel(c)
+	}
+}
+
+// outside is the context in which the innermost of the shields around s was put up,
 // nil if there is none. A window is not shielded.
-func (s *Scope) outside() (around context.Context) {
+func (s *Scope) outside() context.Context {
 	for p := s; p != nil && p.kind != Window && p.kind != Task && p.kind != Kernel; p = p.parent.Load() {
 		if p.kind == Shield {
-			around = p.rare.outside
+			return p.rare.outside
 		}
 	}
-	return around
+	return nil
 }
 
 // enter links a new scope below ctx, or below root if ctx is outside of the tree,
@@ -208,11 +217,13 @@ func (s *Scope) inherit(parent *Scope) {
 	}
 }
 
-// inheritClock makes s heed the deadlines that from heeds, too.
-func (s *Scope) inheritClock(from *Scope) {
-	if c := from.clock; c != nil && (s.clock == nil || c.expires < s.clock.expires) {
-		s.clock = c
-	}
+// Seal makes o's scope stay as it is, live or cancelled, and reports which: o has
+// ended. What is below can be cancelled as ever.
+func (o *Owner) Seal() (cancelled bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sealed = true
+	return o.cause.Load() != nil
 }
 
 // link puts s into the tree below parent, or below the nearest ancestor that is
@@ -335,6 +346,13 @@ func (s *Scope) Close() {
 	var woken Batch
 	p := s.lockParent()
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		if p != nil {
+			p.mu.Unlock()
+		}
+		return
+	}
 	s.closed = true
 	if s.kind != Task {
 		s.cancelLocked(ended, &woken)
@@ -414,11 +432,11 @@ func (s *Scope) Cancel(c *Cause) bool {
 // cancelLocked stops where somebody has been cancelled before, since so is what is
 // under it. A shutdown goes on: it also means those that are detached.
 func (s *Scope) cancelLocked(c *Cause, woken *Batch) bool {
-	did := s.cause.Load() == nil && (!s.closed || c == ended)
+	did := s.cause.Load() == nil && !s.sealed && (!s.closed || c == ended)
 	if did {
 		s.endLocked(c, woken)
 	}
-	if did || c.Kind == Shutdown {
+	if did || s.sealed || c.Kind == Shutdown {
 		for child := s.children; child != nil; child = child.next {
 			if child.hears(c) {
 				child.mu.Lock()

@@ -93,6 +93,10 @@ func (w *Waiter) Free() {
 // claim decides who ends the wait.
 func (w *Waiter) claim(by uint32) bool { return w.state.CompareAndSwap(waiting, by) }
 
+// Grant claims w for an object that keeps no List. It is false if the scope was
+// faster; if it is true, the caller then calls Wake.
+func (w *Waiter) Grant() bool { return w.claim(granted) }
+
 // Wake ends the wait of a waiter that the caller has claimed.
 func (w *Waiter) Wake() { w.unpark() }
 

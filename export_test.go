@@ -1,0 +1,26 @@
+package curio
+
+import (
+	"context"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// SetStubborn sets after what time Shutdown complains, and returns how to undo it.
+func SetStubborn(d time.Duration) (restore func()) {
+	old := stubborn
+	stubborn = d
+	return func() { stubborn = old }
+}
+
+// Root is the scope of a kernel; that of the process's default kernel if k is nil.
+func Root(k *Kernel) *wait.Scope {
+	if k == nil {
+		k = defaultKernel
+	}
+	return k.root
+}
+
+// ScopeOf is the scope that ctx is.
+func ScopeOf(ctx context.Context) *wait.Scope { return ctx.(*wait.Scope) }

@@ -1,0 +1,215 @@
+package testutil
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// A Child is a process that a test has started. It is killed when the test ends,
+// if it still runs.
+type Child struct {
+	// Stdin is the child's standard input.
+	Stdin io.WriteCloser
+
+	t       testing.TB
+	command *exec.Cmd
+	out     output
+	err     output
+	done    chan struct{} // closed when the process has ended and its output is complete
+}
+
+// Self starts this test binary once more, as a child in which Main runs what it was
+// given. Whatever goes wrong with the child ends the test.
+func Self(t testing.TB, args ...string) *Child {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	t.Cleanup(func() { w.Close() })
+	command := exec.Command(program, args...)
+	command.Env = append(os.Environ(), childVariable+"=1")
+	command.ExtraFiles = []*os.File{r}
+	return start(t, command)
+}
+
+// Program starts a program, and skips the test if it is not installed.
+func Program(t testing.TB, name string, args ...string) *Child {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed here: %v", name, err)
+	}
+	return start(t, exec.Command(path, args...))
+}
+
+func start(t testing.TB, command *exec.Cmd) *Child {
+	t.Helper()
+	c := &Child{t: t, command: command, done: make(chan struct{})}
+	c.out.changed, c.err.changed = make(chan struct{}), make(chan struct{})
+	command.Stdout, command.Stderr = &c.out, &c.err
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stdin = stdin
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = command.Wait() // the status is in command.ProcessState
+		close(c.done)
+	}()
+	t.Cleanup(func() {
+		c.Kill()
+		<-c.done
+		c.Stdin.Close()
+		if t.Failed() && c.Stderr() != "" {
+			t.Logf("%s wrote to standard error:\n%s", command.Path, c.Stderr())
+		}
+	})
+	return c
+}
+
+// PID is the child's process id.
+func (c *Child) PID() int { return c.command.Process.Pid }
+
+// Line returns the next line of the child's standard output.
+func (c *Child) Line() string {
+	c.t.Helper()
+	bound, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	for {
+		line, ok, changed := c.out.line()
+		if ok {
+			return line
+		}
+		select {
+		case <-changed:
+		case <-c.done:
+			if line, ok, _ = c.out.line(); ok {
+				return line
+			}
+			c.t.Fatalf("%s ended with %v and printed no more; standard error:\n%s", c.command.Path, c.command.ProcessState, c.Stderr())
+		case <-bound.Done():
+			c.hangs("it prints no line")
+		}
+	}
+}
+
+// After returns what the next line has after prefix, which it must begin with.
+func (c *Child) After(prefix string) string {
+	c.t.Helper()
+	line := c.Line()
+	rest, ok := strings.CutPrefix(line, prefix)
+	if !ok {
+		c.t.Fatalf("%s printed %q, not a line that begins with %q", c.command.Path, line, prefix)
+	}
+	return rest
+}
+
+// Rest waits for the child to end and returns what it has printed since the last
+// line taken, and its exit status, -1 if a signal ended it.
+func (c *Child) Rest() (printed string, status int) {
+	c.t.Helper()
+	status = c.Wait()
+	return c.out.rest(), status
+}
+
+// Wait waits for the child to end and returns its exit status, -1 if a signal
+// ended it.
+func (c *Child) Wait() int {
+	c.t.Helper()
+	bound, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	select {
+	case <-c.done:
+	case <-bound.Done():
+		c.hangs("it does not end")
+	}
+	return c.command.ProcessState.ExitCode()
+}
+
+// hangs ends the test. If the child is a Go program it prints its goroutines.
+func (c *Child) hangs(what string) {
+	c.t.Helper()
+	_ = c.command.Process.Signal(syscall.SIGQUIT)
+	bound, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	select {
+	case <-c.done:
+	case <-bound.Done():
+		c.Kill()
+	}
+	c.t.Fatalf("%s: %s within %v", c.command.Path, what, Patience)
+}
+
+// Stderr is what the child has written to its standard error so far.
+func (c *Child) Stderr() string { return c.err.String() }
+
+// Interrupt sends SIGINT to the child, as Ctrl-C does.
+func (c *Child) Interrupt() {
+	c.t.Helper()
+	if err := c.command.Process.Signal(os.Interrupt); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Kill ends the child with SIGKILL, if it still runs.
+func (c *Child) Kill() {
+	if err := c.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		c.t.Error(err)
+	}
+}
+
+// An output collects what a child writes.
+type output struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{} // closed at the next Write
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.changed)
+	o.changed = make(chan struct{})
+	return o.text.Write(p)
+}
+
+// line takes the next complete line. If there is none, changed tells when to look
+// again.
+func (o *output) line() (line string, ok bool, changed <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := bytes.IndexByte(o.text.Bytes(), '\n')
+	if i < 0 {
+		return "", false, o.changed
+	}
+	return strings.TrimSuffix(string(o.text.Next(i+1)), "\n"), true, nil
+}
+
+func (o *output) rest() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.text.Next(o.text.Len()))
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}

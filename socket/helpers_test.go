@@ -1,0 +1,208 @@
+package socket_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/socket"
+)
+
+// TestMain sees to it that the tests leave no goroutine and no descriptor behind.
+func TestMain(m *testing.M) {
+	r, w, err := os.Pipe() // starts the runtime's poller, which has descriptors of its own
+	if err != nil {
+		panic(err)
+	}
+	r.Close()
+	w.Close()
+	goroutines, descriptors := runtime.NumGoroutine(), len(descriptors())
+	code := m.Run()
+	if code == 0 && !soon(func() bool { return runtime.NumGoroutine() <= goroutines }) {
+		fmt.Printf("goroutines left behind:\n%s\n", stacks())
+		code = 1
+	}
+	if code == 0 && !soon(func() bool { return len(descriptorsOfOurs()) <= descriptors }) {
+		fmt.Printf("descriptors left behind: %v\n", descriptorsOfOurs())
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func soon(cond func() bool) bool {
+	for began := time.Now(); time.Since(began) < 20*time.Second; runtime.Gosched() {
+		if cond() {
+			return true
+		}
+	}
+	return false
+}
+
+func stacks() []byte {
+	buf := make([]byte, 1<<20)
+	return buf[:runtime.Stack(buf, true)]
+}
+
+// descriptors is empty where there is no /proc.
+func descriptors() (open []string) {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range entries {
+		target, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err == nil {
+			open = append(open, e.Name()+" "+target)
+		}
+	}
+	return open
+}
+
+// descriptorsOfOurs leaves out what package os opens once, to start a process.
+func descriptorsOfOurs() (open []string) {
+	for _, d := range descriptors() {
+		if !strings.HasSuffix(d, "anon_inode:[pidfd]") {
+			open = append(open, d)
+		}
+	}
+	return open
+}
+
+func newTask(t testing.TB) *wait.Owner {
+	o := new(wait.Owner)
+	o.InitTask(context.Background(), wait.NewKernel())
+	t.Cleanup(func() {
+		if n := o.Waiters(); n != 0 {
+			t.Errorf("%d waiters left behind", n)
+		}
+		o.Close()
+	})
+	return o
+}
+
+func cancel(o *wait.Owner) { o.Cancel(wait.NewCause(&o.Scope, wait.Cancelled, nil)) }
+
+func await(t testing.TB, cond func() bool) {
+	t.Helper()
+	if !soon(cond) {
+		t.Fatal("it does not come true")
+	}
+}
+
+func parked(o *wait.Owner) func() bool {
+	return func() bool { _, ok := o.Parked(); return ok }
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func want(t testing.TB, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Fatalf("%v, want %v", err, target)
+	}
+}
+
+// in runs f in a goroutine with a task, and returns the task and a function that waits
+// for f to return.
+func in(t testing.TB, f func(ctx context.Context) error) (o *wait.Owner, join func() error) {
+	o = newTask(t)
+	done := make(chan error, 1)
+	go func() { done <- f(&o.Scope) }()
+	return o, func() error {
+		t.Helper()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(20 * time.Second):
+			t.Fatalf("it does not return\n%s", stacks())
+			return nil
+		}
+	}
+}
+
+// closing closes s at the end of the test, unless that has been done.
+func closing(t testing.TB, s *socket.Socket) *socket.Socket {
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func open(t testing.TB, family int) *socket.Socket {
+	t.Helper()
+	s, err := socket.New(family, socket.SOCK_STREAM, 0)
+	check(t, err)
+	return closing(t, s)
+}
+
+var localhost = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+
+// listen makes a listening socket.
+func listen(t testing.TB, family int, addr net.Addr, backlog int) *socket.Socket {
+	t.Helper()
+	l := open(t, family)
+	check(t, l.Bind(addr))
+	check(t, l.Listen(backlog))
+	return l
+}
+
+// unixPair makes two connected Unix sockets.
+func unixPair(t testing.TB) (a, b *socket.Socket) {
+	t.Helper()
+	a, b, err := socket.SocketPair()
+	check(t, err)
+	return closing(t, a), closing(t, b)
+}
+
+// tcpPair makes two connected TCP sockets.
+func tcpPair(t testing.TB) (a, b *socket.Socket) {
+	t.Helper()
+	return connectedTo(t, listen(t, socket.AF_INET, localhost, 0), socket.AF_INET)
+}
+
+// connectedTo makes a connection to l and returns both ends of it.
+func connectedTo(t testing.TB, l *socket.Socket, family int) (client, server *socket.Socket) {
+	t.Helper()
+	ctx := context.Background()
+	client = open(t, family)
+	check(t, client.Connect(ctx, l.LocalAddr()))
+	server, err := l.Accept(ctx)
+	check(t, err)
+	return client, closing(t, server)
+}
+
+// fill sends until there is no more room, and returns how much that was. It is for
+// Unix sockets: on a TCP connection the system goes on making room.
+func fill(t testing.TB, s *socket.Socket) (n int) {
+	t.Helper()
+	for block := make([]byte, 4096); ; {
+		k, err := syscall.Write(s.Fd(), block)
+		if err == syscall.EAGAIN {
+			return n
+		}
+		check(t, err)
+		n += k
+	}
+}
+
+// drain receives n bytes.
+func drain(t testing.TB, s *socket.Socket, n int) {
+	t.Helper()
+	for buf := make([]byte, 1<<16); n > 0; {
+		k, err := s.Recv(context.Background(), buf[:min(n, len(buf))])
+		check(t, err)
+		n -= k
+	}
+}
