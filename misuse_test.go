@@ -75,12 +75,14 @@ func TestGroupSpawnOfNil(t *testing.T) {
 // Whoever would wait for himself panics instead.
 func TestWaitingForOneself(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
-		var self *curio.Task[int]
-		self = curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+		handle := make(chan *curio.Task[int], 1)
+		self := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+			self := <-handle
 			panics(f, "on itself", func() { _, _ = self.Join(ctx) })
 			panics(f, "on itself", func() { _ = self.Wait(ctx) })
 			return 1, nil
 		}, curio.Name("narcissus"))
+		handle <- self
 		if v, err := self.Join(ctx); v != 1 || err != nil {
 			f.Errorf("got %d, %v", v, err)
 		}
