@@ -249,6 +249,11 @@ func (s *Scope) failure() error {
 		}
 	}
 	c := of.cause.Load()
+	if c == nil {
+		// A timeout above the task has expired in this moment, and somebody is
+		// pushing that down and has not come here yet.
+		return &s.clock.cause.Load().views[asTask]
+	}
 	return &c.views[c.seenFrom(of, inside)]
 }
 

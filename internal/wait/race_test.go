@@ -253,3 +253,34 @@ func TestSharedContext(t *testing.T) {
 		t.Fatalf("%d tokens, %d waiters", tokens, waiters)
 	}
 }
+
+// A timeout above expires while its cancellation is still on its way down through
+// thousands of tasks. The last of them fails by itself, with the right error.
+func TestExpiryOnItsWayDown(t *testing.T) {
+	for range rounds(200) {
+		o := newTask(t)
+		timeout := wait.NewTimeout(&o.Scope, wait.After(2*time.Millisecond))
+		first := taskUnder(t, timeout)
+		tasks := make([]*wait.Owner, 1000)
+		for i := range tasks {
+			tasks[i] = taskUnder(t, timeout)
+		}
+		var all sync.WaitGroup
+		all.Go(func() {
+			for err := error(nil); err == nil; {
+				_, err = wait.At(timeout)
+			}
+		})
+		inner := wait.NewTimeout(&first.Scope, 0)
+		var err error
+		for err == nil {
+			_, err = wait.At(inner)
+		}
+		if !errors.Is(err, wait.ErrTaskCancelled) {
+			t.Fatal(err)
+		}
+		all.Wait()
+		inner.Close()
+		timeout.Close()
+	}
+}
