@@ -86,7 +86,7 @@ func (g *TaskGroup[T]) Spawn(fn func(context.Context) (T, error), opts ...SpawnO
 	}
 	t := &Task[T]{fn: fn}
 	t.prepare(g.group.inner, t, reflect.ValueOf(fn).Pointer(), opts)
-	g.group.add(&t.AnyTask)
+	g.group.add(&t.AnyTask, false)
 	t.start(g.group.inner, g.group)
 	return t
 }

@@ -70,13 +70,15 @@ func newGroup(ctx context.Context, opts []GroupOption) *group {
 	return g
 }
 
-// add counts t in.
-func (g *group) add(t *AnyTask) {
+// add counts t in. One that was adopted has no part in the limit: it may run
+// already.
+func (g *group) add(t *AnyTask, adopted bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		panic("curio: TaskGroup used after its end; tasks can be added until Group returns or Join is called")
 	}
+	t.adopted = adopted
 	t.group.Store(g)
 	if t.daemon {
 		g.daemons++
@@ -85,7 +87,7 @@ func (g *group) add(t *AnyTask) {
 	g.running++
 	g.members = append(g.members, t)
 	switch {
-	case t.state.Load() != created: // it runs already: the limit comes too late
+	case adopted:
 	case g.slots < g.limit:
 		g.slots++
 		t.slot = true
@@ -104,7 +106,7 @@ func (g *group) adopt(t *AnyTask) error {
 	}
 	func() {
 		defer t.mu.Unlock()
-		g.add(t)
+		g.add(t, true)
 	}()
 	if t.Terminated() {
 		t.see() // from now on it is the group's to report
@@ -118,7 +120,7 @@ func (g *group) adopt(t *AnyTask) error {
 // admit waits for t's slot. It is called by t itself, and false if t was cancelled
 // meanwhile; its error is set then.
 func (g *group) admit(t *AnyTask) bool {
-	if g.limit == 0 || t.daemon {
+	if g.limit == 0 || t.daemon || t.adopted {
 		return true
 	}
 	p, err := wait.At(&t.owner.Scope)
@@ -155,7 +157,7 @@ func (g *group) passSlotLocked(t *AnyTask) *wait.Waiter {
 	t.slot = false
 	for len(g.line) > 0 {
 		heir := g.line[0]
-		g.line = g.line[1:]
+		g.line[0], g.line = nil, g.line[1:]
 		w := g.parked[heir]
 		if heir.counted || w != nil && !w.Grant() {
 			continue // it has been cancelled
@@ -167,8 +169,8 @@ func (g *group) passSlotLocked(t *AnyTask) *wait.Waiter {
 	return nil
 }
 
-// memberDone is called when t has ended, and counts once; joined says that somebody was in its
-// Join, who sees its error.
+// memberDone is called when t has ended, and counts once; joined says that somebody
+// was in its Join, who sees its error.
 func (g *group) memberDone(t *AnyTask, joined bool) {
 	g.mu.Lock()
 	if t.counted {
@@ -177,28 +179,29 @@ func (g *group) memberDone(t *AnyTask, joined bool) {
 	}
 	t.counted = true
 	heir := g.passSlotLocked(t)
+	cuts := false
 	if t.daemon {
 		g.daemons--
 	} else {
 		g.running--
 		g.done = append(g.done, t)
-		g.settleLocked(t, joined)
+		cuts = g.settleLocked(t, joined)
 	}
-	cut := g.cut
 	watchers := g.watchers.PopAll()
 	g.mu.Unlock()
 
 	if heir != nil {
 		heir.Wake()
 	}
-	if cut {
+	if cuts {
 		g.scope.Cancel(g.failure(t))
 	}
 	watchers.Wake()
 }
 
-// settleLocked works out what the end of t means for the group.
-func (g *group) settleLocked(t *AnyTask, joined bool) {
+// settleLocked works out what the end of t means for the group, and reports whether
+// it cuts the group short.
+func (g *group) settleLocked(t *AnyTask, joined bool) (cuts bool) {
 	switch {
 	case !t.failed():
 		if g.completed == nil && t.err == nil && (g.policy != waitObject || t.body().hasObject()) {
@@ -208,12 +211,13 @@ func (g *group) settleLocked(t *AnyTask, joined bool) {
 	default:
 		g.failed = append(g.failed, t)
 		if !g.keepGoing {
-			g.cut = true
+			cuts, g.cut = !g.cut, true
 			if g.policy == waitAny && g.completed == nil {
 				g.completed = t
 			}
 		}
 	}
+	return cuts
 }
 
 // failure is the cause by which t's failure cancels the others.
@@ -236,7 +240,8 @@ func (g *group) next(ctx context.Context) (*AnyTask, error) {
 	var t *AnyTask
 	err := g.until(ctx, "TASKGROUP_NEXT", func() bool {
 		for len(g.done) > 0 && t == nil {
-			t, g.done = g.done[0], g.done[1:]
+			t = g.done[0]
+			g.done[0], g.done = nil, g.done[1:]
 			if !g.takeLocked(t) {
 				t = nil // somebody joined it
 			}
@@ -261,10 +266,20 @@ func (g *group) takeLocked(t *AnyTask) bool {
 	t.taken = true
 	g.taken++
 	if g.taken > len(g.members)/2 {
-		g.members = slices.DeleteFunc(g.members, (*AnyTask).isTaken)
-		g.taken = 0
+		g.sweepLocked()
 	}
 	return true
+}
+
+// sweepLocked forgets the members that have been taken, lest a group that lives long
+// keep them all.
+func (g *group) sweepLocked() {
+	g.taken = 0
+	g.members = slices.DeleteFunc(g.members, (*AnyTask).isTaken)
+	g.done = slices.DeleteFunc(g.done, (*AnyTask).isTaken)
+	if !g.cut {
+		g.failed = slices.DeleteFunc(g.failed, (*AnyTask).isTaken)
+	}
 }
 
 // until waits for cond, which it calls under mu, whenever something has changed.

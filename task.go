@@ -28,6 +28,7 @@ type AnyTask struct {
 	owner   wait.Owner
 	kernel  *Kernel
 	group   atomic.Pointer[group] // nil for none; set once, by add
+	adopted bool                  // by AddTask; set before group
 	slot    bool                  // has a slot of the group's limit; the task's own, then under group.mu
 	counted bool                  // group.memberDone has been called; under group.mu
 	taken   bool                  // out of its group; under group.mu

@@ -59,12 +59,9 @@ func allStacks() string {
 func where(stack string) (file string, line int) {
 	lines := strings.Split(stack, "\n")
 	for i := 1; i+1 < len(lines); i += 2 {
-		if ours(lines[i]) {
-			continue
-		}
 		place, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), " +0x")
 		colon := strings.LastIndexByte(place, ':')
-		if colon < 0 {
+		if colon < 0 || isSystem(lines[i]) || isOurs(place[:colon]) {
 			continue
 		}
 		line, _ = strconv.Atoi(place[colon+1:])
@@ -73,24 +70,35 @@ func where(stack string) (file string, line int) {
 	return "", 0
 }
 
-const module = "github.com/curio-go/curio"
-
-// ours reports whether a line of a stack is a call of something in between the
-// user's code and the wait.
-func ours(call string) bool {
-	for _, system := range []string{"runtime.", "sync.", "internal/", "os.", "syscall.", "created by "} {
+// isSystem reports whether a call in a stack is one that a wait makes, or the end of
+// the stack.
+func isSystem(call string) bool {
+	for _, system := range []string{"runtime.", "runtime/", "panic(", "sync.", "internal/", "os.", "syscall.", "created by "} {
 		if strings.HasPrefix(call, system) {
 			return true
 		}
 	}
-	rest, ok := strings.CutPrefix(call, module)
-	if !ok {
+	return false
+}
+
+// home is the directory of this module's sources, as stacks have it.
+var home = func() string {
+	_, file, _, _ := runtime.Caller(0)
+	return file[:strings.LastIndexByte(file, '/')+1]
+}()
+
+// isOurs reports whether a source file is of this module, and not of its examples or
+// tests. It goes by the file, as the name of a function that was inlined is that of the
+// one it was inlined into.
+func isOurs(file string) bool {
+	rest, ok := strings.CutPrefix(file, home)
+	if !ok || strings.HasSuffix(rest, "_test.go") {
 		return false
 	}
-	for _, users := range []string{"_test.", "/examples/", "/cmd/", "/bench/"} {
+	for _, users := range []string{"examples/", "cmd/", "bench/"} {
 		if strings.HasPrefix(rest, users) {
 			return false
 		}
 	}
-	return !strings.Contains(rest, "_test.")
+	return true
 }

@@ -110,9 +110,15 @@ func end(t testing.TB, task *curio.Task[struct{}]) error {
 	return task.Err()
 }
 
+// running is the tasks that have not ended. Those that have stay in the kernel's list
+// for a moment.
+func (s *server) running() []*curio.AnyTask {
+	return slices.DeleteFunc(s.Kernel.Tasks(), (*curio.AnyTask).Terminated)
+}
+
 // handlers counts the connections that are served.
 func (s *server) handlers() int {
-	n := len(s.Kernel.Tasks())
+	n := len(s.running())
 	if !s.Task.Terminated() {
 		n--
 	}

@@ -34,8 +34,14 @@ func useNames(t testing.TB, names map[string][]string) *nameServer {
 	net.DefaultResolver = &net.Resolver{
 		PreferGo: true,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "udp", conn.LocalAddr().String())
+			d := net.Dialer{Resolver: new(net.Resolver)} // and not the default one, which the test puts back
+			question, err := d.DialContext(ctx, "udp", conn.LocalAddr().String())
+			if err == nil {
+				// Left alone, a question whose asker has gone stays open for
+				// five seconds. That is the resolver's way and not ours.
+				context.AfterFunc(ctx, func() { question.Close() })
+			}
+			return question, err
 		},
 	}
 	t.Cleanup(func() {

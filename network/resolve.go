@@ -18,6 +18,9 @@ func resolve(ctx context.Context, op, addr string) ([]*net.TCPAddr, error) {
 		}
 		return &net.OpError{Op: op, Net: "tcp", Addr: name(addr), Err: err}
 	}
+	if _, err := wait.At(ctx); err != nil {
+		return nil, failed(err)
+	}
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, failed(err)

@@ -72,7 +72,7 @@ func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*socket.
 		}
 	}
 	listener, err := listen(addrs[0], config)
-	if err != nil && addrs[0].IP == nil {
+	if addrs[0].IP == nil && err != nil && !errors.Is(err, syscall.EADDRINUSE) {
 		return listen(&net.TCPAddr{IP: net.IPv4zero, Port: addrs[0].Port}, config) // no IPv6 here
 	}
 	return listener, err
@@ -139,20 +139,29 @@ func mustHandle(handler Handler) {
 }
 
 func peerOf(conn *socket.Socket) string {
-	if addr := conn.RemoteAddr(); addr != nil && addr.String() != "" {
-		return addr.String()
+	if addr := conn.RemoteAddr(); addr != nil {
+		if text := addr.String(); text != "" && text != "@" {
+			return text
+		}
 	}
-	return fmt.Sprintf("fd %d", conn.Fd()) // a Unix client without a name
+	return fmt.Sprintf("fd %d", conn.Fd()) // a Unix client without a name; package syscall says "@"
 }
 
 func serve(ctx context.Context, conn *socket.Socket, peer string, handler Handler) error {
 	defer conn.Close()
 	err := handler(ctx, conn)
-	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+	if lost(err, conn) {
 		slog.DebugContext(ctx, "curio: connection lost", "peer", peer, "err", err)
 		return nil
 	}
 	return err
+}
+
+// lost reports whether err says that the peer of conn has gone. The loss of another
+// connection, which the handler has made itself, is another matter.
+func lost(err error, conn *socket.Socket) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Addr == conn.RemoteAddr() && isAny(op.Err, syscall.ECONNRESET, syscall.EPIPE)
 }
 
 // The pauses after running out of something.

@@ -308,14 +308,13 @@ func reset(t testing.TB, conn net.Conn) {
 
 // Another connection of the handler's that was lost is the handler's own trouble.
 func TestLossOfAnotherConnectionIsLogged(t *testing.T) {
-	backend := serve(t, func(ctx context.Context, conn *socket.Socket) error {
-		if _, err := conn.Recv(ctx, make([]byte, 1)); err != nil {
-			return err
-		}
-		return conn.SetLinger(0)
-	})
+	backend, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
 	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
-		back, err := network.OpenConnection(ctx, backend.Addr, nil)
+		back, err := network.OpenConnection(ctx, backend.Addr().String(), nil)
 		if err != nil {
 			return err
 		}
@@ -326,7 +325,16 @@ func TestLossOfAnotherConnectionIsLogged(t *testing.T) {
 		_, err = back.Recv(ctx, make([]byte, 1))
 		return err
 	})
-	atEnd(t, testutil.Dial(t, s.Addr))
+	conn := testutil.Dial(t, s.Addr)
+	back, err := backend.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := back.Read(make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+	reset(t, back)
+	atEnd(t, conn)
 	record := s.Log.TakeOne(t, msgFailed)
 	if err, _ := record.Attrs["err"].(error); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("logged: %v", record)
@@ -351,11 +359,8 @@ func TestCancelEndsHandlers(t *testing.T) {
 	if len(ends) != len(conns) { // there already: the server has waited for them
 		t.Errorf("%d of %d handlers had ended", len(ends), len(conns))
 	}
-	for range ends {
-		is(t, <-ends, taskCancelled...)
-		if len(ends) == 0 {
-			break
-		}
+	for range conns {
+		is(t, testutil.Receive(t, "handler's error", ends), taskCancelled...)
 	}
 	refused(t, s.Addr)
 	for _, conn := range conns {
@@ -400,16 +405,19 @@ func TestCancelWithCleanUp(t *testing.T) {
 	atEnd(t, conn)
 }
 
-// A handler that was born when the server was being cancelled is called as well: its
-// connection is closed, and the peer sees it.
+// A connection that is accepted while the server is being cancelled is closed, and
+// its handler waited for.
 func TestCancelDuringAccept(t *testing.T) {
+	s := newServer(t)
 	for range 50 {
-		s := serve(t, echo)
+		listener := listen(t, "127.0.0.1:0", nil)
+		addr := listener.LocalAddr().String()
+		s.run(func(ctx context.Context) error { return network.RunServer(ctx, listener, echo) })
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			for {
-				conn, err := net.Dial("tcp", s.Addr)
+				conn, err := net.Dial("tcp", addr)
 				if err != nil {
 					return
 				}
@@ -419,8 +427,11 @@ func TestCancelDuringAccept(t *testing.T) {
 		testutil.Await(t, "connections", func() bool { return s.Task.Cycles() > 2 })
 		is(t, s.cancel(), taskCancelled...)
 		testutil.Receive(t, "end of the client", done)
-		s.Log.Take(msgLost)
+		if n := s.handlers(); n != 0 {
+			t.Fatalf("%d handlers have outlived the server", n)
+		}
 	}
+	s.Log.Take(msgLost)
 }
 
 func TestHandlersSeeTheTimeoutAsCancellation(t *testing.T) {
@@ -428,8 +439,9 @@ func TestHandlersSeeTheTimeoutAsCancellation(t *testing.T) {
 	listener := listen(t, "127.0.0.1:0", nil)
 	seen := make(chan error, 1)
 	expired := make(chan bool, 1)
+	conn := testutil.Dial(t, listener.LocalAddr().String()) // waits to be accepted
 	s.run(func(ctx context.Context) error {
-		late, err := curio.IgnoreAfter(ctx, 50*time.Millisecond, func(ctx context.Context) error {
+		late, err := curio.IgnoreAfter(ctx, 200*time.Millisecond, func(ctx context.Context) error {
 			return network.RunServer(ctx, listener, func(ctx context.Context, conn *socket.Socket) error {
 				_, err := conn.Recv(ctx, make([]byte, 1))
 				seen <- err
@@ -439,7 +451,6 @@ func TestHandlersSeeTheTimeoutAsCancellation(t *testing.T) {
 		expired <- late
 		return err
 	})
-	conn := testutil.Dial(t, listener.LocalAddr().String())
 	if err := s.end(); err != nil || !testutil.Receive(t, "expiry", expired) {
 		t.Errorf("the server ended with %v", err)
 	}

@@ -42,6 +42,9 @@ func Self(t testing.TB, args ...string) *Child {
 	t.Cleanup(func() { w.Close() })
 	command := exec.Command(program, args...)
 	command.Env = append(os.Environ(), childVariable+"=1")
+	if Race { // it would wait for a second before it exits
+		command.Env = append(command.Env, "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0")
+	}
 	command.ExtraFiles = []*os.File{r}
 	return start(t, command)
 }

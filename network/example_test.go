@@ -1,0 +1,164 @@
+package network_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/socket"
+)
+
+// A server and a client in one program.
+func Example() {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+		if err != nil {
+			return err
+		}
+		server := curio.Go(ctx, func(ctx context.Context) error {
+			return network.RunServer(ctx, listener, greet)
+		})
+
+		conn, err := network.OpenConnection(ctx, listener.LocalAddr().String(), nil)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := conn.SendAll(ctx, []byte("Guido")); err != nil {
+			return err
+		}
+		buf := make([]byte, 100)
+		n, err := conn.Recv(ctx, buf)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s\n", buf[:n])
+
+		_, err = server.Cancel(ctx)
+		return err
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output: Hello, Guido
+}
+
+// greet serves one connection.
+func greet(ctx context.Context, conn *socket.Socket) error {
+	buf := make([]byte, 100)
+	n, err := conn.Recv(ctx, buf)
+	if err != nil {
+		return err
+	}
+	_, err = conn.SendAll(ctx, fmt.Appendf(nil, "Hello, %s", buf[:n]))
+	return err
+}
+
+// A server that is given a fifth of a second, as a timeout is a way to end one like
+// any other. Usually it is signal.NotifyContext that gives the context.
+func ExampleTCPServer() {
+	echo := func(ctx context.Context, conn *socket.Socket) error {
+		buf := make([]byte, 16<<10)
+		for {
+			n, err := conn.Recv(ctx, buf)
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if _, err := conn.SendAll(ctx, buf[:n]); err != nil {
+				return err
+			}
+		}
+	}
+	ctx, cancel := curio.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	err := network.TCPServer(ctx, "127.0.0.1:0", echo, nil)
+	fmt.Println("time is up:", errors.Is(err, curio.ErrTaskTimeout))
+	// Output: time is up: true
+}
+
+// When the server is cancelled, so are its handlers. One that has to say good-bye
+// does so under DisableCancellation, and the server waits for it.
+func ExampleRunServer() {
+	goodBye := func(ctx context.Context, conn *socket.Socket) error {
+		_, err := conn.Recv(ctx, make([]byte, 1)) // is cancelled
+		return errors.Join(err, curio.DisableCancellation(ctx, func(ctx context.Context) error {
+			return curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+				_, err := conn.SendAll(ctx, []byte("good-bye"))
+				return err
+			})
+		}))
+	}
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+		if err != nil {
+			return err
+		}
+		conn, err := network.OpenConnection(ctx, listener.LocalAddr().String(), nil)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+
+		_, err = curio.IgnoreAfter(ctx, 200*time.Millisecond, func(ctx context.Context) error {
+			return network.RunServer(ctx, listener, goodBye)
+		})
+		if err != nil {
+			return err
+		}
+		buf := make([]byte, 100)
+		n, err := conn.Recv(ctx, buf)
+		fmt.Printf("%s\n", buf[:n])
+		return err
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output: good-bye
+}
+
+// A server on any free port knows which before anybody is served.
+func ExampleListenTCP() {
+	ctx := context.Background()
+	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer listener.Close()
+	addr := listener.LocalAddr().String()
+
+	_, err = network.ListenTCP(ctx, addr, nil)
+	fmt.Println("taken:", err != nil)
+	// Output: taken: true
+}
+
+// An attempt to connect takes as long as it is given.
+func ExampleOpenConnection() {
+	ctx := context.Background()
+	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer listener.Close()
+
+	err = curio.TimeoutAfter(ctx, 5*time.Second, func(ctx context.Context) error {
+		conn, err := network.OpenConnection(ctx, listener.LocalAddr().String(), nil)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		fmt.Println(conn.RemoteAddr().String() == listener.LocalAddr().String())
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output: true
+}

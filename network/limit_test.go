@@ -1,0 +1,205 @@
+package network_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/network"
+)
+
+// setLimit makes n the number that descriptors must be below, and returns what it
+// was before.
+func setLimit(n int) (before int, err error) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, os.NewSyscallError("getrlimit", err)
+	}
+	before = int(limit.Cur)
+	put(&limit.Cur, n)
+	return before, os.NewSyscallError("setrlimit", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+}
+
+// put is for a field that is signed on some systems and unsigned on others.
+func put[T int64 | uint64](field *T, n int) { *field = T(n) }
+
+// nextDescriptor is the number that the next descriptor will have.
+func nextDescriptor() (int, error) {
+	fd, err := syscall.Dup(0)
+	if err != nil {
+		return 0, os.NewSyscallError("dup", err)
+	}
+	return fd, syscall.Close(fd)
+}
+
+var fullLimit int // what is to be restored, 0 for nothing
+
+// noMoreDescriptors makes every attempt to open one fail, until restoreLimit.
+func noMoreDescriptors(t testing.TB) {
+	next, err := nextDescriptor()
+	if err == nil {
+		fullLimit, err = setLimit(next)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func restoreLimit(t testing.TB) {
+	if fullLimit == 0 {
+		return
+	}
+	if _, err := setLimit(fullLimit); err != nil {
+		t.Error(err)
+	}
+	fullLimit = 0
+}
+
+// W11, W-N1: running out of descriptors does not end the server, and it says so.
+func TestOutOfDescriptors(t *testing.T) {
+	s := newServer(t)
+	defer restoreLimit(t)
+	listener := listen(t, "127.0.0.1:0", nil)
+	addr := listener.LocalAddr().String()
+	conn := testutil.Dial(t, addr)
+	s.run(func(ctx context.Context) error {
+		noMoreDescriptors(t)
+		return network.RunServer(ctx, listener, echo)
+	})
+	testutil.Await(t, "three pauses", func() bool { return len(s.Log.Find(msgPause)) >= 3 })
+	restoreLimit(t)
+	testutil.EchoTwice(t, conn)
+	pause := 5 * time.Millisecond
+	for _, record := range s.Log.Take(msgPause) {
+		err, _ := record.Attrs["err"].(error)
+		if record.Attrs["pause"] != pause || !errors.Is(err, syscall.EMFILE) {
+			t.Errorf("%v, want a pause of %v for EMFILE", record, pause)
+		}
+		pause *= 2
+	}
+}
+
+// shortMain is a server that has room for a few connections only. It says how
+// much processor time it has used when it receives a line.
+func shortMain([]string) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := curio.Run(ctx, func(ctx context.Context) error {
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+		if err != nil {
+			return err
+		}
+		if err := leaveRoom(); err != nil {
+			return err
+		}
+		go func() {
+			for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+				var used syscall.Rusage
+				_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+				fmt.Println(time.Duration(used.Utime.Nano() + used.Stime.Nano()))
+			}
+		}()
+		fmt.Println("listening on", listener.LocalAddr())
+		return network.RunServer(ctx, listener, echo)
+	})
+	if !errors.Is(err, curio.ErrTaskCancelled) {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+const roomFor = 20
+
+// leaveRoom sets the limit so that roomFor more descriptors can be had.
+func leaveRoom() error {
+	highest := 0
+	for range roomFor {
+		fd, err := syscall.Dup(0)
+		if err != nil {
+			return os.NewSyscallError("dup", err)
+		}
+		highest = max(highest, fd)
+		defer syscall.Close(fd)
+	}
+	_, err := setLimit(highest + 1)
+	return err
+}
+
+// pauses are those that a server's log tells of.
+func pauses(log string) (all []time.Duration) {
+	for _, said := range regexp.MustCompile(msgPause+`" pause=(\S+)|`+msgPause+` pause=(\S+)`).FindAllStringSubmatch(log, -1) {
+		d, _ := time.ParseDuration(said[1] + said[2])
+		all = append(all, d)
+	}
+	return all
+}
+
+// The server pauses instead of trying all the time, and goes on when it can.
+func TestOutOfDescriptorsForLong(t *testing.T) {
+	testutil.NoLeaks(t)
+	child := testutil.Self(t, "short")
+	addr := child.After("listening on ")
+	cpu := func() time.Duration {
+		fmt.Fprintln(child.Stdin)
+		d, err := time.ParseDuration(child.Line())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	used, began := cpu(), time.Now()
+	var conns []net.Conn
+	for range roomFor + 10 {
+		conns = append(conns, testutil.Dial(t, addr))
+	}
+	for _, conn := range conns[:roomFor] {
+		testutil.EchoTwice(t, conn)
+	}
+	const last = 640 * time.Millisecond
+	testutil.Await(t, "a long pause", func() bool { return strings.Contains(child.Stderr(), "pause="+last.String()) })
+	took, used := time.Since(began), cpu()-used
+	t.Logf("%v of processor time in %v", used, took)
+	if used > took/3 {
+		t.Errorf("the server used %v of processor time in %v, with nothing to do", used, took)
+	}
+	want := 5 * time.Millisecond
+	for _, got := range pauses(child.Stderr()) {
+		if got != want {
+			t.Errorf("a pause of %v, want %v", got, want)
+		}
+		want *= 2
+	}
+
+	// Those who wait are served when others leave; then there is a shortage again,
+	// and the first pause is short.
+	for _, conn := range conns[:5] {
+		conn.Close()
+	}
+	for _, conn := range conns[roomFor : roomFor+5] {
+		testutil.EchoTwice(t, conn)
+	}
+	testutil.Await(t, "another shortage", func() bool {
+		all := pauses(child.Stderr())
+		return all[len(all)-1] < last
+	})
+	for _, conn := range conns[5:roomFor] {
+		conn.Close()
+	}
+	testutil.EchoTwice(t, conns[len(conns)-1])
+	testutil.EchoTwice(t, testutil.Dial(t, addr))
+	child.Interrupt()
+	if status := child.Wait(); status != 0 {
+		t.Errorf("it ended with status %d", status)
+	}
+}

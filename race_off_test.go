@@ -1,0 +1,5 @@
+//go:build !race
+
+package curio_test
+
+const raceEnabled = false

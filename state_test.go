@@ -1,0 +1,235 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// Each kind of wait shows in the task's state.
+func TestStates(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		target := curio.Go(ctx, tidy(3*time.Second))
+		limited := make(chan *curio.AnyTask, 1)
+		start := func(want string, fn func(context.Context) error) *curio.AnyTask {
+			task := curio.Go(ctx, fn, curio.ReportCrash(false))
+			synctest.Wait()
+			if s := task.State(); s != want {
+				f.Errorf("it is %s, want %s", s, want)
+			}
+			return &task.AnyTask
+		}
+		tasks := []*curio.AnyTask{
+			start("TIME_SLEEP", sleeper),
+			start("TIME_SLEEP", func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Hour, sleeper) }),
+			start("TIME_SLEEP", func(ctx context.Context) error {
+				ctx, cancel := context.WithCancel(ctx)
+				defer cancel()
+				return sleeper(ctx)
+			}),
+			start("TIME_SLEEP", func(ctx context.Context) error {
+				_, err := curio.WakeAt(ctx, time.Now().Add(time.Hour))
+				return err
+			}),
+			start("TASK_JOIN", func(ctx context.Context) error { _, err := target.Join(ctx); return err }),
+			start("TASK_WAIT", target.Wait),
+			start("TASK_CANCEL", func(ctx context.Context) error { _, err := target.Cancel(ctx); return err }),
+			start("TASKGROUP_NEXT", func(ctx context.Context) error {
+				return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+					g.Spawn(sleeping)
+					_, err := g.NextDone(ctx)
+					return err
+				})
+			}),
+			start("TASKGROUP_JOIN", func(ctx context.Context) error {
+				return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+					g.Spawn(sleeping)
+					limited <- &g.Spawn(sleeping).AnyTask
+					return nil
+				}, curio.Limit(1))
+			}),
+			start("RUNNING", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }),
+		}
+		if s := (<-limited).State(); s != "GROUP_LIMIT" {
+			f.Errorf("the member that waits for its turn is %s", s)
+		}
+		for _, task := range tasks {
+			_, _ = task.Cancel(ctx)
+			if s := task.State(); s != "TERMINATED" {
+				f.Errorf("in the end it is %s", s)
+			}
+		}
+	})
+}
+
+// A pipe's ends.
+func pipe(t testing.TB) (r, w int) {
+	t.Helper()
+	var fds [2]int
+	if err := syscall.Pipe(fds[:]); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fds[0]); _ = syscall.Close(fds[1]) })
+	return fds[0], fds[1]
+}
+
+// until waits for cond; the time that it allows is for a machine that stands still.
+func until(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !cond(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("%s does not happen", what)
+		}
+	}
+}
+
+func TestStateAndEndsOfReadWait(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		r, w := pipe(f)
+		reader := func() *curio.Task[struct{}] {
+			task := curio.Go(ctx, func(ctx context.Context) error { return curio.ReadWait(ctx, r) })
+			until(f, "READ_WAIT", func() bool { return task.State() == "READ_WAIT" })
+			return task
+		}
+		task := reader()
+		if _, err := syscall.Write(w, []byte("x")); err != nil {
+			f.Fatal(err)
+		}
+		if _, err := task.Join(ctx); err != nil {
+			f.Errorf("ready: %v", err)
+		}
+		if err := curio.ReadWait(ctx, r); err != nil {
+			f.Errorf("still ready: %v", err)
+		}
+		if _, err := syscall.Read(r, make([]byte, 1)); err != nil {
+			f.Fatal(err)
+		}
+		task = reader()
+		if did, err := task.Cancel(ctx); !did || err != nil {
+			f.Errorf("Cancel: %v, %v", did, err)
+		}
+		is(f, "cancelled", task.Err(), taskCancelled...)
+		err := curio.TimeoutAfter(ctx, time.Millisecond, func(ctx context.Context) error { return curio.ReadWait(ctx, r) })
+		is(f, "timeout", err, taskTimeout...)
+
+		if err := curio.WriteWait(ctx, w); err != nil {
+			f.Errorf("WriteWait: %v", err)
+		}
+		if err := syscall.SetNonblock(w, true); err != nil {
+			f.Fatal(err)
+		}
+		for _, err := syscall.Write(w, make([]byte, 4096)); err == nil; _, err = syscall.Write(w, make([]byte, 4096)) {
+		}
+		writer := curio.Go(ctx, func(ctx context.Context) error { return curio.WriteWait(ctx, w) })
+		until(f, "WRITE_WAIT", func() bool { return writer.State() == "WRITE_WAIT" })
+		_, _ = writer.Cancel(ctx)
+		is(f, "WriteWait cancelled", writer.Err(), taskCancelled...)
+		if err := curio.ReadWait(ctx, 1<<20); !errors.Is(err, syscall.EBADF) {
+			f.Errorf("of no descriptor: %v", err)
+		}
+	})
+}
+
+// T8: printing a task, asking where it is and for its stack work while it sleeps.
+func TestWhereAndTraceback(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var want string
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			return curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error {
+				want = here(1)
+				return curio.Sleep(ctx, time.Minute)
+			})
+		})
+		synctest.Wait()
+		if file, line := task.Where(); fmt.Sprintf("%s:%d", file, line) != want {
+			f.Errorf("at %s:%d, want %s", file, line, want)
+		}
+		stack := task.Traceback()
+		for _, want := range []string{"TestWhereAndTraceback", "curio.Sleep(", "state_test.go:"} {
+			if !strings.Contains(stack, want) {
+				f.Errorf("%q is missing in\n%s", want, stack)
+			}
+		}
+		_, _ = task.Cancel(ctx)
+		if file, line := task.Where(); file != "" || line != 0 || task.Traceback() != "" {
+			f.Errorf("after its end it is at %s:%d\n%s", file, line, task.Traceback())
+		}
+	})
+}
+
+// Where is each of two tasks, in joins and in groups, and not that of the other.
+func TestWhereOfWaits(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		target := curio.Go(ctx, sleeper)
+		var wants [3]string
+		tasks := []*curio.Task[struct{}]{
+			curio.Go(ctx, func(ctx context.Context) error {
+				wants[0] = here(1)
+				_, err := target.Join(ctx)
+				return err
+			}, curio.ReportCrash(false)),
+			curio.Go(ctx, func(ctx context.Context) error {
+				wants[1] = here(1)
+				return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+					g.Spawn(sleeping)
+					return nil
+				})
+			}),
+			curio.Go(ctx, func(ctx context.Context) error {
+				return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+					g.Spawn(sleeping)
+					wants[2] = here(1)
+					for range g.Done(ctx) {
+					}
+					return nil
+				})
+			}),
+		}
+		synctest.Wait()
+		for i, task := range tasks {
+			if file, line := task.Where(); fmt.Sprintf("%s:%d", file, line) != wants[i] {
+				f.Errorf("task %d at %s:%d, want %s", i, file, line, wants[i])
+			}
+			_, _ = task.Cancel(ctx)
+		}
+		_, _ = target.Cancel(ctx)
+	})
+}
+
+//go:noinline
+func compute(stop *atomic.Bool) {
+	for !stop.Load() {
+	}
+}
+
+// A task that computes and waits for nothing is found too.
+func TestWhereOfAComputation(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		var stop, running atomic.Bool
+		task := curio.Go(ctx, func(context.Context) error {
+			running.Store(true)
+			compute(&stop)
+			return nil
+		})
+		until(f, "the start", running.Load)
+		if s := task.State(); s != "RUNNING" {
+			f.Errorf("it is %s", s)
+		}
+		until(f, "the computation", func() bool { return strings.Contains(task.Traceback(), "curio_test.compute") })
+		until(f, "a place in the user's code", func() bool {
+			file, line := task.Where() // or it is in sync/atomic at the moment
+			return strings.HasSuffix(file, "/state_test.go") && line > 0
+		})
+		stop.Store(true)
+		_ = task.Wait(ctx)
+	})
+}
