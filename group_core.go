@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -394,7 +393,7 @@ func (g *group) leave() {
 	}
 	v := recover()
 	if v != nil && g.left() > 0 {
-		g.kernel.log(slog.LevelError, "curio: panic in the function of a task group",
+		g.kernel.log().Error("curio: panic in the function of a task group",
 			"task", CurrentTask(g.outer).Path(), "panic", v, "stack", string(debug.Stack()))
 	}
 	g.stop(0)

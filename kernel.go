@@ -117,7 +117,7 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 		if _, gone := wait.At(ctx); gone != nil {
 			return &ShutdownError{Tasks: k.hanging(), Err: gone}
 		}
-		k.log(slog.LevelWarn, "curio: tasks do not react to the shutdown of their kernel", "tasks", k.hanging())
+		k.log().Warn("curio: tasks do not react to the shutdown of their kernel", "tasks", k.hanging())
 		k.root.Cancel(c) // again, for a daemon that has come out of a shield meanwhile
 	}
 	k.reportUnseen()
@@ -148,12 +148,15 @@ func (k *Kernel) hanging() []string {
 	return lines
 }
 
-func (k *Kernel) log(level slog.Level, msg string, args ...any) {
-	l := k.logger
-	if l == nil {
-		l = slog.Default()
+// LoggerOf returns the logger of the kernel that ctx belongs to: for packages that
+// have to say something in the name of a task.
+func LoggerOf(ctx context.Context) *slog.Logger { return kernelOf(ctx).log() }
+
+func (k *Kernel) log() *slog.Logger {
+	if k.logger != nil {
+		return k.logger
 	}
-	l.Log(context.Background(), level, msg, args...)
+	return slog.Default()
 }
 
 // A failure is what is left of a task whose error nobody has seen. It does not
@@ -211,6 +214,6 @@ func (k *Kernel) reportUnseen() {
 // report logs an error that nobody else sees. A panic has been logged before.
 func (k *Kernel) report(f failure) {
 	if _, panicked := f.err.(*PanicError); !panicked {
-		k.log(slog.LevelError, "curio: task failed and nobody joined it", "task", f.path, "err", f.err)
+		k.log().Error("curio: task failed and nobody joined it", "task", f.path, "err", f.err)
 	}
 }

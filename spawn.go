@@ -3,7 +3,6 @@ package curio
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"reflect"
 	"runtime"
 	"runtime/debug"
@@ -116,7 +115,7 @@ func (t *AnyTask) broken(v any) error {
 	}
 	e := &PanicError{Task: t.Path(), Value: v, Stack: debug.Stack()}
 	if !t.silent {
-		t.kernel.log(slog.LevelError, "curio: task panicked", "task", e.Task, "panic", v, "stack", string(e.Stack))
+		t.kernel.log().Error("curio: task panicked", "task", e.Task, "panic", v, "stack", string(e.Stack))
 	}
 	if t.kernel.crash {
 		panic(v)

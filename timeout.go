@@ -2,7 +2,6 @@ package curio
 
 import (
 	"context"
-	"log/slog"
 	"math"
 	"time"
 
@@ -76,7 +75,7 @@ func within(s *wait.Scope, at int64, fn func(context.Context) error) error {
 	case err != nil:
 		return whose(s, at, err)
 	case at != 0 && wait.Now() >= at:
-		kernelOf(s).log(slog.LevelWarn, "curio: a function took longer than its timeout and succeeded",
+		kernelOf(s).log().Warn("curio: a function took longer than its timeout and succeeded",
 			"task", CurrentTask(s).Path(), "late", time.Duration(wait.Now()-at))
 	}
 	return nil

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -43,7 +43,7 @@ type ServerConfig struct {
 // default. TCPServer panics if handler is nil.
 //
 // Running out of descriptors or memory does not end the server: it pauses, for 5 ms
-// and then twice as long each time up to a second, and says so in the log.
+// and then twice as long each time up to a second, and says so in the kernel's log.
 //
 // It is Curio's tcp_server.
 func TCPServer(ctx context.Context, addr string, handler Handler, config *ServerConfig) error {
@@ -151,7 +151,7 @@ func serve(ctx context.Context, conn *socket.Socket, peer string, handler Handle
 	defer conn.Close()
 	err := handler(ctx, conn)
 	if lost(err, conn) {
-		slog.DebugContext(ctx, "curio: connection lost", "peer", peer, "err", err)
+		curio.LoggerOf(ctx).DebugContext(ctx, "curio: connection lost", "peer", peer, "err", err)
 		return nil
 	}
 	return err
@@ -182,20 +182,26 @@ func accept(ctx context.Context, listener *socket.Socket) (*socket.Socket, error
 		case !exhausted(err):
 			return nil, err
 		}
-		slog.WarnContext(ctx, "curio: cannot accept connections for the moment", "pause", pause, "err", err)
+		curio.LoggerOf(ctx).WarnContext(ctx, "curio: cannot accept connections for the moment", "pause", pause, "err", err)
 		if err := curio.Sleep(ctx, pause); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// gone reports whether the error is that of a connection which its peer has given up
-// before it was accepted.
-func gone(err error) bool { return isAny(err, syscall.ECONNABORTED, syscall.EPROTO) }
+// gone reports whether the error is that of one connection, which its peer has given
+// up before it was accepted, or which a firewall forbids.
+func gone(err error) bool {
+	return isAny(err, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM)
+}
 
-// exhausted reports whether trying again later may help.
+// exhausted reports whether trying again later may help: the system has run out of
+// descriptors, memory or watches, or the network is down, which accept(2) on Linux
+// reports too.
 func exhausted(err error) bool {
-	return isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM)
+	return errors.Is(err, poll.ErrNotPollable) ||
+		isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC,
+			syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH)
 }
 
 func isAny(err error, of ...syscall.Errno) bool {

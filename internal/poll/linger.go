@@ -8,21 +8,24 @@ import (
 
 // Before a reader goes to sleep it lingers: it lets others run and tries again, for
 // some microseconds. Who talks to one that answers at once then never sleeps, and
-// is never woken, which costs both sides far more than the tries. Measured with
-// an echo server, against one that goes to sleep at once, messages per second and
-// CPU per message, with the server alone on one CPU and sharing two with its
-// clients:
+// is never woken, which costs both sides far more than the tries. Measured with an
+// echo server in a process of its own against one that goes to sleep at once,
+// messages per second and CPU per message, in several sets of rounds:
 //
-//	                  one CPU         two CPUs
-//	   1 connection   2.7 ·  0.77     1.5 · 0.64
-//	  64              1.1 ·  0.91     1.0 · 0.96
-//	1000              1.0 to 1.1      1.3 · 0.66 to 0.78
+//	connections   the server alone on a CPU   server and clients on two CPUs
+//	    1         2.1 to 2.9 · 0.8 to 1.0     1.2 to 1.8 · 0.5 to 0.8
+//	   64         0.9 to 1.1 · 0.9 to 1.0     1.0 to 1.1 · 0.9 to 1.0
+//	1,000         1.1        · 0.9            1.0 to 1.3 · 0.7 to 1.0
 //
-// (with many connections it is the others that run in between whose time pays for
-// the data to arrive). One try alone, after runtime.Gosched, gains the second and
-// third line and not the first; 5 µs gain nothing with one connection on two CPUs;
-// 20 µs are as good as 10. And 10 µs is about what falling asleep and being woken
-// costs here, so that one who lingers in vain has paid at most twice.
+// Between two tasks of one process nothing is gained: on one CPU it makes no
+// difference, on two a round trip takes some 10 % longer, as the two come to run on
+// different ones. That price is paid for the first line of the table.
+//
+// What was tried instead: one try only, after runtime.Gosched, gains nothing with one
+// connection. Trying without letting others run in between costs a fifth with 64
+// connections on one CPU. 5 µs gain nothing with one connection on two CPUs, 20 µs
+// are no better than 10. And 10 µs is about what falling asleep and being woken cost
+// here, so that one who lingers in vain has paid at most twice.
 const lingerFor = 10_000 // nanoseconds
 
 // maxTries is for when there is no clock to go by: in a testing/synctest bubble it

@@ -1,0 +1,367 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+type key struct{ name string }
+
+// Our operations end with a standard context that was derived from ours.
+func TestOperationsUnderStandardContexts(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		start := time.Now()
+		inner, cancel := context.WithTimeout(ctx, time.Second)
+		is(f, "WithTimeout", sleeper(inner), foreignTimeout...)
+		cancel()
+		is(f, "ended WithTimeout", curio.Sleep(inner, 0), foreignTimeout...)
+
+		inner, cancel = context.WithCancel(ctx)
+		time.AfterFunc(time.Second, cancel)
+		is(f, "WithCancel", sleeper(inner), scopeCancelled...)
+
+		inner, cause := context.WithCancelCause(ctx)
+		time.AfterFunc(time.Second, func() { cause(errBoom) })
+		is(f, "WithCancelCause", sleeper(inner), append(scopeCancelled, errBoom)...)
+
+		inner, cancel = context.WithTimeoutCause(ctx, time.Second, errBoom)
+		err := sleeper(inner)
+		if !errors.Is(err, errBoom) || !errors.Is(err, curio.ErrCancelled) {
+			f.Errorf("WithTimeoutCause: %v", err)
+		}
+		cancel()
+		f.elapsed(start, 4*time.Second)
+
+		inner = context.WithValue(ctx, key{"a"}, 1)
+		if err := curio.TimeoutAfter(inner, time.Second, sleeper); !errors.Is(err, curio.ErrTaskTimeout) {
+			f.Errorf("WithValue: %v", err)
+		}
+		if err := curio.Sleep(ctx, time.Second); err != nil {
+			f.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// A standard context in between does not hide whose cancellation it was.
+func TestCancellationThroughStandardContexts(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+			inner, cancel := context.WithCancel(context.WithValue(ctx, key{"a"}, 1))
+			defer cancel()
+			err := sleeper(inner)
+			is(f, "operation", err, taskTimeout...)
+			is(f, "timeout inside", curio.TimeoutAfter(inner, time.Hour, sleeper), outerTimeout...)
+			is(f, "Cause", context.Cause(inner), taskTimeout...)
+			if e := inner.Err(); e != context.DeadlineExceeded {
+				f.Errorf("Err: %v", e)
+			}
+			return err
+		})
+		is(f, "outside", err, taskTimeout...)
+
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			inner, cancel := context.WithTimeout(ctx, time.Hour)
+			defer cancel()
+			child := curio.Go(inner, sleeper)
+			_ = curio.DisableCancellation(ctx, child.Wait)
+			is(f, "child", child.Err(), append(taskCancelled, errBoom)...)
+			return sleeper(inner)
+		})
+		synctest.Wait()
+		_, _ = task.Cancel(ctx, errBoom)
+		is(f, "task", task.Err(), append(taskCancelled, errBoom)...)
+	})
+}
+
+// context.WithoutCancel cuts the tie, and our operations respect that.
+func TestWithoutCancel(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		start := time.Now()
+		err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+			free := context.WithoutCancel(ctx)
+			if err := curio.Sleep(free, 2*time.Second); err != nil {
+				f.Errorf("operation: %v", err)
+			}
+			if curio.CurrentTask(free) != curio.CurrentTask(ctx) {
+				f.Error("the task is another")
+			}
+			is(f, "timeout inside", curio.TimeoutAfter(free, time.Second, sleeper), taskTimeout...)
+			return curio.Sleep(ctx, 0)
+		})
+		is(f, "outside", err, taskTimeout...)
+		f.elapsed(start, 3*time.Second)
+	})
+}
+
+// A function registered with context.AfterFunc is called, and can be withdrawn.
+func TestAfterFunc(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		called := make(chan int, 3)
+		inner, cancel := curio.WithTimeout(ctx, time.Second)
+		defer cancel()
+		context.AfterFunc(inner, func() { called <- 1 })
+		stop := context.AfterFunc(inner, func() { called <- 2 })
+		if !stop() || stop() {
+			f.Error("stop")
+		}
+		_ = sleeper(inner)
+		synctest.Wait()
+		if len(called) != 1 || <-called != 1 {
+			f.Errorf("%d calls", len(called))
+		}
+		context.AfterFunc(inner, func() { called <- 3 })
+		synctest.Wait()
+		if len(called) != 1 {
+			f.Error("not called for a context that has ended")
+		}
+	})
+}
+
+// A standard context, given to what takes one.
+func TestForeignContextsGiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		foreign := func() context.Context {
+			ctx, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{"a"}, 1))
+			time.AfterFunc(time.Second, func() { cancel(errBoom) })
+			return ctx
+		}
+		value := func(ctx context.Context) {
+			if ctx.Value(key{"a"}) != 1 {
+				t.Error("the value is lost")
+			}
+		}
+		task := curio.Go(foreign(), func(ctx context.Context) error { value(ctx); return sleeper(ctx) })
+		_ = task.Wait(t.Context())
+		is(t, "Spawn", task.Err(), append(taskCancelled, errBoom)...)
+
+		var member *curio.Task[int]
+		err := curio.Group(foreign(), func(ctx context.Context, g *curio.TaskGroup[int]) error {
+			value(ctx)
+			member = g.Spawn(func(ctx context.Context) (int, error) { value(ctx); return 0, sleeper(ctx) })
+			return sleeper(ctx)
+		})
+		is(t, "Group", err, append(scopeCancelled, errBoom)...)
+		is(t, "member", member.Err(), append(taskCancelled, errBoom)...)
+
+		err = curio.TimeoutAfter(foreign(), time.Hour, func(ctx context.Context) error { value(ctx); return sleeper(ctx) })
+		is(t, "TimeoutAfter", err, append(scopeCancelled, errBoom)...)
+
+		err = curio.Run(foreign(), func(ctx context.Context) error { value(ctx); return sleeper(ctx) })
+		is(t, "Run", err, append(taskCancelled, errBoom)...)
+
+		is(t, "Sleep", sleeper(foreign()), append(scopeCancelled, errBoom)...)
+	})
+}
+
+// Done is closed when the context is cancelled, and is always the same.
+func TestDone(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			done := ctx.Done()
+			if done != ctx.Done() || ctx.Err() != nil {
+				f.Error("Done or Err")
+			}
+			<-done
+			return ctx.Err()
+		})
+		synctest.Wait()
+		_, _ = task.Cancel(ctx)
+		if err := task.Err(); err != context.Canceled {
+			f.Errorf("%v", err)
+		}
+		inner, cancel := curio.WithTimeout(ctx, time.Second)
+		start := time.Now()
+		<-inner.Done() // nobody is parked in one of our calls
+		f.elapsed(start, time.Second)
+		if inner.Err() != context.DeadlineExceeded {
+			f.Errorf("%v", inner.Err())
+		}
+		cancel()
+	})
+}
+
+func TestDeadline(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		check := func(what string, ctx context.Context, want time.Time) {
+			f.Helper()
+			got, ok := ctx.Deadline()
+			if ok == want.IsZero() || !got.Equal(want) {
+				f.Errorf("%s: %v, %v, want %v", what, got, ok, want)
+			}
+		}
+		start := time.Now()
+		check("main", ctx, time.Time{})
+		_ = curio.TimeoutAfter(ctx, time.Minute, func(ctx context.Context) error {
+			check("own", ctx, start.Add(time.Minute))
+			_ = curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error {
+				check("the outer one's is earlier", ctx, start.Add(time.Minute))
+				return nil
+			})
+			_ = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+				check("the inner one's is earlier", ctx, start.Add(time.Second))
+				return nil
+			})
+			_ = curio.TimeoutAfter(ctx, curio.NoTimeout, func(ctx context.Context) error {
+				check("no timeout", ctx, start.Add(time.Minute))
+				return nil
+			})
+			_ = curio.Go(ctx, func(ctx context.Context) error {
+				check("child", ctx, start.Add(time.Minute))
+				return nil
+			}).Wait(ctx)
+			_ = curio.Go(ctx, func(ctx context.Context) error {
+				check("daemon", ctx, time.Time{})
+				return nil
+			}, curio.Daemon()).Wait(ctx)
+			return curio.DisableCancellation(ctx, func(ctx context.Context) error {
+				check("shield", ctx, time.Time{})
+				_ = curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error {
+					check("timeout in a shield", ctx, start.Add(time.Hour))
+					return nil
+				})
+				return curio.EnableCancellation(ctx, func(ctx context.Context) error {
+					check("window", ctx, start.Add(time.Minute))
+					return nil
+				})
+			})
+		})
+		foreign, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		_ = curio.TimeoutAfter(foreign, time.Hour, func(ctx context.Context) error {
+			check("foreign", ctx, start.Add(time.Minute))
+			_ = curio.Go(ctx, func(ctx context.Context) error {
+				check("child under a foreign one", ctx, start.Add(time.Minute))
+				return nil
+			}).Wait(ctx)
+			return nil
+		})
+	})
+}
+
+// Values are inherited, and a daemon has nothing but them.
+func TestValues(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		outer := context.WithValue(ctx, key{"a"}, 1)
+		_ = curio.TimeoutAfter(outer, time.Hour, func(ctx context.Context) error {
+			ctx = context.WithValue(ctx, key{"b"}, 2)
+			for _, daemon := range []bool{true, false} {
+				opts := []curio.SpawnOption{curio.ReportCrash(false)}
+				if daemon {
+					opts = append(opts, curio.Daemon())
+				}
+				task := curio.Go(ctx, func(ctx context.Context) error {
+					return curio.DisableCancellation(ctx, func(ctx context.Context) error {
+						if ctx.Value(key{"a"}) != 1 || ctx.Value(key{"b"}) != 2 || ctx.Value(key{"c"}) != nil {
+							f.Errorf("values %v, %v, %v", ctx.Value(key{"a"}), ctx.Value(key{"b"}), ctx.Value(key{"c"}))
+						}
+						return nil
+					})
+				}, opts...)
+				_ = task.Wait(ctx)
+			}
+			return nil
+		})
+		// They are there when the context has ended, too.
+		inner, cancel := curio.WithTimeout(outer, time.Hour)
+		cancel()
+		if inner.Value(key{"a"}) != 1 || inner.Value(key{"c"}) != nil {
+			f.Error("the values of a context that has ended")
+		}
+	})
+}
+
+// Deriving a standard context from ours costs no goroutine, and leaves nothing.
+func TestDerivingCostsNoGoroutine(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		before := runtime.NumGoroutine()
+		var cancels []context.CancelFunc
+		for range 100 {
+			_, cancel := context.WithCancel(ctx)
+			_, stop := context.WithTimeout(context.WithValue(ctx, key{"a"}, 1), time.Hour)
+			cancels = append(cancels, cancel, stop)
+		}
+		if n := runtime.NumGoroutine() - before; n > 100 {
+			f.Errorf("%d goroutines more", n)
+		}
+		for _, cancel := range cancels {
+			cancel()
+		}
+		f.nothingUnder(ctx)
+	})
+}
+
+func TestDerivingDirectlyCostsNoGoroutine(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		before := runtime.NumGoroutine()
+		for range 100 {
+			_, cancel := context.WithCancel(ctx)
+			defer cancel()
+		}
+		if n := runtime.NumGoroutine(); n > before {
+			f.Errorf("%d goroutines more", n-before)
+		}
+	})
+}
+
+func TestNotifyContext(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		inner, stop := signal.NotifyContext(ctx, syscall.SIGUSR1)
+		defer stop()
+		task := curio.Go(inner, sleeper)
+		until(f, "the sleep", func() bool { return task.State() == "TIME_SLEEP" })
+		if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+			f.Fatal(err)
+		}
+		_ = task.Wait(ctx)
+		is(f, "task", task.Err(), taskCancelled...)
+		is(f, "operation", sleeper(inner), scopeCancelled...)
+	})
+}
+
+// A request of net/http with our context ends with our timeout.
+func TestHTTPRequest(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer server.Close()
+	client := server.Client()
+	defer client.CloseIdleConnections()
+	get := func(ctx context.Context) error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(r)
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		return err
+	}
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		err := curio.TimeoutAfter(ctx, 20*time.Millisecond, get)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			f.Errorf("timeout: %v", err)
+		}
+		expired, err := curio.IgnoreAfter(ctx, 20*time.Millisecond, get)
+		if !expired && !errors.Is(err, context.DeadlineExceeded) {
+			f.Errorf("IgnoreAfter: %v, %v", expired, err)
+		}
+		task := curio.Go(ctx, get, curio.ReportCrash(false))
+		until(f, "the start", func() bool { return task.State() == "RUNNING" })
+		if did, err := task.Cancel(ctx); !did || err != nil {
+			f.Error(did, err)
+		}
+		if err := task.Err(); !errors.Is(err, context.Canceled) {
+			f.Errorf("cancelled: %v", err)
+		}
+	})
+}
