@@ -133,6 +133,7 @@ func TestErrorsAsTheyAreMet(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			inKernel(t, func(ctx context.Context, f *fixture) {
 				m := c.make(ctx, f)
+				f.Journal.take(msgLate) // of a timeout whose function has looked, and succeeded
 				is(f, "operation", m.op, c.is...)
 				is(f, "Cause", m.cause, c.is...)
 				if m.err != c.err {
@@ -174,8 +175,7 @@ func TestErrAndCauseNeverChange(t *testing.T) {
 	})
 }
 
-// An error of a task that failed with a cancellation of something else is its cause
-// and nothing more.
+// The texts name the task and the cause.
 func TestTextsOfErrors(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		bad := curio.Spawn(ctx, fails, curio.Name("bad"))

@@ -31,8 +31,9 @@ func Group[T any](ctx context.Context, body func(context.Context, *TaskGroup[T])
 	g := &TaskGroup[T]{group: newGroup(ctx, opts)}
 	defer g.group.leave()
 	err := body(g.group.scope, g)
+	err = g.group.end(g.group.scope, err)
 	g.group.returned = true
-	return g.group.end(g.group.scope, err)
+	return err
 }
 
 // A TaskGroup is a group of tasks with results of type T; see Group. Its methods
@@ -92,8 +93,9 @@ func (g *TaskGroup[T]) Spawn(fn func(context.Context) (T, error), opts ...SpawnO
 }
 
 // AddTask makes a task of the group that was spawned outside of it, running or
-// ended. The group then waits for it and cancels it as it does its own. It returns
-// an error if the task is in a group already, and panics after the group's end.
+// ended. The group then waits for it and cancels it as it does its own, but Limit does
+// not hold it up. It returns an error if the task is in a group already or is the one
+// that runs the group, and panics after the group's end.
 func (g *TaskGroup[T]) AddTask(t *Task[T]) error { return g.group.adopt(&t.AnyTask) }
 
 // NextDone waits for the next task to end, in order of ending, and takes it out of

@@ -39,9 +39,11 @@ type group struct {
 	running   int        // members that have not ended, without daemons
 	daemons   int        // daemons that have not ended
 	completed *AnyTask
-	failed    []*AnyTask // in order of failing
-	cut       bool       // a failure has cancelled the group
-	watchers  wait.List  // waiting for any change of the above
+	failed    []*AnyTask               // in order of failing
+	adopted   map[*AnyTask]func() bool // end the hold that inner has on a task not born under it
+	reported  bool                     // somebody has the verdict
+	cut       bool                     // a failure has cancelled the group
+	watchers  wait.List                // waiting for any change of the above
 
 	// With a limit: a member takes a slot when it is added, or stands in line for
 	// one, and gives it back when it has ended. One that finds itself without when
@@ -98,6 +100,11 @@ func (g *group) add(t *AnyTask, adopted bool) {
 // adopt makes an existing task a member. Its end is noticed by finish, or here if
 // it is over, or by both.
 func (g *group) adopt(t *AnyTask) error {
+	for p := CurrentTask(g.outer); p != nil; p = p.Parent() {
+		if p == t {
+			return fmt.Errorf("curio: AddTask: task %s runs the group, which would wait for it for ever", t.Name())
+		}
+	}
 	t.mu.Lock()
 	if t.group.Load() != nil {
 		t.mu.Unlock()
@@ -112,7 +119,19 @@ func (g *group) adopt(t *AnyTask) error {
 		g.memberDone(t, false)
 		return nil
 	}
-	g.inner.AfterFunc(func() { t.owner.Scope.Cancel(g.inner.Cause()) })
+	release := g.inner.AfterFunc(func() { t.owner.Scope.Cancel(g.inner.Cause()) })
+	g.mu.Lock()
+	if !t.counted {
+		if g.adopted == nil {
+			g.adopted = make(map[*AnyTask]func() bool)
+		}
+		g.adopted[t] = release
+		release = nil
+	}
+	g.mu.Unlock()
+	if release != nil {
+		release()
+	}
 	return nil
 }
 
@@ -186,9 +205,14 @@ func (g *group) memberDone(t *AnyTask, joined bool) {
 		g.done = append(g.done, t)
 		cuts = g.settleLocked(t, joined)
 	}
+	release := g.adopted[t]
+	delete(g.adopted, t)
 	watchers := g.watchers.PopAll()
 	g.mu.Unlock()
 
+	if release != nil {
+		release()
+	}
 	if heir != nil {
 		heir.Wake()
 	}
@@ -202,7 +226,7 @@ func (g *group) memberDone(t *AnyTask, joined bool) {
 // it cuts the group short.
 func (g *group) settleLocked(t *AnyTask, joined bool) (cuts bool) {
 	switch {
-	case !t.failed():
+	case !t.failed:
 		if g.completed == nil && t.err == nil && (g.policy != waitObject || t.body().hasObject()) {
 			g.completed = t
 		}
@@ -347,20 +371,23 @@ func (g *group) stop(pc uintptr) {
 	c := wait.NewCause(g.inner, wait.Cancelled, nil)
 	c.By, c.PC = CurrentTask(g.outer).Path(), pc
 	g.inner.Cancel(c)
-	_ = DisableCancellation(g.outer, func(ctx context.Context) error {
-		return g.until(ctx, "TASKGROUP_JOIN", func() bool {
-			g.closed = g.running == 0 && g.daemons == 0
-			return g.closed
-		})
+	_ = g.until(context.WithoutCancel(g.outer), "TASKGROUP_JOIN", func() bool {
+		g.closed = g.running == 0 && g.daemons == 0
+		return g.closed
 	})
 	g.inner.Close()
 }
 
 // verdict is the error of a closed group whose body returned, or waited in vain
-// with, err.
+// with, err. The first who asks gets it.
 func (g *group) verdict(err error) error {
+	caused := g.causedBy(err)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.reported {
+		return err
+	}
+	g.reported = true
 	failed := g.failed
 	if !g.cut { // what cut the group is reported, whoever has seen it
 		failed = slices.DeleteFunc(failed, (*AnyTask).isTaken)
@@ -371,7 +398,7 @@ func (g *group) verdict(err error) error {
 	if len(failed) == 0 {
 		return err
 	}
-	if g.causedBy(err) {
+	if caused {
 		err = nil
 	}
 	return &TaskGroupError{Body: err, Failed: failed}
@@ -392,13 +419,15 @@ func (g *group) leave() {
 		return
 	}
 	v := recover()
+	defer func() { // whatever a log handler does
+		g.stop(0)
+		if v != nil {
+			panic(v)
+		}
+	}()
 	if v != nil && g.left() > 0 {
 		g.kernel.log().Error("curio: panic in the function of a task group",
 			"task", CurrentTask(g.outer).Path(), "panic", v, "stack", string(debug.Stack()))
-	}
-	g.stop(0)
-	if v != nil {
-		panic(v)
 	}
 }
 

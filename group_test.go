@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -546,19 +547,21 @@ func TestCancelWhileGroupIsTornDown(t *testing.T) {
 				}, curio.ReportCrash(false))
 				return nil
 			})
+			var wg sync.WaitGroup
 			start := time.Now()
 			time.Sleep(time.Second)
 			switch how {
 			case "cancel":
 				owner.CancelNow()
 			case "shutdown":
-				go func() { _ = kernel.Shutdown(f.Context()) }()
+				wg.Go(func() { _ = kernel.Shutdown(f.Context()) })
 			}
 			_ = owner.Wait(ctx)
 			f.elapsed(start, 3*time.Second)
 			if err := owner.Err(); err != errBoom {
 				f.Errorf("%s: %v", how, err)
 			}
+			wg.Wait()
 			_ = kernel.Shutdown(f.Context())
 		})
 	}

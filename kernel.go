@@ -38,7 +38,8 @@ type Kernel struct {
 
 var defaultKernel = &Kernel{root: wait.Default}
 
-// NewKernel makes a kernel that runs nothing yet.
+// NewKernel makes a kernel that runs nothing yet. It must be shut down in the end: until
+// then it is kept, with its tasks, whether or not anybody still has it.
 func NewKernel(opts ...KernelOption) *Kernel {
 	k := &Kernel{root: wait.NewKernel()}
 	for _, o := range opts {
@@ -82,7 +83,7 @@ func (k *Kernel) Run(ctx context.Context, main func(context.Context) error) erro
 	}
 	go t.run()
 
-	_ = DisableCancellation(ctx, func(ctx context.Context) error { return t.waitFor(ctx, opJoin) })
+	_ = t.waitFor(context.WithoutCancel(ctx), opJoin)
 	_, err := t.Result()
 	return err
 }
@@ -161,20 +162,22 @@ func (k *Kernel) log() *slog.Logger {
 
 // A failure is what is left of a task whose error nobody has seen. It does not
 // keep the task.
-type failure struct {
-	path string
-	err  error
-}
+//
+// That is why it has the error as text: many errors lead back to the task.
+type failure struct{ path, err string }
 
 // unseen takes note of a failed task. A daemon is joined by nobody, so its error
 // is logged now. That of any other task is logged when it is certain that nobody
 // will see it: when the task is garbage, or the kernel is shut down.
 func (k *Kernel) unseen(t *AnyTask) {
-	f := failure{t.Path(), t.err}
+	if _, panicked := t.err.(*PanicError); panicked {
+		return // that was logged when it happened
+	}
 	if t.daemon {
-		k.report(f)
+		k.report(t.Path(), t.err)
 		return
 	}
+	f := failure{t.Path(), fmt.Sprint(t.err)} // Sprint survives an Error that panics
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.failed == nil {
@@ -197,7 +200,7 @@ func (k *Kernel) forgotten(id uint64) {
 	delete(k.failed, id)
 	k.mu.Unlock()
 	if ok {
-		k.report(f)
+		k.report(f.path, f.err)
 	}
 }
 
@@ -207,13 +210,11 @@ func (k *Kernel) reportUnseen() {
 	k.failed = nil
 	k.mu.Unlock()
 	for _, f := range failed {
-		k.report(f)
+		k.report(f.path, f.err)
 	}
 }
 
-// report logs an error that nobody else sees. A panic has been logged before.
-func (k *Kernel) report(f failure) {
-	if _, panicked := f.err.(*PanicError); !panicked {
-		k.log().Error("curio: task failed and nobody joined it", "task", f.path, "err", f.err)
-	}
+// report logs an error that nobody else sees.
+func (k *Kernel) report(path string, err any) {
+	k.log().Error("curio: task failed and nobody joined it", "task", path, "err", err)
 }

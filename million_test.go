@@ -20,13 +20,15 @@ func TestMillionSleepingTasks(t *testing.T) {
 	start := time.Now()
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		tasks := make([]*curio.Task[struct{}], 0, n)
+		spawned := make(chan struct{})
 		parent := curio.Go(ctx, func(ctx context.Context) error {
 			for range n {
 				tasks = append(tasks, curio.Go(ctx, sleeper))
 			}
+			close(spawned)
 			return sleeper(ctx)
 		})
-		until(f, "the last one's sleep", func() bool { return parent.State() == "TIME_SLEEP" })
+		<-spawned // a loop of looking would be in the way
 		for _, task := range tasks {
 			until(f, "a sleep", func() bool { return task.State() == "TIME_SLEEP" })
 		}

@@ -264,7 +264,7 @@ func endsSoon(ctx context.Context, t *testing.T, child *curio.Task[int]) {
 // The scope a task is spawned in is cancelled at that moment: the task is born
 // cancelled, or is cancelled after; it never gets away.
 func TestRaceSpawnAndCancel(t *testing.T) {
-	race(t, 20000, func(ctx context.Context) {
+	race(t, 100000, func(ctx context.Context) {
 		inner, cancel := curio.WithTimeout(ctx, time.Hour)
 		var child *curio.Task[int]
 		atOnce(func() { child = curio.Spawn(inner, sleeping) }, cancel)

@@ -91,42 +91,38 @@ func (t *AnyTask) start(ctx context.Context, g *group) {
 //
 //go:noinline
 func (t *AnyTask) run() {
-	returned := false
+	defer t.finish()
 	defer func() {
-		if !returned {
-			t.err = t.broken(recover())
+		if v := recover(); v != nil {
+			t.panicked(v)
 		}
-		t.finish()
 	}()
 	t.state.CompareAndSwap(created, running)
 	if g := t.group.Load(); g == nil || g.admit(t) {
+		t.err = ErrGoexit // what is true if the function does not return
 		t.err = t.body().call(&t.owner.Scope)
 	}
-	returned = true
 	runtime.KeepAlive(t)
 }
 
-// broken is the error of a task whose function panicked with v, or called
-// runtime.Goexit if v is nil. A panic is reported in this moment: whoever joins
-// the task may do so late or never.
-func (t *AnyTask) broken(v any) error {
-	if v == nil {
-		return ErrGoexit
-	}
+// panicked notes that the task's function has panicked with v. It is reported in this
+// moment: whoever joins the task may do so late or never.
+func (t *AnyTask) panicked(v any) {
 	e := &PanicError{Task: t.Path(), Value: v, Stack: debug.Stack()}
+	t.err = e
 	if !t.silent {
 		t.kernel.log().Error("curio: task panicked", "task", e.Task, "panic", v, "stack", string(e.Stack))
 	}
 	if t.kernel.crash {
 		panic(v)
 	}
-	return e
 }
 
 // finish ends the task: those who wait for it go on, and it leaves the tree.
 func (t *AnyTask) finish() {
 	t.stopped = t.owner.Seal()
-	unseen := t.err != nil && t.failed() && !t.silent && (t.daemon || t.group.Load() == nil)
+	t.failed = t.hasFailed()
+	unseen := t.failed && !t.silent && (t.daemon || t.group.Load() == nil)
 	if unseen {
 		t.kernel.unseen(t) // before somebody can see it
 	}
@@ -156,7 +152,8 @@ func isCancellation(err error) bool {
 	case *wait.Error:
 		return true
 	case interface{ Unwrap() []error }:
-		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !isCancellation(err) })
+		errs := e.Unwrap()
+		return len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool { return !isCancellation(err) })
 	case interface{ Unwrap() error }:
 		if inner := e.Unwrap(); inner != nil {
 			return isCancellation(inner)

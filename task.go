@@ -39,6 +39,7 @@ type AnyTask struct {
 	daemon  bool
 	silent  bool // ReportCrash(false)
 	stopped bool // was cancelled before it ended; as err
+	failed  bool // ended with an error of its own, and not just because it was cancelled; as err
 
 	// created ──► running ──► terminated, by the task's goroutine; joined
 	// stands for either of the first two from the first joiner on, who sets it
@@ -138,7 +139,7 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 	if CurrentTask(ctx) == t {
 		panic(fmt.Sprintf("curio: task %s waits on itself (%s) and would do so for ever; let another task join it", t.Name(), op))
 	}
-	if t.state.Load() == created {
+	if t.state.Load() == created && t.group.Load() == nil { // a group wants to see who joins
 		// Most likely it runs next, on this very processor, and may end at once:
 		// a third off the time of a spawn and join.
 		runtime.Gosched()
@@ -308,10 +309,9 @@ func (t *AnyTask) String() string {
 
 func (t *AnyTask) isTaken() bool { return t.taken }
 
-// failed reports whether the task ended with an error of its own, and not just
-// because it was cancelled. It is for after its end.
-func (t *AnyTask) failed() bool {
-	return t.err != nil && !(t.stopped && isCancellation(t.err))
+// hasFailed works out failed. It may call code of the user's.
+func (t *AnyTask) hasFailed() bool {
+	return t.err != nil && (!t.stopped || !isCancellation(t.err))
 }
 
 // CurrentTask returns the task that ctx belongs to, nil if there is none.

@@ -263,12 +263,8 @@ func (s *Scope) outer(window *bool) *Scope {
 	if s.kind == Task || s.kind == Kernel {
 		return nil
 	}
-	if s.detached && s.kind != Shield {
-		// Its context was cut off from ours, unless the cause came from a scope of
-		// ours after all, through a context of the standard library.
-		if c := s.cause.Load(); c != nil && c.scope != nil && c.scope != s {
-			return s.parent.Load()
-		}
+	if s.detached && s.kind != Shield && s.base != nil && s.base.Err() != nil && foreignCause(s.base).scope != nil {
+		return s.parent.Load() // the context in between is foreign, but has ended with ours
 	}
 	return s.canceller(window)
 }

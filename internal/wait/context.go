@@ -102,10 +102,16 @@ func (s *Scope) Value(key any) any {
 
 // causeShim is a standard context with s's values, cancelled with s's cause.
 func (s *Scope) causeShim() context.Context {
+	s.mu.Lock()
+	made := s.rareLocked().shim
+	s.mu.Unlock()
+	if made != nil {
+		return made
+	}
 	err := s.failure()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.rareLocked()
+	r := s.rare
 	if r.shim == nil {
 		var values context.Context = context.Background()
 		if s.base != nil {

@@ -32,8 +32,8 @@
 //	open ──► closed      once, by Close; it has left the tree, and its
 //	                     children are its parent's
 //
-// The two are independent: the scope of a task that has ended is closed and may
-// well be live. A scope's cause is never replaced, so that Err and context.Cause
+// What is closed has been cancelled, but it was not the other way round: a task may
+// go on for long after it was cancelled. A scope's cause is never replaced, so that Err and context.Cause
 // answer the same for ever. Which error an operation reports is worked out anew
 // each time (Scope.failure), because an outer scope that ended later counts more.
 //

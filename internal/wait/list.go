@@ -99,6 +99,7 @@ func (b *Batch) add(w *Waiter) {
 func (b *Batch) Wake() {
 	for w := b.head; w != nil; {
 		next := w.batch // w is somebody else's once it is woken
+		w.batch = nil
 		w.Wake()
 		w = next
 	}

@@ -198,7 +198,7 @@ func (s *Scope) enter(ctx context.Context, root *Scope) bool {
 	if !s.link(parent) {
 		return false
 	}
-	if foreign != nil && s.kind != Shield {
+	if foreign != nil && s.kind != Shield && !s.closed {
 		s.follow(foreign)
 	}
 	return true
@@ -226,30 +226,54 @@ func (o *Owner) Seal() (cancelled bool) {
 	return o.cause.Load() != nil
 }
 
-// link puts s into the tree below parent, or below the nearest ancestor that is
-// still open. A parent that has been cancelled cancels it. It is false if that
-// would be above a closed kernel, which cancels s too.
+// link puts s into the tree below parent. A parent that has been cancelled cancels it.
+//
+// A parent that is closed has been cancelled as well. A task then goes below the
+// nearest ancestor that is open, since somebody has to wait for it; anything else is born
+// closed, too. It is false for a task if that ancestor is above a kernel, which
+// has been shut down.
 func (s *Scope) link(parent *Scope) (open bool) {
-	born := parent.cause.Load()
+	var born *Cause
 	open = true
 	for {
 		parent.mu.Lock()
+		if born == nil {
+			born = parent.cause.Load()
+		}
 		if !parent.closed {
 			break
 		}
 		parent.mu.Unlock()
+		if s.kind != Task {
+			s.parent.Store(parent)
+			s.Cancel(born)
+			s.closed = true
+			return true
+		}
 		open = open && parent.kind != Kernel
 		parent = parent.parent.Load()
 	}
-	if born == nil {
-		born = parent.cause.Load()
-	}
 	parent.adoptLocked(s)
 	parent.mu.Unlock()
-	if born != nil && (!open || s.hears(born)) {
+	switch {
+	case born == nil:
+	case !open || s.hears(born):
 		s.Cancel(born)
+	default:
+		s.hearShutdown(parent)
 	}
 	return open
+}
+
+// hearShutdown cancels s, which is deaf to what has cancelled its parent, if its kernel
+// is being shut down.
+func (s *Scope) hearShutdown(parent *Scope) {
+	for p := parent; p != nil; p = p.parent.Load() {
+		if c := p.cause.Load(); p.kind == Kernel && c != nil && s.hears(c) {
+			s.Cancel(c)
+			return
+		}
+	}
 }
 
 // adoptLocked makes child the newest child of s.
@@ -338,10 +362,10 @@ func (s *Scope) lockParent() *Scope {
 	}
 }
 
-// Close takes s out of the tree. Tasks left under it become its parent's. A scope
-// that is not a task's ends with the function that it was made for: what is left
-// under it is cancelled, as Go does with a context when its cancel function is
-// called. A task's is not: its children may outlive it.
+// Close takes s out of the tree, and ends it, as its function has returned. What is
+// left under it becomes its parent's, and is cancelled, as Go does with a context when
+// its cancel function is called; but not what is left under a task, whose children may
+// outlive it.
 func (s *Scope) Close() {
 	var woken Batch
 	p := s.lockParent()
@@ -353,10 +377,12 @@ func (s *Scope) Close() {
 		}
 		return
 	}
-	s.closed = true
 	if s.kind != Task {
 		s.cancelLocked(ended, &woken)
+	} else if s.cause.Load() == nil {
+		s.endLocked(ended, &woken)
 	}
+	s.closed = true
 	if p != nil {
 		p.unlinkLocked(s)
 	}
@@ -401,17 +427,22 @@ func (s *Scope) Close() {
 
 // passOn does for child, which has just moved from s to p, what became due with
 // the move: it may come out of a shield into a parent that has been cancelled. A
-// timeout that a task forgot to end ends with the task.
+// timeout that a task forgot to end ends with the task. Other scopes are never
+// forgotten, but a goroutine of the task's may still be inside.
 func (s *Scope) passOn(child, p *Scope) {
-	if s.kind == Task && child.kind != Task && child.kind != Kernel {
+	if s.kind == Task && child.kind == Timeout {
 		child.Close()
 		return
 	}
 	if p == nil {
 		return
 	}
-	if c := p.cause.Load(); c != nil && child.hears(c) {
+	switch c := p.cause.Load(); {
+	case c == nil:
+	case child.hears(c):
 		child.Cancel(c)
+	default:
+		child.hearShutdown(p)
 	}
 }
 
@@ -432,7 +463,7 @@ func (s *Scope) Cancel(c *Cause) bool {
 // cancelLocked stops where somebody has been cancelled before, since so is what is
 // under it. A shutdown goes on: it also means those that are detached.
 func (s *Scope) cancelLocked(c *Cause, woken *Batch) bool {
-	did := s.cause.Load() == nil && !s.sealed && (!s.closed || c == ended)
+	did := s.cause.Load() == nil && !s.sealed && !s.closed
 	if did {
 		s.endLocked(c, woken)
 	}
@@ -465,6 +496,7 @@ func (s *Scope) endLocked(c *Cause, woken *Batch) {
 func (b *Batch) wakeForScope() {
 	for w := b.head; w != nil; {
 		next := w.batch
+		w.batch = nil
 		w.wakeForScope()
 		w = next
 	}

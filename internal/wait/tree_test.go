@@ -55,6 +55,7 @@ func step(all *[]*twin, op byte, at *twin) {
 		child.parent = child.parent.parent
 	}
 	child.ended = at.ended || child.parent.ended
+	child.closed = at.closed && op >= 4 && op <= 6 // only tasks find another parent
 	switch op {
 	case 0, 1, 2: // a task
 		o := new(wait.Owner)
@@ -67,7 +68,7 @@ func step(all *[]*twin, op byte, at *twin) {
 	case 4, 5:
 		child.real = wait.NewTimeout(at.real, 0)
 	case 6:
-		child.real, child.shield, child.ended = wait.New(at.real, wait.Shield), true, false
+		child.real, child.shield, child.ended = wait.New(at.real, wait.Shield), true, at.closed
 	case 7, 8:
 		if at.parent != nil && !at.closed {
 			closeTwin(*all, at)
@@ -89,13 +90,13 @@ func closeTwin(all []*twin, n *twin) {
 	if !n.task {
 		cancelTwin(all, n, false)
 	}
-	n.closed = true
+	n.ended, n.closed = true, true
 	for _, c := range all {
 		if c.parent != n || c.closed {
 			continue
 		}
 		c.parent = n.parent
-		if n.task && !c.task {
+		if n.task && !c.task && !c.shield {
 			closeTwin(all, c)
 			continue
 		}

@@ -1,0 +1,223 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// T12, T13: an error is logged when it is certain that nobody will see it, once.
+
+func TestUnseenFailureIsLoggedAtShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(journal)
+		k := curio.NewKernel(curio.Logger(slog.New(log)))
+		var task *curio.Task[int]
+		_ = k.Run(t.Context(), func(ctx context.Context) error {
+			task = curio.Spawn(ctx, fails, curio.Name("lonely"))
+			return nil
+		})
+		synctest.Wait()
+		if lines := log.lines(); len(lines) > 0 {
+			t.Errorf("logged before it is certain: %q", lines)
+		}
+		for range 2 {
+			if err := k.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		logged := log.take(msgUnseen)
+		if len(logged) != 1 || logged[0].level != slog.LevelError || logged[0].attrs["err"] != errBoom.Error() ||
+			!strings.HasSuffix(logged[0].attrs["task"].(string), "lonely") {
+			t.Errorf("logged: %v", logged)
+		}
+		// Who comes late still gets it.
+		if _, err := task.Join(t.Context()); !errors.Is(err, errBoom) {
+			t.Error(err)
+		}
+		if lines := log.lines(); len(lines) > 0 {
+			t.Errorf("logged: %q", lines)
+		}
+	})
+}
+
+// forget spawns a task that fails, and forgets it.
+//
+//go:noinline
+func forget(ctx context.Context, f *fixture) {
+	task := curio.Spawn(ctx, fails, curio.Name("forgotten"))
+	if err := task.Wait(ctx); err != nil { // does not look at how it ended
+		f.Error(err)
+	}
+}
+
+func TestUnseenFailureIsLoggedWhenForgotten(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		forget(ctx, f)
+		var logged []record
+		until(f, "the log line", func() bool {
+			runtime.GC()
+			logged = append(logged, f.Journal.take(msgUnseen)...)
+			return len(logged) > 0
+		})
+		if len(logged) != 1 || !strings.HasSuffix(logged[0].attrs["task"].(string), "/forgotten") || logged[0].attrs["err"] != errBoom.Error() {
+			f.Errorf("logged: %v", logged)
+		}
+		// Not again at the shutdown: see the fixture.
+	})
+}
+
+// Every way to see how a task ended is a way.
+func TestSeenFailureIsNotLogged(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for what, see := range map[string]func(*curio.Task[int]){
+			"Join":   func(task *curio.Task[int]) { _, _ = task.Join(ctx) },
+			"Result": func(task *curio.Task[int]) { _ = task.Wait(ctx); _, _ = task.Result() },
+			"Err":    func(task *curio.Task[int]) { _ = task.Wait(ctx); _ = task.Err() },
+			"late":   func(task *curio.Task[int]) { _ = curio.Sleep(ctx, time.Hour); _, _ = task.Join(ctx) },
+			"group": func(task *curio.Task[int]) {
+				_ = curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error { return g.AddTask(task) })
+			},
+		} {
+			see(curio.Spawn(ctx, after(time.Second, 0, errBoom), curio.Name(what)))
+		}
+		_ = curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
+			g.Spawn(fails) // is reported by the group
+			return nil
+		})
+	})
+}
+
+// Neither success nor cancellation is a failure; an error in the clean-up is.
+func TestWhatIsNoFailure(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		curio.Spawn(ctx, returns(1))
+		tasks := []*curio.Task[struct{}]{
+			curio.Go(ctx, sleeper),
+			curio.Go(ctx, func(ctx context.Context) error {
+				return errors.Join(sleeper(ctx), context.Canceled)
+			}),
+			curio.Go(ctx, func(ctx context.Context) error { _ = sleeper(ctx); return nil }),
+		}
+		curio.Go(ctx, sleeper, curio.Daemon())
+		bad := curio.Go(ctx, func(ctx context.Context) error { return errors.Join(sleeper(ctx), errBoom) }, curio.Daemon())
+		synctest.Wait()
+		for _, task := range tasks {
+			_, _ = task.Cancel(ctx)
+		}
+		if lines := f.Journal.lines(); len(lines) > 0 {
+			f.Errorf("logged: %q", lines)
+		}
+		_, _ = bad.Cancel(ctx)
+		synctest.Wait()
+		if n := len(f.Journal.take(msgUnseen)); n != 1 {
+			f.Errorf("the error in the clean-up was logged %d times", n)
+		}
+	})
+}
+
+// A daemon's error is logged at once, for nobody joins it.
+func TestDaemonFailureIsLoggedAtOnce(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		daemon := curio.Spawn(ctx, after(time.Second, 0, errBoom), curio.Daemon(), curio.Name("daemon"))
+		_ = curio.Sleep(ctx, time.Second)
+		synctest.Wait()
+		logged := f.Journal.take(msgUnseen)
+		if len(logged) != 1 || logged[0].attrs["task"] != "daemon" || logged[0].attrs["err"] != errBoom {
+			f.Errorf("logged: %v", logged)
+		}
+		_ = daemon.Err()
+	})
+}
+
+// ReportCrash(false) silences an error and a panic, of every kind of task.
+func TestReportCrashFalse(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for _, fn := range []func(context.Context) (int, error){fails, explode, vanish} {
+			silent := curio.ReportCrash(false)
+			curio.Spawn(ctx, fn, silent)
+			curio.Spawn(ctx, fn, silent, curio.Daemon())
+			_ = curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
+				g.Spawn(fn, silent)
+				g.Spawn(fn, silent, curio.Daemon())
+				return nil
+			}, curio.KeepGoing)
+		}
+		synctest.Wait()
+	})
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		curio.Spawn(ctx, fails, curio.ReportCrash(false), curio.ReportCrash(true), curio.Daemon())
+		synctest.Wait()
+		if n := len(f.Journal.take(msgUnseen)); n != 1 {
+			f.Errorf("logged %d times", n)
+		}
+	})
+}
+
+// A panic is logged once, at once, whoever joins and whatever the kernel does later.
+func TestPanicIsLoggedOnce(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		curio.Spawn(ctx, explode)
+		curio.Spawn(ctx, explode, curio.Daemon())
+		_, _ = curio.Spawn(ctx, explode).Join(ctx)
+		synctest.Wait()
+		if n := len(f.Journal.take(msgPanic)); n != 3 {
+			f.Errorf("three panics were logged %d times", n)
+		}
+	})
+}
+
+// Without the Logger option it is slog's default, as it is at that moment.
+func TestDefaultLogger(t *testing.T) {
+	log := new(journal)
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(log))
+	synctest.Test(t, func(t *testing.T) {
+		_ = curio.Run(t.Context(), func(ctx context.Context) error {
+			curio.Spawn(ctx, fails)
+			return curio.Sleep(ctx, time.Second)
+		})
+		task := curio.Spawn(t.Context(), fails, curio.Daemon()) // in the default kernel
+		_ = task.Wait(t.Context())
+		if n := len(log.take(msgUnseen)); n != 2 || len(log.lines()) > 0 {
+			t.Errorf("logged %d times; %q", n, log.lines())
+		}
+	})
+}
+
+// What succeeds too late is told, by task; what fails is not, nor what is in time.
+func TestLateSuccessIsLogged(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		late := func(err error) func(context.Context) error {
+			return func(context.Context) error { time.Sleep(3 * time.Second); return err }
+		}
+		_ = curio.Go(ctx, func(ctx context.Context) error {
+			if err := curio.TimeoutAfter(ctx, time.Second, late(nil)); err != nil {
+				f.Error(err)
+			}
+			if expired, err := curio.IgnoreAfter(ctx, time.Second, late(nil)); expired || err != nil {
+				f.Error(expired, err)
+			}
+			if err := curio.TimeoutAfter(ctx, time.Second, late(errBoom)); err != errBoom {
+				f.Error(err)
+			}
+			return curio.TimeoutAfter(ctx, time.Minute, late(nil))
+		}, curio.Name("slow")).Wait(ctx)
+		logged := f.Journal.take(msgLate)
+		if len(logged) != 2 {
+			f.Fatalf("logged %v", logged)
+		}
+		for _, r := range logged {
+			if r.level != slog.LevelWarn || r.attrs["late"] != 2*time.Second || !strings.HasSuffix(r.attrs["task"].(string), "/slow") {
+				f.Errorf("logged %v", r)
+			}
+		}
+	})
+}
