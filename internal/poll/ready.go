@@ -53,9 +53,11 @@ func (d *direction) callUser(ctx context.Context, op string, f func(fd int) erro
 		return err
 	}
 	d.user, d.eager = f, !d.writing
-	err := d.run()
-	d.leave()
-	return err
+	defer func() { // also if the caller's function panics
+		_ = d.settle()
+		d.leave()
+	}()
+	return d.run()
 }
 
 func userOnce(d *direction, fd int) bool {

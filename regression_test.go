@@ -1,0 +1,312 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// What once went wrong, and no line of the reference's behaviours covers.
+
+// A task spawned with a context that ends at that moment never escapes.
+func TestSpawnWhileTheContextEnds(t *testing.T) {
+	n := 200_000
+	if testing.Short() {
+		n /= 10
+	}
+	for range n {
+		ctx, cancel := curio.WithTimeout(context.Background(), time.Hour)
+		var task *curio.Task[struct{}]
+		var both sync.WaitGroup
+		both.Go(func() { task = curio.Go(ctx, sleeper) })
+		both.Go(cancel)
+		both.Wait()
+		if !task.Cancelled() {
+			_, _ = task.Cancel(context.Background())
+			t.Fatal("a task escaped the end of its context")
+		}
+	}
+}
+
+// A goroutine that a task leaves behind is not left hanging: the context ends with
+// the task.
+func TestContextEndsWithItsTask(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		left := make(chan error, 1)
+		var inner context.Context
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			inner = ctx
+			go func() { left <- curio.Sleep(ctx, time.Hour) }()
+			synctest.Wait()
+			return nil
+		})
+		if err := task.Wait(ctx); err != nil {
+			f.Error(err)
+		}
+		if err := <-left; !errors.Is(err, curio.ErrCancelled) {
+			f.Errorf("what was left sleeping got %v", err)
+		}
+		if inner.Err() != context.Canceled || task.Cancelled() {
+			f.Errorf("Err is %v, Cancelled is %v", inner.Err(), task.Cancelled())
+		}
+		late, cancel := curio.WithTimeout(inner, time.Hour) // and forgets cancel
+		_ = cancel
+		if late.Err() == nil {
+			f.Error("a timeout opened after the task's end is alive")
+		}
+	})
+}
+
+// Group and Run wait to the end, also if the task ends whose context they were given.
+func TestGroupOutlivesTheTaskAroundIt(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		member := make(chan struct{})
+		var returned atomic.Int64
+		k := curio.NewKernel()
+		outer := curio.Go(ctx, func(ctx context.Context) error {
+			go func() {
+				_ = curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
+					g.Spawn(func(context.Context) (int, error) { <-member; return 0, nil })
+					return nil
+				}, curio.WaitNone)
+				returned.Add(1)
+			}()
+			go func() {
+				_ = k.Run(ctx, func(context.Context) error { <-member; return nil })
+				returned.Add(1)
+			}()
+			synctest.Wait()
+			return nil
+		})
+		if err := outer.Wait(ctx); err != nil {
+			f.Error(err)
+		}
+		synctest.Wait()
+		if returned.Load() != 0 {
+			f.Error("returned while a task ran")
+		}
+		close(member)
+		synctest.Wait()
+		if returned.Load() != 2 {
+			f.Error("did not return")
+		}
+		if err := k.Shutdown(ctx); err != nil {
+			f.Error(err)
+		}
+	})
+}
+
+// A failed task that nobody looks at is garbage in spite of its error, which may lead
+// back to it.
+func TestForgottenTasksAreNotKept(t *testing.T) {
+	boom := func(context.Context) error { return errBoom }
+	for name, fn := range map[string]func(context.Context) error{
+		"timeout": func(ctx context.Context) error { return curio.TimeoutAfter(ctx, 0, sleeper) },
+		"child":   func(ctx context.Context) error { _, err := curio.Go(ctx, boom).Join(ctx); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logged atomic.Int64
+			k := curio.NewKernel(curio.Logger(slog.New(hook{func() { logged.Add(1) }})))
+			defer k.Shutdown(context.Background())
+			err := k.Run(context.Background(), func(ctx context.Context) error {
+				for range 100 {
+					if err := curio.Go(ctx, fn).Wait(ctx); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for start := time.Now(); logged.Load() < 90; runtime.GC() {
+				if time.Since(start) > 20*time.Second {
+					t.Fatalf("%d of 100 forgotten tasks were reported", logged.Load())
+				}
+			}
+		})
+	}
+}
+
+// A hook is a log handler that does something odd.
+type hook struct{ do func() }
+
+func (h hook) Enabled(context.Context, slog.Level) bool  { return true }
+func (h hook) Handle(context.Context, slog.Record) error { h.do(); return nil }
+func (h hook) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h hook) WithGroup(string) slog.Handler             { return h }
+
+// A log handler that ends the goroutine, as testing.T.FailNow does, cannot keep a task
+// from ending, nor a group from stopping its members.
+func TestLogHandlerEndsTheGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := curio.NewKernel(curio.Logger(slog.New(hook{runtime.Goexit})))
+		err := k.Run(t.Context(), func(ctx context.Context) error {
+			var member *curio.Task[int]
+			outer := curio.Go(ctx, func(ctx context.Context) error {
+				return curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
+					member = g.Spawn(func(ctx context.Context) (int, error) { return 0, sleeper(ctx) })
+					panic("body")
+				})
+			})
+			if err := outer.Wait(ctx); err != nil {
+				return err
+			}
+			if !member.Terminated() {
+				t.Error("the member outlives its group")
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if err := k.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// asking is an error whose methods ask the group.
+type asking struct{ g *curio.TaskGroup[int] }
+
+func (asking) Error() string     { return "asking" }
+func (e asking) Is(error) bool   { return len(e.g.Tasks()) > 100 }
+func (e asking) As(any) bool     { return len(e.g.Tasks()) > 100 }
+func (e asking) Unwrap() []error { return nil }
+
+// No code of the user's runs under a mutex of the group's, and an error that wraps
+// nothing is no cancellation.
+func TestErrorsThatAskTheGroup(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		err := curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
+			g.Spawn(func(ctx context.Context) (int, error) {
+				_ = sleeper(ctx)
+				return 0, asking{g}
+			})
+			synctest.Wait()
+			return asking{g}
+		})
+		failed, ok := errors.AsType[*curio.TaskGroupError](err)
+		if !ok || len(failed.Failed) != 1 {
+			f.Errorf("got %v", err)
+		}
+	})
+}
+
+// The group's failures are told once, however many ask.
+func TestVerdictIsGivenOnce(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		gate := make(chan struct{})
+		joined := make(chan error, 1)
+		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+			g.Spawn(func(context.Context) (int, error) { return 0, errBoom })
+			g.Spawn(func(context.Context) (int, error) { <-gate; return 0, nil })
+			go func() { joined <- g.Join(context.WithoutCancel(ctx)) }()
+			go func() { synctest.Wait(); close(gate) }()
+			return nil
+		}, curio.KeepGoing)
+		if other := <-joined; (err == nil) == (other == nil) {
+			f.Errorf("Group returned %v, Join %v", err, other)
+		}
+	})
+}
+
+// A task cannot be made a member of a group that it runs itself.
+func TestAddTaskThatRunsTheGroup(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		handle := make(chan *curio.Task[int], 1)
+		task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+			self := <-handle
+			return 0, curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
+				if err := g.AddTask(self); err == nil {
+					f.Error("taken")
+				}
+				return nil
+			})
+		})
+		handle <- task
+		if _, err := task.Join(ctx); err != nil {
+			f.Error(err)
+		}
+	})
+}
+
+// Who joins a member at once has its failure, and the group has not failed, even if the
+// member was faster.
+func TestJoinAtOnce(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+			task := g.Spawn(func(context.Context) (int, error) {
+				synctest.Wait() // until body is in Join
+				return 0, errBoom
+			})
+			if _, err := task.Join(ctx); !errors.Is(err, errBoom) {
+				f.Errorf("joined: %v", err)
+			}
+			return nil
+		})
+		if err != nil {
+			f.Error(err)
+		}
+	})
+}
+
+// A shutdown reaches what a cancelled task still spawns with a context of its own.
+func TestShutdownOfDetachedLatecomer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := curio.NewKernel()
+		cleaning, late := make(chan struct{}), make(chan struct{})
+		go func() {
+			_ = k.Run(t.Context(), func(ctx context.Context) error {
+				task := curio.Go(ctx, func(ctx context.Context) error {
+					_ = sleeper(ctx)
+					close(cleaning)
+					<-late
+					free := context.WithoutCancel(ctx)
+					return curio.Go(free, sleeper).Wait(free)
+				})
+				synctest.Wait()
+				task.CancelNow()
+				return task.Wait(ctx)
+			})
+		}()
+		<-cleaning
+		go func() { synctest.Wait(); close(late) }()
+		start := time.Now()
+		if err := k.Shutdown(t.Context()); err != nil || time.Since(start) != 0 {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+// The outer timeout counts, also through a context of the standard library.
+func TestOuterTimeoutThroughForeignContext(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		err := curio.TimeoutAfter(ctx, 3*time.Second, func(ctx context.Context) error {
+			foreign, cancel := context.WithCancel(ctx)
+			defer cancel()
+			return curio.TimeoutAfter(foreign, time.Second, func(inner context.Context) error {
+				if err := sleeper(inner); !errors.Is(err, curio.ErrTaskTimeout) {
+					f.Errorf("the inner one has expired: %v", err)
+				}
+				_ = sleeper(ctx)
+				err := sleeper(inner)
+				if !errors.Is(err, curio.ErrTimeoutCancellation) {
+					f.Errorf("both have expired: %v", err)
+				}
+				return err
+			})
+		})
+		if !errors.Is(err, curio.ErrTaskTimeout) {
+			f.Error(err)
+		}
+	})
+}
