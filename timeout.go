@@ -19,8 +19,8 @@ const NoTimeout time.Duration = math.MaxInt64
 // returns what fn does.
 //
 // A d of 0 or less has expired before fn starts. If fn never blocks, it completes
-// all the same. If an outer deadline has expired too, that one counts:
-// fn sees ErrTimeoutCancellation, and so does the caller.
+// all the same. A blocking call in fn that fails when an outer deadline has expired as
+// well fails with ErrTimeoutCancellation, and so does TimeoutAfter if fn returns that.
 //
 // If fn returns the ErrTaskTimeout of a timeout inside of this one, which that
 // one's caller should have handled, the error is ErrUncaughtTimeout.

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -284,47 +283,4 @@ func takeNow(f *poll.FD, take func(ctx context.Context) error) error {
 		return err
 	}
 	return take(context.Background())
-}
-
-// A connection that comes at the moment at which Accept is cancelled is not lost.
-func TestAcceptRace(t *testing.T) {
-	listener := listen(t)
-	var dialled atomic.Int64
-	var accepted int64
-	take := func(ctx context.Context) error {
-		fd, _, err := listener.Accept(ctx)
-		if err == nil {
-			accepted++
-			return syscall.Close(fd)
-		}
-		return err
-	}
-	race(t,
-		func(*rand.Rand) error {
-			fd, err := poll.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-			if err != nil {
-				return err
-			}
-			defer syscall.Close(fd)
-			if err := syscall.Connect(fd, address(t, listener)); err != nil {
-				return err
-			}
-			dialled.Add(1)
-			return nil
-		},
-		func(ctx context.Context, i int) error {
-			err := take(ctx)
-			if i%50 == 49 { // let the queue not grow without end
-				for accepted < dialled.Load()-1 {
-					check(t, take(context.Background()))
-				}
-			}
-			return err
-		})
-	for accepted < dialled.Load() {
-		check(t, take(context.Background()))
-	}
-	s := wait.NewTimeout(&newTask(t).Scope, wait.After(1_000_000))
-	defer s.Close()
-	want(t, take(s), wait.ErrTaskTimeout)
 }

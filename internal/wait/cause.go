@@ -55,7 +55,12 @@ func NewCause(s *Scope, kind CauseKind, reason error) *Cause {
 	return c
 }
 
-func expired(s *Scope) *Cause { return NewCause(s, Expired, nil) }
+// expired is the cause of s when its deadline has come, however late that is noticed.
+func expired(s *Scope) *Cause {
+	c := NewCause(s, Expired, nil)
+	c.At = s.expires
+	return c
+}
 
 // foreignCause says why ctx, a context that is not ours, ended. If it ended with
 // a scope of ours, that scope's cause is what counts.

@@ -185,6 +185,11 @@ func (s *Scope) outside() context.Context {
 // tree around it must not: the caller may have cut that tie on purpose, with
 // context.WithoutCancel.
 func (s *Scope) enter(ctx context.Context, root *Scope) bool {
+	if parent, ok := ctx.(*Scope); ok && s.kind != Shield { // the fast path
+		s.base = parent.base
+		s.inherit(parent)
+		return s.link(parent)
+	}
 	parent, foreign := find(ctx)
 	s.base = valuesOf(ctx)
 	s.detached = foreign != nil

@@ -20,7 +20,8 @@ func Sleep(ctx context.Context, at int64) error {
 	w.until = at
 	a.set(at, nil, w)
 	err = w.Wait()
-	if a.clear() && w.owner != nil {
+	// One that has rung is done with us: it claimed the waiter.
+	if (err == nil || a.clear()) && w.owner != nil {
 		w.owner.spare.Store(a)
 	}
 	w.Free()
