@@ -51,11 +51,9 @@ func BenchmarkSpawnJoin(b *testing.B) {
 			for b.Loop() {
 				var wg sync.WaitGroup
 				for range n {
-					wg.Add(1)
-					go func() {
-						defer wg.Done()
+					wg.Go(func() {
 						_ = nothing(ctx)
-					}()
+					})
 				}
 				wg.Wait()
 			}
@@ -122,13 +120,11 @@ func BenchmarkGroup(b *testing.B) {
 			var once sync.Once
 			var failed error
 			for range n {
-				wg.Add(1)
-				go func() {
-					defer wg.Done()
+				wg.Go(func() {
 					if err := nothing(ctx); err != nil {
 						once.Do(func() { failed = err; cancel() })
 					}
-				}()
+				})
 			}
 			wg.Wait()
 			cancel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -85,12 +86,7 @@ type sentinel struct {
 func (s *sentinel) Error() string { return s.text }
 
 func (s *sentinel) Is(target error) bool {
-	for _, e := range s.is {
-		if e == target {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.is, target)
 }
 
 // Timeout makes ErrTaskTimeout a timeout for package net and its kind.
