@@ -14,6 +14,7 @@ type Scope struct {
 	detached bool            // its parent's cancellation does not reach it, unless it is a shutdown
 	closed   bool            // guarded by mu, unlike the rest here
 	sealed   bool            // nothing can cancel it any more; as closed
+	loose    bool            // not in the tree, set at birth
 	base     context.Context // where Value looks; nil for nothing
 	owner    *Owner          // the task that runs in it, nil for none
 	clock    *Scope          // of itself and those that can cancel it, the one that expires first; nil for never
@@ -203,7 +204,7 @@ func (s *Scope) enter(ctx context.Context, root *Scope) bool {
 	if !s.link(parent) {
 		return false
 	}
-	if foreign != nil && s.kind != Shield && !s.closed {
+	if foreign != nil && s.kind != Shield {
 		s.follow(foreign)
 	}
 	return true
@@ -233,30 +234,30 @@ func (o *Owner) Seal() (cancelled bool) {
 
 // link puts s into the tree below parent. A parent that has been cancelled cancels it.
 //
-// A parent that is closed has been cancelled as well. A task then goes below the
-// nearest ancestor that is open, since somebody has to wait for it; anything else is born
-// closed, too. It is false for a task if that ancestor is above a kernel, which
-// has been shut down.
+// Below a parent that is closed, which is one that has been cancelled, a task goes to
+// the nearest ancestor in the tree, since somebody has to wait for it. Anything else is
+// loose: it hangs in the air, and nothing but itself can cancel it any more. It is false
+// for a task if that ancestor is above a kernel, which has been shut down.
 func (s *Scope) link(parent *Scope) (open bool) {
-	var born *Cause
 	open = true
-	for {
-		parent.mu.Lock()
-		if born == nil {
-			born = parent.cause.Load()
-		}
-		if !parent.closed {
-			break
-		}
+	parent.mu.Lock()
+	born := parent.cause.Load()
+	for parent.closed || parent.loose && s.kind == Task {
 		parent.mu.Unlock()
 		if s.kind != Task {
+			s.loose = true
 			s.parent.Store(parent)
-			s.Cancel(born)
-			s.closed = true
+			if born != nil && s.hears(born) {
+				s.Cancel(born)
+			}
 			return true
 		}
 		open = open && parent.kind != Kernel
 		parent = parent.parent.Load()
+		parent.mu.Lock()
+	}
+	if born == nil {
+		born = parent.cause.Load()
 	}
 	parent.adoptLocked(s)
 	parent.mu.Unlock()
@@ -388,7 +389,7 @@ func (s *Scope) Close() {
 		s.endLocked(ended, &woken)
 	}
 	s.closed = true
-	if p != nil {
+	if p != nil && !s.loose {
 		p.unlinkLocked(s)
 	}
 	var orphans []*Scope

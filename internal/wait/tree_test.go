@@ -12,7 +12,7 @@ type twin struct {
 	real                      *wait.Scope
 	parent                    *twin
 	shield, task, deaf, ended bool // deaf: detached from its parent's cancellation
-	closed                    bool
+	closed, loose             bool
 }
 
 func (n *twin) hears(shutdown bool) bool { return !n.shield && (!n.deaf || shutdown) }
@@ -50,12 +50,15 @@ func FuzzTree(f *testing.F) {
 }
 
 func step(all *[]*twin, op byte, at *twin) {
-	child := &twin{parent: at}
-	for child.parent.closed {
-		child.parent = child.parent.parent
+	child := &twin{parent: at, ended: at.ended}
+	if op >= 4 && op <= 6 {
+		child.loose = at.closed
+	} else { // a task
+		for child.parent.closed || child.parent.loose {
+			child.parent = child.parent.parent
+		}
+		child.ended = child.ended || child.parent.ended
 	}
-	child.ended = at.ended || child.parent.ended
-	child.closed = at.closed && op >= 4 && op <= 6 // only tasks find another parent
 	switch op {
 	case 0, 1, 2: // a task
 		o := new(wait.Owner)
@@ -68,7 +71,7 @@ func step(all *[]*twin, op byte, at *twin) {
 	case 4, 5:
 		child.real = wait.NewTimeout(at.real, 0)
 	case 6:
-		child.real, child.shield, child.ended = wait.New(at.real, wait.Shield), true, at.closed
+		child.real, child.shield, child.ended = wait.New(at.real, wait.Shield), true, false
 	case 7, 8:
 		if at.parent != nil && !at.closed {
 			closeTwin(*all, at)

@@ -255,3 +255,20 @@ func TestShutdownReachesAll(t *testing.T) {
 		t.Error("not reached by the shutdown")
 	}
 }
+
+// A goroutine that outlives its task can still clean up under a shield.
+func TestShieldAfterTheTask(t *testing.T) {
+	o := newTask(t)
+	o.Scope.Close()
+	if _, err := wait.At(wait.NewTimeout(&o.Scope, 0)); !errors.Is(err, context.Canceled) {
+		t.Errorf("in a timeout of an ended task: %v", err)
+	}
+	shield := wait.New(&o.Scope, wait.Shield)
+	defer shield.Close()
+	if _, err := wait.At(shield); err != nil {
+		t.Errorf("in the shield: %v", err)
+	}
+	if _, err := wait.At(wait.NewWindow(shield)); !errors.Is(err, context.Canceled) {
+		t.Errorf("in a window of it: %v", err)
+	}
+}
