@@ -14,7 +14,10 @@ import (
 
 // Spawn starts fn as a task and returns at once. The task ends when fn returns.
 // Its context is cancelled by Cancel, when ctx is cancelled, or when the kernel
-// shuts down. It may outlive the task that spawned it.
+// shuts down, and it ends with the task. The task may outlive the one that spawned it.
+// But one spawned with a context that the standard library derived from ours, as
+// context.WithCancel does, ends with that context, which ends with the task that it
+// belongs to; context.WithoutCancel cuts that tie.
 //
 // The kernel is that of ctx; a ctx of no task, as context.Background(), stands for
 // the process's default kernel. A kernel that has been shut down spawns nothing:
@@ -118,14 +121,18 @@ func (t *AnyTask) panicked(v any) {
 	}
 }
 
-// finish ends the task: those who wait for it go on, and it leaves the tree.
+// finish ends the task.
 func (t *AnyTask) finish() {
+	defer t.leave() // whatever a log handler does
 	t.stopped = t.owner.Seal()
-	t.failed = t.hasFailed()
-	unseen := t.failed && !t.silent && (t.daemon || t.group.Load() == nil)
-	if unseen {
+	t.failed = t.err != nil && t.hasFailed()
+	if t.failed && !t.silent && (t.daemon || t.group.Load() == nil) {
 		t.kernel.unseen(t) // before somebody can see it
 	}
+}
+
+// leave lets those who wait for the task go on, and takes it out of the tree.
+func (t *AnyTask) leave() {
 	var woken wait.Batch
 	if t.state.Swap(terminated) == joined {
 		t.mu.Lock()
@@ -133,8 +140,8 @@ func (t *AnyTask) finish() {
 		t.mu.Unlock()
 	}
 	if g := t.group.Load(); g != nil { // read after the swap: see adopt
-		if unseen && !t.daemon {
-			t.kernel.seen(t) // it was adopted just now
+		if t.failed && !t.daemon {
+			t.kernel.seen(t) // it may have been adopted just now
 		}
 		g.memberDone(t, woken.Has(opJoin))
 	}

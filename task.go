@@ -309,9 +309,12 @@ func (t *AnyTask) String() string {
 
 func (t *AnyTask) isTaken() bool { return t.taken }
 
-// hasFailed works out failed. It may call code of the user's.
-func (t *AnyTask) hasFailed() bool {
-	return t.err != nil && (!t.stopped || !isCancellation(t.err))
+// hasFailed works out failed, of a task that has an error. That is code of the
+// user's, which may panic: a nil pointer in an error, most likely.
+func (t *AnyTask) hasFailed() (failed bool) {
+	failed = true
+	defer func() { _ = recover() }()
+	return !t.stopped || !isCancellation(t.err)
 }
 
 // CurrentTask returns the task that ctx belongs to, nil if there is none.

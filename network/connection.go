@@ -3,9 +3,10 @@ package network
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 
-	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -30,7 +31,7 @@ func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (*s
 	if err != nil {
 		return nil, err
 	}
-	var failed []error
+	var failed attempts
 	for _, a := range addrs {
 		if a.IP == nil {
 			a.IP = net.IPv4(127, 0, 0, 1) // ":port", as package net has it
@@ -40,17 +41,41 @@ func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (*s
 			return conn, nil
 		}
 		failed = append(failed, err)
-		if _, ended := wait.At(ctx); ended != nil {
-			break
+		if errors.Is(err, curio.ErrCancelled) {
+			break // in the next attempt at the latest
 		}
 	}
 	if len(failed) == 1 {
 		return nil, failed[0]
 	}
-	return nil, &net.OpError{Op: "connect", Net: "tcp", Addr: name(addr), Err: errors.Join(failed...)}
+	return nil, &net.OpError{Op: "connect", Net: "tcp", Addr: name(addr), Err: failed}
 }
 
+// attempts are the errors of several attempts to connect, the last of which says
+// whether the time was up.
+type attempts []error
+
+func (a attempts) Error() string   { return errors.Join(a...).Error() }
+func (a attempts) Unwrap() []error { return a }
+
+func (a attempts) Timeout() bool {
+	last, ok := a[len(a)-1].(net.Error)
+	return ok && last.Timeout()
+}
+
+// connect makes one attempt. One with a free port of this machine can meet itself: both
+// ends of the connection are then the one socket, which is of no use to anybody.
 func connect(ctx context.Context, addr *net.TCPAddr, config *ConnectConfig) (*socket.Socket, error) {
+	for {
+		s, err := connectOnce(ctx, addr, config)
+		if err != nil || config.Source != nil || fmt.Sprint(s.LocalAddr()) != fmt.Sprint(s.RemoteAddr()) {
+			return s, err
+		}
+		s.Close()
+	}
+}
+
+func connectOnce(ctx context.Context, addr *net.TCPAddr, config *ConnectConfig) (*socket.Socket, error) {
 	s, err := socket.New(familyOf(addr), socket.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err

@@ -172,7 +172,7 @@ const (
 
 // accept returns the next connection.
 func accept(ctx context.Context, listener *socket.Socket) (*socket.Socket, error) {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := firstPause; ; {
 		conn, err := listener.Accept(ctx)
 		switch {
 		case err == nil:
@@ -186,21 +186,20 @@ func accept(ctx context.Context, listener *socket.Socket) (*socket.Socket, error
 		if err := curio.Sleep(ctx, pause); err != nil {
 			return nil, err
 		}
+		pause = min(2*pause, lastPause)
 	}
 }
 
 // gone reports whether the error is that of one connection, which its peer has given
-// up before it was accepted, or which a firewall forbids.
-func gone(err error) bool {
-	return isAny(err, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM)
-}
+// up before it was accepted.
+func gone(err error) bool { return isAny(err, syscall.ECONNABORTED, syscall.EPROTO) }
 
 // exhausted reports whether trying again later may help: the system has run out of
-// descriptors, memory or watches, or the network is down, which accept(2) on Linux
-// reports too.
+// descriptors, memory or watches, or the network is down or a firewall forbids the
+// connection, which accept(2) on Linux reports too.
 func exhausted(err error) bool {
 	return errors.Is(err, poll.ErrNotPollable) ||
-		isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC,
+		isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC, syscall.EPERM,
 			syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH)
 }
 

@@ -5,17 +5,20 @@ import (
 	"syscall"
 )
 
+var accepting = operation{state: "ACCEPT_WAIT", call: acceptOnce}
+
 // Accept takes the next connection off a listening socket's queue. The new
 // descriptor is non-blocking, closed on exec, and the caller's; peer is nil if the
 // system did not say.
 func (f *FD) Accept(ctx context.Context) (sysfd int, peer syscall.Sockaddr, err error) {
 	d := &f.reader
-	if err := d.enter(ctx, "ACCEPT_WAIT", acceptOnce); err != nil {
+	if err := d.enter(ctx, &accepting); err != nil {
 		return -1, nil, err
 	}
 	d.n = -1
 	err = d.run()
-	sysfd, peer = d.n, d.addr
+	sysfd = d.n
+	peer, _ = d.arg.(syscall.Sockaddr)
 	d.leave()
 	return sysfd, peer, err
 }
@@ -25,7 +28,10 @@ func acceptOnce(d *direction, fd int) bool {
 		sysfd, peer, err := accept(fd)
 		switch err {
 		case nil:
-			d.n, d.addr = sysfd, peer
+			d.n = sysfd
+			if peer != nil {
+				d.arg = peer
+			}
 			return true
 		case syscall.EINTR, syscall.ECONNABORTED: // that one was gone before we came
 		case syscall.EAGAIN:

@@ -12,6 +12,8 @@ import (
 // it is over the socket becomes writable, and SO_ERROR says how it ended. It goes
 // on, too, after Connect has been cancelled; a second Connect then waits for it.
 
+var connecting = operation{state: "CONNECT_WAIT", call: connectOnce}
+
 // Connect connects a socket. After an error, a cancellation included, there is
 // little to be done with the socket but to close it.
 func (f *FD) Connect(ctx context.Context, to syscall.Sockaddr) error {
@@ -31,24 +33,25 @@ func (f *FD) Connect(ctx context.Context, to syscall.Sockaddr) error {
 
 func (f *FD) connect(ctx context.Context, to syscall.Sockaddr) error {
 	d := &f.writer
-	if err := d.enter(ctx, "CONNECT_WAIT", connectOnce); err != nil {
+	if err := d.enter(ctx, &connecting); err != nil {
 		return err
 	}
-	d.addr = to
+	d.arg = to
 	err := d.run()
 	d.leave()
 	return err
 }
 
-// connectOnce uses addr until the attempt has begun.
+// connectOnce uses arg, the address, until the attempt has begun.
 func connectOnce(d *direction, fd int) bool {
-	if d.addr == nil {
+	to, ok := d.arg.(syscall.Sockaddr)
+	if !ok {
 		return connected(d, fd)
 	}
-	switch err := syscall.Connect(fd, d.addr); err {
+	switch err := syscall.Connect(fd, to); err {
 	case nil:
 	case syscall.EINPROGRESS, syscall.EALREADY, syscall.EINTR:
-		d.addr = nil
+		d.arg = nil
 		return false
 	default:
 		d.err = err // EAGAIN as well: see Connect

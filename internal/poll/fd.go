@@ -16,13 +16,11 @@ import (
 // Set at birth: all but closed. open ──► closed once, by Close. The descriptor
 // itself belongs to file, which outlives every operation inside of it.
 type FD struct {
-	sysfd  int
-	socket bool
+	sysfd  int32
+	closed atomic.Bool
 	file   *os.File
 	raw    syscall.RawConn
 	object any
-
-	closed atomic.Bool
 
 	reader, writer direction
 }
@@ -49,10 +47,10 @@ func New(sysfd int, socket bool) (*FD, error) {
 		file.Close()
 		return nil, err
 	}
-	f := &FD{sysfd: sysfd, socket: socket, file: file, raw: raw}
+	f := &FD{sysfd: int32(sysfd), file: file, raw: raw}
 	f.object = f
-	f.reader.init(f, false)
-	f.writer.init(f, true)
+	f.reader.init(f, socket, false)
+	f.writer.init(f, socket, true)
 	return f, nil
 }
 
@@ -69,7 +67,7 @@ func (f *FD) Fd() int {
 	if f.closed.Load() {
 		return -1
 	}
-	return f.sysfd
+	return int(f.sysfd)
 }
 
 // Control calls call with the descriptor, which stays open for so long. It

@@ -9,6 +9,12 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
+// Either way it is the epoll descriptor that is read.
+var (
+	foreignRead  = operation{state: "READ_WAIT", call: readyOnce}
+	foreignWrite = operation{state: "WRITE_WAIT", call: readyOnce}
+)
+
 // waitForeign watches fd with an epoll instance that is made for this wait, and
 // waits for that one, which is ready when it has something to tell. A duplicate
 // of fd in the runtime's poller would be cheaper by a system call, but must be
@@ -21,9 +27,9 @@ func waitForeign(ctx context.Context, _ wait.Place, fd int, write bool) error {
 	f.SetObject(foreign(fd))
 	defer f.Close()
 	if write {
-		return f.reader.wait(ctx, "WRITE_WAIT")
+		return f.reader.wait(ctx, &foreignWrite)
 	}
-	return f.reader.wait(ctx, "READ_WAIT")
+	return f.reader.wait(ctx, &foreignRead)
 }
 
 func newEpoll(fd int, write bool) (*FD, error) {

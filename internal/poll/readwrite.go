@@ -8,6 +8,12 @@ import (
 // The calls of this file use buf, n and err. read(2) and write(2) work on every
 // descriptor; sockets have calls of their own, which are cheaper (sys_*.go).
 
+var (
+	reading    = operation{state: "READ_WAIT", call: readOnce, eager: true}
+	writing    = operation{state: "WRITE_WAIT", call: writeOnce}
+	writingAll = operation{state: "WRITE_WAIT", call: writeAll}
+)
+
 // maxTransfer is how much one call moves at most: macOS and FreeBSD refuse 2 GiB
 // and more.
 const maxTransfer = 1 << 30
@@ -16,10 +22,10 @@ const maxTransfer = 1 << 30
 // At the end of file it returns 0 and nil.
 func (f *FD) Read(ctx context.Context, p []byte) (int, error) {
 	d := &f.reader
-	if err := d.enter(ctx, "READ_WAIT", readOnce); err != nil {
+	if err := d.enter(ctx, &reading); err != nil {
 		return 0, err
 	}
-	d.buf, d.eager = p[:min(len(p), maxTransfer)], true
+	d.buf = p[:min(len(p), maxTransfer)]
 	err := d.run()
 	n := d.n
 	d.leave()
@@ -27,7 +33,7 @@ func (f *FD) Read(ctx context.Context, p []byte) (int, error) {
 }
 
 func readOnce(d *direction, fd int) bool {
-	if d.fd.socket {
+	if d.socket {
 		return d.completed(recv(fd, d.buf))
 	}
 	return d.completed(read(fd, d.buf))
@@ -36,18 +42,18 @@ func readOnce(d *direction, fd int) bool {
 // Write writes as much of p as there is room for, with one write(2) or send(2),
 // and returns how much that was.
 func (f *FD) Write(ctx context.Context, p []byte) (int, error) {
-	return f.write(ctx, p, writeOnce)
+	return f.write(ctx, p, &writing)
 }
 
 // WriteAll writes all of p. If it is cut short it returns how much was written.
 // What other tasks write comes before or after.
 func (f *FD) WriteAll(ctx context.Context, p []byte) (int, error) {
-	return f.write(ctx, p, writeAll)
+	return f.write(ctx, p, &writingAll)
 }
 
-func (f *FD) write(ctx context.Context, p []byte, call call) (int, error) {
+func (f *FD) write(ctx context.Context, p []byte, op *operation) (int, error) {
 	d := &f.writer
-	if err := d.enter(ctx, "WRITE_WAIT", call); err != nil {
+	if err := d.enter(ctx, op); err != nil {
 		return 0, err
 	}
 	d.buf = p
@@ -60,7 +66,7 @@ func (f *FD) write(ctx context.Context, p []byte, call call) (int, error) {
 func writeOnce(d *direction, fd int) bool {
 	rest := d.buf[d.n:]
 	rest = rest[:min(len(rest), maxTransfer)]
-	if d.fd.socket {
+	if d.socket {
 		return d.completed(send(fd, rest))
 	}
 	return d.completed(write(fd, rest))

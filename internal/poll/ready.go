@@ -7,19 +7,25 @@ import (
 
 // The operations of this file take nothing off the descriptor themselves.
 
+var (
+	waitingRead  = operation{state: "READ_WAIT", call: readyOnce, eager: true}
+	waitingWrite = operation{state: "WRITE_WAIT", call: readyOnce}
+	callingRead  = operation{call: userOnce, eager: true}
+	callingWrite = operation{call: userOnce}
+)
+
 // WaitRead waits until a read would not wait: there is something to read, or the
 // end of file, or an error. It takes its turn with those who read, so that two
 // tasks are not told of the same data at once.
-func (f *FD) WaitRead(ctx context.Context) error { return f.reader.wait(ctx, "READ_WAIT") }
+func (f *FD) WaitRead(ctx context.Context) error { return f.reader.wait(ctx, &waitingRead) }
 
 // WaitWrite waits until a write would not wait.
-func (f *FD) WaitWrite(ctx context.Context) error { return f.writer.wait(ctx, "WRITE_WAIT") }
+func (f *FD) WaitWrite(ctx context.Context) error { return f.writer.wait(ctx, &waitingWrite) }
 
-func (d *direction) wait(ctx context.Context, op string) error {
-	if err := d.enter(ctx, op, readyOnce); err != nil {
+func (d *direction) wait(ctx context.Context, op *operation) error {
+	if err := d.enter(ctx, op); err != nil {
 		return err
 	}
-	d.eager = !d.writing
 	err := d.run()
 	d.leave()
 	return err
@@ -37,22 +43,22 @@ func readyOnce(d *direction, fd int) bool {
 
 // CallRead makes any system call that reads: f is called until it returns something
 // else than EAGAIN, each time that the descriptor has become readable. EINTR calls
-// it again at once. f must not wait, nor keep the descriptor. op is the state in
-// which the task is shown.
-func (f *FD) CallRead(ctx context.Context, op string, call func(fd int) error) error {
-	return f.reader.callUser(ctx, op, call)
+// it again at once. f must not wait, nor keep the descriptor. state is the one
+// in which the task is shown.
+func (f *FD) CallRead(ctx context.Context, state string, call func(fd int) error) error {
+	return f.reader.callUser(ctx, &callingRead, state, call)
 }
 
 // CallWrite is CallRead for calls that write.
-func (f *FD) CallWrite(ctx context.Context, op string, call func(fd int) error) error {
-	return f.writer.callUser(ctx, op, call)
+func (f *FD) CallWrite(ctx context.Context, state string, call func(fd int) error) error {
+	return f.writer.callUser(ctx, &callingWrite, state, call)
 }
 
-func (d *direction) callUser(ctx context.Context, op string, f func(fd int) error) error {
-	if err := d.enter(ctx, op, userOnce); err != nil {
+func (d *direction) callUser(ctx context.Context, op *operation, state string, f userCall) error {
+	if err := d.enter(ctx, op); err != nil {
 		return err
 	}
-	d.user, d.eager = f, !d.writing
+	d.arg, d.state = f, state
 	defer func() { // also if the caller's function panics
 		_ = d.settle()
 		d.leave()
@@ -60,9 +66,13 @@ func (d *direction) callUser(ctx context.Context, op string, f func(fd int) erro
 	return d.run()
 }
 
+// A userCall is what arg is for userOnce.
+type userCall func(fd int) error
+
 func userOnce(d *direction, fd int) bool {
+	f := d.arg.(userCall)
 	for {
-		switch err := d.user(fd); err {
+		switch err := f(fd); err {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			return false

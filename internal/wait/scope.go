@@ -234,30 +234,25 @@ func (o *Owner) Seal() (cancelled bool) {
 
 // link puts s into the tree below parent. A parent that has been cancelled cancels it.
 //
-// Below a parent that is closed, which is one that has been cancelled, a task goes to
-// the nearest ancestor in the tree, since somebody has to wait for it. Anything else is
-// loose: it hangs in the air, and nothing but itself can cancel it any more. It is false
-// for a task if that ancestor is above a kernel, which has been shut down.
+// A parent that is closed has been cancelled as well. What hears of that, and is no
+// task, stays loose, outside of the tree: nothing can cancel it again. Anything else goes
+// below the nearest ancestor in the tree. It is false for a task if that is above a
+// kernel, which has been shut down.
 func (s *Scope) link(parent *Scope) (open bool) {
 	open = true
 	parent.mu.Lock()
 	born := parent.cause.Load()
-	for parent.closed || parent.loose && s.kind == Task {
+	for parent.closed || parent.loose {
 		parent.mu.Unlock()
-		if s.kind != Task {
+		if s.kind != Task && s.hears(born) {
 			s.loose = true
 			s.parent.Store(parent)
-			if born != nil && s.hears(born) {
-				s.Cancel(born)
-			}
+			s.Cancel(born)
 			return true
 		}
 		open = open && parent.kind != Kernel
 		parent = parent.parent.Load()
 		parent.mu.Lock()
-	}
-	if born == nil {
-		born = parent.cause.Load()
 	}
 	parent.adoptLocked(s)
 	parent.mu.Unlock()
@@ -372,8 +367,12 @@ func (s *Scope) lockParent() *Scope {
 // left under it becomes its parent's, and is cancelled, as Go does with a context when
 // its cancel function is called; but not what is left under a task, whose children may
 // outlive it.
-func (s *Scope) Close() {
-	var woken Batch
+func (s *Scope) Close() { s.close(s.kind == Task) }
+
+// close closes s. forgotten says that timeouts below have been forgotten: their task
+// has ended.
+func (s *Scope) close(forgotten bool) {
+	var woken, emptied Batch
 	p := s.lockParent()
 	s.mu.Lock()
 	if s.closed {
@@ -389,9 +388,6 @@ func (s *Scope) Close() {
 		s.endLocked(ended, &woken)
 	}
 	s.closed = true
-	if p != nil && !s.loose {
-		p.unlinkLocked(s)
-	}
 	var orphans []*Scope
 	for c := s.children; c != nil; c = s.children {
 		s.unlinkLocked(c)
@@ -407,8 +403,12 @@ func (s *Scope) Close() {
 		unhook, s.rare.unhook = s.rare.unhook, nil
 	}
 	s.mu.Unlock()
-	var emptied Batch
+	var due *Cause // to the orphans; what cancels p later is pushed to them
 	if p != nil {
+		if !s.loose {
+			p.unlinkLocked(s)
+		}
+		due = p.cause.Load()
 		emptied = p.emptiedLocked()
 		p.mu.Unlock()
 	}
@@ -422,7 +422,7 @@ func (s *Scope) Close() {
 		s.owner.spare.Store(a)
 	}
 	for _, c := range orphans {
-		s.passOn(c, p)
+		c.passedOn(p, due, forgotten)
 	}
 	if s.kind == Task {
 		if w := s.owner.waiter.Swap(nil); w != nil {
@@ -431,24 +431,19 @@ func (s *Scope) Close() {
 	}
 }
 
-// passOn does for child, which has just moved from s to p, what became due with
-// the move: it may come out of a shield into a parent that has been cancelled. A
-// timeout that a task forgot to end ends with the task. Other scopes are never
-// forgotten, but a goroutine of the task's may still be inside.
-func (s *Scope) passOn(child, p *Scope) {
-	if s.kind == Task && child.kind == Timeout {
-		child.Close()
-		return
-	}
-	if p == nil {
-		return
-	}
-	switch c := p.cause.Load(); {
-	case c == nil:
-	case child.hears(c):
-		child.Cancel(c)
+// passedOn does for s, which has just moved to p, what became due with the move: it may
+// have come out of a shield, below one that had been cancelled. A timeout that a task
+// forgot to end ends with the task. Other scopes are never forgotten, but a goroutine of
+// the task's may still be inside.
+func (s *Scope) passedOn(p *Scope, due *Cause, forgotten bool) {
+	switch {
+	case forgotten && s.kind == Timeout:
+		s.close(true)
+	case due == nil:
+	case s.hears(due):
+		s.Cancel(due)
 	default:
-		child.hearShutdown(p)
+		s.hearShutdown(p)
 	}
 }
 
@@ -460,7 +455,7 @@ func (s *Scope) Cancel(c *Cause) bool {
 	}
 	var woken Batch
 	s.mu.Lock()
-	did := s.cancelLocked(c, &woken)
+	did := (!s.sealed || c.Kind == Shutdown) && s.cancelLocked(c, &woken)
 	s.mu.Unlock()
 	woken.wakeForScope()
 	return did
@@ -581,6 +576,11 @@ func (s *Scope) expire() { s.Cancel(expired(s)) }
 // hook remembers stop, which Close calls.
 func (s *Scope) hook(stop func() bool) {
 	s.mu.Lock()
+	if s.closed { // it was forgotten, and its task has ended meanwhile
+		s.mu.Unlock()
+		stop()
+		return
+	}
 	defer s.mu.Unlock()
 	r := s.rareLocked()
 	before := r.unhook

@@ -51,9 +51,9 @@ func FuzzTree(f *testing.F) {
 
 func step(all *[]*twin, op byte, at *twin) {
 	child := &twin{parent: at, ended: at.ended}
-	if op >= 4 && op <= 6 {
-		child.loose = at.closed
-	} else { // a task
+	if op == 4 || op == 5 {
+		child.loose = at.closed || at.loose
+	} else {
 		for child.parent.closed || child.parent.loose {
 			child.parent = child.parent.parent
 		}
@@ -74,7 +74,7 @@ func step(all *[]*twin, op byte, at *twin) {
 		child.real, child.shield, child.ended = wait.New(at.real, wait.Shield), true, false
 	case 7, 8:
 		if at.parent != nil && !at.closed {
-			closeTwin(*all, at)
+			closeTwin(*all, at, at.task)
 			at.real.Close()
 		}
 		return
@@ -88,8 +88,8 @@ func step(all *[]*twin, op byte, at *twin) {
 	*all = append(*all, child)
 }
 
-// closeTwin moves n's children to its parent.
-func closeTwin(all []*twin, n *twin) {
+// closeTwin moves n's children to its parent, but for timeouts that a task has forgotten.
+func closeTwin(all []*twin, n *twin, forgotten bool) {
 	if !n.task {
 		cancelTwin(all, n, false)
 	}
@@ -99,8 +99,8 @@ func closeTwin(all []*twin, n *twin) {
 			continue
 		}
 		c.parent = n.parent
-		if n.task && !c.task && !c.shield {
-			closeTwin(all, c)
+		if forgotten && !c.task && !c.shield {
+			closeTwin(all, c, true)
 			continue
 		}
 		if n.parent.ended && c.hears(false) {
