@@ -33,6 +33,7 @@ func TestSpawnWhileTheContextEnds(t *testing.T) {
 			_, _ = task.Cancel(context.Background())
 			t.Fatal("a task escaped the end of its context")
 		}
+		_ = task.Wait(context.Background()) // or the next test finds it
 	}
 }
 

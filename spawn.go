@@ -131,7 +131,7 @@ func (t *AnyTask) finish() {
 	}
 }
 
-// leave lets those who wait for the task go on, and takes it out of the tree.
+// leave takes the task out of the tree, and lets those who wait for it go on.
 func (t *AnyTask) leave() {
 	var woken wait.Batch
 	if t.state.Swap(terminated) == joined {
@@ -139,6 +139,7 @@ func (t *AnyTask) leave() {
 		woken = t.joiners.PopAll()
 		t.mu.Unlock()
 	}
+	t.owner.Scope.Close()
 	if g := t.group.Load(); g != nil { // read after the swap: see adopt
 		if t.failed && !t.daemon {
 			t.kernel.seen(t) // it may have been adopted just now
@@ -146,7 +147,6 @@ func (t *AnyTask) leave() {
 		g.memberDone(t, woken.Has(opJoin))
 	}
 	woken.Wake()
-	t.owner.Scope.Close()
 }
 
 // isCancellation reports whether err says nothing but that something was cancelled.
