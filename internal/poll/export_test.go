@@ -1,5 +1,7 @@
 package poll
 
+import "sync/atomic"
+
 // What tests must reach inside.
 
 // Queued is how many operations wait for the turn to read, or to write.
@@ -22,7 +24,26 @@ func (f *FD) direction(write bool) *direction {
 func (f *FD) Sleepy() { f.reader.habit = habit{last: maxSkip, skip: maxSkip} }
 
 // Eager makes the next read linger.
-func (f *FD) Eager() { f.reader.habit = habit{} }
+func (f *FD) Eager() {
+	crowd.Store(0)
+	f.reader.habit = habit{}
+}
+
+// Crowd is how many waits are left out because others want to run.
+func Crowd() int { return int(crowd.Load()) }
+
+// CrowdSkip is how many that are in the beginning.
+const CrowdSkip = crowdSkip
+
+// LingerClock sets the clock of linger, until the test has ended: how far it has
+// advanced each time that it is looked at.
+func LingerClock(t interface{ Cleanup(func()) }, nanoseconds int64) {
+	crowd.Store(0)
+	var now atomic.Int64
+	before := lingerClock
+	lingerClock = func() int64 { return now.Add(nanoseconds) }
+	t.Cleanup(func() { lingerClock = before; crowd.Store(0) })
+}
 
 // Habit is what decides whether the next read lingers.
 func (f *FD) Habit() (last, skip uint8) { return f.reader.habit.last, f.reader.habit.skip }

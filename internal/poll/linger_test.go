@@ -1,6 +1,7 @@
 package poll_test
 
 import (
+	"context"
 	"syscall"
 	"testing"
 
@@ -8,8 +9,18 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
+// waitInVain waits to read, and is cancelled.
+func waitInVain(t *testing.T, f *poll.FD) {
+	t.Helper()
+	o, join := in(t, f.WaitRead)
+	await(t, parked(o))
+	cancel(o)
+	want(t, join(), wait.ErrTaskCancelled)
+}
+
 // Lingering in vain becomes rarer, down to once in a while.
 func TestLingeringInVain(t *testing.T) {
+	poll.LingerClock(t, 1000)
 	a, _ := pair(t)
 	if _, skip := a.Habit(); skip == 0 {
 		t.Error("the first wait lingers")
@@ -18,10 +29,7 @@ func TestLingeringInVain(t *testing.T) {
 	var lingered []int
 	for i := range 200 {
 		_, before := a.Habit()
-		o, join := in(t, a.WaitRead)
-		await(t, parked(o))
-		cancel(o)
-		want(t, join(), wait.ErrTaskCancelled)
+		waitInVain(t, a)
 		if last, skip := a.Habit(); before == 0 {
 			lingered = append(lingered, i)
 			if last != skip || last > poll.MaxSkip {
@@ -37,30 +45,57 @@ func TestLingeringInVain(t *testing.T) {
 
 // One success is enough to go on.
 func TestLingeringHelps(t *testing.T) {
+	poll.LingerClock(t, 1000)
 	a, _ := pair(t)
 	task := newTask(t)
 	a.Sleepy()
 	for {
-		_, skip := a.Habit()
-		if skip == 0 {
+		if _, skip := a.Habit(); skip == 0 {
 			break
 		}
-		o, join := in(t, a.WaitRead)
-		await(t, parked(o))
-		cancel(o)
-		want(t, join(), wait.ErrTaskCancelled)
+		waitInVain(t, a)
 	}
 	calls := 0
 	check(t, a.CallRead(&task.Scope, "READ_WAIT", func(int) error {
-		if calls++; calls < 3 {
+		if calls++; calls < 5 {
 			return syscall.EAGAIN
 		}
 		return nil
 	}))
-	if last, skip := a.Habit(); calls != 3 || last != 0 || skip != 0 {
+	if last, skip := a.Habit(); calls != 5 || last != 0 || skip != 0 {
 		t.Errorf("%d calls, then %d, %d", calls, last, skip)
 	}
 	if n := task.Cycles(); n != 0 {
 		t.Errorf("slept %d times", n)
 	}
+}
+
+// Where others want to run, which shows in the time that letting them run takes,
+// nobody lingers for a while.
+func TestNoLingeringInACrowd(t *testing.T) {
+	poll.LingerClock(t, 1_000_000)
+	a, b := pair(t)
+	a.Eager()
+	waitInVain(t, a)
+	if n := poll.Crowd(); n != poll.CrowdSkip {
+		t.Errorf("%d waits left out", n)
+	}
+	other, _ := pair(t)
+	for range 3 { // the first is left out in any case
+		waitInVain(t, other)
+	}
+	if n := poll.Crowd(); n != poll.CrowdSkip-2 {
+		t.Errorf("%d waits left out after two more", n)
+	}
+	_, err := b.Write(context.Background(), []byte("x"))
+	check(t, err)
+	check(t, a.WaitRead(context.Background()))
+}
+
+// A clock that stands still, as in a bubble, keeps nobody from sleeping.
+func TestLingeringWithoutAClock(t *testing.T) {
+	poll.LingerClock(t, 0)
+	a, _ := pair(t)
+	a.Eager()
+	waitInVain(t, a)
 }
