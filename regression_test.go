@@ -311,3 +311,77 @@ func TestOuterTimeoutThroughForeignContext(t *testing.T) {
 		}
 	})
 }
+
+// A task may forget timeouts within timeouts: they end with it, and its kernel shuts
+// down.
+func TestForgottenTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := curio.NewKernel()
+		err := k.Run(t.Context(), func(ctx context.Context) error {
+			return curio.Go(ctx, func(ctx context.Context) error {
+				for range 3 {
+					ctx, _ = curio.WithTimeout(ctx, time.Hour)
+				}
+				return nil
+			}).Wait(ctx)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		start := time.Now()
+		if err := k.Shutdown(t.Context()); err != nil || time.Since(start) != 0 {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+// What is spawned in a block that a goroutine opened after its task had ended belongs
+// to the kernel all the same.
+func TestBlocksAfterTheTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := curio.NewKernel()
+		var over context.Context
+		err := k.Run(t.Context(), func(ctx context.Context) error {
+			over = ctx
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = curio.DisableCancellation(over, func(ctx context.Context) error {
+				return curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error {
+					return curio.Go(ctx, func(context.Context) error { <-gate; return nil }).Wait(ctx)
+				})
+			})
+		}()
+		synctest.Wait()
+		if n := len(k.Tasks()); n != 1 {
+			t.Errorf("the kernel has %d tasks", n)
+		}
+		close(gate)
+		<-ended
+		if err := k.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A log handler that ends the goroutine cannot keep a daemon from ending, whose error
+// is logged as it ends.
+func TestLogHandlerEndsADaemon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := curio.NewKernel(curio.Logger(slog.New(hook{runtime.Goexit})))
+		err := k.Run(t.Context(), func(ctx context.Context) error {
+			return curio.Go(ctx, func(context.Context) error { return errBoom }, curio.Daemon()).Wait(ctx)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if err := k.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

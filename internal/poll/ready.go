@@ -42,9 +42,9 @@ func readyOnce(d *direction, fd int) bool {
 }
 
 // CallRead makes any system call that reads: f is called until it returns something
-// else than EAGAIN, each time that the descriptor has become readable. EINTR calls
-// it again at once. f must not wait, nor keep the descriptor. state is the one
-// in which the task is shown.
+// else than EAGAIN, when the descriptor has become readable and, as the others do,
+// some times before. EINTR calls it again at once. f must not wait, nor keep the
+// descriptor. state is the one in which the task is shown.
 func (f *FD) CallRead(ctx context.Context, state string, call func(fd int) error) error {
 	return f.reader.callUser(ctx, &callingRead, state, call)
 }
