@@ -385,3 +385,27 @@ func TestLogHandlerEndsADaemon(t *testing.T) {
 		}
 	})
 }
+
+// A log handler that panics while a group reports the panic of its function cannot keep
+// the group from stopping its members.
+func TestLogHandlerPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first sync.Once
+		k := curio.NewKernel(curio.Logger(slog.New(hook{func() { first.Do(func() { panic("handler") }) }})))
+		var member *curio.Task[int]
+		err := k.Run(t.Context(), func(ctx context.Context) error {
+			return curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
+				member = g.Spawn(func(ctx context.Context) (int, error) { return 0, sleeper(ctx) })
+				synctest.Wait()
+				panic("body")
+			})
+		})
+		failed, ok := errors.AsType[*curio.PanicError](err)
+		if !ok || failed.Value != "body" || !member.Terminated() {
+			t.Errorf("got %v; the member is %v", err, member)
+		}
+		if err := k.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

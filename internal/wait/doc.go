@@ -31,11 +31,16 @@
 //	                     cause is set, everybody waiting under it is woken
 //	open ──► closed      once, by Close; it has left the tree, and its
 //	                     children are its parent's
+//	     ──► sealed      a task's, once, by Seal, before it is closed: its cause,
+//	                     or that it has none, stays until Close gives it one
+//	loose                from birth, below what was closed already: cancelled, and
+//	                     in no tree
 //
-// What is closed has been cancelled, but it was not the other way round: a task may
-// go on for long after it was cancelled. A scope's cause is never replaced, so that Err and context.Cause
-// answer the same for ever. Which error an operation reports is worked out anew
-// each time (Scope.failure), because an outer scope that ended later counts more.
+// What is closed has been cancelled, but not the other way round: a task may go on
+// for long after it was cancelled. A scope's cause is never replaced, so that Err and
+// context.Cause answer the same for ever. Which error an operation reports is worked
+// out anew each time (Scope.failure), because an outer scope that ended later counts
+// more.
 //
 // A cancellation is pushed down to every descendant, except through a shield
 // and to detached tasks. That is why asking whether a scope is alive is one

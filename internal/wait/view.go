@@ -39,9 +39,6 @@ func (s *Scope) Parent() *Scope { return s.parent.Load() }
 // Cause is why s was cancelled, nil while it is live.
 func (s *Scope) Cause() *Cause { return s.cause.Load() }
 
-// Kind is what s is for.
-func (s *Scope) Kind() Kind { return s.kind }
-
 // Tasks calls f for every task below s, the newest first, until f returns false.
 // It holds no lock while f runs, so tasks that come and go meanwhile may be seen
 // or not.
