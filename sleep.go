@@ -21,4 +21,4 @@ func WakeAt(ctx context.Context, t time.Time) (time.Time, error) {
 
 // Clock is the time by the clock that timeouts and sleeps go by, with a monotonic
 // reading.
-func Clock(context.Context) time.Time { return wait.Time(wait.Now()) }
+func Clock(context.Context) time.Time { return wait.Clock() }

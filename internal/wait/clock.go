@@ -18,8 +18,12 @@ const century = 100 * 365 * 24 * time.Hour
 // follows the virtual clock of a bubble, as the runtime's own would not.
 func Now() int64 { return int64(time.Since(epoch)) }
 
-// Until converts t to Now's scale.
-func Until(t time.Time) int64 { return add(Now(), time.Until(t)) }
+// Until converts t to Now's scale. Time may pass between the two readings: the
+// order makes the sum late then, for a sleeper must not wake early.
+func Until(t time.Time) int64 {
+	d := time.Until(t)
+	return add(Now(), d)
+}
 
 // After is d from now. A sum that does not fit is as good as never.
 func After(d time.Duration) int64 { return add(Now(), d) }
@@ -31,10 +35,15 @@ func add(now int64, d time.Duration) int64 {
 	return 1<<63 - 1
 }
 
-// Time converts a reading of Now to wall and monotonic time.
+// Time converts a reading of Now to wall and monotonic time, late as Until is if
+// time passes meanwhile.
 func Time(at int64) time.Time {
-	return time.Now().Add(time.Duration(at - Now()))
+	now := Now()
+	return time.Now().Add(time.Duration(at - now))
 }
+
+// Clock is Now as wall and monotonic time.
+func Clock() time.Time { return time.Now() }
 
 // An alarm rings once, at a deadline: it ends the wait of a sleeper, or it
 // expires a scope. A task keeps one to use again, for a timer costs three
