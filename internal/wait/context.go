@@ -201,6 +201,13 @@ type Place struct {
 // At returns the place that ctx stands for, or the error with which an operation
 // there ends before it has begun.
 func At(ctx context.Context) (Place, error) {
+	if probing.Load() != 0 {
+		return probedAt(ctx)
+	}
+	return at(ctx)
+}
+
+func at(ctx context.Context) (Place, error) {
 	if s, ok := ctx.(*Scope); ok { // the fast path
 		return Place{scope: s}, s.check()
 	}
@@ -239,7 +246,8 @@ func (p Place) adopt() *Scope {
 	return s
 }
 
-func (p Place) owner() *Owner {
+// Owner is the task in whose name the wait is, nil for none.
+func (p Place) Owner() *Owner {
 	if p.scope == nil {
 		return nil
 	}

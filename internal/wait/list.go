@@ -54,12 +54,29 @@ func (l *List) Remove(w *Waiter) {
 // waiter what it waited for, releases the object's mutex and calls Wake.
 func (l *List) Pop() *Waiter {
 	for w := l.first; w != nil; w = l.first {
-		l.Remove(w)
-		if w.claim(granted) {
+		if l.Take(w) {
 			return w
 		}
 	}
 	return nil
+}
+
+// Take takes w off and claims it for the object; it is false if the scope was
+// faster. For lists whose waiters ask for different things.
+func (l *List) Take(w *Waiter) bool {
+	l.Remove(w)
+	return w.claim(granted)
+}
+
+// First is the longest waiting, nil for none. It may have been cancelled.
+func (l *List) First() *Waiter { return l.first }
+
+// Next is the one after w, nil for none.
+func (l *List) Next(w *Waiter) *Waiter {
+	if w.next == l.first {
+		return nil
+	}
+	return w.next
 }
 
 // PopAll does what Pop does for every waiter, and returns them chained for
@@ -67,7 +84,7 @@ func (l *List) Pop() *Waiter {
 func (l *List) PopAll() Batch {
 	var b Batch
 	for w := l.Pop(); w != nil; w = l.Pop() {
-		b.add(w)
+		b.Add(w)
 	}
 	return b
 }
@@ -85,7 +102,8 @@ func (b *Batch) Has(op string) bool {
 	return false
 }
 
-func (b *Batch) add(w *Waiter) {
+// Add appends w, which the caller has claimed.
+func (b *Batch) Add(w *Waiter) {
 	w.batch = nil
 	if b.tail != nil {
 		b.tail.batch = w

@@ -488,7 +488,7 @@ func (s *Scope) endLocked(c *Cause, woken *Batch) {
 	}
 	for w := s.waiters; w != nil; w = w.scopeNext {
 		if w.claim(cancelled) {
-			woken.add(w)
+			woken.Add(w)
 		}
 	}
 }

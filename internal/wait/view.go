@@ -77,3 +77,10 @@ func (s *Scope) Children() (n int) {
 	}
 	return n
 }
+
+// Op is the state in which the task of w is shown, and Owner that task, nil for none.
+// Both may be asked under the mutex of the object for which w is listed.
+func (w *Waiter) Op() string { return w.op }
+
+// Owner is the task in whose name w waits, nil for none. See Op.
+func (w *Waiter) Owner() *Owner { return w.owner }

@@ -9,7 +9,14 @@ import (
 // Place.Waiter and go back with Free.
 type Waiter struct {
 	parker
-	state atomic.Uint32 // waiting, granted, cancelled
+	state      atomic.Uint32 // waiting, granted, cancelled
+	shown      bool          // it is the task's own wait, which its state shows
+	registered bool          // it is on the scope's list; guarded by scope.mu
+
+	// Slot is for the object: how much is asked for, or where to put what is waited
+	// for. Guarded by the object's mutex until w is woken. Free keeps it, for the
+	// next wait of the same kind.
+	Slot any
 
 	// What it waits for, for whoever watches. Written before Begin; read by
 	// others under scope's mutex while the waiter is registered.
@@ -19,16 +26,14 @@ type Waiter struct {
 	until  int64 // when the wait ends by itself, 0 for never
 
 	owner *Owner // the task in whose name the wait is, nil for none
-	shown bool   // it is the task's own wait, which its state shows
 
 	// The object's list; guarded by the object's mutex.
 	list       *List
 	prev, next *Waiter
 
-	// The scope's list; guarded by scope.mu. registered says that it is on it.
+	// The scope's list; guarded by scope.mu.
 	scope                *Scope
 	scopePrev, scopeNext *Waiter
-	registered           bool
 
 	foreign *Place  // set if scope is made for this wait alone, see adopt
 	batch   *Waiter // the next of a Batch; belongs to who claimed the waiter
@@ -61,7 +66,7 @@ var pool = sync.Pool{New: func() any {
 // theirs from the pool, and do not show in the task's state.
 func (p Place) Waiter(op string, object any) *Waiter {
 	var w *Waiter
-	o := p.owner()
+	o := p.Owner()
 	if o != nil {
 		w = o.waiter.Swap(nil)
 	}
@@ -125,8 +130,14 @@ func (w *Waiter) Begin() bool {
 	if o := w.owner; o != nil {
 		o.cycles.Add(1)
 	}
+	if s.register(w) {
+		if probing.Load() != 0 {
+			w.probeParked()
+		}
+		return true
+	}
 	// If the claim fails, the object was faster and its wake-up is on the way.
-	return s.register(w) || !w.claim(cancelled)
+	return !w.claim(cancelled)
 }
 
 // End is for after Begin returned true, whatever has become of the wait: if the
@@ -158,6 +169,9 @@ func (w *Waiter) end(granted bool) (err error) {
 		}
 	case !granted:
 		err = s.failure()
+	}
+	if err != nil && probing.Load() != 0 {
+		probeFailed(s, err)
 	}
 	return err
 }

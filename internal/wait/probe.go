@@ -1,0 +1,115 @@
+package wait
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// A Probe sees every wait under a context, and may cancel a scope at the worst
+// moment. It is how package curiotest proves that code survives. As long as there is
+// none, it costs one load of a word that nobody writes.
+//
+// Its methods are called by the waiting goroutine, without any lock, and by several
+// at once.
+type Probe interface {
+	// Enter is called at the start of each operation that may block, before it
+	// looks whether its scope is alive.
+	Enter(ctx context.Context)
+
+	// Parked is called when an operation is about to block, and from now on can be
+	// cancelled. What it waits for may come at any time.
+	Parked(w Snapshot, owner *Owner)
+
+	// Failed is called when an operation ends with the error of its scope.
+	Failed(owner *Owner, err error)
+
+	// Held is called when a task takes n of object, as a lock, and when somebody
+	// gives n back: then n is negative, and every probe is told.
+	Held(object any, owner *Owner, n int64)
+}
+
+type probeKey struct{}
+
+var (
+	probing atomic.Int32 // how many probes there are
+	probes  sync.Map     // Probe to nothing
+)
+
+// WithProbe returns ctx with p, which everything under it inherits, also in other
+// tasks. remove must be called in the end.
+func WithProbe(ctx context.Context, p Probe) (probed context.Context, remove func()) {
+	probes.Store(p, nil)
+	probing.Add(1)
+	return context.WithValue(ctx, probeKey{}, p), func() {
+		probes.Delete(p)
+		probing.Add(-1)
+	}
+}
+
+// Held tells the probe of ctx, if there is one, that n of object have been taken, or,
+// if n is negative, given back.
+func Held(ctx context.Context, object any, n int64) {
+	if probing.Load() != 0 {
+		probeHeld(ctx, object, n)
+	}
+}
+
+func probeHeld(ctx context.Context, object any, n int64) {
+	owner := CurrentTask(ctx)
+	if n < 0 {
+		probes.Range(func(p, _ any) bool {
+			p.(Probe).Held(object, owner, n)
+			return true
+		})
+		return
+	}
+	if p := probeOf(ctx); p != nil {
+		p.Held(object, owner, n)
+	}
+}
+
+func probedAt(ctx context.Context) (Place, error) {
+	p := probeOf(ctx)
+	if p == nil {
+		return at(ctx)
+	}
+	p.Enter(ctx)
+	place, err := at(ctx)
+	if err != nil {
+		p.Failed(place.Owner(), err)
+	}
+	return place, err
+}
+
+func (w *Waiter) probeParked() {
+	if p := w.scope.probe(); p != nil {
+		p.Parked(Snapshot{w.op, w.object, w.since, w.until}, w.owner)
+	}
+}
+
+func probeFailed(s *Scope, err error) {
+	if p := s.probe(); p != nil {
+		p.Failed(s.owner, err)
+	}
+}
+
+// probeOf is the probe of ctx, nil for none.
+func probeOf(ctx context.Context) Probe {
+	if s, ok := ctx.(*Scope); ok {
+		return s.probe()
+	}
+	if ctx == nil {
+		return nil
+	}
+	p, _ := ctx.Value(probeKey{}).(Probe)
+	return p
+}
+
+func (s *Scope) probe() Probe {
+	if s.base == nil {
+		return nil
+	}
+	p, _ := s.base.Value(probeKey{}).(Probe)
+	return p
+}
