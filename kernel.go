@@ -129,7 +129,7 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 func (k *Kernel) Tasks() []*AnyTask {
 	var tasks []*AnyTask
 	k.root.Tasks(func(o *wait.Owner) bool {
-		if t := o.Task.(body).common(); !t.Terminated() {
+		if t := taskOf(o); !t.Terminated() {
 			tasks = append(tasks, t)
 		}
 		return true
@@ -158,6 +158,17 @@ func (k *Kernel) log() *slog.Logger {
 		return k.logger
 	}
 	return slog.Default()
+}
+
+// panicked reports a panic in this moment, unless it is to be silent, and ends the
+// process if that is what the kernel does.
+func (k *Kernel) panicked(e *PanicError, silent bool) {
+	if !silent {
+		k.log().Error("curio: task panicked", "task", e.Task, "panic", e.Value, "stack", string(e.Stack))
+	}
+	if k.crash {
+		panic(e.Value)
+	}
 }
 
 // A failure is what is left of a task whose error nobody has seen. It does not

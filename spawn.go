@@ -67,6 +67,7 @@ func (t *AnyTask) prepare(ctx context.Context, b body, entry uintptr, opts []Spa
 	t.id = lastID.Add(1)
 	t.owner.Task, t.entry = b, entry
 	t.kernel = kernelOf(ctx)
+	t.owner.InheritLocals(wait.CurrentTask(ctx))
 	for _, o := range opts {
 		o(t)
 	}
@@ -111,14 +112,15 @@ func (t *AnyTask) run() {
 // panicked notes that the task's function has panicked with v. It is reported in this
 // moment: whoever joins the task may do so late or never.
 func (t *AnyTask) panicked(v any) {
-	e := &PanicError{Task: t.Path(), Value: v, Stack: debug.Stack()}
+	e := newPanicError(t, v)
 	t.err = e
-	if !t.silent {
-		t.kernel.log().Error("curio: task panicked", "task", e.Task, "panic", v, "stack", string(e.Stack))
-	}
-	if t.kernel.crash {
-		panic(v)
-	}
+	t.kernel.panicked(e, t.silent)
+}
+
+// newPanicError is for a panic with v in the name of t, to be called by the function
+// that has recovered it. t may be nil.
+func newPanicError(t *AnyTask, v any) *PanicError {
+	return &PanicError{Task: t.Path(), Value: v, Stack: debug.Stack()}
 }
 
 // finish ends the task.
@@ -179,7 +181,7 @@ func (t *AnyTask) see() {
 // kernelOf is the kernel of ctx's task, or the default one.
 func kernelOf(ctx context.Context) *Kernel {
 	if o := wait.CurrentTask(ctx); o != nil {
-		return o.Task.(body).common().kernel
+		return taskOf(o).kernel
 	}
 	return defaultKernel
 }

@@ -153,14 +153,7 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 		return nil
 	}
 	w := p.Waiter(op, t)
-	t.joiners.Push(w)
-	t.mu.Unlock()
-
-	if err = w.Wait(); err != nil {
-		t.mu.Lock()
-		t.joiners.Remove(w)
-		t.mu.Unlock()
-	}
+	err = w.WaitIn(&t.joiners, &t.mu)
 	w.Free()
 	return err
 }
@@ -251,7 +244,7 @@ func (t *AnyTask) Path() string {
 func (t *AnyTask) Parent() *AnyTask {
 	for s := t.owner.Scope.Parent(); s != nil; s = s.Parent() {
 		if o := s.Owner(); o != nil {
-			if p := o.Task.(body).common(); !p.Terminated() {
+			if p := taskOf(o); !p.Terminated() {
 				return p
 			}
 		}
@@ -319,8 +312,13 @@ func (t *AnyTask) hasFailed() (failed bool) {
 
 // CurrentTask returns the task that ctx belongs to, nil if there is none.
 func CurrentTask(ctx context.Context) *AnyTask {
-	if o := wait.CurrentTask(ctx); o != nil {
-		return o.Task.(body).common()
+	return taskOf(wait.CurrentTask(ctx))
+}
+
+// taskOf is the task of o, nil if that is nil.
+func taskOf(o *wait.Owner) *AnyTask {
+	if o == nil {
+		return nil
 	}
-	return nil
+	return o.Task.(body).common()
 }

@@ -38,6 +38,7 @@ type rare struct {
 	shim    context.Context // made by causeShim
 	unhook  func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
 	waiting List            // for the scope to have no children
+	locals  locals          // of a task
 }
 
 // rareLocked returns s.rare, which it makes if need be.
@@ -335,14 +336,7 @@ func (s *Scope) WaitEmpty(ctx context.Context, op string) error {
 		return nil
 	}
 	w := p.Waiter(op, nil)
-	list := &s.rareLocked().waiting
-	list.Push(w)
-	s.mu.Unlock()
-	if err = w.Wait(); err != nil {
-		s.mu.Lock()
-		list.Remove(w)
-		s.mu.Unlock()
-	}
+	err = w.WaitIn(&s.rareLocked().waiting, &s.mu)
 	w.Free()
 	return err
 }

@@ -82,5 +82,10 @@ func (s *Scope) Children() (n int) {
 // Both may be asked under the mutex of the object for which w is listed.
 func (w *Waiter) Op() string { return w.op }
 
-// Owner is the task in whose name w waits, nil for none. See Op.
-func (w *Waiter) Owner() *Owner { return w.owner }
+// Owner is the task in whose name w waits; nil for none, or if w is nil. See Op.
+func (w *Waiter) Owner() *Owner {
+	if w == nil {
+		return nil
+	}
+	return w.owner
+}

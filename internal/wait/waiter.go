@@ -114,6 +114,20 @@ func (w *Waiter) Wait() error {
 	return w.end(w.state.Load() == granted)
 }
 
+// WaitIn pushes w on l, whose mutex mu is held, releases mu and waits as Wait does.
+// If the scope ends, it has taken w off l again. It is how most operations block.
+func (w *Waiter) WaitIn(l *List, mu *sync.Mutex) error {
+	l.Push(w)
+	mu.Unlock()
+	err := w.Wait()
+	if err != nil {
+		mu.Lock()
+		l.Remove(w)
+		mu.Unlock()
+	}
+	return err
+}
+
 // Begin registers w with its scope, which from then on may end the wait. It
 // reports whether there is anything to wait for: not if the scope has ended
 // already and the object has not granted w either. Begin with End or Fail is for

@@ -1,0 +1,144 @@
+package curio
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A Condition lets tasks that hold a lock wait until another one says that something has
+// changed: sync.Cond with a context. The zero value has a Lock of its own;
+// NewCondition makes one for a lock that there is. It must not be copied after first
+// use. All methods are safe for concurrent use.
+//
+//	err := c.Do(ctx, func(ctx context.Context) error {
+//		return c.WaitFor(ctx, func() bool { return len(jobs) > 0 })
+//	})
+//
+// It is Curio's Condition. A task that waits for it is in the state CONDITION_WAIT.
+type Condition struct {
+	own   Lock
+	other Locker // what is used instead of own, nil for own
+
+	mu      sync.Mutex
+	waiters wait.List
+}
+
+// NewCondition makes a condition for the lock l: a *Lock, an *RLock or an *RWLock, which
+// is held for writing. It panics if l is nil.
+func NewCondition(l Locker) *Condition {
+	if l == nil {
+		panic("curio: NewCondition of a nil lock; new(Condition) has one of its own")
+	}
+	return &Condition{other: l}
+}
+
+// Locker returns the lock of the condition.
+func (c *Condition) Locker() Locker {
+	if c.other != nil {
+		return c.other
+	}
+	return &c.own
+}
+
+// Acquire takes the condition's lock. See Locker.
+func (c *Condition) Acquire(ctx context.Context) error { return c.Locker().Acquire(ctx) }
+
+// TryAcquire takes the condition's lock if that can be done at once. See Locker.
+func (c *Condition) TryAcquire(ctx context.Context) bool { return c.Locker().TryAcquire(ctx) }
+
+// Release releases the condition's lock. See Locker.
+func (c *Condition) Release(ctx context.Context) { c.Locker().Release(ctx) }
+
+// Do calls fn with the condition's lock held. See Locker.
+func (c *Condition) Do(ctx context.Context, fn func(context.Context) error) error {
+	return c.Locker().Do(ctx, fn)
+}
+
+// Wait releases the lock, waits to be notified, and takes the lock back: all levels of
+// an RLock. It panics if the task does not hold the lock.
+//
+// If ctx ends first, the error is that of ctx. The task holds the lock again all the
+// same, for the code around Wait will release it: so Wait returns when the lock can be
+// had, and not before. A notification that comes in that very moment is not lost: either
+// Wait returns nil or another waiter is notified.
+func (c *Condition) Wait(ctx context.Context) error {
+	l := c.Locker()
+	if o := wait.CurrentTask(ctx); !l.heldBy(o) {
+		panic(fmt.Sprintf("curio: %s waits for a Condition without holding its lock; Acquire it first, or wait inside of Do", taskName(taskOf(o))))
+	}
+	p, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	w := p.Waiter("CONDITION_WAIT", c)
+	c.mu.Lock()
+	c.waiters.Push(w)
+	c.mu.Unlock()
+
+	depth := l.leave(ctx)
+	if err = w.Wait(); err != nil {
+		c.mu.Lock()
+		c.waiters.Remove(w)
+		c.mu.Unlock()
+	}
+	w.Free()
+	l.enter(ctx, depth)
+	return err
+}
+
+// WaitFor waits until ready returns true. It calls it with the lock held: at once, and
+// each time that it has been notified. It panics if the task does not hold the lock or
+// ready is nil. See Wait for what happens if ctx ends.
+func (c *Condition) WaitFor(ctx context.Context, ready func() bool) error {
+	if ready == nil {
+		panic("curio: WaitFor with a nil function")
+	}
+	for !ready() {
+		if err := c.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Notify wakes the n tasks that have waited longest, or as many as there are. Each
+// returns from Wait when it has the lock. Who notifies need not hold the lock, but
+// must have held it while it changed what the others wait for. It panics if n is
+// negative.
+func (c *Condition) Notify(n int) {
+	mustNotBeNegative("Notify", int64(n))
+	var woken wait.Batch
+	c.mu.Lock()
+	for range n {
+		w := c.waiters.Pop()
+		if w == nil {
+			break
+		}
+		woken.Add(w)
+	}
+	c.mu.Unlock()
+	woken.Wake()
+}
+
+// NotifyAll wakes all who wait. See Notify.
+func (c *Condition) NotifyAll() {
+	c.mu.Lock()
+	woken := c.waiters.PopAll()
+	c.mu.Unlock()
+	woken.Wake()
+}
+
+// Snapshot returns who holds the lock, and who waits to be notified. For those who wait
+// for the lock, ask Locker.
+func (c *Condition) Snapshot() Snapshot {
+	holders := c.Locker().Snapshot().Holders
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Snapshot{holders, appendWaiters(nil, &c.waiters)}
+}
+
+// String says who holds the lock and how many wait to be notified.
+func (c *Condition) String() string { return c.Snapshot().text("Condition", "") }

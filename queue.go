@@ -1,0 +1,366 @@
+package curio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// What a queue refuses.
+var (
+	// ErrQueueClosed: the queue has been closed. A Get returns it when nothing is
+	// left, a Put at once.
+	ErrQueueClosed = errors.New("curio: queue is closed")
+
+	// ErrQueueEmpty: a TryGet found nothing.
+	ErrQueueEmpty = errors.New("curio: queue is empty")
+
+	// ErrQueueFull: a TryPut found no room.
+	ErrQueueFull = errors.New("curio: queue is full")
+)
+
+// A Queue passes items from any number of producers to any number of consumers, first
+// in first out. A bounded queue makes producers wait while it is full. Those who wait
+// are served in order of arrival, and nobody overtakes them. The zero value is an empty
+// queue without bound; NewQueue makes one with. It must not be copied after first use.
+// All methods are safe for concurrent use, by tasks and by any goroutine.
+//
+// An item is handed over in one step: when Get or Put fails because ctx ended, nothing
+// was taken, or put.
+//
+// It is Curio's Queue. A task that waits is in the state QUEUE_GET, QUEUE_PUT or
+// QUEUE_JOIN.
+type Queue[T any] struct {
+	max int // how many items fit, 0 for any number
+
+	// While getters wait the queue is empty, and while putters wait it is full. A
+	// waiter's slot is a *cell[T] of its own: where a Put leaves the getter's item,
+	// and from where a Get fetches the putter's.
+	mu         sync.Mutex
+	items      items[T]
+	getters    wait.List
+	putters    wait.List
+	joiners    wait.List
+	unfinished int // items that were put and not yet reported by TaskDone
+	closed     bool
+	flag       *poll.Flag // of a UniversalQueue whose FD was asked for, raised while there is something to get
+}
+
+// A cell is where an item changes hands.
+type cell[T any] struct {
+	item     T
+	refused  bool // the queue was closed
+	panicked any  // what the comparison of a priority queue panicked with
+}
+
+// cellOf is the cell of w: the one it had in its last wait if that was for the same type.
+func cellOf[T any](w *wait.Waiter) *cell[T] {
+	c, ok := w.Slot.(*cell[T])
+	if !ok {
+		c = new(cell[T])
+		w.Slot = c
+	}
+	return c
+}
+
+// NewQueue makes a queue for at most max items, or for any number if max is 0. It panics
+// if max is negative.
+func NewQueue[T any](max int) *Queue[T] {
+	mustNotBeNegative("NewQueue", int64(max))
+	return &Queue[T]{max: max}
+}
+
+// Put appends v, and waits while the queue is full. If ctx ends first, the error is that
+// of ctx, and v was not put; the same holds for ErrQueueClosed.
+func (q *Queue[T]) Put(ctx context.Context, v T) error {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	if done, err := q.putLocked(v); done { // has released the mutex
+		return err
+	}
+	w := p.Waiter("QUEUE_PUT", q)
+	c := cellOf[T](w)
+	c.item = v
+	err = w.WaitIn(&q.putters, &q.mu)
+	refused, panicked := c.refused, c.panicked
+	*c = cell[T]{}
+	w.Free()
+	switch {
+	case panicked != nil:
+		panic(panicked)
+	case err == nil && refused:
+		return ErrQueueClosed
+	}
+	return err
+}
+
+// TryPut appends v if there is room. If not, the error is ErrQueueFull, or
+// ErrQueueClosed.
+func (q *Queue[T]) TryPut(v T) error {
+	q.mu.Lock()
+	done, err := q.putLocked(v)
+	if !done {
+		q.mu.Unlock()
+		return ErrQueueFull
+	}
+	return err
+}
+
+// putLocked puts v if it can be done at once, or fails at once. Then it has released the
+// mutex.
+func (q *Queue[T]) putLocked(v T) (done bool, err error) {
+	if q.closed {
+		q.mu.Unlock()
+		return true, ErrQueueClosed
+	}
+	if w := q.getters.Pop(); w != nil {
+		cellOf[T](w).item = v
+		q.unfinished++
+		q.mu.Unlock()
+		w.Wake()
+		return true, nil
+	}
+	if q.fullLocked() {
+		return false, nil
+	}
+	if q.items.compare != nil {
+		q.pushLocked(v)
+	} else {
+		q.items.push(v)
+	}
+	q.unfinished++
+	q.flag.Raise()
+	q.mu.Unlock()
+	return true, nil
+}
+
+// pushLocked calls the comparison of a priority queue, which may panic. Then it releases
+// the mutex, and nothing has changed.
+func (q *Queue[T]) pushLocked(v T) {
+	pushed := false
+	defer func() {
+		if !pushed {
+			q.mu.Unlock()
+		}
+	}()
+	q.items.push(v)
+	pushed = true
+}
+
+func (q *Queue[T]) fullLocked() bool { return q.max > 0 && q.items.len() >= q.max }
+
+// Get removes the first item and returns it; it waits while there is none. If ctx ends
+// first, the error is that of ctx, and no item was removed. When the queue has been
+// closed and nothing is left, it is ErrQueueClosed.
+func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return v, err
+	}
+	q.mu.Lock()
+	if v, done, err := q.getLocked(); done { // has released the mutex
+		return v, err
+	}
+	w := p.Waiter("QUEUE_GET", q)
+	c := cellOf[T](w)
+	err = w.WaitIn(&q.getters, &q.mu)
+	v = c.item
+	if err == nil && c.refused {
+		err = ErrQueueClosed
+	}
+	*c = cell[T]{}
+	w.Free()
+	return v, err
+}
+
+// TryGet removes the first item and returns it, if there is one. If not, the error is
+// ErrQueueEmpty, or ErrQueueClosed if none can come any more.
+func (q *Queue[T]) TryGet() (T, error) {
+	q.mu.Lock()
+	v, done, err := q.getLocked()
+	if !done {
+		q.mu.Unlock()
+		return v, ErrQueueEmpty
+	}
+	return v, err
+}
+
+// getLocked gets an item if it can be done at once, or fails at once. Then it has
+// released the mutex.
+func (q *Queue[T]) getLocked() (v T, done bool, err error) {
+	if q.items.len() == 0 {
+		if q.closed {
+			q.mu.Unlock()
+			return v, true, ErrQueueClosed
+		}
+		return v, false, nil
+	}
+	if q.items.compare != nil {
+		v = q.popLocked()
+	} else {
+		v = q.items.pop()
+	}
+	w := q.putters.Pop()
+	if w != nil {
+		q.admitLocked(cellOf[T](w))
+	}
+	if q.items.len() == 0 && !q.closed {
+		q.flag.Lower()
+	}
+	q.mu.Unlock()
+	if w != nil {
+		w.Wake()
+	}
+	return v, true, nil
+}
+
+// popLocked is to pop what pushLocked is to push.
+func (q *Queue[T]) popLocked() (v T) {
+	popped := false
+	defer func() {
+		if !popped {
+			q.mu.Unlock()
+		}
+	}()
+	v = q.items.pop()
+	popped = true
+	return v
+}
+
+// admitLocked puts the item of a putter that has waited. If the comparison of a priority
+// queue panics, the panic is the putter's.
+func (q *Queue[T]) admitLocked(c *cell[T]) {
+	if q.items.compare != nil {
+		defer func() { c.panicked = recover() }()
+	}
+	q.items.push(c.item)
+	q.unfinished++
+}
+
+// Close closes the queue: nothing can be put any more, and those who wait in Put get
+// ErrQueueClosed, as do those who wait in Get, and later ones when they have taken what
+// is left. Join goes on waiting for what has not been done. To close it again does
+// nothing.
+func (q *Queue[T]) Close() {
+	q.mu.Lock()
+	var woken wait.Batch
+	if !q.closed {
+		q.closed = true
+		for _, l := range []*wait.List{&q.getters, &q.putters} {
+			for w := l.Pop(); w != nil; w = l.Pop() {
+				cellOf[T](w).refused = true
+				woken.Add(w)
+			}
+		}
+		q.flag.Raise() // for ever: a Get does not block any more
+	}
+	q.mu.Unlock()
+	woken.Wake()
+}
+
+// TaskDone reports that one item that was got has been dealt with. It panics if it is
+// called more often than items were put.
+func (q *Queue[T]) TaskDone() {
+	q.mu.Lock()
+	if q.unfinished == 0 {
+		q.mu.Unlock()
+		panic("curio: TaskDone called more often than items were put; call it once for each item that Get returned")
+	}
+	q.unfinished--
+	var woken wait.Batch
+	if q.unfinished == 0 {
+		woken = q.joiners.PopAll()
+	}
+	q.mu.Unlock()
+	woken.Wake()
+}
+
+// Join waits until TaskDone has been called for every item that was put. If ctx ends
+// first, the error is that of ctx.
+func (q *Queue[T]) Join(ctx context.Context) error {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	if q.unfinished == 0 {
+		q.mu.Unlock()
+		return nil
+	}
+	w := p.Waiter("QUEUE_JOIN", q)
+	err = w.WaitIn(&q.joiners, &q.mu)
+	w.Free()
+	return err
+}
+
+// All gets items for as long as the loop runs. It ends when the queue has been closed
+// and nothing is left. If ctx ends, the loop gets its error once, and ends.
+//
+//	for job, err := range jobs.All(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		…
+//	}
+//
+// Several loops over one queue share its items.
+func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for {
+			v, err := q.Get(ctx)
+			if err == ErrQueueClosed || !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Len is how many items are in the queue.
+func (q *Queue[T]) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.items.len()
+}
+
+// Empty reports whether there is no item in the queue.
+func (q *Queue[T]) Empty() bool { return q.Len() == 0 }
+
+// Full reports whether a Put would wait now. A queue without bound is never full.
+func (q *Queue[T]) Full() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.fullLocked()
+}
+
+// Snapshot returns who waits: for an item, for room, and in Join. Nobody holds a queue.
+func (q *Queue[T]) Snapshot() Snapshot {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	waiters := appendWaiters(nil, &q.getters)
+	waiters = appendWaiters(waiters, &q.putters)
+	return Snapshot{Waiters: appendWaiters(waiters, &q.joiners)}
+}
+
+// String says how many items there are, whether the queue is closed, and how many wait.
+func (q *Queue[T]) String() string { return q.text("Queue") }
+
+func (q *Queue[T]) text(kind string) string {
+	q.mu.Lock()
+	details := fmt.Sprintf("%d items", q.items.len())
+	if q.max > 0 {
+		details = fmt.Sprintf("%d of %d items", q.items.len(), q.max)
+	}
+	if q.closed {
+		details += ", closed"
+	}
+	q.mu.Unlock()
+	return q.Snapshot().text(kind, details)
+}

@@ -1,0 +1,127 @@
+package curio
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A Result is a value, or an error, that is set once and that any number of tasks wait
+// for. The zero value is not set. It must not be copied after first use. All methods
+// are safe for concurrent use.
+//
+// It is Curio's Result, UniversalResult and Promise. A task that waits for it is in the
+// state RESULT_WAIT.
+type Result[T any] struct {
+	set   atomic.Bool // last of all
+	value T
+	err   error
+
+	mu      sync.Mutex
+	waiters wait.List
+}
+
+// SetValue sets the result to v, unless it is set already, and reports whether it has.
+func (r *Result[T]) SetValue(v T) bool { return r.settle(v, nil) }
+
+// SetError sets the result to the error err, unless it is set already, and reports
+// whether it has. It panics if err is nil.
+func (r *Result[T]) SetError(err error) bool {
+	if err == nil {
+		panic("curio: SetError(nil); use SetValue for a result that is no error")
+	}
+	var none T
+	return r.settle(none, err)
+}
+
+func (r *Result[T]) settle(v T, err error) bool {
+	r.mu.Lock()
+	if r.set.Load() {
+		r.mu.Unlock()
+		return false
+	}
+	r.value, r.err = v, err
+	r.set.Store(true)
+	woken := r.waiters.PopAll()
+	r.mu.Unlock()
+	woken.Wake()
+	return true
+}
+
+// IsSet reports whether the result is set.
+func (r *Result[T]) IsSet() bool { return r.set.Load() }
+
+// Wait waits until the result is set, to whatever. The error is that of ctx, if ctx ends
+// first.
+func (r *Result[T]) Wait(ctx context.Context) error {
+	p, err := wait.At(ctx)
+	if err != nil || r.set.Load() {
+		return err
+	}
+	r.mu.Lock()
+	if r.set.Load() {
+		r.mu.Unlock()
+		return nil
+	}
+	w := p.Waiter("RESULT_WAIT", r)
+	err = w.WaitIn(&r.waiters, &r.mu)
+	w.Free()
+	return err
+}
+
+// Get waits until the result is set and returns it: the value, or the error that
+// SetError was given. If ctx ends first, the error is that of ctx; where the difference
+// matters, call Wait first.
+func (r *Result[T]) Get(ctx context.Context) (T, error) {
+	if err := r.Wait(ctx); err != nil {
+		var none T
+		return none, err
+	}
+	return r.value, r.err
+}
+
+// Do calls fn and sets the result to what it returns. If fn panics, the result is a
+// *PanicError and the panic goes on; if fn calls runtime.Goexit, it is ErrGoexit. Do
+// reports whether it has set the result. It panics if fn is nil.
+func (r *Result[T]) Do(ctx context.Context, fn func(context.Context) (T, error)) (did bool) {
+	if fn == nil {
+		panic("curio: Do with a nil function")
+	}
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			r.SetError(newPanicError(CurrentTask(ctx), v))
+			panic(v)
+		}
+		r.SetError(ErrGoexit)
+	}()
+	v, err := fn(ctx)
+	returned = true
+	return r.settle(v, err)
+}
+
+// Snapshot returns who waits. Nobody holds a result.
+func (r *Result[T]) Snapshot() Snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Snapshot{Waiters: appendWaiters(nil, &r.waiters)}
+}
+
+// String says what the result is, if it is set, and how many wait.
+func (r *Result[T]) String() string {
+	details := "not set"
+	switch {
+	case !r.IsSet():
+	case r.err != nil:
+		details = "error: " + r.err.Error()
+	default:
+		details = fmt.Sprint(r.value)
+	}
+	return r.Snapshot().text("Result", details)
+}

@@ -1,0 +1,148 @@
+package curio
+
+import (
+	"context"
+	"sync"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// An RLock is a Lock that the task which holds it may acquire again. It is free when it
+// has been released as many times. The zero value is free. It must not be copied after
+// first use. All methods are safe for concurrent use.
+//
+// It is owned by a task, so a context that belongs to none will not do: Acquire panics.
+// Goroutines with which a task has shared its context all own it together. If that is
+// not what is meant, spawn tasks instead.
+//
+// It is Curio's RLock. A task that waits for it is in the state RLOCK_ACQUIRE.
+type RLock struct {
+	mu      sync.Mutex
+	holder  *wait.Owner // nil for a free lock
+	depth   int         // how often holder has acquired it
+	waiters wait.List
+}
+
+var _ Locker = (*RLock)(nil)
+
+// Acquire takes the lock, once more if the task holds it already, and otherwise waits
+// for it in order of arrival. If ctx ends first, the error is that of ctx and nothing is
+// taken.
+func (l *RLock) Acquire(ctx context.Context) error {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	if l.take(p.Owner()) { // with the mutex held if it is false
+		wait.Held(ctx, l, 1)
+		return nil
+	}
+	w := p.Waiter("RLOCK_ACQUIRE", l)
+	if err = w.WaitIn(&l.waiters, &l.mu); err == nil {
+		wait.Held(ctx, l, 1)
+	}
+	w.Free()
+	return err
+}
+
+// take takes the lock if that can be done at once. If not, it is false and leaves the
+// mutex locked.
+func (l *RLock) take(me *wait.Owner) bool {
+	if me == nil {
+		panic("curio: an RLock is owned by a task, and this context belongs to none; spawn one, or use a Lock")
+	}
+	l.mu.Lock()
+	if l.holder != nil && l.holder != me {
+		return false
+	}
+	l.holder = me
+	l.depth++
+	l.mu.Unlock()
+	return true
+}
+
+// TryAcquire takes the lock if it is free or held by the task of ctx, and reports
+// whether it has. It does not ask whether ctx is alive.
+func (l *RLock) TryAcquire(ctx context.Context) bool {
+	if !l.take(wait.CurrentTask(ctx)) {
+		l.mu.Unlock()
+		return false
+	}
+	wait.Held(ctx, l, 1)
+	return true
+}
+
+// Release undoes one Acquire; the last one hands the lock to the task that has waited
+// longest. It never blocks and does not ask whether ctx is alive. It panics if the lock
+// is not held, or held by another task.
+func (l *RLock) Release(ctx context.Context) { l.release(ctx, 1) }
+
+func (l *RLock) release(ctx context.Context, times int) {
+	me := wait.CurrentTask(ctx)
+	l.mu.Lock()
+	if l.holder == nil || l.holder != me {
+		holder := l.holder
+		l.mu.Unlock()
+		panic(wrongRelease("RLock", me, holder != nil, holder))
+	}
+	var next *wait.Waiter
+	if l.depth -= times; l.depth == 0 {
+		next = l.waiters.Pop()
+		if l.holder = next.Owner(); next != nil {
+			l.depth = 1
+		}
+	}
+	l.mu.Unlock()
+
+	wait.Held(ctx, l, -int64(times))
+	if next != nil {
+		next.Wake()
+	}
+}
+
+// Do calls fn with the lock held, and releases it however fn ends: also by a panic. The
+// error is fn's, or that of Acquire. It panics if fn is nil.
+func (l *RLock) Do(ctx context.Context, fn func(context.Context) error) error {
+	return withLock(ctx, l, fn)
+}
+
+// Locked reports whether a task holds the lock.
+func (l *RLock) Locked() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.holder != nil
+}
+
+// Snapshot returns who holds the lock, how often, and who waits for it.
+func (l *RLock) Snapshot() Snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := Snapshot{Waiters: appendWaiters(nil, &l.waiters)}
+	if l.holder != nil {
+		s.Holders = []Holder{{taskOf(l.holder), int64(l.depth)}}
+	}
+	return s
+}
+
+// String says who holds the lock and how many wait.
+func (l *RLock) String() string { return l.Snapshot().text("RLock", "") }
+
+func (l *RLock) heldBy(o *wait.Owner) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return o != nil && l.holder == o
+}
+
+func (l *RLock) leave(ctx context.Context) int {
+	l.mu.Lock()
+	depth := l.depth
+	l.mu.Unlock()
+	l.release(ctx, depth)
+	return depth
+}
+
+func (l *RLock) enter(ctx context.Context, depth int) {
+	for range depth { // only the first can block
+		mustAcquire(ctx, l)
+	}
+}

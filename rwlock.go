@@ -1,0 +1,213 @@
+package curio
+
+import (
+	"context"
+	"sync"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// An RWLock is held by one writer or by any number of readers: sync.RWMutex with
+// contexts. Who waits gets it in order of arrival, readers that stand next to each other
+// together; so a writer that waits holds up the readers that come after it, and neither
+// side starves. The zero value is free. It must not be copied after first use. All
+// methods are safe for concurrent use.
+//
+// Acquire, TryAcquire, Release and Do are the writer's: with them it is a Locker. A task
+// that holds it in either way and asks for it again may wait for itself, until its
+// context ends.
+//
+// A task that waits is in the state READ_ACQUIRE or WRITE_ACQUIRE.
+type RWLock struct {
+	mu      sync.Mutex
+	writing bool
+	writer  *wait.Owner // nil for a goroutine of no task
+	readers holds
+	waiters wait.List
+}
+
+const (
+	opRead  = "READ_ACQUIRE"
+	opWrite = "WRITE_ACQUIRE"
+)
+
+var _ Locker = (*RWLock)(nil)
+
+// Acquire takes the lock for writing, and waits for it if it must, in order of arrival.
+// If ctx ends first, the error is that of ctx and the lock is not taken.
+func (l *RWLock) Acquire(ctx context.Context) error { return l.acquire(ctx, opWrite) }
+
+// AcquireRead takes the lock for reading, and waits if somebody writes or waits for it.
+// If ctx ends first, the error is that of ctx and the lock is not taken.
+func (l *RWLock) AcquireRead(ctx context.Context) error { return l.acquire(ctx, opRead) }
+
+func (l *RWLock) acquire(ctx context.Context, op string) error {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	if l.takeLocked(op, p.Owner()) {
+		l.mu.Unlock()
+		wait.Held(ctx, l, 1)
+		return nil
+	}
+	w := p.Waiter(op, l)
+	if err = w.WaitIn(&l.waiters, &l.mu); err == nil {
+		wait.Held(ctx, l, 1)
+	} else {
+		l.pass() // it may have been all that held up those behind it
+	}
+	w.Free()
+	return err
+}
+
+// takeLocked takes the lock if nobody is in the way.
+func (l *RWLock) takeLocked(op string, me *wait.Owner) bool {
+	if !l.waiters.Empty() || !l.openLocked(op) {
+		return false
+	}
+	l.setLocked(op, me)
+	return true
+}
+
+// openLocked reports whether those who hold the lock leave room for op.
+func (l *RWLock) openLocked(op string) bool {
+	return !l.writing && (op == opRead || l.readers.total == 0)
+}
+
+func (l *RWLock) setLocked(op string, o *wait.Owner) {
+	if op == opRead {
+		l.readers.add(o, 1)
+	} else {
+		l.writing, l.writer = true, o
+	}
+}
+
+// pass hands the lock to those at the head of the queue for whom there is room.
+func (l *RWLock) pass() {
+	l.mu.Lock()
+	woken := l.passLocked()
+	l.mu.Unlock()
+	woken.Wake()
+}
+
+func (l *RWLock) passLocked() (woken wait.Batch) {
+	for w := l.waiters.First(); w != nil && l.openLocked(w.Op()); w = l.waiters.First() {
+		if l.waiters.Take(w) {
+			l.setLocked(w.Op(), w.Owner())
+			woken.Add(w)
+		}
+	}
+	return woken
+}
+
+// TryAcquire takes the lock for writing if it is free, and reports whether it has. It
+// does not ask whether ctx is alive.
+func (l *RWLock) TryAcquire(ctx context.Context) bool { return l.tryAcquire(ctx, opWrite) }
+
+// TryAcquireRead takes the lock for reading if nobody writes or waits, and reports
+// whether it has. It does not ask whether ctx is alive.
+func (l *RWLock) TryAcquireRead(ctx context.Context) bool { return l.tryAcquire(ctx, opRead) }
+
+func (l *RWLock) tryAcquire(ctx context.Context, op string) bool {
+	me := wait.CurrentTask(ctx)
+	l.mu.Lock()
+	took := l.takeLocked(op, me)
+	l.mu.Unlock()
+	if took {
+		wait.Held(ctx, l, 1)
+	}
+	return took
+}
+
+// Release ends the writing, and hands the lock on. It never blocks and does not ask
+// whether ctx is alive. It panics if the task does not hold the lock for writing.
+func (l *RWLock) Release(ctx context.Context) {
+	me := wait.CurrentTask(ctx)
+	l.mu.Lock()
+	if !l.writing || l.writer != me {
+		writing, writer := l.writing, l.writer
+		l.mu.Unlock()
+		panic(wrongRelease("RWLock (for writing)", me, writing, writer))
+	}
+	l.writing, l.writer = false, nil
+	woken := l.passLocked()
+	l.mu.Unlock()
+
+	wait.Held(ctx, l, -1)
+	woken.Wake()
+}
+
+// ReleaseRead ends one reading of the task; the last of all hands the lock on. It never
+// blocks and does not ask whether ctx is alive. It panics if the task does not hold the
+// lock for reading.
+func (l *RWLock) ReleaseRead(ctx context.Context) {
+	me := wait.CurrentTask(ctx)
+	l.mu.Lock()
+	if l.readers.remove(me, 1) != 0 {
+		l.mu.Unlock()
+		panic(wrongRelease("RWLock (for reading)", me, false, nil))
+	}
+	woken := l.passLocked()
+	l.mu.Unlock()
+
+	wait.Held(ctx, l, -1)
+	woken.Wake()
+}
+
+// Do calls fn with the lock held for writing, and releases it however fn ends: also by a
+// panic. The error is fn's, or that of Acquire. It panics if fn is nil.
+func (l *RWLock) Do(ctx context.Context, fn func(context.Context) error) error {
+	return withLock(ctx, l, fn)
+}
+
+// DoRead is Do for reading.
+func (l *RWLock) DoRead(ctx context.Context, fn func(context.Context) error) error {
+	if fn == nil {
+		panic("curio: DoRead with a nil function")
+	}
+	if err := l.AcquireRead(ctx); err != nil {
+		return err
+	}
+	defer l.ReleaseRead(ctx)
+	return fn(ctx)
+}
+
+// Snapshot returns who holds the lock, the writer or the readers, and who waits for it
+// in which state.
+func (l *RWLock) Snapshot() Snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := Snapshot{l.readers.appendTo(nil), appendWaiters(nil, &l.waiters)}
+	if l.writing {
+		s.Holders = append(s.Holders, Holder{taskOf(l.writer), 1})
+	}
+	return s
+}
+
+// String says who holds the lock, in which way, and how many wait.
+func (l *RWLock) String() string {
+	l.mu.Lock()
+	details := ""
+	if l.writing {
+		details = "writing"
+	} else if l.readers.total > 0 {
+		details = "reading"
+	}
+	l.mu.Unlock()
+	return l.Snapshot().text("RWLock", details)
+}
+
+func (l *RWLock) heldBy(o *wait.Owner) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.writing && l.writer == o
+}
+
+func (l *RWLock) leave(ctx context.Context) int {
+	l.Release(ctx)
+	return 1
+}
+
+func (l *RWLock) enter(ctx context.Context, _ int) { mustAcquire(ctx, l) }

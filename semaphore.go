@@ -1,0 +1,255 @@
+package curio
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A Semaphore lets so many units of something be used at once. Who asks for more than
+// there is waits, in order of arrival: a large request is not overtaken by small ones.
+// The zero value has no units; NewSemaphore makes one that has. It must not be copied
+// after first use. All methods are safe for concurrent use.
+//
+// It keeps account of who holds how much. A task may also release what another has
+// acquired, or what nobody has: then there is one unit more than before. That is how a
+// semaphore counts events. See BoundedSemaphore for one that takes this as a mistake.
+//
+// It is Curio's Semaphore. A task that waits for it is in the state SEMA_ACQUIRE.
+type Semaphore struct {
+	mu      sync.Mutex
+	size    int64 // how many units there are, whoever has them
+	held    holds
+	waiters wait.List // who asks for more than one unit has a request in its slot
+}
+
+// A request is for n units of a semaphore.
+type request struct{ n int64 }
+
+// NewSemaphore makes a semaphore of n units. It panics if n is negative.
+func NewSemaphore(n int64) *Semaphore {
+	mustNotBeNegative("NewSemaphore", n)
+	return &Semaphore{size: n}
+}
+
+func mustNotBeNegative(call string, n int64) {
+	if n < 0 {
+		panic(fmt.Sprintf("curio: %s(%d): the number is negative", call, n))
+	}
+}
+
+// Acquire takes one unit, and waits for it if it must. If ctx ends first, the error is
+// that of ctx and nothing is taken.
+func (s *Semaphore) Acquire(ctx context.Context) error { return s.AcquireN(ctx, 1) }
+
+// AcquireN takes n units at once, and waits for them if it must, in order of arrival. A
+// request for more than the size waits for the size to grow, and does not hold up those
+// behind it. If ctx ends first, the error is that of ctx and nothing is taken. It panics
+// if n is negative; with 0 it only looks whether ctx is alive.
+func (s *Semaphore) AcquireN(ctx context.Context, n int64) error {
+	mustNotBeNegative("AcquireN", n)
+	p, err := wait.At(ctx)
+	if err != nil || n == 0 {
+		return err
+	}
+	s.mu.Lock()
+	if s.takeLocked(p.Owner(), n) {
+		s.mu.Unlock()
+		wait.Held(ctx, s, n)
+		return nil
+	}
+	w := p.Waiter("SEMA_ACQUIRE", s)
+	w.Slot = nil
+	if n > 1 {
+		w.Slot = &request{n}
+	}
+	if err = w.WaitIn(&s.waiters, &s.mu); err == nil {
+		wait.Held(ctx, s, n)
+	} else {
+		s.pass() // it may have been all that held up those behind it
+	}
+	w.Free()
+	return err
+}
+
+// takeLocked takes n units if there are as many and nobody is in the way.
+func (s *Semaphore) takeLocked(me *wait.Owner, n int64) bool {
+	if n > s.size-s.held.total || s.nextLocked() != nil {
+		return false
+	}
+	s.held.add(me, n)
+	return true
+}
+
+// nextLocked is the first in the queue that can ever be served.
+func (s *Semaphore) nextLocked() *wait.Waiter {
+	w := s.waiters.First()
+	for w != nil && wanted(w) > s.size {
+		w = s.waiters.Next(w)
+	}
+	return w
+}
+
+// wanted is how many units w waits for.
+func wanted(w *wait.Waiter) int64 {
+	if r, ok := w.Slot.(*request); ok {
+		return r.n
+	}
+	return 1
+}
+
+// pass serves those in the queue for whom there is enough.
+func (s *Semaphore) pass() {
+	s.mu.Lock()
+	woken := s.passLocked()
+	s.mu.Unlock()
+	woken.Wake()
+}
+
+func (s *Semaphore) passLocked() (woken wait.Batch) {
+	for w := s.nextLocked(); w != nil && wanted(w) <= s.size-s.held.total; w = s.nextLocked() {
+		n := wanted(w)
+		if s.waiters.Take(w) {
+			s.held.add(w.Owner(), n)
+			woken.Add(w)
+		}
+	}
+	return woken
+}
+
+// TryAcquire takes one unit if there is one and nobody waits, and reports whether it
+// has. It does not ask whether ctx is alive.
+func (s *Semaphore) TryAcquire(ctx context.Context) bool { return s.TryAcquireN(ctx, 1) }
+
+// TryAcquireN takes n units if there are as many and nobody waits, and reports whether
+// it has. It does not ask whether ctx is alive. It panics if n is negative.
+func (s *Semaphore) TryAcquireN(ctx context.Context, n int64) bool {
+	mustNotBeNegative("TryAcquireN", n)
+	me := wait.CurrentTask(ctx)
+	if n == 0 {
+		return true
+	}
+	s.mu.Lock()
+	took := s.takeLocked(me, n)
+	s.mu.Unlock()
+	if took {
+		wait.Held(ctx, s, n)
+	}
+	return took
+}
+
+// Release gives one unit back. It never blocks and does not ask whether ctx is alive.
+// ctx says whose unit it is; if that task holds none, it is another one's, and if nobody
+// does, there is one unit more from now on.
+func (s *Semaphore) Release(ctx context.Context) { s.ReleaseN(ctx, 1) }
+
+// ReleaseN gives n units back. See Release. It panics if n is negative.
+func (s *Semaphore) ReleaseN(ctx context.Context, n int64) { s.release(ctx, n, false) }
+
+func (s *Semaphore) release(ctx context.Context, n int64, bounded bool) {
+	mustNotBeNegative("ReleaseN", n)
+	me := wait.CurrentTask(ctx)
+	s.mu.Lock()
+	if held := s.held.total; bounded && n > held {
+		s.mu.Unlock()
+		panic(fmt.Sprintf("curio: %s releases %d units of a BoundedSemaphore of which %d are held; each Release needs an Acquire before it",
+			taskName(taskOf(me)), n, held))
+	}
+	left := s.held.remove(me, n)
+	if others := min(left, s.held.total); others > 0 {
+		s.held.removeAny(others)
+		left -= others
+	}
+	s.size += left
+	woken := s.passLocked()
+	s.mu.Unlock()
+
+	wait.Held(ctx, s, -n)
+	woken.Wake()
+}
+
+// Resize changes how many units there are to n. If more than n are held, nobody gets
+// any before enough have been released. It never blocks, and panics if n is negative.
+func (s *Semaphore) Resize(n int64) {
+	mustNotBeNegative("Resize", n)
+	s.mu.Lock()
+	s.size = n
+	woken := s.passLocked()
+	s.mu.Unlock()
+	woken.Wake()
+}
+
+// Do calls fn with one unit held, and releases it however fn ends: also by a panic. The
+// error is fn's, or that of Acquire. It panics if fn is nil.
+func (s *Semaphore) Do(ctx context.Context, fn func(context.Context) error) error {
+	return s.do(ctx, fn, false)
+}
+
+func (s *Semaphore) do(ctx context.Context, fn func(context.Context) error, bounded bool) error {
+	if fn == nil {
+		panic("curio: Do with a nil function")
+	}
+	if err := s.Acquire(ctx); err != nil {
+		return err
+	}
+	defer s.release(ctx, 1, bounded)
+	return fn(ctx)
+}
+
+// Value is how many units are free: negative if Resize has left fewer than are held.
+func (s *Semaphore) Value() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.size - s.held.total
+}
+
+// Size is how many units there are, free or held.
+func (s *Semaphore) Size() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.size
+}
+
+// Snapshot returns who holds how many units, and who waits for some.
+func (s *Semaphore) Snapshot() Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Snapshot{s.held.appendTo(nil), appendWaiters(nil, &s.waiters)}
+}
+
+// String says how many units are free, who holds the others, and how many wait.
+func (s *Semaphore) String() string { return s.text("Semaphore") }
+
+func (s *Semaphore) text(kind string) string {
+	return s.Snapshot().text(kind, fmt.Sprintf("%d of %d free", s.Value(), s.Size()))
+}
+
+// A BoundedSemaphore is a Semaphore that never has more units than it was made or
+// resized to have: releasing more than is held is a mistake, and panics. Make one with
+// NewBoundedSemaphore; the zero value has no units. It is Curio's BoundedSemaphore, and
+// its bound is Size.
+type BoundedSemaphore struct{ Semaphore }
+
+// NewBoundedSemaphore makes a semaphore of n units. It panics if n is negative.
+func NewBoundedSemaphore(n int64) *BoundedSemaphore {
+	mustNotBeNegative("NewBoundedSemaphore", n)
+	return &BoundedSemaphore{Semaphore{size: n}}
+}
+
+// Release gives one unit back. It never blocks and does not ask whether ctx is alive. It
+// panics if no unit is held.
+func (s *BoundedSemaphore) Release(ctx context.Context) { s.release(ctx, 1, true) }
+
+// ReleaseN gives n units back. It panics if fewer are held, or if n is negative.
+func (s *BoundedSemaphore) ReleaseN(ctx context.Context, n int64) { s.release(ctx, n, true) }
+
+// Do calls fn with one unit held, and releases it however fn ends: also by a panic. The
+// error is fn's, or that of Acquire. It panics if fn is nil.
+func (s *BoundedSemaphore) Do(ctx context.Context, fn func(context.Context) error) error {
+	return s.do(ctx, fn, true)
+}
+
+// String says how many units are free, who holds the others, and how many wait.
+func (s *BoundedSemaphore) String() string { return s.text("BoundedSemaphore") }

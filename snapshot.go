@@ -1,0 +1,139 @@
+package curio
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A Snapshot is what a lock, a queue or the like looked like at one moment, for
+// whoever watches and for tests. When it is read, it may have changed already.
+type Snapshot struct {
+	Holders []Holder // who holds it, in no particular order; none for what is not held, as an event
+	Waiters []Waiter // who waits, the longest waiting first
+}
+
+// A Holder is a task that holds something, as a lock.
+type Holder struct {
+	Task *AnyTask // nil for goroutines of no task
+	N    int64    // how much: how often it holds a lock, how many units of a semaphore
+}
+
+// A Waiter is a task that waits for something.
+type Waiter struct {
+	Task *AnyTask // nil for a goroutine of no task
+	Op   string   // what it wants, as State shows it: LOCK_ACQUIRE, QUEUE_GET and so on
+}
+
+// taskName is how a task, or a goroutine that belongs to none, is called in texts.
+func taskName(t *AnyTask) string {
+	if t == nil {
+		return "a goroutine of no task"
+	}
+	return "task " + t.Path()
+}
+
+// text says in words what s shows, of an object called kind, with details.
+func (s Snapshot) text(kind, details string) string {
+	var parts []string
+	if details != "" {
+		parts = append(parts, details)
+	}
+	for _, h := range s.Holders {
+		part := "held by " + taskName(h.Task)
+		if h.N > 1 {
+			part += fmt.Sprintf(" (%d)", h.N)
+		}
+		parts = append(parts, part)
+	}
+	if n := len(s.Waiters); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d waiting", n))
+	}
+	return kind + "(" + strings.Join(parts, ", ") + ")"
+}
+
+// appendWaiters appends those who are listed in l to what. The object's mutex is held.
+func appendWaiters(what []Waiter, l *wait.List) []Waiter {
+	for w := l.First(); w != nil; w = l.Next(w) {
+		what = append(what, Waiter{taskOf(w.Owner()), w.Op()})
+	}
+	return what
+}
+
+// holds is how much of something each task holds. The zero value is nothing. One
+// holder, the usual case, needs no map. It is guarded by the mutex of what it is part
+// of.
+type holds struct {
+	total int64
+
+	one  *wait.Owner // holds n; its entry in more counts too
+	n    int64
+	more map[*wait.Owner]int64
+}
+
+// add notes that o, which is nil for goroutines of no task, holds n more.
+func (h *holds) add(o *wait.Owner, n int64) {
+	h.total += n
+	switch {
+	case h.n == 0:
+		h.one, h.n = o, n
+	case h.one == o:
+		h.n += n
+	default:
+		if h.more == nil {
+			h.more = make(map[*wait.Owner]int64)
+		}
+		h.more[o] += n
+	}
+}
+
+// remove notes that o holds n less. It returns what is left of n: o held only the
+// rest.
+func (h *holds) remove(o *wait.Owner, n int64) (left int64) {
+	if h.n > 0 && h.one == o {
+		took := min(n, h.n)
+		h.n -= took
+		h.total -= took
+		n -= took
+		if h.n == 0 {
+			h.one = nil
+		}
+	}
+	if n == 0 || len(h.more) == 0 {
+		return n
+	}
+	has := h.more[o]
+	took := min(n, has)
+	h.total -= took
+	if took < has {
+		h.more[o] = has - took
+	} else {
+		delete(h.more, o)
+	}
+	return n - took
+}
+
+// removeAny is remove from whoever holds something. n is at most the total.
+func (h *holds) removeAny(n int64) {
+	n = h.remove(h.one, n)
+	for o := range h.more {
+		if n == 0 {
+			return
+		}
+		n = h.remove(o, n)
+	}
+}
+
+// appendTo appends the holders to what.
+func (h *holds) appendTo(what []Holder) []Holder {
+	if h.n > 0 {
+		what = append(what, Holder{taskOf(h.one), h.n + h.more[h.one]})
+	}
+	for o, n := range h.more {
+		if h.n == 0 || o != h.one {
+			what = append(what, Holder{taskOf(o), n})
+		}
+	}
+	return what
+}
