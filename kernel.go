@@ -28,20 +28,25 @@ func Run(ctx context.Context, main func(context.Context) error, opts ...KernelOp
 // A Kernel owns tasks: those that it runs and all that these spawn. NewKernel
 // makes one. All methods are safe for concurrent use.
 type Kernel struct {
-	root   *wait.Scope
-	logger *slog.Logger
-	crash  bool
+	root    *wait.Scope
+	logger  *slog.Logger
+	crash   bool
+	threads threads
 
 	mu     sync.Mutex
 	failed map[uint64]failure // tasks that failed, and nobody has seen it
 }
 
-var defaultKernel = &Kernel{root: wait.Default}
+var defaultKernel = newKernel(wait.Default)
+
+func newKernel(root *wait.Scope) *Kernel {
+	return &Kernel{root: root, threads: threads{slots: NewBoundedSemaphore(maxThreads)}}
+}
 
 // NewKernel makes a kernel that runs nothing yet. It must be shut down in the end: until
 // then it is kept, with its tasks, whether or not anybody still has it.
 func NewKernel(opts ...KernelOption) *Kernel {
-	k := &Kernel{root: wait.NewKernel()}
+	k := newKernel(wait.NewKernel())
 	for _, o := range opts {
 		o(k)
 	}
@@ -90,7 +95,8 @@ func (k *Kernel) Run(ctx context.Context, main func(context.Context) error) erro
 
 // Shutdown cancels every task of the kernel, and those that these still spawn, and
 // waits until all have ended. Then it logs the errors of tasks that nobody has
-// joined. After that the kernel runs nothing more.
+// joined. After that the kernel runs nothing more. It does not wait for functions in
+// threads that tasks have abandoned (see RunInThread), but logs which they are.
 //
 // If ctx ends first, the error is a *ShutdownError that says which tasks have not
 // ended and where they hang; Shutdown may be called again. A task of the kernel
@@ -122,6 +128,9 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 		k.root.Cancel(c) // again, for a daemon that has come out of a shield meanwhile
 	}
 	k.reportUnseen()
+	if calls := k.ThreadCalls(); len(calls) > 0 {
+		k.log().Warn("curio: functions in threads outlive their kernel", "calls", calls)
+	}
 	return nil
 }
 

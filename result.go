@@ -56,7 +56,10 @@ func (r *Result[T]) IsSet() bool { return r.set.Load() }
 
 // Wait waits until the result is set, to whatever. The error is that of ctx, if ctx ends
 // first.
-func (r *Result[T]) Wait(ctx context.Context) error {
+func (r *Result[T]) Wait(ctx context.Context) error { return r.wait(ctx, "RESULT_WAIT", r) }
+
+// wait is Wait for object in the state op.
+func (r *Result[T]) wait(ctx context.Context, op string, object any) error {
 	p, err := wait.At(ctx)
 	if err != nil || r.set.Load() {
 		return err
@@ -66,7 +69,7 @@ func (r *Result[T]) Wait(ctx context.Context) error {
 		r.mu.Unlock()
 		return nil
 	}
-	w := p.Waiter("RESULT_WAIT", r)
+	w := p.Waiter(op, object)
 	err = w.WaitIn(&r.waiters, &r.mu)
 	w.Free()
 	return err

@@ -50,6 +50,15 @@ func (s *Semaphore) Acquire(ctx context.Context) error { return s.AcquireN(ctx, 
 // if n is negative; with 0 it only looks whether ctx is alive.
 func (s *Semaphore) AcquireN(ctx context.Context, n int64) error {
 	mustNotBeNegative("AcquireN", n)
+	err := s.acquire(ctx, n, "SEMA_ACQUIRE")
+	if err == nil {
+		wait.Held(ctx, s, n)
+	}
+	return err
+}
+
+// acquire is AcquireN in the state op.
+func (s *Semaphore) acquire(ctx context.Context, n int64, op string) error {
 	p, err := wait.At(ctx)
 	if err != nil || n == 0 {
 		return err
@@ -57,17 +66,14 @@ func (s *Semaphore) AcquireN(ctx context.Context, n int64) error {
 	s.mu.Lock()
 	if s.takeLocked(p.Owner(), n) {
 		s.mu.Unlock()
-		wait.Held(ctx, s, n)
 		return nil
 	}
-	w := p.Waiter("SEMA_ACQUIRE", s)
+	w := p.Waiter(op, s)
 	w.Slot = nil
 	if n > 1 {
 		w.Slot = &request{n}
 	}
-	if err = w.WaitIn(&s.waiters, &s.mu); err == nil {
-		wait.Held(ctx, s, n)
-	} else {
+	if err = w.WaitIn(&s.waiters, &s.mu); err != nil {
 		s.pass() // it may have been all that held up those behind it
 	}
 	w.Free()
@@ -146,7 +152,12 @@ func (s *Semaphore) TryAcquireN(ctx context.Context, n int64) bool {
 func (s *Semaphore) Release(ctx context.Context) { s.ReleaseN(ctx, 1) }
 
 // ReleaseN gives n units back. See Release. It panics if n is negative.
-func (s *Semaphore) ReleaseN(ctx context.Context, n int64) { s.release(ctx, n, false) }
+func (s *Semaphore) ReleaseN(ctx context.Context, n int64) { s.giveBack(ctx, n, false) }
+
+func (s *Semaphore) giveBack(ctx context.Context, n int64, bounded bool) {
+	s.release(ctx, n, bounded)
+	wait.Held(ctx, s, -n)
+}
 
 func (s *Semaphore) release(ctx context.Context, n int64, bounded bool) {
 	mustNotBeNegative("ReleaseN", n)
@@ -165,8 +176,6 @@ func (s *Semaphore) release(ctx context.Context, n int64, bounded bool) {
 	s.size += left
 	woken := s.passLocked()
 	s.mu.Unlock()
-
-	wait.Held(ctx, s, -n)
 	woken.Wake()
 }
 
@@ -194,7 +203,7 @@ func (s *Semaphore) do(ctx context.Context, fn func(context.Context) error, boun
 	if err := s.Acquire(ctx); err != nil {
 		return err
 	}
-	defer s.release(ctx, 1, bounded)
+	defer s.giveBack(ctx, 1, bounded)
 	return fn(ctx)
 }
 
@@ -240,10 +249,10 @@ func NewBoundedSemaphore(n int64) *BoundedSemaphore {
 
 // Release gives one unit back. It never blocks and does not ask whether ctx is alive. It
 // panics if no unit is held.
-func (s *BoundedSemaphore) Release(ctx context.Context) { s.release(ctx, 1, true) }
+func (s *BoundedSemaphore) Release(ctx context.Context) { s.giveBack(ctx, 1, true) }
 
 // ReleaseN gives n units back. It panics if fewer are held, or if n is negative.
-func (s *BoundedSemaphore) ReleaseN(ctx context.Context, n int64) { s.release(ctx, n, true) }
+func (s *BoundedSemaphore) ReleaseN(ctx context.Context, n int64) { s.giveBack(ctx, n, true) }
 
 // Do calls fn with one unit held, and releases it however fn ends: also by a panic. The
 // error is fn's, or that of Acquire. It panics if fn is nil.

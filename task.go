@@ -218,9 +218,17 @@ func (t *AnyTask) Name() string {
 	if t.name != "" {
 		return t.name
 	}
-	f := runtime.FuncForPC(t.entry)
+	if name := functionName(t.entry); name != "" {
+		return name
+	}
+	return fmt.Sprintf("task %d", t.id)
+}
+
+// functionName is the name of the function at pc with its package, "" if it has none.
+func functionName(pc uintptr) string {
+	f := runtime.FuncForPC(pc)
 	if f == nil {
-		return fmt.Sprintf("task %d", t.id)
+		return ""
 	}
 	return f.Name()[strings.LastIndexByte(f.Name(), '/')+1:]
 }

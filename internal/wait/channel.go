@@ -1,0 +1,81 @@
+package wait
+
+import "context"
+
+// Receive receives from a Go channel, as an operation that a scope can end. open is
+// false if the channel has been closed and is empty.
+func Receive[T any](ctx context.Context, ch <-chan T) (v T, open bool, err error) {
+	p, err := At(ctx)
+	if err != nil {
+		return v, false, err
+	}
+	select {
+	case v, open = <-ch:
+		return v, open, nil
+	default:
+	}
+	done, err := inChannel(p, "CHANNEL_RECEIVE", ch, func(ended <-chan struct{}) bool {
+		select {
+		case v, open = <-ch:
+			return true
+		case <-ended:
+			return false
+		}
+	})
+	if done {
+		return v, open, nil
+	}
+	return v, false, err
+}
+
+// Send sends on a Go channel, as an operation that a scope can end. Like any send, it
+// panics if the channel is closed.
+func Send[T any](ctx context.Context, ch chan<- T, v T) error {
+	p, err := At(ctx)
+	if err != nil {
+		return err
+	}
+	select {
+	case ch <- v:
+		return nil
+	default:
+	}
+	done, err := inChannel(p, "CHANNEL_SEND", ch, func(ended <-chan struct{}) bool {
+		select {
+		case ch <- v:
+			return true
+		case <-ended:
+			return false
+		}
+	})
+	if done {
+		return nil
+	}
+	return err
+}
+
+// inChannel waits in pass, which is given a channel that is closed when the scope ends,
+// and reports whether something has passed. If it has, it is not lost, even if the scope
+// ended in the same moment.
+func inChannel(p Place, op string, ch any, pass func(ended <-chan struct{}) bool) (done bool, err error) {
+	i := &interruption{ch, make(chan struct{})}
+	w := p.Waiter(op, i)
+	defer w.Free()
+	if !w.Begin() {
+		return false, w.Fail()
+	}
+	defer func() { err = w.End() }() // also if a send panics
+	return pass(i.ended), nil
+}
+
+// An interruption ends a wait in a select statement.
+type interruption struct {
+	channel any // the user's
+	ended   chan struct{}
+}
+
+// Interrupt implements Interrupter.
+func (i *interruption) Interrupt(w *Waiter) {
+	close(i.ended)
+	w.Wake()
+}

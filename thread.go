@@ -1,0 +1,112 @@
+package curio
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// RunInThread calls fn, which may block in something that no context reaches, and waits
+// for it. Of a kernel's calls at most 64 run at the same time (see MaxThreads); others
+// wait for their turn.
+//
+// If ctx ends first, the error is that of ctx, and fn is abandoned: it runs on in the
+// background, and its turn is over, so that functions that hang for ever do not hold up
+// others. Kernel.ThreadCalls shows it. What it returns in the end goes to late, if that
+// is given, to undo or to close it: late runs in fn's goroutine. Without late, an error
+// that comes too late is logged.
+//
+// A panic in fn is logged at once, and is the error of the call: a *PanicError. If fn
+// calls runtime.Goexit, it is ErrGoexit. RunInThread panics if fn is nil.
+//
+// It is Curio's run_in_thread; late is its call_on_cancel. A task that waits is in the
+// state THREAD_SLOT, and then THREAD_CALL.
+func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(T, error)) (T, error) {
+	c := newCall(ctx, "RunInThread", fn, late)
+	slots := c.kernel.threads.slots
+	if err := slots.acquire(ctx, 1, "THREAD_SLOT"); err != nil {
+		var none T
+		return none, err
+	}
+	defer slots.release(ctx, 1, true)
+	c.kernel.threads.add(&c.ThreadCall)
+	go c.run()
+	return c.wait(ctx, "THREAD_CALL")
+}
+
+// BlockInThread is RunInThread for what may block for long and what many tasks may wait
+// for, as a condition of another library. For each key one call runs at a time, in a
+// single goroutine, however many tasks wait; others wait for their turn, in order of
+// arrival. It takes none of RunInThread's places.
+//
+// A call that is abandoned keeps its key until fn returns. BlockInThread panics if key
+// cannot be the key of a map. It is Curio's block_in_thread. A task that waits is in the
+// state THREAD_TURN, and then THREAD_CALL.
+func BlockInThread[T any](ctx context.Context, key any, fn func() (T, error), late ...func(T, error)) (T, error) {
+	return blockInThread(ctx, key, "THREAD_CALL", newCall(ctx, "BlockInThread", fn, late))
+}
+
+func blockInThread[T any](ctx context.Context, key any, op string, c *call[T]) (T, error) {
+	if key == nil || !reflect.ValueOf(key).Comparable() {
+		panic(fmt.Sprintf("curio: BlockInThread with a key of type %T, which cannot be the key of a map", key))
+	}
+	threads := &c.kernel.threads
+	turn := threads.join(key)
+	if err := turn.acquire(ctx, 1, "THREAD_TURN"); err != nil {
+		threads.leave(key)
+		var none T
+		return none, err
+	}
+	c.Key = key
+	threads.add(&c.ThreadCall)
+	go func() {
+		defer threads.leave(key)
+		defer turn.release(ctx, 1, true)
+		c.run()
+	}()
+	return c.wait(ctx, op)
+}
+
+// An Executor runs functions, in goroutines or threads of its own. Submit may block; an
+// error says that the function will not run.
+type Executor interface{ Submit(fn func()) error }
+
+// RunInExecutor is RunInThread on a pool of somebody else's. A function that has not
+// been started when ctx ends is not started any more, and if the pool never runs what it
+// has accepted, the call ends with ctx. An error of Submit is the error of the call.
+//
+// It panics if ex is nil. It is Curio's run_in_executor. A task that waits is in the
+// state THREAD_CALL.
+func RunInExecutor[T any](ctx context.Context, ex Executor, fn func() (T, error), late ...func(T, error)) (T, error) {
+	if ex == nil {
+		panic("curio: RunInExecutor without an executor")
+	}
+	c := newCall(ctx, "RunInExecutor", fn, late)
+	if _, err := wait.At(ctx); err != nil {
+		var none T
+		return none, err
+	}
+	c.kernel.threads.add(&c.ThreadCall)
+	go c.submit(ex)
+	return c.wait(ctx, "THREAD_CALL")
+}
+
+// SpawnThread is Spawn for a task that owns an OS thread for its whole life. Nothing else
+// runs on the thread, and it ends with the task: what fn changes about it, as a
+// namespace of Linux, nobody else gets to see. A task spawned by fn has no part in it.
+// Such a task is slow to switch to. It is Curio's spawn_thread.
+func SpawnThread[T any](ctx context.Context, fn func(context.Context) (T, error), opts ...SpawnOption) *Task[T] {
+	if fn == nil {
+		panic("curio: SpawnThread of a nil function")
+	}
+	t := &Task[T]{fn: func(ctx context.Context) (T, error) {
+		runtime.LockOSThread() // for good: the runtime ends a thread whose goroutine ended so
+		return fn(ctx)
+	}}
+	t.prepare(ctx, t, reflect.ValueOf(fn).Pointer(), opts)
+	t.start(ctx, nil)
+	return t
+}

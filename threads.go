@@ -1,0 +1,114 @@
+package curio
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// threads are a kernel's calls in threads.
+type threads struct {
+	slots *BoundedSemaphore // of RunInThread
+
+	mu        sync.Mutex
+	calls     map[*ThreadCall]struct{} // that have not returned
+	turns     map[any]*turn            // of BlockInThread, by key
+	abandoned int                      // of calls
+	warned    int                      // how many abandoned calls there were when the log last said so
+}
+
+// A turn is what those with the same key wait for.
+type turn struct {
+	BoundedSemaphore
+	users int // who wait for it or have it; guarded by threads.mu
+}
+
+// maxThreads is the number of RunInThread's places if MaxThreads does not say otherwise.
+const maxThreads = 64
+
+// MaxThreads sets how many functions RunInThread runs at the same time; it is 64 without.
+// It panics if n is less than 1.
+func MaxThreads(n int) KernelOption {
+	if n < 1 {
+		panic(fmt.Sprintf("curio: MaxThreads(%d): RunInThread needs at least one place", n))
+	}
+	return func(k *Kernel) { k.threads.slots.Resize(int64(n)) }
+}
+
+// ThreadCalls returns the calls of RunInThread, BlockInThread, RunInExecutor and Abide
+// whose functions have not returned, the oldest first. Those that were abandoned are
+// among them.
+func (k *Kernel) ThreadCalls() []ThreadCall {
+	k.threads.mu.Lock()
+	defer k.threads.mu.Unlock()
+	var calls []ThreadCall
+	for c := range k.threads.calls {
+		calls = append(calls, *c)
+	}
+	slices.SortFunc(calls, func(a, b ThreadCall) int { return a.Since.Compare(b.Since) })
+	return calls
+}
+
+func (t *threads) add(c *ThreadCall) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.calls == nil {
+		t.calls = make(map[*ThreadCall]struct{})
+	}
+	t.calls[c] = struct{}{}
+}
+
+func (t *threads) remove(c *ThreadCall) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.calls[c]; ok && c.Abandoned {
+		t.abandoned--
+	}
+	delete(t.calls, c)
+}
+
+// abandoned notes that nobody waits for c any more. Functions that hang pile up, and each
+// may keep an OS thread: the log says so when they are as many as RunInThread may run,
+// and each time that they have doubled.
+func (k *Kernel) abandoned(c *ThreadCall) {
+	t := &k.threads
+	t.mu.Lock()
+	if _, running := t.calls[c]; running {
+		c.Abandoned = true
+		t.abandoned++
+	}
+	n, warn := t.abandoned, t.abandoned >= max(int(t.slots.Size()), 2*t.warned)
+	if warn {
+		t.warned = n
+	}
+	t.mu.Unlock()
+	if warn {
+		k.log().Warn("curio: functions in threads whose calls were abandoned still run", "count", n, "last", c.Name)
+	}
+}
+
+// join returns the turn of key for one more user.
+func (t *threads) join(key any) *turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u := t.turns[key]
+	if u == nil {
+		if t.turns == nil {
+			t.turns = make(map[any]*turn)
+		}
+		u = &turn{BoundedSemaphore: BoundedSemaphore{Semaphore{size: 1}}}
+		t.turns[key] = u
+	}
+	u.users++
+	return u
+}
+
+// leave forgets key with its last user.
+func (t *threads) leave(key any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u := t.turns[key]
+	if u.users--; u.users == 0 {
+		delete(t.turns, key)
+	}
+}
