@@ -203,14 +203,14 @@ func (k *Kernel) unseen(t *AnyTask) {
 	if k.failed == nil {
 		k.failed = make(map[uint64]failure)
 	}
-	k.failed[t.id] = f
-	runtime.AddCleanup(t, k.forgotten, t.id)
+	k.failed[t.owner.ID] = f
+	runtime.AddCleanup(t, k.forgotten, t.owner.ID)
 }
 
 func (k *Kernel) seen(t *AnyTask) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.failed, t.id)
+	delete(k.failed, t.owner.ID)
 }
 
 // forgotten is called when a failed task has become garbage.

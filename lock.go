@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -56,10 +57,39 @@ type Locker interface {
 //
 // It is Curio's Lock. A task that waits for it is in the state LOCK_ACQUIRE.
 type Lock struct {
+	// Who holds it is one word, so that taking a free lock and releasing it is one
+	// swap each: half of what a mutex around a pointer costs.
+	//
+	//	free ──► held             by who takes it
+	//	held ──► free             by the holder
+	//	held ──► contended        under mu, by who is about to queue
+	//	contended ──► contended   under mu, by the holder, who hands the lock to the
+	//	         held or free     first in the queue: held if nobody is behind that
+	//	                          one, free if all had been cancelled
+	//
+	// Nobody queues unless it is contended, and it is never free while somebody does:
+	// so nobody overtakes.
+	state atomic.Uint64
+
 	mu      sync.Mutex
-	held    bool
-	holder  *wait.Owner // nil for a goroutine of no task
 	waiters wait.List
+}
+
+// What a Lock's state is made of: 0 if it is free, and else the number of the task that
+// holds it, shifted, and flags.
+const (
+	held      = 1
+	contended = 2
+	shift     = 2
+)
+
+// heldState is the state of a Lock that o holds and nobody queues for. o is nil for
+// goroutines of no task.
+func heldState(o *wait.Owner) uint64 {
+	if o == nil {
+		return held
+	}
+	return o.ID<<shift | held
 }
 
 var _ Locker = (*Lock)(nil)
@@ -71,17 +101,30 @@ func (l *Lock) Acquire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !l.state.CompareAndSwap(0, heldState(p.Owner())) {
+		if err := l.queue(p); err != nil {
+			return err
+		}
+	}
+	wait.Held(ctx, l, 1)
+	return nil
+}
+
+// queue takes the lock if it has become free, and waits for it if not.
+func (l *Lock) queue(p wait.Place) error {
 	l.mu.Lock()
-	if !l.held {
-		l.held, l.holder = true, p.Owner()
-		l.mu.Unlock()
-		wait.Held(ctx, l, 1)
-		return nil
+	for state := l.state.Load(); state&contended == 0; state = l.state.Load() {
+		if state == 0 {
+			if l.state.CompareAndSwap(0, heldState(p.Owner())) {
+				l.mu.Unlock()
+				return nil
+			}
+			continue
+		}
+		l.state.CompareAndSwap(state, state|contended)
 	}
 	w := p.Waiter("LOCK_ACQUIRE", l)
-	if err = w.WaitIn(&l.waiters, &l.mu); err == nil {
-		wait.Held(ctx, l, 1)
-	}
+	err := w.WaitIn(&l.waiters, &l.mu)
 	w.Free()
 	return err
 }
@@ -89,13 +132,7 @@ func (l *Lock) Acquire(ctx context.Context) error {
 // TryAcquire takes the lock if it is free, and reports whether it has. It does not ask
 // whether ctx is alive.
 func (l *Lock) TryAcquire(ctx context.Context) bool {
-	me := wait.CurrentTask(ctx)
-	l.mu.Lock()
-	free := !l.held
-	if free {
-		l.held, l.holder = true, me
-	}
-	l.mu.Unlock()
+	free := l.state.CompareAndSwap(0, heldState(wait.CurrentTask(ctx)))
 	if free {
 		wait.Held(ctx, l, 1)
 	}
@@ -107,29 +144,50 @@ func (l *Lock) TryAcquire(ctx context.Context) bool {
 // task.
 func (l *Lock) Release(ctx context.Context) {
 	me := wait.CurrentTask(ctx)
-	l.mu.Lock()
-	if !l.held || l.holder != me {
-		held, holder := l.held, l.holder
-		l.mu.Unlock()
-		panic(wrongRelease("Lock", me, held, holder))
+	if !l.state.CompareAndSwap(heldState(me), 0) {
+		l.pass(me)
 	}
-	next := l.waiters.Pop()
-	l.held, l.holder = next != nil, next.Owner()
-	l.mu.Unlock()
-
 	wait.Held(ctx, l, -1)
+}
+
+// pass hands the lock, which is contended, to the first in the queue.
+func (l *Lock) pass(me *wait.Owner) {
+	l.mu.Lock()
+	if state := l.state.Load(); state != heldState(me)|contended {
+		l.mu.Unlock()
+		panic(wrongRelease("Lock", me, state != 0, holderIn(state)))
+	}
+	var state uint64
+	next := l.waiters.Pop()
+	if next != nil {
+		state = heldState(next.Owner())
+	}
+	if !l.waiters.Empty() {
+		state |= contended
+	}
+	l.state.Store(state)
+	l.mu.Unlock()
 	if next != nil {
 		next.Wake()
 	}
 }
 
-// wrongRelease says what is wrong when me releases a lock.
-func wrongRelease(kind string, me *wait.Owner, held bool, holder *wait.Owner) string {
+// holderIn is the holder of a Lock that is in that state.
+func holderIn(state uint64) Holder {
+	h := Holder{ID: state >> shift, N: 1}
+	if h.ID != 0 {
+		h.Task = taskOf(wait.TaskByID(h.ID))
+	}
+	return h
+}
+
+// wrongRelease says what is wrong when me releases a lock that h holds.
+func wrongRelease(kind string, me *wait.Owner, isHeld bool, h Holder) string {
 	who := taskName(taskOf(me))
-	if !held {
+	if !isHeld {
 		return fmt.Sprintf("curio: %s releases the %s, which is not held; each Release needs an Acquire before it", who, kind)
 	}
-	return fmt.Sprintf("curio: %s releases the %s, which %s holds; let that one release it, or use a Semaphore", who, kind, taskName(taskOf(holder)))
+	return fmt.Sprintf("curio: %s releases the %s, which %s holds; let that one release it, or use a Semaphore", who, kind, h.who())
 }
 
 // Do calls fn with the lock held, and releases it however fn ends: also by a panic. The
@@ -151,19 +209,16 @@ func withLock(ctx context.Context, l Locker, fn func(context.Context) error) err
 }
 
 // Locked reports whether the lock is held.
-func (l *Lock) Locked() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.held
-}
+func (l *Lock) Locked() bool { return l.state.Load() != 0 }
 
 // Snapshot returns who holds the lock and who waits for it.
 func (l *Lock) Snapshot() Snapshot {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	state := l.state.Load()
 	s := Snapshot{Waiters: appendWaiters(nil, &l.waiters)}
-	if l.held {
-		s.Holders = []Holder{{taskOf(l.holder), 1}}
+	l.mu.Unlock()
+	if state != 0 {
+		s.Holders = []Holder{holderIn(state)}
 	}
 	return s
 }
@@ -171,11 +226,7 @@ func (l *Lock) Snapshot() Snapshot {
 // String says who holds the lock and how many wait.
 func (l *Lock) String() string { return l.Snapshot().text("Lock", "") }
 
-func (l *Lock) heldBy(o *wait.Owner) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.held && l.holder == o
-}
+func (l *Lock) heldBy(o *wait.Owner) bool { return l.state.Load()&^contended == heldState(o) }
 
 func (l *Lock) leave(ctx context.Context) int {
 	l.Release(ctx)

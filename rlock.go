@@ -81,9 +81,9 @@ func (l *RLock) release(ctx context.Context, times int) {
 	me := wait.CurrentTask(ctx)
 	l.mu.Lock()
 	if l.holder == nil || l.holder != me {
-		holder := l.holder
+		held, h := l.holder != nil, holder(l.holder, 1)
 		l.mu.Unlock()
-		panic(wrongRelease("RLock", me, holder != nil, holder))
+		panic(wrongRelease("RLock", me, held, h))
 	}
 	var next *wait.Waiter
 	if l.depth -= times; l.depth == 0 {
@@ -119,7 +119,7 @@ func (l *RLock) Snapshot() Snapshot {
 	defer l.mu.Unlock()
 	s := Snapshot{Waiters: appendWaiters(nil, &l.waiters)}
 	if l.holder != nil {
-		s.Holders = []Holder{{taskOf(l.holder), int64(l.depth)}}
+		s.Holders = []Holder{holder(l.holder, int64(l.depth))}
 	}
 	return s
 }

@@ -127,9 +127,9 @@ func (l *RWLock) Release(ctx context.Context) {
 	me := wait.CurrentTask(ctx)
 	l.mu.Lock()
 	if !l.writing || l.writer != me {
-		writing, writer := l.writing, l.writer
+		writing, h := l.writing, holder(l.writer, 1)
 		l.mu.Unlock()
-		panic(wrongRelease("RWLock (for writing)", me, writing, writer))
+		panic(wrongRelease("RWLock (for writing)", me, writing, h))
 	}
 	l.writing, l.writer = false, nil
 	woken := l.passLocked()
@@ -147,7 +147,7 @@ func (l *RWLock) ReleaseRead(ctx context.Context) {
 	l.mu.Lock()
 	if l.readers.remove(me, 1) != 0 {
 		l.mu.Unlock()
-		panic(wrongRelease("RWLock (for reading)", me, false, nil))
+		panic(wrongRelease("RWLock (for reading)", me, false, Holder{}))
 	}
 	woken := l.passLocked()
 	l.mu.Unlock()
@@ -181,7 +181,7 @@ func (l *RWLock) Snapshot() Snapshot {
 	defer l.mu.Unlock()
 	s := Snapshot{l.readers.appendTo(nil), appendWaiters(nil, &l.waiters)}
 	if l.writing {
-		s.Holders = append(s.Holders, Holder{taskOf(l.writer), 1})
+		s.Holders = append(s.Holders, holder(l.writer, 1))
 	}
 	return s
 }

@@ -16,8 +16,25 @@ type Snapshot struct {
 
 // A Holder is a task that holds something, as a lock.
 type Holder struct {
-	Task *AnyTask // nil for goroutines of no task
+	Task *AnyTask // nil for goroutines of no task, and for one that has ended without releasing a Lock
+	ID   uint64   // of the task, 0 for goroutines of no task
 	N    int64    // how much: how often it holds a lock, how many units of a semaphore
+}
+
+// holder is a Holder of n in the name of o, which is nil for goroutines of no task.
+func holder(o *wait.Owner, n int64) Holder {
+	if o == nil {
+		return Holder{N: n}
+	}
+	return Holder{taskOf(o), o.ID, n}
+}
+
+// who is h in words.
+func (h Holder) who() string {
+	if h.Task == nil && h.ID != 0 {
+		return fmt.Sprintf("task %d, which has ended", h.ID)
+	}
+	return taskName(h.Task)
 }
 
 // A Waiter is a task that waits for something.
@@ -41,7 +58,7 @@ func (s Snapshot) text(kind, details string) string {
 		parts = append(parts, details)
 	}
 	for _, h := range s.Holders {
-		part := "held by " + taskName(h.Task)
+		part := "held by " + h.who()
 		if h.N > 1 {
 			part += fmt.Sprintf(" (%d)", h.N)
 		}
@@ -128,11 +145,11 @@ func (h *holds) removeAny(n int64) {
 // appendTo appends the holders to what.
 func (h *holds) appendTo(what []Holder) []Holder {
 	if h.n > 0 {
-		what = append(what, Holder{taskOf(h.one), h.n + h.more[h.one]})
+		what = append(what, holder(h.one, h.n+h.more[h.one]))
 	}
 	for o, n := range h.more {
 		if h.n == 0 || o != h.one {
-			what = append(what, Holder{taskOf(o), n})
+			what = append(what, holder(o, n))
 		}
 	}
 	return what

@@ -64,7 +64,7 @@ func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent =
 var lastID atomic.Uint64
 
 func (t *AnyTask) prepare(ctx context.Context, b body, entry uintptr, opts []SpawnOption) {
-	t.id = lastID.Add(1)
+	t.owner.ID = lastID.Add(1)
 	t.owner.Task, t.entry = b, entry
 	t.kernel = kernelOf(ctx)
 	t.owner.InheritLocals(wait.CurrentTask(ctx))

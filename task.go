@@ -33,7 +33,6 @@ type AnyTask struct {
 	counted bool                  // group.memberDone has been called; under group.mu
 	taken   bool                  // out of its group; under group.mu
 
-	id      uint64
 	name    string  // "" for the name of its function
 	entry   uintptr // of its function
 	daemon  bool
@@ -211,7 +210,7 @@ func caller(up int) uintptr {
 
 // ID is a number that no other task of this process has; later tasks have higher
 // ones.
-func (t *AnyTask) ID() uint64 { return t.id }
+func (t *AnyTask) ID() uint64 { return t.owner.ID }
 
 // Name is the name given to Spawn, or that of the task's function.
 func (t *AnyTask) Name() string {
@@ -221,7 +220,7 @@ func (t *AnyTask) Name() string {
 	if name := functionName(t.entry); name != "" {
 		return name
 	}
-	return fmt.Sprintf("task %d", t.id)
+	return fmt.Sprintf("task %d", t.owner.ID)
 }
 
 // functionName is the name of the function at pc with its package, "" if it has none.
@@ -305,7 +304,7 @@ func (t *AnyTask) Err() error {
 
 // String names the task and says what it does.
 func (t *AnyTask) String() string {
-	return fmt.Sprintf("Task(id=%d, name=%q, state=%s)", t.id, t.Name(), t.State())
+	return fmt.Sprintf("Task(id=%d, name=%q, state=%s)", t.owner.ID, t.Name(), t.State())
 }
 
 func (t *AnyTask) isTaken() bool { return t.taken }

@@ -201,16 +201,16 @@ type Place struct {
 // At returns the place that ctx stands for, or the error with which an operation
 // there ends before it has begun.
 func At(ctx context.Context) (Place, error) {
-	if probing.Load() != 0 {
-		return probedAt(ctx)
+	if s, ok := ctx.(*Scope); ok && probing.Load() == 0 { // the fast path
+		if s.cause.Load() == nil && s.clock == nil {
+			return Place{scope: s}, nil
+		}
+		return Place{scope: s}, s.check()
 	}
-	return at(ctx)
+	return probedAt(ctx)
 }
 
 func at(ctx context.Context) (Place, error) {
-	if s, ok := ctx.(*Scope); ok { // the fast path
-		return Place{scope: s}, s.check()
-	}
 	s, foreign := find(ctx)
 	if foreign == nil {
 		return Place{scope: s}, s.check()

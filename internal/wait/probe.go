@@ -70,7 +70,10 @@ func probeHeld(ctx context.Context, object any, n int64) {
 }
 
 func probedAt(ctx context.Context) (Place, error) {
-	p := probeOf(ctx)
+	var p Probe
+	if probing.Load() != 0 {
+		p = probeOf(ctx)
+	}
 	if p == nil {
 		return at(ctx)
 	}

@@ -67,7 +67,8 @@ const (
 type Owner struct {
 	Scope // the task's
 
-	Task any // whoever it is to the layer above
+	Task any    // whoever it is to the layer above
+	ID   uint64 // no other task of the process has it; 0 is none's
 
 	// One waiter and one alarm, kept between the task's waits. Whoever waits in the
 	// task's name takes them, and finds none if another goroutine, with which the
