@@ -92,6 +92,19 @@ func (g *TaskGroup[T]) Spawn(fn func(context.Context) (T, error), opts ...SpawnO
 	return t
 }
 
+// Go is Spawn for a function that has no result but an error: the task's value is T's
+// zero value.
+func (g *TaskGroup[T]) Go(fn func(context.Context) error, opts ...SpawnOption) *Task[T] {
+	if fn == nil {
+		panic("curio: TaskGroup.Go with a nil function")
+	}
+	t := &Task[T]{fn: func(ctx context.Context) (v T, err error) { return v, fn(ctx) }}
+	t.prepare(g.group.inner, t, reflect.ValueOf(fn).Pointer(), opts)
+	g.group.add(&t.AnyTask, false)
+	t.start(g.group.inner, g.group)
+	return t
+}
+
 // AddTask makes a task of the group that was spawned outside of it, running or
 // ended. The group then waits for it and cancels it as it does its own, but Limit does
 // not hold it up. It returns an error if the task is in a group already or is the one

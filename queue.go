@@ -208,17 +208,20 @@ func (q *Queue[T]) getLocked() (v T, done bool, err error) {
 	} else {
 		v = q.items.pop()
 	}
-	w := q.putters.Pop()
-	if w != nil {
+	var woken wait.Batch
+	for !q.fullLocked() { // again, if an item could not be put
+		w := q.putters.Pop()
+		if w == nil {
+			break
+		}
 		q.admitLocked(cellOf[T](w))
+		woken.Add(w)
 	}
 	if q.items.len() == 0 && !q.closed {
 		q.flag.Lower()
 	}
 	q.mu.Unlock()
-	if w != nil {
-		w.Wake()
-	}
+	woken.Wake()
 	return v, true, nil
 }
 

@@ -193,17 +193,22 @@ func (s *Semaphore) Resize(n int64) {
 // Do calls fn with one unit held, and releases it however fn ends: also by a panic. The
 // error is fn's, or that of Acquire. It panics if fn is nil.
 func (s *Semaphore) Do(ctx context.Context, fn func(context.Context) error) error {
-	return s.do(ctx, fn, false)
+	return s.do(ctx, 1, fn, false)
 }
 
-func (s *Semaphore) do(ctx context.Context, fn func(context.Context) error, bounded bool) error {
+// DoN is Do with n units. See AcquireN.
+func (s *Semaphore) DoN(ctx context.Context, n int64, fn func(context.Context) error) error {
+	return s.do(ctx, n, fn, false)
+}
+
+func (s *Semaphore) do(ctx context.Context, n int64, fn func(context.Context) error, bounded bool) error {
 	if fn == nil {
 		panic("curio: Do with a nil function")
 	}
-	if err := s.Acquire(ctx); err != nil {
+	if err := s.AcquireN(ctx, n); err != nil {
 		return err
 	}
-	defer s.giveBack(ctx, 1, bounded)
+	defer s.giveBack(ctx, n, bounded)
 	return fn(ctx)
 }
 
@@ -257,7 +262,12 @@ func (s *BoundedSemaphore) ReleaseN(ctx context.Context, n int64) { s.giveBack(c
 // Do calls fn with one unit held, and releases it however fn ends: also by a panic. The
 // error is fn's, or that of Acquire. It panics if fn is nil.
 func (s *BoundedSemaphore) Do(ctx context.Context, fn func(context.Context) error) error {
-	return s.do(ctx, fn, true)
+	return s.do(ctx, 1, fn, true)
+}
+
+// DoN is Do with n units. See AcquireN.
+func (s *BoundedSemaphore) DoN(ctx context.Context, n int64, fn func(context.Context) error) error {
+	return s.do(ctx, n, fn, true)
 }
 
 // String says how many units are free, who holds the others, and how many wait.

@@ -53,8 +53,9 @@ func Name(name string) SpawnOption { return func(t *AnyTask) { t.name = name } }
 // cancellation: it ends with its kernel, if nobody cancels it. Nobody waits for it,
 // and since nobody joins it, its error is logged when it ends.
 //
-// A daemon in a group is cancelled at the group's end and counts for nothing else,
-// and the group does not remember it: so a server keeps its connections.
+// A daemon in a group is cancelled at the group's end, at the same time as the others
+// that are left, and counts for nothing else, and the group does not remember it: so a
+// server keeps its connections.
 func Daemon() SpawnOption { return func(t *AnyTask) { t.daemon = true } }
 
 // ReportCrash says whether the error of the task is logged if nobody sees it, and

@@ -175,7 +175,8 @@ func (t *AnyTask) expectJoiner() bool {
 // cancelled before, and then Cancel only waits.
 //
 // A reason, if one is given, is what the task's errors unwrap to. err is that of
-// ctx if ctx ends before the task does; the task stays cancelled. A task that
+// ctx if ctx ends before the task does; the task stays cancelled. So in clean-up, when
+// ctx may have ended, call it under DisableCancellation, or CancelNow. A task that
 // cancels itself does not wait: err is the cancellation.
 func (t *AnyTask) Cancel(ctx context.Context, reason ...error) (did bool, err error) {
 	did = t.cancel(CurrentTask(ctx), reason)

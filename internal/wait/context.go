@@ -130,6 +130,7 @@ func (s *Scope) causeShim() context.Context {
 // hold one: with it, a context derived from s costs no goroutine.
 func (s *Scope) AfterFunc(f func()) (stop func() bool) {
 	w := new(Waiter) // not pooled: nobody says when it is done with
+	w.state.Store(waiting)
 	w.op, w.scope, w.object = "CONTEXT", s, callback(f)
 	if !s.register(w) {
 		go f()
@@ -241,6 +242,7 @@ func (p Place) adopt() *Scope {
 	s := &Scope{kind: Adopted, base: valuesOf(p.foreign)}
 	if p.scope != nil {
 		s.owner = p.scope.owner
+		s.link(p.scope)
 	}
 	s.follow(p.foreign)
 	return s

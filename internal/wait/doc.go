@@ -15,9 +15,11 @@
 // Two parties may end a wait, and one compare-and-swap on the waiter decides
 // between them:
 //
+//	idle ──► waiting       by who takes the waiter: Place.Waiter
 //	waiting ──► granted    by the object: List.Pop, under the object's mutex,
 //	                       or by the waiting goroutine itself (End)
 //	waiting ──► cancelled  by the scope: Scope.Cancel, under the scope's mutex
+//	granted, cancelled ──► idle  by Free
 //
 // Who wins the swap wakes the waiter, after its mutex is released. Who loses
 // never touches the waiter again. A woken waiter that was cancelled takes itself

@@ -60,7 +60,7 @@ const (
 	Timeout             // has a deadline
 	Shield              // lets no cancellation in
 	Window              // inside a shield, lets the cancellation from outside in again
-	Adopted             // made for one wait under a foreign context
+	Adopted             // made for one wait under a foreign context; in the tree to be seen
 )
 
 // An Owner is what this package knows of a task.
@@ -71,12 +71,10 @@ type Owner struct {
 	ID   uint64 // no other task of the process has it; 0 is none's
 
 	// One waiter and one alarm, kept between the task's waits. Whoever waits in the
-	// task's name takes them, and finds none if another goroutine, with which the
-	// task shared its context, was first.
+	// task's name uses them, unless another goroutine, with which the task shared
+	// its context, was first.
 	waiter atomic.Pointer[Waiter]
 	spare  atomic.Pointer[alarm]
-
-	parked atomic.Pointer[Scope] // where that waiter is registered
 	cycles atomic.Uint64
 }
 
@@ -420,9 +418,7 @@ func (s *Scope) close(forgotten bool) {
 		c.passedOn(p, due, forgotten)
 	}
 	if s.kind == Task {
-		if w := s.owner.waiter.Swap(nil); w != nil {
-			pool.Put(w)
-		}
+		s.owner.leaveWaiter()
 	}
 }
 
@@ -500,7 +496,7 @@ func (b *Batch) wakeForScope() {
 
 // hears reports whether c, pushed from s's parent, cancels s.
 func (s *Scope) hears(c *Cause) bool {
-	return s.kind != Shield && (!s.detached || c.Kind == Shutdown)
+	return s.kind != Shield && s.kind != Adopted && (!s.detached || c.Kind == Shutdown)
 }
 
 // register puts w on s's list, and reports false if s has been cancelled. It sees
@@ -521,16 +517,10 @@ func (s *Scope) register(w *Waiter) bool {
 	s.waiters = w
 	w.registered = true
 	s.mu.Unlock()
-	if w.shown {
-		s.owner.parked.Store(s)
-	}
 	return true
 }
 
 func (s *Scope) unregister(w *Waiter) {
-	if w.shown {
-		s.owner.parked.Store(nil)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !w.registered {

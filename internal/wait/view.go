@@ -12,16 +12,23 @@ type Snapshot struct {
 
 // Parked returns what the task waits for, false if it is not waiting in one of our
 // operations.
-func (o *Owner) Parked() (Snapshot, bool) {
-	s := o.parked.Load()
-	if s == nil {
-		return Snapshot{}, false
-	}
+func (o *Owner) Parked() (Snapshot, bool) { return o.Scope.parked(o) }
+
+// parked looks for o's own wait in s and in o's other scopes below. To look for it costs
+// the waits nothing.
+func (s *Scope) parked(o *Owner) (Snapshot, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for w := s.waiters; w != nil; w = w.scopeNext {
-		if w.shown {
+		if w.shown && w.owner == o {
 			return Snapshot{w.op, w.object, w.since, w.until}, true
+		}
+	}
+	for c := s.children; c != nil; c = c.next {
+		if c.kind != Task && c.owner == o {
+			if found, ok := c.parked(o); ok {
+				return found, true
+			}
 		}
 	}
 	return Snapshot{}, false

@@ -9,7 +9,7 @@ import (
 // Place.Waiter and go back with Free.
 type Waiter struct {
 	parker
-	state      atomic.Uint32 // waiting, granted, cancelled
+	state      atomic.Uint32 // idle, waiting, granted, cancelled
 	shown      bool          // it is the task's own wait, which its state shows
 	registered bool          // it is on the scope's list; guarded by scope.mu
 
@@ -40,7 +40,8 @@ type Waiter struct {
 }
 
 const (
-	waiting = iota
+	idle = iota // nobody's; who wants to use it takes it by a swap to waiting
+	waiting
 	granted
 	cancelled
 )
@@ -65,16 +66,9 @@ var pool = sync.Pool{New: func() any {
 // time, unless its function shared its context with other goroutines; these take
 // theirs from the pool, and do not show in the task's state.
 func (p Place) Waiter(op string, object any) *Waiter {
-	var w *Waiter
 	o := p.Owner()
-	if o != nil {
-		w = o.waiter.Swap(nil)
-	}
-	if w == nil {
-		w = pool.Get().(*Waiter)
-	}
-	w.owner = o
-	w.shown = o != nil && o.parked.Load() == nil
+	w, own := takeWaiter(o)
+	w.owner, w.shown = o, own
 	w.op, w.object = op, object
 	if p.foreign != nil {
 		w.foreign = &Place{p.scope, p.foreign}
@@ -84,13 +78,37 @@ func (p Place) Waiter(op string, object any) *Waiter {
 	return w
 }
 
+// takeWaiter returns o's own waiter, or another one if that is in use or o is nil. One
+// from the pool may just be taken by somebody who found it with a task that has ended.
+func takeWaiter(o *Owner) (w *Waiter, own bool) {
+	if o != nil {
+		if w := o.waiter.Load(); w != nil && w.state.CompareAndSwap(idle, waiting) {
+			return w, true
+		}
+	}
+	for {
+		w = pool.Get().(*Waiter)
+		if w.state.CompareAndSwap(idle, waiting) {
+			return w, o != nil && o.waiter.CompareAndSwap(nil, w)
+		}
+	}
+}
+
 // Free gives w back. It must be off its object's list.
 func (w *Waiter) Free() {
-	o := w.owner
+	own := w.shown
 	w.object, w.until, w.scope, w.foreign = nil, 0, nil, nil
-	w.owner = nil
-	w.state.Store(waiting)
-	if o == nil || !o.waiter.CompareAndSwap(nil, w) {
+	w.owner, w.shown = nil, false
+	w.state.Store(idle)
+	if !own {
+		pool.Put(w)
+	}
+}
+
+// leaveWaiter gives o's waiter to the pool: its task has ended. If another goroutine is
+// using it, it is left to that one.
+func (o *Owner) leaveWaiter() {
+	if w := o.waiter.Swap(nil); w != nil && w.state.Load() == idle {
 		pool.Put(w)
 	}
 }
