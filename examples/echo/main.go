@@ -25,16 +25,23 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	err := curio.Run(ctx, func(ctx context.Context) error { return serve(ctx, *addr) })
+	err := curio.Run(ctx, func(ctx context.Context) error {
+		listener, err := listen(*addr)
+		if err != nil {
+			return err
+		}
+		fmt.Println("listening on", listener.LocalAddr())
+		return serve(ctx, listener)
+	})
 	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
 		log.Fatal(err)
 	}
 }
 
-func serve(ctx context.Context, addr string) error {
+func listen(addr string) (*socket.Socket, error) {
 	at, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	family := socket.AF_INET
 	if at.IP.To4() == nil {
@@ -42,13 +49,19 @@ func serve(ctx context.Context, addr string) error {
 	}
 	listener, err := socket.New(family, socket.SOCK_STREAM, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer listener.Close()
 	if err := errors.Join(listener.SetReuseAddr(true), listener.Bind(at), listener.Listen(0)); err != nil {
-		return err
+		listener.Close()
+		return nil, err
 	}
-	fmt.Println("listening on", listener.LocalAddr())
+	return listener, nil
+}
+
+// serve accepts connections until it is cancelled, and the tasks that it has started
+// with its context are cancelled with it.
+func serve(ctx context.Context, listener *socket.Socket) error {
+	defer listener.Close()
 	for {
 		conn, err := listener.Accept(ctx)
 		if err != nil {

@@ -68,6 +68,9 @@ func connect(ctx context.Context, addrs []string, delay time.Duration) (*socket.
 		}
 		return nil
 	}, curio.WaitObject, curio.KeepGoing)
+	if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {
+		err = cancelled // whatever attempts had failed by then
+	}
 
 	won := group.Completed()
 	for _, t := range group.Tasks() { // a second one may have been as fast
@@ -104,7 +107,11 @@ func newPlayground(ctx context.Context) (*playground, error) {
 		p.open = append(p.open, listener)
 	}
 	p.open[0].Close() // from now on it refuses
-	return p, p.fill(ctx, p.addrs[1])
+	if err := p.fill(ctx, p.addrs[1]); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // fill connects with addr until an attempt is not answered any more.

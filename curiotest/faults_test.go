@@ -1,0 +1,386 @@
+package curiotest_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/curiotest"
+)
+
+// The four rounds, as messages begin.
+var rounds = []string{
+	"cancelled at the entry of wait ",
+	"cancelled in wait ",
+	"timed out at the entry of wait ",
+	"timed out in wait ",
+}
+
+// caught checks that a fault is found in each round, and described with want.
+func caught(t *testing.T, fn function, want ...string) {
+	t.Helper()
+	impatient := curiotest.Canceller{Patience: 2 * time.Second} // a test of a leak lasts as long as hope does
+	w := observe(t, func(t testing.TB) { impatient.Everywhere(t, fn) })
+	for _, round := range rounds {
+		w.has(t, append([]string{round}, want...)...)
+	}
+	if len(w.failures) != len(rounds) {
+		t.Errorf("%d failures, want one for each round:\n%s", len(w.failures), w.said())
+	}
+}
+
+func TestLostToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var taken, slept string
+		fn := func(ctx context.Context) error {
+			tokens := curio.NewSemaphore(3)
+			taken = line(1)
+			if err := tokens.Acquire(ctx); err != nil {
+				return err
+			}
+			slept = line(1)
+			if err := curio.Sleep(ctx, time.Second); err != nil {
+				return err
+			}
+			tokens.Release(ctx)
+			return nil
+		}
+		caught(t, fn, "*curio.Semaphore", "2 of 3 free", "is left held", "by the main task in curio.(*Semaphore).Acquire at ")
+		caught(t, fn, taken)
+		caught(t, fn, "curio.Sleep at ", slept)
+	})
+}
+
+// A token that is lost for good, as what it belongs to outlives the function.
+func TestLostTokenOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tokens := make(chan bool, 1)
+		tokens <- true
+		w := observe(t, func(t testing.TB) {
+			curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+				select {
+				case <-tokens:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				if err := curio.Sleep(ctx, time.Second); err != nil {
+					return err
+				}
+				tokens <- true
+				return nil
+			})
+		})
+		w.has(t, "fails when it runs undisturbed", "disturbed last was cancelled at the entry of wait 1", "has not returned", "RUNNING")
+	})
+}
+
+func TestLeakedTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept string
+		fn := func(ctx context.Context) error {
+			slept = line(2)
+			helper := curio.Go(context.WithoutCancel(ctx), func(ctx context.Context) error {
+				return curio.Sleep(ctx, time.Hour)
+			}, curio.Name("helper"))
+			if err := curio.Sleep(ctx, time.Second); err != nil {
+				return err
+			}
+			helper.CancelNow()
+			return helper.Wait(ctx)
+		}
+		caught(t, fn, "a task is left running: task helper: TIME_SLEEP")
+		caught(t, fn, slept)
+	})
+}
+
+func TestLeakedDescriptor(t *testing.T) {
+	if _, err := os.ReadDir("/proc/self/fd"); err != nil {
+		t.Skipf("no /proc here: %v", err)
+	}
+	both(t, func(t *testing.T) {
+		var opened []*os.File // else the collector might close them
+		caught(t, func(ctx context.Context) error {
+			f, err := os.Open(os.DevNull)
+			if err != nil {
+				return err
+			}
+			opened = append(opened, f)
+			if err := curio.Sleep(ctx, 10*time.Millisecond); err != nil {
+				return err
+			}
+			return f.Close()
+		}, "a descriptor is left open", os.DevNull)
+		for _, f := range opened {
+			f.Close()
+		}
+	})
+}
+
+func TestSwallowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept string
+		fn := func(ctx context.Context) error {
+			slept = line(1)
+			_ = curio.Sleep(ctx, time.Second)
+			return nil
+		}
+		caught(t, fn, "swallowed the cancellation", "curio.Sleep at ")
+		caught(t, fn, slept)
+	})
+}
+
+// Of what may succeed all the same, it is certain only at the entry.
+func TestSwallowedAtABarrier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := observe(t, func(t testing.TB) {
+			curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+				b := curio.NewBarrier(2)
+				curio.Go(ctx, func(ctx context.Context) error {
+					_, _ = b.Wait(ctx)
+					return nil
+				})
+				_, _ = b.Wait(ctx)
+				return nil
+			})
+		})
+		w.has(t, rounds[0]+"1: curio.(*Barrier).Wait", "swallowed", "curio.(*Barrier).Wait at ")
+		w.has(t, rounds[2]+"1: curio.(*Barrier).Wait", "swallowed", "curio.(*Barrier).Wait at ")
+		if len(w.failures) != 2 {
+			t.Errorf("%d failures:\n%s", len(w.failures), w.said())
+		}
+	})
+}
+
+func TestLockLeftHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l curio.Lock
+		w := observe(t, func(t testing.TB) {
+			curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+				worker := curio.Go(ctx, func(ctx context.Context) error {
+					if err := l.Acquire(ctx); err != nil {
+						return err
+					}
+					if err := curio.Sleep(ctx, time.Second); err != nil {
+						return err
+					}
+					l.Release(ctx)
+					return nil
+				}, curio.Name("worker"))
+				_, err := worker.Join(ctx)
+				return err
+			})
+		})
+		w.has(t, rounds[0], "*curio.Lock", "left held", "taken by task worker in curio.(*Lock).Acquire")
+		// The lock stays held, and nothing more can be tested.
+		w.has(t, "after a run that failed", "has not returned", "LOCK_ACQUIRE")
+	})
+}
+
+func TestLocksLeftHeldInEachRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, lock := range map[string]func() curio.Locker{
+			"*curio.Lock":  func() curio.Locker { return new(curio.Lock) },
+			"*curio.RLock": func() curio.Locker { return new(curio.RLock) },
+		} {
+			caught(t, func(ctx context.Context) error {
+				l := lock()
+				if err := l.Acquire(ctx); err != nil {
+					return err
+				}
+				if err := curio.Sleep(ctx, time.Second); err != nil {
+					return err
+				}
+				l.Release(ctx)
+				return nil
+			}, name, "left held")
+		}
+	})
+}
+
+func TestNeverReturns(t *testing.T) {
+	both(t, func(t *testing.T) {
+		release := make(chan struct{})
+		w := observe(t, func(t testing.TB) {
+			curiotest.Canceller{Patience: 200 * time.Millisecond}.Everywhere(t, func(ctx context.Context) error {
+				if curio.Sleep(ctx, 10*time.Millisecond) != nil {
+					<-release
+				}
+				return nil
+			})
+		})
+		close(release)
+		w.has(t, rounds[0]+"1: curio.Sleep", "has not returned within 200ms", "the main task: RUNNING at ", "faults_test.go")
+		w.has(t, "the function still runs")
+		if len(w.failures) != 2 {
+			t.Errorf("it went on:\n%s", w.said())
+		}
+	})
+}
+
+func TestAnotherError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caught(t, func(ctx context.Context) error {
+			if curio.Sleep(ctx, time.Second) != nil {
+				return errBoom
+			}
+			return nil
+		}, "an error that is no cancellation: boom")
+	})
+}
+
+func TestPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caught(t, func(ctx context.Context) error {
+			if curio.Sleep(ctx, time.Second) != nil {
+				panic("boom")
+			}
+			return nil
+		}, "it panicked: boom", "faults_test.go")
+	})
+}
+
+// A panic that nobody hears of but the log.
+func TestPanicOfAnotherTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caught(t, func(ctx context.Context) error {
+			curio.Go(ctx, func(ctx context.Context) error {
+				if curio.Sleep(ctx, time.Second) != nil {
+					panic("boom")
+				}
+				return nil
+			}, curio.Name("worker"))
+			return curio.Sleep(ctx, 2*time.Second)
+		}, "the kernel had to log: task panicked", "worker", "boom", "faults_test.go")
+	})
+}
+
+func TestUnseenError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caught(t, func(ctx context.Context) error {
+			curio.Go(ctx, func(ctx context.Context) error {
+				if curio.Sleep(ctx, time.Second) != nil {
+					return errBoom
+				}
+				return nil
+			}, curio.Name("worker"))
+			return curio.Sleep(ctx, 2*time.Second)
+		}, "task failed and nobody joined it", "worker", "boom")
+	})
+}
+
+func TestLeakedGoroutine(t *testing.T) {
+	both(t, func(t *testing.T) {
+		release := make(chan struct{})
+		w := observe(t, func(t testing.TB) {
+			curiotest.Canceller{Patience: time.Second}.Everywhere(t, func(ctx context.Context) error {
+				if err := curio.Sleep(ctx, 10*time.Millisecond); err != nil {
+					go func() { <-release }()
+					return err
+				}
+				return nil
+			})
+		})
+		close(release)
+		for _, round := range rounds {
+			w.has(t, round, "a goroutine is left", "TestLeakedGoroutine")
+		}
+	})
+}
+
+func TestLeakedChild(t *testing.T) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skipf("no sleep here: %v", err)
+	}
+	if lists, _ := filepath.Glob("/proc/self/task/*/children"); len(lists) == 0 {
+		t.Skip("the system does not list children here")
+	}
+	var started []*exec.Cmd
+	caught(t, func(ctx context.Context) error {
+		child := exec.Command(sleep, "1000")
+		if err := child.Start(); err != nil {
+			return err
+		}
+		started = append(started, child)
+		if err := curio.Sleep(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+		_ = child.Process.Kill()
+		_ = child.Wait() // that it was killed is known
+		return nil
+	}, "a child process is left", "(sleep)")
+	for _, child := range started {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	}
+}
+
+func TestDaemonThatDoesNotEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		caught(t, func(ctx context.Context) error {
+			err := curio.Sleep(ctx, time.Second)
+			if err != nil {
+				curio.Go(ctx, func(context.Context) error {
+					<-release
+					return nil
+				}, curio.Daemon(), curio.Name("stubborn"))
+			}
+			return err
+		}, "do not end with the kernel", "stubborn: RUNNING at ")
+		close(release)
+	})
+}
+
+func TestNoWaits(t *testing.T) {
+	w := observe(t, func(t testing.TB) {
+		curiotest.CancelEverywhere(t, func(context.Context) error { return nil })
+	})
+	w.has(t, "never waits")
+}
+
+func TestFailsUndisturbed(t *testing.T) {
+	w := observe(t, func(t testing.TB) {
+		curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+			if err := curio.Sleep(ctx, 0); err != nil {
+				return err
+			}
+			return errBoom
+		})
+	})
+	w.has(t, "fails when it runs undisturbed", "nothing had disturbed it: boom")
+	if len(w.failures) != 1 {
+		t.Errorf("it went on:\n%s", w.said())
+	}
+}
+
+func TestTooManyWaits(t *testing.T) {
+	w := observe(t, func(t testing.TB) {
+		curiotest.Canceller{MaxWaits: 100}.Everywhere(t, func(ctx context.Context) error {
+			for {
+				if err := curio.Sleep(ctx, 0); err != nil {
+					return err
+				}
+			}
+		})
+	})
+	w.has(t, "more than 100 waits")
+}
+
+func TestFailNow(t *testing.T) {
+	w := observe(t, func(t testing.TB) {
+		curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+			if err := curio.Sleep(ctx, 0); err != nil {
+				t.Fatal("own complaint")
+			}
+			return nil
+		})
+	})
+	w.has(t, "own complaint")
+	w.has(t, rounds[0]+"1: curio.Sleep", "runtime.Goexit", "failed the test by itself")
+}

@@ -1,0 +1,80 @@
+package curiotest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// This file makes a run the probe of its waits.
+//
+// Nothing here calls Cancel under r.mu: that ends other waits, and calls what follows
+// the scope, both of which may begin a wait and so come back here.
+
+var _ wait.Probe = (*run)(nil)
+
+// Enter is part of wait.Probe. What has no task is the harness itself, which waits for
+// the main task.
+func (r *run) Enter(ctx context.Context) {
+	if o := wait.CurrentTask(ctx); o != nil {
+		r.reach(entering, o, "")
+	}
+}
+
+// Parked is part of wait.Probe.
+func (r *run) Parked(w wait.Snapshot, owner *wait.Owner) { r.reach(parked, owner, w.Op+" in ") }
+
+// reach counts an operation that has come to a stage, and disturbs the run if it is the
+// one.
+func (r *run) reach(at stage, owner *wait.Owner, state string) {
+	r.mu.Lock()
+	if r.main == nil || r.over || r.cause != nil || r.endless {
+		r.mu.Unlock()
+		return
+	}
+	r.waits[at]++
+	if r.waits[at] > r.maxWaits {
+		r.endless = true
+		main := &r.main.Scope
+		r.mu.Unlock()
+		main.Cancel(wait.NewCause(main, wait.Cancelled, errors.New("curiotest: too many waits")))
+		return
+	}
+	if at != r.at || r.waits[at] != r.n {
+		r.mu.Unlock()
+		return
+	}
+	kind := wait.Cancelled
+	if r.expire {
+		kind = wait.Expired
+	}
+	scope, cause := r.scope, wait.NewCause(r.scope, kind, errors.New("curiotest: "+r.moment.String()))
+	r.cause = cause
+	r.hit = state + here().String() + ", by " + nameOf(taskOf(owner))
+	r.mu.Unlock()
+
+	close(r.struck)
+	scope.Cancel(cause)
+}
+
+// Failed is part of wait.Probe.
+func (r *run) Failed(owner *wait.Owner, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e, ok := err.(*wait.Error); !ok || r.cause == nil || e.Cause() != r.cause {
+		return
+	}
+	r.felt = true
+	if owner == r.main && r.cut == nil && !r.over {
+		// Who only asks is told, and may have nothing left to do all the same.
+		if p := here(); !p.midway && p.call != "curio.CheckCancellation" {
+			r.cut = &p
+		}
+	}
+}
+
+// Held is part of wait.Probe.
+func (r *run) Held(object any, owner *wait.Owner, n int64) {
+	r.ledger.enter(object, owner, n)
+}

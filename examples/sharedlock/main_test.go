@@ -1,0 +1,43 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/curio-go/curio/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m, main) }
+
+const contended = `the impatient goroutine: curio: timed out
+held by task keeper
+waiting in LOCK_ACQUIRE is a goroutine that is no task
+waiting in LOCK_ACQUIRE is task worker
+`
+
+const released = `the patient goroutine has the lock
+the worker has the lock
+`
+
+func TestProgram(t *testing.T) {
+	testutil.NoLeaks(t)
+	child := testutil.Self(t)
+	if printed, status := child.Rest(); printed != contended+released || status != 0 {
+		t.Errorf("it printed %q and ended with status %d", printed, status)
+	}
+}
+
+// The goroutine that is no task gets the lock all the same; the worker does not.
+func TestInterrupt(t *testing.T) {
+	testutil.NoLeaks(t)
+	child := testutil.Self(t, "-hold", "1h")
+	for range 4 {
+		child.Line()
+	}
+	began := time.Now()
+	child.Interrupt()
+	printed, status := child.Rest()
+	if status != 0 || printed != "the patient goroutine has the lock\n" || child.Stderr() != "" || time.Since(began) > time.Second {
+		t.Errorf("it printed %q, complained %q and ended with status %d after %v", printed, child.Stderr(), status, time.Since(began))
+	}
+}

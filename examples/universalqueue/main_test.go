@@ -1,0 +1,35 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/curio-go/curio/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m, main) }
+
+const said = `the loop says: 1 squared is 1
+the loop says: 2 squared is 4
+the loop says: 3 squared is 9
+`
+
+func TestProgram(t *testing.T) {
+	testutil.NoLeaks(t)
+	child := testutil.Self(t)
+	if printed, status := child.Rest(); printed != said || status != 0 {
+		t.Errorf("it printed %q and ended with status %d", printed, status)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	testutil.NoLeaks(t)
+	child := testutil.Self(t, "-pause", "1h")
+	child.After("the loop says: ")
+	began := time.Now()
+	child.Interrupt()
+	printed, status := child.Rest()
+	if said := printed + child.Stderr(); status != 0 || said != "" || time.Since(began) > time.Second {
+		t.Errorf("it said %q and ended with status %d after %v", said, status, time.Since(began))
+	}
+}
