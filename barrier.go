@@ -53,6 +53,7 @@ func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
 	}
 	w := p.Waiter("BARRIER_WAIT", b)
 	if err = w.WaitIn(&b.waiters, &b.mu); err != nil && b.withdraw(round) {
+		p.Saved(err)
 		err = nil
 	}
 	w.Free()

@@ -52,9 +52,12 @@ func newCall[T any](ctx context.Context, op string, fn func() (T, error), late [
 
 // wait waits for the function to return, or abandons it.
 func (c *call[T]) wait(ctx context.Context, op string) (T, error) {
-	err := c.result.wait(ctx, op, c)
-	if err != nil && c.result.SetError(err) {
+	switch err := c.result.wait(ctx, op, c); {
+	case err == nil:
+	case c.result.SetError(err):
 		c.kernel.abandoned(&c.ThreadCall)
+	default:
+		wait.Saved(ctx, err)
 	}
 	return c.result.value, c.result.err // it may have returned in the moment that ctx ended
 }

@@ -43,10 +43,8 @@ type Canceller struct {
 //
 //   - fn returns, in time
 //   - its error is that it was cancelled, or nil if the cancellation came too late: not
-//     if one of its task's own operations was cut short by it. (CheckCancellation only
-//     tells, and so does not count; nor do waits on sockets, Go channels, threads and
-//     barriers that had begun to block, for these succeed if what they waited for comes
-//     at the same moment.)
+//     if one of its task's own operations was cut short by it (CheckCancellation only
+//     tells, and so does not count)
 //   - nothing panics, and no task fails without anybody noticing
 //   - no task is left running but daemons, and these end with the kernel
 //   - no goroutine, descriptor or child process is left

@@ -97,6 +97,9 @@ func (b *bystander) Parked(wait.Snapshot, *wait.Owner) {}
 // Failed is part of wait.Probe.
 func (b *bystander) Failed(*wait.Owner, error) {}
 
+// Saved is part of wait.Probe.
+func (b *bystander) Saved(*wait.Owner, error) {}
+
 // Held is part of wait.Probe.
 func (b *bystander) Held(object any, owner *wait.Owner, n int64) {
 	b.ledger.enter(object, owner, n)

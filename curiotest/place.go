@@ -15,23 +15,6 @@ type place struct {
 	call string // the function of ours, as curio.Sleep
 	file string
 	line int
-
-	entry  bool // before the operation has begun to wait
-	midway bool // in an operation that may succeed although its wait has been cancelled
-}
-
-// pass notes that p is inside of a function. Some operations succeed after all, although
-// their wait has been cancelled, if what they waited for comes at the same moment: those on
-// descriptors and Go channels, calls in threads, barriers. The probe cannot tell. A
-// thread has begun to run before its call begins to wait.
-func (p *place) pass(function string) {
-	switch {
-	case strings.HasSuffix(function, "/wait.probedAt"):
-		p.entry = true
-	case strings.HasSuffix(function, "/wait.(*Waiter).End"), strings.HasSuffix(function, "/curio.(*call[...]).wait"),
-		strings.HasSuffix(function, "/curio.(*Barrier).Wait") && !p.entry:
-		p.midway = true
-	}
 }
 
 func (p place) String() string {
@@ -57,7 +40,6 @@ func here() place {
 			f, more := frames.Next()
 			switch {
 			case isOurs(f.File):
-				p.pass(f.Function)
 				p.call = f.Function[strings.LastIndexByte(f.Function, '/')+1:]
 			case !isStandard(f.File):
 				p.file, p.line = f.File, f.Line

@@ -62,16 +62,29 @@ func (r *run) reach(at stage, owner *wait.Owner, state string) {
 func (r *run) Failed(owner *wait.Owner, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e, ok := err.(*wait.Error); !ok || r.cause == nil || e.Cause() != r.cause {
+	if !r.caused(err) {
 		return
 	}
 	r.felt = true
-	if owner == r.main && r.cut == nil && !r.over {
-		// Who only asks is told, and may have nothing left to do all the same.
-		if p := here(); !p.midway && p.call != "curio.CheckCancellation" {
-			r.cut = &p
-		}
+	// Who only asks is told, and may have nothing left to do all the same.
+	if p := here(); owner == r.main && !r.over && p.call != "curio.CheckCancellation" {
+		r.cut = append(r.cut, p)
 	}
+}
+
+// Saved is part of wait.Probe.
+func (r *run) Saved(owner *wait.Owner, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.cut); owner == r.main && r.caused(err) && n > 0 {
+		r.cut = r.cut[:n-1]
+	}
+}
+
+// caused reports whether err comes of what the run was disturbed with.
+func (r *run) caused(err error) bool {
+	e, ok := err.(*wait.Error)
+	return ok && r.cause != nil && e.Cause() == r.cause
 }
 
 // Held is part of wait.Probe.

@@ -37,7 +37,7 @@ type run struct {
 	cause   *wait.Cause // the disturbance; nil before it
 	hit     string      // the wait that was disturbed
 	felt    bool        // an operation of any task failed with cause
-	cut     *place      // the first operation of fn's own task that failed with cause
+	cut     []place     // the operations of fn's own task that failed with cause
 }
 
 func newRun(e *everywhere, m moment, thorough bool) *run {
@@ -150,8 +150,8 @@ func (r *run) verdict() []string {
 		return []string{fmt.Sprintf("it returned an error, and nothing had disturbed it: %v", r.err)}
 	case r.err != nil && !isCancellation(r.err):
 		return []string{fmt.Sprintf("it returned an error that is no cancellation: %v", r.err)}
-	case r.err == nil && r.cut != nil:
-		return []string{fmt.Sprintf("it swallowed the cancellation: it returned nil, and %v had failed with it", *r.cut)}
+	case r.err == nil && len(r.cut) > 0:
+		return []string{fmt.Sprintf("it swallowed the cancellation: it returned nil, and %v had failed with it", r.cut[0])}
 	}
 	return nil
 }

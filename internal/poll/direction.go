@@ -90,6 +90,9 @@ func (d *direction) run() error {
 	ended := d.settle()
 	switch {
 	case d.done:
+		if ended != nil {
+			d.place.Saved(ended)
+		}
 		return d.err
 	case ended != nil:
 		return ended

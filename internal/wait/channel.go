@@ -64,7 +64,11 @@ func inChannel(p Place, op string, ch any, pass func(ended <-chan struct{}) bool
 	if !w.Begin() {
 		return false, w.Fail()
 	}
-	defer func() { err = w.End() }() // also if a send panics
+	defer func() { // also if a send panics
+		if err = w.End(); err != nil && done {
+			p.Saved(err)
+		}
+	}()
 	return pass(i.ended), nil
 }
 

@@ -24,6 +24,10 @@ type Probe interface {
 	// Failed is called when an operation ends with the error of its scope.
 	Failed(owner *Owner, err error)
 
+	// Saved is called when an operation that Failed was told of, with the same
+	// error, succeeds all the same: what it waited for had come in the same moment.
+	Saved(owner *Owner, err error)
+
 	// Held is called when a task takes n of object, as a lock, and when somebody
 	// gives n back: then n is negative, and every probe is told.
 	Held(object any, owner *Owner, n int64)
@@ -52,6 +56,25 @@ func WithProbe(ctx context.Context, p Probe) (probed context.Context, remove fun
 func Held(ctx context.Context, object any, n int64) {
 	if probing.Load() != 0 {
 		probeHeld(ctx, object, n)
+	}
+}
+
+// Saved tells the probe of p, if there is one, that an operation succeeds although its
+// wait has just ended with err.
+func (p Place) Saved(err error) {
+	switch {
+	case probing.Load() == 0:
+	case p.foreign != nil:
+		Saved(p.foreign, err)
+	case p.scope != nil:
+		Saved(p.scope, err)
+	}
+}
+
+// Saved is Place.Saved for ctx.
+func Saved(ctx context.Context, err error) {
+	if p := probeOf(ctx); p != nil && probing.Load() != 0 {
+		p.Saved(CurrentTask(ctx), err)
 	}
 }
 
@@ -110,7 +133,7 @@ func probeOf(ctx context.Context) Probe {
 }
 
 func (s *Scope) probe() Probe {
-	if s.base == nil {
+	if s == nil || s.base == nil {
 		return nil
 	}
 	p, _ := s.base.Value(probeKey{}).(Probe)
