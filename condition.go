@@ -66,9 +66,7 @@ func (c *Condition) Do(ctx context.Context, fn func(context.Context) error) erro
 // Wait returns nil or another waiter is notified.
 func (c *Condition) Wait(ctx context.Context) error {
 	l := c.Locker()
-	if o := wait.CurrentTask(ctx); !l.heldBy(o) {
-		panic(fmt.Sprintf("curio: %s waits for a Condition without holding its lock; Acquire it first, or wait inside of Do", taskName(taskOf(o))))
-	}
+	c.mustBeHeld(ctx)
 	p, err := wait.At(ctx)
 	if err != nil {
 		return err
@@ -95,6 +93,10 @@ func (c *Condition) Wait(ctx context.Context) error {
 func (c *Condition) WaitFor(ctx context.Context, ready func() bool) error {
 	if ready == nil {
 		panic("curio: WaitFor with a nil function")
+	}
+	c.mustBeHeld(ctx)
+	if _, err := wait.At(ctx); err != nil {
+		return err
 	}
 	for !ready() {
 		if err := c.Wait(ctx); err != nil {
@@ -142,3 +144,9 @@ func (c *Condition) Snapshot() Snapshot {
 
 // String says who holds the lock and how many wait to be notified.
 func (c *Condition) String() string { return c.Snapshot().text("Condition", "") }
+
+func (c *Condition) mustBeHeld(ctx context.Context) {
+	if o := wait.CurrentTask(ctx); !c.Locker().heldBy(o) {
+		panic(fmt.Sprintf("curio: %s waits for a Condition without holding its lock; Acquire it first, or wait inside of Do", taskName(taskOf(o))))
+	}
+}

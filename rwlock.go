@@ -2,6 +2,7 @@ package curio
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -147,7 +148,7 @@ func (l *RWLock) ReleaseRead(ctx context.Context) {
 	l.mu.Lock()
 	if l.readers.remove(me, 1) != 0 {
 		l.mu.Unlock()
-		panic(wrongRelease("RWLock (for reading)", me, false, Holder{}))
+		panic(fmt.Sprintf("curio: %s releases the RWLock (for reading), which it does not hold for reading: it is %v", taskName(taskOf(me)), l))
 	}
 	woken := l.passLocked()
 	l.mu.Unlock()
@@ -179,6 +180,10 @@ func (l *RWLock) DoRead(ctx context.Context, fn func(context.Context) error) err
 func (l *RWLock) Snapshot() Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.snapshotLocked()
+}
+
+func (l *RWLock) snapshotLocked() Snapshot {
 	s := Snapshot{l.readers.appendTo(nil), appendWaiters(nil, &l.waiters)}
 	if l.writing {
 		s.Holders = append(s.Holders, holder(l.writer, 1))
@@ -195,8 +200,9 @@ func (l *RWLock) String() string {
 	} else if l.readers.total > 0 {
 		details = "reading"
 	}
+	s := l.snapshotLocked()
 	l.mu.Unlock()
-	return l.Snapshot().text("RWLock", details)
+	return s.text("RWLock", details)
 }
 
 func (l *RWLock) heldBy(o *wait.Owner) bool {

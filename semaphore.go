@@ -3,6 +3,7 @@ package curio
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -168,6 +169,10 @@ func (s *Semaphore) release(ctx context.Context, n int64, bounded bool) {
 		panic(fmt.Sprintf("curio: %s releases %d units of a BoundedSemaphore of which %d are held; each Release needs an Acquire before it",
 			taskName(taskOf(me)), n, held))
 	}
+	if more := n - s.held.total; more > 0 && s.size > math.MaxInt64-more {
+		s.mu.Unlock()
+		panic(fmt.Sprintf("curio: ReleaseN(%d): the Semaphore would have more units than can be counted", n))
+	}
 	left := s.held.remove(me, n)
 	if others := min(left, s.held.total); others > 0 {
 		s.held.removeAny(others)
@@ -230,6 +235,10 @@ func (s *Semaphore) Size() int64 {
 func (s *Semaphore) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.snapshotLocked()
+}
+
+func (s *Semaphore) snapshotLocked() Snapshot {
 	return Snapshot{s.held.appendTo(nil), appendWaiters(nil, &s.waiters)}
 }
 
@@ -237,7 +246,10 @@ func (s *Semaphore) Snapshot() Snapshot {
 func (s *Semaphore) String() string { return s.text("Semaphore") }
 
 func (s *Semaphore) text(kind string) string {
-	return s.Snapshot().text(kind, fmt.Sprintf("%d of %d free", s.Value(), s.Size()))
+	s.mu.Lock()
+	snapshot, free, size := s.snapshotLocked(), s.size-s.held.total, s.size
+	s.mu.Unlock()
+	return snapshot.text(kind, fmt.Sprintf("%d of %d free", free, size))
 }
 
 // A BoundedSemaphore is a Semaphore that never has more units than it was made or

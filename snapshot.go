@@ -32,7 +32,7 @@ func holder(o *wait.Owner, n int64) Holder {
 // who is h in words.
 func (h Holder) who() string {
 	if h.Task == nil && h.ID != 0 {
-		return fmt.Sprintf("task %d, which has ended", h.ID)
+		return fmt.Sprintf("task %d (ended)", h.ID)
 	}
 	return taskName(h.Task)
 }

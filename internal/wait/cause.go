@@ -253,7 +253,11 @@ func (s *Scope) failure() error {
 	if c == nil {
 		// A timeout above the task has expired in this moment, and somebody is
 		// pushing that down and has not come here yet.
-		return &s.clock.cause.Load().views[asTask]
+		c = s.clock.cause.Load()
+		if s.owner != nil {
+			s.owner.Cancel(c) // so that the task has been cancelled, if it ends with this
+		}
+		return &c.views[asTask]
 	}
 	return &c.views[c.seenFrom(of, inside)]
 }

@@ -78,6 +78,9 @@ type Owner struct {
 	cycles atomic.Uint64
 }
 
+// moves counts the scopes that were passed on to another parent, for TaskByID.
+var moves atomic.Uint64
+
 // process is the root of all: kernels hang below it.
 var process = &Scope{kind: Kernel}
 
@@ -383,6 +386,7 @@ func (s *Scope) close(forgotten bool) {
 	s.closed = true
 	var orphans []*Scope
 	for c := s.children; c != nil; c = s.children {
+		moves.Add(1)
 		s.unlinkLocked(c)
 		if p != nil {
 			p.adoptLocked(c)

@@ -1,0 +1,576 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// What every operation that waits has to do, of every primitive, and then what is
+// particular to the Lock.
+
+// crowd is how many wait where many do.
+const crowd = 1000
+
+// A hurdle is an object at which whoever comes has to wait, until it is opened.
+type hurdle struct {
+	hurdleKind
+
+	pass func(ctx context.Context, body func(context.Context) error) error // waits, and calls body with what it has got
+	open func()                                                            // what those who wait for wait for
+	look func() curio.Snapshot
+	text func() string
+}
+
+type hurdleKind struct {
+	what, op string
+	build    func(ctx context.Context) *hurdle // ctx is the context of who is in the way
+	onlyTask bool                              // nobody else can wait
+	single   bool                              // lets in one at a time, in order
+	stays    bool                              // stays open
+}
+
+var hurdles = []hurdleKind{
+	{what: "Lock", op: "LOCK_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
+		return lockHurdle(ctx, new(curio.Lock))
+	}},
+	{what: "RLock", op: "RLOCK_ACQUIRE", single: true, stays: true, onlyTask: true, build: func(ctx context.Context) *hurdle {
+		return lockHurdle(ctx, new(curio.RLock))
+	}},
+	{what: "RWLock", op: "WRITE_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
+		return lockHurdle(ctx, new(curio.RWLock))
+	}},
+	{what: "RWLock behind a reader", op: "WRITE_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
+		l := new(curio.RWLock)
+		succeed(l.AcquireRead(ctx))
+		return &hurdle{pass: l.Do, open: func() { l.ReleaseRead(ctx) }, look: l.Snapshot, text: l.String}
+	}},
+	{what: "RWLock for reading", op: "READ_ACQUIRE", stays: true, build: func(ctx context.Context) *hurdle {
+		l := new(curio.RWLock)
+		succeed(l.Acquire(ctx))
+		return &hurdle{pass: l.DoRead, open: func() { l.Release(ctx) }, look: l.Snapshot, text: l.String}
+	}},
+	{what: "Semaphore", op: "SEMA_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
+		s := curio.NewSemaphore(1)
+		succeed(s.Acquire(ctx))
+		return &hurdle{pass: s.Do, open: func() { s.Release(ctx) }, look: s.Snapshot, text: s.String}
+	}},
+	{what: "Semaphore for three", op: "SEMA_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
+		s := curio.NewSemaphore(3)
+		succeed(s.Acquire(ctx))
+		return &hurdle{pass: func(ctx context.Context, body func(context.Context) error) error {
+			return s.DoN(ctx, 3, body)
+		}, open: func() { s.Release(ctx) }, look: s.Snapshot, text: s.String}
+	}},
+	{what: "BoundedSemaphore", op: "SEMA_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
+		s := curio.NewBoundedSemaphore(1)
+		succeed(s.Acquire(ctx))
+		return &hurdle{pass: s.Do, open: func() { s.Release(ctx) }, look: s.Snapshot, text: s.String}
+	}},
+	{what: "Event", op: "EVENT_WAIT", stays: true, build: func(context.Context) *hurdle {
+		e := new(curio.Event)
+		return &hurdle{pass: afterwards(e.Wait), open: e.Set, look: e.Snapshot, text: e.String}
+	}},
+	{what: "Result.Wait", op: "RESULT_WAIT", stays: true, build: func(context.Context) *hurdle {
+		r := new(curio.Result[int])
+		return &hurdle{pass: afterwards(r.Wait), open: func() { r.SetValue(1) }, look: r.Snapshot, text: r.String}
+	}},
+	{what: "Result.Get", op: "RESULT_WAIT", stays: true, build: func(context.Context) *hurdle {
+		r := new(curio.Result[int])
+		get := func(ctx context.Context) error { _, err := r.Get(ctx); return err }
+		return &hurdle{pass: afterwards(get), open: func() { r.SetValue(1) }, look: r.Snapshot, text: r.String}
+	}},
+	{what: "Condition", op: "CONDITION_WAIT", build: func(context.Context) *hurdle {
+		return conditionHurdle(new(curio.Condition))
+	}},
+	{what: "Condition of an RLock", op: "CONDITION_WAIT", onlyTask: true, build: func(context.Context) *hurdle {
+		return conditionHurdle(curio.NewCondition(new(curio.RLock)))
+	}},
+	{what: "Condition of an RWLock", op: "CONDITION_WAIT", build: func(context.Context) *hurdle {
+		return conditionHurdle(curio.NewCondition(new(curio.RWLock)))
+	}},
+	{what: "Condition.WaitFor", op: "CONDITION_WAIT", stays: true, build: func(ctx context.Context) *hurdle {
+		c := new(curio.Condition)
+		var open atomic.Bool
+		h := conditionHurdle(c)
+		h.pass = func(ctx context.Context, body func(context.Context) error) error {
+			return c.Do(ctx, func(ctx context.Context) error {
+				if err := c.WaitFor(ctx, open.Load); err != nil {
+					return err
+				}
+				return body(ctx)
+			})
+		}
+		h.open = func() {
+			succeed(c.Do(ctx, func(context.Context) error { open.Store(true); c.NotifyAll(); return nil }))
+		}
+		return h
+	}},
+	{what: "Barrier", op: "BARRIER_WAIT", build: func(ctx context.Context) *hurdle {
+		b := curio.NewBarrier(crowd + 1)
+		wait := func(ctx context.Context) error { _, err := b.Wait(ctx); return err }
+		return &hurdle{pass: afterwards(wait), open: func() {
+			for range b.Size() - b.Waiting() {
+				curio.Go(ctx, wait)
+			}
+		}, look: b.Snapshot, text: b.String}
+	}},
+}
+
+// succeed is for what cannot fail.
+func succeed(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func afterwards(wait func(context.Context) error) func(context.Context, func(context.Context) error) error {
+	return func(ctx context.Context, body func(context.Context) error) error {
+		if err := wait(ctx); err != nil {
+			return err
+		}
+		return body(ctx)
+	}
+}
+
+// A roll is a list that several tasks write at once.
+type roll[T any] struct {
+	mu   sync.Mutex
+	list []T
+}
+
+func (r *roll[T]) add(v T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, v)
+}
+
+func (r *roll[T]) all() []T {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.list)
+}
+
+// holderOf is a holder, the task of which may be nil.
+func holderOf(t *curio.AnyTask, n int64) curio.Holder {
+	h := curio.Holder{Task: t, N: n}
+	if t != nil {
+		h.ID = t.ID()
+	}
+	return h
+}
+
+// lockHurdle is a lock that is held.
+func lockHurdle(ctx context.Context, l curio.Locker) *hurdle {
+	succeed(l.Acquire(ctx))
+	return &hurdle{pass: l.Do, open: func() { l.Release(ctx) }, look: l.Snapshot, text: l.(fmt.Stringer).String}
+}
+
+func conditionHurdle(c *curio.Condition) *hurdle {
+	return &hurdle{pass: func(ctx context.Context, body func(context.Context) error) error {
+		return c.Do(ctx, func(ctx context.Context) error {
+			if err := c.Wait(ctx); err != nil {
+				return err
+			}
+			return body(ctx)
+		})
+	}, open: c.NotifyAll, look: c.Snapshot, text: c.String}
+}
+
+// wait waits at the hurdle, and gives back what it has got.
+func (h *hurdle) wait(ctx context.Context) error { return h.pass(ctx, nothing) }
+
+// eachHurdle calls body with every kind of hurdle, in a bubble of its own. The task of
+// ctx is in the way.
+func eachHurdle(t *testing.T, body func(ctx context.Context, f *fixture, h *hurdle)) {
+	for _, kind := range hurdles {
+		t.Run(kind.what, func(t *testing.T) {
+			inKernel(t, func(ctx context.Context, f *fixture) { body(ctx, f, kind.at(ctx)) })
+		})
+	}
+}
+
+func (k hurdleKind) at(ctx context.Context) *hurdle {
+	h := k.build(ctx)
+	h.hurdleKind = k
+	return h
+}
+
+// waiters checks who waits, in which order, and that the text knows how many.
+func (h *hurdle) waiters(t testing.TB, want ...*curio.AnyTask) {
+	t.Helper()
+	var listed []curio.Waiter
+	for _, task := range want {
+		listed = append(listed, curio.Waiter{Task: task, Op: h.op})
+	}
+	if got := h.look().Waiters; !slices.Equal(got, listed) {
+		t.Errorf("waiting are %v, want %v", got, listed)
+	}
+	some := fmt.Sprintf("%d waiting", len(want))
+	if h.op == "BARRIER_WAIT" {
+		some = fmt.Sprintf("%d of %d", len(want), crowd+1)
+	}
+	if text := h.text(); strings.Contains(text, some) != (len(want) > 0 || h.op == "BARRIER_WAIT") || !strings.HasSuffix(text, ")") {
+		t.Errorf("%s, with %d waiting", text, len(want))
+	}
+}
+
+// works checks that who waits now will be let through.
+func (h *hurdle) works(ctx context.Context, f *fixture) {
+	f.Helper()
+	later := curio.Go(ctx, h.wait)
+	synctest.Wait()
+	h.waiters(f, &later.AnyTask)
+	h.open()
+	if _, err := later.Join(ctx); err != nil {
+		f.Errorf("the next one: %v", err)
+	}
+	h.waiters(f)
+}
+
+// L3, L7, L13, L17: who waits can be cancelled, is shown meanwhile, and leaves nothing.
+func TestSyncCancel(t *testing.T) {
+	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
+		waiter := curio.Go(ctx, h.wait)
+		synctest.Wait()
+		if s := waiter.State(); s != h.op {
+			f.Errorf("the waiter is %s, want %s", s, h.op)
+		}
+		h.waiters(f, &waiter.AnyTask)
+		if did, err := waiter.Cancel(ctx); !did || err != nil {
+			f.Errorf("Cancel: %v, %v", did, err)
+		}
+		is(f, "cancelled", waiter.Err(), taskCancelled...)
+		h.waiters(f)
+		h.works(ctx, f)
+	})
+}
+
+// L4, L5, L8, L14, L18, U5: who waits can time out; who is let through in time is not hit
+// later, nor is anybody by what was meant for who has gone.
+func TestSyncTimeout(t *testing.T) {
+	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
+		start := time.Now()
+		waiter := curio.Go(ctx, func(ctx context.Context) error {
+			is(f, "timeout", curio.TimeoutAfter(ctx, time.Second, h.wait), taskTimeout...)
+			f.elapsed(start, time.Second)
+			h.waiters(f)
+			err := curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error {
+				is(f, "inner timeout", curio.TimeoutAfter(ctx, time.Second, h.wait), taskTimeout...)
+				return curio.TimeoutAfter(ctx, time.Minute, h.wait)
+			})
+			f.elapsed(start, 3*time.Second)
+			return errors.Join(err, curio.Sleep(ctx, 2*time.Hour))
+		})
+		_ = curio.Sleep(ctx, 3*time.Second)
+		h.open()
+		if _, err := waiter.Join(ctx); err != nil {
+			f.Errorf("in time: %v", err)
+		}
+	})
+}
+
+// A context that has ended ends the operation before it begins, also if it need not wait.
+func TestSyncEndedContext(t *testing.T) {
+	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
+		if h.stays {
+			h.open()
+		}
+		before := h.text()
+		ours, cancel := curio.WithTimeout(ctx, time.Hour)
+		cancel()
+		is(f, "ours", h.wait(ours), scopeCancelled...)
+		ours, cancel = curio.WithTimeout(ctx, -1)
+		is(f, "ours, expired", h.wait(ours), taskTimeout...)
+		cancel()
+		for _, base := range []context.Context{ctx, context.Background()} {
+			foreign, cancel := context.WithCancel(base)
+			cancel()
+			is(f, "foreign", h.wait(foreign), scopeCancelled...)
+			foreign, cancel = context.WithTimeout(base, -1)
+			is(f, "foreign, expired", h.wait(foreign), foreignTimeout...)
+			cancel()
+		}
+		if after := h.text(); after != before {
+			f.Errorf("it was %s, and is %s", before, after)
+		}
+		if h.stays {
+			if err := h.wait(ctx); err != nil {
+				f.Errorf("with a context that is alive: %v", err)
+			}
+		}
+	})
+}
+
+// Contexts of the standard library count, whether they were derived from ours or not.
+func TestSyncForeignContext(t *testing.T) {
+	type key struct{}
+	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
+		for _, ours := range []bool{true, false} {
+			if !ours && h.onlyTask {
+				continue
+			}
+			for _, expires := range []bool{true, false} {
+				var shown *curio.AnyTask
+				waiter := curio.Go(ctx, func(ctx context.Context) error {
+					base := context.Background()
+					if ours {
+						base, shown = ctx, curio.CurrentTask(ctx)
+					}
+					foreign, cancel := context.WithCancel(base)
+					if want := scopeCancelled; expires {
+						foreign, cancel = context.WithTimeout(base, time.Second)
+						want = foreignTimeout
+						is(f, "foreign timeout", h.wait(foreign), want...)
+					} else {
+						time.AfterFunc(time.Second, cancel)
+						is(f, "foreign cancel", h.wait(foreign), want...)
+					}
+					cancel()
+					return nil
+				})
+				synctest.Wait()
+				h.waiters(f, shown)
+				start := time.Now()
+				_, _ = waiter.Join(ctx)
+				f.elapsed(start, time.Second)
+				h.waiters(f)
+			}
+		}
+		foreign, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var waiters []*curio.Task[struct{}]
+		for _, in := range []context.Context{foreign, context.WithoutCancel(foreign), context.WithValue(ctx, key{}, 1)} {
+			waiters = append(waiters, curio.Go(ctx, func(context.Context) error { return h.wait(in) }))
+		}
+		synctest.Wait()
+		h.open()
+		for i, waiter := range waiters {
+			if _, err := waiter.Join(ctx); err != nil {
+				f.Errorf("waiter %d: %v", i, err)
+			}
+		}
+	})
+}
+
+// L23, U1–U4: goroutines that are no tasks wait with any context, and nobody needs a kernel.
+func TestSyncPlainGoroutines(t *testing.T) {
+	for _, kind := range hurdles {
+		if kind.onlyTask {
+			continue
+		}
+		t.Run(kind.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := kind.at(context.Background())
+				errs := make(chan error)
+				for range 3 {
+					go func() { errs <- h.wait(context.Background()) }()
+				}
+				dead, cancel := context.WithCancel(context.Background())
+				go func() { errs <- h.wait(dead) }()
+				synctest.Wait()
+				h.waiters(t, nil, nil, nil, nil)
+				cancel()
+				is(t, "cancelled", <-errs, scopeCancelled...)
+				h.open()
+				for range 3 {
+					if err := <-errs; err != nil {
+						t.Error(err)
+					}
+				}
+				h.waiters(t)
+			})
+		})
+	}
+}
+
+// L23: tasks of two kernels and plain goroutines share one object, and who waits is
+// shown in order.
+func TestSyncAcrossKernels(t *testing.T) {
+	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
+		other := curio.NewKernel()
+		var shown []*curio.AnyTask
+		errs := make(chan error)
+		come := func(run func(waits func(context.Context) error) error) {
+			go func() {
+				errs <- run(func(ctx context.Context) error {
+					shown = append(shown, curio.CurrentTask(ctx))
+					return h.wait(ctx)
+				})
+			}()
+			synctest.Wait()
+		}
+		come(func(waits func(context.Context) error) error { return other.Run(context.Background(), waits) })
+		if !h.onlyTask {
+			come(func(waits func(context.Context) error) error { return waits(context.Background()) })
+		}
+		come(func(waits func(context.Context) error) error { return curio.Go(ctx, waits).Wait(context.Background()) })
+		h.waiters(f, shown...)
+		h.open()
+		for range shown {
+			if err := <-errs; err != nil {
+				f.Error(err)
+			}
+		}
+		dying := make(chan error)
+		go func() { dying <- other.Run(context.Background(), h.wait) }()
+		synctest.Wait()
+		if err := errors.Join(other.Shutdown(context.Background()), <-dying); !h.stays && !errors.Is(err, curio.ErrTaskCancelled) {
+			f.Errorf("its kernel was shut down: %v", err)
+		}
+		h.waiters(f)
+	})
+}
+
+// A thousand waiters are cancelled, half of them one by one, half together.
+func TestSyncCrowdCancelled(t *testing.T) {
+	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
+		together, cancel := curio.WithTimeout(ctx, time.Hour)
+		var tasks []*curio.Task[struct{}]
+		for i := range crowd {
+			if i%2 == 0 {
+				tasks = append(tasks, curio.Go(ctx, h.wait))
+			} else {
+				tasks = append(tasks, curio.Go(together, h.wait))
+			}
+		}
+		synctest.Wait()
+		if n := len(h.look().Waiters); n != crowd {
+			f.Errorf("%d wait, want %d", n, crowd)
+		}
+		for i := 0; i < crowd; i += 2 {
+			tasks[i].CancelNow()
+		}
+		cancel()
+		for i, task := range tasks {
+			_ = task.Wait(ctx)
+			if err := task.Err(); !errors.Is(err, curio.ErrTaskCancelled) {
+				f.Fatalf("waiter %d ended with %v", i, err)
+			}
+		}
+		f.onlyMain()
+		h.works(ctx, f)
+	})
+}
+
+// L6: three tasks get the lock in the order in which they ask, and the lock says so.
+func TestLock(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var l curio.Lock
+		var was []bool
+		var order []int
+		var tasks []*curio.Task[struct{}]
+		for i := range 3 {
+			tasks = append(tasks, curio.Go(ctx, func(ctx context.Context) error {
+				was = append(was, l.Locked())
+				return l.Do(ctx, func(ctx context.Context) error {
+					order = append(order, i)
+					if h := l.Snapshot().Holders; len(h) != 1 || h[0] != holderOf(curio.CurrentTask(ctx), 1) {
+						f.Errorf("held by %v", h)
+					}
+					return curio.Sleep(ctx, time.Second)
+				})
+			}))
+			synctest.Wait()
+		}
+		for _, task := range tasks {
+			_, _ = task.Join(ctx)
+		}
+		if !slices.Equal(order, []int{0, 1, 2}) || !slices.Equal(was, []bool{false, true, true}) || l.Locked() {
+			f.Errorf("order %v, locked was %v and is %v", order, was, l.Locked())
+		}
+	})
+}
+
+// L22: the text of a lock, in each of its states.
+func TestLockString(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var l curio.Lock
+		says := func(want string) {
+			f.Helper()
+			if got := fmt.Sprint(&l); got != want {
+				f.Errorf("it is %q, want %q", got, want)
+			}
+		}
+		says("Lock()")
+		succeed(l.Acquire(ctx))
+		me := "held by task " + curio.CurrentTask(ctx).Path()
+		says("Lock(" + me + ")")
+		for range 2 {
+			curio.Go(ctx, l.Acquire)
+		}
+		synctest.Wait()
+		says("Lock(" + me + ", 2 waiting)")
+		for _, w := range l.Snapshot().Waiters {
+			w.Task.CancelNow()
+		}
+		synctest.Wait()
+		l.Release(ctx)
+		succeed(l.Acquire(context.Background()))
+		says("Lock(held by a goroutine of no task)")
+		l.Release(context.Background())
+
+		ended := curio.Go(ctx, l.Acquire) // and never releases it
+		_, _ = ended.Join(ctx)
+		says(fmt.Sprintf("Lock(held by task %d (ended))", ended.ID()))
+		if h := l.Snapshot().Holders; len(h) != 1 || h[0] != (curio.Holder{ID: ended.ID(), N: 1}) {
+			f.Errorf("held by %v", h)
+		}
+		panics(f, fmt.Sprintf("task %d (ended)", ended.ID()), func() { l.Release(ctx) })
+	})
+}
+
+// TryAcquire never waits, does not ask whether its context is alive, and does not
+// overtake.
+func TestLockTryAcquire(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		dead, cancel := curio.WithTimeout(ctx, time.Hour)
+		cancel()
+		for _, l := range []curio.Locker{new(curio.Lock), new(curio.RLock), new(curio.RWLock)} {
+			if !l.TryAcquire(dead) {
+				f.Errorf("%T: could not be had", l)
+			}
+			again := l.TryAcquire(ctx)
+			if _, recursive := l.(*curio.RLock); recursive != again {
+				f.Errorf("%T: the second time is %v", l, again)
+			}
+			waiter := curio.Go(ctx, func(ctx context.Context) error {
+				if l.TryAcquire(ctx) {
+					f.Errorf("%T: a second task could have it", l)
+				}
+				return l.Acquire(ctx)
+			})
+			synctest.Wait()
+			if again {
+				l.Release(dead)
+			}
+			l.Release(dead)
+			if l.TryAcquire(ctx) {
+				f.Errorf("%T: overtook the one that waits", l)
+			}
+			_, _ = waiter.Join(ctx)
+		}
+	})
+}
+
+// Who asks for a Lock that it holds waits for itself, until its context ends.
+func TestLockTwice(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for _, l := range []curio.Locker{new(curio.Lock), new(curio.RWLock)} {
+			err := l.Do(ctx, func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Second, l.Acquire) })
+			is(f, "asked twice", err, taskTimeout...)
+			if s := l.Snapshot(); len(s.Holders)+len(s.Waiters) != 0 {
+				f.Errorf("left is %v", s)
+			}
+		}
+	})
+}
