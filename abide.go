@@ -2,6 +2,7 @@ package curio
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -12,18 +13,24 @@ import (
 // function that unlocks it, which is to be called once. If ctx ends first, the error is
 // that of ctx; the lock is unlocked as soon as it is got. However many tasks wait for one
 // lock, a single goroutine does so in the background, and hands it to them in order of
-// arrival. A lock that has a method TryLock is first tried with that.
+// arrival. A lock that has a method TryLock is first tried with that, so who comes late may
+// be lucky. Abide panics if mu is nil or cannot be compared.
 //
 // It is Curio's abide. A task that waits is in the state THREAD_TURN, and then ABIDE.
 func Abide(ctx context.Context, mu sync.Locker) (release func(), err error) {
 	if mu == nil {
 		panic("curio: Abide without a lock")
 	}
+	if !isKey(mu) {
+		panic(fmt.Sprintf("curio: Abide of a lock of type %T, which cannot be compared; use a pointer to it", mu))
+	}
 	if _, err := wait.At(ctx); err != nil {
 		return nil, err
 	}
 	if try, ok := mu.(interface{ TryLock() bool }); !ok || !try.TryLock() {
-		if _, err := blockInThread(ctx, abided{mu}, "ABIDE", newCall(ctx, "Abide", lock(mu), []func(struct{}, error){unlock(mu)})); err != nil {
+		c := newCall(ctx, "Abide", lock(mu), []func(struct{}, error){unlock(mu)})
+		c.Name = fmt.Sprintf("%T", mu)
+		if _, err := blockInThread(ctx, abided{mu}, "ABIDE", c); err != nil {
 			return nil, err
 		}
 	}

@@ -93,13 +93,16 @@ func (e *TaskError) Unwrap() error { return e.Err }
 
 // A PanicError is what a task ended with that panicked.
 type PanicError struct {
-	Task  string // the path of the task
+	Task  string // the path of the task, "" for none
 	Value any    // what panic was called with
 	Stack []byte // the stack of the goroutine at that moment, as text
 }
 
 // Error returns the panic's value, and the task. The stack is in Stack.
 func (e *PanicError) Error() string {
+	if e.Task == "" {
+		return fmt.Sprintf("curio: panic: %v", e.Value)
+	}
 	return fmt.Sprintf("curio: panic in task %s: %v", e.Task, e.Value)
 }
 

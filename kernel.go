@@ -129,7 +129,11 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 	}
 	k.reportUnseen()
 	if calls := k.ThreadCalls(); len(calls) > 0 {
-		k.log().Warn("curio: functions in threads outlive their kernel", "calls", calls)
+		lines := make([]string, len(calls))
+		for i, c := range calls {
+			lines[i] = c.String()
+		}
+		k.log().Warn("curio: functions in threads outlive their kernel", "calls", lines)
 	}
 	return nil
 }

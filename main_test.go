@@ -21,7 +21,17 @@ package curio_test
 //	D6–D8       nothing is raised by hand; returning a cancellation error from a
 //	            shield is returning an error (shield_test.go)
 //	D10         a cancellation cannot be cleared
-//	D11, G23, G24, X…  there are no async threads, every goroutine may block
+//	D11, G23, G24  there are no async threads, every goroutine may block
+//	L21         notify may come without the lock; wait may not (sync_misuse_test.go)
+//	U3, U4      there are no foreign event loops: goroutines of no task and other
+//	            kernels stand for them (lock_test.go, event_test.go, result_test.go)
+//	U12         Do sets the result in any case: a function that returns has a value
+//	U13         a Result is set once and cannot be cleared; printing is tested
+//	X1, X2, X9, X10, A10  processes come later
+//	B1, B6      a lock of ours is no sync.Locker; anything else does not compile
+//	B4, B5      Go has no reentrant lock; SpawnThread keeps its thread
+//	A11         is a call of Spawn
+//	A15         no meaning
 //	M10         each operation tests its own timeouts
 //	M16         Go's results are the function's own variables: there is nothing
 //	            to substitute

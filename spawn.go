@@ -77,7 +77,14 @@ func (t *AnyTask) prepare(ctx context.Context, b body, entry uintptr, opts []Spa
 // start puts t into the tree and starts its goroutine. g is the group it is a
 // member of, if any, whose scope ctx is.
 func (t *AnyTask) start(ctx context.Context, g *group) {
-	var open bool
+	if t.enter(ctx, g) {
+		go t.run()
+	}
+}
+
+// enter puts t into the tree. It is false if the kernel has been shut down; then t has
+// ended.
+func (t *AnyTask) enter(ctx context.Context, g *group) (open bool) {
 	if t.daemon && g == nil {
 		open = t.owner.InitDaemon(ctx, t.kernel.root)
 	} else {
@@ -86,9 +93,8 @@ func (t *AnyTask) start(ctx context.Context, g *group) {
 	if !open {
 		t.err = ErrKernelShutdown
 		t.finish()
-		return
 	}
-	go t.run()
+	return open
 }
 
 // run is the task's goroutine. Traceback finds the goroutine by this function's

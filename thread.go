@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"runtime"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -17,7 +16,7 @@ import (
 // background, and its turn is over, so that functions that hang for ever do not hold up
 // others. Kernel.ThreadCalls shows it. What it returns in the end goes to late, if that
 // is given, to undo or to close it: late runs in fn's goroutine. Without late, an error
-// that comes too late is logged.
+// that comes too late is logged. A function that had not begun is not called any more.
 //
 // A panic in fn is logged at once, and is the error of the call: a *PanicError. If fn
 // calls runtime.Goexit, it is ErrGoexit. RunInThread panics if fn is nil.
@@ -43,16 +42,24 @@ func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(
 // arrival. It takes none of RunInThread's places.
 //
 // A call that is abandoned keeps its key until fn returns. BlockInThread panics if key
-// cannot be the key of a map. It is Curio's block_in_thread. A task that waits is in the
+// cannot be the key of a map, or is nil. It is Curio's block_in_thread. A task that waits is in the
 // state THREAD_TURN, and then THREAD_CALL.
 func BlockInThread[T any](ctx context.Context, key any, fn func() (T, error), late ...func(T, error)) (T, error) {
-	return blockInThread(ctx, key, "THREAD_CALL", newCall(ctx, "BlockInThread", fn, late))
+	if !isKey(key) {
+		panic(fmt.Sprintf("curio: BlockInThread with a key of type %T, %v, which cannot be the key of a map", key, key))
+	}
+	c := newCall(ctx, "BlockInThread", fn, late)
+	c.Key = key
+	return blockInThread(ctx, key, "THREAD_CALL", c)
+}
+
+// isKey reports whether key is equal to itself, unlike a function and unlike NaN.
+func isKey(key any) bool {
+	v := reflect.ValueOf(key)
+	return key != nil && v.Comparable() && v.Equal(v)
 }
 
 func blockInThread[T any](ctx context.Context, key any, op string, c *call[T]) (T, error) {
-	if key == nil || !reflect.ValueOf(key).Comparable() {
-		panic(fmt.Sprintf("curio: BlockInThread with a key of type %T, which cannot be the key of a map", key))
-	}
 	threads := &c.kernel.threads
 	turn := threads.join(key)
 	if err := turn.acquire(ctx, 1, "THREAD_TURN"); err != nil {
@@ -60,7 +67,6 @@ func blockInThread[T any](ctx context.Context, key any, op string, c *call[T]) (
 		var none T
 		return none, err
 	}
-	c.Key = key
 	threads.add(&c.ThreadCall)
 	go func() {
 		defer threads.leave(key)
@@ -76,7 +82,8 @@ type Executor interface{ Submit(fn func()) error }
 
 // RunInExecutor is RunInThread on a pool of somebody else's. A function that has not
 // been started when ctx ends is not started any more, and if the pool never runs what it
-// has accepted, the call ends with ctx. An error of Submit is the error of the call.
+// has accepted, the call ends with ctx. An error of Submit is the error of the call; one
+// that comes after ctx has ended says nothing new.
 //
 // It panics if ex is nil. It is Curio's run_in_executor. A task that waits is in the
 // state THREAD_CALL.
@@ -102,11 +109,10 @@ func SpawnThread[T any](ctx context.Context, fn func(context.Context) (T, error)
 	if fn == nil {
 		panic("curio: SpawnThread of a nil function")
 	}
-	t := &Task[T]{fn: func(ctx context.Context) (T, error) {
-		runtime.LockOSThread() // for good: the runtime ends a thread whose goroutine ended so
-		return fn(ctx)
-	}}
+	t := &Task[T]{fn: fn}
 	t.prepare(ctx, t, reflect.ValueOf(fn).Pointer(), opts)
-	t.start(ctx, nil)
+	if t.enter(ctx, nil) {
+		wait.GoOnThread(t.run)
+	}
 	return t
 }

@@ -2,7 +2,9 @@ package curio
 
 import (
 	"context"
+	"fmt"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -11,22 +13,40 @@ import (
 // A ThreadCall is a function that runs in a thread, for whoever watches.
 type ThreadCall struct {
 	Op        string    // RunInThread, BlockInThread, RunInExecutor or Abide
-	Name      string    // of the function
+	Name      string    // of the function; for Abide, the type of the lock
 	Task      string    // path of the task that called, "" for none
-	Key       any       // of BlockInThread
+	Key       any       // of BlockInThread, nil for the others
 	Since     time.Time // when it was called
 	Abandoned bool      // nobody waits for it any more
+}
+
+// String says which function runs, and for whom.
+func (c ThreadCall) String() string {
+	text := c.Op + " of " + c.Name
+	if c.Task != "" {
+		text += " by " + c.Task
+	}
+	if c.Key != nil {
+		text += fmt.Sprintf(" with key %v", c.Key)
+	}
+	if c.Abandoned {
+		text += ", abandoned"
+	}
+	return text
 }
 
 // A call is a ThreadCall that knows the type of its result. The function runs in a
 // goroutine of its own, which keeps an OS thread if it has to. The caller waits, and can
 // be cancelled.
 //
-//	running ──► returned   by the function's goroutine
+//	pending ──► started    by the function's goroutine
+//	        ──► dropped    by the caller, whose context has ended, or by an executor
+//	                       that refuses: the function will not run
+//	started ──► returned   by the function's goroutine
 //	        ──► abandoned  by the caller, whose context has ended
 //
-// Both settle the call's Result, and the first one counts. An abandoned function runs on;
-// what it returns in the end is late.
+// The last two settle the call's Result, and the first one counts. An abandoned function
+// runs on; what it returns in the end is late.
 type call[T any] struct {
 	ThreadCall
 
@@ -34,8 +54,15 @@ type call[T any] struct {
 	task   *AnyTask // who called, nil for none
 	fn     func() (T, error)
 	late   func(T, error) // may be nil
+	phase  atomic.Uint32
 	result Result[T]
 }
+
+const (
+	pending = iota
+	started
+	dropped
+)
 
 func newCall[T any](ctx context.Context, op string, fn func() (T, error), late []func(T, error)) *call[T] {
 	if fn == nil {
@@ -44,54 +71,66 @@ func newCall[T any](ctx context.Context, op string, fn func() (T, error), late [
 	t := CurrentTask(ctx)
 	c := &call[T]{kernel: kernelOf(ctx), task: t, fn: fn}
 	c.ThreadCall = ThreadCall{Op: op, Name: functionName(reflect.ValueOf(fn).Pointer()), Task: t.Path(), Since: wait.Clock()}
-	if len(late) > 0 {
+	switch len(late) {
+	case 0:
+	case 1:
 		c.late = late[0]
+	default:
+		panic("curio: " + op + " with more than one function for a late result")
 	}
 	return c
 }
 
 // wait waits for the function to return, or abandons it.
 func (c *call[T]) wait(ctx context.Context, op string) (T, error) {
-	switch err := c.result.wait(ctx, op, c); {
-	case err == nil:
-	case c.result.SetError(err):
+	err := c.result.wait(ctx, op, c)
+	switch abandoned := err != nil && c.result.SetError(err); {
+	case abandoned && !c.phase.CompareAndSwap(pending, dropped):
 		c.kernel.abandoned(&c.ThreadCall)
-	default:
+	case err != nil && !abandoned:
 		wait.Saved(ctx, err)
+		fallthrough
+	default:
+		c.kernel.threads.remove(&c.ThreadCall)
 	}
 	return c.result.value, c.result.err // it may have returned in the moment that ctx ended
 }
 
 // submit hands the call to an executor.
 func (c *call[T]) submit(ex Executor) {
+	err := ErrGoexit // what is true if Submit does not return
+	defer func() { c.refuse(err) }()
 	defer func() {
 		if v := recover(); v != nil {
-			c.refused(c.panicked(v))
+			e := newPanicError(c.task, v)
+			err = e
+			c.panicked(e)
 		}
 	}()
-	if err := ex.Submit(c.run); err != nil {
-		c.refused(err)
-	}
+	err = ex.Submit(c.run)
 }
 
-// refused ends a call that will not be run.
-func (c *call[T]) refused(err error) {
-	c.kernel.threads.remove(&c.ThreadCall)
-	c.result.SetError(err)
+// refuse ends a call that will not be run because of err, if that is an error.
+func (c *call[T]) refuse(err error) {
+	if err != nil && c.phase.CompareAndSwap(pending, dropped) {
+		c.result.SetError(err)
+	}
 }
 
 // run calls the function and settles the call, however the function ends.
 func (c *call[T]) run() {
-	defer c.kernel.threads.remove(&c.ThreadCall)
-	if c.result.IsSet() { // abandoned before it was started
+	if !c.phase.CompareAndSwap(pending, started) {
 		return
 	}
+	defer c.kernel.threads.remove(&c.ThreadCall)
 	var v T
 	err := ErrGoexit // what is true if the function does not return
 	defer func() { c.settle(v, err) }()
 	defer func() {
 		if p := recover(); p != nil {
-			err = c.panicked(p)
+			e := newPanicError(c.task, p)
+			err = e // before the process may end with it
+			c.panicked(e)
 		}
 	}()
 	v, err = c.fn()
@@ -105,7 +144,7 @@ func (c *call[T]) settle(v T, err error) {
 	if c.late != nil {
 		defer func() {
 			if p := recover(); p != nil {
-				_ = c.panicked(p)
+				c.panicked(newPanicError(c.task, p))
 			}
 		}()
 		c.late(v, err)
@@ -117,9 +156,5 @@ func (c *call[T]) settle(v T, err error) {
 	}
 }
 
-// panicked reports a panic in this moment, and is the error that it becomes.
-func (c *call[T]) panicked(v any) error {
-	e := newPanicError(c.task, v)
-	c.kernel.panicked(e, c.task != nil && c.task.silent)
-	return e
-}
+// panicked reports a panic in this moment.
+func (c *call[T]) panicked(e *PanicError) { c.kernel.panicked(e, c.task != nil && c.task.silent) }

@@ -1,0 +1,5 @@
+package wait
+
+import "syscall"
+
+func onFirstThread() bool { return syscall.Gettid() == syscall.Getpid() }
