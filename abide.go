@@ -12,7 +12,7 @@ import (
 // Abide takes a lock that is not of this package, as a *sync.Mutex, and returns the
 // function that unlocks it, which is to be called once. If ctx ends first, the error is
 // that of ctx; the lock is unlocked as soon as it is got. However many tasks wait for one
-// lock, a single goroutine does so in the background, and hands it to them in order of
+// lock, a single goroutine of their kernel does so in the background, and hands it to them in order of
 // arrival. A lock that has a method TryLock is first tried with that, so who comes late may
 // be lucky. Abide panics if mu is nil or cannot be compared.
 //

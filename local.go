@@ -7,8 +7,9 @@ import (
 )
 
 // A Local is a variable of which each task has its own: what the request is, who the
-// user is. A task starts with the values that the task had which spawned it, as a copy:
-// what either sets later, the other does not see. The zero value is ready for use; a
+// user is. A task starts with the values that the task had with whose context it was
+// spawned (for a member of a group, the task that opened the group), as a copy: what
+// either sets later, the other does not see. The zero value is ready for use; a
 // Local is usually a package's variable, and must not be copied. All methods are safe
 // for concurrent use.
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"sync"
 
 	"github.com/curio-go/curio/internal/poll"
@@ -53,9 +54,13 @@ type Queue[T any] struct {
 
 // A cell is where an item changes hands.
 type cell[T any] struct {
-	item     T
-	refused  bool // the queue was closed
-	panicked any  // what the comparison of a priority queue panicked with
+	item    T
+	refused bool // the queue was closed
+
+	// What the comparison of a priority queue did, which is done in the name of the
+	// putter.
+	panicked any
+	exited   bool // runtime.Goexit
 }
 
 // cellOf is the cell of w: the one it had in its last wait if that was for the same type.
@@ -90,13 +95,15 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	c := cellOf[T](w)
 	c.item = v
 	err = w.WaitIn(&q.putters, &q.mu)
-	refused, panicked := c.refused, c.panicked
+	how := *c
 	*c = cell[T]{}
 	w.Free()
 	switch {
-	case panicked != nil:
-		panic(panicked)
-	case err == nil && refused:
+	case how.panicked != nil:
+		panic(how.panicked)
+	case how.exited:
+		runtime.Goexit()
+	case err == nil && how.refused:
 		return ErrQueueClosed
 	}
 	return err
@@ -204,48 +211,61 @@ func (q *Queue[T]) getLocked() (v T, done bool, err error) {
 		return v, false, nil
 	}
 	if q.items.compare != nil {
-		v = q.popLocked()
-	} else {
-		v = q.items.pop()
+		return q.getComparedLocked(), true, nil
 	}
 	var woken wait.Batch
-	for !q.fullLocked() { // again, if an item could not be put
-		w := q.putters.Pop()
-		if w == nil {
-			break
-		}
-		q.admitLocked(cellOf[T](w))
-		woken.Add(w)
-	}
-	if q.items.len() == 0 && !q.closed {
-		q.flag.Lower()
-	}
+	v = q.items.pop()
+	q.refillLocked(&woken)
 	q.mu.Unlock()
 	woken.Wake()
 	return v, true, nil
 }
 
-// popLocked is to pop what pushLocked is to push.
-func (q *Queue[T]) popLocked() (v T) {
-	popped := false
-	defer func() {
-		if !popped {
-			q.mu.Unlock()
+// refillLocked puts items of putters that have waited, after one was got.
+func (q *Queue[T]) refillLocked(woken *wait.Batch) {
+	for !q.fullLocked() { // more than once only if an item could not be put
+		w := q.putters.Pop()
+		if w == nil {
+			break
 		}
+		woken.Add(w)
+		q.admitLocked(cellOf[T](w))
+	}
+	if q.items.len() == 0 && !q.closed {
+		q.flag.Lower()
+	}
+}
+
+// getComparedLocked is for a priority queue, whose comparison may panic, or exit the
+// goroutine: the mutex is released, and who was to be woken is, all the same.
+func (q *Queue[T]) getComparedLocked() T {
+	var woken wait.Batch
+	defer func() {
+		q.mu.Unlock()
+		woken.Wake()
 	}()
-	v = q.items.pop()
-	popped = true
+	v := q.items.pop()
+	q.refillLocked(&woken)
 	return v
 }
 
 // admitLocked puts the item of a putter that has waited. If the comparison of a priority
-// queue panics, the panic is the putter's.
+// queue panics, or exits the goroutine, it is the putter who does.
 func (q *Queue[T]) admitLocked(c *cell[T]) {
-	if q.items.compare != nil {
-		defer func() { c.panicked = recover() }()
+	if q.items.compare == nil {
+		q.items.push(c.item)
+		q.unfinished++
+		return
 	}
+	c.exited = true // what is true if it neither returns nor panics
+	defer func() {
+		if c.panicked = recover(); c.panicked != nil {
+			c.exited = false
+		}
+	}()
 	q.items.push(c.item)
 	q.unfinished++
+	c.exited = false
 }
 
 // Close closes the queue: nothing can be put any more, and those who wait in Put get
@@ -347,6 +367,10 @@ func (q *Queue[T]) Full() bool {
 func (q *Queue[T]) Snapshot() Snapshot {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.snapshotLocked()
+}
+
+func (q *Queue[T]) snapshotLocked() Snapshot {
 	waiters := appendWaiters(nil, &q.getters)
 	waiters = appendWaiters(waiters, &q.putters)
 	return Snapshot{Waiters: appendWaiters(waiters, &q.joiners)}
@@ -364,6 +388,7 @@ func (q *Queue[T]) text(kind string) string {
 	if q.closed {
 		details += ", closed"
 	}
+	s := q.snapshotLocked()
 	q.mu.Unlock()
-	return q.Snapshot().text(kind, details)
+	return s.text(kind, details)
 }

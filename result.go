@@ -93,13 +93,13 @@ func (r *Result[T]) Do(ctx context.Context, fn func(context.Context) (T, error))
 	if fn == nil {
 		panic("curio: Do with a nil function")
 	}
-	returned := false
+	t, returned := CurrentTask(ctx), false
 	defer func() {
 		if returned {
 			return
 		}
 		if v := recover(); v != nil {
-			r.SetError(newPanicError(CurrentTask(ctx), v))
+			r.SetError(newPanicError(t, v))
 			panic(v)
 		}
 		r.SetError(ErrGoexit)

@@ -37,8 +37,8 @@ func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(
 }
 
 // BlockInThread is RunInThread for what may block for long and what many tasks may wait
-// for, as a condition of another library. For each key one call runs at a time, in a
-// single goroutine, however many tasks wait; others wait for their turn, in order of
+// for, as a condition of another library. For each key one call of a kernel runs at a time, in
+// a single goroutine, however many tasks wait; others wait for their turn, in order of
 // arrival. It takes none of RunInThread's places.
 //
 // A call that is abandoned keeps its key until fn returns. BlockInThread panics if key

@@ -63,6 +63,9 @@ func (t *threads) remove(c *ThreadCall) {
 	defer t.mu.Unlock()
 	if _, ok := t.calls[c]; ok && c.Abandoned {
 		t.abandoned--
+		if t.abandoned <= t.warned/2 {
+			t.warned = 0
+		}
 	}
 	delete(t.calls, c)
 }
@@ -72,12 +75,13 @@ func (t *threads) remove(c *ThreadCall) {
 // and each time that they have doubled.
 func (k *Kernel) abandoned(c *ThreadCall) {
 	t := &k.threads
+	most := int(t.slots.Size())
 	t.mu.Lock()
 	if _, running := t.calls[c]; running {
 		c.Abandoned = true
 		t.abandoned++
 	}
-	n, warn := t.abandoned, t.abandoned >= max(int(t.slots.Size()), 2*t.warned)
+	n, warn := t.abandoned, t.abandoned >= max(most, 2*t.warned)
 	if warn {
 		t.warned = n
 	}

@@ -3,8 +3,10 @@ package curiotest
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -12,7 +14,7 @@ import (
 // semaphores.
 //
 // What is given back is told to every probe, as it may be done with another context, or
-// none. So a sum may be negative: somebody else's was given back.
+// none. So it may be somebody else's.
 type ledger struct {
 	mu       sync.Mutex
 	accounts map[any]*account
@@ -20,7 +22,7 @@ type ledger struct {
 
 // An account is that of one object.
 type account struct {
-	sum   int64
+	sum   int64    // of a semaphore, which may be negative: one counts, and another counts down
 	taken []taking // the latest last
 }
 
@@ -33,7 +35,7 @@ type taking struct {
 
 // enter is Held of a wait.Probe.
 func (l *ledger) enter(object any, owner *wait.Owner, n int64) {
-	if !reflect.TypeOf(object).Comparable() {
+	if !reflect.ValueOf(object).Comparable() {
 		return // no lock of ours
 	}
 	var t taking
@@ -78,14 +80,18 @@ func (a *account) giveBack(owner *wait.Owner, n int64) {
 
 // left describes what is still taken.
 func (l *ledger) left() []string {
+	open := map[any]account{}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	var left []string
 	for object, a := range l.accounts {
-		if a.sum <= 0 {
-			continue
+		if held := a.held(object); held > 0 {
+			open[object] = account{held, slices.Clone(a.taken)}
 		}
-		text := fmt.Sprintf("%s is left held", nameOfObject(object))
+	}
+	l.mu.Unlock()
+
+	var left []string
+	for object, a := range open {
+		text := fmt.Sprintf("%s is left held", nameOfObject(object)) // which may be code of the user's
 		if a.sum > 1 {
 			text = fmt.Sprintf("%s is left held %d times", nameOfObject(object), a.sum)
 		}
@@ -95,6 +101,17 @@ func (l *ledger) left() []string {
 		left = append(left, text)
 	}
 	return left
+}
+
+// held is how much of the account's object has been taken and not given back.
+func (a *account) held(object any) (n int64) {
+	if _, counts := object.(*curio.Semaphore); counts {
+		return a.sum
+	}
+	for _, t := range a.taken {
+		n += t.n
+	}
+	return n
 }
 
 func nameOfObject(object any) string {

@@ -178,10 +178,12 @@ func valuesOf(ctx context.Context) context.Context {
 
 // follow makes s end when ctx, a foreign context, does.
 func (s *Scope) follow(ctx context.Context) {
-	if at, ok := ctx.Deadline(); ok {
-		s.mu.Lock()
-		s.rareLocked().limit = Until(at)
-		s.mu.Unlock()
+	if s.kind != Adopted { // which nobody asks for its deadline
+		if at, ok := ctx.Deadline(); ok {
+			s.mu.Lock()
+			s.rareLocked().limit = Until(at)
+			s.mu.Unlock()
+		}
 	}
 	if ctx.Done() == nil {
 		return
@@ -242,7 +244,6 @@ func (p Place) adopt() *Scope {
 	s := &Scope{kind: Adopted, base: valuesOf(p.foreign)}
 	if p.scope != nil {
 		s.owner = p.scope.owner
-		s.link(p.scope)
 	}
 	s.follow(p.foreign)
 	return s

@@ -39,6 +39,7 @@ type rare struct {
 	unhook  func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
 	waiting List            // for the scope to have no children
 	locals  locals          // of a task
+	adopted *Scope          // of a task: where it waits under a foreign context
 }
 
 // rareLocked returns s.rare, which it makes if need be.
@@ -60,7 +61,7 @@ const (
 	Timeout             // has a deadline
 	Shield              // lets no cancellation in
 	Window              // inside a shield, lets the cancellation from outside in again
-	Adopted             // made for one wait under a foreign context; in the tree to be seen
+	Adopted             // made for one wait under a foreign context; not in the tree
 )
 
 // An Owner is what this package knows of a task.
@@ -261,7 +262,7 @@ func (s *Scope) link(parent *Scope) (open bool) {
 	parent.mu.Unlock()
 	switch {
 	case born == nil:
-	case !open || s.hears(born):
+	case s.hears(born) || !open && s.kind == Task:
 		s.Cancel(born)
 	default:
 		s.hearShutdown(parent)
@@ -500,7 +501,7 @@ func (b *Batch) wakeForScope() {
 
 // hears reports whether c, pushed from s's parent, cancels s.
 func (s *Scope) hears(c *Cause) bool {
-	return s.kind != Shield && s.kind != Adopted && (!s.detached || c.Kind == Shutdown)
+	return s.kind != Shield && (!s.detached || c.Kind == Shutdown)
 }
 
 // register puts w on s's list, and reports false if s has been cancelled. It sees

@@ -31,6 +31,9 @@ func (s *Scope) parked(o *Owner) (Snapshot, bool) {
 			}
 		}
 	}
+	if s.rare != nil && s.rare.adopted != nil {
+		return s.rare.adopted.parked(o)
+	}
 	return Snapshot{}, false
 }
 

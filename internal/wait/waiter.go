@@ -153,6 +153,7 @@ func (w *Waiter) WaitIn(l *List, mu *sync.Mutex) error {
 func (w *Waiter) Begin() bool {
 	if w.foreign != nil {
 		w.scope = w.foreign.adopt()
+		w.showAdopted(w.scope)
 	}
 	s := w.scope
 	if s == nil {
@@ -183,6 +184,18 @@ func (w *Waiter) End() error {
 	return w.end(false)
 }
 
+// showAdopted notes where a task waits under a foreign context, as that is not in the
+// tree.
+func (w *Waiter) showAdopted(s *Scope) {
+	if !w.shown {
+		return
+	}
+	o := w.owner
+	o.mu.Lock()
+	o.rareLocked().adopted = s
+	o.mu.Unlock()
+}
+
 // Fail is for after Begin returned false: it returns the scope's error.
 func (w *Waiter) Fail() error { return w.end(false) }
 
@@ -195,6 +208,7 @@ func (w *Waiter) end(granted bool) (err error) {
 	s.unregister(w)
 	switch {
 	case w.foreign != nil:
+		w.showAdopted(nil)
 		s.Close()
 		if !granted {
 			err = w.foreign.foreignFailure()
