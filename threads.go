@@ -72,7 +72,7 @@ func (t *threads) remove(c *ThreadCall) {
 
 // abandoned notes that nobody waits for c any more. Functions that hang pile up, and each
 // may keep an OS thread: the log says so when they are as many as RunInThread may run,
-// and each time that they have doubled.
+// and each time that they have doubled; anew when half of them have returned.
 func (k *Kernel) abandoned(c *ThreadCall) {
 	t := &k.threads
 	most := int(t.slots.Size())
