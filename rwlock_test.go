@@ -66,7 +66,7 @@ func (p *parties) were(ctx context.Context, want string) {
 func TestRWLock(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		p := newParties(f)
-		for _, name := range strings.Fields("r1 r2 w1 r3 r4 w2 w3 r5") {
+		for name := range strings.FieldsSeq("r1 r2 w1 r3 r4 w2 w3 r5") {
 			p.come(ctx, name)
 		}
 		p.were(ctx, "r1@0 r2@0 w1@1 r3@2 r4@2 w2@3 w3@4 r5@5")

@@ -295,16 +295,17 @@ func TestDoReleases(t *testing.T) {
 // A primitive that is copied is two, each with half of the truth: go vet says so.
 func TestVetFindsCopies(t *testing.T) {
 	var names []string
-	text := "package main\n\nimport \"github.com/curio-go/curio\"\n\nfunc main() {}\n\nfunc pointer(*curio.Lock) {}\n\n"
+	var text strings.Builder
+	text.WriteString("package main\n\nimport \"github.com/curio-go/curio\"\n\nfunc main() {}\n\nfunc pointer(*curio.Lock) {}\n\n")
 	for _, kind := range []string{
 		"Lock", "RLock", "RWLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier", "Result[int]", "Local[int]",
 	} {
 		name := "copy" + strings.TrimSuffix(kind, "[int]")
 		names = append(names, name)
-		text += fmt.Sprintf("func %s(curio.%s) {}\n\n", name, kind)
+		text.WriteString(fmt.Sprintf("func %s(curio.%s) {}\n\n", name, kind))
 	}
 	program := filepath.Join(t.TempDir(), "copies.go") // resolved in this module, as we are in its directory
-	if err := os.WriteFile(program, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(program, []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	vet := exec.CommandContext(t.Context(), "go", "vet", "-copylocks", program)
