@@ -356,7 +356,7 @@ func (q *Queue[T]) Len() int {
 // Empty reports whether there is no item in the queue.
 func (q *Queue[T]) Empty() bool { return q.Len() == 0 }
 
-// Full reports whether a Put would wait now. A queue without bound is never full.
+// Full reports whether there are as many items as fit. A queue without bound is never full.
 func (q *Queue[T]) Full() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 // whoever watches and for tests. When it is read, it may have changed already.
 type Snapshot struct {
 	Holders []Holder // who holds it, in no particular order; none for what is not held, as an event
-	Waiters []Waiter // who waits, the longest waiting first
+	Waiters []Waiter // who waits, the longest waiting first; of a queue, getters before putters
 }
 
 // A Holder is a task that holds something, as a lock.

@@ -24,8 +24,8 @@ func NewUniversalQueue[T any](max int) *UniversalQueue[T] {
 // The error is the system's, if it has no descriptor left.
 //
 // It is the same descriptor each time: on Linux an eventfd(2), elsewhere a pipe. It
-// belongs to the queue: it is not to be read from or closed, and open until CloseFD, or
-// until the queue is garbage. A child process is given a copy, by dup(2). From the first
+// belongs to the queue: it is not to be read from, closed or made blocking, and open until
+// CloseFD, or until the queue is garbage. A child process is given a copy, by dup(2). From the first
 // call on, a Put that leaves an item in the queue costs a system call, as does the Get
 // that empties it.
 func (q *UniversalQueue[T]) FD() (int, error) {

@@ -1,0 +1,319 @@
+package curio_test
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/curio-go/curio"
+)
+
+// An order is an item whose rank alone is compared.
+type order struct{ rank, number int }
+
+func byRank(a, b order) int { return cmp.Compare(a.rank, b.rank) }
+
+// Q10, Q11: the smallest comes first out of a priority queue, the latest out of a stack.
+func TestQueueOrders(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		in := rand.Perm(1000)
+		for name, c := range map[string]struct {
+			q    *curio.Queue[int]
+			want func()
+			out  []int
+		}{
+			"Queue":          {q: curio.NewQueue[int](0), out: slices.Clone(in)},
+			"UniversalQueue": {q: &curio.NewUniversalQueue[int](0).Queue, out: slices.Clone(in)},
+			"LIFOQueue":      {q: &curio.NewLIFOQueue[int](0).Queue, out: reversed(in)},
+			"PriorityQueue":  {q: &curio.NewPriorityQueue(0, cmp.Compare[int]).Queue, out: slices.Sorted(slices.Values(in))},
+			"largest first": {
+				q:   &curio.NewPriorityQueue(0, func(a, b int) int { return cmp.Compare(b, a) }).Queue,
+				out: reversed(slices.Sorted(slices.Values(in))),
+			},
+		} {
+			for _, v := range in {
+				if err := c.q.Put(ctx, v); err != nil {
+					f.Error(err)
+				}
+			}
+			var got []int
+			for range in {
+				v, err := c.q.Get(ctx)
+				if err != nil {
+					f.Error(err)
+				}
+				got = append(got, v)
+			}
+			if !slices.Equal(got, c.out) {
+				f.Errorf("%s: in came %v, out %v", name, in, got)
+			}
+		}
+	})
+}
+
+func reversed(s []int) []int {
+	s = slices.Clone(s)
+	slices.Reverse(s)
+	return s
+}
+
+// Q29: equal priorities come out first-in first-out, whatever comes and goes between.
+func TestPriorityQueueIsStable(t *testing.T) {
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		q := curio.NewPriorityQueue(0, byRank)
+		number := 0
+		last := map[int]int{} // of each rank, the number that came out
+		get := func() {
+			v, err := q.TryGet()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.number <= last[v.rank] {
+				t.Fatalf("seed %d: number %d of rank %d came after number %d", seed, v.number, v.rank, last[v.rank])
+			}
+			last[v.rank] = v.number
+		}
+		for range 500 {
+			if q.Len() > 0 && random.IntN(3) == 0 {
+				get()
+				continue
+			}
+			number++
+			fillQueue(t, &q.Queue, order{random.IntN(3), number})
+		}
+		for !q.Empty() {
+			get()
+		}
+	}
+}
+
+// Q29: equals come out in order of arrival also if their putters had to wait; a waiting
+// item is not compared before it is let in.
+func TestPriorityQueueOfBlockedPutters(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		q := curio.NewPriorityQueue(2, byRank)
+		fillQueue(f, &q.Queue, order{5, 0}, order{5, 1})
+		for number, rank := range []int{5, 5, 1, 5} {
+			parkedAs(f, curio.Go(ctx, putting(&q.Queue, order{rank, 2 + number})), "QUEUE_PUT")
+		}
+		var got []int
+		for range 6 {
+			v, err := q.Get(ctx)
+			if err != nil {
+				f.Error(err)
+			}
+			got = append(got, v.number)
+		}
+		// Rank 1 waits its turn for room, and is out first when it has that.
+		if want := []int{0, 1, 2, 4, 3, 5}; !slices.Equal(got, want) {
+			f.Errorf("got %v, want %v", got, want)
+		}
+	})
+}
+
+// An item that is handed to a waiting getter was the only one: it is not compared.
+func TestPriorityQueueHandOver(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		q := curio.NewPriorityQueue(0, func(int, int) int { panic("compared") })
+		for i := range 3 {
+			getter := curio.Spawn(ctx, q.Get)
+			parkedAs(f, getter, "QUEUE_GET")
+			fillQueue(f, &q.Queue, i)
+			if v, err := getter.Join(ctx); v != i || err != nil {
+				f.Error(v, err)
+			}
+		}
+	})
+}
+
+// The zero value of each kind is an empty queue without bound; those of PriorityQueue and
+// LIFOQueue know no order but that of arrival.
+func TestQueueZeroValues(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var plain curio.Queue[int]
+		var priority curio.PriorityQueue[int]
+		var lifo curio.LIFOQueue[int]
+		var universal curio.UniversalQueue[int]
+		for _, q := range []*curio.Queue[int]{&plain, &priority.Queue, &lifo.Queue, &universal.Queue} {
+			if q.Len() != 0 || q.Full() || !q.Empty() || q.Join(ctx) != nil {
+				f.Errorf("%v is not empty", q)
+			}
+			getter := curio.Spawn(ctx, q.Get)
+			parkedAs(f, getter, "QUEUE_GET")
+			fillQueue(f, q, 9, 3, 1, 2)
+			if v, err := getter.Join(ctx); v != 9 || err != nil {
+				f.Error(v, err)
+			}
+			if q.Full() {
+				f.Errorf("%v is full", q)
+			}
+			queueHolds(f, q, 3, 1, 2)
+		}
+	})
+}
+
+// Wrong sizes, and a priority queue without a comparison, panic with a sentence.
+func TestQueueMisuse(t *testing.T) {
+	for name, make := range map[string]func(){
+		"NewQueue":          func() { curio.NewQueue[int](-1) },
+		"NewPriorityQueue":  func() { curio.NewPriorityQueue(-1, cmp.Compare[int]) },
+		"NewLIFOQueue":      func() { curio.NewLIFOQueue[int](-1) },
+		"NewUniversalQueue": func() { curio.NewUniversalQueue[int](-1) },
+	} {
+		panics(t, name, make)
+		panics(t, "-1", make)
+	}
+	panics(t, "without a comparison", func() { curio.NewPriorityQueue[int](0, nil) })
+}
+
+// poison is what explosive panics about: a comparison with it.
+const poison = -1
+
+func explosive(a, b int) int {
+	if a == poison || b == poison {
+		panic("curio: poison")
+	}
+	return cmp.Compare(a, b)
+}
+
+// A comparison that panics in Put or in Get does so for the caller; after that the queue
+// is as before, and not locked.
+func TestPriorityQueueComparisonPanics(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		q := curio.NewPriorityQueue(0, explosive)
+		fillQueue(f, &q.Queue, 5, 3, 4, 1, 2)
+		panics(f, "poison", func() { _ = q.Put(ctx, poison) })
+		panics(f, "poison", func() { _ = q.TryPut(poison) })
+		queueHolds(f, &q.Queue, 1, 2, 3, 4, 5)
+		for range 5 { // not 7
+			q.TaskDone()
+		}
+		if err := q.Join(ctx); err != nil {
+			f.Error(err)
+		}
+
+		armed := false
+		q = curio.NewPriorityQueue(0, func(a, b int) int {
+			if armed {
+				panic("curio: armed")
+			}
+			return cmp.Compare(a, b)
+		})
+		in := rand.Perm(100)
+		fillQueue(f, &q.Queue, in...)
+		for want := range in {
+			armed = q.Len() > 2 // below, there is nothing to compare
+			if armed {
+				panics(f, "armed", func() { _, _ = q.Get(ctx) })
+				panics(f, "armed", func() { _, _ = q.TryGet() })
+				panics(f, "armed", func() { _ = q.Put(ctx, -7) })
+			}
+			armed = false
+			if v, err := q.Get(ctx); v != want || err != nil {
+				f.Fatalf("got %d, %v, want %d", v, err, want)
+			}
+		}
+		queueHolds(f, &q.Queue)
+	})
+}
+
+// The item of a putter that waits is compared by the Get that lets it in: if that panics,
+// it is the putter's panic, and the Get succeeds.
+func TestPriorityQueueComparisonPanicsForAWaitingPutter(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		q := curio.NewPriorityQueue(2, explosive)
+		fillQueue(f, &q.Queue, 1, 2)
+		putter := curio.Go(ctx, func(ctx context.Context) error {
+			panics(f, "poison", func() { _ = q.Put(ctx, poison) })
+			return q.Put(ctx, 3) // the queue, and the task's waiter, are as good as new
+		})
+		parkedAs(f, putter, "QUEUE_PUT")
+		if v, err := q.Get(ctx); v != 1 || err != nil {
+			f.Errorf("Get: %d, %v", v, err)
+		}
+		if _, err := putter.Join(ctx); err != nil {
+			f.Error(err)
+		}
+		queueHolds(f, &q.Queue, 2, 3)
+		for range 3 {
+			q.TaskDone()
+		}
+		if err := q.Join(ctx); err != nil {
+			f.Error(err)
+		}
+	})
+}
+
+// If the comparison refuses the item of one who waits, there is room for the next.
+func TestPriorityQueuePanicLetsTheNextPutterIn(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		q := curio.NewPriorityQueue(2, explosive)
+		fillQueue(f, &q.Queue, 1, 2)
+		for range 3 {
+			bad := curio.Go(ctx, func(ctx context.Context) error {
+				panics(f, "poison", func() { _ = q.Put(ctx, poison) })
+				return nil
+			})
+			parkedAs(f, bad, "QUEUE_PUT")
+		}
+		good := curio.Go(ctx, putting(&q.Queue, 3))
+		parkedAs(f, good, "QUEUE_PUT")
+		if v, err := q.Get(ctx); v != 1 || err != nil {
+			f.Errorf("Get: %d, %v", v, err)
+		}
+		synctest.Wait()
+		if w := q.Snapshot().Waiters; len(w) > 0 && !q.Full() {
+			f.Errorf("%v still wait, and there is room: %v", w, q)
+		}
+		if err := q.TryPut(4); err != curio.ErrQueueFull {
+			f.Errorf("a newcomer overtakes the putter: %v", err)
+		}
+		for !good.Terminated() {
+			if _, err := q.Get(ctx); err != nil {
+				f.Error(err)
+			}
+			synctest.Wait()
+		}
+		if err := good.Err(); err != nil {
+			f.Error(err)
+		}
+	})
+}
+
+// A comparison may end its goroutine, as a t.Fatal in it does. Also in a Get that lets
+// somebody in, that does not leave the queue locked, nor him waiting, for ever.
+func TestPriorityQueueComparisonExits(t *testing.T) {
+	q := curio.NewPriorityQueue(2, func(a, b int) int {
+		if a == poison || b == poison {
+			runtime.Goexit()
+		}
+		return cmp.Compare(a, b)
+	})
+	exits := func(call func()) {
+		done := make(chan bool)
+		go func() { defer close(done); call() }()
+		<-done
+	}
+	fillQueue(t, &q.Queue, 1)
+	exits(func() { _ = q.TryPut(poison) })
+	queueHolds(t, &q.Queue, 1)
+
+	fillQueue(t, &q.Queue, 1, 2)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	left := make(chan struct{})
+	go func() { // and the putter, for whom it was called
+		defer close(left)
+		_ = q.Put(ctx, poison)
+		t.Error("Put of what cannot be compared returned")
+	}()
+	until(t, "QUEUE_PUT", func() bool { return len(q.Snapshot().Waiters) == 1 })
+	exits(func() { _, _ = q.TryGet() })
+	<-left
+	queueHolds(t, &q.Queue, 2)
+}
