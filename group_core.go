@@ -39,6 +39,7 @@ type group struct {
 	running   int        // members that have not ended, without daemons
 	daemons   int        // daemons that have not ended
 	completed *AnyTask
+	short     bool                     // a member ended as it was cancelled
 	failed    []*AnyTask               // in order of failing
 	adopted   map[*AnyTask]func() bool // end the hold that inner has on a task not born under it
 	reported  bool                     // somebody has the verdict
@@ -227,6 +228,7 @@ func (g *group) memberDone(t *AnyTask, joined bool) {
 func (g *group) settleLocked(t *AnyTask, joined bool) (cuts bool) {
 	switch {
 	case !t.failed:
+		g.short = g.short || t.err != nil
 		if g.completed == nil && t.err == nil && (g.policy != waitObject || t.body().hasObject()) {
 			g.completed = t
 		}
@@ -344,6 +346,9 @@ func (g *group) end(ctx context.Context, err error) error {
 	}
 	if err == nil {
 		err = g.until(ctx, "TASKGROUP_JOIN", g.satisfiedLocked)
+		if err == nil && g.fellShort() {
+			_, err = wait.At(ctx) // it may be that which cancelled the members
+		}
 	}
 	g.stop(caller(4))
 	return g.verdict(err)
@@ -353,6 +358,13 @@ func (g *group) isClosed() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.closed
+}
+
+// fellShort reports whether the group is satisfied only because members were cancelled.
+func (g *group) fellShort() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.short && (g.completed == nil || g.policy != waitAny && g.policy != waitObject)
 }
 
 func (g *group) satisfiedLocked() bool {
