@@ -304,8 +304,7 @@ func TestPriorityQueueComparisonExits(t *testing.T) {
 	queueHolds(t, &q.Queue, 1)
 
 	fillQueue(t, &q.Queue, 1, 2)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := t.Context()
 	left := make(chan struct{})
 	go func() { // and the putter, for whom it was called
 		defer close(left)

@@ -58,7 +58,8 @@ type Canceller struct {
 // another goroutine than the test's, it should return errors and not call t.FailNow.
 // A fn that never waits fails the test, for nothing would be tested. One that talks with
 // a task of its own, which is cancelled with it, may see that one go first, as a
-// connection that is reset: it can ask curio.CheckCancellation then.
+// connection that is reset: it can ask curio.CheckCancellation then, with fn's own
+// context, for that is cancelled before those of its tasks.
 //
 // If fn never returns, the test fails and fn's goroutine is left behind. In a bubble
 // that is noticed only if all that fn waits for is in the bubble.

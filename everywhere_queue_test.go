@@ -1,0 +1,247 @@
+package curio_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"testing"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/curiotest"
+)
+
+// A queue of each kind, as the Queue that it is built on.
+var everywhereQueues = map[string]func(max int) *curio.Queue[int]{
+	"Queue":          curio.NewQueue[int],
+	"PriorityQueue":  func(max int) *curio.Queue[int] { return &curio.NewPriorityQueue(max, cmp.Compare[int]).Queue },
+	"LIFOQueue":      func(max int) *curio.Queue[int] { return &curio.NewLIFOQueue[int](max).Queue },
+	"UniversalQueue": func(max int) *curio.Queue[int] { return &curio.NewUniversalQueue[int](max).Queue },
+}
+
+// Two producers and two consumers, one of which loops over All: everything that is put is
+// got once, Join knows when, and Close ends the consumers.
+func TestEverywhereQueue(t *testing.T) {
+	for name, queue := range everywhereQueues {
+		for _, max := range []int{0, 1} {
+			t.Run(fmt.Sprintf("%s/max=%d", name, max), func(t *testing.T) {
+				everywhere(t, func(ctx context.Context) error { return workOff(ctx, queue(max)) })
+			})
+		}
+	}
+}
+
+func workOff(ctx context.Context, q *curio.Queue[int]) error {
+	var sum atomic.Int64
+	produces := func(ctx context.Context) error {
+		for i := range 2 {
+			if err := q.Put(ctx, 1+i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	loops := func(ctx context.Context) error {
+		for v, err := range q.All(ctx) {
+			if err != nil {
+				return err
+			}
+			sum.Add(int64(v))
+			q.TaskDone()
+		}
+		return nil
+	}
+	gets := func(ctx context.Context) error {
+		for {
+			v, err := q.Get(ctx)
+			switch {
+			case errors.Is(err, curio.ErrQueueClosed):
+				return nil
+			case err != nil:
+				return err
+			}
+			sum.Add(int64(v))
+			err = pause(ctx)
+			q.TaskDone()
+			if err != nil {
+				return err
+			}
+		}
+	}
+	err := team(ctx, func(ctx context.Context) error {
+		if err := team(ctx, nothing, produces, produces); err != nil {
+			return err
+		}
+		if err := q.Join(ctx); err != nil {
+			return err
+		}
+		q.Close()
+		return nil
+	}, loops, gets)
+	if err == nil && (sum.Load() != 6 || q.Len() != 0) {
+		return fmt.Errorf("what was got is %d in sum, and %d items are left", sum.Load(), q.Len())
+	}
+	return err
+}
+
+// What was put and not got is still there, and what was cut short has put nothing:
+// whoever cleans up finds each item once. The items are units of a semaphore, of which
+// none may be lost.
+func TestEverywhereQueueLosesNothing(t *testing.T) {
+	for name, queue := range everywhereQueues {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(ctx context.Context) error {
+				q, units := queue(2), curio.NewSemaphore(4)
+				defer func() {
+					for _, err := q.TryGet(); err == nil; _, err = q.TryGet() {
+						units.Release(ctx)
+					}
+				}()
+				takes := func(ctx context.Context) error {
+					for range 3 {
+						if _, err := q.Get(ctx); err != nil {
+							return err
+						}
+						units.Release(ctx)
+					}
+					return nil
+				}
+				puts := func(ctx context.Context) error {
+					for i := range 4 {
+						if err := units.Acquire(ctx); err != nil {
+							return err
+						}
+						if err := q.Put(ctx, i); err != nil {
+							units.Release(ctx)
+							return err
+						}
+					}
+					return nil
+				}
+				return team(ctx, puts, takes)
+			})
+		})
+	}
+}
+
+// Closed while some wait in Put, Get and Join.
+func TestEverywhereQueueClose(t *testing.T) {
+	for name, queue := range everywhereQueues {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(ctx context.Context) error {
+				full, empty := queue(1), queue(1)
+				if err := full.Put(ctx, 1); err != nil {
+					return err
+				}
+				refused := func(err error) error {
+					if errors.Is(err, curio.ErrQueueClosed) {
+						return nil
+					}
+					return errors.Join(errors.New("it is not closed"), err)
+				}
+				puts := func(ctx context.Context) error {
+					err := full.Put(ctx, 2)
+					return cmp.Or(curio.CheckCancellation(ctx), refused(err))
+				}
+				gets := func(ctx context.Context) error {
+					_, err := empty.Get(ctx)
+					return cmp.Or(curio.CheckCancellation(ctx), refused(err))
+				}
+				loops := func(ctx context.Context) error {
+					for _, err := range empty.All(ctx) {
+						return cmp.Or(err, errors.New("there was an item"))
+					}
+					return nil
+				}
+				return team(ctx, func(ctx context.Context) error {
+					if err := pause(ctx); err != nil {
+						return err
+					}
+					full.Close()
+					empty.Close()
+					if err := pause(ctx); err != nil {
+						return err
+					}
+					full.TaskDone()
+					return nil
+				}, puts, gets, loops, full.Join)
+			})
+		})
+	}
+}
+
+// The descriptor of a UniversalQueue, at which somebody waits who does not know Curio's
+// queues. There is real I/O in it, so there is no bubble.
+func TestEverywhereUniversalQueueFD(t *testing.T) {
+	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+		q := curio.NewUniversalQueue[int](0)
+		fd, err := q.FD()
+		if err != nil {
+			return err
+		}
+		defer q.CloseFD()
+		return team(ctx, func(ctx context.Context) error {
+			for {
+				if err := curio.ReadWait(ctx, fd); err != nil {
+					return err
+				}
+				if _, err := q.TryGet(); errors.Is(err, curio.ErrQueueClosed) {
+					return nil
+				}
+			}
+		}, func(ctx context.Context) error {
+			defer q.Close()
+			for i := range 2 {
+				if err := q.Put(ctx, i); err != nil {
+					return err
+				}
+				if err := curio.Sleep(ctx, 0); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// Go channels, one without room and one with, between two senders and two receivers.
+func TestEverywhereChannels(t *testing.T) {
+	for _, room := range []int{0, 1} {
+		t.Run(fmt.Sprintf("room=%d", room), func(t *testing.T) {
+			everywhere(t, func(ctx context.Context) error {
+				ch := make(chan int, room)
+				var sum atomic.Int64
+				sends := func(ctx context.Context) error {
+					for i := range 2 {
+						if err := curio.SendTo(ctx, ch, 1+i); err != nil {
+							return err
+						}
+					}
+					return nil
+				}
+				receives := func(ctx context.Context) error {
+					for {
+						v, err := curio.Receive(ctx, ch)
+						if err == io.EOF {
+							return nil
+						}
+						if err != nil {
+							return err
+						}
+						sum.Add(int64(v))
+					}
+				}
+				err := team(ctx, func(ctx context.Context) error {
+					defer close(ch)
+					return team(ctx, nothing, sends, sends)
+				}, receives, receives)
+				if err == nil && sum.Load() != 6 {
+					return fmt.Errorf("what was received is %d in sum", sum.Load())
+				}
+				return err
+			})
+		})
+	}
+}

@@ -1,0 +1,286 @@
+package curio_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// What the hurdles of lock_test.go cover: those are the primitives, by whatever they call
+// what waits.
+var coveredByHurdles = map[string][]string{
+	"Lock":                   {"Lock.Acquire", "Lock.Do"},
+	"RLock":                  {"RLock.Acquire", "RLock.Do"},
+	"RWLock":                 {"RWLock.Acquire", "RWLock.Do"},
+	"RWLock for reading":     {"RWLock.AcquireRead", "RWLock.DoRead"},
+	"Semaphore":              {"Semaphore.Acquire", "Semaphore.Do"},
+	"Semaphore for three":    {"Semaphore.AcquireN", "Semaphore.DoN"},
+	"BoundedSemaphore":       {"BoundedSemaphore.Do"},
+	"Event":                  {"Event.Wait"},
+	"Result.Wait":            {"Result.Wait"},
+	"Result.Get":             {"Result.Get"},
+	"Condition":              {"Condition.Wait"},
+	"Condition.WaitFor":      {"Condition.WaitFor"},
+	"Barrier":                {"Barrier.Wait"},
+	"RWLock behind a reader": nil,
+	"Condition of an RLock":  nil,
+	"Condition of an RWLock": nil,
+}
+
+func operationsOfHurdles() (all []operation) {
+	for _, kind := range hurdles {
+		covers, ok := coveredByHurdles[kind.what]
+		if !ok {
+			panic(fmt.Sprintf("it is not known what the hurdle %q covers", kind.what))
+		}
+		all = append(all, operation{name: kind.what, covers: covers, state: kind.op, begin: func(ctx context.Context, f *fixture) *blocked {
+			h := kind.at(ctx)
+			return &blocked{run: h.wait, works: func(ctx context.Context) error {
+				h.waiters(f)
+				h.works(ctx, f)
+				return nil
+			}}
+		}})
+	}
+	return all
+}
+
+// What the hurdles have no row for: other ways to the same waits.
+func operationsOfLocks() []operation {
+	return []operation{
+		{name: "Condition.Acquire", covers: []string{"Condition.Acquire"}, state: "LOCK_ACQUIRE", begin: heldCondition(func(ctx context.Context, c *curio.Condition) error {
+			return c.Acquire(ctx)
+		})},
+		{name: "Condition.Do", covers: []string{"Condition.Do"}, state: "LOCK_ACQUIRE", begin: heldCondition(func(ctx context.Context, c *curio.Condition) error {
+			return c.Do(ctx, nothing)
+		})},
+		{name: "BoundedSemaphore.DoN", covers: []string{"BoundedSemaphore.DoN"}, state: "SEMA_ACQUIRE", begin: func(ctx context.Context, f *fixture) *blocked {
+			s := curio.NewBoundedSemaphore(3)
+			succeed(s.AcquireN(ctx, 2))
+			do := func(ctx context.Context) error { return s.DoN(ctx, 2, nothing) }
+			return &blocked{run: do, works: func(ctx context.Context) error {
+				s.ReleaseN(ctx, 2)
+				return errors.Join(do(ctx), s.DoN(ctx, 3, nothing))
+			}}
+		}},
+	}
+}
+
+// heldCondition is a condition whose lock is held.
+func heldCondition(run func(ctx context.Context, c *curio.Condition) error) func(context.Context, *fixture) *blocked {
+	return func(ctx context.Context, _ *fixture) *blocked {
+		c := new(curio.Condition)
+		succeed(c.Acquire(ctx))
+		return &blocked{run: func(ctx context.Context) error { return run(ctx, c) }, works: func(ctx context.Context) error {
+			c.Release(ctx)
+			return c.Do(ctx, nothing)
+		}}
+	}
+}
+
+var operationsOfQueues = func() (all []operation) {
+	for kind, queue := range everywhereQueues {
+		all = append(all,
+			operation{name: kind + ".Get", covers: []string{"Queue.Get"}, state: "QUEUE_GET", closes: true, begin: emptyQueue(queue, curio.ErrQueueClosed, getOne)},
+			operation{name: kind + ".All", covers: []string{"Queue.All"}, state: "QUEUE_GET", closes: true, begin: emptyQueue(queue, nil, loopOver)},
+			operation{name: kind + ".Put", covers: []string{"Queue.Put"}, state: "QUEUE_PUT", closes: true, begin: fullQueue(queue)},
+			operation{name: kind + ".Join", covers: []string{"Queue.Join"}, state: "QUEUE_JOIN", begin: unfinishedQueue(queue)},
+		)
+	}
+	return all
+}()
+
+// emptyQueue is one on which get waits, and which can be closed.
+func emptyQueue(queue func(int) *curio.Queue[int], closed error, get func(context.Context, *fixture, *curio.Queue[int]) error) func(context.Context, *fixture) *blocked {
+	return func(_ context.Context, f *fixture) *blocked {
+		q := queue(1)
+		isClosed := false
+		return &blocked{
+			run:   func(ctx context.Context) error { return get(ctx, f, q) },
+			close: func() { q.Close(); isClosed = true }, closed: closed,
+			works: func(ctx context.Context) error {
+				if w := q.Snapshot().Waiters; len(w) > 0 {
+					return fmt.Errorf("%d still wait", len(w))
+				}
+				if isClosed {
+					if err := q.Put(ctx, 1); err != curio.ErrQueueClosed {
+						return fmt.Errorf("a Put after Close: %w", err)
+					}
+					return nil
+				}
+				return passOne(ctx, q, 1)
+			},
+		}
+	}
+}
+
+// passOne puts an item and gets it.
+func passOne(ctx context.Context, q *curio.Queue[int], v int) error {
+	if err := q.Put(ctx, v); err != nil {
+		return err
+	}
+	got, err := q.Get(ctx)
+	if err == nil && got != v {
+		return fmt.Errorf("got %d, want %d", got, v)
+	}
+	return err
+}
+
+func getOne(ctx context.Context, f *fixture, q *curio.Queue[int]) error {
+	v, err := q.Get(ctx)
+	return noResult(f, v, err)
+}
+
+// loopOver returns the error that a loop gets, which must be the last that it gets.
+func loopOver(ctx context.Context, f *fixture, q *curio.Queue[int]) (failed error) {
+	for v, err := range q.All(ctx) {
+		if failed != nil {
+			f.Errorf("the loop goes on after %v", failed)
+		}
+		failed = noResult(f, v, err)
+	}
+	return failed
+}
+
+func fullQueue(queue func(int) *curio.Queue[int]) func(context.Context, *fixture) *blocked {
+	return func(ctx context.Context, _ *fixture) *blocked {
+		q := queue(1)
+		succeed(q.Put(ctx, 1))
+		return &blocked{
+			run:   func(ctx context.Context) error { return q.Put(ctx, 2) },
+			close: q.Close, closed: curio.ErrQueueClosed,
+			works: func(ctx context.Context) error {
+				if v, err := q.TryGet(); v != 1 || err != nil {
+					return fmt.Errorf("got %d, want what was there before: %w", v, err)
+				}
+				q.TaskDone()
+				if _, err := q.TryGet(); err == curio.ErrQueueEmpty {
+					return passOne(ctx, q, 3)
+				} else if err != curio.ErrQueueClosed {
+					return fmt.Errorf("there is more: %w", err)
+				}
+				return q.Join(ctx) // the second was not put
+			},
+		}
+	}
+}
+
+// unfinishedQueue is one that has an item of which nobody has said that it is done. To
+// close it does not end a Join.
+func unfinishedQueue(queue func(int) *curio.Queue[int]) func(context.Context, *fixture) *blocked {
+	return func(ctx context.Context, _ *fixture) *blocked {
+		q := queue(1)
+		succeed(passOne(ctx, q, 1))
+		return &blocked{run: q.Join, works: func(ctx context.Context) error {
+			q.TaskDone()
+			return q.Join(ctx)
+		}}
+	}
+}
+
+var operationsOfChannels = []operation{
+	{name: "Receive", covers: []string{"Receive"}, state: "CHANNEL_RECEIVE", closes: true, begin: func(_ context.Context, f *fixture) *blocked {
+		ch := make(chan int)
+		isClosed := false
+		return &blocked{
+			run: func(ctx context.Context) error {
+				v, err := curio.Receive(ctx, ch)
+				return noResult(f, v, err)
+			},
+			close: func() { close(ch); isClosed = true }, closed: io.EOF,
+			works: func(ctx context.Context) error {
+				if isClosed {
+					return nil
+				}
+				sender := curio.Go(ctx, func(ctx context.Context) error { return curio.SendTo(ctx, ch, 1) })
+				v, err := curio.Receive(ctx, ch)
+				if err == nil && v != 1 {
+					return fmt.Errorf("received %d", v)
+				}
+				return errors.Join(err, sender.Wait(ctx))
+			},
+		}
+	}},
+	// A send on a channel that is closed panics: see channel_test.go.
+	{name: "SendTo", covers: []string{"SendTo"}, state: "CHANNEL_SEND", begin: func(_ context.Context, f *fixture) *blocked {
+		ch := make(chan int, 1)
+		ch <- 1
+		return &blocked{
+			run: func(ctx context.Context) error { return curio.SendTo(ctx, ch, 2) },
+			works: func(ctx context.Context) error {
+				<-ch
+				err := curio.SendTo(ctx, ch, 3)
+				if v := <-ch; v != 3 {
+					return fmt.Errorf("in the channel was %d", v)
+				}
+				return err
+			},
+		}
+	}},
+}
+
+var operationsOfTime = []operation{
+	{name: "Sleep", covers: []string{"Sleep"}, state: "TIME_SLEEP", begin: func(context.Context, *fixture) *blocked {
+		return &blocked{run: sleeper, works: pause}
+	}},
+	{name: "WakeAt", covers: []string{"WakeAt"}, state: "TIME_SLEEP", begin: func(ctx context.Context, _ *fixture) *blocked {
+		wake := func(ctx context.Context, d time.Duration) error {
+			_, err := curio.WakeAt(ctx, curio.Clock(ctx).Add(d)) // what the clock shows is no result
+			return err
+		}
+		return &blocked{
+			run:   func(ctx context.Context) error { return wake(ctx, time.Hour) },
+			works: func(ctx context.Context) error { return wake(ctx, time.Millisecond) },
+		}
+	}},
+	{name: "Kernel.Shutdown", covers: []string{"Kernel.Shutdown"}, state: "KERNEL_SHUTDOWN", begin: func(ctx context.Context, f *fixture) *blocked {
+		var e curio.Event
+		k := curio.NewKernel(curio.Logger(slog.New(f.Journal)))
+		err := k.Run(ctx, func(ctx context.Context) error {
+			curio.Go(ctx, func(ctx context.Context) error { return curio.DisableCancellation(ctx, e.Wait) }, curio.Daemon())
+			return nil
+		})
+		return &blocked{
+			run: func(ctx context.Context) error { return errors.Join(err, k.Shutdown(ctx)) },
+			works: func(ctx context.Context) error {
+				e.Set()
+				return k.Shutdown(ctx)
+			},
+		}
+	}},
+}
+
+// A descriptor of somebody else's must not be closed while one waits for it.
+var operationsOnDescriptors = []operation{
+	{name: "ReadWait", covers: []string{"ReadWait"}, state: "READ_WAIT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
+		r, w := pipe(f)
+		wait := func(ctx context.Context) error { return curio.ReadWait(ctx, r) }
+		return &blocked{run: wait, works: func(ctx context.Context) error {
+			_, err := syscall.Write(w, []byte("x"))
+			return cmp.Or(err, wait(ctx))
+		}}
+	}},
+	{name: "WriteWait", covers: []string{"WriteWait"}, state: "WRITE_WAIT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
+		r, w := pipe(f)
+		succeed(syscall.SetNonblock(w, true))
+		room := 0
+		for n, err := syscall.Write(w, make([]byte, 4096)); err == nil; n, err = syscall.Write(w, make([]byte, 4096)) {
+			room += n
+		}
+		wait := func(ctx context.Context) error { return curio.WriteWait(ctx, w) }
+		return &blocked{run: wait, works: func(ctx context.Context) error {
+			n, err := syscall.Read(r, make([]byte, room))
+			if n != room {
+				return fmt.Errorf("read %d of %d: %w", n, room, err)
+			}
+			return wait(ctx)
+		}}
+	}},
+}
