@@ -346,11 +346,19 @@ func TestSyncForeignContext(t *testing.T) {
 				h.waiters(f)
 			}
 		}
-		foreign, cancel := context.WithCancel(ctx)
-		defer cancel()
+		// Each of a task of its own, which owns what it acquires.
+		derive := []func(context.Context) context.Context{
+			func(ctx context.Context) context.Context {
+				foreign, cancel := context.WithCancel(ctx)
+				context.AfterFunc(ctx, cancel)
+				return foreign
+			},
+			context.WithoutCancel,
+			func(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, 1) },
+		}
 		var waiters []*curio.Task[struct{}]
-		for _, in := range []context.Context{foreign, context.WithoutCancel(foreign), context.WithValue(ctx, key{}, 1)} {
-			waiters = append(waiters, curio.Go(ctx, func(context.Context) error { return h.wait(in) }))
+		for _, from := range derive {
+			waiters = append(waiters, curio.Go(ctx, func(ctx context.Context) error { return h.wait(from(ctx)) }))
 		}
 		synctest.Wait()
 		h.open()
