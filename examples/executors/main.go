@@ -62,7 +62,11 @@ func run(ctx context.Context, out io.Writer) error {
 				return fmt.Errorf("the function that hangs ended with: %w", err)
 			}
 			fmt.Fprintf(out, "%s: gave up on a function that hangs\n", e.name)
-			fmt.Fprintf(out, "%s: %d came too late\n", e.name, <-late)
+			v, err := curio.Receive(ctx, late)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "%s: %d came too late\n", e.name, v)
 		}
 		return nil
 	})
@@ -103,6 +107,8 @@ func impatient(ctx context.Context, ex curio.Executor) (late <-chan int, err err
 		return nil, err
 	}
 	err = curio.TimeoutAfter(ctx, 10*time.Millisecond, call.Wait)
-	_, _ = call.Cancel(ctx)
+	if _, cancelled := call.Cancel(ctx); cancelled != nil {
+		return nil, cancelled // and then nobody knows whether it was late
+	}
 	return results, err
 }
