@@ -321,13 +321,7 @@ func (g *group) until(ctx context.Context, op string, cond func() bool) error {
 			return nil
 		}
 		w := p.Waiter(op, nil)
-		g.watchers.Push(w)
-		g.mu.Unlock()
-		if err = w.Wait(); err != nil {
-			g.mu.Lock()
-			g.watchers.Remove(w)
-			g.mu.Unlock()
-		}
+		err := w.WaitIn(&g.watchers, &g.mu)
 		w.Free()
 		if err != nil {
 			return err
