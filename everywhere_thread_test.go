@@ -215,14 +215,18 @@ func abideTogether(ctx context.Context, mu, other sync.Locker) error {
 		defer releaseOther()
 		return abides(ctx)
 	}
-	var strangers sync.WaitGroup
-	strangers.Go(func() {
-		other.Lock()
-		defer other.Unlock()
-		time.Sleep(time.Millisecond)
+	other.Lock() // which a stranger has, until the others have had time to want it
+	goes := make(chan struct{})
+	var stranger sync.WaitGroup
+	stranger.Go(func() {
+		<-goes
+		other.Unlock()
 	})
-	err := team(ctx, abides, abides, both)
-	strangers.Wait()
+	err := team(ctx, pause, abides, abides, both, func(ctx context.Context) error {
+		defer close(goes)
+		return pause(ctx)
+	})
+	stranger.Wait()
 	canBeHad := func(l sync.Locker) {
 		l.Lock()
 		defer l.Unlock()

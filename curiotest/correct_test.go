@@ -200,15 +200,21 @@ var correct = map[string]function{
 	},
 
 	"thread": func(ctx context.Context) error {
-		if _, err := curio.RunInThread(ctx, func() (int, error) {
-			time.Sleep(time.Millisecond)
-			return 1, nil
-		}); err != nil {
+		returns := make(chan int)
+		helper := curio.Go(ctx, func(ctx context.Context) error {
+			defer close(returns)
+			return curio.Sleep(ctx, time.Millisecond)
+		})
+		_, err := curio.RunInThread(ctx, func() (int, error) { return <-returns, nil })
+		if _, failed := helper.Join(ctx); err == nil {
+			err = failed
+		}
+		if err != nil {
 			return err
 		}
 		c := make(chan int)
 		go func() { c <- 1 }()
-		_, err := curio.Receive(ctx, c)
+		_, err = curio.Receive(ctx, c)
 		if err != nil {
 			<-c
 		}
