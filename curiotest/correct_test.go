@@ -11,7 +11,6 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // Functions that are as they should be.
@@ -319,7 +318,7 @@ func greet(ctx context.Context, addr string) error {
 	return err
 }
 
-func echo(ctx context.Context, conn *socket.Socket) error {
+func echo(ctx context.Context, conn network.Conn) error {
 	buf := make([]byte, 100)
 	for {
 		n, err := conn.Recv(ctx, buf)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // Serve runs a TCP server on a free port of 127.0.0.1 until the test ends, and returns
@@ -40,7 +39,7 @@ func Serve(t testing.TB, ctx context.Context, handler network.Handler) (addr str
 // Dial connects with addr, and closes the connection when the test ends. If that is not
 // possible, the test ends at once; so what runs under CancelEverywhere calls
 // network.OpenConnection instead.
-func Dial(t testing.TB, ctx context.Context, addr string) *socket.Socket {
+func Dial(t testing.TB, ctx context.Context, addr string) network.Conn {
 	t.Helper()
 	conn, err := network.OpenConnection(ctx, addr, nil)
 	if err != nil {

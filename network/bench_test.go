@@ -11,7 +11,6 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // An implementation is a server that answers each message with itself, until the
@@ -26,7 +25,7 @@ var implementations = []implementation{{"curio", serveCurio}, {"net", serveNet}}
 func serveCurio(b *testing.B, size int, once bool) string {
 	listener := listen(b, "127.0.0.1:0", nil)
 	server := curio.Go(context.Background(), func(ctx context.Context) error {
-		return network.RunServer(ctx, listener, func(ctx context.Context, conn *socket.Socket) error {
+		return network.RunServer(ctx, listener, func(ctx context.Context, conn network.Conn) error {
 			buf := make([]byte, size)
 			for {
 				n, err := conn.Recv(ctx, buf)

@@ -23,7 +23,7 @@ type ConnectConfig struct {
 // the default. Errors are *net.OpError.
 //
 // It is Curio's open_connection.
-func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (*socket.Socket, error) {
+func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (Conn, error) {
 	if config == nil {
 		config = new(ConnectConfig)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // accepting listens with package net and hands over what connects.
@@ -44,7 +43,7 @@ func accepting(t *testing.T, addr string) (string, <-chan net.Conn) {
 }
 
 // open is OpenConnection in no task. The socket is closed at the end of the test.
-func open(t *testing.T, addr string, config *network.ConnectConfig) *socket.Socket {
+func open(t *testing.T, addr string, config *network.ConnectConfig) network.Conn {
 	t.Helper()
 	conn, err := network.OpenConnection(context.Background(), addr, config)
 	if err != nil {

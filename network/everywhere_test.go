@@ -11,7 +11,6 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // What curiotest.CancelEverywhere promises its users, it is to find of this package too:
@@ -59,7 +58,7 @@ func greets(addr string) func(ctx context.Context) error {
 		if _, err := conn.SendAll(ctx, []byte("hello")); err != nil {
 			return err
 		}
-		if err := conn.Shutdown(socket.ShutWR); err != nil {
+		if err := conn.CloseWrite(ctx); err != nil {
 			return err
 		}
 		var got []byte
@@ -99,7 +98,7 @@ func TestEverywhereServer(t *testing.T) {
 func TestEverywhereServerStopsWhileServing(t *testing.T) {
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
 		seats := curio.NewSemaphore(1)
-		handler := func(ctx context.Context, conn *socket.Socket) error {
+		handler := func(ctx context.Context, conn network.Conn) error {
 			if err := seats.Acquire(ctx); err != nil {
 				return err
 			}

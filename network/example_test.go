@@ -10,7 +10,6 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // A server and a client in one program.
@@ -49,7 +48,7 @@ func Example() {
 }
 
 // greet serves one connection.
-func greet(ctx context.Context, conn *socket.Socket) error {
+func greet(ctx context.Context, conn network.Conn) error {
 	buf := make([]byte, 100)
 	n, err := conn.Recv(ctx, buf)
 	if err != nil {
@@ -62,7 +61,7 @@ func greet(ctx context.Context, conn *socket.Socket) error {
 // A server that is given a fifth of a second, as a timeout is a way to end one like
 // any other. Usually it is signal.NotifyContext that gives the context.
 func ExampleTCPServer() {
-	echo := func(ctx context.Context, conn *socket.Socket) error {
+	echo := func(ctx context.Context, conn network.Conn) error {
 		buf := make([]byte, 16<<10)
 		for {
 			n, err := conn.Recv(ctx, buf)
@@ -87,7 +86,7 @@ func ExampleTCPServer() {
 // When the server is cancelled, so are its handlers. One that has to say good-bye
 // does so under DisableCancellation, and the server waits for it.
 func ExampleRunServer() {
-	goodBye := func(ctx context.Context, conn *socket.Socket) error {
+	goodBye := func(ctx context.Context, conn network.Conn) error {
 		_, err := conn.Recv(ctx, make([]byte, 1)) // is cancelled
 		return errors.Join(err, curio.DisableCancellation(ctx, func(ctx context.Context) error {
 			return curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {

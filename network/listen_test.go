@@ -13,7 +13,6 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // listenFails calls ListenTCP, and TCPServer with the same address, which must
@@ -159,7 +158,7 @@ func TestEmptyHost(t *testing.T) {
 	listener := listen(t, ":0", nil)
 	peers := make(chan string, 1)
 	s.run(func(ctx context.Context) error {
-		return network.RunServer(ctx, listener, func(_ context.Context, conn *socket.Socket) error {
+		return network.RunServer(ctx, listener, func(_ context.Context, conn network.Conn) error {
 			peers <- conn.RemoteAddr().String()
 			return nil
 		})
@@ -190,9 +189,9 @@ func TestReusePort(t *testing.T) {
 	second := listen(t, addr, config)
 	var served [2]atomic.Int32
 	var tasks [2]*curio.Task[struct{}]
-	for i, listener := range []*socket.Socket{first, second} {
+	for i, listener := range []*network.Listener{first, second} {
 		tasks[i] = s.spawn(func(ctx context.Context) error {
-			return network.RunServer(ctx, listener, func(context.Context, *socket.Socket) error {
+			return network.RunServer(ctx, listener, func(context.Context, network.Conn) error {
 				served[i].Add(1)
 				return nil
 			})
@@ -257,7 +256,7 @@ func TestDefaultBacklog(t *testing.T) {
 // A restarted server gets its port back although connections of the former one
 // have not run out.
 func TestPortAfterRestart(t *testing.T) {
-	s := serve(t, func(context.Context, *socket.Socket) error { return nil })
+	s := serve(t, func(context.Context, network.Conn) error { return nil })
 	atEnd(t, testutil.Dial(t, s.Addr)) // the server was first to close: TIME_WAIT
 	is(t, s.cancel(), taskCancelled...)
 	listen(t, s.Addr, nil)

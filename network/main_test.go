@@ -14,7 +14,6 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // children are what the test binary does when it plays a child process; the first
@@ -136,7 +135,7 @@ func refused(t testing.TB, addr string) {
 }
 
 // listen is ListenTCP in no task. The socket is closed at the end of the test.
-func listen(t testing.TB, addr string, config *network.ServerConfig) *socket.Socket {
+func listen(t testing.TB, addr string, config *network.ServerConfig) *network.Listener {
 	t.Helper()
 	listener, err := network.ListenTCP(context.Background(), addr, config)
 	if err != nil {
@@ -146,7 +145,7 @@ func listen(t testing.TB, addr string, config *network.ServerConfig) *socket.Soc
 	return listener
 }
 
-func closeAtEnd(t testing.TB, s *socket.Socket) {
+func closeAtEnd(t testing.TB, s io.Closer) {
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
@@ -155,7 +154,7 @@ func closeAtEnd(t testing.TB, s *socket.Socket) {
 }
 
 // echo is a handler.
-func echo(ctx context.Context, conn *socket.Socket) error {
+func echo(ctx context.Context, conn network.Conn) error {
 	buf := make([]byte, 4096)
 	for {
 		n, err := conn.Recv(ctx, buf)

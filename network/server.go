@@ -19,7 +19,7 @@ import (
 // Its error is logged, with the address of the peer, and so is its panic; neither
 // ends the server or disturbs other connections. That the peer reset the connection
 // is not an error of the server: it is logged at the debug level.
-type Handler func(ctx context.Context, conn *socket.Socket) error
+type Handler func(ctx context.Context, conn Conn) error
 
 // A ServerConfig says how a server listens. The zero value is the default.
 type ServerConfig struct {
@@ -55,66 +55,9 @@ func TCPServer(ctx context.Context, addr string, handler Handler, config *Server
 	return RunServer(ctx, listener, handler)
 }
 
-// ListenTCP returns a socket that listens on addr, as TCPServer describes it, with
-// SO_REUSEADDR set. It is Curio's tcp_server_socket.
-func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*socket.Socket, error) {
-	if config == nil {
-		config = new(ServerConfig)
-	}
-	addrs, err := resolve(ctx, "listen", addr)
-	if err != nil {
-		return nil, err
-	}
-	for i, a := range addrs { // prefer IPv4, as package net does
-		if a.IP.To4() != nil {
-			addrs[0], addrs[i] = addrs[i], addrs[0]
-			break
-		}
-	}
-	listener, err := listen(addrs[0], config)
-	if addrs[0].IP == nil && err != nil && !errors.Is(err, syscall.EADDRINUSE) {
-		return listen(&net.TCPAddr{IP: net.IPv4zero, Port: addrs[0].Port}, config) // no IPv6 here
-	}
-	return listener, err
-}
-
-func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
-	s, err := socket.New(familyOf(addr), socket.SOCK_STREAM, 0)
-	if err != nil {
-		return nil, err
-	}
-	err = s.SetReuseAddr(true)
-	if err == nil && config.ReusePort {
-		err = s.SetReusePort(true)
-	}
-	if err == nil && addr.IP == nil {
-		err = s.SetV6Only(false)
-	}
-	if err == nil {
-		err = s.Bind(addr)
-	}
-	if err == nil {
-		err = s.Listen(config.Backlog)
-	}
-	if err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
-}
-
-// familyOf is the family of a socket for addr. No address stands for all, and an
-// IPv6 socket can take those of IPv4 as well.
-func familyOf(addr *net.TCPAddr) int {
-	if addr.IP.To4() != nil {
-		return socket.AF_INET
-	}
-	return socket.AF_INET6
-}
-
 // RunServer serves each connection that listener accepts, as TCPServer does, and
 // closes listener in the end. It is Curio's run_server.
-func RunServer(ctx context.Context, listener *socket.Socket, handler Handler) error {
+func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
 	defer listener.Close()
 	return curio.Group(ctx, func(ctx context.Context, conns *curio.TaskGroup[struct{}]) error {
@@ -138,16 +81,19 @@ func mustHandle(handler Handler) {
 	}
 }
 
-func peerOf(conn *socket.Socket) string {
+func peerOf(conn Conn) string {
 	if addr := conn.RemoteAddr(); addr != nil {
 		if text := addr.String(); text != "" && text != "@" {
 			return text
 		}
 	}
-	return fmt.Sprintf("fd %d", conn.Fd()) // a Unix client without a name; package syscall says "@"
+	if s, ok := conn.(*socket.Socket); ok {
+		return fmt.Sprintf("fd %d", s.Fd()) // a Unix client without a name; package syscall says "@"
+	}
+	return "unnamed"
 }
 
-func serve(ctx context.Context, conn *socket.Socket, peer string, handler Handler) error {
+func serve(ctx context.Context, conn Conn, peer string, handler Handler) error {
 	defer conn.Close()
 	err := handler(ctx, conn)
 	if lost(err, conn) {
@@ -159,7 +105,7 @@ func serve(ctx context.Context, conn *socket.Socket, peer string, handler Handle
 
 // lost reports whether err says that the peer of conn has gone. The loss of another
 // connection, which the handler has made itself, is another matter.
-func lost(err error, conn *socket.Socket) bool {
+func lost(err error, conn Conn) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Addr == conn.RemoteAddr() && isAny(op.Err, syscall.ECONNRESET, syscall.EPIPE)
 }
@@ -171,7 +117,7 @@ const (
 )
 
 // accept returns the next connection.
-func accept(ctx context.Context, listener *socket.Socket) (*socket.Socket, error) {
+func accept(ctx context.Context, listener *Listener) (Conn, error) {
 	for pause := firstPause; ; {
 		conn, err := listener.Accept(ctx)
 		switch {

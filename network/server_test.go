@@ -44,7 +44,7 @@ func TestEcho(t *testing.T) {
 	s.Addr = listener.LocalAddr().String()
 	listener.Close()
 	s.run(func(ctx context.Context) error {
-		return network.TCPServer(ctx, s.Addr, func(ctx context.Context, conn *socket.Socket) error {
+		return network.TCPServer(ctx, s.Addr, func(ctx context.Context, conn network.Conn) error {
 			happens("connected")
 			buf := make([]byte, 100)
 			for {
@@ -128,7 +128,7 @@ print("all there")
 
 // curl sends a request and reads what comes to the end of the stream.
 func TestServesCurl(t *testing.T) {
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		if _, err := conn.Recv(ctx, make([]byte, 4096)); err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func TestServesCurl(t *testing.T) {
 func TestHandlersTask(t *testing.T) {
 	type seen struct{ remote, local, task, parent string }
 	got := make(chan seen, 1)
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		task := curio.CurrentTask(ctx)
 		got <- seen{conn.RemoteAddr().String(), conn.LocalAddr().String(), task.Name(), task.Parent().Name()}
 		return nil
@@ -162,7 +162,7 @@ func TestHandlersTask(t *testing.T) {
 // the peer was, and the next client is served.
 func TestHandlerFails(t *testing.T) {
 	boom := errors.New("boom")
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		if _, err := conn.Recv(ctx, make([]byte, 1)); err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func TestHandlerFails(t *testing.T) {
 
 // A panic is logged while the server lives on, with the stack of where it happened.
 func TestHandlerPanics(t *testing.T) {
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		buf := make([]byte, 1)
 		for {
 			if _, err := conn.Recv(ctx, buf); err != nil {
@@ -232,7 +232,7 @@ func sendByte(t testing.TB, conn net.Conn, b byte) {
 }
 
 func TestHandlerCallsGoexit(t *testing.T) {
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		runtime.Goexit()
 		return nil
 	})
@@ -246,7 +246,7 @@ func TestHandlerCallsGoexit(t *testing.T) {
 
 // A handler may close the connection itself.
 func TestHandlerCloses(t *testing.T) {
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error { return conn.Close() })
+	s := serve(t, func(ctx context.Context, conn network.Conn) error { return conn.Close() })
 	for range 3 {
 		atEnd(t, testutil.Dial(t, s.Addr))
 	}
@@ -255,7 +255,7 @@ func TestHandlerCloses(t *testing.T) {
 // A peer that goes away in the middle is nothing to be alarmed about.
 func TestPeerResets(t *testing.T) {
 	var received atomic.Int32
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		buf := make([]byte, 1)
 		for {
 			if _, err := conn.Recv(ctx, buf); err != nil {
@@ -280,7 +280,7 @@ func TestPeerResets(t *testing.T) {
 
 // Sending to one that has gone away is the same.
 func TestPeerResetsWhileReceiving(t *testing.T) {
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		block := make([]byte, 1<<20)
 		for {
 			if _, err := conn.SendAll(ctx, block); err != nil {
@@ -313,7 +313,7 @@ func TestLossOfAnotherConnectionIsLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer backend.Close()
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		back, err := network.OpenConnection(ctx, backend.Addr().String(), nil)
 		if err != nil {
 			return err
@@ -345,7 +345,7 @@ func TestLossOfAnotherConnectionIsLogged(t *testing.T) {
 // can connect any more.
 func TestCancelEndsHandlers(t *testing.T) {
 	ends := make(chan error, 3)
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		_, err := conn.Recv(ctx, make([]byte, 1))
 		ends <- err
 		return err
@@ -371,7 +371,7 @@ func TestCancelEndsHandlers(t *testing.T) {
 // Clean-up of a handler may take its time, and say good-bye. The listener is closed
 // at once all the same.
 func TestCancelWithCleanUp(t *testing.T) {
-	s := serve(t, func(ctx context.Context, conn *socket.Socket) error {
+	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		_, err := conn.Recv(ctx, make([]byte, 1))
 		_ = curio.DisableCancellation(ctx, func(ctx context.Context) error {
 			if _, err := conn.SendAll(ctx, []byte("Bye")); err != nil {
@@ -442,7 +442,7 @@ func TestHandlersSeeTheTimeoutAsCancellation(t *testing.T) {
 	conn := testutil.Dial(t, listener.LocalAddr().String()) // waits to be accepted
 	s.run(func(ctx context.Context) error {
 		late, err := curio.IgnoreAfter(ctx, 200*time.Millisecond, func(ctx context.Context) error {
-			return network.RunServer(ctx, listener, func(ctx context.Context, conn *socket.Socket) error {
+			return network.RunServer(ctx, listener, func(ctx context.Context, conn network.Conn) error {
 				_, err := conn.Recv(ctx, make([]byte, 1))
 				seen <- err
 				return err
@@ -464,7 +464,7 @@ func TestListenerClosed(t *testing.T) {
 	listener := listen(t, "127.0.0.1:0", nil)
 	seen := make(chan error, 1)
 	s.run(func(ctx context.Context) error {
-		return network.RunServer(ctx, listener, func(ctx context.Context, conn *socket.Socket) error {
+		return network.RunServer(ctx, listener, func(ctx context.Context, conn network.Conn) error {
 			_, err := conn.Recv(ctx, make([]byte, 1))
 			seen <- err
 			return err
@@ -505,7 +505,7 @@ func TestContextsValues(t *testing.T) {
 	got := make(chan any, 1)
 	s.run(func(ctx context.Context) error {
 		ctx = context.WithValue(ctx, key{}, "value")
-		return network.RunServer(ctx, listener, func(ctx context.Context, _ *socket.Socket) error {
+		return network.RunServer(ctx, listener, func(ctx context.Context, _ network.Conn) error {
 			got <- ctx.Value(key{})
 			return nil
 		})
@@ -529,7 +529,7 @@ func TestUnixListener(t *testing.T) {
 	}
 	name := make(chan string, 1)
 	s.run(func(ctx context.Context) error {
-		return network.RunServer(ctx, listener, func(ctx context.Context, conn *socket.Socket) error {
+		return network.RunServer(ctx, network.NewListener(listener, nil), func(ctx context.Context, conn network.Conn) error {
 			name <- curio.CurrentTask(ctx).Name()
 			return echo(ctx, conn)
 		})

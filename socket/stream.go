@@ -111,6 +111,18 @@ func (s *Socket) Shutdown(how int) error {
 	return s.control("shutdown", func(fd int) error { return syscall.Shutdown(fd, how) })
 }
 
+// CloseWrite is Shutdown with ShutWR for those who share the socket: it waits for its
+// turn, and so does not cut off what another task sends at the moment.
+func (s *Socket) CloseWrite(ctx context.Context) error {
+	if err := s.usable(); err != nil {
+		return s.failed("shutdown", err)
+	}
+	if err := s.fd.CloseWrite(ctx); err != nil {
+		return s.failed("shutdown", err)
+	}
+	return nil
+}
+
 // control runs a system call that does not wait.
 func (s *Socket) control(op string, call func(fd int) error) error {
 	if err := s.usable(); err != nil {

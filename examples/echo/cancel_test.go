@@ -7,7 +7,6 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // Server and client run in one group, which is cancelled at each of their waits.
@@ -38,7 +37,7 @@ func client(ctx context.Context, addr string) error {
 	defer conn.Close()
 	// It lets the server close first, which else could see a reset as an error.
 	defer func() {
-		_ = conn.Shutdown(socket.ShutWR)
+		_ = conn.CloseWrite(ctx)
 		_ = curio.DisableCancellation(ctx, func(ctx context.Context) error {
 			for {
 				if _, err := conn.Recv(ctx, make([]byte, 10)); err != nil {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 func main() {
@@ -38,7 +37,7 @@ func main() {
 }
 
 // echo sends back what it receives, until the client has sent all.
-func echo(ctx context.Context, conn *socket.Socket) error {
+func echo(ctx context.Context, conn network.Conn) error {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := conn.Recv(ctx, buf)

@@ -12,12 +12,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 func main() {
@@ -51,12 +51,12 @@ func main() {
 // first result that is not nil and cancels the other attempts, each of which then
 // closes its socket. With KeepGoing an attempt that fails ends nothing; if all fail,
 // the error says why each of them did.
-func connect(ctx context.Context, addrs []string, delay time.Duration) (*socket.Socket, error) {
-	var group *curio.TaskGroup[*socket.Socket]
-	err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[*socket.Socket]) error {
+func connect(ctx context.Context, addrs []string, delay time.Duration) (network.Conn, error) {
+	var group *curio.TaskGroup[network.Conn]
+	err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[network.Conn]) error {
 		group = g
 		for _, addr := range addrs {
-			attempt := g.Spawn(func(ctx context.Context) (*socket.Socket, error) {
+			attempt := g.Spawn(func(ctx context.Context) (network.Conn, error) {
 				return network.OpenConnection(ctx, addr, nil)
 			}, curio.Name(addr))
 			if _, err := curio.IgnoreAfter(ctx, delay, attempt.Wait); err != nil {
@@ -92,7 +92,7 @@ func connect(ctx context.Context, addrs []string, delay time.Duration) (*socket.
 // should be.
 type playground struct {
 	addrs []string
-	open  []*socket.Socket
+	open  []io.Closer
 }
 
 func newPlayground(ctx context.Context) (*playground, error) {
@@ -117,7 +117,7 @@ func newPlayground(ctx context.Context) (*playground, error) {
 // fill connects with addr until an attempt is not answered any more.
 func (p *playground) fill(ctx context.Context, addr string) error {
 	for {
-		var conn *socket.Socket
+		var conn network.Conn
 		expired, err := curio.IgnoreAfter(ctx, 100*time.Millisecond, func(ctx context.Context) (err error) {
 			conn, err = network.OpenConnection(ctx, addr, nil)
 			return err

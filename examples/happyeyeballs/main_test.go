@@ -13,7 +13,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
-	"github.com/curio-go/curio/socket"
+	"github.com/curio-go/curio/network"
 )
 
 func TestMain(m *testing.M) { testutil.Main(m, main) }
@@ -68,7 +68,7 @@ func TestProgramFails(t *testing.T) {
 
 // inTask calls connect in a task. Whatever comes of it, when it returns no descriptor
 // may be left but the connection's.
-func inTask(t *testing.T, k *curio.Kernel, body func(ctx context.Context) (*socket.Socket, error)) (conn *socket.Socket, err error) {
+func inTask(t *testing.T, k *curio.Kernel, body func(ctx context.Context) (network.Conn, error)) (conn network.Conn, err error) {
 	t.Helper()
 	before := len(testutil.Descriptors(os.Getpid()))
 	err = k.Run(t.Context(), func(ctx context.Context) error {
@@ -99,7 +99,7 @@ func listen(t *testing.T) net.Listener {
 func TestFirstAnswers(t *testing.T) {
 	testutil.NoLeaks(t)
 	addrs := []string{listen(t).Addr().String(), testutil.Refusing(t)}
-	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (*socket.Socket, error) {
+	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (network.Conn, error) {
 		return connect(ctx, addrs, never)
 	})
 	if err != nil || conn.RemoteAddr().String() != addrs[0] {
@@ -111,7 +111,7 @@ func TestFirstAnswers(t *testing.T) {
 func TestRefusalCostsNoDelay(t *testing.T) {
 	testutil.NoLeaks(t)
 	addrs := []string{testutil.Refusing(t), testutil.Refusing(t), listen(t).Addr().String()}
-	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (*socket.Socket, error) {
+	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (network.Conn, error) {
 		return connect(ctx, addrs, never)
 	})
 	if err != nil || conn.RemoteAddr().String() != addrs[2] {
@@ -124,7 +124,7 @@ func TestSilenceCostsOneDelay(t *testing.T) {
 	const delay = 500 * time.Millisecond
 	addrs := []string{testutil.Mute(t), listen(t).Addr().String(), testutil.Refusing(t)}
 	began := time.Now()
-	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (*socket.Socket, error) {
+	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (network.Conn, error) {
 		return connect(ctx, addrs, delay)
 	})
 	took := time.Since(began)
@@ -139,7 +139,7 @@ func TestSilenceCostsOneDelay(t *testing.T) {
 func TestEveryAddressIsInTheError(t *testing.T) {
 	testutil.NoLeaks(t)
 	addrs := []string{testutil.Refusing(t), testutil.Refusing(t), testutil.Refusing(t)}
-	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (*socket.Socket, error) {
+	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (network.Conn, error) {
 		return connect(ctx, addrs, never)
 	})
 	if conn != nil || !errors.Is(err, syscall.ECONNREFUSED) {
@@ -154,7 +154,7 @@ func TestEveryAddressIsInTheError(t *testing.T) {
 
 func TestNoAddress(t *testing.T) {
 	testutil.NoLeaks(t)
-	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (*socket.Socket, error) { return connect(ctx, nil, never) })
+	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (network.Conn, error) { return connect(ctx, nil, never) })
 	if conn != nil || err == nil {
 		t.Errorf("%v, %v", conn, err)
 	}
@@ -164,8 +164,8 @@ func TestCancelledDuringTheRace(t *testing.T) {
 	testutil.NoLeaks(t)
 	addrs := []string{testutil.Mute(t), testutil.Mute(t)}
 	k := curio.NewKernel()
-	conn, err := inTask(t, k, func(ctx context.Context) (*socket.Socket, error) {
-		race := curio.Spawn(ctx, func(ctx context.Context) (*socket.Socket, error) {
+	conn, err := inTask(t, k, func(ctx context.Context) (network.Conn, error) {
+		race := curio.Spawn(ctx, func(ctx context.Context) (network.Conn, error) {
 			return connect(ctx, addrs, time.Millisecond)
 		})
 		testutil.Await(t, "attempts to connect", func() bool { return connecting(k) == len(addrs) })
@@ -192,7 +192,7 @@ func connecting(k *curio.Kernel) (n int) {
 func TestTimedOutDuringTheRace(t *testing.T) {
 	testutil.NoLeaks(t)
 	addrs := []string{testutil.Mute(t), testutil.Mute(t)}
-	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (conn *socket.Socket, err error) {
+	conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (conn network.Conn, err error) {
 		return conn, curio.TimeoutAfter(ctx, 50*time.Millisecond, func(ctx context.Context) error {
 			conn, err = connect(ctx, addrs, time.Millisecond)
 			return err
@@ -215,7 +215,7 @@ func TestSecondWinnerIsClosed(t *testing.T) {
 	}
 	seconds, rounds := 0, 0
 	for ; seconds < 10 && rounds < 5000; rounds++ {
-		conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (*socket.Socket, error) {
+		conn, err := inTask(t, curio.NewKernel(), func(ctx context.Context) (network.Conn, error) {
 			return connect(ctx, addrs, 0)
 		})
 		if err != nil {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 // bufferSize is that of every server here that chooses one.
@@ -31,7 +30,7 @@ func main() {
 	log.Fatal(err)
 }
 
-func echo(ctx context.Context, client *socket.Socket) error {
+func echo(ctx context.Context, client network.Conn) error {
 	buffer := make([]byte, bufferSize)
 	for {
 		n, err := client.Recv(ctx, buffer)
