@@ -183,7 +183,8 @@ func ProxyHeaderOf(conn Conn) (*ProxyHeader, bool) {
 // ReadProxyHeader reads the header that conn begins with, for who accepts connections
 // himself and knows that the peer is a proxy; a server does it as ServerConfig.Proxy
 // says. What is received after the header, and the addresses of the client, are those
-// of the Conn that it returns, which takes the place of conn.
+// of the Conn that it returns, which takes the place of conn. The addresses in its errors
+// are those of conn, between which the failure is.
 //
 // If it is cut short, nothing is lost: ReadProxyHeader with the Conn that it returned
 // goes on, and so does that one's Recv. If the header is wrong, the error is

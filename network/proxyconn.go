@@ -149,8 +149,7 @@ func (p *proxied) Recv(ctx context.Context, buf []byte) (int, error) {
 			return n, nil
 		}
 	}
-	n, err := p.conn.Recv(ctx, buf)
-	return n, p.renamed(err)
+	return p.conn.Recv(ctx, buf)
 }
 
 // takeEarly receives what came with the header. Of two at a time one may get nothing.
@@ -170,8 +169,7 @@ func (p *proxied) SendAll(ctx context.Context, buf []byte) (int, error) {
 	if err := p.handshake(ctx); err != nil {
 		return 0, err
 	}
-	n, err := p.conn.SendAll(ctx, buf)
-	return n, p.renamed(err)
+	return p.conn.SendAll(ctx, buf)
 }
 
 func (p *proxied) WaitRead(ctx context.Context) error {
@@ -184,10 +182,10 @@ func (p *proxied) WaitRead(ctx context.Context) error {
 		}
 		return nil
 	}
-	return p.renamed(p.conn.WaitRead(ctx))
+	return p.conn.WaitRead(ctx)
 }
 
-func (p *proxied) CloseWrite(ctx context.Context) error { return p.renamed(p.conn.CloseWrite(ctx)) }
+func (p *proxied) CloseWrite(ctx context.Context) error { return p.conn.CloseWrite(ctx) }
 
 // Close drops what nobody has received: nobody can any more.
 func (p *proxied) Close() error {
@@ -198,7 +196,7 @@ func (p *proxied) Close() error {
 		p.phase.Store(proxyPlain)
 	}
 	p.mu.Unlock()
-	return p.renamed(p.conn.Close())
+	return p.conn.Close()
 }
 
 // LocalAddr is the address that the client has connected to, once that is known.
@@ -217,12 +215,14 @@ func (p *proxied) RemoteAddr() net.Addr {
 	return p.conn.RemoteAddr()
 }
 
-// failed returns the error of an operation of this layer.
+// failed returns the error of an operation of this layer. Like those of the connection
+// with the proxy it is in that one's name, which is the one that fails, and of which the
+// server knows whether it is lost.
 func (p *proxied) failed(op string, err error) error {
 	if inner, ok := err.(*net.OpError); ok {
 		err = inner.Err
 	}
-	failure := &net.OpError{Op: op, Source: p.LocalAddr(), Addr: p.RemoteAddr(), Err: err}
+	failure := &net.OpError{Op: op, Source: p.conn.LocalAddr(), Addr: p.conn.RemoteAddr(), Err: err}
 	for _, addr := range []net.Addr{failure.Addr, failure.Source} {
 		if addr != nil {
 			failure.Net = addr.Network()
@@ -230,16 +230,4 @@ func (p *proxied) failed(op string, err error) error {
 		}
 	}
 	return failure
-}
-
-// renamed returns an error of the connection with the proxy as one of this connection,
-// so that whoever compares an error's address with RemoteAddr finds the same.
-func (p *proxied) renamed(err error) error {
-	inner, ok := err.(*net.OpError)
-	if !ok || p.phase.Load() == proxyUnread || p.remote == nil {
-		return err
-	}
-	outer := *inner
-	outer.Source, outer.Addr = p.local, p.remote
-	return &outer
 }
