@@ -1,0 +1,233 @@
+package network
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A proxied is the connection of a proxy, which begins with a header. Reading it is its
+// handshake; after that it is the connection of the proxy's client.
+//
+//	unread ──► early   when the header has been read, and something after it
+//	       ──► plain   when the header has been read, and nothing else
+//	early ──► plain    when what came with the header has been received, or by Close
+//
+// Nobody keeps mu while he waits. It may be taken by who has the turn.
+type proxied struct {
+	conn  Conn
+	limit int
+
+	phase atomic.Int32
+
+	turn curio.Lock // of who reads the header
+	buf  []byte     // what has been read of it
+	bad  error      // what is wrong with it
+
+	// Set before the phase is no longer unread.
+	header        *ProxyHeader
+	local, remote net.Addr // nil: those of conn
+
+	mu     sync.Mutex
+	early  []byte // what came with the header and has not been received
+	closed bool
+}
+
+const (
+	proxyUnread = iota
+	proxyEarly
+	proxyPlain
+)
+
+// firstRead has room for every header without TLVs.
+const firstRead = 256
+
+// newProxied returns conn as the connection of a proxy's client, if its peer is a proxy.
+// Otherwise it returns conn itself.
+func newProxied(conn Conn, config *ProxyConfig) Conn {
+	if !config.trusts(conn) {
+		return conn
+	}
+	p := &proxied{conn: conn, limit: config.MaxHeader}
+	if p.limit == 0 {
+		p.limit = defaultMaxHeader
+	}
+	return p
+}
+
+// Below returns the connection with the proxy.
+func (p *proxied) Below() Conn { return p.conn }
+
+// Handshake reads the header, if nobody has. When it is cut short, it keeps what it has
+// read. A wrong header is for ever.
+func (p *proxied) Handshake(ctx context.Context) error {
+	if _, err := wait.At(ctx); err != nil {
+		return p.failed("proxy", err)
+	}
+	return p.handshake(ctx)
+}
+
+// handshake is Handshake for those who ask later whether ctx is alive.
+func (p *proxied) handshake(ctx context.Context) error {
+	if p.phase.Load() != proxyUnread {
+		return nil
+	}
+	if err := p.turn.Acquire(ctx); err != nil {
+		return p.failed("proxy", err)
+	}
+	defer p.turn.Release(ctx)
+	if p.phase.Load() != proxyUnread || p.bad != nil {
+		return p.bad
+	}
+	if below, ok := p.conn.(interface{ Handshake(context.Context) error }); ok {
+		if err := below.Handshake(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		header, n, err := parseProxy(p.buf, p.limit)
+		switch {
+		case err != nil:
+			p.bad, p.buf = p.failed("proxy", err), nil
+			return p.bad
+		case header != nil:
+			p.begin(header, n)
+			return nil
+		}
+		if err := p.more(ctx); err != nil {
+			return p.failed("proxy", err)
+		}
+	}
+}
+
+// more receives some more of the header. Its memory grows with what has arrived.
+func (p *proxied) more(ctx context.Context) error {
+	if len(p.buf) == cap(p.buf) {
+		grown := make([]byte, len(p.buf), max(2*cap(p.buf), firstRead))
+		copy(grown, p.buf)
+		p.buf = grown
+	}
+	n, err := p.conn.Recv(ctx, p.buf[len(p.buf):cap(p.buf)])
+	p.buf = p.buf[:len(p.buf)+n]
+	if err == io.EOF && len(p.buf) > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// begin ends the handshake: of what has been read, n bytes are the header.
+func (p *proxied) begin(header *ProxyHeader, n int) {
+	p.header = header
+	if !header.Local {
+		p.local, p.remote = header.Destination, header.Source
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	phase := int32(proxyPlain)
+	if n < len(p.buf) && !p.closed {
+		p.early, phase = bytes.Clone(p.buf[n:]), proxyEarly
+	}
+	p.buf = nil
+	p.phase.Store(phase)
+}
+
+func (p *proxied) Recv(ctx context.Context, buf []byte) (int, error) {
+	if err := p.handshake(ctx); err != nil {
+		return 0, err
+	}
+	if p.phase.Load() == proxyEarly {
+		if _, err := wait.At(ctx); err != nil {
+			return 0, p.failed("recv", err)
+		}
+		if n := p.takeEarly(buf); n > 0 {
+			return n, nil
+		}
+	}
+	return p.conn.Recv(ctx, buf)
+}
+
+// takeEarly receives what came with the header. Of two at a time one may get nothing.
+func (p *proxied) takeEarly(buf []byte) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := copy(buf, p.early)
+	p.early = p.early[n:]
+	if len(p.early) == 0 {
+		p.early = nil
+		p.phase.Store(proxyPlain)
+	}
+	return n
+}
+
+func (p *proxied) SendAll(ctx context.Context, buf []byte) (int, error) {
+	if err := p.handshake(ctx); err != nil {
+		return 0, err
+	}
+	return p.conn.SendAll(ctx, buf)
+}
+
+func (p *proxied) WaitRead(ctx context.Context) error {
+	if err := p.handshake(ctx); err != nil {
+		return err
+	}
+	if p.phase.Load() == proxyEarly {
+		if _, err := wait.At(ctx); err != nil {
+			return p.failed("wait", err)
+		}
+		return nil
+	}
+	return p.conn.WaitRead(ctx)
+}
+
+func (p *proxied) CloseWrite(ctx context.Context) error { return p.conn.CloseWrite(ctx) }
+
+// Close drops what nobody has received: nobody can any more.
+func (p *proxied) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	if p.phase.Load() == proxyEarly {
+		p.early = nil
+		p.phase.Store(proxyPlain)
+	}
+	p.mu.Unlock()
+	return p.conn.Close()
+}
+
+// LocalAddr is the address that the client has connected to, once that is known.
+func (p *proxied) LocalAddr() net.Addr {
+	if p.phase.Load() != proxyUnread && p.local != nil {
+		return p.local
+	}
+	return p.conn.LocalAddr()
+}
+
+// RemoteAddr is the address of the client, once that is known.
+func (p *proxied) RemoteAddr() net.Addr {
+	if p.phase.Load() != proxyUnread && p.remote != nil {
+		return p.remote
+	}
+	return p.conn.RemoteAddr()
+}
+
+// failed returns the error of an operation of this layer. Like those of the connection
+// with the proxy it is in that one's name, which is the one that fails, and of which the
+// server knows whether it is lost.
+func (p *proxied) failed(op string, err error) error {
+	if inner, ok := err.(*net.OpError); ok {
+		err = inner.Err
+	}
+	failure := &net.OpError{Op: op, Source: p.conn.LocalAddr(), Addr: p.conn.RemoteAddr(), Err: err}
+	for _, addr := range []net.Addr{failure.Addr, failure.Source} {
+		if addr != nil {
+			failure.Net = addr.Network()
+			break
+		}
+	}
+	return failure
+}

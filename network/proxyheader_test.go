@@ -1,0 +1,389 @@
+package network_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"net"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/curio-go/curio/network"
+)
+
+const signature = "\r\n\r\n\x00\r\nQUIT\n"
+
+// binaryHeader is a header of version 2 with the length of its block.
+func binaryHeader(command, family byte, block string) string {
+	head := append([]byte(signature), command, family)
+	return string(binary.BigEndian.AppendUint16(head, uint16(len(block)))) + block
+}
+
+func tlv(typ byte, value string) string {
+	return string(binary.BigEndian.AppendUint16([]byte{typ}, uint16(len(value)))) + value
+}
+
+// checked fills in the checksum of a header that ends with its TLV.
+func checked(header string) string {
+	b := []byte(header)
+	sum := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
+	binary.BigEndian.PutUint32(b[len(b)-4:], sum)
+	return string(b)
+}
+
+func tcp(ip string, port int) net.Addr {
+	addr := net.ParseIP(ip)
+	if ip4 := addr.To4(); ip4 != nil {
+		addr = ip4
+	}
+	return &net.TCPAddr{IP: addr, Port: port}
+}
+
+func unix(name string) net.Addr { return &net.UnixAddr{Name: name, Net: "unix"} }
+
+func padded(path string) string { return path + strings.Repeat("\x00", 108-len(path)) }
+
+const (
+	inet4 = "\x01\x02\x03\x04\x7f\x00\x00\x01\x12\x34\x00\x50" // 1.2.3.4:4660 -> 127.0.0.1:80
+	inet6 = "\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01" +
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\xff\xff\x00\x00"
+	mapped6 = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x01\x02\x03\x04" +
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x7f\x00\x00\x01\x12\x34\x00\x50"
+)
+
+// A goodHeader is bytes and what they mean. same: the header is written just so.
+type goodHeader struct {
+	name   string
+	data   string
+	header network.ProxyHeader
+	same   bool
+}
+
+var (
+	local1 = network.ProxyHeader{Version: 1, Local: true}
+	local2 = network.ProxyHeader{Version: 2, Local: true}
+)
+
+func between(version int, from, to net.Addr, tlvs ...network.ProxyTLV) network.ProxyHeader {
+	return network.ProxyHeader{Version: version, Source: from, Destination: to, TLVs: tlvs}
+}
+
+func from4to4(version int, tlvs ...network.ProxyTLV) network.ProxyHeader {
+	return between(version, tcp("1.2.3.4", 0x1234), tcp("127.0.0.1", 80), tlvs...)
+}
+
+var goodHeaders = []goodHeader{
+	{"TCP4", "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n", between(1, tcp("192.168.0.1", 56324), tcp("192.168.0.11", 443)), true},
+	{"TCP4 longest", "PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", between(1, tcp("255.255.255.255", 65535), tcp("255.255.255.255", 65535)), true},
+	{"TCP4 shortest", "PROXY TCP4 0.0.0.0 1.1.1.1 0 0\r\n", between(1, tcp("0.0.0.0", 0), tcp("1.1.1.1", 0)), true},
+	{"TCP6", "PROXY TCP6 2001:db8::1 ::1 1 2\r\n", between(1, tcp("2001:db8::1", 1), tcp("::1", 2)), true},
+	{
+		"TCP6 longest", "PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe 65535 65535\r\n",
+		between(1, tcp("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535), tcp("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", 65535)), true,
+	},
+	{"TCP6 upper case and zeros", "PROXY TCP6 2001:0DB8:0:0:0:0:0:0001 ::1 1 2\r\n", between(1, tcp("2001:db8::1", 1), tcp("::1", 2)), false},
+	{"TCP6 mapped", "PROXY TCP6 ::ffff:102:304 ::ffff:7f00:1 4660 80\r\n", from4to4(1), false},
+	{"TCP6 mapped and dotted", "PROXY TCP6 ::ffff:1.2.3.4 ::ffff:127.0.0.1 4660 80\r\n", from4to4(1), false},
+	{"TCP6 one mapped", "PROXY TCP6 ::ffff:102:304 ::1 1 2\r\n", between(1, tcp("1.2.3.4", 1), tcp("::1", 2)), true},
+	{"UNKNOWN", "PROXY UNKNOWN\r\n", local1, true},
+	{"UNKNOWN longest", "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n", local1, false},
+	{"UNKNOWN and nonsense", "PROXY UNKNOWN  \r \n\x00\xff\r\n", local1, false},
+
+	{"LOCAL", binaryHeader(0x20, 0, ""), local2, true},
+	{"LOCAL with a block", binaryHeader(0x20, 0x11, inet4), local2, false},
+	{"LOCAL of an unknown family with nonsense", binaryHeader(0x20, 0xff, "nonsense"), local2, false},
+	{"UNSPEC", binaryHeader(0x21, 0, ""), local2, false},
+	{"UNSPEC with nonsense", binaryHeader(0x21, 0, "nonsense"), local2, false},
+	{"unspecified family of a stream", binaryHeader(0x21, 0x01, inet4), local2, false},
+	{"unspecified protocol of IPv4", binaryHeader(0x21, 0x10, inet4), local2, false},
+	{"UDP over IPv4", binaryHeader(0x21, 0x12, inet4), local2, false},
+	{"UDP over IPv6", binaryHeader(0x21, 0x22, inet6), local2, false},
+	{"Unix datagram", binaryHeader(0x21, 0x32, strings.Repeat("x", 216)), local2, false},
+	{"TCP over IPv4", binaryHeader(0x21, 0x11, inet4), from4to4(2), true},
+	{"TCP over IPv6", binaryHeader(0x21, 0x21, inet6), between(2, tcp("2001:db8::1", 65535), tcp("::1", 0)), true},
+	{"TCP over IPv6 mapped", binaryHeader(0x21, 0x21, mapped6), from4to4(2), false},
+	{"Unix", binaryHeader(0x21, 0x31, padded("/tmp/a")+padded("/run/b")), between(2, unix("/tmp/a"), unix("/run/b")), true},
+	{"Unix unnamed", binaryHeader(0x21, 0x31, padded("")+padded("/run/b")), between(2, unix(""), unix("/run/b")), true},
+	{"Unix abstract", binaryHeader(0x21, 0x31, padded("\x00a\x00b")+padded("\x00c")), between(2, unix("@a\x00b"), unix("@c")), true},
+	{
+		"Unix longest", binaryHeader(0x21, 0x31, strings.Repeat("x", 108)+"\x00"+strings.Repeat("y", 107)),
+		between(2, unix(strings.Repeat("x", 108)), unix("@"+strings.Repeat("y", 107))), true,
+	},
+	{"Unix with something after the path", binaryHeader(0x21, 0x31, "/a\x00b"+padded("")[4:]+padded("@")), between(2, unix("/a"), unix("")), false},
+	{
+		"TLVs", binaryHeader(0x21, 0x11, inet4+tlv(0x01, "h2")+tlv(0x02, "example.org")+tlv(0xe0, "")),
+		from4to4(2, network.ProxyTLV{network.ProxyALPN, []byte("h2")}, network.ProxyTLV{network.ProxyAuthority, []byte("example.org")}, network.ProxyTLV{0xe0, []byte{}}), true,
+	},
+	{
+		"padding and a checksum", checked(binaryHeader(0x21, 0x11, inet4+tlv(4, "nothing")+tlv(5, "id")+tlv(3, "\x00\x00\x00\x00"))),
+		from4to4(2, network.ProxyTLV{network.ProxyUniqueID, []byte("id")}), false,
+	},
+}
+
+func TestProxyHeaderGood(t *testing.T) {
+	for _, test := range goodHeaders {
+		t.Run(test.name, func(t *testing.T) {
+			for _, after := range []string{"", "\r\n", "GET / HTTP/1.1\r\n", test.data} {
+				header, n, err := network.ParseProxy([]byte(test.data+after), network.DefaultMaxHeader)
+				if err != nil || n != len(test.data) || !reflect.DeepEqual(*header, test.header) {
+					t.Errorf("before %q: %+v, %d, %v", after, header, n, err)
+				}
+			}
+			// As long as it is not complete, more is needed, and that is all.
+			for end := range len(test.data) {
+				if header, n, err := network.ParseProxy([]byte(test.data[:end]), network.DefaultMaxHeader); header != nil || n != 0 || err != nil {
+					t.Errorf("after %d of %d bytes: %v, %d, %v", end, len(test.data), header, n, err)
+				}
+			}
+			data, err := test.header.AppendBinary([]byte("before "))
+			data, ok := bytes.CutPrefix(data, []byte("before "))
+			if err != nil || !ok || test.same && string(data) != test.data {
+				t.Errorf("it is written as %q, %v", data, err)
+			}
+			if header, n, err := network.ParseProxy(data, network.DefaultMaxHeader); err != nil || n != len(data) || !reflect.DeepEqual(*header, test.header) {
+				t.Errorf("written as %q, it is read as %+v, %d, %v", data, header, n, err)
+			}
+		})
+	}
+}
+
+var badHeaders = []struct{ name, data, says string }{
+	{"another protocol", "GET / HTTP/1.1\r\n", `there is none, but "GET / HTTP/1"`},
+	{"TLS", "\x16\x03\x01\x02\x00", `"\x16`},
+	{"lower case", "proxy TCP4 1.1.1.1 2.2.2.2 1 2\r\n", "there is none"},
+	{"no space", "PROXYTCP4", "there is none"},
+	{"the other signature cut short", "\r\n\r\n\x00\r\nQUIX", "there is none"},
+	{"TCP5", "PROXY TCP5 1.1.1.1 2.2.2.2 1 2\r\n", "unknown protocol"},
+	{"nothing", "PROXY \r\n", "unknown protocol"},
+	{"two spaces at first", "PROXY  TCP4 1.1.1.1 2.2.2.2 1 2\r\n", "unknown protocol"},
+	{"a tab", "PROXY TCP4\t1.1.1.1 2.2.2.2 1 2\r\n", "unknown protocol"},
+	{"UNKNOWN and more in one word", "PROXY UNKNOWNS\r\n", "unknown protocol"},
+	{"two spaces", "PROXY TCP4 1.1.1.1  2.2.2.2 1 2\r\n", "fields"},
+	{"a space at the end", "PROXY TCP4 1.1.1.1 2.2.2.2 1 2 \r\n", "5 fields"},
+	{"no ports", "PROXY TCP4 1.1.1.1 2.2.2.2\r\n", "2 fields"},
+	{"no addresses", "PROXY TCP4\r\n", "0 fields"},
+	{"leading zero in an address", "PROXY TCP4 1.1.1.01 2.2.2.2 1 2\r\n", "bad address"},
+	{"three numbers", "PROXY TCP4 1.1.1 2.2.2.2 1 2\r\n", "bad address"},
+	{"256", "PROXY TCP4 1.1.1.1 2.2.2.256 1 2\r\n", "bad address"},
+	{"hexadecimal", "PROXY TCP4 0x1.1.1.1 2.2.2.2 1 2\r\n", "bad address"},
+	{"a name", "PROXY TCP4 localhost 2.2.2.2 1 2\r\n", "bad address"},
+	{"IPv6 in TCP4", "PROXY TCP4 ::1 2.2.2.2 1 2\r\n", "bad address"},
+	{"mapped in TCP4", "PROXY TCP4 ::ffff:1.2.3.4 2.2.2.2 1 2\r\n", "bad address"},
+	{"IPv4 in TCP6", "PROXY TCP6 1.1.1.1 ::1 1 2\r\n", "bad address"},
+	{"dotted and not mapped", "PROXY TCP6 1::1.2.3.4 ::1 1 2\r\n", "bad address"},
+	{"a zone", "PROXY TCP6 fe80::1%lo ::1 1 2\r\n", "bad address"},
+	{"brackets", "PROXY TCP6 [::1] ::1 1 2\r\n", "bad address"},
+	{"five digits", "PROXY TCP6 00001::1 ::1 1 2\r\n", "bad address"},
+	{"two gaps", "PROXY TCP6 1::2::3 ::1 1 2\r\n", "bad address"},
+	{"leading zero in a port", "PROXY TCP4 1.1.1.1 2.2.2.2 01 2\r\n", "bad port"},
+	{"two zeros as a port", "PROXY TCP4 1.1.1.1 2.2.2.2 1 00\r\n", "bad port"},
+	{"port 65536", "PROXY TCP4 1.1.1.1 2.2.2.2 1 65536\r\n", "bad port"},
+	{"a sign", "PROXY TCP4 1.1.1.1 2.2.2.2 +1 2\r\n", "bad port"},
+	{"an empty port", "PROXY TCP4 1.1.1.1 2.2.2.2 1 \r\n", "bad port"},
+	{"no CR", "PROXY TCP4 1.1.1.1 2.2.2.2 1 2\nGET / HTTP/1.1\r\n", ""},
+	{"no LF", "PROXY TCP4 1.1.1.1 2.2.2.2 1 2\rGET / HTTP/1.1\r\n", ""},
+	{"no end", "PROXY UNKNOWN " + strings.Repeat("x", 93), "no end of the line within 107 bytes"},
+	{"an end too late", "PROXY UNKNOWN " + strings.Repeat("x", 92) + "\r\n", "no end of the line within 107 bytes"},
+
+	{"version 1 in binary", signature + "\x11", "unknown version or command 0x11"},
+	{"version 3", signature + "\x31", "unknown version"},
+	{"command 2", signature + "\x22", "unknown version or command 0x22"},
+	{"family 4", signature + "\x21\x41", "unknown family or protocol 0x41"},
+	{"protocol 3", signature + "\x21\x13", "unknown family or protocol 0x13"},
+	{"too long", signature + "\x21\x11\xff\xff", "65551 bytes are more than 16384"},
+	{"IPv4 too short", binaryHeader(0x21, 0x11, inet4[1:]), "11 bytes are too few"},
+	{"IPv6 too short", binaryHeader(0x21, 0x21, inet6[1:]), "35 bytes are too few"},
+	{"Unix too short", binaryHeader(0x21, 0x31, padded("a")+padded("b")[1:]), "215 bytes are too few"},
+	{"no addresses at all", binaryHeader(0x21, 0x11, ""), "0 bytes are too few"},
+	{"half a TLV", binaryHeader(0x21, 0x11, inet4+"\x01\x00"), "2 bytes after the last TLV"},
+	{"a TLV too long", binaryHeader(0x21, 0x11, inet4+"\x01\x00\x03h2"), "has 3 bytes, of which 2 are there"},
+	{"a short checksum", binaryHeader(0x21, 0x11, inet4+tlv(3, "\x00\x00\x00")), "a checksum of 3 bytes"},
+	{"a wrong checksum", binaryHeader(0x21, 0x11, inet4+tlv(3, "\x00\x00\x00\x00")), "its checksum is 0x"},
+	{"a checksum of something else", checked(binaryHeader(0x21, 0x11, inet4+tlv(3, "\x00\x00\x00\x00")))[:16] + "\x02" + inet4[1:] + tlv(3, "abcd"), "its checksum"},
+}
+
+func TestProxyHeaderBad(t *testing.T) {
+	for _, test := range badHeaders {
+		t.Run(test.name, func(t *testing.T) {
+			header, n, err := network.ParseProxy([]byte(test.data), network.DefaultMaxHeader)
+			if header != nil || n != 0 || !errors.Is(err, network.ErrProxyHeader) || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%+v, %d, %v", header, n, err)
+			}
+			if len(fmt.Sprint(err)) > 500 {
+				t.Errorf("an error of %d bytes", len(fmt.Sprint(err)))
+			}
+			for end := range len(test.data) {
+				if header, _, _ := network.ParseProxy([]byte(test.data[:end]), network.DefaultMaxHeader); header != nil {
+					t.Errorf("after %d bytes it is %+v", end, header)
+				}
+			}
+		})
+	}
+}
+
+// What can be seen to be wrong is not waited for.
+func TestProxyHeaderBadAtOnce(t *testing.T) {
+	for data, limit := range map[string]int{
+		"G":                            100,
+		"PROXY\t":                      100,
+		"\r\n\r\n\x00\r\nQUIT ":        100,
+		signature + "\x02":             100,
+		signature + "\x21\x51":         100,
+		signature + "\x21\x11\x00\x55": 100, // 101 bytes in all
+		"PROXY TCP":                    9,
+	} {
+		if _, _, err := network.ParseProxy([]byte(data), limit); !errors.Is(err, network.ErrProxyHeader) {
+			t.Errorf("%q: %v", data, err)
+		}
+		if _, _, err := network.ParseProxy([]byte(data[:len(data)-1]), limit); err != nil {
+			t.Errorf("%q, one byte earlier: %v", data, err)
+		}
+	}
+	exactly := binaryHeader(0x20, 0, strings.Repeat("x", 84))
+	if header, n, err := network.ParseProxy([]byte(exactly), 100); header == nil || n != 100 || err != nil {
+		t.Errorf("100 of 100 bytes: %v, %d, %v", header, n, err)
+	}
+}
+
+func TestProxyHeaderTLS(t *testing.T) {
+	inner := tlv(network.ProxyTLSVersion, "TLSv1.3") + tlv(network.ProxyTLSCommonName, "someone")
+	for _, test := range []struct {
+		value string
+		want  network.ProxyTLSInfo
+		ok    bool
+	}{
+		{"\x07\x00\x00\x00\x00", network.ProxyTLSInfo{TLS: true, Certificate: true, Verified: true}, true},
+		{"\x05\x00\x00\x00\x01", network.ProxyTLSInfo{TLS: true, Certificate: true}, true},
+		{"\x01\x00\x00\x00\x00", network.ProxyTLSInfo{TLS: true}, true},
+		{"\x00\x00\x00\x00\x00", network.ProxyTLSInfo{}, true},
+		{"\x01\x00\x00\x00", network.ProxyTLSInfo{}, false},
+		{"\x01\x00\x00\x00\x00\x21", network.ProxyTLSInfo{}, false},
+	} {
+		tlvs := network.ProxyTLVs{{network.ProxyALPN, nil}, {network.ProxyTLS, []byte(test.value)}}
+		if info, ok := tlvs.TLS(); ok != test.ok || !reflect.DeepEqual(info, test.want) {
+			t.Errorf("%q: %+v, %v", test.value, info, ok)
+		}
+	}
+	info, ok := network.ProxyTLVs{{network.ProxyTLS, []byte("\x03\x00\x00\x00\x00" + inner)}}.TLS()
+	version, _ := info.TLVs.Get(network.ProxyTLSVersion)
+	name, _ := info.TLVs.Get(network.ProxyTLSCommonName)
+	if !ok || string(version) != "TLSv1.3" || string(name) != "someone" {
+		t.Errorf("%+v, %v", info, ok)
+	}
+	if info, ok := (network.ProxyTLVs{}).TLS(); ok {
+		t.Errorf("of nothing: %+v", info)
+	}
+	if value, ok := info.TLVs.Get(network.ProxyTLSKey); ok {
+		t.Errorf("a key %q from nowhere", value)
+	}
+}
+
+func TestProxyHeaderWritten(t *testing.T) {
+	// The zero value of Version is the newest.
+	header := from4to4(0, network.ProxyTLV{network.ProxyPadding, []byte("123")}, network.ProxyTLV{Type: network.ProxyChecksum})
+	data, err := header.AppendBinary([]byte("before "))
+	want := checked(binaryHeader(0x21, 0x11, inet4+tlv(4, "123")+tlv(3, "\x00\x00\x00\x00")))
+	if err != nil || string(data) != "before "+want {
+		t.Errorf("%q, %v, want %q", data, err, want)
+	}
+	// As sockets have it: mapped addresses, zones, no name.
+	from := &net.TCPAddr{IP: net.ParseIP("1.2.3.4"), Port: 4660}
+	data, err = between(1, from, tcp("127.0.0.1", 80)).AppendBinary(nil)
+	if err != nil || string(data) != "PROXY TCP4 1.2.3.4 127.0.0.1 4660 80\r\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	local := &net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 1, Zone: "lo"}
+	data, err = between(1, local, tcp("127.0.0.1", 80)).AppendBinary(nil)
+	if err != nil || string(data) != "PROXY TCP6 fe80::1 ::ffff:7f00:1 1 80\r\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	data, err = between(2, unix("@"), unix("/a")).AppendBinary(nil)
+	if want := binaryHeader(0x21, 0x31, padded("")+padded("/a")); err != nil || string(data) != want {
+		t.Errorf("%q, %v", data, err)
+	}
+}
+
+func TestProxyHeaderNotWritten(t *testing.T) {
+	some := network.ProxyTLV{network.ProxyALPN, []byte("h2")}
+	local := local2
+	local.TLVs = network.ProxyTLVs{some}
+	large := network.ProxyTLV{0xe0, make([]byte, 40000)}
+	for name, header := range map[string]network.ProxyHeader{
+		"unknown version":    from4to4(3),
+		"unknown version -1": from4to4(-1),
+		"TLVs 1":             from4to4(1, some),
+		"TLVs LOCAL":         local,
+		"addresses none":     {},
+		"addresses one":      between(2, tcp("1.1.1.1", 1), nil),
+		"addresses nil":      between(1, tcp("1.1.1.1", 1), (*net.TCPAddr)(nil)),
+		"addresses mixed":    between(2, tcp("1.1.1.1", 1), unix("a")),
+		"addresses mixed 2":  between(2, unix("a"), tcp("1.1.1.1", 1)),
+		"addresses UDP":      between(2, &net.UDPAddr{IP: net.IPv4zero}, tcp("1.1.1.1", 1)),
+		"addresses without":  between(2, &net.TCPAddr{}, tcp("1.1.1.1", 1)),
+		"port":               between(2, &net.TCPAddr{IP: net.IPv4zero, Port: 65536}, tcp("1.1.1.1", 1)),
+		"Unix in version 1":  between(1, unix("a"), unix("b")),
+		"Unix too long":      between(2, unix(strings.Repeat("a", 109)), unix("b")),
+		"TLV too long":       from4to4(2, network.ProxyTLV{0xe0, make([]byte, 65536)}),
+		"too long":           from4to4(2, large, large),
+		"two checksums":      from4to4(2, network.ProxyTLV{Type: network.ProxyChecksum}, network.ProxyTLV{Type: network.ProxyChecksum}),
+	} {
+		if data, err := header.AppendBinary([]byte("before")); err == nil || string(data) != "before" {
+			t.Errorf("%s: %q, %v", name, data, err)
+		}
+	}
+}
+
+// FuzzProxyHeader: whatever comes, the parser does not panic, does not say more than it
+// was given, says the same of the whole as of what comes byte by byte, and what it reads
+// is what it would write.
+func FuzzProxyHeader(f *testing.F) {
+	for _, test := range goodHeaders {
+		f.Add([]byte(test.data + "rest"))
+	}
+	for _, test := range badHeaders {
+		f.Add([]byte(test.data))
+	}
+	const limit = 512
+	f.Fuzz(func(t *testing.T, data []byte) {
+		given := slices.Clone(data)
+		header, n, err := network.ParseProxy(data, limit)
+		if !bytes.Equal(data, given) {
+			t.Fatalf("it has changed %q to %q", given, data)
+		}
+		if n > min(len(data), limit) || (header != nil) != (n > 0) || err != nil && header != nil || len(fmt.Sprint(err)) > 500 {
+			t.Fatalf("%+v, %d, %v", header, n, err)
+		}
+		if header == nil && err == nil && len(data) >= limit {
+			t.Fatalf("%d bytes are not enough", len(data))
+		}
+		for end := range data {
+			part, size, partErr := network.ParseProxy(data[:end], limit)
+			switch {
+			case partErr != nil:
+				if err == nil {
+					t.Fatalf("after %d bytes: %v; after all: %+v", end, partErr, header)
+				}
+				return
+			case part != nil:
+				if end < n || size != n || !reflect.DeepEqual(part, header) {
+					t.Fatalf("after %d bytes: %+v, %d; after all: %+v, %d, %v", end, part, size, header, n, err)
+				}
+			}
+		}
+		if header == nil {
+			return
+		}
+		written, err := header.AppendBinary(nil)
+		if err != nil {
+			t.Fatalf("%+v cannot be written: %v", header, err)
+		}
+		again, size, err := network.ParseProxy(written, limit)
+		if err != nil || size != len(written) || !reflect.DeepEqual(again, header) {
+			t.Fatalf("%+v, written as %q, is %+v, %d, %v", header, written, again, size, err)
+		}
+	})
+}
