@@ -27,21 +27,46 @@ type Listener struct {
 // nil config is the default. NewListener panics if config says how to listen, for that
 // comes too late.
 func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
-	l := &Listener{socket: s}
-	if config != nil {
-		config.mustNotListen("NewListener")
-		l.config = *config
+	if s == nil {
+		panic("curio/network: NewListener of a nil socket")
 	}
+	l := newListener(config)
+	l.config.mustNotListen("NewListener")
+	l.socket = s
 	return l
 }
 
-// Accept waits for a connection and returns it.
+// newListener is a Listener that has no socket yet.
+func newListener(config *ServerConfig) *Listener {
+	l := new(Listener)
+	if config != nil {
+		l.config = *config
+	}
+	l.config.mustMakeSense()
+	return l
+}
+
+// Accept waits for a connection and returns it. It does not wait for what comes before
+// anybody can talk, the handshake of TLS or the header of a proxy: the connection does that
+// when it is first used. Who does not know the peer should do it at once, by the
+// connection's method Handshake, and within a timeout, as RunServer does.
 func (l *Listener) Accept(ctx context.Context) (Conn, error) {
 	conn, err := l.socket.Accept(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return conn, nil
+	return l.dress(conn), nil
+}
+
+// dress puts on a connection what it is to wear: the header of a proxy comes before TLS.
+func (l *Listener) dress(conn Conn) Conn {
+	if l.config.Proxy != nil {
+		conn = newProxied(conn, l.config.Proxy)
+	}
+	if l.config.TLS != nil {
+		conn = TLSServer(conn, l.config.TLS)
+	}
+	return conn
 }
 
 // LocalAddr is the address that it listens on.
@@ -61,9 +86,7 @@ func (l *Listener) Socket() *socket.Socket { return l.socket }
 // ListenTCP returns a Listener on addr, as TCPServer describes it. Its socket has
 // SO_REUSEADDR, unless config says otherwise. It is Curio's tcp_server_socket.
 func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listener, error) {
-	if config == nil {
-		config = new(ServerConfig)
-	}
+	l := newListener(config)
 	addrs, err := resolve(ctx, "listen", addr)
 	if err != nil {
 		return nil, err
@@ -74,14 +97,14 @@ func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listene
 			break
 		}
 	}
-	s, err := listen(addrs[0], config)
+	l.socket, err = listen(addrs[0], &l.config)
 	if addrs[0].IP == nil && err != nil && !errors.Is(err, syscall.EADDRINUSE) {
-		s, err = listen(&net.TCPAddr{IP: net.IPv4zero, Port: addrs[0].Port}, config) // no IPv6 here
+		l.socket, err = listen(&net.TCPAddr{IP: net.IPv4zero, Port: addrs[0].Port}, &l.config) // no IPv6 here
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Listener{socket: s, config: *config}, nil
+	return l, nil
 }
 
 func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {

@@ -26,9 +26,8 @@ import (
 // so is a file that is no socket. So that two servers that start at the same time do not
 // take each other's file for such a one, the directory is locked meanwhile: flock(2).
 func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listener, error) {
-	if config == nil {
-		config = new(ServerConfig)
-	}
+	l := newListener(config)
+	config = &l.config
 	addr := &net.UnixAddr{Name: path, Net: "unix"}
 	failed := func(err error) error {
 		if op := (*net.OpError)(nil); errors.As(err, &op) {
@@ -39,7 +38,6 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 	if err := curio.CheckCancellation(ctx); err != nil {
 		return nil, failed(err)
 	}
-	l := &Listener{config: *config}
 	var err error
 	if runtime.GOOS == "linux" && strings.HasPrefix(path, "@") {
 		l.socket, err = listenUnix(ctx, addr, config, false)

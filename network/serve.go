@@ -51,6 +51,9 @@ func (s *server) serve(ctx context.Context, conn Conn, peer string) error {
 	default:
 		return err
 	}
+	if _, ok := conn.(layered); ok {
+		peer = peerOf(conn)
+	}
 	curio.LoggerOf(ctx).DebugContext(ctx, "curio: connection lost", "peer", peer, "why", why, "err", err)
 	return nil
 }
@@ -60,6 +63,9 @@ func (s *server) handle(ctx context.Context, conn Conn) error {
 	config := &s.listener.config
 	if err := handshakeWithin(ctx, conn, duration(config.HandshakeTimeout, defaultHandshakeTimeout)); err != nil {
 		return &handshakeError{err}
+	}
+	if _, ok := conn.(layered); ok {
+		s.note(conn, peerOf(conn)) // only now is it known who that is, behind a proxy
 	}
 	if config.IdleTimeout > 0 {
 		conn = &impatient{Conn: conn, patience: config.IdleTimeout}

@@ -209,9 +209,8 @@ func TestBadServerConfig(t *testing.T) {
 		"Lifetime":       {Lifetime: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			listener := listen(t, "127.0.0.1:0", &config)
 			mustPanic(t, "ServerConfig."+name+" is negative", func() {
-				_ = network.RunServer(t.Context(), listener, echo)
+				_, _ = network.ListenTCP(t.Context(), "127.0.0.1:0", &config)
 			})
 		})
 	}

@@ -69,7 +69,6 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
 	defer listener.Close()
-	listener.config.mustServe()
 	if listener.config.Grace == 0 {
 		return serveAll(ctx, ctx, listener, handler)
 	}

@@ -1,12 +1,14 @@
 package network
 
 import (
+	"crypto/tls"
 	"io/fs"
 	"time"
 )
 
 // A ServerConfig says how a server listens and how it serves. The zero value is the
-// default.
+// default. Making a Listener with values that make no sense, such as negative numbers of
+// connections, panics.
 type ServerConfig struct {
 	// How it listens.
 
@@ -26,11 +28,20 @@ type ServerConfig struct {
 	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask.
 	Mode fs.FileMode
 
-	// How each connection is served.
+	// What each connection is.
+
+	// TLS makes each connection one of TLS, with this configuration; handlers get a
+	// *TLSConn.
+	TLS *tls.Config
+
+	// Proxy says which peers are proxies, that tell for whom they connect.
+	Proxy *ProxyConfig
 
 	// HandshakeTimeout bounds what comes before the handler: the handshake of TLS and
 	// the header of a proxy. 0 means 10 s, a negative value no bound.
 	HandshakeTimeout time.Duration
+
+	// How each connection is served.
 
 	// MaxConnections is how many connections are served at a time. Others wait to be
 	// accepted, in the backlog. 0 means no limit.
@@ -65,8 +76,13 @@ func duration(d, byDefault time.Duration) time.Duration {
 	return d
 }
 
-// mustServe panics if what c says of serving makes no sense.
-func (c *ServerConfig) mustServe() {
+// mustMakeSense panics if c does not.
+func (c *ServerConfig) mustMakeSense() {
+	if c.Proxy != nil {
+		if err := c.Proxy.check(); err != nil {
+			panic("curio/network: " + err.Error())
+		}
+	}
 	switch {
 	case c.MaxConnections < 0:
 		panic("curio/network: ServerConfig.MaxConnections is negative; 0 means no limit")
