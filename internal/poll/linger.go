@@ -39,11 +39,17 @@ const maxTries = 64
 //
 // It belongs to the operation whose turn it is.
 type habit struct {
-	last uint8 // how many were left out after the last one in vain; 0 after one that was not
-	skip uint8 // waits still to be left out
+	last   uint8 // how many were left out after the last one in vain; 0 after one that was not
+	skip   uint8 // waits still to be left out
+	streak uint8 // how many times in a row it was not in vain
 }
 
 const maxSkip = 63
+
+// maxStreak is how often lingering may succeed until one wait is left out. Who lingers keeps
+// the scheduler from looking into the poller: others whose data has come are then only
+// found by the runtime's monitor, which looks every 10 ms.
+const maxStreak = 32
 
 // crowd is how many waits of the whole process are still to be left out, because
 // lingering has shown that others want to run. Then the thread would not fall asleep
@@ -81,11 +87,14 @@ func (d *direction) linger(fd int) bool {
 	switch {
 	case done && !late:
 		h.last = 0
+		if h.streak++; h.streak >= maxStreak {
+			h.streak, h.skip = 0, 1
+		}
 		return true
 	case late && tries == 1:
 		crowd.Store(crowdSkip)
 	default:
-		h.last = min(2*h.last+1, maxSkip)
+		h.last, h.streak = min(2*h.last+1, maxSkip), 0
 		h.skip = h.last
 	}
 	return done
