@@ -227,7 +227,9 @@ func (c *TLSConn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 		if n == len(buf) {
 			return n, nil
 		}
+		c.wire.encrypting.Store(true)
 		k, err := c.tls.Write(buf[n:min(len(buf), n+round)])
+		c.wire.encrypting.Store(false)
 		n += k
 		if err != nil {
 			return n, c.failed("send", err)

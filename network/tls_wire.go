@@ -39,17 +39,20 @@ type wire struct {
 	sendFrom *[]byte // the whole of it
 	unsent   atomic.Int64
 
-	mu     sync.Mutex
-	queued *[]byte
+	encrypting atomic.Bool // a sender is in Write of package tls
+
+	mu      sync.Mutex
+	queued  *[]byte
+	answers int // how many records of those queued no sender has written
 }
 
 // ciphertexts are the buffers for what is to be sent.
 var ciphertexts = sync.Pool{New: func() any { return new([]byte) }}
 
-// maxQueued is how much may be queued before those who receive wait for it to be sent: a
-// round of a sender's, and as much again. It is reached only by a peer that asks for new
-// keys all the time and does not receive the answers.
-const maxQueued = 2 * round
+// maxAnswers is how many answers to requests for new keys may be queued before those who
+// receive wait for them to be sent. It is reached only by a peer that goes on asking and
+// does not receive the answers; and it would not take many of them in a row.
+const maxAnswers = 8
 
 // lastWords is how long to wait for there to be room for an alert, if the Conn below
 // cannot say that there is none.
@@ -64,6 +67,9 @@ func (w *wire) Write(p []byte) (int, error) {
 		w.queued = ciphertexts.Get().(*[]byte)
 	}
 	*w.queued = append(*w.queued, p...)
+	if !w.encrypting.Load() {
+		w.answers++
+	}
 	w.unsent.Add(int64(len(p)))
 	return len(p), nil
 }
@@ -76,7 +82,7 @@ func (w *wire) next() []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.queued != nil {
-		w.sendFrom, w.queued = w.queued, nil
+		w.sendFrom, w.queued, w.answers = w.queued, nil, 0
 		w.sending = *w.sendFrom
 	}
 	return w.sending
@@ -132,14 +138,14 @@ func (w *wire) push(ctx context.Context, urgent bool) {
 	}
 }
 
-// overfull reports whether the queue is too long.
+// overfull reports whether too many answers are queued.
 func (w *wire) overfull() bool {
-	if w.unsent.Load() <= maxQueued {
+	if w.unsent.Load() == 0 {
 		return false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.queued != nil && len(*w.queued) > maxQueued
+	return w.answers >= maxAnswers
 }
 
 // Read receives, with the context of the operation in progress.
