@@ -14,12 +14,6 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// handshaker is a Conn on top of another one, on which something is exchanged before
-// anybody can talk: TLS, or the header of a proxy.
-type handshaker interface {
-	Handshake(ctx context.Context) error
-}
-
 // layered is a Conn that is built on another one.
 type layered interface{ Below() Conn }
 
