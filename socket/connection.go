@@ -53,7 +53,7 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 	if err != nil {
 		return nil, s.failedAt("accept", s.LocalAddr(), err)
 	}
-	conn, err := own(sysfd, s.family, "accept")
+	conn, err := own(sysfd, s.family, s.typ, "accept")
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ type Socket struct {
 	// Set at birth. fd is nil in the zero value.
 	fd     *poll.FD
 	family int
+	typ    int // SOCK_STREAM and so on
 
 	// The addresses, asked for when somebody wants to know; nil until then, and
 	// again after what changes them. Once closed, a socket keeps what is known.
@@ -46,7 +47,7 @@ func New(family, typ, proto int) (*Socket, error) {
 		// It is no option of every protocol there is.
 		_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	}
-	return own(fd, family, "socket")
+	return own(fd, family, typ, "socket")
 }
 
 // SocketPair makes two Unix stream sockets that are connected with each other:
@@ -56,11 +57,11 @@ func SocketPair() (a, b *Socket, err error) {
 	if err != nil {
 		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: os.NewSyscallError("socketpair", err)}
 	}
-	if a, err = own(pair[0], AF_UNIX, "socketpair"); err != nil {
+	if a, err = own(pair[0], AF_UNIX, SOCK_STREAM, "socketpair"); err != nil {
 		syscall.Close(pair[1])
 		return nil, nil, err
 	}
-	if b, err = own(pair[1], AF_UNIX, "socketpair"); err != nil {
+	if b, err = own(pair[1], AF_UNIX, SOCK_STREAM, "socketpair"); err != nil {
 		a.Close()
 		return nil, nil, err
 	}
@@ -68,12 +69,12 @@ func SocketPair() (a, b *Socket, err error) {
 }
 
 // own makes a Socket of a descriptor, for the operation op.
-func own(sysfd, family int, op string) (*Socket, error) {
+func own(sysfd, family, typ int, op string) (*Socket, error) {
 	fd, err := poll.New(sysfd, true)
 	if err != nil {
 		return nil, &net.OpError{Op: op, Net: networkOf(family), Err: err}
 	}
-	s := &Socket{fd: fd, family: family}
+	s := &Socket{fd: fd, family: family, typ: typ}
 	fd.SetObject(s)
 	return s, nil
 }
