@@ -54,6 +54,9 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 	var s *Socket
 	var failed error
 	if err := raw.Control(func(fd uintptr) { s, failed = duplicated(int(fd), "fromconn") }); err != nil {
+		if _, file := c.(*os.File); file {
+			err = os.ErrClosed // package os has an error of its own here
+		}
 		return nil, adoptFailed("fromconn", 0, "", err)
 	}
 	return s, failed

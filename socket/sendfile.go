@@ -79,8 +79,8 @@ func (s *Socket) sendRange(ctx context.Context, file *os.File, offset, most int6
 	closed := raw.Control(func(fd uintptr) { // the number stays the file's for so long
 		n, err = s.fd.SendFile(ctx, int(fd), offset, most)
 	})
-	if closed != nil {
-		return 0, closed
+	if closed != nil { // by an error that package os does not export
+		return 0, os.ErrClosed
 	}
 	return n, err
 }
