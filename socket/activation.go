@@ -34,27 +34,40 @@ func Activated() ([]ActivatedSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("curio/socket: socket activation: %w", err)
 	}
+	there := announced(count)
 	names := strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")
 	var sockets []ActivatedSocket
 	var failed []error
-	for i := range count {
+	for i := range there {
 		name := "unknown"
 		if i < len(names) && names[i] != "" {
 			name = names[i]
 		}
 		fd := firstActivated + i
-		syscall.CloseOnExec(fd)
 		s, err := FromFD(fd)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("curio/socket: socket activation: descriptor %d, %q: %w", fd, name, err))
-			if errors.Is(err, syscall.EBADF) {
-				break // and there is none behind it, however many are announced
-			}
 			continue
 		}
 		sockets = append(sockets, ActivatedSocket{name, s})
 	}
+	if there < count {
+		failed = append(failed, fmt.Errorf("curio/socket: socket activation: LISTEN_FDS is %d, and descriptor %d is not open", count, firstActivated+there))
+	}
 	return sockets, errors.Join(failed...)
+}
+
+// announced is how many of count descriptors there are, and marks them. It must come
+// before any is taken over, which makes new ones.
+func announced(count int) int {
+	for i := range count {
+		var stat syscall.Stat_t
+		if err := syscall.Fstat(firstActivated+i, &stat); err != nil {
+			return i
+		}
+		syscall.CloseOnExec(firstActivated + i)
+	}
+	return count
 }
 
 // activatedCount is how many descriptors are meant for this process.
