@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,6 +64,53 @@ var operations = []operation{
 		a, b := unixPair(t)
 		n := fill(t, a)
 		return a, a.WaitWrite, func() { drain(t, b, n); exchange(t, a, b) }
+	}},
+	{"recv buffer", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
+		a, b := unixPair(t)
+		return a, func(ctx context.Context) error {
+			_, err := a.RecvBuffer(ctx)
+			return err
+		}, func() { exchange(t, b, a) }
+	}},
+	{"send file", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
+		a, b := unixPair(t)
+		n := fill(t, a)
+		file, _ := fileOf(t, 1<<20)
+		return a, func(ctx context.Context) error {
+			n, err := a.SendFile(ctx, file, 0, -1)
+			return moved(int(n), 0, err)
+		}, func() { drain(t, b, n); exchange(t, a, b) }
+	}},
+	{"read call", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
+		a, b := unixPair(t)
+		return a, func(ctx context.Context) error {
+			return a.ReadCall(ctx, func(fd int) error {
+				_, err := syscall.Read(fd, make([]byte, 1))
+				return err
+			})
+		}, func() { exchange(t, b, a) }
+	}},
+	{"write call", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
+		a, b := unixPair(t)
+		n := fill(t, a)
+		return a, func(ctx context.Context) error {
+			return a.WriteCall(ctx, func(fd int) error {
+				_, err := syscall.Write(fd, make([]byte, 1<<20))
+				return err
+			})
+		}, func() { drain(t, b, n); exchange(t, a, b) }
+	}},
+	{"blocking, in the queue", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
+		a, b := unixPair(t)
+		sender, sent := in(t, func(ctx context.Context) error {
+			fill(t, a)
+			return a.WaitWrite(ctx)
+		})
+		await(t, parked(sender))
+		t.Cleanup(func() { cancel(sender); _ = sent() })
+		return a, func(ctx context.Context) error {
+			return a.Blocking(ctx, func(*os.File) error { t.Error("it was called"); return nil })
+		}, func() { exchange(t, b, a) }
 	}},
 	{"connect", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
 		l := full(t)

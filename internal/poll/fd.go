@@ -23,6 +23,8 @@ type FD struct {
 	object any
 
 	reader, writer direction
+
+	loan atomic.Pointer[Loan] // both turns, if somebody has them; see exclusive.go
 }
 
 // ErrNotPollable is what New returns for a descriptor that is always ready, as
@@ -81,13 +83,16 @@ func (f *FD) Control(call func(fd int) error) error {
 }
 
 // Close makes every operation on f end with net.ErrClosed, those in progress
-// included, closes the descriptor after the last of them, and returns then. A
-// second Close returns net.ErrClosed.
+// included, closes the descriptor after the last of them, and returns then. It takes
+// the turns back that are lent. A second Close returns net.ErrClosed.
 func (f *FD) Close() error {
 	if f.closed.Swap(true) {
 		return net.ErrClosed
 	}
 	err := f.file.Close()
+	if l := f.loan.Load(); l != nil {
+		l.Return()
+	}
 	var path *os.PathError
 	if errors.As(err, &path) {
 		err = os.NewSyscallError("close", path.Err)

@@ -19,15 +19,17 @@ import (
 const direct = 64 << 10
 
 // recv and send are recvfrom(2) and sendto(2) without an address, which is a shorter
-// way through the kernel than read(2) and write(2). They never wait, as the
-// descriptor is non-blocking. MSG_NOSIGNAL spares the runtime a SIGPIPE.
+// way through the kernel than read(2) and write(2). They never wait: the descriptor is
+// non-blocking, and MSG_DONTWAIT is for when somebody who shares it has changed that. A
+// scheduler that was not told could not bear it. MSG_NOSIGNAL spares the runtime a
+// SIGPIPE.
 
 func recv(fd int, p []byte) (int, syscall.Errno) {
-	return transfer(syscall.SYS_RECVFROM, fd, p, 0)
+	return transfer(syscall.SYS_RECVFROM, fd, p, syscall.MSG_DONTWAIT)
 }
 
 func send(fd int, p []byte) (int, syscall.Errno) {
-	return transfer(syscall.SYS_SENDTO, fd, p, syscall.MSG_NOSIGNAL)
+	return transfer(syscall.SYS_SENDTO, fd, p, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
 }
 
 func transfer(trap uintptr, fd int, p []byte, flags uintptr) (int, syscall.Errno) {

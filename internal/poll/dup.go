@@ -1,0 +1,29 @@
+package poll
+
+import "syscall"
+
+// Dup returns a duplicate of fd, closed on exec: fcntl(2) with F_DUPFD_CLOEXEC. It is
+// the caller's. The two have their number apart and all else in common, the blocking
+// mode included. In the runtime's poller each of them is registered for itself.
+func Dup(fd int) (int, error) {
+	for {
+		n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case syscall.EINTR:
+		default:
+			return -1, errno
+		}
+	}
+}
+
+// Dup returns a duplicate of the descriptor.
+func (f *FD) Dup() (fd int, err error) {
+	fd = -1
+	err = f.Control(func(sysfd int) (err error) {
+		fd, err = Dup(sysfd)
+		return err
+	})
+	return fd, err
+}

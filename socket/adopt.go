@@ -1,0 +1,114 @@
+package socket
+
+import (
+	"net"
+	"os"
+	"syscall"
+
+	"github.com/curio-go/curio/internal/poll"
+)
+
+// FromFD makes a Socket of a descriptor and takes it over: one that a C library has
+// made, that another process has sent, or that Detach has given away. It finds out the
+// family, which is AF_INET, AF_INET6 or AF_UNIX, and the type by itself. The socket may
+// be connected, listening, or fresh.
+//
+// If it succeeds, fd belongs to the Socket and must not be used any more. The Socket
+// has a number of its own, and fd's is free again. The socket is non-blocking from then
+// on, also for other processes that share it, and closed on exec.
+//
+// If it fails, fd stays the caller's, open and as it was. The error wraps
+// syscall.ENOTSOCK for what is no socket, syscall.EAFNOSUPPORT for other families and
+// syscall.EBADF for what is not open. For the descriptor of a connection of package net,
+// or of an os.File, there is FromConn.
+func FromFD(fd int) (*Socket, error) {
+	s, err := duplicated(fd, "fromfd")
+	if err != nil {
+		return nil, err
+	}
+	syscall.Close(fd)
+	return s, nil
+}
+
+// FromConn makes a Socket of what another library has: a *net.TCPConn, *net.UDPConn,
+// *net.UnixConn, *net.TCPListener, *net.UnixListener, an *os.File that is a socket, or
+// any other syscall.Conn that has a descriptor. It works on a duplicate: c stays its owner's, who may go
+// on using it and has to close it. The connection ends when both are closed. What c has
+// read ahead into a buffer of its own is not seen by the Socket.
+//
+// A *net.UnixListener removes its path from the file system when it is closed; if the
+// Socket is to go on listening there, call SetUnlinkOnClose(false) before. Both have one
+// blocking mode, which is non-blocking from then on: an os.File that was made of a
+// blocking descriptor stops working as before, and the method Fd of the os.File that a
+// net.TCPConn's File returns makes both blocking, and must not be called.
+//
+// Errors are those of FromFD. FromConn panics if c is nil.
+func FromConn(c syscall.Conn) (*Socket, error) {
+	if c == nil {
+		panic("curio/socket: FromConn of nil; pass a connection, a listener or an open file")
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, adoptFailed("fromconn", 0, "", err)
+	}
+	var s *Socket
+	var failed error
+	if err := raw.Control(func(fd uintptr) { s, failed = duplicated(int(fd), "fromconn") }); err != nil {
+		if _, file := c.(*os.File); file {
+			err = os.ErrClosed // package os has an error of its own here
+		}
+		return nil, adoptFailed("fromconn", 0, "", err)
+	}
+	return s, failed
+}
+
+// duplicated makes a Socket of a duplicate of fd, which stays as it is but for its mode.
+// poll.New closes what it cannot use, and that must not happen to somebody else's.
+func duplicated(fd int, op string) (*Socket, error) {
+	family, typ, call, err := kindOf(fd)
+	if err != nil {
+		return nil, adoptFailed(op, family, call, err)
+	}
+	sysfd, err := poll.Dup(fd)
+	if err != nil {
+		return nil, adoptFailed(op, family, "fcntl", err)
+	}
+	if err := syscall.SetNonblock(sysfd, true); err != nil {
+		syscall.Close(sysfd)
+		return nil, adoptFailed(op, family, "fcntl", err)
+	}
+	return own(sysfd, family, typ, op)
+}
+
+// kindOf asks what kind of socket fd is. call is the system call that failed.
+func kindOf(fd int) (family, typ int, call string, err error) {
+	typ, err = syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE)
+	if err != nil {
+		return 0, 0, "getsockopt", err
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		return 0, 0, "getsockname", err
+	}
+	switch name.(type) {
+	case *syscall.SockaddrInet4:
+		return AF_INET, typ, "", nil
+	case *syscall.SockaddrInet6:
+		return AF_INET6, typ, "", nil
+	case *syscall.SockaddrUnix:
+		return AF_UNIX, typ, "", nil
+	}
+	return 0, 0, "getsockname", syscall.EAFNOSUPPORT
+}
+
+// adoptFailed is for when there is no Socket yet.
+func adoptFailed(op string, family int, call string, err error) error {
+	network := networkOf(family)
+	if network == "" {
+		network = "socket"
+	}
+	if call != "" {
+		err = os.NewSyscallError(call, err)
+	}
+	return &net.OpError{Op: op, Net: network, Err: err}
+}

@@ -1,0 +1,86 @@
+package socket
+
+import (
+	"context"
+	"io"
+	"math"
+	"os"
+	"syscall"
+)
+
+// SendFile sends count bytes of file from offset on, and returns how many it has sent:
+// sendfile(2), in which nothing is copied through the program. Where the system cannot
+// do that, as with some file systems and kinds of socket, it reads and sends. Other
+// tasks that send wait meanwhile, as with SendAll.
+//
+// If count is negative, it sends everything up to the end of the file; if count is 0,
+// nothing. If the file ends before count bytes, the error wraps io.ErrUnexpectedEOF. The
+// file's own offset is neither used nor changed, so several tasks may send one file. If
+// offset is -1, it is the file's own offset, which is then moved by what was sent;
+// nobody else must use it meanwhile.
+//
+// file must have positions: for a pipe, a terminal or a socket, the error wraps
+// syscall.ESPIPE. Use Recv or Read, and SendAll: what was read of these and could not be sent
+// would be lost here. The socket must be a stream. Reading from the disk cannot be
+// cancelled.
+//
+// If ctx ends or the connection fails halfway, SendFile returns how many bytes the
+// system has taken; all of these, and no others, reach the other side if the connection
+// lasts. file may be closed while it is sent: the sending goes on.
+func (s *Socket) SendFile(ctx context.Context, file *os.File, offset, count int64) (n int64, err error) {
+	if err := s.usable(); err != nil {
+		return 0, s.failed("sendfile", err)
+	}
+	if s.typ != SOCK_STREAM {
+		return 0, s.failed("sendfile", syscall.EOPNOTSUPP)
+	}
+	if count == 0 {
+		return 0, s.nothing(ctx, "sendfile")
+	}
+	most := count
+	if count < 0 {
+		most = math.MaxInt64
+	}
+	if offset == -1 {
+		n, err = s.sendFromOffset(ctx, file, most)
+	} else {
+		n, err = s.sendRange(ctx, file, offset, most)
+	}
+	if err == nil && n < count {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return n, s.failed("sendfile", err)
+	}
+	return n, nil
+}
+
+// sendFromOffset begins at the file's own offset. It does not leave that to the system,
+// as only Linux has it.
+func (s *Socket) sendFromOffset(ctx context.Context, file *os.File, most int64) (n int64, err error) {
+	offset, err := file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0, err
+	}
+	n, err = s.sendRange(ctx, file, offset, most)
+	if n > 0 {
+		if _, failed := file.Seek(offset+n, io.SeekStart); err == nil {
+			err = failed
+		}
+	}
+	return n, err
+}
+
+func (s *Socket) sendRange(ctx context.Context, file *os.File, offset, most int64) (n int64, err error) {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	closed := raw.Control(func(fd uintptr) { // the number stays the file's for so long
+		n, err = s.fd.SendFile(ctx, int(fd), offset, most)
+	})
+	if closed != nil { // by an error that package os does not export
+		return 0, os.ErrClosed
+	}
+	return n, err
+}
