@@ -28,14 +28,19 @@ type bounded struct {
 }
 
 func (b *bounded) init(ctx context.Context, conn Conn) {
-	if ctx.Done() == nil {
-		// Nothing ends it, not even the task that it may have values of. A scope in
-		// that task would end with it.
-		ctx = context.Background()
-	}
+	ctx = lasting(ctx)
 	b.conn, b.ctx, b.base = conn, ctx, wait.NewTimeout(ctx, 0)
 	b.reads.init(b.base)
 	b.writes.init(b.base)
+}
+
+// lasting is ctx, or, if nothing ends that, a context which is in no task. ctx may have the
+// values of one, and a scope below ctx would end with that task.
+func lasting(ctx context.Context) context.Context {
+	if _, ours := ctx.(*wait.Scope); !ours && ctx != nil && ctx.Done() == nil {
+		return context.Background()
+	}
+	return ctx
 }
 
 // Close closes the Conn too. Operations in progress end with net.ErrClosed.

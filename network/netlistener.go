@@ -20,8 +20,8 @@ func NetListener(ctx context.Context, l *Listener) net.Listener {
 	if l == nil {
 		panic("curio/network: nil Listener; ListenTCP makes one")
 	}
-	n := &netListener{ctx: ctx, listener: l}
-	n.accepts.init(ctx)
+	n := &netListener{ctx: lasting(ctx), listener: l}
+	n.accepts.init(n.ctx)
 	return n
 }
 
