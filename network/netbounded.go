@@ -45,11 +45,15 @@ func lasting(ctx context.Context) context.Context {
 
 // Close closes the Conn too. Operations in progress end with net.ErrClosed.
 func (b *bounded) Close() error {
+	b.retire()
+	return b.renamed("close", b.conn.Close())
+}
+
+// retire ends all operations, and all later ones, and leaves the Conn alone.
+func (b *bounded) retire() {
 	b.reads.close()
 	b.writes.close()
-	err := b.conn.Close()
 	b.base.Close()
-	return b.renamed("close", err)
 }
 
 // LocalAddr and RemoteAddr are those of the Conn, nil if not known.
@@ -112,9 +116,5 @@ func (b *bounded) as(op string, err, cause error) error {
 }
 
 func (b *bounded) opError(op string, cause error) error {
-	e := &net.OpError{Op: op, Net: "conn", Source: b.LocalAddr(), Addr: b.RemoteAddr(), Err: cause}
-	if e.Source != nil {
-		e.Net = e.Source.Network()
-	}
-	return e
+	return &net.OpError{Op: op, Net: networkOf(b.conn), Source: b.LocalAddr(), Addr: b.RemoteAddr(), Err: cause}
 }

@@ -11,16 +11,24 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A direction does the reading, the writing or the handshake on a Conn, one operation
-// at a time.
+// A direction does the reading, the writing or the handshake on a Conn, or the accepting
+// on a Listener, one operation at a time.
 type direction struct {
 	// Set at birth.
-	conn          *Conn
+	conn          endpoint
 	queued, state string // in which waiting tasks are shown: for the turn, in the call
 	setDeadline   func(time.Time) error
 
 	turn turn
 }
+
+// An endpoint is the Conn or the Listener of a direction.
+type endpoint interface {
+	isClosed() bool
+	String() string
+}
+
+func (f *Conn) isClosed() bool { return f.closed.Load() }
 
 // past is a deadline that has expired, whatever the clock says.
 var past = time.Unix(1, 0)
@@ -40,7 +48,7 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 		return err
 	}
 	defer d.turn.pass() // also if the net.Conn panics
-	if d.conn.closed.Load() {
+	if d.conn.isClosed() {
 		return net.ErrClosed
 	}
 	w := place.Waiter(d.state, d)
