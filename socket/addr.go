@@ -3,8 +3,10 @@ package socket
 import (
 	"fmt"
 	"net"
-	"strconv"
+	"net/netip"
 	"syscall"
+
+	"github.com/curio-go/curio/internal/poll"
 )
 
 // LocalAddr returns the socket's own address: getsockname(2). It is nil if it has
@@ -29,12 +31,30 @@ func (s *Socket) RemoteAddr() net.Addr {
 	return s.addrLocked(&s.remote, syscall.Getpeername)
 }
 
+// LocalAddrPort is LocalAddr for a socket of the Internet families, whatever its type.
+// It is the zero AddrPort if the socket is of another family or has no port.
+func (s *Socket) LocalAddrPort() netip.AddrPort { return addrPort(s.LocalAddr()) }
+
+// RemoteAddrPort is RemoteAddr for a socket of the Internet families, whatever its type.
+// It is the zero AddrPort if the socket is of another family or not connected.
+func (s *Socket) RemoteAddrPort() netip.AddrPort { return addrPort(s.RemoteAddr()) }
+
+// addrPort gives an IPv4 address as such, although package net maps it into IPv6.
+func addrPort(addr net.Addr) netip.AddrPort {
+	a, ok := addr.(interface{ AddrPort() netip.AddrPort })
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := a.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
 func (s *Socket) addrLocked(known *net.Addr, ask func(fd int) (syscall.Sockaddr, error)) net.Addr {
 	if *known == nil {
 		_ = s.fd.Control(func(fd int) error {
 			sa, err := ask(fd)
 			if err == nil {
-				*known = netAddr(sa)
+				*known = s.netAddr(sa)
 			}
 			return err
 		})
@@ -49,32 +69,59 @@ func (s *Socket) forget() {
 	s.local, s.remote = nil, nil
 }
 
-// sockaddr is addr as the system wants it, for a socket of this family.
+var errMissing = &net.AddrError{Err: "missing address"}
+
+// sockaddr is addr as the system wants it, for a socket of this family and type.
 func (s *Socket) sockaddr(addr net.Addr) (syscall.Sockaddr, error) {
 	switch a := addr.(type) {
 	case nil:
-		return nil, &net.AddrError{Err: "missing address"}
+		return nil, errMissing
 	case *net.TCPAddr:
 		if a == nil {
-			return nil, &net.AddrError{Err: "missing address"}
+			return nil, errMissing
 		}
-		return inetSockaddr(s.family, a.IP, a.Port, a.Zone, a)
+		return s.inetSockaddr(SOCK_STREAM, a.IP, a.Port, a.Zone, a)
+	case *net.UDPAddr:
+		if a == nil {
+			return nil, errMissing
+		}
+		return s.inetSockaddr(SOCK_DGRAM, a.IP, a.Port, a.Zone, a)
+	case *net.IPAddr:
+		if a == nil {
+			return nil, errMissing
+		}
+		return s.inetSockaddr(SOCK_RAW, a.IP, 0, a.Zone, a)
 	case *net.UnixAddr:
 		if a == nil {
-			return nil, &net.AddrError{Err: "missing address"}
+			return nil, errMissing
 		}
-		return unixSockaddr(s.family, a)
+		return s.unixSockaddr(a)
 	}
 	return nil, &net.AddrError{Err: fmt.Sprintf("unexpected type %T of address", addr), Addr: addr.String()}
 }
 
+// inetAddr is addr as an address of the type that this socket has, nil if it is none.
+func (s *Socket) inetAddr(addr netip.AddrPort) net.Addr {
+	if !addr.IsValid() {
+		return nil
+	}
+	return s.typed(net.IP(addr.Addr().AsSlice()), int(addr.Port()), addr.Addr().Zone())
+}
+
 // inetSockaddr makes the address of a socket of the Internet families. A missing ip
 // is that of all interfaces. On an AF_INET6 socket an IPv4 address is a mapped one.
-func inetSockaddr(family int, ip net.IP, port int, zone string, addr net.Addr) (syscall.Sockaddr, error) {
+// typ is the type of socket that addr is for.
+func (s *Socket) inetSockaddr(typ int, ip net.IP, port int, zone string, addr net.Addr) (syscall.Sockaddr, error) {
+	if s.typ != typ && s.family != AF_UNIX {
+		return nil, &net.AddrError{
+			Err:  fmt.Sprintf("unexpected type %T of address, on a socket of network %s", addr, s.network()),
+			Addr: addr.String(),
+		}
+	}
 	if port < 0 || port > 0xffff {
 		return nil, &net.AddrError{Err: "invalid port", Addr: addr.String()}
 	}
-	switch family {
+	switch s.family {
 	case AF_INET:
 		if len(ip) == 0 {
 			ip = net.IPv4zero
@@ -105,13 +152,13 @@ func inetSockaddr(family int, ip net.IP, port int, zone string, addr net.Addr) (
 // names do not have.
 const maxPath = len(syscall.RawSockaddrUnix{}.Path)
 
-func unixSockaddr(family int, addr *net.UnixAddr) (syscall.Sockaddr, error) {
+func (s *Socket) unixSockaddr(addr *net.UnixAddr) (syscall.Sockaddr, error) {
 	abstract := len(addr.Name) > 0 && addr.Name[0] == '@'
 	switch {
-	case family != AF_UNIX:
+	case s.family != AF_UNIX:
 		return nil, &net.AddrError{Err: "Unix domain address, on a socket of another family", Addr: addr.String()}
-	case addr.Net != "" && addr.Net != "unix":
-		return nil, &net.AddrError{Err: "address of a " + addr.Net + " socket, on a stream socket", Addr: addr.String()}
+	case addr.Net != "" && addr.Net != s.network():
+		return nil, &net.AddrError{Err: "address of network " + addr.Net + ", on a socket of network " + s.network(), Addr: addr.String()}
 	case len(addr.Name) > maxPath, len(addr.Name) == maxPath && !abstract:
 		return nil, &net.AddrError{Err: fmt.Sprintf("path longer than %d bytes", maxPath-1), Addr: addr.String()}
 	}
@@ -119,40 +166,50 @@ func unixSockaddr(family int, addr *net.UnixAddr) (syscall.Sockaddr, error) {
 }
 
 // netAddr is sa in the types of package net, nil for what it does not know.
-func netAddr(sa syscall.Sockaddr) net.Addr {
+func (s *Socket) netAddr(sa syscall.Sockaddr) net.Addr {
 	switch sa := sa.(type) {
 	case *syscall.SockaddrInet4:
-		return &net.TCPAddr{IP: net.IP(sa.Addr[:]), Port: sa.Port}
+		return s.typed(net.IP(sa.Addr[:]), sa.Port, "")
 	case *syscall.SockaddrInet6:
-		return &net.TCPAddr{IP: net.IP(sa.Addr[:]), Port: sa.Port, Zone: zoneName(sa.ZoneId)}
+		return s.typed(net.IP(sa.Addr[:]), sa.Port, zoneName(sa.ZoneId))
 	case *syscall.SockaddrUnix:
-		return &net.UnixAddr{Name: sa.Name, Net: "unix"}
+		return &net.UnixAddr{Name: sa.Name, Net: s.network()}
 	}
 	return nil
 }
 
-// zoneID is the index of an IPv6 zone, the interface of a link-local address: it goes
-// by the interface's name or by its number.
-func zoneID(zone string) (uint32, error) {
-	if zone == "" {
-		return 0, nil
+// typed is an address of the type that this socket has.
+func (s *Socket) typed(ip net.IP, port int, zone string) net.Addr {
+	switch s.typ {
+	case SOCK_DGRAM:
+		return &net.UDPAddr{IP: ip, Port: port, Zone: zone}
+	case SOCK_RAW:
+		return &net.IPAddr{IP: ip, Zone: zone}
 	}
-	if found, err := net.InterfaceByName(zone); err == nil {
-		return uint32(found.Index), nil
-	}
-	id, err := strconv.ParseUint(zone, 10, 32)
-	if err != nil {
-		return 0, fmt.Errorf("unknown zone %q", zone)
-	}
-	return uint32(id), nil
+	return &net.TCPAddr{IP: ip, Port: port, Zone: zone}
 }
 
-func zoneName(id uint32) string {
-	if id == 0 {
-		return ""
+// setName makes n the address addr, for a socket of this family, without allocating
+// anything.
+func (s *Socket) setName(n *poll.Name, addr netip.AddrPort) error {
+	if s.family == AF_UNIX {
+		return &net.AddrError{Err: "Internet address, on a socket of another family", Addr: addr.String()}
 	}
-	if found, err := net.InterfaceByIndex(int(id)); err == nil {
-		return found.Name
+	id, err := zoneID(addr.Addr().Zone())
+	if err != nil {
+		return &net.AddrError{Err: err.Error(), Addr: addr.String()}
 	}
-	return strconv.FormatUint(uint64(id), 10)
+	if id != 0 && s.family == AF_INET || !n.SetAddrPort(addr, s.family == AF_INET6, id) {
+		return &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: addr.String()}
+	}
+	return nil
+}
+
+// nameAddrPort is n, with its zone.
+func nameAddrPort(n *poll.Name) netip.AddrPort {
+	addr, zone := n.AddrPort()
+	if zone != 0 {
+		addr = netip.AddrPortFrom(addr.Addr().WithZone(zoneName(zone)), addr.Port())
+	}
+	return addr
 }

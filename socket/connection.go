@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"net"
+	"net/netip"
 	"syscall"
 )
 
@@ -23,6 +24,9 @@ func (s *Socket) Bind(addr net.Addr) error {
 	s.forget()
 	return nil
 }
+
+// BindAddrPort is Bind for a socket of the Internet families, whatever its type.
+func (s *Socket) BindAddrPort(addr netip.AddrPort) error { return s.Bind(s.inetAddr(addr)) }
 
 // Listen makes the socket one that accepts connections: listen(2). backlog is how
 // many connections may wait for Accept; if it is 0 or less, as many as the system
@@ -53,11 +57,11 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 	if err != nil {
 		return nil, s.failedAt("accept", s.LocalAddr(), err)
 	}
-	conn, err := own(sysfd, s.family, "accept")
+	conn, err := own(sysfd, s.family, s.typ, "accept")
 	if err != nil {
 		return nil, err
 	}
-	conn.remote = netAddr(peer)
+	conn.remote = conn.netAddr(peer)
 	return conn, nil
 }
 
@@ -65,6 +69,12 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 // system goes on trying, which may be minutes, unless ctx ends it. After an error
 // all that can be done with the socket is to close it; after a cancellation
 // the attempt goes on until then.
+//
+// A datagram socket is connected at once, and hears nothing of whether there is somebody
+// at addr: from then on that is where it sends to, and the only one from whom it
+// receives. A host that has nobody at addr may say so when something is sent: one of the
+// next operations then fails with syscall.ECONNREFUSED. Another Connect connects it
+// with another.
 func (s *Socket) Connect(ctx context.Context, addr net.Addr) error {
 	if err := s.usable(); err != nil {
 		return s.failedAt("connect", addr, err)
@@ -79,4 +89,9 @@ func (s *Socket) Connect(ctx context.Context, addr net.Addr) error {
 	s.forget()
 	s.RemoteAddr() // while it is certain: there is none any more after a reset
 	return nil
+}
+
+// ConnectAddrPort is Connect for a socket of the Internet families, whatever its type.
+func (s *Socket) ConnectAddrPort(ctx context.Context, addr netip.AddrPort) error {
+	return s.Connect(ctx, s.inetAddr(addr))
 }

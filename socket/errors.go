@@ -27,7 +27,7 @@ func (s *Socket) network() string {
 	if s == nil {
 		return ""
 	}
-	return networkOf(s.family)
+	return networkOf(s.family, s.typ)
 }
 
 // failed returns the error of an operation between the socket's two ends.
@@ -38,6 +38,14 @@ func (s *Socket) failed(op string, err error) error {
 // failedAt returns the error of an operation that is about one address.
 func (s *Socket) failedAt(op string, addr net.Addr, err error) error {
 	return &net.OpError{Op: op, Net: s.network(), Addr: addr, Err: called(op, err)}
+}
+
+// failedTo returns the error of an operation that sends to addr, nil for the peer.
+func (s *Socket) failedTo(op string, addr net.Addr, err error) error {
+	if addr == nil {
+		return s.failed(op, err)
+	}
+	return &net.OpError{Op: op, Net: s.network(), Source: s.LocalAddr(), Addr: addr, Err: called(op, err)}
 }
 
 // called names the system call that an errno came from, which has the operation's

@@ -135,7 +135,7 @@ func TestEverywhereLoopback(t *testing.T) {
 func TestEverywhereSocketPair(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<12)
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		a, b, err := socket.SocketPair()
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func TestEverywhereSocketPair(t *testing.T) {
 func TestEverywhereSendAllInTurn(t *testing.T) {
 	const size = 1 << 15
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		a, b, err := socket.SocketPair()
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 		if err != nil {
 			return err
 		}
@@ -201,7 +201,7 @@ func TestEverywhereSendAllInTurn(t *testing.T) {
 // Who waits for room or for data, without sending or receiving.
 func TestEverywhereWaitReadAndWaitWrite(t *testing.T) {
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		a, b, err := socket.SocketPair()
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 		if err != nil {
 			return err
 		}
@@ -240,7 +240,7 @@ func TestEverywhereWaitReadAndWaitWrite(t *testing.T) {
 // cancelled before.
 func TestEverywhereClosedWhileWaiting(t *testing.T) {
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		a, b, err := socket.SocketPair()
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 		if err != nil {
 			return err
 		}

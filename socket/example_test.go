@@ -49,7 +49,7 @@ func Example() {
 }
 
 func ExampleSocket_Recv_timeout() {
-	a, b, err := socket.SocketPair()
+	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -172,7 +172,7 @@ func listen(t testing.TB, family int, addr net.Addr, backlog int) *socket.Socket
 // unixPair makes two connected Unix sockets.
 func unixPair(t testing.TB) (a, b *socket.Socket) {
 	t.Helper()
-	a, b, err := socket.SocketPair()
+	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 	check(t, err)
 	return closing(t, a), closing(t, b)
 }

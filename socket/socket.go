@@ -14,8 +14,8 @@ import (
 // It is safe for concurrent use.
 type Socket struct {
 	// Set at birth. fd is nil in the zero value.
-	fd     *poll.FD
-	family int
+	fd          *poll.FD
+	family, typ int
 
 	// The addresses, asked for when somebody wants to know; nil until then, and
 	// again after what changes them. Once closed, a socket keeps what is known.
@@ -23,44 +23,48 @@ type Socket struct {
 	local, remote net.Addr
 }
 
-// New makes a socket: socket(2). family is AF_INET, AF_INET6 or AF_UNIX, typ is
-// SOCK_STREAM, proto is 0 or the number of a protocol such as IPPROTO_TCP. It is
+// New makes a socket: socket(2). family is AF_INET, AF_INET6 or AF_UNIX. typ is
+// SOCK_STREAM or SOCK_DGRAM, SOCK_RAW in the Internet families, for which most systems
+// want a privilege, or SOCK_SEQPACKET in the Unix domain, which macOS does not have.
+// proto is 0 or the number of a protocol such as IPPROTO_TCP or IPPROTO_ICMP. It is
 // non-blocking and closed on exec. Like those of package net, TCP sockets have
 // TCP_NODELAY on (see SetNoDelay), which accepted connections inherit.
 func New(family, typ, proto int) (*Socket, error) {
-	network := "socket"
-	if f := networkOf(family); f != "" {
-		network = f
-	}
-	if network == "socket" {
-		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", syscall.EAFNOSUPPORT)}
-	}
-	if typ != SOCK_STREAM {
+	network := networkOf(family, typ)
+	switch {
+	case networkOf(family, SOCK_STREAM) == "":
+		return nil, &net.OpError{Op: "socket", Net: "socket", Err: os.NewSyscallError("socket", syscall.EAFNOSUPPORT)}
+	case network == "":
+		network = networkOf(family, SOCK_STREAM)
 		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", errWrongType)}
 	}
 	fd, err := poll.Socket(family, typ, proto)
 	if err != nil {
 		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", err)}
 	}
-	if family != AF_UNIX {
+	if family != AF_UNIX && typ == SOCK_STREAM {
 		// It is no option of every protocol there is.
 		_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	}
-	return own(fd, family, "socket")
+	return own(fd, family, typ, "socket")
 }
 
-// SocketPair makes two Unix stream sockets that are connected with each other:
-// socketpair(2).
-func SocketPair() (a, b *Socket, err error) {
-	pair, err := poll.Socketpair(AF_UNIX, SOCK_STREAM, 0)
-	if err != nil {
-		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: os.NewSyscallError("socketpair", err)}
+// SocketPair makes two sockets of the Unix domain that are connected with each other:
+// socketpair(2). typ is SOCK_STREAM, SOCK_DGRAM or, but on macOS, SOCK_SEQPACKET.
+func SocketPair(typ int) (a, b *Socket, err error) {
+	network := networkOf(AF_UNIX, typ)
+	if network == "" {
+		return nil, nil, &net.OpError{Op: "socketpair", Net: "unix", Err: os.NewSyscallError("socketpair", errWrongType)}
 	}
-	if a, err = own(pair[0], AF_UNIX, "socketpair"); err != nil {
+	pair, err := poll.Socketpair(AF_UNIX, typ, 0)
+	if err != nil {
+		return nil, nil, &net.OpError{Op: "socketpair", Net: network, Err: os.NewSyscallError("socketpair", err)}
+	}
+	if a, err = own(pair[0], AF_UNIX, typ, "socketpair"); err != nil {
 		syscall.Close(pair[1])
 		return nil, nil, err
 	}
-	if b, err = own(pair[1], AF_UNIX, "socketpair"); err != nil {
+	if b, err = own(pair[1], AF_UNIX, typ, "socketpair"); err != nil {
 		a.Close()
 		return nil, nil, err
 	}
@@ -68,24 +72,38 @@ func SocketPair() (a, b *Socket, err error) {
 }
 
 // own makes a Socket of a descriptor, for the operation op.
-func own(sysfd, family int, op string) (*Socket, error) {
+func own(sysfd, family, typ int, op string) (*Socket, error) {
 	fd, err := poll.New(sysfd, true)
 	if err != nil {
-		return nil, &net.OpError{Op: op, Net: networkOf(family), Err: err}
+		return nil, &net.OpError{Op: op, Net: networkOf(family, typ), Err: err}
 	}
-	s := &Socket{fd: fd, family: family}
+	s := &Socket{fd: fd, family: family, typ: typ}
 	fd.SetObject(s)
 	return s, nil
 }
 
-// networkOf is the family's name as a network in the sense of package net, "" for
-// a family that is not known here.
-func networkOf(family int) string {
+// networkOf is what package net calls sockets of this family and type, "" for those
+// that are not known here.
+func networkOf(family, typ int) string {
 	switch family {
 	case AF_INET, AF_INET6:
-		return "tcp"
+		switch typ {
+		case SOCK_STREAM:
+			return "tcp"
+		case SOCK_DGRAM:
+			return "udp"
+		case SOCK_RAW:
+			return "ip"
+		}
 	case AF_UNIX:
-		return "unix"
+		switch typ {
+		case SOCK_STREAM:
+			return "unix"
+		case SOCK_DGRAM:
+			return "unixgram"
+		case SOCK_SEQPACKET:
+			return "unixpacket"
+		}
 	}
 	return ""
 }

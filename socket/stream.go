@@ -13,9 +13,15 @@ import (
 // fits, and returns how many bytes that was: recv(2), once. When the other side has
 // ended the stream it returns io.EOF. If buf is empty it returns 0 at once. A call
 // that is cancelled has received nothing.
+//
+// On a datagram socket it receives one datagram, which may be empty: that is 0 and no
+// error. What does not fit into buf is lost; RecvMsg tells.
 func (s *Socket) Recv(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("recv", err)
+	}
+	if s.typ != SOCK_STREAM {
+		return s.recv(ctx, buf, 0)
 	}
 	if len(buf) == 0 {
 		return 0, s.nothing(ctx, "recv")
@@ -34,9 +40,15 @@ func (s *Socket) Recv(ctx context.Context, buf []byte) (int, error) {
 // fits, and returns how many bytes that was: send(2), once. A call that is cancelled
 // has sent nothing. A socket that the other side has closed does not raise SIGPIPE:
 // Send returns syscall.EPIPE.
+//
+// On other sockets than streams buf is one message, which is sent whole or not at all,
+// an empty one, too.
 func (s *Socket) Send(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("send", err)
+	}
+	if s.typ != SOCK_STREAM {
+		return s.send(ctx, buf, 0)
 	}
 	if len(buf) == 0 {
 		return 0, s.nothing(ctx, "send")
@@ -51,10 +63,14 @@ func (s *Socket) Send(ctx context.Context, buf []byte) (int, error) {
 // SendAll sends all of buf: send(2), as often as it takes. Other tasks that send
 // wait meanwhile, so that what they send is not mixed in. If it is cancelled or fails
 // halfway, it returns how many bytes the system has taken; all of these, and no
-// others, reach the other side if the connection lasts.
+// others, reach the other side if the connection lasts. On other sockets than streams
+// it is Send.
 func (s *Socket) SendAll(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("send", err)
+	}
+	if s.typ != SOCK_STREAM {
+		return s.send(ctx, buf, 0)
 	}
 	if len(buf) == 0 {
 		return 0, s.nothing(ctx, "send")

@@ -8,3 +8,9 @@ const soReusePort = syscall.SO_REUSEPORT
 
 // maxBacklog is -1, from which listen(2) makes the longest queue that it grants.
 func maxBacklog() int { return -1 }
+
+// msgErrqueue is a flag of Linux.
+const msgErrqueue = 0
+
+// scmPidfd is ancillary data of Linux. No type is negative.
+const scmPidfd = -1

@@ -1,0 +1,118 @@
+package poll
+
+import (
+	"context"
+	"syscall"
+)
+
+// Several messages in one operation: with recvmmsg(2) and sendmmsg(2) on Linux
+// (message_batch_linux.go), with one call for each elsewhere (message_batch_loop.go).
+
+var (
+	receivingBatch = operation{state: "READ_WAIT", call: receiveBatchOnce, eager: true}
+	sendingBatch   = operation{state: "WRITE_WAIT", call: sendBatchOnce}
+)
+
+// A Batch is several messages, not of a stream, and how many of them were moved. As a
+// Message it must not be copied.
+type Batch struct {
+	Messages []Message
+	Flags    int // of the call, for all of them
+	N        int
+
+	headers batchHeaders
+}
+
+// Grow gives b n messages.
+func (b *Batch) Grow(n int) {
+	if n > cap(b.Messages) {
+		b.Messages = make([]Message, n)
+	}
+	b.Messages = b.Messages[:n]
+}
+
+// Clear lets go of all that b points to.
+func (b *Batch) Clear() {
+	for i := range b.Messages {
+		b.Messages[i].Clear()
+	}
+	b.headers.clear()
+	b.Messages, b.Flags, b.N = b.Messages[:0], 0, 0
+}
+
+func (b *Batch) prepare(receive bool) {
+	for i := range b.Messages {
+		m := &b.Messages[i]
+		m.N, m.ControlN, m.Got, m.Flags = 0, 0, 0, b.Flags
+		m.prepare(0, receive)
+	}
+	b.headers.prepare(b.Messages)
+}
+
+// RecvMMsg waits for a message, and takes with it what else has come, up to the number
+// of messages in b.
+func (f *FD) RecvMMsg(ctx context.Context, b *Batch) error {
+	d := &f.reader
+	b.N = 0
+	if err := d.enterNow(ctx, &receivingBatch, dontWait(b.Flags)); err != nil {
+		return err
+	}
+	b.prepare(true)
+	d.arg = b
+	err := d.run()
+	b.N = d.n
+	d.leave()
+	return err
+}
+
+func receiveBatchOnce(d *direction, fd int) bool {
+	b := d.arg.(*Batch)
+	n, errno := b.receive(fd)
+	if !d.completed(n, errno) {
+		return d.refused(b.Flags)
+	}
+	return true
+}
+
+// SendMMsg sends all messages of b, one after the other. If it is cut short, N is how
+// many were sent.
+func (f *FD) SendMMsg(ctx context.Context, b *Batch) error {
+	d := &f.writer
+	b.N = 0
+	b.prepare(false)
+	for p := firstPause; ; p = p.next() {
+		if err := d.enterNow(ctx, &sendingBatch, dontWait(b.Flags)); err != nil {
+			return err
+		}
+		d.arg, d.n = b, b.N
+		err := d.run()
+		if b.N < d.n {
+			b.N, p = d.n, firstPause
+		}
+		d.leave()
+		if err == nil || b.N == len(b.Messages) || !b.Messages[b.N].unannounced(err) {
+			return err
+		}
+		if err := p.sleep(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func sendBatchOnce(d *direction, fd int) bool {
+	b := d.arg.(*Batch)
+	for d.n < len(b.Messages) {
+		n, errno := b.send(fd, d.n)
+		if errno == syscall.EAGAIN && b.Messages[d.n].unannounced(errno) {
+			d.err = errno
+			return true
+		}
+		if !d.completed(n, errno) {
+			return d.refused(b.Flags)
+		}
+		if errno != 0 {
+			return true
+		}
+	}
+	return true
+}

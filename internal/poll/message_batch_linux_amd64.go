@@ -1,0 +1,3 @@
+package poll
+
+const sysSendmmsg = 307 // package syscall does not have it

@@ -1,0 +1,5 @@
+package poll
+
+import "syscall"
+
+const sysSendmmsg = syscall.SYS_SENDMMSG

@@ -1,0 +1,58 @@
+package poll
+
+import "syscall"
+
+const (
+	bsd          = false
+	noSignal     = syscall.MSG_NOSIGNAL
+	closedOnExec = syscall.MSG_CMSG_CLOEXEC // descriptors that come with a message
+)
+
+func (n *Name) setInet4() *syscall.RawSockaddrInet4 {
+	sa := n.inet4()
+	*sa = syscall.RawSockaddrInet4{Family: syscall.AF_INET}
+	n.n = syscall.SizeofSockaddrInet4
+	return sa
+}
+
+func (n *Name) setInet6() *syscall.RawSockaddrInet6 {
+	sa := n.inet6()
+	*sa = syscall.RawSockaddrInet6{Family: syscall.AF_INET6}
+	n.n = syscall.SizeofSockaddrInet6
+	return sa
+}
+
+// setUnix makes n a path, or, if it begins with "@", an abstract name, which has a zero
+// byte there and none at its end.
+func (n *Name) setUnix(name string) bool {
+	sa := n.unix()
+	*sa = syscall.RawSockaddrUnix{Family: syscall.AF_UNIX}
+	abstract := len(name) > 0 && name[0] == '@'
+	end := 1
+	if abstract {
+		end = 0
+	}
+	if len(name)+end > len(sa.Path) {
+		return false
+	}
+	for i := range len(name) {
+		sa.Path[i] = int8(name[i])
+	}
+	switch {
+	case abstract:
+		sa.Path[0] = 0
+	case name == "":
+		end = 0
+	}
+	n.n = uint32(pathOffset + len(name) + end)
+	return true
+}
+
+// unixName is setUnix the other way round.
+func (n *Name) unixName() string {
+	path := n.path()
+	if len(path) > 0 && path[0] == 0 {
+		return "@" + string(path[1:])
+	}
+	return untilZero(path)
+}

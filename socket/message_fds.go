@@ -1,0 +1,87 @@
+package socket
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"syscall"
+)
+
+// SendFDs sends data, all of it, and with its first byte descriptors, which the receiver
+// gets copies of: sendmsg(2) with SCM_RIGHTS. The socket is one of the Unix domain; on a
+// stream data must not be empty. The descriptors must stay open until SendFDs has
+// returned, and are still the caller's after that. Linux passes at most 253 at once.
+//
+// It returns how many bytes were sent. If that is 0, no descriptor was.
+func (s *Socket) SendFDs(ctx context.Context, data []byte, fds ...int) (n int, err error) {
+	m := Message{Buffers: [][]byte{data}}
+	if len(fds) > 0 {
+		m.Control = AppendControl(nil, Rights(fds...))
+	}
+	return s.SendMsgAll(ctx, &m, 0)
+}
+
+// RecvFDs receives data into buf, as Recv does, and the descriptors that came with it:
+// recvmsg(2). They are closed on exec from the beginning, and the caller's, who has to
+// close them.
+//
+// More than most descriptors are an error, syscall.EMSGSIZE. So is it, syscall.EMFILE, if
+// the process had no room for all of them. Then all that have come are closed, and n is
+// how many bytes have come with them. A call that is cancelled has received nothing.
+func (s *Socket) RecvFDs(ctx context.Context, buf []byte, most int) (n int, fds []int, err error) {
+	if err := s.usable(); err != nil {
+		return 0, nil, s.failed("recvmsg", err)
+	}
+	p := s.message(0)
+	defer free(p)
+	control := rooms.Get().(*[controlRoom]byte)
+	defer rooms.Put(control)
+	p.SetBuffer(buf)
+	p.Control = control[:]
+	err = s.receive(ctx, "recvmsg", p, len(buf))
+	fds, broken := descriptorsOf(control[:p.ControlN])
+	switch {
+	case broken != nil:
+		err = s.failed("recvmsg", broken)
+	case err != nil:
+	case p.Got&MSG_CTRUNC != 0:
+		err = s.failed("recvmsg", errNoRoomForAll)
+	case len(fds) > most:
+		err = s.failed("recvmsg", fmt.Errorf("%d descriptors, of which %d were expected at most: %w", len(fds), most, syscall.EMSGSIZE))
+	}
+	if err != nil {
+		closeAll(fds)
+		return p.N, nil, err
+	}
+	return p.N, fds, nil
+}
+
+// There is always room for as many descriptors as any system passes at once, and for
+// what else comes if the socket's options say so. So what is cut off was cut off for
+// another reason, and no system gets the chance to lose descriptors that it has already
+// opened, as macOS does.
+const controlRoom = 4096
+
+var rooms = sync.Pool{New: func() any { return new([controlRoom]byte) }}
+
+var errNoRoomForAll = fmt.Errorf("not all descriptors could be opened: %w", syscall.EMFILE)
+
+// descriptorsOf finds the descriptors in ancillary data, and closes those that nobody
+// expects there.
+func descriptorsOf(control []byte) (fds []int, err error) {
+	messages, err := ParseControl(control)
+	for _, c := range messages {
+		fds = append(fds, c.Rights()...)
+		if c.Level == SOL_SOCKET && c.Type == scmPidfd && len(c.Data) >= 4 {
+			closeAll([]int{int(int32(binary.NativeEndian.Uint32(c.Data)))})
+		}
+	}
+	return fds, err
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		_ = syscall.Close(fd) // there is nobody to tell
+	}
+}
