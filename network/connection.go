@@ -2,86 +2,194 @@ package network
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
 
-	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/socket"
 )
 
-// A ConnectConfig says how a connection is opened. The zero value is the default.
+// A ConnectConfig says how a connection is opened. The zero value is the default. It is
+// only read, and may be used for any number of connections at the same time.
 type ConnectConfig struct {
-	// Source is the local address to connect from. nil, or a port of 0, leaves
-	// the choice to the system.
-	Source *net.TCPAddr
+	// Source is the local address to connect from. Port 0 leaves the port to the
+	// system, and no address, as in netip.AddrPortFrom(netip.Addr{}, 4711), the
+	// address. An address restricts the other side to addresses of its family. The
+	// zero value leaves all to the system.
+	//
+	// A port is taken with SO_REUSEADDR, for several attempts may have to share it,
+	// and so that it can be had again soon after an earlier connection.
+	Source netip.AddrPort
+
+	// TLS makes OpenConnection go on with a TLS handshake, and return a connection
+	// that carries TLS. ServerName, if it is empty, is the host to connect with. nil
+	// means no TLS. It must not be changed while it is in use.
+	TLS *tls.Config
+
+	// HandshakeTimeout is how long the TLS handshake may take, which fails with
+	// os.ErrDeadlineExceeded then. 0 means 10 seconds, a negative one no limit but
+	// that of the context. To set it without TLS is an error.
+	HandshakeTimeout time.Duration
+
+	// AttemptDelay is how long an attempt to connect goes on before the next address
+	// is tried as well. 0 means 250 ms, and what is less than 10 ms is taken for 10 ms,
+	// both as RFC 8305 says. If it is negative, the next address is tried only when
+	// an attempt has failed.
+	AttemptDelay time.Duration
+
+	// ResolutionDelay is how long to wait for a name's IPv6 addresses when the IPv4
+	// ones are known. 0 means 50 ms, as RFC 8305 says. A negative one means not
+	// to wait.
+	ResolutionDelay time.Duration
+
+	// Resolver looks names up. nil means net.DefaultResolver.
+	Resolver Resolver
 }
 
-// OpenConnection connects with addr, a "host:port". If the host is a name with
-// several addresses, it tries one after the other, and if all fail, returns the
-// errors of all. When ctx ends it gives up, and leaves no socket open. A nil config is
-// the default. Errors are *net.OpError.
+// What RFC 8305, section 8, recommends, and the least that it allows.
+const (
+	usualAttemptDelay    = 250 * time.Millisecond
+	leastAttemptDelay    = 10 * time.Millisecond
+	usualResolutionDelay = 50 * time.Millisecond
+)
+
+// OpenConnection connects with addr, a "host:port", and with TLS if config says so. No
+// host stands for this machine. A nil config is the default.
+//
+// A name's IPv4 and IPv6 addresses are looked up at the same time, and tried as RFC 8305
+// ("Happy Eyeballs") has it: beginning with IPv6, a family's turn after the other's, a
+// delay apart or as soon as an attempt has failed. The first connection wins. An address
+// that does not answer so costs no more than one AttemptDelay. Each lookup and each
+// attempt is a task, as "connect to [::1]:80", unless there is only one address to try.
+//
+// When ctx ends, OpenConnection gives up. Whatever comes of it, when it returns it has
+// left no task, and no socket but that of the connection.
+//
+// Errors are *net.OpError. If attempts to connect have failed, errors.Is and errors.As
+// see the errors of all; so they do if ctx ends.
 //
 // It is Curio's open_connection.
 func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (Conn, error) {
 	if config == nil {
 		config = new(ConnectConfig)
 	}
-	addrs, err := resolve(ctx, "connect", addr)
+	return openTCP(ctx, addr, config, attempt)
+}
+
+// OpenUnixConnection connects with the Unix stream socket at path, and with TLS if config
+// says so, which then has to have a ServerName, or InsecureSkipVerify. On Linux, a path
+// that begins with "@" is an abstract name. A nil config is the default; one that has
+// anything but TLS and HandshakeTimeout is refused, as the rest is about the Internet.
+//
+// If the other side has too many connections to accept, OpenUnixConnection waits. When
+// ctx ends, it gives up, and leaves no socket open. Errors are *net.OpError.
+//
+// It is Curio's open_unix_connection.
+func OpenUnixConnection(ctx context.Context, path string, config *ConnectConfig) (Conn, error) {
+	if config == nil {
+		config = new(ConnectConfig)
+	}
+	addr := &net.UnixAddr{Name: path, Net: "unix"}
+	failed := func(err error) (Conn, error) { return nil, opening(addr, err) }
+	if _, err := wait.At(ctx); err != nil {
+		return failed(err)
+	}
+	if err := config.refuseUnix(path); err != nil {
+		return failed(err)
+	}
+	s, err := socket.New(socket.AF_UNIX, socket.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err
 	}
-	var failed attempts
-	for _, a := range addrs {
-		if a.IP == nil {
-			a.IP = net.IPv4(127, 0, 0, 1) // ":port", as package net has it
-		}
-		conn, err := connect(ctx, a, config)
-		if err == nil {
-			return conn, nil
-		}
-		failed = append(failed, err)
-		if errors.Is(err, curio.ErrCancelled) {
-			break // in the next attempt at the latest
-		}
+	if err := s.Connect(ctx, addr); err != nil {
+		s.Close()
+		return nil, err
 	}
-	if len(failed) == 1 {
-		return nil, failed[0]
+	conn, err := secure(ctx, s, "", config)
+	if err != nil {
+		return failed(err)
 	}
-	return nil, &net.OpError{Op: "connect", Net: "tcp", Addr: name(addr), Err: failed}
+	return conn, nil
 }
 
-// attempts are the errors of several attempts to connect, the last of which says
-// whether the time was up.
-type attempts []error
-
-func (a attempts) Error() string   { return errors.Join(a...).Error() }
-func (a attempts) Unwrap() []error { return a }
-
-func (a attempts) Timeout() bool {
-	last, ok := a[len(a)-1].(net.Error)
-	return ok && last.Timeout()
+// opening is the error of opening a connection with addr.
+func opening(addr net.Addr, err error) error {
+	return &net.OpError{Op: "connect", Net: addr.Network(), Addr: addr, Err: err}
 }
 
-// connect makes one attempt. One with a free port of this machine can meet itself: both
-// ends of the connection are then the one socket, which is of no use to anybody.
-func connect(ctx context.Context, addr *net.TCPAddr, config *ConnectConfig) (*socket.Socket, error) {
+// misused says what is wrong with a configuration.
+func misused(what string) error { return fmt.Errorf("%s: %w", what, syscall.EINVAL) }
+
+// refuse returns what is wrong with c, for a connection with host, "" if that is not
+// known.
+func (c *ConnectConfig) refuse(host string) error {
+	switch {
+	case c.TLS == nil && c.HandshakeTimeout != 0:
+		return misused("HandshakeTimeout without TLS")
+	case c.TLS != nil && host == "" && c.TLS.ServerName == "" && !c.TLS.InsecureSkipVerify:
+		return misused("TLS without ServerName, and the address has no host")
+	}
+	return nil
+}
+
+func (c *ConnectConfig) refuseUnix(path string) error {
+	switch {
+	case path == "":
+		return misused("missing path")
+	case path[0] != '@' && strings.IndexByte(path, 0) >= 0:
+		return misused("path with a zero byte")
+	case c.Source != netip.AddrPort{}:
+		return misused("Source, for a Unix socket")
+	case c.AttemptDelay != 0:
+		return misused("AttemptDelay, for a Unix socket")
+	case c.ResolutionDelay != 0:
+		return misused("ResolutionDelay, for a Unix socket")
+	case c.Resolver != nil:
+		return misused("Resolver, for a Unix socket")
+	}
+	return c.refuse("")
+}
+
+// attempt makes one attempt to connect. One with a free port of this machine can meet
+// itself: both ends of the connection are then the one socket, which is of no use to
+// anybody.
+func attempt(ctx context.Context, to netip.AddrPort, config *ConnectConfig) (Conn, error) {
 	for {
-		s, err := connectOnce(ctx, addr, config)
-		if err != nil || config.Source != nil || fmt.Sprint(s.LocalAddr()) != fmt.Sprint(s.RemoteAddr()) {
-			return s, err
+		s, err := attemptOnce(ctx, to, config)
+		if err != nil {
+			return nil, err
+		}
+		if config.Source.Port() != 0 || !meetsItself(s) {
+			return s, nil
 		}
 		s.Close()
 	}
 }
 
-func connectOnce(ctx context.Context, addr *net.TCPAddr, config *ConnectConfig) (*socket.Socket, error) {
+func meetsItself(s *socket.Socket) bool {
+	local, ok := s.LocalAddr().(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	remote, ok := s.RemoteAddr().(*net.TCPAddr)
+	return ok && local.Port == remote.Port && local.IP.Equal(remote.IP)
+}
+
+func attemptOnce(ctx context.Context, to netip.AddrPort, config *ConnectConfig) (*socket.Socket, error) {
+	addr := net.TCPAddrFromAddrPort(to)
 	s, err := socket.New(familyOf(addr), socket.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err
 	}
-	if config.Source != nil {
-		err = s.Bind(config.Source)
+	if config.Source != (netip.AddrPort{}) {
+		err = bindSource(s, config.Source)
 	}
 	if err == nil {
 		err = s.Connect(ctx, addr)
@@ -92,3 +200,50 @@ func connectOnce(ctx context.Context, addr *net.TCPAddr, config *ConnectConfig) 
 	}
 	return s, nil
 }
+
+func bindSource(s *socket.Socket, source netip.AddrPort) error {
+	if source.Port() != 0 {
+		if err := sharePort(s); err != nil {
+			return err
+		}
+	}
+	local := &net.TCPAddr{Port: int(source.Port())}
+	if source.Addr().IsValid() {
+		local = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source.Addr().Unmap(), source.Port()))
+	}
+	return s.Bind(local)
+}
+
+// attempts are the errors of several attempts to connect, and of looking up where to.
+type attempts []error
+
+func (a attempts) Error() string   { return errors.Join(a...).Error() }
+func (a attempts) Unwrap() []error { return a }
+
+// Timeout says whether the last one ran out of time.
+func (a attempts) Timeout() bool {
+	last, ok := a[len(a)-1].(interface{ Timeout() bool })
+	return ok && last.Timeout()
+}
+
+// err is a as one error. It must not be empty.
+func (a attempts) err() error {
+	if len(a) == 1 {
+		return a[0]
+	}
+	return a
+}
+
+// A cutShort is the error of a scope that ended when some attempts had failed. It wraps
+// the scope's alone, so that a task that ends with it counts as cancelled, and not as
+// failed; but errors.Is and errors.As see the others as well.
+type cutShort struct {
+	ended  error
+	before attempts
+}
+
+func (c *cutShort) Error() string     { return append(slices.Clone(c.before), c.ended).Error() }
+func (c *cutShort) Unwrap() error     { return c.ended }
+func (c *cutShort) Is(err error) bool { return errors.Is(c.before, err) }
+func (c *cutShort) As(to any) bool    { return errors.As(c.before, to) }
+func (c *cutShort) Timeout() bool     { return attempts{c.ended}.Timeout() }

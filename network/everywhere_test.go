@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -182,7 +183,7 @@ func TestEverywhereOpenConnection(t *testing.T) {
 				return err
 			}
 			conn, err := network.OpenConnection(ctx, net.JoinHostPort("localhost", port), &network.ConnectConfig{
-				Source: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)},
+				Source: netip.MustParseAddrPort("127.0.0.1:0"),
 			})
 			if err != nil {
 				return err

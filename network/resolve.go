@@ -4,54 +4,104 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"strings"
+	"strconv"
 
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// resolve returns the TCP addresses that a "host:port" stands for. An empty host is
-// one address without IP.
+// A Resolver looks names up; [*net.Resolver] is one. Both methods must be safe for
+// concurrent use, and return soon after ctx has ended.
+type Resolver interface {
+	// LookupNetIP returns the addresses of a host: its IPv4 addresses if network is
+	// "ip4", its IPv6 addresses if it is "ip6". That there are none is an error, or
+	// none.
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+
+	// LookupPort returns the port of a service that is not given by number. network
+	// is "tcp".
+	LookupPort(ctx context.Context, network, service string) (int, error)
+}
+
+// resolve returns the TCP addresses to listen on that a "host:port" stands for. An
+// empty host is one address without IP.
 func resolve(ctx context.Context, op, addr string) ([]*net.TCPAddr, error) {
 	failed := func(err error) error {
-		if _, ended := wait.At(ctx); ended != nil {
-			err = ended // the resolver has errors of its own for that
-		}
-		return &net.OpError{Op: op, Net: "tcp", Addr: name(addr), Err: err}
+		return &net.OpError{Op: op, Net: "tcp", Addr: name(addr), Err: orEnded(ctx, err)}
 	}
 	if _, err := wait.At(ctx); err != nil {
 		return nil, failed(err)
 	}
-	host, service, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, failed(err)
-	}
-	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
+	host, port, err := split(ctx, net.DefaultResolver, addr)
 	if err != nil {
 		return nil, failed(err)
 	}
 	if host == "" {
-		return []*net.TCPAddr{{Port: port}}, nil
+		return []*net.TCPAddr{{Port: int(port)}}, nil
 	}
-	ips, err := lookup(ctx, host)
+	ips := make([]netip.Addr, 1)
+	if ips[0], err = netip.ParseAddr(host); err != nil {
+		ips, err = lookup(ctx, net.DefaultResolver, "ip", host)
+	}
+	if err == nil && len(ips) == 0 {
+		err = &net.DNSError{Err: "name has no address", Name: host, IsNotFound: true}
+	}
 	if err != nil {
 		return nil, failed(err)
 	}
 	addrs := make([]*net.TCPAddr, len(ips))
 	for i, ip := range ips {
-		addrs[i] = net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip.Unmap(), uint16(port)))
+		addrs[i] = net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip.Unmap(), port))
 	}
 	return addrs, nil
 }
 
-func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{ip}, nil
+// split takes a "host:port" apart. The port may be the name of a service.
+func split(ctx context.Context, resolver Resolver, addr string) (host string, port uint16, err error) {
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, err
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", strings.TrimSpace(host))
-	if err == nil && len(ips) == 0 {
-		err = &net.DNSError{Err: "name has no address", Name: host, IsNotFound: true}
+	if number, err := strconv.ParseUint(service, 10, 16); err == nil {
+		return host, uint16(number), nil
 	}
-	return ips, err
+	number, err := asking(ctx, service, func() (int, error) { return resolver.LookupPort(ctx, "tcp", service) })
+	if err == nil && (number < 0 || number > 0xffff) {
+		err = &net.AddrError{Err: "invalid port", Addr: strconv.Itoa(number)}
+	}
+	return host, uint16(number), err
+}
+
+// lookup returns the addresses of a name. network is as LookupNetIP wants it.
+func lookup(ctx context.Context, resolver Resolver, network, host string) ([]netip.Addr, error) {
+	return asking(ctx, host, func() ([]netip.Addr, error) { return resolver.LookupNetIP(ctx, network, host) })
+}
+
+// asking calls ask, which asks a resolver about name, and shows it as a wait of the
+// task. It is the resolver that ends it when ctx ends, for which it has errors of its own.
+func asking[T any](ctx context.Context, name string, ask func() (T, error)) (answer T, err error) {
+	place, err := wait.At(ctx)
+	if err != nil {
+		return answer, err
+	}
+	w := place.Waiter("DNS_WAIT", name)
+	defer w.Free()
+	if !w.Begin() {
+		return answer, w.Fail()
+	}
+	defer func() { // also if a resolver panics
+		if ended := w.End(); ended != nil {
+			err = ended
+		}
+	}()
+	return ask()
+}
+
+// orEnded is err, or the error of ctx if that has ended.
+func orEnded(ctx context.Context, err error) error {
+	if _, ended := wait.At(ctx); ended != nil {
+		return ended
+	}
+	return err
 }
 
 // name is an address that has not been resolved, for errors.
