@@ -1,0 +1,61 @@
+package network
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"reflect"
+)
+
+var (
+	errEmpty       = errors.New("nothing to receive at the moment")
+	errNothingYet  = &wireError{errEmpty}
+	errTruncated   = fmt.Errorf("tls: the connection ended without close_notify: %w", io.ErrUnexpectedEOF)
+	errNoHandshake = fmt.Errorf("tls: the connection ended during the handshake: %w", io.ErrUnexpectedEOF)
+	errPanicked    = errors.New("tls: a function of the configuration panicked during the handshake")
+)
+
+// failed returns the error of an operation. What comes from the Conn below loses its own
+// net.OpError, which is about the same addresses but another operation.
+func (c *TLSConn) failed(op string, err error) error {
+	e := &net.OpError{Op: op, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: plain(err)}
+	for _, addr := range []net.Addr{e.Addr, e.Source} {
+		if addr != nil {
+			e.Net = addr.Network()
+		}
+	}
+	return e
+}
+
+// plain is an error of package tls without what that has wrapped around it, and with
+// types that can be asked for.
+func plain(err error) error {
+	if below, ok := errors.AsType[*wireError](err); ok {
+		if op, ok := below.err.(*net.OpError); ok {
+			return op.Err
+		}
+		return below.err
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		if alert, ok := alertOf(op); ok {
+			return fmt.Errorf("%s: %w", op.Op, alert)
+		}
+	}
+	if header, ok := err.(tls.RecordHeaderError); ok {
+		header.Conn = nil // it would be the wire
+		return header
+	}
+	return err
+}
+
+// alertOf returns the alert that op is about. package tls has a type for alerts, but
+// keeps another one, with the same numbers, in its errors.
+func alertOf(op *net.OpError) (tls.AlertError, bool) {
+	v := reflect.ValueOf(op.Err)
+	if (op.Op == "remote error" || op.Op == "local error") && v.Kind() == reflect.Uint8 {
+		return tls.AlertError(v.Uint()), true
+	}
+	return 0, false
+}

@@ -1,0 +1,215 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// A wire is the net.Conn that a tls.Conn runs on. package tls holds mutexes of its own
+// while it reads and writes, in which nobody could be cancelled; so nothing may wait there
+// but one reader:
+//
+//   - Write puts ciphertext into a buffer and never waits. It is sent later, by flush or
+//     push, when no mutex of package tls is held.
+//   - Read receives with the context of the operation in progress. If that is cut short,
+//     the error is a temporary one: package tls keeps what it has of the record, and goes
+//     on with it in the next Read.
+//
+// So whoever receives can answer a request for new keys while a sender is blocked, and
+// nobody waits for a mutex for longer than it takes to encrypt a few records.
+type wire struct {
+	below Conn
+
+	// The operation in progress; of who holds TLSConn.handshakes or, after the
+	// handshake, TLSConn.receivers.
+	ctx         context.Context // nil: do not wait
+	handshaking bool            // what has been written must go out before anything is waited for
+
+	// What is to be sent: first what is left of sending, then what is queued. Both are
+	// in pooled buffers, and nil when there is nothing.
+	sending  []byte  // of who holds TLSConn.handshakes or, after the handshake, TLSConn.senders
+	sendFrom *[]byte // the whole of it
+	unsent   atomic.Int64
+
+	encrypting atomic.Bool // a sender is in Write of package tls
+
+	mu      sync.Mutex
+	queued  *[]byte
+	answers int // how many records of those queued no sender has written
+}
+
+// ciphertexts are the buffers for what is to be sent.
+var ciphertexts = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxAnswers is how many answers to requests for new keys may be queued before those who
+// receive wait for them to be sent. It is reached only by a peer that goes on asking and
+// does not receive the answers; and it would not take many of them in a row.
+const maxAnswers = 8
+
+// lastWords is how long to wait for there to be room for an alert, if the Conn below
+// cannot say that there is none.
+const lastWords = 100 * time.Millisecond
+
+// Write queues p. It is called with a mutex of package tls held, in the order of the
+// records.
+func (w *wire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.queued == nil {
+		w.queued = ciphertexts.Get().(*[]byte)
+	}
+	*w.queued = append(*w.queued, p...)
+	if !w.encrypting.Load() {
+		w.answers++
+	}
+	w.unsent.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// next returns what is to be sent next, nil if there is nothing.
+func (w *wire) next() []byte {
+	if len(w.sending) > 0 {
+		return w.sending
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.queued != nil {
+		w.sendFrom, w.queued, w.answers = w.queued, nil, 0
+		w.sending = *w.sendFrom
+	}
+	return w.sending
+}
+
+// sent notes that the first n bytes of what next has returned are on their way.
+func (w *wire) sent(n int) {
+	w.unsent.Add(-int64(n))
+	w.sending = w.sending[n:]
+	if len(w.sending) == 0 {
+		*w.sendFrom = (*w.sendFrom)[:0]
+		ciphertexts.Put(w.sendFrom)
+		w.sending, w.sendFrom = nil, nil
+	}
+}
+
+// flush sends all there is. What it has not sent when it is cut short stays. The caller
+// is the one to whom sending belongs.
+func (w *wire) flush(ctx context.Context) error {
+	for p := w.next(); p != nil; p = w.next() {
+		n, err := w.below.SendAll(ctx, p)
+		w.sent(n)
+		if err != nil {
+			return &wireError{err}
+		}
+	}
+	return nil
+}
+
+// A flagSender is a Conn that can send without waiting. *socket.Socket is one.
+type flagSender interface {
+	SendFlags(ctx context.Context, buf []byte, flags int) (int, error)
+}
+
+// push sends what there is room for. It does not wait; but where the Conn below knows no
+// such thing, and it is urgent, for a moment. What goes wrong, the next flush will tell.
+func (w *wire) push(ctx context.Context, urgent bool) {
+	s, ok := w.below.(flagSender)
+	if !ok {
+		if urgent {
+			ctx, cancel := curio.WithTimeout(ctx, lastWords)
+			defer cancel()
+			_ = w.flush(ctx)
+		}
+		return
+	}
+	for p := w.next(); p != nil; p = w.next() {
+		n, err := s.SendFlags(ctx, p, syscall.MSG_DONTWAIT)
+		w.sent(n)
+		if err != nil {
+			return
+		}
+	}
+}
+
+// overfull reports whether too many answers are queued.
+func (w *wire) overfull() bool {
+	if w.unsent.Load() == 0 {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.answers >= maxAnswers
+}
+
+// Read receives, with the context of the operation in progress.
+func (w *wire) Read(p []byte) (int, error) {
+	if w.ctx == nil {
+		return 0, errNothingYet
+	}
+	if w.handshaking {
+		if err := w.flush(w.ctx); err != nil {
+			return 0, err
+		}
+	}
+	n, err := w.below.Recv(w.ctx, p)
+	switch {
+	case err == io.EOF && w.handshaking:
+		err = errNoHandshake
+	case err == io.EOF:
+		err = errTruncated
+	case err != nil:
+		err = &wireError{err}
+	}
+	return n, err
+}
+
+// Close does nothing: package tls calls it when the context of a handshake ends, and that
+// is not all there is to do.
+func (w *wire) Close() error { return nil }
+
+// LocalAddr is what the user's functions in the tls.Config may ask for.
+func (w *wire) LocalAddr() net.Addr { return known(w.below.LocalAddr()) }
+
+// RemoteAddr is, too, what sessions are kept under if the server has no name.
+func (w *wire) RemoteAddr() net.Addr { return known(w.below.RemoteAddr()) }
+
+// known is for package tls, which takes it that every connection has addresses.
+func known(addr net.Addr) net.Addr {
+	if addr == nil {
+		return name("")
+	}
+	return addr
+}
+
+// SetDeadline does nothing, as nothing here goes by deadlines.
+func (w *wire) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (w *wire) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+// A wireError is an error of the Conn below on its way through package tls. It is a
+// net.Error because package tls lets a connection survive those that are temporary, which
+// here means: the operation's context has ended.
+type wireError struct{ err error }
+
+func (e *wireError) Error() string { return e.err.Error() }
+func (e *wireError) Unwrap() error { return e.err }
+
+// Timeout is false, as package tls has no use for it.
+func (e *wireError) Timeout() bool { return false }
+
+// Temporary reports whether the next operation can go on where this one has ended.
+func (e *wireError) Temporary() bool {
+	return e.err == errEmpty || errors.Is(e.err, curio.ErrCancelled) ||
+		errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded)
+}
