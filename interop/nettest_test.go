@@ -55,7 +55,7 @@ func TestTCP(t *testing.T) {
 func TestSocketPair(t *testing.T) {
 	testutil.NoLeaks(t)
 	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
-		a, b, err := socket.SocketPair()
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 		if err != nil {
 			return nil, nil, nil, err
 		}

@@ -21,6 +21,9 @@ func FromConn(c net.Conn) Conn {
 	case *netConn:
 		c.retire()
 		return c.conn
+	case *packetConn:
+		c.retire()
+		return c.conn
 	case nil:
 		panic("curio/network: nil net.Conn; FromConn makes a Conn of one that is open")
 	}

@@ -20,7 +20,7 @@ import (
 // Ours there and back again is the same, and no adapter is left that could be used.
 func TestFromConnUnwraps(t *testing.T) {
 	testutil.NoLeaks(t)
-	x, y := socketPair(t)
+	x, y := twoSockets(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	adapter := network.NetConn(ctx, x)
 	must(t, adapter.SetDeadline(longAgo))
@@ -129,8 +129,8 @@ func TestRaceForeignAccept(t *testing.T) {
 					conn.Close()
 				}
 			})
-			for accepted := 0; accepted < n; {
-				ctx, cancel := curio.WithTimeout(t.Context(), time.Duration(accepted%30)*time.Microsecond)
+			for accepted, tries := 0, 0; accepted < n; tries++ {
+				ctx, cancel := curio.WithTimeout(t.Context(), time.Duration(tries%30)*time.Microsecond)
 				conn, err := listener.Accept(ctx)
 				cancel()
 				if errors.Is(err, os.ErrDeadlineExceeded) {

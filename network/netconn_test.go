@@ -22,13 +22,13 @@ import (
 // at the end of the test.
 func netPair(ctx context.Context, t testing.TB) (a, b net.Conn) {
 	t.Helper()
-	x, y := socketPair(t)
+	x, y := twoSockets(t)
 	return network.NetConn(ctx, x), network.NetConn(ctx, y)
 }
 
-func socketPair(t testing.TB) (a, b *socket.Socket) {
+func twoSockets(t testing.TB) (a, b *socket.Socket) {
 	t.Helper()
-	a, b, err := socket.SocketPair()
+	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestNetConnHalves(t *testing.T) {
 		CloseWrite() error
 		SyscallConn() (syscall.RawConn, error)
 	}
-	x, y := socketPair(t)
+	x, y := twoSockets(t)
 	a, b := network.NetConn(t.Context(), x), network.NetConn(t.Context(), layer{y})
 	must(t, a.(half).CloseRead())
 	if n, err := a.Read(make([]byte, 1)); n != 0 || err != io.EOF {
@@ -261,7 +261,7 @@ func TestWritesAreWhole(t *testing.T) {
 // nothing ends is.
 func TestNetConnOutlivesItsTask(t *testing.T) {
 	testutil.NoLeaks(t)
-	x, y := socketPair(t)
+	x, y := twoSockets(t)
 	var bound, free net.Conn
 	task := curio.Go(t.Context(), func(ctx context.Context) error {
 		bound, free = network.NetConn(ctx, x), network.NetConn(context.WithoutCancel(ctx), y)
@@ -277,4 +277,3 @@ func TestNetConnOutlivesItsTask(t *testing.T) {
 	must(t, bound.Close())
 	must(t, free.Close())
 }
-

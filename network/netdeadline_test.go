@@ -159,7 +159,7 @@ func endsAsInNet(t *testing.T, o waitingOp, e netEnding) {
 // A deadline that is moved while an operation waits does not touch that.
 func TestMovingADeadlineLeavesTheOperationAlone(t *testing.T) {
 	testutil.NoLeaks(t)
-	x, y := socketPair(t)
+	x, y := twoSockets(t)
 	counting := &counting{Conn: x}
 	a, b := network.NetConn(t.Context(), counting), network.NetConn(t.Context(), y)
 	done := make(chan error, 1)
@@ -275,7 +275,7 @@ func TestRaceReadAndDeadlines(t *testing.T) {
 func TestRaceLastDeadlineCounts(t *testing.T) {
 	testutil.NoLeaks(t)
 	for i := range rounds(500) {
-		x, y := socketPair(t)
+		x, y := twoSockets(t)
 		a := network.NetConn(t.Context(), x)
 		read := make(chan error, 1)
 		go func() {
@@ -299,7 +299,7 @@ func TestRaceLastDeadlineCounts(t *testing.T) {
 func TestRaceCloseAndEverything(t *testing.T) {
 	testutil.NoLeaks(t)
 	for i := range rounds(300) {
-		x, y := socketPair(t)
+		x, y := twoSockets(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		a := network.NetConn(ctx, x)
 		var all sync.WaitGroup

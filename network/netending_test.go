@@ -98,10 +98,9 @@ func TestEverywhereNetConn(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		listener := network.NetListener(ctx, l)
-		defer listener.Close()
+		defer l.Close()
 		server := curio.Go(ctx, func(ctx context.Context) error {
-			conn, err := listener.Accept()
+			conn, err := network.NetListener(ctx, l).Accept()
 			if err != nil {
 				return err
 			}
@@ -109,7 +108,7 @@ func TestEverywhereNetConn(t *testing.T) {
 			_, err = io.Copy(conn, conn)
 			return err
 		}, curio.ReportCrash(false))
-		err = greetNet(ctx, listener.Addr().String())
+		err = greetNet(ctx, l.LocalAddr().String())
 		stopped := curio.DisableCancellation(ctx, func(ctx context.Context) error {
 			_, err := server.Cancel(ctx)
 			return err

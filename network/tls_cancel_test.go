@@ -348,7 +348,7 @@ func TestTLSHandshakeNotBegun(t *testing.T) {
 // everywhereTLS talks over TLS over a socket pair with little room.
 func everywhereTLS(forClient, forServer *tls.Config, talk func(ctx context.Context, client, server *network.TLSConn) error) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
-		a, b, err := socket.SocketPair()
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func inTasks(t testing.TB, sides ...func(ctx context.Context) error) {
 
 func socketPair(t testing.TB) (a, b *socket.Socket) {
 	t.Helper()
-	a, b, err := socket.SocketPair()
+	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 	if err != nil {
 		t.Fatal(err)
 	}
