@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/curio-go/curio/internal/foreign"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -16,9 +17,10 @@ import (
 // concurrent use.
 type Listener struct {
 	// Set at birth.
-	socket *socket.Socket // nil if it is somebody else's net.Listener
-	config ServerConfig
-	file   os.FileInfo // that of the Unix socket, if there is one to remove
+	socket  *socket.Socket    // nil if it is somebody else's net.Listener
+	foreign *foreign.Listener // then this is it
+	config  ServerConfig
+	file    os.FileInfo // that of the Unix socket, if there is one to remove
 
 	removing sync.Once
 }
@@ -51,6 +53,9 @@ func newListener(config *ServerConfig) *Listener {
 // when it is first used. Who does not know the peer should do it at once, by the
 // connection's method Handshake, and within a timeout, as RunServer does.
 func (l *Listener) Accept(ctx context.Context) (Conn, error) {
+	if l.foreign != nil {
+		return l.acceptForeign(ctx)
+	}
 	conn, err := l.socket.Accept(ctx)
 	if err != nil {
 		return nil, err
@@ -70,11 +75,19 @@ func (l *Listener) dress(conn Conn) Conn {
 }
 
 // LocalAddr is the address that it listens on.
-func (l *Listener) LocalAddr() net.Addr { return l.socket.LocalAddr() }
+func (l *Listener) LocalAddr() net.Addr {
+	if l.foreign != nil {
+		return l.foreign.Addr()
+	}
+	return l.socket.LocalAddr()
+}
 
 // Close stops listening. Whoever is in Accept gets net.ErrClosed, and so does a second
 // Close.
 func (l *Listener) Close() error {
+	if l.foreign != nil {
+		return l.foreign.Close()
+	}
 	l.removing.Do(l.removeFile) // before the name is free for others
 	return l.socket.Close()
 }

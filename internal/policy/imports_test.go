@@ -22,11 +22,12 @@ const anyPublic = "*"
 var mayImport = map[string][]string{
 	"internal/wait":     {},
 	"internal/poll":     {"internal/wait"},
+	"internal/foreign":  {"internal/wait"},
 	"internal/testutil": {},
 	"internal/policy":   {},
 	".":                 {"internal/wait", "internal/poll"},
 	"socket":            {".", "internal/wait", "internal/poll"},
-	"network":           {".", "socket", "internal/wait", "internal/poll"},
+	"network":           {".", "socket", "internal/wait", "internal/poll", "internal/foreign"},
 	"curiotest":         {".", "network", "socket", "internal/wait"},
 	"examples/...":      {anyPublic},
 }

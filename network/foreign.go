@@ -1,0 +1,58 @@
+package network
+
+import (
+	"context"
+	"net"
+
+	"github.com/curio-go/curio/internal/foreign"
+)
+
+// FromConn makes a Conn of a net.Conn, of package net, crypto/tls or anybody's, and takes
+// it over: nobody else is to use it any more. Each operation can then be cancelled, by the
+// net.Conn's deadlines. What NetConn or DialContext has made is unwrapped: FromConn ends
+// that, and returns the Conn that it was made of.
+//
+// A Conn of a *tls.Conn has a Handshake method. When its handshake or sending was cut
+// short it is of no use any more, for TLS cannot go on after a part of a record; after a
+// Recv that was cancelled it can. CloseWrite fails with errors.ErrUnsupported if c has no
+// such method. Errors are *net.OpError, but for io.EOF. FromConn panics if c is nil.
+func FromConn(c net.Conn) Conn {
+	switch c := c.(type) {
+	case *netConn:
+		c.retire()
+		return c.conn
+	case *packetConn:
+		c.retire()
+		return c.conn
+	case nil:
+		panic("curio/network: nil net.Conn; FromConn makes a Conn of one that is open")
+	}
+	return foreign.New(c)
+}
+
+// FromListener makes a Listener of a net.Listener, for RunServer, and takes it over. Its
+// connections are as FromConn makes them. A nil config is the default. FromListener panics
+// if l is nil, or if config says how to listen, for that comes too late.
+//
+// Accept can be cancelled, and loses no connection by it. If l has deadlines they are used.
+// If it has none, as that of tls.NewListener, its Accept goes on in a goroutine up to Close,
+// and what that returns is there for the next call.
+func FromListener(l net.Listener, config *ServerConfig) *Listener {
+	if l == nil {
+		panic("curio/network: nil net.Listener; FromListener makes a Listener of one that listens")
+	}
+	made := &Listener{foreign: foreign.NewListener(l)}
+	if config != nil {
+		config.mustNotListen("FromListener")
+		made.config = *config
+	}
+	return made
+}
+
+func (l *Listener) acceptForeign(ctx context.Context) (Conn, error) {
+	conn, err := l.foreign.Accept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return FromConn(conn), nil
+}

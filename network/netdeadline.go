@@ -1,0 +1,143 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A deadline is one of package net: it belongs to a connection and not to an operation,
+// may be moved at any time, and then counts for the operations in progress too. All
+// operations that it bounds wait under one scope, which is ended when it has passed:
+//
+//	ahead  ──► passed  its time comes, or it is set to a time in the past: scope is ended
+//	passed ──► ahead   it is set to a time to come, or to none: a new scope
+//	       ──► closed  once, by close: scope is ended for good
+//
+// So an operation pays nothing for it, and one in progress does not notice that a
+// deadline ahead of it is moved: it is not cut short and begun again, which TLS would not
+// survive. An operation that was ended while the deadline was moved out of the past begins
+// again under the new scope; see failed.
+//
+// Programs set a deadline before each operation, and hardly any comes. So the bell is left
+// as it is when the deadline moves on: it rings at the earlier time, and is then set to the
+// later one. That is a timer once in the length of a timeout, and not twice for each read.
+//
+// deadline.mu < Scope.mu: nothing that a scope calls is called under its mutex.
+type deadline struct {
+	parent context.Context
+	scope  atomic.Pointer[wait.Scope] // changed under mu, and read without by each operation
+
+	mu     sync.Mutex
+	at     int64 // a reading of wait.Now, 0 for none
+	rings  int64 // when bell rings next, 0 for never
+	bell   wait.Bell
+	passed bool
+	closed bool
+}
+
+// init makes d one without a time, below parent.
+func (d *deadline) init(parent context.Context) {
+	d.parent = parent
+	d.bell.Ring = d.ring
+	d.scope.Store(wait.NewTimeout(parent, 0))
+}
+
+// set moves d to t, or to never if t is zero. It reports false if d is closed.
+func (d *deadline) set(t time.Time) bool {
+	at, late := int64(0), false
+	if !t.IsZero() {
+		left := time.Until(t)
+		at, late = wait.After(left), left <= 0
+	}
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return false
+	}
+	d.at = at
+	var over *wait.Scope
+	switch {
+	case late && !d.passed:
+		d.passed, over = true, d.scope.Load()
+	case !late && d.passed:
+		d.passed = false
+		d.scope.Store(wait.NewTimeout(d.parent, 0))
+	}
+	if at != 0 && !late && (d.rings == 0 || at < d.rings) {
+		d.rings = at
+		d.bell.Set(at)
+	}
+	d.mu.Unlock()
+	if over != nil {
+		over.Close()
+	}
+	return true
+}
+
+// ring is called by the bell.
+func (d *deadline) ring() {
+	d.mu.Lock()
+	d.rings = 0
+	var over *wait.Scope
+	switch {
+	case d.closed || d.at == 0 || d.passed:
+	case wait.Now() < d.at: // it has moved on
+		d.rings = d.at
+		d.bell.Set(d.at)
+	default:
+		d.passed, over = true, d.scope.Load()
+	}
+	d.mu.Unlock()
+	if over != nil {
+		over.Close()
+	}
+}
+
+// close ends what waits under d for good.
+func (d *deadline) close() {
+	d.mu.Lock()
+	d.closed = true
+	d.bell.Stop()
+	over := d.scope.Load()
+	d.mu.Unlock()
+	over.Close()
+}
+
+// failed says what has become of an operation under scope, one of d's, that failed with
+// err: it is to begin again, or has failed with cause. ctx is what d was made in.
+func (d *deadline) failed(ctx context.Context, scope *wait.Scope, err error) (again bool, cause error) {
+	if scope.Err() == nil || !errors.Is(err, wait.ErrCancelled) {
+		return false, causeOf(err)
+	}
+	d.mu.Lock()
+	closed, passed, now := d.closed, d.passed, d.scope.Load()
+	d.mu.Unlock()
+	if closed {
+		return false, net.ErrClosed
+	}
+	if _, ended := wait.At(ctx); ended != nil {
+		return false, ended // and not as it looks from inside of scope
+	}
+	switch {
+	case now != scope:
+		return true, nil
+	case passed:
+		return false, os.ErrDeadlineExceeded
+	}
+	return false, causeOf(err)
+}
+
+// causeOf is what a net.OpError is about, and any other error itself.
+func causeOf(err error) error {
+	if op, ok := err.(*net.OpError); ok {
+		return op.Err
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package network
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// NetListener makes l a net.Listener, for http.Server and its like, and takes it over.
+//
+// ctx bounds Accept, and every connection that it returns, as NetConn describes. When ctx
+// ends, Accept returns its error; the listener stays open until Close. What the handshake
+// of a layered connection needs is done by the first Read or Write on it, within the
+// deadline that is set then.
+//
+// Running out of descriptors or memory is no error: Accept pauses and says so in the log,
+// as TCPServer does. It has SetDeadline, for Accept, as *net.TCPListener has. Errors are
+// *net.OpError of "accept". It is safe for concurrent use.
+func NetListener(ctx context.Context, l *Listener) net.Listener {
+	if l == nil {
+		panic("curio/network: nil Listener; ListenTCP makes one")
+	}
+	n := &netListener{ctx: lasting(ctx), listener: l}
+	n.accepts.init(n.ctx)
+	return n
+}
+
+type netListener struct {
+	// Set at birth.
+	ctx      context.Context
+	listener *Listener
+
+	accepts deadline
+}
+
+// Accept implements net.Listener.
+func (n *netListener) Accept() (net.Conn, error) {
+	for {
+		scope := n.accepts.scope.Load()
+		conn, err := accept(scope, n.listener)
+		if err == nil {
+			return newNetConn(n.ctx, conn), nil
+		}
+		again, cause := n.accepts.failed(n.ctx, scope, err)
+		if !again {
+			return nil, n.opError("accept", cause)
+		}
+	}
+}
+
+// Close stops listening. Who is in Accept, be it in a pause, gets net.ErrClosed.
+func (n *netListener) Close() error {
+	n.accepts.close()
+	if err := n.listener.Close(); err != nil {
+		return n.opError("close", causeOf(err))
+	}
+	return nil
+}
+
+// Addr implements net.Listener.
+func (n *netListener) Addr() net.Addr { return n.listener.LocalAddr() }
+
+// SetDeadline moves the deadline of Accept.
+func (n *netListener) SetDeadline(t time.Time) error {
+	if !n.accepts.set(t) {
+		return n.opError("set", net.ErrClosed)
+	}
+	return nil
+}
+
+func (n *netListener) opError(op string, cause error) error {
+	e := &net.OpError{Op: op, Net: "listener", Addr: n.Addr(), Err: cause}
+	if e.Addr != nil {
+		e.Net = e.Addr.Network()
+	}
+	return e
+}
