@@ -54,5 +54,5 @@ func (l *Listener) acceptForeign(ctx context.Context) (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return FromConn(conn), nil
+	return l.dress(FromConn(conn)), nil
 }

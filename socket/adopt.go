@@ -49,7 +49,7 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return nil, adoptFailed("fromconn", 0, "", err)
+		return nil, adoptFailed("fromconn", 0, 0, "", err)
 	}
 	var s *Socket
 	var failed error
@@ -57,7 +57,7 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 		if _, file := c.(*os.File); file {
 			err = os.ErrClosed // package os has an error of its own here
 		}
-		return nil, adoptFailed("fromconn", 0, "", err)
+		return nil, adoptFailed("fromconn", 0, 0, "", err)
 	}
 	return s, failed
 }
@@ -67,15 +67,15 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 func duplicated(fd int, op string) (*Socket, error) {
 	family, typ, call, err := kindOf(fd)
 	if err != nil {
-		return nil, adoptFailed(op, family, call, err)
+		return nil, adoptFailed(op, family, typ, call, err)
 	}
 	sysfd, err := poll.Dup(fd)
 	if err != nil {
-		return nil, adoptFailed(op, family, "fcntl", err)
+		return nil, adoptFailed(op, family, typ, "fcntl", err)
 	}
 	if err := syscall.SetNonblock(sysfd, true); err != nil {
 		syscall.Close(sysfd)
-		return nil, adoptFailed(op, family, "fcntl", err)
+		return nil, adoptFailed(op, family, typ, "fcntl", err)
 	}
 	return own(sysfd, family, typ, op)
 }
@@ -102,8 +102,8 @@ func kindOf(fd int) (family, typ int, call string, err error) {
 }
 
 // adoptFailed is for when there is no Socket yet.
-func adoptFailed(op string, family int, call string, err error) error {
-	network := networkOf(family)
+func adoptFailed(op string, family, typ int, call string, err error) error {
+	network := networkOf(family, typ)
 	if network == "" {
 		network = "socket"
 	}
