@@ -159,17 +159,17 @@ func TestNetConnHalves(t *testing.T) {
 		SyscallConn() (syscall.RawConn, error)
 	}
 	x, y := twoSockets(t)
-	a, b := network.NetConn(t.Context(), x), network.NetConn(t.Context(), layer{y})
+	a, b := network.NetConn(t.Context(), x), network.NetConn(t.Context(), bareConn{y})
 	must(t, a.(half).CloseRead())
 	if n, err := a.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("after CloseRead: %d, %v", n, err)
 	}
 	must(t, b.(half).CloseWrite())
 	if err := b.(half).CloseRead(); !errors.Is(err, errors.ErrUnsupported) {
-		t.Errorf("CloseRead of a layer: %v", err)
+		t.Errorf("CloseRead of a bareConn: %v", err)
 	}
 	if _, err := b.(half).SyscallConn(); !errors.Is(err, errors.ErrUnsupported) {
-		t.Errorf("SyscallConn of a layer: %v", err)
+		t.Errorf("SyscallConn of a bareConn: %v", err)
 	}
 	must(t, a.Close())
 	is(t, a.(half).CloseWrite(), net.ErrClosed)
@@ -177,8 +177,8 @@ func TestNetConnHalves(t *testing.T) {
 	is(t, a.Close(), net.ErrClosed)
 }
 
-// A layer is a Conn that is no socket.
-type layer struct{ network.Conn }
+// A bareConn is a Conn that is no socket.
+type bareConn struct{ network.Conn }
 
 func TestNilsPanic(t *testing.T) {
 	for name, c := range map[string]struct {
