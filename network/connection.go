@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -159,9 +160,10 @@ func (c *ConnectConfig) refuseUnix(path string) error {
 
 // attempt makes one attempt to connect. One with a free port of this machine can meet
 // itself: both ends of the connection are then the one socket, which is of no use to
-// anybody.
+// anybody. Mostly another attempt has another port. If the system has no other to give,
+// it is as if it had given none: nobody listens there.
 func attempt(ctx context.Context, to netip.AddrPort, config *ConnectConfig) (Conn, error) {
-	for {
+	for range 10 {
 		s, err := attemptOnce(ctx, to, config)
 		if err != nil {
 			return nil, err
@@ -171,6 +173,7 @@ func attempt(ctx context.Context, to netip.AddrPort, config *ConnectConfig) (Con
 		}
 		s.Close()
 	}
+	return nil, opening(net.TCPAddrFromAddrPort(to), os.NewSyscallError("connect", syscall.ECONNREFUSED))
 }
 
 func meetsItself(s *socket.Socket) bool {

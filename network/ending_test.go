@@ -36,6 +36,14 @@ func neverResolved(t *testing.T) (waiting func(*curio.Task[struct{}]) bool) {
 	return func(*curio.Task[struct{}]) bool { return len(names.asked) > 0 }
 }
 
+// A sleepy resolver never finds out, and does as it should when ctx ends.
+type sleepy struct{ network.Resolver }
+
+func (sleepy) LookupPort(ctx context.Context, _, _ string) (int, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
 var blockings = []blocking{
 	{"OpenConnection connects", func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
 		addr := testutil.Mute(t)
@@ -43,6 +51,30 @@ var blockings = []blocking{
 			_, err := network.OpenConnection(ctx, addr, nil)
 			return err
 		}, inState("CONNECT_WAIT"), addr
+	}},
+	{"OpenConnection races", func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
+		mute := testutil.Mute(t)
+		config := &network.ConnectConfig{
+			Resolver:     &hosts{v4: reply{addrs: "127.0.0.2 127.0.0.1 127.0.0.1 127.0.0.3"}}, // 2 and 3 refuse
+			AttemptDelay: -1,
+		}
+		return func(ctx context.Context) error {
+			_, err := network.OpenConnection(ctx, byName("host", mute), config)
+			return err
+		}, inState("TASKGROUP_NEXT"), byName("host", mute)
+	}},
+	{"OpenConnection resolves a service", func(*testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
+		return func(ctx context.Context) error {
+			_, err := network.OpenConnection(ctx, "host:service", &network.ConnectConfig{Resolver: sleepy{}})
+			return err
+		}, inState("DNS_WAIT"), "host:service"
+	}},
+	{"OpenUnixConnection", func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
+		path := muteUnix(t)
+		return func(ctx context.Context) error {
+			_, err := network.OpenUnixConnection(ctx, path, nil)
+			return err
+		}, inState("TIME_SLEEP"), path
 	}},
 	{"OpenConnection resolves", func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
 		return func(ctx context.Context) error {

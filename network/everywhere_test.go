@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -190,6 +191,18 @@ func TestEverywhereOpenConnection(t *testing.T) {
 			}
 			return conn.Close()
 		})
+	})
+}
+
+func TestEverywhereOpenUnixConnection(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	discarding(t, "unix", path)
+	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+		conn, err := network.OpenUnixConnection(ctx, path, nil)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
 )
 
@@ -588,11 +589,16 @@ func TestOneAddressNeedsNoTask(t *testing.T) {
 
 // A resolver that panics, or says what cannot be, is not the end.
 func TestOddResolvers(t *testing.T) {
+	log := testutil.CaptureLog(t)
+	defer log.Take("curio: task panicked")
 	bubble(t, func(t *testing.T, ctx context.Context) {
 		config := &network.ConnectConfig{Resolver: panicking{}}
 		_, err := (&pretence{}).connect(t, ctx, config)
 		if _, ok := errors.AsType[*curio.PanicError](err); !ok {
 			t.Errorf("%v is no *PanicError", err)
+		}
+		if n := len(log.Find("curio: task panicked")); n != 2 {
+			t.Errorf("%d panics have been reported", n)
 		}
 		for service, says := range map[string]string{"huge": "invalid port", "70000": "invalid port"} {
 			_, err := network.OpenWith(ctx, "host:"+service, config, nil)
