@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,6 +73,34 @@ var blockings = []blocking{
 		return func(ctx context.Context) error {
 			return network.RunServer(ctx, listener, echo)
 		}, inState("ACCEPT_WAIT"), addr
+	}},
+	{"RunServer waits for a place", func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
+		listener := listen(t, "127.0.0.1:0", &network.ServerConfig{MaxConnections: 1})
+		addr := listener.LocalAddr().String()
+		testutil.Dial(t, addr)
+		t.Cleanup(func() { refused(t, addr) })
+		return func(ctx context.Context) error {
+			return network.RunServer(ctx, listener, echo)
+		}, inState("SEMA_ACQUIRE"), ""
+	}},
+	{"UnixServer accepts", func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
+		path := socketPath(t)
+		t.Cleanup(func() {
+			if exists(path) {
+				t.Error("its file is left")
+			}
+		})
+		return func(ctx context.Context) error {
+			return network.UnixServer(ctx, path, echo, nil)
+		}, inState("ACCEPT_WAIT"), ""
+	}},
+	{"ListenUnix waits for another one", func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
+		path := socketPath(t)
+		lockDirectory(t, path)
+		return func(ctx context.Context) error {
+			_, err := network.ListenUnix(ctx, path, nil)
+			return err
+		}, inState("TIME_SLEEP"), path
 	}},
 	{"RunServer pauses", func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
 		listener := listen(t, "127.0.0.1:0", nil)
@@ -195,4 +225,17 @@ func TestListenInACancelledContext(t *testing.T) {
 	is(t, err, foreignCancel...)
 	_, err = network.OpenConnection(ctx, testutil.Refusing(t), nil)
 	is(t, err, foreignCancel...)
+}
+
+// lockDirectory holds the lock that ListenUnix takes, until the end of the test.
+func lockDirectory(t *testing.T, path string) {
+	t.Helper()
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
 }

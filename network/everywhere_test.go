@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
@@ -21,7 +22,11 @@ import (
 // wrong. If all is cancelled, a client may see first that the server has gone: that it was
 // cancelled is what counts.
 func served(ctx context.Context, handler network.Handler, clients func(ctx context.Context, addr string) error) error {
-	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+	return servedWith(ctx, nil, handler, clients)
+}
+
+func servedWith(ctx context.Context, config *network.ServerConfig, handler network.Handler, clients func(ctx context.Context, addr string) error) error {
+	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", config)
 	if err != nil {
 		return err
 	}
@@ -88,6 +93,17 @@ func together(ctx context.Context, clients ...func(ctx context.Context) error) e
 func TestEverywhereServer(t *testing.T) {
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
 		return served(ctx, echo, func(ctx context.Context, addr string) error {
+			return together(ctx, greets(addr), greets(addr))
+		})
+	})
+}
+
+// With all that a config can do: a client that waits for a place, handlers that wait until
+// the server stops, bounds that are never reached.
+func TestEverywhereServerWithLimits(t *testing.T) {
+	config := &network.ServerConfig{MaxConnections: 1, Grace: time.Minute, IdleTimeout: time.Minute, Lifetime: time.Minute}
+	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+		return servedWith(ctx, config, requests, func(ctx context.Context, addr string) error {
 			return together(ctx, greets(addr), greets(addr))
 		})
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"sync"
 	"syscall"
 
 	"github.com/curio-go/curio/socket"
@@ -16,14 +18,18 @@ type Listener struct {
 	// Set at birth.
 	socket *socket.Socket // nil if it is somebody else's net.Listener
 	config ServerConfig
+	file   os.FileInfo // that of the Unix socket, if there is one to remove
+
+	removing sync.Once
 }
 
 // NewListener makes a Listener of a socket that listens already, and takes it over. A
-// nil config is the default; what it says of how to listen is refused, for it comes too
-// late.
+// nil config is the default. NewListener panics if config says how to listen, for that
+// comes too late.
 func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	l := &Listener{socket: s}
 	if config != nil {
+		config.mustNotListen("NewListener")
 		l.config = *config
 	}
 	return l
@@ -41,15 +47,19 @@ func (l *Listener) Accept(ctx context.Context) (Conn, error) {
 // LocalAddr is the address that it listens on.
 func (l *Listener) LocalAddr() net.Addr { return l.socket.LocalAddr() }
 
-// Close stops listening. Whoever is in Accept gets net.ErrClosed.
-func (l *Listener) Close() error { return l.socket.Close() }
+// Close stops listening. Whoever is in Accept gets net.ErrClosed, and so does a second
+// Close.
+func (l *Listener) Close() error {
+	l.removing.Do(l.removeFile) // before the name is free for others
+	return l.socket.Close()
+}
 
 // Socket is the socket that listens, for options and the like; nil if the Listener was
 // made of a net.Listener.
 func (l *Listener) Socket() *socket.Socket { return l.socket }
 
-// ListenTCP returns a Listener on addr, as TCPServer describes it, with SO_REUSEADDR
-// set. It is Curio's tcp_server_socket.
+// ListenTCP returns a Listener on addr, as TCPServer describes it. Its socket has
+// SO_REUSEADDR, unless config says otherwise. It is Curio's tcp_server_socket.
 func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listener, error) {
 	if config == nil {
 		config = new(ServerConfig)
@@ -79,7 +89,9 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.SetReuseAddr(true)
+	if !config.NoReuseAddr {
+		err = s.SetReuseAddr(true)
+	}
 	if err == nil && config.ReusePort {
 		err = s.SetReusePort(true)
 	}

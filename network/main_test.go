@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/curio-go/curio"
@@ -200,3 +201,15 @@ var (
 	foreignCancel  = []error{curio.ErrCancelled, context.Canceled}
 	foreignTimeout = []error{curio.ErrCancelled, context.DeadlineExceeded, os.ErrDeadlineExceeded}
 )
+
+// mustPanic checks that fn panics, and with what.
+func mustPanic(t testing.TB, says string, fn func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if v := fmt.Sprint(recover()); !strings.Contains(v, says) {
+			t.Errorf("it panics with %s, want %q", v, says)
+		}
+	}()
+	fn()
+}

@@ -4,46 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"maps"
+	"math"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/poll"
-	"github.com/curio-go/curio/socket"
 )
 
-// A Handler serves one connection. Its context is cancelled when the server stops.
-// The connection is closed when it returns.
+// A Handler serves one connection. Its context is cancelled when the server stops, or,
+// if the server grants a grace time, when that has run out; see UntilStop. The
+// connection is closed when it returns.
 //
 // Its error is logged, with the address of the peer, and so is its panic; neither
-// ends the server or disturbs other connections. That the peer reset the connection
-// is not an error of the server: it is logged at the debug level.
+// ends the server or disturbs other connections. That the peer has gone, or has been
+// silent for too long, is not an error of the server: it is logged at the debug level.
 type Handler func(ctx context.Context, conn Conn) error
 
-// A ServerConfig says how a server listens. The zero value is the default.
-type ServerConfig struct {
-	// Backlog is how many connections may wait to be accepted. 0 means as many as
-	// the system allows; the system lowers what is above that.
-	Backlog int
-
-	// ReusePort lets several servers, also in other processes, listen on the same
-	// address, if all of them say so (SO_REUSEPORT).
-	ReusePort bool
-}
-
 // TCPServer listens on addr, a "host:port", and serves each connection with
-// handler, in a task of its own. It runs until ctx is cancelled, or until accepting
-// fails for good, and then stops listening at once, cancels all handlers and waits
-// for them to end. The error is never nil: it is that of ctx, or a *net.OpError.
+// handler, in a task of its own, as RunServer does.
 //
 // The host may be a name, of whose addresses one is used, an IPv4 one if there is
 // any; an empty host stands for all addresses of the machine. Port 0 is any free
 // port; ListenTCP and RunServer are for who wants to know which. A nil config is the
 // default. TCPServer panics if handler is nil.
-//
-// Running out of descriptors or memory does not end the server: it pauses, for 5 ms
-// and then twice as long each time up to a second, and says so in the kernel's log.
 //
 // It is Curio's tcp_server.
 func TCPServer(ctx context.Context, addr string, handler Handler, config *ServerConfig) error {
@@ -55,24 +42,58 @@ func TCPServer(ctx context.Context, addr string, handler Handler, config *Server
 	return RunServer(ctx, listener, handler)
 }
 
-// RunServer serves each connection that listener accepts, as TCPServer does, and
-// closes listener in the end. It is Curio's run_server.
+// UnixServer is TCPServer on a Unix socket; see ListenUnix for the path. It is Curio's
+// unix_server.
+func UnixServer(ctx context.Context, path string, handler Handler, config *ServerConfig) error {
+	mustHandle(handler)
+	listener, err := ListenUnix(ctx, path, config)
+	if err != nil {
+		return err
+	}
+	return RunServer(ctx, listener, handler)
+}
+
+// RunServer serves each connection that listener accepts, in a task of its own, as the
+// listener's ServerConfig says. It runs until ctx ends, until the listener is closed, or
+// until accepting fails for good. The error is never nil: it is that of ctx, or a
+// *net.OpError. It is Curio's run_server.
+//
+// Then it stops: it closes the listener at once, so that new connections are refused;
+// cancels the contexts of UntilStop, by which handlers learn of it; waits for the handlers
+// to return, for the Grace time; and cancels those that have not, waits for them as well,
+// and tells in a *GraceError and in the log which they were. Without a Grace time,
+// handlers are cancelled at once.
+//
+// Running out of descriptors or memory does not end the server: it pauses, for 5 ms
+// and then twice as long each time up to a second, and says so in the kernel's log.
 func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
 	defer listener.Close()
-	return curio.Group(ctx, func(ctx context.Context, conns *curio.TaskGroup[struct{}]) error {
-		defer listener.Close() // at once: the handlers may take their time to end
-		for {
-			conn, err := accept(ctx, listener)
-			if err != nil {
-				return err
-			}
-			peer := peerOf(conn)
-			conns.Spawn(func(ctx context.Context) (struct{}, error) {
-				return struct{}{}, serve(ctx, conn, peer, handler)
-			}, curio.Daemon(), curio.Name(peer))
+	listener.config.mustServe()
+	if listener.config.Grace == 0 {
+		return serveAll(ctx, ctx, listener, handler)
+	}
+	return curio.DisableCancellation(ctx, func(shielded context.Context) error {
+		return serveAll(ctx, shielded, listener, handler)
+	})
+}
+
+// RunServers is RunServer for several listeners with one handler, each with the
+// settings of its own. If one of them fails the others stop, as they do when ctx
+// ends.
+func RunServers(ctx context.Context, handler Handler, listeners ...*Listener) error {
+	mustHandle(handler)
+	if len(listeners) == 0 {
+		panic("curio/network: RunServers without a listener")
+	}
+	return curio.Group(ctx, func(ctx context.Context, servers *curio.TaskGroup[struct{}]) error {
+		for _, l := range listeners {
+			servers.Go(func(ctx context.Context) error {
+				return RunServer(ctx, l, handler)
+			}, curio.Name("server "+nameOf(l.LocalAddr())), curio.ReportCrash(false))
 		}
-	}, curio.WaitNone)
+		return servers.Join(ctx)
+	})
 }
 
 func mustHandle(handler Handler) {
@@ -81,33 +102,104 @@ func mustHandle(handler Handler) {
 	}
 }
 
-func peerOf(conn Conn) string {
-	if addr := conn.RemoteAddr(); addr != nil {
-		if text := addr.String(); text != "" && text != "@" {
-			return text
+// A server is one that runs.
+type server struct {
+	listener *Listener
+	handler  Handler
+	conns    *curio.TaskGroup[struct{}]
+	places   *curio.Semaphore // one for each connection; nil if nobody counts them
+	size     int64            // of places
+	owner    context.Context  // that of the task in whose name places are taken and given back
+	stop     *stop            // nil if there is no grace time
+
+	mu      sync.Mutex
+	serving map[Conn]string // the peers, kept if there is a grace time
+}
+
+// serveAll accepts connections until accepting, the context of which is ctx, ends. The
+// handlers' context is conns.
+func serveAll(ctx, conns context.Context, listener *Listener, handler Handler) error {
+	return curio.Group(conns, func(conns context.Context, group *curio.TaskGroup[struct{}]) error {
+		defer listener.Close() // at once: the handlers may take their time to end
+		s := &server{listener: listener, handler: handler, conns: group, owner: conns}
+		config := &listener.config
+		if config.MaxConnections > 0 || config.Grace != 0 {
+			s.size = math.MaxInt64
+			if config.MaxConnections > 0 {
+				s.size = int64(config.MaxConnections)
+			}
+			s.places = curio.NewSemaphore(s.size)
 		}
-	}
-	if s, ok := conn.(*socket.Socket); ok {
-		return fmt.Sprintf("fd %d", s.Fd()) // a Unix client without a name; package syscall says "@"
-	}
-	return "unnamed"
+		if config.Grace == 0 {
+			return s.accept(ctx)
+		}
+		s.stop, s.serving = newStop(conns), make(map[Conn]string)
+		defer s.stop.close()
+		err := s.accept(ctx)
+		listener.Close()
+		s.stop.begin(conns)
+		return s.drain(conns, err)
+	}, curio.WaitNone)
 }
 
-func serve(ctx context.Context, conn Conn, peer string, handler Handler) error {
-	defer conn.Close()
-	err := handler(ctx, conn)
-	if lost(err, conn) {
-		curio.LoggerOf(ctx).DebugContext(ctx, "curio: connection lost", "peer", peer, "err", err)
-		return nil
+// accept accepts connections until that fails.
+func (s *server) accept(ctx context.Context) error {
+	for {
+		if s.places != nil {
+			if err := s.places.Acquire(ctx); err != nil {
+				return err
+			}
+		}
+		conn, err := accept(ctx, s.listener)
+		if err != nil {
+			s.release()
+			return err
+		}
+		s.spawn(conn)
 	}
-	return err
 }
 
-// lost reports whether err says that the peer of conn has gone. The loss of another
-// connection, which the handler has made itself, is another matter.
-func lost(err error, conn Conn) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Addr == conn.RemoteAddr() && isAny(op.Err, syscall.ECONNRESET, syscall.EPIPE)
+// release gives a place back, if they are counted.
+func (s *server) release() {
+	if s.places != nil {
+		s.places.Release(s.owner)
+	}
+}
+
+func (s *server) spawn(conn Conn) {
+	peer := peerOf(conn)
+	s.note(conn, peer)
+	s.conns.Spawn(func(ctx context.Context) (struct{}, error) {
+		defer s.release()
+		defer s.forget(conn)
+		return struct{}{}, s.serve(ctx, conn, peer)
+	}, curio.Daemon(), curio.Name(peer))
+}
+
+// note keeps in mind whom s serves, if there is a grace time after which to tell.
+func (s *server) note(conn Conn, peer string) {
+	if s.stop == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serving[conn] = peer
+}
+
+func (s *server) forget(conn Conn) {
+	if s.stop == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.serving, conn)
+}
+
+// peers are those whom s still serves.
+func (s *server) peers() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Values(s.serving))
 }
 
 // The pauses after running out of something.
@@ -156,4 +248,12 @@ func isAny(err error, of ...syscall.Errno) bool {
 		}
 	}
 	return false
+}
+
+// nameOf is an address for a person to read.
+func nameOf(addr fmt.Stringer) string {
+	if addr == nil {
+		return "unknown"
+	}
+	return addr.String()
 }

@@ -1,0 +1,88 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// An impatient is a Conn that bounds each wait for the peer. SendAll moves on in pieces,
+// each of which the peer has to take in time; its lock keeps the pieces together.
+type impatient struct {
+	Conn
+	patience time.Duration
+	sending  curio.Lock
+}
+
+// piece is how much a peer has to take in one bound.
+const piece = 64 << 10
+
+// errIdle is what an idleError is.
+var errIdle = errors.New("idle")
+
+// An idleError is the cause of an impatient's errors. Its value is the patience.
+type idleError time.Duration
+
+func (e idleError) Error() string { return "the peer was idle for " + time.Duration(e).String() }
+func (e idleError) Timeout() bool { return true }
+func (e idleError) Is(target error) bool {
+	return target == os.ErrDeadlineExceeded || target == errIdle
+}
+
+// Below is the connection whose patience is that of its peers.
+func (c *impatient) Below() Conn { return c.Conn }
+
+// within calls fn, which must end in time.
+func (c *impatient) within(ctx context.Context, op string, fn func(ctx context.Context) error) error {
+	expired, err := curio.IgnoreAfter(ctx, c.patience, fn)
+	if expired {
+		return &net.OpError{Op: op, Net: networkOf(c), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: idleError(c.patience)}
+	}
+	return err
+}
+
+func (c *impatient) Recv(ctx context.Context, buf []byte) (n int, err error) {
+	err = c.within(ctx, "recv", func(ctx context.Context) (err error) {
+		n, err = c.Conn.Recv(ctx, buf)
+		return err
+	})
+	return n, err
+}
+
+func (c *impatient) WaitRead(ctx context.Context) error {
+	return c.within(ctx, "wait", c.Conn.WaitRead)
+}
+
+func (c *impatient) CloseWrite(ctx context.Context) error {
+	return c.within(ctx, "shutdown", c.Conn.CloseWrite)
+}
+
+func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
+	if err := c.sending.Acquire(ctx); err != nil {
+		return 0, &net.OpError{Op: "send", Net: networkOf(c), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+	}
+	defer c.sending.Release(ctx)
+	sent := 0
+	for {
+		err := c.within(ctx, "send", func(ctx context.Context) error {
+			n, err := c.Conn.SendAll(ctx, buf[sent:sent+min(len(buf)-sent, piece)])
+			sent += n
+			return err
+		})
+		if err != nil || sent == len(buf) {
+			return sent, err
+		}
+	}
+}
+
+// networkOf is the name of conn's network, for errors.
+func networkOf(conn Conn) string {
+	if addr := conn.LocalAddr(); addr != nil {
+		return addr.Network()
+	}
+	return "conn"
+}

@@ -1,0 +1,225 @@
+package network_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/network"
+)
+
+// Who comes when there is no place waits, and is served when somebody has left.
+func TestMaxConnections(t *testing.T) {
+	s := serveWith(t, &network.ServerConfig{MaxConnections: 2}, echo)
+	first, second := testutil.Dial(t, s.Addr), testutil.Dial(t, s.Addr)
+	testutil.EchoTwice(t, first)
+	testutil.EchoTwice(t, second)
+	testutil.Await(t, "the server to be full", func() bool { return s.Task.State() == "SEMA_ACQUIRE" })
+	third := testutil.Dial(t, s.Addr)
+	if _, err := third.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.handlers(); n != 2 {
+		t.Errorf("%d are served", n)
+	}
+	first.Close()
+	if err := third.SetDeadline(time.Now().Add(testutil.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 5)
+	if _, err := io.ReadFull(third, buf); err != nil || string(buf) != "hello" {
+		t.Errorf("%q, %v", buf, err)
+	}
+	is(t, s.cancel(), taskCancelled...)
+}
+
+// There are never more handlers than places, however they end.
+func TestMaxConnectionsIsKept(t *testing.T) {
+	const places = 3
+	running := curio.NewSemaphore(places)
+	s := serveWith(t, &network.ServerConfig{MaxConnections: places}, func(ctx context.Context, conn network.Conn) error {
+		if !running.TryAcquire(ctx) {
+			t.Error("one too many")
+			return nil
+		}
+		defer running.Release(ctx)
+		buf := make([]byte, 1)
+		if _, err := conn.Recv(ctx, buf); err != nil {
+			return nil
+		}
+		if buf[0]%3 == 0 {
+			panic("a handler's")
+		}
+		_, err := conn.SendAll(ctx, buf)
+		return err
+	})
+	ended := make(chan error, 60)
+	for i := range cap(ended) {
+		go func() {
+			conn, err := net.Dial("tcp", s.Addr)
+			if err == nil {
+				_, err = conn.Write([]byte{byte(i)})
+				_, _ = io.ReadAll(conn)
+				conn.Close()
+			}
+			ended <- err
+		}()
+	}
+	for range cap(ended) {
+		if err := testutil.Receive(t, "client", ended); err != nil {
+			t.Error(err)
+		}
+	}
+	is(t, s.cancel(), taskCancelled...)
+	if n := len(s.Log.Take(msgPanic)); n != cap(ended)/3 {
+		t.Errorf("%d panics", n)
+	}
+}
+
+// A peer that says nothing, one that takes nothing, and one that never ends.
+func TestPatience(t *testing.T) {
+	for name, test := range map[string]struct {
+		config  network.ServerConfig
+		handler func(ctx context.Context, conn network.Conn) error
+	}{
+		"Recv": {network.ServerConfig{IdleTimeout: short}, func(ctx context.Context, conn network.Conn) error {
+			_, err := conn.Recv(ctx, make([]byte, 1))
+			return err
+		}},
+		"WaitRead": {network.ServerConfig{IdleTimeout: short}, func(ctx context.Context, conn network.Conn) error {
+			return conn.WaitRead(ctx)
+		}},
+		"SendAll": {network.ServerConfig{IdleTimeout: short}, func(ctx context.Context, conn network.Conn) error {
+			n, err := conn.SendAll(ctx, make([]byte, 64<<20))
+			if n == 0 {
+				t.Error("nothing is sent")
+			}
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			errs := make(chan error, 1)
+			s := serveWith(t, &test.config, func(ctx context.Context, conn network.Conn) error {
+				err := test.handler(ctx, conn)
+				errs <- err
+				return err
+			})
+			conn := testutil.Dial(t, s.Addr)
+			err := testutil.Receive(t, "end", errs)
+			var op *net.OpError
+			if !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &op) || !op.Timeout() || op.Addr == nil || errors.Is(err, curio.ErrCancelled) {
+				t.Errorf("%v", err)
+			}
+			_, _ = io.Copy(io.Discard, conn) // up to its end
+			testutil.Await(t, "end of the handler", func() bool { return s.handlers() == 0 })
+			is(t, s.cancel(), taskCancelled...)
+			if n := len(s.Log.Take(msgLost)); n != 1 {
+				t.Errorf("%d lines are logged", n)
+			}
+		})
+	}
+}
+
+func TestLifetime(t *testing.T) {
+	errs := make(chan error, 1)
+	s := serveWith(t, &network.ServerConfig{Lifetime: short}, func(ctx context.Context, conn network.Conn) error {
+		_, err := conn.Recv(ctx, make([]byte, 1))
+		errs <- err
+		return err
+	})
+	conn := testutil.Dial(t, s.Addr)
+	atEnd(t, conn)
+	is(t, testutil.Receive(t, "end", errs), taskTimeout...)
+	is(t, s.cancel(), taskCancelled...)
+	if n := len(s.Log.Take(msgLost)); n != 1 {
+		t.Errorf("%d lines are logged", n)
+	}
+}
+
+// A slow peer is not an idle one: what counts is the time for each piece. Two who send
+// do not mix. Time here is the bubble's.
+func TestPatienceIsForEachPiece(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		below := &slowConn{takes: 9 * time.Second}
+		conn := network.Impatient(below, 10*time.Second)
+		var tasks []*curio.Task[struct{}]
+		for _, b := range []byte("ab") {
+			tasks = append(tasks, curio.Go(t.Context(), func(ctx context.Context) error {
+				data := make([]byte, 1<<20)
+				for i := range data {
+					data[i] = b
+				}
+				n, err := conn.SendAll(ctx, data)
+				if n != len(data) {
+					t.Errorf("%d are sent", n)
+				}
+				return err
+			}))
+		}
+		for _, task := range tasks {
+			if _, err := task.Join(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(below.got) != 2<<20 {
+			t.Fatalf("%d are received", len(below.got))
+		}
+		for i := range 1 << 20 {
+			if below.got[i] != below.got[0] || below.got[1<<20+i] == below.got[0] {
+				t.Fatalf("mixed at %d", i)
+			}
+		}
+		below.takes = 11 * time.Second
+		if n, err := conn.SendAll(t.Context(), []byte("x")); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d, %v", n, err)
+		}
+	})
+}
+
+// A slowConn takes its time for all that is sent.
+type slowConn struct {
+	network.Conn
+	takes time.Duration
+	got   []byte
+}
+
+func (c *slowConn) SendAll(ctx context.Context, buf []byte) (int, error) {
+	if err := curio.Sleep(ctx, c.takes); err != nil {
+		return 0, err
+	}
+	c.got = append(c.got, buf...)
+	return len(buf), nil
+}
+
+func (c *slowConn) LocalAddr() net.Addr  { return nil }
+func (c *slowConn) RemoteAddr() net.Addr { return nil }
+
+func TestBadServerConfig(t *testing.T) {
+	testutil.NoLeaks(t)
+	for name, config := range map[string]network.ServerConfig{
+		"MaxConnections": {MaxConnections: -1},
+		"IdleTimeout":    {IdleTimeout: -1},
+		"Lifetime":       {Lifetime: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			listener := listen(t, "127.0.0.1:0", &config)
+			mustPanic(t, "ServerConfig."+name+" is negative", func() {
+				_ = network.RunServer(t.Context(), listener, echo)
+			})
+		})
+	}
+	t.Run("NewListener", func(t *testing.T) {
+		s := listen(t, "127.0.0.1:0", nil).Socket()
+		mustPanic(t, "leave out Backlog", func() { network.NewListener(s, &network.ServerConfig{Backlog: 1}) })
+	})
+	t.Run("RunServers", func(t *testing.T) {
+		mustPanic(t, "without a listener", func() { _ = network.RunServers(t.Context(), echo) })
+	})
+}

@@ -1,0 +1,85 @@
+package network
+
+import (
+	"io/fs"
+	"time"
+)
+
+// A ServerConfig says how a server listens and how it serves. The zero value is the
+// default.
+type ServerConfig struct {
+	// How it listens.
+
+	// Backlog is how many connections may wait to be accepted. 0 means as many as
+	// the system allows; the system lowers what is above that. See listen(2).
+	Backlog int
+
+	// ReusePort lets several servers, also in other processes, listen on the same
+	// address, if all of them say so (SO_REUSEPORT).
+	ReusePort bool
+
+	// NoReuseAddr leaves SO_REUSEADDR off. Then a port cannot be listened on while
+	// connections of an earlier listener are running out, for a minute or so. A Unix
+	// socket's file that nobody listens on is then not replaced.
+	NoReuseAddr bool
+
+	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask.
+	Mode fs.FileMode
+
+	// How each connection is served.
+
+	// HandshakeTimeout bounds what comes before the handler: the handshake of TLS and
+	// the header of a proxy. 0 means 10 s, a negative value no bound.
+	HandshakeTimeout time.Duration
+
+	// MaxConnections is how many connections are served at a time. Others wait to be
+	// accepted, in the backlog. 0 means no limit.
+	MaxConnections int
+
+	// IdleTimeout bounds each wait for the peer: Recv and WaitRead fail if nothing comes
+	// for so long, SendAll if the peer takes nothing for so long. The error is then
+	// os.ErrDeadlineExceeded. 0 means no bound.
+	IdleTimeout time.Duration
+
+	// Lifetime bounds how long a connection is served, handshake included. Its
+	// handler's context expires then. 0 means no bound.
+	Lifetime time.Duration
+
+	// Grace is how long handlers may go on when the server stops; see RunServer. 0
+	// means that they are cancelled at once, a negative value that they are waited for
+	// however long it takes.
+	Grace time.Duration
+}
+
+const defaultHandshakeTimeout = 10 * time.Second
+
+// duration is a setting for which 0 means the default, and a negative value, which
+// becomes 0, none.
+func duration(d, byDefault time.Duration) time.Duration {
+	switch {
+	case d == 0:
+		return byDefault
+	case d < 0:
+		return 0
+	}
+	return d
+}
+
+// mustServe panics if what c says of serving makes no sense.
+func (c *ServerConfig) mustServe() {
+	switch {
+	case c.MaxConnections < 0:
+		panic("curio/network: ServerConfig.MaxConnections is negative; 0 means no limit")
+	case c.IdleTimeout < 0:
+		panic("curio/network: ServerConfig.IdleTimeout is negative; 0 means no bound")
+	case c.Lifetime < 0:
+		panic("curio/network: ServerConfig.Lifetime is negative; 0 means no bound")
+	}
+}
+
+// mustNotListen panics if c says how to listen although that has been done.
+func (c *ServerConfig) mustNotListen(call string) {
+	if c.Backlog != 0 || c.ReusePort || c.NoReuseAddr || c.Mode != 0 {
+		panic("curio/network: " + call + " with a ServerConfig that says how to listen, which has been done already; leave out Backlog, ReusePort, NoReuseAddr and Mode")
+	}
+}
