@@ -1,0 +1,236 @@
+package foreign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A Conn is a net.Conn whose calls take a context. It comes from New. It is safe for
+// concurrent use if the net.Conn is, as the contract of net.Conn has it: one task may
+// receive while another sends, and those who do the same take turns, in the order in
+// which they came.
+//
+// It owns the net.Conn, deadlines included: one that somebody else sets is gone after the
+// next cancellation, and ends an operation with os.ErrDeadlineExceeded before.
+//
+// With a *tls.Conn, and whatever else handshakes by itself, the first operation does the
+// handshake. A handshake that is cut short cannot be continued: all that is left to do is
+// to close the connection. The same holds for sending, as a piece of a record may be on
+// its way: once a SendAll or CloseWrite has been cancelled in the middle, those that
+// follow fail. Receiving goes on as if nothing had happened.
+type Conn struct {
+	// Set at birth.
+	conn       net.Conn
+	handshaker handshaker      // nil if it has none
+	raw        syscall.RawConn // of a plain socket, nil for others
+
+	closed     atomic.Bool
+	handshaken atomic.Bool
+
+	handshake, reader, writer direction
+
+	// Guarded by reader's turn: what was read and not yet received.
+	held    byte
+	hasHeld bool
+	failed  error // what Read returned with it, or after it
+}
+
+// A handshaker is a *tls.Conn, or like one.
+type handshaker interface {
+	HandshakeContext(ctx context.Context) error
+}
+
+// New takes over c. It panics if c is nil.
+func New(c net.Conn) *Conn {
+	if c == nil {
+		panic("curio: a connection made of a nil net.Conn")
+	}
+	f := &Conn{conn: c}
+	f.handshaker, _ = c.(handshaker)
+	f.raw = rawOf(c)
+	f.handshake = direction{conn: f, queued: "HANDSHAKE_TURN", state: "HANDSHAKE_WAIT", setDeadline: c.SetDeadline}
+	f.reader = direction{conn: f, queued: "READ_TURN", state: "READ_WAIT", setDeadline: c.SetReadDeadline}
+	f.writer = direction{conn: f, queued: "WRITE_TURN", state: "WRITE_WAIT", setDeadline: c.SetWriteDeadline}
+	return f
+}
+
+// NetConn is the net.Conn. Who reads from it may miss a byte that WaitRead has read.
+func (f *Conn) NetConn() net.Conn { return f.conn }
+
+// Handshake does the handshake of a net.Conn that has one, if nobody has done so yet. Recv,
+// SendAll and the others call it.
+func (f *Conn) Handshake(ctx context.Context) error {
+	if err := f.shake(ctx); err != nil {
+		return f.error("handshake", err)
+	}
+	return nil
+}
+
+func (f *Conn) shake(ctx context.Context) error {
+	if f.handshaker == nil || f.handshaken.Load() {
+		return nil
+	}
+	return f.handshake.do(ctx, func() error {
+		// With ctx's values, which callbacks may ask for. Its end is ours to handle.
+		err := f.handshaker.HandshakeContext(context.WithoutCancel(ctx))
+		if err == nil {
+			f.handshaken.Store(true)
+		}
+		return err
+	})
+}
+
+// do is direction.do after the handshake.
+func (f *Conn) do(ctx context.Context, d *direction, call func() error) error {
+	if err := f.shake(ctx); err != nil {
+		return err
+	}
+	return d.do(ctx, call)
+}
+
+// Recv waits until there is something to receive, puts as much of it into buf as fits,
+// and returns how many bytes that was. At the end it returns io.EOF. A call that is
+// cancelled has received nothing.
+func (f *Conn) Recv(ctx context.Context, buf []byte) (n int, err error) {
+	switch {
+	case len(buf) == 0:
+		err = f.nothing(ctx)
+	default:
+		err = f.do(ctx, &f.reader, func() (err error) {
+			n, err = f.read(buf)
+			return err
+		})
+	}
+	if err != nil && err != io.EOF {
+		err = f.error("recv", err)
+	}
+	return n, err
+}
+
+// read reads something, or fails. It is called with the reader's turn.
+func (f *Conn) read(buf []byte) (int, error) {
+	if f.hasHeld {
+		f.hasHeld = false
+		buf[0] = f.held
+		return 1, nil
+	}
+	if err := f.failed; err != nil {
+		f.failed = nil
+		return 0, err
+	}
+	const patience = 100 // as package bufio has it
+	for range patience {
+		n, err := f.conn.Read(buf)
+		if n > 0 {
+			if !expired(err) { // that of this operation, which has completed
+				f.failed = err
+			}
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return 0, io.ErrNoProgress
+}
+
+// SendAll sends all of buf, or returns how much of it the net.Conn says it has taken.
+func (f *Conn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
+	switch {
+	case len(buf) == 0:
+		err = f.nothing(ctx)
+	default:
+		err = f.do(ctx, &f.writer, func() (err error) {
+			n, err = f.conn.Write(buf)
+			if err == nil && n < len(buf) {
+				err = io.ErrShortWrite
+			}
+			return err
+		})
+	}
+	if err != nil {
+		err = f.error("send", err)
+	}
+	return n, err
+}
+
+// nothing is an operation on an empty buffer, with which a net.Conn may do anything.
+func (f *Conn) nothing(ctx context.Context) error {
+	if _, err := wait.At(ctx); err != nil {
+		return err
+	}
+	if f.closed.Load() {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// CloseWrite ends the stream in this direction, in turn with those who send. Without a
+// CloseWrite method of the net.Conn's it fails with errors.ErrUnsupported.
+func (f *Conn) CloseWrite(ctx context.Context) error {
+	err := f.do(ctx, &f.writer, func() error {
+		if half, ok := f.conn.(interface{ CloseWrite() error }); ok {
+			return half.CloseWrite()
+		}
+		return errors.ErrUnsupported
+	})
+	if err != nil {
+		return f.error("shutdown", err)
+	}
+	return nil
+}
+
+// Close closes the net.Conn. Operations in progress end with net.ErrClosed, and so do all
+// later ones, a second Close included.
+func (f *Conn) Close() error {
+	if f.closed.Swap(true) {
+		return f.error("close", net.ErrClosed)
+	}
+	if err := f.conn.Close(); err != nil {
+		return f.wrap("close", err)
+	}
+	return nil
+}
+
+// LocalAddr is the local address, as the net.Conn has it.
+func (f *Conn) LocalAddr() net.Addr { return f.conn.LocalAddr() }
+
+// RemoteAddr is the address of the other side, as the net.Conn has it.
+func (f *Conn) RemoteAddr() net.Addr { return f.conn.RemoteAddr() }
+
+// String returns the network and the addresses, as "tcp 127.0.0.1:80->127.0.0.1:4711".
+func (f *Conn) String() string {
+	return fmt.Sprintf("%s %v->%v", f.network(), f.LocalAddr(), f.RemoteAddr())
+}
+
+func (f *Conn) network() string {
+	if a := f.LocalAddr(); a != nil {
+		return a.Network()
+	}
+	return "conn"
+}
+
+// error is the error of the operation op. Each implementation has a word of its own for
+// a connection that has been closed.
+func (f *Conn) error(op string, err error) error {
+	if f.closed.Load() && !errors.Is(err, wait.ErrCancelled) {
+		err = net.ErrClosed
+	}
+	return f.wrap(op, err)
+}
+
+// wrap puts err into a net.OpError, in the place of the one that package net has put
+// it into.
+func (f *Conn) wrap(op string, err error) error {
+	if inner, ok := err.(*net.OpError); ok {
+		err = inner.Err
+	}
+	return &net.OpError{Op: op, Net: f.network(), Source: f.LocalAddr(), Addr: f.RemoteAddr(), Err: err}
+}

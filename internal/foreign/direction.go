@@ -1,0 +1,93 @@
+package foreign
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A direction does the reading, the writing or the handshake on a Conn, one operation
+// at a time.
+type direction struct {
+	// Set at birth.
+	conn          *Conn
+	queued, state string // in which waiting tasks are shown: for the turn, in the call
+	setDeadline   func(time.Time) error
+
+	turn turn
+}
+
+// past is a deadline that has expired, whatever the clock says.
+var past = time.Unix(1, 0)
+
+// interrupting is for tests of the moment between the claim and the deadline.
+var interrupting = func() {}
+
+// do takes d's turn and makes call, which the end of ctx interrupts by the deadline. Then
+// call has to return an error that says so, and whatever it has done by then is done. If
+// it returns none, it has completed although ctx ended.
+func (d *direction) do(ctx context.Context, call func() error) error {
+	place, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.turn.take(place, d.queued, d.conn); err != nil {
+		return err
+	}
+	defer d.turn.pass() // also if the net.Conn panics
+	if d.conn.closed.Load() {
+		return net.ErrClosed
+	}
+	w := place.Waiter(d.state, d)
+	defer w.Free()
+	if !w.Begin() {
+		return w.Fail()
+	}
+	failed, ended := d.interruptible(w, call)
+	switch {
+	case ended == nil:
+		return failed
+	case expired(failed):
+		return ended
+	}
+	place.Saved(ended)
+	return failed
+}
+
+// interruptible makes call, and settles who has ended it.
+func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed, ended error) {
+	defer func() {
+		ended = w.End() // and Interrupt is through
+		if ended != nil {
+			_ = d.setDeadline(time.Time{})
+		}
+	}()
+	return call(), nil
+}
+
+// Interrupt is how a scope that has claimed w gets the goroutine out of the net.Conn. On
+// one that was closed meanwhile there is no deadline to set, and nobody stays in it.
+func (d *direction) Interrupt(w *wait.Waiter) {
+	interrupting()
+	_ = d.setDeadline(past)
+	w.Wake()
+}
+
+// String says what a task in the middle of an operation waits for.
+func (d *direction) String() string { return d.conn.String() }
+
+// expired reports whether err is that of a deadline. ETIMEDOUT calls itself a timeout too,
+// but is the system's word that the other side is gone.
+func expired(err error) bool {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
+	var errno syscall.Errno
+	var timeout interface{ Timeout() bool }
+	return !errors.As(err, &errno) && errors.As(err, &timeout) && timeout.Timeout()
+}

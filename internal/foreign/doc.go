@@ -1,0 +1,27 @@
+// Package foreign makes a net.Conn, of package net or anybody's, into a connection whose
+// every call takes a context.
+//
+// All that a net.Conn has to be interrupted by is a deadline, and a deadline is the
+// connection's, not the operation's. So it is done as package poll does it with a
+// descriptor, by moving the deadline into the past, and the waiter decides whose it is:
+//
+//	scope                          operation
+//	claims the waiter              returns from the net.Conn, for whatever reason
+//	sets the deadline to the past  tries to claim the waiter (Waiter.End)
+//	wakes the waiter                 won:  no deadline was set, none will be
+//	                                 lost: sleeps until the waiter is woken,
+//	                                       then clears the deadline
+//	                               passes the turn on
+//
+// A deadline is only ever set between a claim and its wake, and the operation that it
+// is meant for holds the turn of its direction all that time. So no other operation
+// meets it. If the net.Conn has moved data all the same, the operation has succeeded.
+//
+// # Order of locks
+//
+//	the handshake's turn < nothing    it is passed on before a direction's is taken
+//	a direction's turn < the net.Conn's own locks
+//	a direction's turn < Scope.mu
+//
+// The net.Conn is called, and deadlines are set, with no mutex held.
+package foreign

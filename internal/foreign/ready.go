@@ -1,0 +1,66 @@
+package foreign
+
+import (
+	"context"
+	"io"
+	"net"
+	"syscall"
+)
+
+// WaitRead waits until Recv would not wait: there is something to receive, the end, or an
+// error. It receives nothing.
+//
+// A plain socket can be asked. From anything else a byte is read, and held for the next
+// Recv, which then returns that one alone.
+func (f *Conn) WaitRead(ctx context.Context) error {
+	if err := f.do(ctx, &f.reader, f.ready); err != nil {
+		return f.error("wait", err)
+	}
+	return nil
+}
+
+// ready is called with the reader's turn.
+func (f *Conn) ready() error {
+	switch {
+	case f.hasHeld || f.failed != nil:
+		return nil
+	case f.raw != nil:
+		return f.raw.Read(func(fd uintptr) bool { return readable(int(fd)) })
+	}
+	var one [1]byte
+	n, err := f.read(one[:])
+	if n > 0 {
+		f.held, f.hasHeld = one[0], true
+		return nil
+	}
+	if expired(err) || err == io.ErrNoProgress || f.closed.Load() {
+		return err
+	}
+	f.failed = err // for the next Recv: it would not wait
+	return nil
+}
+
+// rawOf gives access to the descriptor of a socket of package net. Types that embed one
+// of these, as many wrappers do, may keep data that the descriptor knows nothing of.
+func rawOf(c net.Conn) syscall.RawConn {
+	var raw syscall.RawConn
+	switch c := c.(type) {
+	case *net.TCPConn:
+		raw, _ = c.SyscallConn()
+	case *net.UnixConn:
+		raw, _ = c.SyscallConn()
+	}
+	return raw
+}
+
+// readable reports whether recv(2) would not wait. It must look itself before the runtime
+// waits: that is told of a change, not of what is there.
+func readable(fd int) bool {
+	var one [1]byte
+	for {
+		_, _, err := syscall.Recvfrom(fd, one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		if err != syscall.EINTR {
+			return err != syscall.EAGAIN
+		}
+	}
+}
