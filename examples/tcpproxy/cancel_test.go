@@ -47,8 +47,9 @@ func serve(ctx context.Context, g *curio.TaskGroup[struct{}], handler network.Ha
 	if err != nil {
 		return "", err
 	}
+	addr = listener.LocalAddr().String()
 	g.Go(func(ctx context.Context) error { return network.RunServer(ctx, listener, handler) }, curio.Daemon())
-	return listener.LocalAddr().String(), nil
+	return addr, nil
 }
 
 // answer waits for all of the question.
