@@ -1,0 +1,215 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/foreign"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A Transport is what a Stream reads from and writes to: a [*socket.Socket] is one, and
+// so is every network.Conn. Each method can be called while another one waits.
+//
+// A Stream uses these methods as well if a Transport has them: WaitRead(ctx) error, to
+// wait without holding a buffer; CloseWrite(ctx) error; LocalAddr and RemoteAddr.
+type Transport interface {
+	// Recv waits until there is something to receive, puts as much of it into buf as
+	// fits, and returns how many bytes that was. At the end it returns io.EOF. If it
+	// is cancelled it has received nothing.
+	Recv(ctx context.Context, buf []byte) (int, error)
+
+	// SendAll sends all of buf. If it is cut short it returns how much has been sent.
+	SendAll(ctx context.Context, buf []byte) (int, error)
+
+	// Close closes the transport. Recv and SendAll in progress end with
+	// net.ErrClosed.
+	Close() error
+}
+
+// A Stream is a buffered stream of bytes over a Transport. Streams come from New, FromConn
+// and FromFile. The zero value is none: its methods return an error. A Stream must not be
+// copied. It is safe for concurrent use: one task may read while another writes, and those
+// who do the same take turns, in the order in which they came.
+//
+// It is Curio's SocketStream and FileStream.
+type Stream struct {
+	// Set at birth. transport is nil in the zero value.
+	transport Transport
+	waiter    interface{ WaitRead(context.Context) error } // transport, nil if it cannot
+
+	// The settings.
+	lineLimit   atomic.Int64
+	writeBuffer atomic.Int64
+
+	// open ──► closed once, by Close or Detach. Close sets it before it looks at unsent,
+	// and who adds to out sets unsent before it looks at closed: so what has been added
+	// is sent by Close, or taken back.
+	closed atomic.Bool
+	unsent atomic.Int64 // the length of out, for who does not hold writing
+
+	// Order: writing < the transport's locks, reading < the transport's locks.
+	reading curio.Lock
+	in      buffer // received, and not yet read
+
+	writing curio.Lock
+	out     buffer // written, and not yet sent
+}
+
+// New makes a stream over t, and takes t over: Close closes it. What is received by
+// other ways than the stream is missing in it. It panics if t is nil.
+func New(t Transport) *Stream {
+	if t == nil {
+		panic("curio/stream: New with a nil Transport")
+	}
+	s := &Stream{transport: t}
+	s.waiter, _ = t.(interface{ WaitRead(context.Context) error })
+	return s
+}
+
+// FromConn makes a stream over a connection of package net, or of any other package, and
+// takes it over, deadlines included: by these an operation is interrupted whose context
+// ends. With a connection that has none, as a few types of other packages do, an operation
+// that waits can only be ended by Close. It panics if c is nil.
+//
+// TLS does not recover from a handshake or from a write that was cut short halfway: with a
+// *tls.Conn all writes that follow one that was cancelled in the middle fail. Reading goes
+// on as if nothing had happened.
+func FromConn(c net.Conn) *Stream {
+	if c == nil {
+		panic("curio/stream: FromConn with a nil net.Conn")
+	}
+	return New(foreign.New(c))
+}
+
+// DefaultLineLimit is how many bytes a line may have if SetLineLimit has not said
+// otherwise.
+const DefaultLineLimit = 64 << 10
+
+// NoLimit is for SetLineLimit and ReadAll.
+const NoLimit = -1
+
+// SetLineLimit sets how many bytes a line, or what ReadUntil returns, may have at most,
+// the end of the line included. 0 is DefaultLineLimit. With NoLimit a peer that sends no
+// end of line can use up the memory. It counts from the next call on.
+func (s *Stream) SetLineLimit(n int) {
+	if n < NoLimit {
+		panic(fmt.Sprintf("curio/stream: a line limit of %d; for none there is NoLimit", n))
+	}
+	s.lineLimit.Store(int64(n))
+}
+
+// maxLine is the limit, 0 for none.
+func (s *Stream) maxLine() int {
+	switch n := s.lineLimit.Load(); n {
+	case 0:
+		return DefaultLineLimit
+	case NoLimit:
+		return 0
+	default:
+		return int(n)
+	}
+}
+
+// SetWriteBuffer makes the stream collect up to n bytes of what is written before it sends
+// them. Then it takes a Flush to be sure that they are sent. With 0, as it is at first,
+// they are sent at once; what has been collected until then is sent before the next
+// write, and by Flush and Close.
+func (s *Stream) SetWriteBuffer(n int) {
+	if n < 0 {
+		panic(fmt.Sprintf("curio/stream: a write buffer of %d bytes; 0 is none", n))
+	}
+	s.writeBuffer.Store(int64(n))
+}
+
+// Buffered is how many bytes can be read without waiting: they have been received, and
+// not read yet. While another task reads, it is 0.
+func (s *Stream) Buffered() int {
+	ctx := context.Background()
+	if !s.reading.TryAcquire(ctx) {
+		return 0
+	}
+	defer s.reading.Release(ctx)
+	return s.in.len()
+}
+
+// Detach gives the transport back, for who goes on without a stream, as when a protocol
+// is changed after a line. The stream is as closed after that. It is refused while there
+// are bytes that were received and not read, or written and not sent, which would be
+// lost, and while another task reads or writes. It is Curio's blocking scope, without the
+// change of mode.
+func (s *Stream) Detach() (Transport, error) {
+	if err := s.usable(); err != nil {
+		return nil, s.failed("detach", err)
+	}
+	ctx := context.Background()
+	if !s.reading.TryAcquire(ctx) {
+		return nil, s.failed("detach", errReading)
+	}
+	defer s.reading.Release(ctx)
+	if !s.writing.TryAcquire(ctx) {
+		return nil, s.failed("detach", errWriting)
+	}
+	defer s.writing.Release(ctx)
+	var err error
+	switch {
+	case s.in.len() > 0:
+		err = fmt.Errorf("%d bytes were received and have not been read", s.in.len())
+	case s.out.len() > 0:
+		err = fmt.Errorf("%d bytes were written and have not been sent", s.out.len())
+	case s.closed.Swap(true):
+		err = net.ErrClosed
+	default:
+		return s.transport, nil
+	}
+	return nil, s.failed("detach", err)
+}
+
+// Close sends what has been written and not sent yet, as Flush does, and closes the
+// transport. If that cannot be sent, or ctx has ended, the transport is closed all the
+// same, and the error says why. Operations in progress end with net.ErrClosed, and so do
+// all later ones, a second Close included.
+func (s *Stream) Close(ctx context.Context) error {
+	err := s.usable()
+	if err == nil && s.closed.Swap(true) {
+		err = net.ErrClosed
+	}
+	if err != nil {
+		return s.failed("close", err)
+	}
+	if _, err = wait.At(ctx); err != nil {
+		err = s.failed("close", err)
+	} else if s.unsent.Load() > 0 {
+		err = s.lastFlush(ctx)
+	}
+	return cmp.Or(err, s.transport.Close())
+}
+
+// lastFlush comes after those who write at the moment.
+func (s *Stream) lastFlush(ctx context.Context) error {
+	if err := s.writing.Acquire(ctx); err != nil {
+		return s.failed("close", err)
+	}
+	defer s.writing.Release(ctx)
+	return s.flush(ctx)
+}
+
+// LocalAddr is the transport's local address, nil if it has none.
+func (s *Stream) LocalAddr() net.Addr {
+	if t, ok := s.transport.(interface{ LocalAddr() net.Addr }); ok {
+		return t.LocalAddr()
+	}
+	return nil
+}
+
+// RemoteAddr is the address of the transport's other side, nil if it has none.
+func (s *Stream) RemoteAddr() net.Addr {
+	if t, ok := s.transport.(interface{ RemoteAddr() net.Addr }); ok {
+		return t.RemoteAddr()
+	}
+	return nil
+}
