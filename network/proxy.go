@@ -171,11 +171,11 @@ func ProxyHeaderOf(conn Conn) (*ProxyHeader, bool) {
 		if p, ok := conn.(*proxied); ok && p.phase.Load() != proxyUnread {
 			return p.header, true
 		}
-		layer, ok := conn.(interface{ Below() Conn })
+		above, ok := conn.(layered)
 		if !ok {
 			break
 		}
-		conn = layer.Below()
+		conn = above.Below()
 	}
 	return nil, false
 }

@@ -85,7 +85,7 @@ func (p *proxied) handshake(ctx context.Context) error {
 	if p.phase.Load() != proxyUnread || p.bad != nil {
 		return p.bad
 	}
-	if below, ok := p.conn.(interface{ Handshake(context.Context) error }); ok {
+	if below, ok := p.conn.(handshaker); ok {
 		if err := below.Handshake(ctx); err != nil {
 			return err
 		}
@@ -222,12 +222,5 @@ func (p *proxied) failed(op string, err error) error {
 	if inner, ok := err.(*net.OpError); ok {
 		err = inner.Err
 	}
-	failure := &net.OpError{Op: op, Source: p.conn.LocalAddr(), Addr: p.conn.RemoteAddr(), Err: err}
-	for _, addr := range []net.Addr{failure.Addr, failure.Source} {
-		if addr != nil {
-			failure.Net = addr.Network()
-			break
-		}
-	}
-	return failure
+	return &net.OpError{Op: op, Net: networkOf(p.conn), Source: p.conn.LocalAddr(), Addr: p.conn.RemoteAddr(), Err: err}
 }

@@ -15,27 +15,27 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-const signature = "\r\n\r\n\x00\r\nQUIT\n"
+const proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
 
 // binaryHeader is a header of version 2 with the length of its block.
 func binaryHeader(command, family byte, block string) string {
-	head := append([]byte(signature), command, family)
+	head := append([]byte(proxySignature), command, family)
 	return string(binary.BigEndian.AppendUint16(head, uint16(len(block)))) + block
 }
 
-func tlv(typ byte, value string) string {
+func tlvOf(typ byte, value string) string {
 	return string(binary.BigEndian.AppendUint16([]byte{typ}, uint16(len(value)))) + value
 }
 
 // checked fills in the checksum of a header that ends with its TLV.
-func checked(header string) string {
+func withChecksum(header string) string {
 	b := []byte(header)
 	sum := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
 	binary.BigEndian.PutUint32(b[len(b)-4:], sum)
 	return string(b)
 }
 
-func tcp(ip string, port int) net.Addr {
+func tcpAt(ip string, port int) net.Addr {
 	addr := net.ParseIP(ip)
 	if ip4 := addr.To4(); ip4 != nil {
 		addr = ip4
@@ -43,9 +43,9 @@ func tcp(ip string, port int) net.Addr {
 	return &net.TCPAddr{IP: addr, Port: port}
 }
 
-func unix(name string) net.Addr { return &net.UnixAddr{Name: name, Net: "unix"} }
+func unixAt(name string) net.Addr { return &net.UnixAddr{Name: name, Net: "unix"} }
 
-func padded(path string) string { return path + strings.Repeat("\x00", 108-len(path)) }
+func paddedPath(path string) string { return path + strings.Repeat("\x00", 108-len(path)) }
 
 const (
 	inet4 = "\x01\x02\x03\x04\x7f\x00\x00\x01\x12\x34\x00\x50" // 1.2.3.4:4660 -> 127.0.0.1:80
@@ -73,22 +73,22 @@ func between(version int, from, to net.Addr, tlvs ...network.ProxyTLV) network.P
 }
 
 func from4to4(version int, tlvs ...network.ProxyTLV) network.ProxyHeader {
-	return between(version, tcp("1.2.3.4", 0x1234), tcp("127.0.0.1", 80), tlvs...)
+	return between(version, tcpAt("1.2.3.4", 0x1234), tcpAt("127.0.0.1", 80), tlvs...)
 }
 
 var goodHeaders = []goodHeader{
-	{"TCP4", "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n", between(1, tcp("192.168.0.1", 56324), tcp("192.168.0.11", 443)), true},
-	{"TCP4 longest", "PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", between(1, tcp("255.255.255.255", 65535), tcp("255.255.255.255", 65535)), true},
-	{"TCP4 shortest", "PROXY TCP4 0.0.0.0 1.1.1.1 0 0\r\n", between(1, tcp("0.0.0.0", 0), tcp("1.1.1.1", 0)), true},
-	{"TCP6", "PROXY TCP6 2001:db8::1 ::1 1 2\r\n", between(1, tcp("2001:db8::1", 1), tcp("::1", 2)), true},
+	{"TCP4", "PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n", between(1, tcpAt("192.168.0.1", 56324), tcpAt("192.168.0.11", 443)), true},
+	{"TCP4 longest", "PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", between(1, tcpAt("255.255.255.255", 65535), tcpAt("255.255.255.255", 65535)), true},
+	{"TCP4 shortest", "PROXY TCP4 0.0.0.0 1.1.1.1 0 0\r\n", between(1, tcpAt("0.0.0.0", 0), tcpAt("1.1.1.1", 0)), true},
+	{"TCP6", "PROXY TCP6 2001:db8::1 ::1 1 2\r\n", between(1, tcpAt("2001:db8::1", 1), tcpAt("::1", 2)), true},
 	{
 		"TCP6 longest", "PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe 65535 65535\r\n",
-		between(1, tcp("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535), tcp("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", 65535)), true,
+		between(1, tcpAt("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535), tcpAt("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", 65535)), true,
 	},
-	{"TCP6 upper case and zeros", "PROXY TCP6 2001:0DB8:0:0:0:0:0:0001 ::1 1 2\r\n", between(1, tcp("2001:db8::1", 1), tcp("::1", 2)), false},
+	{"TCP6 upper case and zeros", "PROXY TCP6 2001:0DB8:0:0:0:0:0:0001 ::1 1 2\r\n", between(1, tcpAt("2001:db8::1", 1), tcpAt("::1", 2)), false},
 	{"TCP6 mapped", "PROXY TCP6 ::ffff:102:304 ::ffff:7f00:1 4660 80\r\n", from4to4(1), false},
 	{"TCP6 mapped and dotted", "PROXY TCP6 ::ffff:1.2.3.4 ::ffff:127.0.0.1 4660 80\r\n", from4to4(1), false},
-	{"TCP6 one mapped", "PROXY TCP6 ::ffff:102:304 ::1 1 2\r\n", between(1, tcp("1.2.3.4", 1), tcp("::1", 2)), true},
+	{"TCP6 one mapped", "PROXY TCP6 ::ffff:102:304 ::1 1 2\r\n", between(1, tcpAt("1.2.3.4", 1), tcpAt("::1", 2)), true},
 	{"UNKNOWN", "PROXY UNKNOWN\r\n", local1, true},
 	{"UNKNOWN longest", "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n", local1, false},
 	{"UNKNOWN and nonsense", "PROXY UNKNOWN  \r \n\x00\xff\r\n", local1, false},
@@ -104,22 +104,22 @@ var goodHeaders = []goodHeader{
 	{"UDP over IPv6", binaryHeader(0x21, 0x22, inet6), local2, false},
 	{"Unix datagram", binaryHeader(0x21, 0x32, strings.Repeat("x", 216)), local2, false},
 	{"TCP over IPv4", binaryHeader(0x21, 0x11, inet4), from4to4(2), true},
-	{"TCP over IPv6", binaryHeader(0x21, 0x21, inet6), between(2, tcp("2001:db8::1", 65535), tcp("::1", 0)), true},
+	{"TCP over IPv6", binaryHeader(0x21, 0x21, inet6), between(2, tcpAt("2001:db8::1", 65535), tcpAt("::1", 0)), true},
 	{"TCP over IPv6 mapped", binaryHeader(0x21, 0x21, mapped6), from4to4(2), false},
-	{"Unix", binaryHeader(0x21, 0x31, padded("/tmp/a")+padded("/run/b")), between(2, unix("/tmp/a"), unix("/run/b")), true},
-	{"Unix unnamed", binaryHeader(0x21, 0x31, padded("")+padded("/run/b")), between(2, unix(""), unix("/run/b")), true},
-	{"Unix abstract", binaryHeader(0x21, 0x31, padded("\x00a\x00b")+padded("\x00c")), between(2, unix("@a\x00b"), unix("@c")), true},
+	{"Unix", binaryHeader(0x21, 0x31, paddedPath("/tmp/a")+paddedPath("/run/b")), between(2, unixAt("/tmp/a"), unixAt("/run/b")), true},
+	{"Unix unnamed", binaryHeader(0x21, 0x31, paddedPath("")+paddedPath("/run/b")), between(2, unixAt(""), unixAt("/run/b")), true},
+	{"Unix abstract", binaryHeader(0x21, 0x31, paddedPath("\x00a\x00b")+paddedPath("\x00c")), between(2, unixAt("@a\x00b"), unixAt("@c")), true},
 	{
 		"Unix longest", binaryHeader(0x21, 0x31, strings.Repeat("x", 108)+"\x00"+strings.Repeat("y", 107)),
-		between(2, unix(strings.Repeat("x", 108)), unix("@"+strings.Repeat("y", 107))), true,
+		between(2, unixAt(strings.Repeat("x", 108)), unixAt("@"+strings.Repeat("y", 107))), true,
 	},
-	{"Unix with something after the path", binaryHeader(0x21, 0x31, "/a\x00b"+padded("")[4:]+padded("@")), between(2, unix("/a"), unix("")), false},
+	{"Unix with something after the path", binaryHeader(0x21, 0x31, "/a\x00b"+paddedPath("")[4:]+paddedPath("@")), between(2, unixAt("/a"), unixAt("")), false},
 	{
-		"TLVs", binaryHeader(0x21, 0x11, inet4+tlv(0x01, "h2")+tlv(0x02, "example.org")+tlv(0xe0, "")),
+		"TLVs", binaryHeader(0x21, 0x11, inet4+tlvOf(0x01, "h2")+tlvOf(0x02, "example.org")+tlvOf(0xe0, "")),
 		from4to4(2, network.ProxyTLV{network.ProxyALPN, []byte("h2")}, network.ProxyTLV{network.ProxyAuthority, []byte("example.org")}, network.ProxyTLV{0xe0, []byte{}}), true,
 	},
 	{
-		"padding and a checksum", checked(binaryHeader(0x21, 0x11, inet4+tlv(4, "nothing")+tlv(5, "id")+tlv(3, "\x00\x00\x00\x00"))),
+		"padding and a checksum", withChecksum(binaryHeader(0x21, 0x11, inet4+tlvOf(4, "nothing")+tlvOf(5, "id")+tlvOf(3, "\x00\x00\x00\x00"))),
 		from4to4(2, network.ProxyTLV{network.ProxyUniqueID, []byte("id")}), false,
 	},
 }
@@ -189,21 +189,21 @@ var badHeaders = []struct{ name, data, says string }{
 	{"no end", "PROXY UNKNOWN " + strings.Repeat("x", 93), "no end of the line within 107 bytes"},
 	{"an end too late", "PROXY UNKNOWN " + strings.Repeat("x", 92) + "\r\n", "no end of the line within 107 bytes"},
 
-	{"version 1 in binary", signature + "\x11", "unknown version or command 0x11"},
-	{"version 3", signature + "\x31", "unknown version"},
-	{"command 2", signature + "\x22", "unknown version or command 0x22"},
-	{"family 4", signature + "\x21\x41", "unknown family or protocol 0x41"},
-	{"protocol 3", signature + "\x21\x13", "unknown family or protocol 0x13"},
-	{"too long", signature + "\x21\x11\xff\xff", "65551 bytes are more than 16384"},
+	{"version 1 in binary", proxySignature + "\x11", "unknown version or command 0x11"},
+	{"version 3", proxySignature + "\x31", "unknown version"},
+	{"command 2", proxySignature + "\x22", "unknown version or command 0x22"},
+	{"family 4", proxySignature + "\x21\x41", "unknown family or protocol 0x41"},
+	{"protocol 3", proxySignature + "\x21\x13", "unknown family or protocol 0x13"},
+	{"too long", proxySignature + "\x21\x11\xff\xff", "65551 bytes are more than 16384"},
 	{"IPv4 too short", binaryHeader(0x21, 0x11, inet4[1:]), "11 bytes are too few"},
 	{"IPv6 too short", binaryHeader(0x21, 0x21, inet6[1:]), "35 bytes are too few"},
-	{"Unix too short", binaryHeader(0x21, 0x31, padded("a")+padded("b")[1:]), "215 bytes are too few"},
+	{"Unix too short", binaryHeader(0x21, 0x31, paddedPath("a")+paddedPath("b")[1:]), "215 bytes are too few"},
 	{"no addresses at all", binaryHeader(0x21, 0x11, ""), "0 bytes are too few"},
 	{"half a TLV", binaryHeader(0x21, 0x11, inet4+"\x01\x00"), "2 bytes after the last TLV"},
 	{"a TLV too long", binaryHeader(0x21, 0x11, inet4+"\x01\x00\x03h2"), "has 3 bytes, of which 2 are there"},
-	{"a short checksum", binaryHeader(0x21, 0x11, inet4+tlv(3, "\x00\x00\x00")), "a checksum of 3 bytes"},
-	{"a wrong checksum", binaryHeader(0x21, 0x11, inet4+tlv(3, "\x00\x00\x00\x00")), "its checksum is 0x"},
-	{"a checksum of something else", checked(binaryHeader(0x21, 0x11, inet4+tlv(3, "\x00\x00\x00\x00")))[:16] + "\x02" + inet4[1:] + tlv(3, "abcd"), "its checksum"},
+	{"a short checksum", binaryHeader(0x21, 0x11, inet4+tlvOf(3, "\x00\x00\x00")), "a checksum of 3 bytes"},
+	{"a wrong checksum", binaryHeader(0x21, 0x11, inet4+tlvOf(3, "\x00\x00\x00\x00")), "its checksum is 0x"},
+	{"a checksum of something else", withChecksum(binaryHeader(0x21, 0x11, inet4+tlvOf(3, "\x00\x00\x00\x00")))[:16] + "\x02" + inet4[1:] + tlvOf(3, "abcd"), "its checksum"},
 }
 
 func TestProxyHeaderBad(t *testing.T) {
@@ -228,13 +228,13 @@ func TestProxyHeaderBad(t *testing.T) {
 // What can be seen to be wrong is not waited for.
 func TestProxyHeaderBadAtOnce(t *testing.T) {
 	for data, limit := range map[string]int{
-		"G":                            100,
-		"PROXY\t":                      100,
-		"\r\n\r\n\x00\r\nQUIT ":        100,
-		signature + "\x02":             100,
-		signature + "\x21\x51":         100,
-		signature + "\x21\x11\x00\x55": 100, // 101 bytes in all
-		"PROXY TCP":                    9,
+		"G":                                 100,
+		"PROXY\t":                           100,
+		"\r\n\r\n\x00\r\nQUIT ":             100,
+		proxySignature + "\x02":             100,
+		proxySignature + "\x21\x51":         100,
+		proxySignature + "\x21\x11\x00\x55": 100, // 101 bytes in all
+		"PROXY TCP":                         9,
 	} {
 		if _, _, err := network.ParseProxy([]byte(data), limit); !errors.Is(err, network.ErrProxyHeader) {
 			t.Errorf("%q: %v", data, err)
@@ -250,7 +250,7 @@ func TestProxyHeaderBadAtOnce(t *testing.T) {
 }
 
 func TestProxyHeaderTLS(t *testing.T) {
-	inner := tlv(network.ProxyTLSVersion, "TLSv1.3") + tlv(network.ProxyTLSCommonName, "someone")
+	inner := tlvOf(network.ProxyTLSVersion, "TLSv1.3") + tlvOf(network.ProxyTLSCommonName, "someone")
 	for _, test := range []struct {
 		value string
 		want  network.ProxyTLSInfo
@@ -286,23 +286,23 @@ func TestProxyHeaderWritten(t *testing.T) {
 	// The zero value of Version is the newest.
 	header := from4to4(0, network.ProxyTLV{network.ProxyPadding, []byte("123")}, network.ProxyTLV{Type: network.ProxyChecksum})
 	data, err := header.AppendBinary([]byte("before "))
-	want := checked(binaryHeader(0x21, 0x11, inet4+tlv(4, "123")+tlv(3, "\x00\x00\x00\x00")))
+	want := withChecksum(binaryHeader(0x21, 0x11, inet4+tlvOf(4, "123")+tlvOf(3, "\x00\x00\x00\x00")))
 	if err != nil || string(data) != "before "+want {
 		t.Errorf("%q, %v, want %q", data, err, want)
 	}
 	// As sockets have it: mapped addresses, zones, no name.
 	from := &net.TCPAddr{IP: net.ParseIP("1.2.3.4"), Port: 4660}
-	data, err = between(1, from, tcp("127.0.0.1", 80)).AppendBinary(nil)
+	data, err = between(1, from, tcpAt("127.0.0.1", 80)).AppendBinary(nil)
 	if err != nil || string(data) != "PROXY TCP4 1.2.3.4 127.0.0.1 4660 80\r\n" {
 		t.Errorf("%q, %v", data, err)
 	}
 	local := &net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 1, Zone: "lo"}
-	data, err = between(1, local, tcp("127.0.0.1", 80)).AppendBinary(nil)
+	data, err = between(1, local, tcpAt("127.0.0.1", 80)).AppendBinary(nil)
 	if err != nil || string(data) != "PROXY TCP6 fe80::1 ::ffff:7f00:1 1 80\r\n" {
 		t.Errorf("%q, %v", data, err)
 	}
-	data, err = between(2, unix("@"), unix("/a")).AppendBinary(nil)
-	if want := binaryHeader(0x21, 0x31, padded("")+padded("/a")); err != nil || string(data) != want {
+	data, err = between(2, unixAt("@"), unixAt("/a")).AppendBinary(nil)
+	if want := binaryHeader(0x21, 0x31, paddedPath("")+paddedPath("/a")); err != nil || string(data) != want {
 		t.Errorf("%q, %v", data, err)
 	}
 }
@@ -318,15 +318,15 @@ func TestProxyHeaderNotWritten(t *testing.T) {
 		"TLVs 1":             from4to4(1, some),
 		"TLVs LOCAL":         local,
 		"addresses none":     {},
-		"addresses one":      between(2, tcp("1.1.1.1", 1), nil),
-		"addresses nil":      between(1, tcp("1.1.1.1", 1), (*net.TCPAddr)(nil)),
-		"addresses mixed":    between(2, tcp("1.1.1.1", 1), unix("a")),
-		"addresses mixed 2":  between(2, unix("a"), tcp("1.1.1.1", 1)),
-		"addresses UDP":      between(2, &net.UDPAddr{IP: net.IPv4zero}, tcp("1.1.1.1", 1)),
-		"addresses without":  between(2, &net.TCPAddr{}, tcp("1.1.1.1", 1)),
-		"port":               between(2, &net.TCPAddr{IP: net.IPv4zero, Port: 65536}, tcp("1.1.1.1", 1)),
-		"Unix in version 1":  between(1, unix("a"), unix("b")),
-		"Unix too long":      between(2, unix(strings.Repeat("a", 109)), unix("b")),
+		"addresses one":      between(2, tcpAt("1.1.1.1", 1), nil),
+		"addresses nil":      between(1, tcpAt("1.1.1.1", 1), (*net.TCPAddr)(nil)),
+		"addresses mixed":    between(2, tcpAt("1.1.1.1", 1), unixAt("a")),
+		"addresses mixed 2":  between(2, unixAt("a"), tcpAt("1.1.1.1", 1)),
+		"addresses UDP":      between(2, &net.UDPAddr{IP: net.IPv4zero}, tcpAt("1.1.1.1", 1)),
+		"addresses without":  between(2, &net.TCPAddr{}, tcpAt("1.1.1.1", 1)),
+		"port":               between(2, &net.TCPAddr{IP: net.IPv4zero, Port: 65536}, tcpAt("1.1.1.1", 1)),
+		"Unix in version 1":  between(1, unixAt("a"), unixAt("b")),
+		"Unix too long":      between(2, unixAt(strings.Repeat("a", 109)), unixAt("b")),
 		"TLV too long":       from4to4(2, network.ProxyTLV{0xe0, make([]byte, 65536)}),
 		"too long":           from4to4(2, large, large),
 		"two checksums":      from4to4(2, network.ProxyTLV{Type: network.ProxyChecksum}, network.ProxyTLV{Type: network.ProxyChecksum}),

@@ -1,0 +1,108 @@
+// Chat is a chat server: each line that somebody sends, all the others receive.
+//
+//	go run ./examples/chat [-addr HOST:PORT]
+//	nc 127.0.0.1 25002
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/stream"
+)
+
+const (
+	backlog  = 100         // how many messages somebody may lag behind
+	longest  = 1000        // bytes of a line
+	farewell = time.Second // for the last words when the server stops
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:25002", "`HOST:PORT` to listen on")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := curio.Run(ctx, func(ctx context.Context) error {
+		listener, err := network.ListenTCP(ctx, *addr, &network.ServerConfig{Grace: farewell})
+		if err != nil {
+			return err
+		}
+		fmt.Println("listening on", listener.LocalAddr())
+		return network.RunServer(ctx, listener, new(room).serve)
+	})
+	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
+		log.Fatal(err)
+	}
+}
+
+// serve serves one client: it asks for a name, and then listens and tells at once.
+func (r *room) serve(ctx context.Context, conn network.Conn) error {
+	lines := stream.New(conn)
+	lines.SetLineLimit(longest)
+	name, err := ask(ctx, lines)
+	switch {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return err
+	}
+	m := &member{name: name, conn: conn, inbox: curio.NewQueue[string](backlog)}
+	if !r.join(m) {
+		_, err := lines.WriteString(ctx, "* that name will not do, or is taken; good-bye\n")
+		return err
+	}
+	err = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
+		g.Go(func(ctx context.Context) error { return m.deliver(ctx, lines) }, curio.Name("deliver"))
+		return r.listen(ctx, m, lines) // what is in the inbox is still delivered
+	})
+	if errors.Is(err, net.ErrClosed) {
+		return nil // it was too slow: see tell
+	}
+	return err
+}
+
+func ask(ctx context.Context, lines *stream.Stream) (name string, err error) {
+	if _, err := lines.WriteString(ctx, "* your name?\n"); err != nil {
+		return "", err
+	}
+	waiting, cancel := network.UntilStop(ctx)
+	defer cancel()
+	name, err = lines.ReadLine(waiting)
+	return strings.TrimSpace(name), err
+}
+
+// listen tells all others what m says, until it has gone or the server stops. The last
+// words to m itself are in its inbox then, which gets no more.
+func (r *room) listen(ctx context.Context, m *member, lines *stream.Stream) error {
+	waiting, cancel := network.UntilStop(ctx)
+	defer cancel()
+	defer m.inbox.Close()
+	for line, err := range lines.Lines(waiting) {
+		switch {
+		case errors.Is(err, network.ErrServerStopping):
+			_ = m.inbox.TryPut("* the server is closing; good-bye\n") // there may be no room
+			return nil
+		case errors.Is(err, stream.ErrLineTooLong):
+			_ = m.inbox.TryPut(fmt.Sprintf("* a line has no more than %d bytes; good-bye\n", longest))
+			r.leave(m)
+			return nil
+		case err != nil:
+			r.leave(m)
+			return err
+		}
+		r.tell(m, m.name+": "+strings.TrimSpace(line))
+	}
+	r.leave(m)
+	return nil
+}

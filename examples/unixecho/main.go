@@ -1,0 +1,112 @@
+// Unixecho is an echo server on a Unix socket, and its client.
+//
+//	go run ./examples/unixecho [-path FILE]
+//	go run ./examples/unixecho [-path FILE] hello "how are you?"
+//
+// Without arguments it serves. The client sends each argument as a line, and prints what
+// comes back.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/socket"
+)
+
+func main() {
+	path := flag.String("path", filepath.Join(os.TempDir(), "unixecho.sock"), "the socket's `FILE`; @NAME for none, on Linux")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := curio.Run(ctx, func(ctx context.Context) error {
+		if flag.NArg() > 0 {
+			return client(ctx, os.Stdout, *path, flag.Args())
+		}
+		return serve(ctx, os.Stdout, *path)
+	})
+	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
+		log.Fatal(err)
+	}
+}
+
+// serve serves until ctx ends. The socket's file is there for as long.
+func serve(ctx context.Context, out io.Writer, path string) error {
+	listener, err := network.ListenUnix(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "listening on", listener.LocalAddr())
+	return network.RunServer(ctx, listener, echo)
+}
+
+// echo sends back what it receives, until the client has sent all.
+func echo(ctx context.Context, conn network.Conn) error {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := conn.Recv(ctx, buf)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := conn.SendAll(ctx, buf[:n]); err != nil {
+			return err
+		}
+	}
+}
+
+// client sends the lines and, at the same time, prints what comes back: with more lines
+// than the connection has room for, either without the other would wait for ever.
+func client(ctx context.Context, out io.Writer, path string, lines []string) error {
+	conn, err := connect(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
+		g.Go(func(ctx context.Context) error {
+			if _, err := conn.SendAll(ctx, []byte(strings.Join(lines, "\n")+"\n")); err != nil {
+				return err
+			}
+			return conn.CloseWrite(ctx)
+		}, curio.Name("sender"))
+		buf := make([]byte, 16<<10)
+		for {
+			n, err := conn.Recv(ctx, buf)
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if _, err := out.Write(buf[:n]); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+func connect(ctx context.Context, path string) (network.Conn, error) {
+	s, err := socket.New(socket.AF_UNIX, socket.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Connect(ctx, &net.UnixAddr{Name: path, Net: "unix"}); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
