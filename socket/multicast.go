@@ -166,7 +166,7 @@ type mreqn struct {
 }
 
 // outgoing is given as a struct ip_mreqn, of which the system returns the address, or all.
-var outgoing = form[mreqn]{12, func(m mreqn) ([]byte, error) {
+var outgoing = &form[mreqn]{12, func(m mreqn) ([]byte, error) {
 	b := append(make([]byte, 4), m.address.AsSlice()...)
 	return binary.NativeEndian.AppendUint32(b, uint32(m.index)), nil
 }, func(b []byte) mreqn {

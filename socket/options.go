@@ -117,34 +117,34 @@ func (s *Socket) SetV6Only(on bool) error { return V6Only.Set(s, on) }
 
 // A form is how a T stands in the bytes of an option.
 type form[T any] struct {
-	size   int // of the buffer to read it into; 0 in no form but the zero value
+	size   int // of the buffer to read it into
 	encode func(T) ([]byte, error)
 	decode func([]byte) T
 }
 
 // Values beyond the range of an int of C are refused and not cut off.
-var integer = form[int]{4, func(v int) ([]byte, error) {
+var integer = &form[int]{4, func(v int) ([]byte, error) {
 	if v < math.MinInt32 || v > math.MaxInt32 {
 		return nil, syscall.EINVAL
 	}
 	return binary.NativeEndian.AppendUint32(nil, uint32(v)), nil
 }, intOf}
 
-var boolean = form[bool]{4, func(on bool) ([]byte, error) {
+var boolean = &form[bool]{4, func(on bool) ([]byte, error) {
 	if on {
 		return integer.encode(1)
 	}
 	return integer.encode(0)
 }, func(b []byte) bool { return intOf(b) != 0 }}
 
-var word = form[uint32]{4, func(v uint32) ([]byte, error) {
+var word = &form[uint32]{4, func(v uint32) ([]byte, error) {
 	return binary.NativeEndian.AppendUint32(nil, v), nil
 }, func(b []byte) uint32 { return uint32(intOf(b)) }}
 
 // duration counts in units, rounded up: a time that is not 0 does not become one that
 // often means "never" or "off".
-func duration(unit time.Duration) form[time.Duration] {
-	return form[time.Duration]{4, func(d time.Duration) ([]byte, error) {
+func duration(unit time.Duration) *form[time.Duration] {
+	return &form[time.Duration]{4, func(d time.Duration) ([]byte, error) {
 		if d < 0 {
 			return nil, syscall.EINVAL
 		}
@@ -162,8 +162,8 @@ func units(d, unit time.Duration) int {
 }
 
 // text has at most so many bytes, with the zero byte at its end that some systems add.
-func text(size int) form[string] {
-	return form[string]{size, func(v string) ([]byte, error) {
+func text(size int) *form[string] {
+	return &form[string]{size, func(v string) ([]byte, error) {
 		if len(v) > size {
 			return nil, syscall.EINVAL
 		}
@@ -179,7 +179,7 @@ func text(size int) form[string] {
 }
 
 // lingering is a struct linger: whether, and for how many seconds.
-var lingering = form[time.Duration]{8, func(d time.Duration) ([]byte, error) {
+var lingering = &form[time.Duration]{8, func(d time.Duration) ([]byte, error) {
 	if d < 0 {
 		return make([]byte, 8), nil
 	}

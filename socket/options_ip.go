@@ -64,12 +64,12 @@ const (
 	IP_PMTUDISC_PROBE = 3 // never, whatever the system thinks gets through
 )
 
-func onIPv4[T any](name string, code int, f form[T]) option[T] {
+func onIPv4[T any](name string, code int, f *form[T]) option[T] {
 	n := number{name, syscall.IPPROTO_IP, code}
 	return option[T]{n, n, f}
 }
 
-func onIPv6[T any](name string, code int, f form[T]) option[T] {
+func onIPv6[T any](name string, code int, f *form[T]) option[T] {
 	n := number{name, syscall.IPPROTO_IPV6, code}
 	return option[T]{n, n, f}
 }

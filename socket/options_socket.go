@@ -106,7 +106,7 @@ type Credentials struct {
 	PID, UID, GID int
 }
 
-var pending = form[error]{4, nil, func(b []byte) error {
+var pending = &form[error]{4, nil, func(b []byte) error {
 	if errno := intOf(b); errno != 0 {
 		return syscall.Errno(errno)
 	}
@@ -114,7 +114,7 @@ var pending = form[error]{4, nil, func(b []byte) error {
 }}
 
 // credentials are a struct ucred.
-var credentials = form[Credentials]{12, nil, func(b []byte) Credentials {
+var credentials = &form[Credentials]{12, nil, func(b []byte) Credentials {
 	if len(b) < 12 {
 		return Credentials{}
 	}

@@ -40,7 +40,7 @@ var tcpStates = [...]string{
 // grows at its end.
 const tcpInfoSize = 152
 
-var tcpInformation = form[TCPInfo]{tcpInfoSize, nil, func(b []byte) (info TCPInfo) {
+var tcpInformation = &form[TCPInfo]{tcpInfoSize, nil, func(b []byte) (info TCPInfo) {
 	full := make([]byte, tcpInfoSize)
 	copy(full, b)
 	number := func(at int) int { return int(binary.NativeEndian.Uint32(full[at:])) }

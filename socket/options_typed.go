@@ -49,7 +49,7 @@ func (o ReadOnly[T]) String() string { return o.o.String() }
 // of AF_INET6, v4 for all others; mostly they are the same.
 type option[T any] struct {
 	v4, v6 number
-	form   form[T]
+	form   *form[T] // nil in the zero value
 }
 
 // A number is an option as the system knows it, and its name in the manual.
@@ -67,7 +67,7 @@ func (o *option[T]) number(s *Socket) (number, error) {
 		n = o.v6
 	}
 	switch {
-	case o.form.size == 0:
+	case o.form == nil:
 		return n, &optionError{"the zero value of an option", syscall.ENOPROTOOPT}
 	case n.code == missing:
 		return n, &optionError{n.name, fmt.Errorf("this system does not have it: %w", syscall.ENOPROTOOPT)}
@@ -135,16 +135,16 @@ func (e *optionError) Is(target error) bool {
 
 // These make options of the levels that there are.
 
-func ofSocket[T any](name string, code int, f form[T]) option[T] {
+func ofSocket[T any](name string, code int, f *form[T]) option[T] {
 	n := number{name, syscall.SOL_SOCKET, code}
 	return option[T]{n, n, f}
 }
 
-func ofTCP[T any](name string, code int, f form[T]) option[T] {
+func ofTCP[T any](name string, code int, f *form[T]) option[T] {
 	n := number{name, syscall.IPPROTO_TCP, code}
 	return option[T]{n, n, f}
 }
 
-func ofIP[T any](name4 string, code4 int, name6 string, code6 int, f form[T]) option[T] {
+func ofIP[T any](name4 string, code4 int, name6 string, code6 int, f *form[T]) option[T] {
 	return option[T]{number{name4, syscall.IPPROTO_IP, code4}, number{name6, syscall.IPPROTO_IPV6, code6}, f}
 }
