@@ -1,11 +1,29 @@
 package socket
 
-import "syscall"
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio/internal/poll"
+)
+
+// This file sets and reads options by their numbers, and has the methods for the most
+// common ones. Those with a type are an Option each.
 
 // SetsockoptInt sets an option by its number, as the system's manual lists them:
-// setsockopt(2).
+// setsockopt(2). For the common ones see Option. SO_RCVTIMEO and SO_SNDTIMEO are
+// refused, as they have no effect on a socket that does not block: give the operation a
+// context with a timeout instead.
 func (s *Socket) SetsockoptInt(level, name, value int) error {
-	return s.control("setsockopt", func(fd int) error { return syscall.SetsockoptInt(fd, level, name, value) })
+	return s.control("setsockopt", func(fd int) error {
+		if err := refused(level, name); err != nil {
+			return err
+		}
+		return syscall.SetsockoptInt(fd, level, name, value)
+	})
 }
 
 // GetsockoptInt returns an option by its number: getsockopt(2).
@@ -17,67 +35,171 @@ func (s *Socket) GetsockoptInt(level, name int) (value int, err error) {
 	return value, err
 }
 
-func (s *Socket) setBool(level, name int, on bool) error {
-	value := 0
-	if on {
-		value = 1
-	}
-	return s.SetsockoptInt(level, name, value)
-}
-
-// SetNoDelay sets TCP_NODELAY: what is sent leaves at once, instead of waiting to be
-// joined by more. It is on from the beginning.
-func (s *Socket) SetNoDelay(on bool) error {
-	return s.setBool(syscall.IPPROTO_TCP, syscall.TCP_NODELAY, on)
-}
-
-// SetReuseAddr sets SO_REUSEADDR: Bind takes a port on which connections of an earlier
-// listener have not run out. It is for before Bind.
-func (s *Socket) SetReuseAddr(on bool) error {
-	return s.setBool(syscall.SOL_SOCKET, syscall.SO_REUSEADDR, on)
-}
-
-// SetReusePort sets SO_REUSEPORT: several sockets may be bound to one port, if all of
-// them say so; Linux shares the connections out among them. It is for before Bind.
-func (s *Socket) SetReusePort(on bool) error {
-	return s.setBool(syscall.SOL_SOCKET, soReusePort, on)
-}
-
-// SetKeepAlive sets SO_KEEPALIVE: on an idle connection the system asks now and then
-// whether the other side is still there. It is off from the beginning.
-func (s *Socket) SetKeepAlive(on bool) error {
-	return s.setBool(syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, on)
-}
-
-// SetLinger sets SO_LINGER, in seconds: so long at most does Close wait for what was
-// sent to arrive. Nothing can cut this wait short, and it holds a thread. With 0,
-// Close throws away what has not been sent and resets the connection. With -1, as it
-// is from the beginning, the system sends the rest after Close has returned.
-func (s *Socket) SetLinger(seconds int) error {
-	linger := syscall.Linger{}
-	if seconds >= 0 {
-		linger = syscall.Linger{Onoff: 1, Linger: int32(seconds)}
-	}
+// SetsockoptBytes sets an option whose value is no int: value is the struct or the text
+// that setsockopt(2) takes, byte by byte. What SetsockoptInt refuses, it refuses.
+func (s *Socket) SetsockoptBytes(level, name int, value []byte) error {
 	return s.control("setsockopt", func(fd int) error {
-		return syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, soLinger, &linger)
+		if err := refused(level, name); err != nil {
+			return err
+		}
+		return poll.Setsockopt(fd, level, name, value)
 	})
 }
 
-// SetRecvBuffer sets SO_RCVBUF: how many bytes the system keeps that have not been
-// received. Linux takes twice that much, bookkeeping included, and not less than a
-// minimum.
-func (s *Socket) SetRecvBuffer(bytes int) error {
-	return s.SetsockoptInt(syscall.SOL_SOCKET, syscall.SO_RCVBUF, bytes)
+// GetsockoptBytes reads an option whose value is no int: getsockopt(2). It puts as much
+// of the value into buf as fits, and returns how many bytes that is.
+func (s *Socket) GetsockoptBytes(level, name int, buf []byte) (n int, err error) {
+	err = s.control("getsockopt", func(fd int) (err error) {
+		n, err = poll.Getsockopt(fd, level, name, buf)
+		return err
+	})
+	return n, err
 }
 
-// SetSendBuffer sets SO_SNDBUF: how many bytes the system takes that have not arrived.
-// Linux takes twice that much, as with SetRecvBuffer.
-func (s *Socket) SetSendBuffer(bytes int) error {
-	return s.SetsockoptInt(syscall.SOL_SOCKET, syscall.SO_SNDBUF, bytes)
+// refused is the error for options that would do nothing. The kernel's timeouts are for
+// system calls that block, which ours do not.
+func refused(level, name int) error {
+	if level != syscall.SOL_SOCKET {
+		return nil
+	}
+	option := ""
+	switch {
+	case name == syscall.SO_RCVTIMEO || name == soRecvTimeoutNew:
+		option = "SO_RCVTIMEO"
+	case name == syscall.SO_SNDTIMEO || name == soSendTimeoutNew:
+		option = "SO_SNDTIMEO"
+	default:
+		return nil
+	}
+	return &optionError{option, fmt.Errorf(
+		"it has no effect on a socket that does not block: give the operation a context with a timeout, as from curio.WithTimeout: %w", syscall.ENOPROTOOPT)}
 }
 
-// SetV6Only sets IPV6_V6ONLY: whether a socket of AF_INET6 has nothing to do with IPv4.
-// What it is from the beginning depends on the system. It is for before Bind.
-func (s *Socket) SetV6Only(on bool) error {
-	return s.setBool(syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, on)
+// SetNoDelay sets TCP_NODELAY, as NoDelay.Set does: what is sent leaves at once, instead
+// of waiting to be joined by more. It is on from the beginning.
+func (s *Socket) SetNoDelay(on bool) error { return NoDelay.Set(s, on) }
+
+// SetReuseAddr sets SO_REUSEADDR, as ReuseAddr.Set does: Bind takes a port on which
+// connections of an earlier listener have not run out. It is for before Bind.
+func (s *Socket) SetReuseAddr(on bool) error { return ReuseAddr.Set(s, on) }
+
+// SetReusePort sets SO_REUSEPORT, as ReusePort.Set does: several sockets may be bound to
+// one port, if all of them say so; Linux shares the connections out among them. It is
+// for before Bind.
+func (s *Socket) SetReusePort(on bool) error { return ReusePort.Set(s, on) }
+
+// SetKeepAlive sets SO_KEEPALIVE, as KeepAlive.Set does: on an idle connection the system
+// asks now and then whether the other side is still there. It is off from the beginning.
+func (s *Socket) SetKeepAlive(on bool) error { return KeepAlive.Set(s, on) }
+
+// SetLinger sets SO_LINGER, in seconds, as Linger.Set does: so long at most does Close
+// wait for what was sent to arrive. Nothing can cut this wait short, and it holds a
+// thread. With 0, Close throws away what has not been sent and resets the connection.
+// With -1, as it is from the beginning, the system sends the rest after Close has
+// returned.
+func (s *Socket) SetLinger(seconds int) error {
+	return Linger.Set(s, time.Duration(min(max(seconds, -1), math.MaxInt32))*time.Second)
+}
+
+// SetRecvBuffer sets SO_RCVBUF, as RecvBuffer.Set does: how many bytes the system keeps
+// that have not been received. Linux takes twice that much, bookkeeping included, and
+// not less than a minimum.
+func (s *Socket) SetRecvBuffer(bytes int) error { return RecvBuffer.Set(s, bytes) }
+
+// SetSendBuffer sets SO_SNDBUF, as SendBuffer.Set does: how many bytes the system takes
+// that have not arrived. Linux takes twice that much, as with SetRecvBuffer.
+func (s *Socket) SetSendBuffer(bytes int) error { return SendBuffer.Set(s, bytes) }
+
+// SetV6Only sets IPV6_V6ONLY, as V6Only.Set does: whether a socket of AF_INET6 has nothing
+// to do with IPv4. What it is from the beginning depends on the system. It is for before
+// Bind.
+func (s *Socket) SetV6Only(on bool) error { return V6Only.Set(s, on) }
+
+// A form is how a T stands in the bytes of an option.
+type form[T any] struct {
+	size   int // of the buffer to read it into
+	encode func(T) ([]byte, error)
+	decode func([]byte) T
+}
+
+// Values beyond the range of an int of C are refused and not cut off.
+var integer = &form[int]{4, func(v int) ([]byte, error) {
+	if v < math.MinInt32 || v > math.MaxInt32 {
+		return nil, syscall.EINVAL
+	}
+	return binary.NativeEndian.AppendUint32(nil, uint32(v)), nil
+}, intOf}
+
+var boolean = &form[bool]{4, func(on bool) ([]byte, error) {
+	if on {
+		return integer.encode(1)
+	}
+	return integer.encode(0)
+}, func(b []byte) bool { return intOf(b) != 0 }}
+
+var word = &form[uint32]{4, func(v uint32) ([]byte, error) {
+	return binary.NativeEndian.AppendUint32(nil, v), nil
+}, func(b []byte) uint32 { return uint32(intOf(b)) }}
+
+// duration counts in units, rounded up: a time that is not 0 does not become one that
+// often means "never" or "off".
+func duration(unit time.Duration) *form[time.Duration] {
+	return &form[time.Duration]{4, func(d time.Duration) ([]byte, error) {
+		if d < 0 {
+			return nil, syscall.EINVAL
+		}
+		return integer.encode(units(d, unit))
+	}, func(b []byte) time.Duration { return time.Duration(intOf(b)) * unit }}
+}
+
+// units is how many units d is, rounded up; more than an int of C can hold if so many.
+func units(d, unit time.Duration) int {
+	n := d / unit
+	if d%unit > 0 {
+		n++
+	}
+	return int(min(n, math.MaxInt32+1))
+}
+
+// text has at most so many bytes, with the zero byte at its end that some systems add.
+func text(size int) *form[string] {
+	return &form[string]{size, func(v string) ([]byte, error) {
+		if len(v) > size {
+			return nil, syscall.EINVAL
+		}
+		return []byte(v), nil
+	}, func(b []byte) string {
+		for i, c := range b {
+			if c == 0 {
+				return string(b[:i])
+			}
+		}
+		return string(b)
+	}}
+}
+
+// lingering is a struct linger: whether, and for how many seconds.
+var lingering = &form[time.Duration]{8, func(d time.Duration) ([]byte, error) {
+	if d < 0 {
+		return make([]byte, 8), nil
+	}
+	b, _ := boolean.encode(true)
+	seconds, err := integer.encode(units(d, time.Second))
+	return append(b, seconds...), err
+}, func(b []byte) time.Duration {
+	if len(b) < 8 || intOf(b) == 0 {
+		return -time.Second
+	}
+	return time.Duration(intOf(b[4:])) * time.Second
+}}
+
+// intOf reads an int of C, or a byte, as some systems have it for some options.
+func intOf(b []byte) int {
+	switch {
+	case len(b) >= 4:
+		return int(int32(binary.NativeEndian.Uint32(b)))
+	case len(b) > 0:
+		return int(b[0])
+	}
+	return 0
 }

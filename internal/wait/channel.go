@@ -1,10 +1,19 @@
 package wait
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Receive receives from a Go channel, as an operation that a scope can end. open is
 // false if the channel has been closed and is empty.
 func Receive[T any](ctx context.Context, ch <-chan T) (v T, open bool, err error) {
+	return ReceiveAs(ctx, "CHANNEL_RECEIVE", ch, ch)
+}
+
+// ReceiveAs is Receive for what is no channel of the user's: op is the state in which a
+// task is shown that waits, and object what it waits for.
+func ReceiveAs[T any](ctx context.Context, op string, object any, ch <-chan T) (v T, open bool, err error) {
 	p, err := At(ctx)
 	if err != nil {
 		return v, false, err
@@ -14,7 +23,7 @@ func Receive[T any](ctx context.Context, ch <-chan T) (v T, open bool, err error
 		return v, open, nil
 	default:
 	}
-	done, err := inChannel(p, "CHANNEL_RECEIVE", ch, func(ended <-chan struct{}) bool {
+	done, err := inChannel(p, op, object, func(ended <-chan struct{}) bool {
 		select {
 		case v, open = <-ch:
 			return true
@@ -56,9 +65,9 @@ func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 
 // inChannel waits in pass, which is given a channel that is closed when the scope ends,
 // and reports whether something has passed. If it has, it is not lost, even if the scope
-// ended in the same moment.
-func inChannel(p Place, op string, ch any, pass func(ended <-chan struct{}) bool) (done bool, err error) {
-	i := &interruption{ch, make(chan struct{})}
+// ended in the same moment. op and object are what a waiting task is shown to do.
+func inChannel(p Place, op string, object any, pass func(ended <-chan struct{}) bool) (done bool, err error) {
+	i := &interruption{object, make(chan struct{})}
 	w := p.Waiter(op, i)
 	defer w.Free()
 	if !w.Begin() {
@@ -74,9 +83,12 @@ func inChannel(p Place, op string, ch any, pass func(ended <-chan struct{}) bool
 
 // An interruption ends a wait in a select statement.
 type interruption struct {
-	channel any // the user's
-	ended   chan struct{}
+	object any // what is waited for, such as the user's channel
+	ended  chan struct{}
 }
+
+// String is for whoever watches.
+func (i *interruption) String() string { return fmt.Sprint(i.object) }
 
 // Interrupt implements Interrupter.
 func (i *interruption) Interrupt(w *Waiter) {
