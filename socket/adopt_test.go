@@ -303,7 +303,7 @@ func exhaust(t *testing.T) (release func()) {
 	free, err := syscall.Dup(0)
 	check(t, err)
 	check(t, syscall.Close(free))
-	limit.Cur = uint64(free)
+	setNumber(&limit.Cur, free)
 	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
 	done := false
 	release = func() {
@@ -315,6 +315,9 @@ func exhaust(t *testing.T) (release func()) {
 	t.Cleanup(release)
 	return release
 }
+
+// setNumber is for a field that has its sign on some systems.
+func setNumber[T int64 | uint64](field *T, n int) { *field = T(n) }
 
 // Two tasks wait for two duplicates: for data both, and for room and data.
 func TestDup(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -70,16 +71,19 @@ func TestBlockingErrors(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	var panicked *curio.PanicError
-	if err := a.Blocking(ctx, func(*os.File) error { panic("now") }); !errors.As(err, &panicked) || panicked.Value != "now" {
+	k := curio.NewKernel(curio.Logger(slog.New(slog.DiscardHandler)))
+	err := k.Run(ctx, func(ctx context.Context) error { return a.Blocking(ctx, func(*os.File) error { panic("now") }) })
+	if !errors.As(err, &panicked) || panicked.Value != "now" {
 		t.Errorf("%v", err)
 	}
+	check(t, k.Shutdown(ctx))
 	ended, end := context.WithCancel(ctx)
 	end()
 	never := func(*os.File) error { t.Error("it was called"); return nil }
 	want(t, a.Blocking(ended, never), context.Canceled)
 	exchange(t, a, b)
 	release := exhaust(t)
-	err := a.Blocking(ctx, never)
+	err = a.Blocking(ctx, never)
 	release()
 	want(t, err, syscall.EMFILE)
 	exchange(t, a, b)

@@ -10,7 +10,11 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// bufferSize is how much one RecvBuffer receives at most.
+// bufferSize is how much one RecvBuffer receives at most. Measured with an echo over
+// loopback TCP: with messages of 64 B and of 16 KiB there is no difference between
+// buffers of 16, 32, 64 and 128 KiB; with messages of 256 KiB, 64 take two thirds of the time of
+// 16 and 32, and 128 are no better. Up to 64 KiB a receive is also cheaper for package
+// poll, see there at direct.
 const bufferSize = 64 << 10
 
 // A Buffer has in it what RecvBuffer has received. It comes from a pool that all

@@ -47,8 +47,14 @@
 // closed. The runtime counts who is inside and returns the number to the system
 // when the last has left; Close returns after that.
 //
+// # Lending
+//
+// Who takes both turns has the descriptor for himself (exclusive.go), and may switch it
+// to blocking mode. He makes his calls on a duplicate, so Close does not wait for him.
+//
 // # Order of locks
 //
+//	the turn to read < the turn to write   only Lend has both
 //	a direction's turn < the runtime's lock of that direction < turn.mu
 //	a direction's turn < Scope.mu
 //
