@@ -68,6 +68,7 @@ type GraceError struct {
 
 const namedAtMost = 10
 
+// Error names some of the connections, and says why the server stopped.
 func (e *GraceError) Error() string {
 	named, more := e.Connections, ""
 	if len(named) > namedAtMost {

@@ -42,7 +42,8 @@ func (s *Socket) Listen(backlog int) error {
 	if err != nil {
 		return s.failedAt("listen", s.LocalAddr(), err)
 	}
-	s.forget() // a socket that was not bound has a port now
+	s.forget()    // a socket that was not bound has a port now
+	s.LocalAddr() // while it is certain, as whoever closes it may want to say what that was
 	return nil
 }
 

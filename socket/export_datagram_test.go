@@ -8,7 +8,7 @@ func OpenAny(family, typ, proto int) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return own(fd, family, "socket")
+	return own(fd, family, typ, "socket")
 }
 
 // Absent is an option that no system has.
