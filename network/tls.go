@@ -106,7 +106,7 @@ func (c *TLSConn) Recv(ctx context.Context, buf []byte) (int, error) {
 		buf[0] = c.kept[0]
 		n := 0
 		if len(buf) > 1 {
-			n, _ = c.receive(nil, buf[1:]) // an error is there for the next call, too
+			n, _ = c.receive(buf[1:]) // an error is there for the next call, too
 			c.answer(ctx, false)
 		}
 		return 1 + n, nil
@@ -178,17 +178,17 @@ func (c *TLSConn) await(ctx context.Context, p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n, err := c.receive(ctx, p)
+	c.wire.ctx = ctx
+	n, err := c.receive(p)
+	c.wire.ctx = nil
 	c.answer(ctx, err != nil)
 	return n, err
 }
 
-// receive is Read of package tls. If ctx is nil it does not wait. An error that comes
-// with data is forgotten: if it matters, package tls repeats it.
-func (c *TLSConn) receive(ctx context.Context, p []byte) (int, error) {
-	c.wire.ctx = ctx
+// receive is Read of package tls. Unless wire.ctx is set it does not wait. An error that
+// comes with data is forgotten: if it matters, package tls repeats it.
+func (c *TLSConn) receive(p []byte) (int, error) {
 	n, err := c.tls.Read(p)
-	c.wire.ctx = nil
 	if n > 0 {
 		err = nil
 	}

@@ -202,14 +202,12 @@ func TestTLSTampered(t *testing.T) {
 		if _, err := a.SendAll(ctx, []byte("\x17\x03\x03\x00\x20"+strings.Repeat("x", 32))); err != nil {
 			return err
 		}
-		for {
-			_, err := client.Recv(ctx, make([]byte, 10))
-			if alert, _ := errors.AsType[tls.AlertError](err); alert != 20 {
-				t.Errorf("the client sees %v", err)
-			}
-			wantOp(t, err, "recv", client)
-			return nil
+		_, err := client.Recv(ctx, make([]byte, 10))
+		if alert, _ := errors.AsType[tls.AlertError](err); alert != 20 {
+			t.Errorf("the client sees %v", err)
 		}
+		wantOp(t, err, "recv", client)
+		return nil
 	}, func(ctx context.Context) error {
 		for range 2 {
 			_, err := server.Recv(ctx, make([]byte, 10))
@@ -367,4 +365,42 @@ func talkNet(t *testing.T, conn *tls.Conn, send, want []byte) {
 		t.Error(err)
 	}
 	sender.Wait()
+}
+
+// A preamble is a Conn that has something to do before TLS.
+type preamble struct {
+	network.Conn
+	err   error
+	calls int
+}
+
+func (p *preamble) Handshake(context.Context) error {
+	p.calls++
+	return p.err
+}
+
+// The handshake of the connection below comes first, and if it fails there is no TLS.
+func TestTLSHandshakeBelow(t *testing.T) {
+	a, b := socketPair(t)
+	below := &preamble{Conn: b}
+	client, server := tlsOver(t, a, below)
+	inTasks(t, client.Handshake, server.Handshake, server.WaitRead, sendsThenEnds(client, []byte("x")))
+	if below.calls != 1 {
+		t.Errorf("the connection below has shaken hands %d times", below.calls)
+	}
+
+	a, b = socketPair(t)
+	nonsense := errors.New("nonsense")
+	below = &preamble{Conn: b, err: &net.OpError{Op: "preamble", Err: nonsense}}
+	_, server = tlsOver(t, a, below)
+	for range 2 {
+		err := server.Handshake(t.Context())
+		wantOp(t, err, "handshake", server)
+		if !errors.Is(err, nonsense) {
+			t.Error(err)
+		}
+	}
+	if below.calls != 1 {
+		t.Errorf("what failed was tried %d times", below.calls)
+	}
 }
