@@ -28,7 +28,7 @@ func secure(ctx context.Context, conn Conn, host string, config *ConnectConfig) 
 	if err == nil {
 		return secured, nil
 	}
-	if _, named := errors.AsType[*net.OpError](err); !named {
+	if op, ok := errors.AsType[*net.OpError](err); !ok || op.Addr == nil { // as the alerts of crypto/tls
 		network := "tcp"
 		if peer := conn.RemoteAddr(); peer != nil {
 			network = peer.Network()
