@@ -506,6 +506,9 @@ func TestProxiedTrust(t *testing.T) {
 }
 
 func TestProxyConfig(t *testing.T) {
+	if plain := (layerAbove{}); network.NewProxied(plain, nil) != network.Conn(plain) {
+		t.Error("without a config it is another connection")
+	}
 	prefix := func(p string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(p)} }
 	mapped := netip.PrefixFrom(netip.MustParseAddr("::ffff:10.0.0.0"), 104)
 	for says, config := range map[string]network.ProxyConfig{
@@ -526,6 +529,30 @@ func TestProxyConfig(t *testing.T) {
 		if err := readHeader(t.Context(), conn); (err == nil) != (max >= len(header4)) {
 			t.Errorf("a header of %d bytes, of %d: %v", len(header4), max, err)
 		}
+	}
+}
+
+// What a header says of its length is not believed: memory grows with what comes.
+func TestProxiedMemory(t *testing.T) {
+	conn, proxy := proxied(t)
+	data := binaryHeader(0x21, 0x11, inet4+tlvOf(0xe0, strings.Repeat("x", 16000)))
+	sent := 0
+	for _, size := range []int{16, 255, 256, 600, 5000} {
+		writeAll(t, proxy, data[sent:size])
+		sent = size
+		ctx, cancel := curio.WithTimeout(t.Context(), short)
+		is(t, readHeader(ctx, conn), taskTimeout...)
+		cancel()
+		if memory := network.ProxyMemory(conn); memory > max(256, 4*size) {
+			t.Errorf("%d bytes of memory for %d", memory, size)
+		}
+	}
+	writeAll(t, proxy, data[sent:]+"hello")
+	if got := receiveAll(t, conn, 5); got != "hello" {
+		t.Errorf("received %q", got)
+	}
+	if memory := network.ProxyMemory(conn); memory != 0 {
+		t.Errorf("%d bytes of memory after the header", memory)
 	}
 }
 
