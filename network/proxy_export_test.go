@@ -8,3 +8,6 @@ var (
 )
 
 const DefaultMaxHeader = defaultMaxHeader
+
+// ProxyMemory is how much memory conn has for its header, while nobody reads it.
+func ProxyMemory(conn Conn) int { return cap(conn.(*proxied).buf) }

@@ -49,9 +49,9 @@ const (
 const firstRead = 256
 
 // newProxied returns conn as the connection of a proxy's client, if its peer is a proxy.
-// Otherwise it returns conn itself.
+// Otherwise, and without a config, it returns conn itself.
 func newProxied(conn Conn, config *ProxyConfig) Conn {
-	if !config.trusts(conn) {
+	if config == nil || !config.trusts(conn) {
 		return conn
 	}
 	p := &proxied{conn: conn, limit: config.MaxHeader}
