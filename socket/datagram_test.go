@@ -22,7 +22,7 @@ import (
 
 // A datagram there and back, by each of the ways.
 func TestUDPEcho(t *testing.T) {
-	for name, at := range map[string]netip.AddrPort{"IPv4": loopback, "IPv6": netip.MustParseAddrPort("[::1]:0")} {
+	for name, at := range map[string]netip.AddrPort{"IPv4": anyPort, "IPv6": netip.MustParseAddrPort("[::1]:0")} {
 		t.Run(name, func(t *testing.T) {
 			family := socket.AF_INET
 			if at.Addr().Is6() {
@@ -94,7 +94,7 @@ func TestUDPMapped(t *testing.T) {
 	check(t, six.BindAddrPort(netip.MustParseAddrPort("[::]:0")))
 	port := six.LocalAddrPort().Port()
 	ctx, buf := context.Background(), make([]byte, 10)
-	_, err := four.SendToAddrPort(ctx, []byte("4 to 6"), 0, netip.AddrPortFrom(loopback.Addr(), port))
+	_, err := four.SendToAddrPort(ctx, []byte("4 to 6"), 0, netip.AddrPortFrom(anyPort.Addr(), port))
 	check(t, err)
 	_, from, err := six.RecvFromAddrPort(ctx, buf, 0)
 	check(t, err)
@@ -105,7 +105,7 @@ func TestUDPMapped(t *testing.T) {
 	check(t, err)
 	_, from, err = four.RecvFromAddrPort(ctx, buf, 0)
 	check(t, err)
-	if want := netip.AddrPortFrom(loopback.Addr(), port); from != want {
+	if want := netip.AddrPortFrom(anyPort.Addr(), port); from != want {
 		t.Errorf("from %v, want %v", from, want)
 	}
 	check(t, six.ConnectAddrPort(ctx, four.LocalAddrPort()))
@@ -222,7 +222,7 @@ func TestUDPErrors(t *testing.T) {
 		}, "unknown zone"},
 		{func() error { return a.BindAddrPort(netip.AddrPort{}) }, "missing address"},
 		{func() error {
-			_, err := openOf(t, socket.AF_UNIX, socket.SOCK_DGRAM).SendToAddrPort(ctx, nil, 0, loopback)
+			_, err := openOf(t, socket.AF_UNIX, socket.SOCK_DGRAM).SendToAddrPort(ctx, nil, 0, anyPort)
 			return err
 		}, "another family"},
 		{func() error {

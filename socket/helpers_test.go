@@ -164,10 +164,10 @@ func openOf(t testing.TB, family, typ int) *socket.Socket {
 	return closing(t, s)
 }
 
-// localhost is any port of loopback, for a stream; loopback is the same for any type.
+// localhost is any port of anyPort, for a stream; anyPort is the same for any type.
 var (
 	localhost = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
-	loopback  = netip.MustParseAddrPort("127.0.0.1:0")
+	anyPort   = netip.MustParseAddrPort("127.0.0.1:0")
 )
 
 // listen makes a listening socket.
@@ -196,7 +196,7 @@ func pairOf(t testing.TB, typ int) (a, b *socket.Socket) {
 func udp(t testing.TB) *socket.Socket {
 	t.Helper()
 	s := openOf(t, socket.AF_INET, socket.SOCK_DGRAM)
-	check(t, s.BindAddrPort(loopback))
+	check(t, s.BindAddrPort(anyPort))
 	return s
 }
 

@@ -28,8 +28,8 @@ func file(t *testing.T, text string) *os.File {
 	return f
 }
 
-// closedOnExec reports whether a process that is started now would not inherit fd.
-func closedOnExec(t *testing.T, fd int) bool {
+// notInherited reports whether a process that is started now would not inherit fd.
+func notInherited(t *testing.T, fd int) bool {
 	t.Helper()
 	flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFD, 0)
 	if errno != 0 {
@@ -56,7 +56,7 @@ func TestPassDescriptors(t *testing.T) {
 			t.Fatalf("%q, %v, %v", buf[:n], fds, err)
 		}
 		for i, want := range []string{"one", "two"} {
-			if !closedOnExec(t, fds[i]) {
+			if !notInherited(t, fds[i]) {
 				t.Error("it is not closed on exec")
 			}
 			f := os.NewFile(uintptr(fds[i]), "")
@@ -149,7 +149,10 @@ func TestNoRoomForDescriptors(t *testing.T) {
 	var limit syscall.Rlimit
 	check(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	narrow := limit
-	narrow.Cur = uint64(next) + 10
+	narrow.Cur = 0
+	for range next + 10 {
+		narrow.Cur++ // its type depends on the system
+	}
 	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &narrow))
 	n, fds, failed := b.RecvFDs(context.Background(), make([]byte, 10), 100)
 	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
