@@ -102,7 +102,7 @@ func (s *Socket) sockaddr(addr net.Addr) (syscall.Sockaddr, error) {
 
 // inetAddr is addr as an address of the type that this socket has, nil if it is none.
 func (s *Socket) inetAddr(addr netip.AddrPort) net.Addr {
-	if !addr.IsValid() {
+	if !addr.IsValid() || s == nil {
 		return nil
 	}
 	return s.typed(net.IP(addr.Addr().AsSlice()), int(addr.Port()), addr.Addr().Zone())

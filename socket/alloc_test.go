@@ -2,7 +2,10 @@ package socket_test
 
 import (
 	"context"
+	"errors"
 	"testing"
+
+	"github.com/curio-go/curio/socket"
 )
 
 // What succeeds allocates nothing, in a task and outside of one.
@@ -21,6 +24,60 @@ func TestNothingAllocated(t *testing.T) {
 				t.Error(err)
 			}
 			if _, err := b.Recv(ctx, buf); err != nil {
+				t.Error(err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// Neither does a datagram, wherever it goes to or comes from.
+func TestNothingAllocatedPerDatagram(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	a, b := udp(t), udp(t)
+	c, d := udpPair(t)
+	buf := make([]byte, 64)
+	to, ctx := b.LocalAddrPort(), context.Context(&newTask(t).Scope)
+	out := socket.Message{Buffers: [][]byte{buf[:10], buf[10:]}, AddrPort: to}
+	in := socket.Message{Buffers: [][]byte{buf}}
+	outs, ins := make([]socket.Message, 8), make([]socket.Message, 8)
+	for i := range outs {
+		outs[i], ins[i] = out, in
+	}
+	for name, run := range map[string]func() error{
+		"sendto, recvfrom": func() error {
+			_, err := a.SendToAddrPort(ctx, buf, 0, to)
+			_, from, err2 := b.RecvFromAddrPort(ctx, buf, 0)
+			if from != a.LocalAddrPort() {
+				t.Error(from)
+			}
+			return errors.Join(err, err2)
+		},
+		"send, recv": func() error {
+			_, err := c.Send(ctx, buf)
+			_, err2 := d.Recv(ctx, buf)
+			return errors.Join(err, err2)
+		},
+		"sendmsg, recvmsg": func() error {
+			_, err := a.SendMsg(ctx, &out, 0)
+			_, err2 := b.RecvMsg(ctx, &in, 0)
+			return errors.Join(err, err2)
+		},
+		"sendmmsg, recvmmsg": func() error {
+			n, err := a.SendMMsg(ctx, outs, 0)
+			m, err2 := b.RecvMMsg(ctx, ins, 0)
+			if n != 8 || m != 8 {
+				t.Error(n, m)
+			}
+			return errors.Join(err, err2)
+		},
+	} {
+		a.LocalAddrPort() // it is kept
+		if n := testing.AllocsPerRun(1000, func() {
+			if err := run(); err != nil {
 				t.Error(err)
 			}
 		}); n != 0 {

@@ -7,8 +7,19 @@
 //	n, err = s.Recv(ctx, buf)
 //	err = s.Close()
 //
-// It has stream sockets over IPv4, IPv6 and the Unix domain. Addresses are those of
-// package net: [*net.TCPAddr] and [*net.UnixAddr].
+// It has stream, datagram and raw sockets over IPv4 and IPv6, and stream, datagram and
+// packet sockets of the Unix domain. Addresses are those of package net: [*net.TCPAddr],
+// [*net.UDPAddr], [*net.IPAddr] or [*net.UnixAddr], by the type of the socket. Methods
+// with AddrPort in their names have a [netip.AddrPort] instead.
+//
+// # Messages
+//
+// [Socket.Recv] and [Socket.Send] are for bytes, or for datagrams on a socket that is
+// connected. [Socket.RecvFrom] and [Socket.SendTo] tell where a datagram comes from, and
+// where it goes. All that there is beyond that, as several buffers, ancillary data and
+// what the system has to say about a message, is in [Socket.RecvMsg] and
+// [Socket.SendMsg]. [Socket.SendFDs] and [Socket.RecvFDs] pass descriptors, and
+// [Socket.RecvMMsg] and [Socket.SendMMsg] move many messages at once.
 //
 // # Cancellation
 //
@@ -17,7 +28,8 @@
 // at once. An operation that waits and is cancelled has changed nothing: the bytes
 // not received and the connection not accepted are there for the next call, and
 // the socket works as before. Where an operation can be cut short halfway, which
-// is [Socket.SendAll], it returns how far it got. If the cancellation and the
+// is [Socket.SendAll], [Socket.SendMsgAll], [Socket.SendMMsg] and receiving with
+// MSG_WAITALL, it returns how far it got. If the cancellation and the
 // data come at the same time, either the call returns the data or the next one does.
 //
 // # Errors

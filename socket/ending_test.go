@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -119,6 +120,98 @@ var operations = []operation{
 	}},
 }
 
+// messageOperations are those of datagrams and messages.
+var messageOperations = []operation{
+	receives("recv on UDP", udpPair, func(ctx context.Context, s *socket.Socket) (int, error) {
+		return s.Recv(ctx, make([]byte, 1))
+	}),
+	receives("recv flags", unixPair, func(ctx context.Context, s *socket.Socket) (int, error) {
+		return s.RecvFlags(ctx, make([]byte, 1), socket.MSG_WAITALL)
+	}),
+	receives("recvfrom", udpPair, func(ctx context.Context, s *socket.Socket) (int, error) {
+		n, from, err := s.RecvFrom(ctx, make([]byte, 1), 0)
+		if from != nil {
+			return n, fmt.Errorf("from %v, %w", from, err)
+		}
+		return n, err
+	}),
+	receives("recvfrom addrport", udpPair, func(ctx context.Context, s *socket.Socket) (int, error) {
+		n, from, err := s.RecvFromAddrPort(ctx, make([]byte, 1), 0)
+		if from.IsValid() {
+			return n, fmt.Errorf("from %v, %w", from, err)
+		}
+		return n, err
+	}),
+	receives("recvmsg", unixPair, func(ctx context.Context, s *socket.Socket) (int, error) {
+		m := socket.Message{Buffers: [][]byte{{0}, {0}}, Control: make([]byte, 100)}
+		n, err := s.RecvMsg(ctx, &m, 0)
+		return n + m.N + m.ControlN, err
+	}),
+	receives("recv fds", unixPair, func(ctx context.Context, s *socket.Socket) (int, error) {
+		n, fds, err := s.RecvFDs(ctx, make([]byte, 1), 1)
+		return n + len(fds), err
+	}),
+	receives("recvmmsg", udpPair, func(ctx context.Context, s *socket.Socket) (int, error) {
+		return s.RecvMMsg(ctx, []socket.Message{{Buffers: [][]byte{{0}}}, {}}, 0)
+	}),
+	sends("send flags", func(ctx context.Context, s *socket.Socket, _ net.Addr) (int, error) {
+		return s.SendFlags(ctx, []byte("x"), 0)
+	}),
+	sends("sendto", func(ctx context.Context, s *socket.Socket, to net.Addr) (int, error) {
+		return s.SendTo(ctx, []byte("x"), 0, to)
+	}),
+	sends("sendmsg", func(ctx context.Context, s *socket.Socket, to net.Addr) (int, error) {
+		return s.SendMsg(ctx, &socket.Message{Buffers: [][]byte{{1}, {2}}, Addr: to}, 0)
+	}),
+	sends("sendmmsg", func(ctx context.Context, s *socket.Socket, to net.Addr) (int, error) {
+		return s.SendMMsg(ctx, []socket.Message{{Addr: to}, {Addr: to}}, 0)
+	}),
+	sends("send fds", func(ctx context.Context, s *socket.Socket, _ net.Addr) (int, error) {
+		return s.SendFDs(ctx, []byte("x"), 0)
+	}),
+	{"sendmsg all", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
+		a, b := unixPair(t)
+		n := fill(t, a)
+		return a, func(ctx context.Context) error {
+			n, err := a.SendMsgAll(ctx, &socket.Message{Buffers: [][]byte{make([]byte, 1<<20)}}, 0)
+			return moved(n, 0, err)
+		}, func() { drain(t, b, n); exchange(t, a, b) }
+	}},
+}
+
+// receives is an operation for which nothing comes.
+func receives(name string, pair func(testing.TB) (a, b *socket.Socket), run func(ctx context.Context, s *socket.Socket) (int, error)) operation {
+	return operation{name, func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
+		a, b := pair(t)
+		return a, func(ctx context.Context) error {
+			n, err := run(ctx, a)
+			return moved(n, 0, err)
+		}, func() { exchange(t, b, a) }
+	}}
+}
+
+// sends is an operation for which there is no room: on a socket that is connected, and
+// on one that is not for those that can say where to.
+func sends(name string, run func(ctx context.Context, s *socket.Socket, to net.Addr) (int, error)) operation {
+	return operation{name, func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
+		receiver, s := unixgram(t), openOf(t, socket.AF_UNIX, socket.SOCK_DGRAM)
+		to := receiver.LocalAddr()
+		if name == "send flags" || name == "send fds" {
+			check(t, s.Connect(context.Background(), to))
+		}
+		n := stuff(t, s, to)
+		return s, func(ctx context.Context) error {
+				n, err := run(ctx, s, to)
+				return moved(n, 0, err)
+			}, func() {
+				empty(t, receiver, n)
+				_, err := s.SendTo(context.Background(), []byte("x"), 0, to)
+				check(t, err)
+				empty(t, receiver, 1)
+			}
+	}}
+}
+
 func moved(n, want int, err error) error {
 	if n != want {
 		return fmt.Errorf("%d bytes, and %w", n, err)
@@ -208,7 +301,7 @@ func TestEndings(t *testing.T) {
 			return run(&newTask(t).Scope)
 		}, []error{net.ErrClosed}, []error{wait.ErrCancelled}},
 	}
-	for _, operation := range operations {
+	for _, operation := range slices.Concat(operations, messageOperations) {
 		for _, ending := range endings {
 			t.Run(operation.name+"/"+ending.name, func(t *testing.T) {
 				s, run, works := operation.start(t)

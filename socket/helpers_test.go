@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -153,12 +154,21 @@ func closing(t testing.TB, s *socket.Socket) *socket.Socket {
 
 func open(t testing.TB, family int) *socket.Socket {
 	t.Helper()
-	s, err := socket.New(family, socket.SOCK_STREAM, 0)
+	return openOf(t, family, socket.SOCK_STREAM)
+}
+
+func openOf(t testing.TB, family, typ int) *socket.Socket {
+	t.Helper()
+	s, err := socket.New(family, typ, 0)
 	check(t, err)
 	return closing(t, s)
 }
 
-var localhost = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+// localhost is any port of anyPort, for a stream; anyPort is the same for any type.
+var (
+	localhost = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	anyPort   = netip.MustParseAddrPort("127.0.0.1:0")
+)
 
 // listen makes a listening socket.
 func listen(t testing.TB, family int, addr net.Addr, backlog int) *socket.Socket {
@@ -172,9 +182,64 @@ func listen(t testing.TB, family int, addr net.Addr, backlog int) *socket.Socket
 // unixPair makes two connected Unix sockets.
 func unixPair(t testing.TB) (a, b *socket.Socket) {
 	t.Helper()
-	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
+	return pairOf(t, socket.SOCK_STREAM)
+}
+
+func pairOf(t testing.TB, typ int) (a, b *socket.Socket) {
+	t.Helper()
+	a, b, err := socket.SocketPair(typ)
 	check(t, err)
 	return closing(t, a), closing(t, b)
+}
+
+// udp makes a datagram socket on loopback.
+func udp(t testing.TB) *socket.Socket {
+	t.Helper()
+	s := openOf(t, socket.AF_INET, socket.SOCK_DGRAM)
+	check(t, s.BindAddrPort(anyPort))
+	return s
+}
+
+// udpPair makes two datagram sockets that are connected with each other.
+func udpPair(t testing.TB) (a, b *socket.Socket) {
+	t.Helper()
+	a, b = udp(t), udp(t)
+	check(t, a.Connect(context.Background(), b.LocalAddr()))
+	check(t, b.Connect(context.Background(), a.LocalAddr()))
+	return a, b
+}
+
+// unixgram makes a datagram socket of the Unix domain that has a path.
+func unixgram(t testing.TB) *socket.Socket {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "curio") // short, as a socket's name has to be
+	check(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := openOf(t, socket.AF_UNIX, socket.SOCK_DGRAM)
+	check(t, s.Bind(&net.UnixAddr{Name: dir + "/s", Net: "unixgram"}))
+	return s
+}
+
+// stuff sends datagrams to another's queue until that is full, and returns how many.
+func stuff(t testing.TB, s *socket.Socket, to net.Addr) (n int) {
+	t.Helper()
+	for {
+		_, err := s.SendTo(context.Background(), []byte("stuff"), socket.MSG_DONTWAIT, to)
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOBUFS) {
+			return n
+		}
+		check(t, err)
+		n++
+	}
+}
+
+// empty receives n datagrams.
+func empty(t testing.TB, s *socket.Socket, n int) {
+	t.Helper()
+	for range n {
+		_, err := s.Recv(context.Background(), make([]byte, 10))
+		check(t, err)
+	}
 }
 
 // tcpPair makes two connected TCP sockets.
@@ -217,3 +282,5 @@ func drain(t testing.TB, s *socket.Socket, n int) {
 		n -= k
 	}
 }
+
+func unixAddr(name string) *net.UnixAddr { return &net.UnixAddr{Name: name} }

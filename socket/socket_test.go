@@ -13,7 +13,16 @@ import (
 )
 
 func TestNewRefuses(t *testing.T) {
-	_, err := socket.New(socket.AF_INET, syscall.SOCK_DGRAM, 0)
+	for _, c := range [][2]int{
+		{socket.AF_INET, 12345},
+		{socket.AF_INET, socket.SOCK_SEQPACKET},
+		{socket.AF_INET6, socket.SOCK_SEQPACKET},
+		{socket.AF_UNIX, socket.SOCK_RAW},
+	} {
+		_, err := socket.New(c[0], c[1], 0)
+		want(t, err, syscall.ESOCKTNOSUPPORT)
+	}
+	_, _, err := socket.SocketPair(socket.SOCK_RAW)
 	want(t, err, syscall.ESOCKTNOSUPPORT)
 	_, err = socket.New(12345, socket.SOCK_STREAM, 0)
 	want(t, err, syscall.EAFNOSUPPORT)
@@ -31,9 +40,25 @@ func calls(s *socket.Socket) map[string]error {
 	_, send := s.Send(ctx, make([]byte, 1))
 	_, sendAll := s.SendAll(ctx, make([]byte, 1))
 	_, accept := s.Accept(ctx)
+	_, recvFlags := s.RecvFlags(ctx, make([]byte, 1), 0)
+	_, sendFlags := s.SendFlags(ctx, make([]byte, 1), 0)
+	_, _, recvFrom := s.RecvFrom(ctx, make([]byte, 1), 0)
+	_, _, recvFromAddrPort := s.RecvFromAddrPort(ctx, make([]byte, 1), 0)
+	_, sendTo := s.SendTo(ctx, make([]byte, 1), 0, localhost)
+	_, sendToAddrPort := s.SendToAddrPort(ctx, make([]byte, 1), 0, anyPort)
+	message := func() *socket.Message { return &socket.Message{Buffers: [][]byte{{0}}, AddrPort: anyPort} }
+	_, recvMsg := s.RecvMsg(ctx, message(), 0)
+	_, sendMsg := s.SendMsg(ctx, message(), 0)
+	_, sendMsgAll := s.SendMsgAll(ctx, message(), 0)
+	_, _, recvFDs := s.RecvFDs(ctx, make([]byte, 1), 1)
+	_, sendFDs := s.SendFDs(ctx, make([]byte, 1), 0)
 	_, getsockopt := s.GetsockoptInt(socket.SOL_SOCKET, syscall.SO_TYPE)
 	return map[string]error{
 		"recv": recv, "send": send, "sendall": sendAll, "accept": accept, "getsockopt": getsockopt,
+		"recv flags": recvFlags, "send flags": sendFlags, "recvfrom": recvFrom, "sendto": sendTo,
+		"recvfrom addrport": recvFromAddrPort, "sendto addrport": sendToAddrPort,
+		"recvmsg": recvMsg, "sendmsg": sendMsg, "sendmsg all": sendMsgAll, "recv fds": recvFDs, "send fds": sendFDs,
+		"bind addrport": s.BindAddrPort(anyPort), "connect addrport": s.ConnectAddrPort(ctx, anyPort),
 		"bind": s.Bind(localhost), "listen": s.Listen(1), "connect": s.Connect(ctx, localhost),
 		"wait": s.WaitRead(ctx), "wait to write": s.WaitWrite(ctx),
 		"shutdown": s.Shutdown(socket.ShutRD), "setsockopt": s.SetNoDelay(true), "close": s.Close(),

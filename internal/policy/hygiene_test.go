@@ -24,6 +24,7 @@ var (
 	mayUseTimers = map[string]string{
 		"internal/wait/": "the one place where real timers are made; everybody else waits through it",
 		"bench/load/":    "the load generator must not depend on what it measures",
+		"bench/network/": "its client is package net's, and must not depend on what it measures",
 		"bench/echo/":    "paces the servers under test from outside, in processes of their own",
 	}
 	mayBeLong = map[string]string{}

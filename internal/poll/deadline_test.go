@@ -79,6 +79,12 @@ func canceller() *rival {
 // A race runs one operation after the other, each with both rivals against it, and
 // every tenth with the canceller alone: it must end too.
 func race(t *testing.T, comes func(random *rand.Rand) error, operation func(ctx context.Context, i int) error) {
+	t.Helper()
+	raceTimes(t, rounds(), comes, operation)
+}
+
+func raceTimes(t *testing.T, rounds int, comes func(random *rand.Rand) error, operation func(ctx context.Context, i int) error) {
+	t.Helper()
 	ctx := &newTask(t).Scope
 	cancels, comer := canceller(), newRival(3, func(_ *wait.Scope, random *rand.Rand) error {
 		hesitate(random)
@@ -87,7 +93,7 @@ func race(t *testing.T, comes func(random *rand.Rand) error, operation func(ctx 
 	defer cancels.stop()
 	defer comer.stop()
 	succeeded, cancelled := 0, 0
-	for i := range rounds() {
+	for i := range rounds {
 		s := wait.New(ctx, wait.Group)
 		cancels.start <- s
 		alone := i%10 == 0
