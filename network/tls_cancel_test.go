@@ -133,7 +133,7 @@ func TestTLSSendAllCut(t *testing.T) {
 	for _, version := range bothVersions {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			client, server, c := cutPair(t, version)
-			var want []byte
+			var want, got []byte
 			cut, empty := 0, 0
 			message := testutil.Pattern(5, 400)
 			const moments = 500 // more than the record is long
@@ -167,13 +167,13 @@ func TestTLSSendAllCut(t *testing.T) {
 					}
 				}
 				return client.CloseWrite(ctx)
-			}, func(ctx context.Context) error {
-				got, err := recvAll(ctx, server, 1000)
-				if err != nil {
-					return err
-				}
-				return same(got, want)
+			}, func(ctx context.Context) (err error) {
+				got, err = recvAll(ctx, server, 1000)
+				return err
 			})
+			if err := same(got, want); err != nil {
+				t.Error(err)
+			}
 			if cut < 400 || empty < 400 {
 				t.Errorf("it was cut short %d times, and %d times nothing was left", cut, empty)
 			}
@@ -190,6 +190,7 @@ func TestTLSSendAllCutForGood(t *testing.T) {
 	for _, left := range []int{0, 1, 1000, round, round + 5000, 2 * round, 3*round + 1, 4*round + 20_000} {
 		client, server, c := cutPair(t, tls.VersionTLS13)
 		var n int
+		var got []byte
 		inTasks(t, func(ctx context.Context) error {
 			err := c.cut(ctx, -1, left, func(ctx context.Context) (err error) {
 				n, err = client.SendAll(ctx, data)
@@ -199,16 +200,16 @@ func TestTLSSendAllCutForGood(t *testing.T) {
 				return fmt.Errorf("it ends with %v", err)
 			}
 			return c.Conn.CloseWrite(ctx) // behind TLS's back
-		}, func(ctx context.Context) error {
-			got, err := recvAll(ctx, server, 10_000)
+		}, func(ctx context.Context) (err error) {
+			got, err = recvAll(ctx, server, 10_000)
 			if !errors.Is(err, io.ErrUnexpectedEOF) || err == io.ErrUnexpectedEOF {
 				return fmt.Errorf("the stream that was cut off ends with %v", err)
 			}
-			if len(got) > n || len(got) < n-round || !bytes.Equal(got, data[:len(got)]) {
-				return fmt.Errorf("%d bytes have come of %d, or others", len(got), n)
-			}
 			return nil
 		})
+		if len(got) > n || len(got) < n-round || !bytes.Equal(got, data[:len(got)]) {
+			t.Errorf("%d bytes have come of %d, or others", len(got), n)
+		}
 		if n%round != 0 || n < left-left/100 || n > left+round {
 			t.Errorf("after %d bytes on the wire it says %d", left, n)
 		}
