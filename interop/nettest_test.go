@@ -2,6 +2,8 @@ package interop_test
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"net"
 	"testing"
 
@@ -61,6 +63,51 @@ func TestSocketPair(t *testing.T) {
 		}
 		ctx := context.Background()
 		c1, c2 = network.NetConn(ctx, a), network.NetConn(ctx, b)
+		return c1, c2, func() { c1.Close(); c2.Close() }, nil
+	})
+}
+
+func TestUnix(t *testing.T) {
+	testutil.NoLeaks(t)
+	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+		l, err := network.ListenUnix(t.Context(), t.TempDir()+"/s", nil)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return connected(network.NetListener(context.Background(), l), network.DialContext)
+	})
+}
+
+// Ours on one side and package net's on the other.
+func TestMixed(t *testing.T) {
+	testutil.NoLeaks(t)
+	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return connected(l, network.DialContext)
+	})
+}
+
+// TLS of ours. The handshake is done by the first who reads or writes.
+func TestTLS(t *testing.T) {
+	testutil.NoLeaks(t)
+	certificate, roots := testutil.Certificate(t, "localhost")
+	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		ctx := context.Background()
+		client := network.TLSClient(a, &tls.Config{RootCAs: roots, ServerName: "localhost"})
+		server := network.TLSServer(b, &tls.Config{Certificates: []tls.Certificate{certificate}})
+		shaken := make(chan error, 1)
+		go func() { shaken <- server.Handshake(ctx) }()
+		if err := errors.Join(client.Handshake(ctx), <-shaken); err != nil {
+			return nil, nil, nil, err
+		}
+		c1, c2 = network.NetConn(ctx, client), network.NetConn(ctx, server)
 		return c1, c2, func() { c1.Close(); c2.Close() }, nil
 	})
 }

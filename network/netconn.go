@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -82,6 +84,19 @@ func (c *netConn) Write(buf []byte) (n int, err error) {
 		}
 	}
 }
+
+// Close closes the Conn too. Operations in progress end with net.ErrClosed.
+func (c *netConn) Close() error {
+	if t, ok := c.conn.(*TLSConn); ok && t.done.Load() && c.writing.TryLock() {
+		// All that was written is to arrive, and its end. That may take waiting, which
+		// TLSConn.Close does not do, and package tls does, for as long as this.
+		_ = curio.TimeoutAfter(c.base, goodBye, t.CloseWrite)
+		c.writing.Unlock()
+	}
+	return c.bounded.Close()
+}
+
+const goodBye = 5 * time.Second
 
 // CloseWrite ends the stream in this direction. As with package net it does not wait for
 // those who are writing, if the Conn is a plain socket.
