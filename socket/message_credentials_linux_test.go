@@ -12,7 +12,7 @@ import (
 func TestCredentials(t *testing.T) {
 	self := socket.Credentials{PID: os.Getpid(), UID: os.Getuid(), GID: os.Getgid()}
 	a, b := unixPair(t)
-	c, err := a.PeerCredentials()
+	c, err := socket.PeerCredentials.Get(a)
 	check(t, err)
 	if c != self {
 		t.Errorf("%+v, want %+v", c, self)
@@ -62,7 +62,7 @@ func TestCredentials(t *testing.T) {
 	if after := len(descriptors()); after != before {
 		t.Errorf("%d descriptors, and %d before: %v", after, before, descriptors())
 	}
-	if _, err := udp(t).PeerCredentials(); err != nil {
+	if _, err := socket.PeerCredentials.Get(udp(t)); err != nil {
 		want(t, err, syscall.ENOPROTOOPT)
 	}
 }

@@ -193,7 +193,7 @@ var endings = []ending{
 // to write. works shows that the stream works, with the other side at the end of it.
 var grounds = map[string]func(t *testing.T) (s *stream.Stream, filled func() int, peer *stream.Stream){
 	"socket": func(t *testing.T) (*stream.Stream, func() int, *stream.Stream) {
-		a, b, err := socket.SocketPair()
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 		check(t, err)
 		return closing(t, stream.New(a)), func() int { return fill(t, a) }, closing(t, stream.New(b))
 	},
@@ -287,7 +287,7 @@ func TestCloseEndings(t *testing.T) {
 			continue // a second Close does not wait, see TestCloseFlushes
 		}
 		t.Run(ending.name, func(t *testing.T) {
-			a, b, err := socket.SocketPair()
+			a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 			check(t, err)
 			defer b.Close()
 			s := stream.New(a)

@@ -85,7 +85,7 @@ func talk(ctx context.Context, server, client *stream.Stream) error {
 
 func TestEverywhereSocket(t *testing.T) {
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		a, b, err := socket.SocketPair()
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 		if err != nil {
 			return err
 		}

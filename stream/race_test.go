@@ -17,7 +17,7 @@ import (
 // transports are the two ends of a connection.
 var transports = map[string]func(t testing.TB) (a, b *stream.Stream){
 	"socket": func(t testing.TB) (*stream.Stream, *stream.Stream) {
-		a, b, err := socket.SocketPair()
+		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 		check(t, err)
 		return stream.New(a), stream.New(b)
 	},
