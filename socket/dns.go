@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -72,10 +73,21 @@ func answer[T any](ctx context.Context, q query, look func(ctx context.Context) 
 		if err == nil {
 			err = a.err
 		}
+		if err != nil && late(ctx) {
+			_, _, err = wait.ReceiveAs[answered](ctx, "DNS_WAIT", q, nil)
+		}
 		return a.found, err
 	})
 }
 
+// late reports whether ctx has ended or is about to. The resolver keeps to the deadline by
+// a clock of its own, and may be the first to find that it has passed.
+func late(ctx context.Context) bool {
+	deadline, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(deadline)
+}
+
+// resolver is r, or the default one as it is now: not as it may be for who is left behind.
 func resolver(r *net.Resolver) *net.Resolver {
 	if r == nil {
 		return net.DefaultResolver

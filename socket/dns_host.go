@@ -27,8 +27,9 @@ func GetHostByName(ctx context.Context, name string) (netip.Addr, error) {
 			return addr, nil
 		})
 	}
+	r := resolver(nil)
 	return answer(ctx, q, func(ctx context.Context) (netip.Addr, error) {
-		addrs, err := lookupAddrs(ctx, net.DefaultResolver, AF_INET, name)
+		addrs, err := lookupAddrs(ctx, r, AF_INET, name)
 		if err != nil {
 			return netip.Addr{}, err
 		}
@@ -46,12 +47,13 @@ func GetHostByNameEx(ctx context.Context, name string) (HostEntry, error) {
 			return HostEntry{Name: name, Addrs: []netip.Addr{addr}}, nil
 		})
 	}
+	r := resolver(nil)
 	return answer(ctx, q, func(ctx context.Context) (HostEntry, error) {
-		addrs, err := lookupAddrs(ctx, net.DefaultResolver, 0, name)
+		addrs, err := lookupAddrs(ctx, r, 0, name)
 		if err != nil {
 			return HostEntry{}, err
 		}
-		found := HostEntry{Name: canonical(ctx, net.DefaultResolver, name), Addrs: addrs}
+		found := HostEntry{Name: canonical(ctx, r, name), Addrs: addrs}
 		if !strings.EqualFold(found.Name, relative(name)) {
 			found.Aliases = []string{name}
 		}
@@ -66,8 +68,9 @@ func GetHostByAddr(ctx context.Context, addr netip.Addr) (HostEntry, error) {
 	if !addr.IsValid() {
 		return HostEntry{}, q.failed(ctx, &net.AddrError{Err: "missing address"})
 	}
+	r := resolver(nil)
 	return answer(ctx, q, func(ctx context.Context) (HostEntry, error) {
-		names, err := lookupNames(ctx, net.DefaultResolver, addr)
+		names, err := lookupNames(ctx, r, addr)
 		if err != nil {
 			return HostEntry{}, err
 		}
@@ -88,18 +91,14 @@ func GetFQDN(ctx context.Context, name string) (string, error) {
 		}
 		q.host = own
 	}
+	r := resolver(nil)
 	return answer(ctx, q, func(ctx context.Context) (string, error) {
-		addr, err := netip.ParseAddr(q.host)
-		if err != nil {
-			addrs, err := lookupAddrs(ctx, net.DefaultResolver, 0, q.host)
-			if err != nil {
-				return q.host, ctx.Err()
-			}
-			addr = addrs[0]
-		}
-		names, err := lookupNames(ctx, net.DefaultResolver, addr)
-		if err != nil {
-			return q.host, ctx.Err()
+		names, err := namesOf(ctx, r, q.host)
+		switch {
+		case err != nil && late(ctx):
+			return "", err
+		case err != nil:
+			return q.host, nil
 		}
 		for _, n := range names {
 			if strings.Contains(n, ".") {
@@ -108,4 +107,17 @@ func GetFQDN(ctx context.Context, name string) (string, error) {
 		}
 		return names[0], nil
 	})
+}
+
+// namesOf returns the names of a host's first address.
+func namesOf(ctx context.Context, r *net.Resolver, host string) ([]string, error) {
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		addrs, err := lookupAddrs(ctx, r, 0, host)
+		if err != nil {
+			return nil, err
+		}
+		addr = addrs[0]
+	}
+	return lookupNames(ctx, r, addr)
 }

@@ -42,6 +42,7 @@ func GetNameInfo(ctx context.Context, addr net.Addr, hints *NameInfoHints) (host
 		service = strconv.Itoa(port)
 		q.service = service
 	}
+	r := resolver(hints.Resolver)
 	answers := answer[string]
 	if hints.NumericHost {
 		answers = answerNow[string]
@@ -50,7 +51,7 @@ func GetNameInfo(ctx context.Context, addr net.Addr, hints *NameInfoHints) (host
 		if hints.NumericHost {
 			return q.host, nil
 		}
-		names, err := lookupNames(ctx, resolver(hints.Resolver), ip)
+		names, err := lookupNames(ctx, r, ip)
 		switch {
 		case err == nil:
 			return names[0], nil

@@ -106,6 +106,29 @@ func TestMulticast(t *testing.T) {
 	want(t, receiver.LeaveGroup(group4, lo), syscall.EADDRNOTAVAIL)
 }
 
+// A socket for both families can be in groups of both.
+func TestMulticastToBothFamilies(t *testing.T) {
+	if !hasIPv6() {
+		t.Skip("there is no IPv6 here")
+	}
+	lo := loopback(t)
+	receiver := datagram(t, socket.AF_INET6)
+	check(t, receiver.SetV6Only(false))
+	check(t, syscall.Bind(receiver.Fd(), &syscall.SockaddrInet6{}))
+	sa, err := syscall.Getsockname(receiver.Fd())
+	check(t, err)
+	port := sa.(*syscall.SockaddrInet6).Port
+	check(t, receiver.JoinGroup(group4, lo))
+	sender := datagram(t, socket.AF_INET)
+	check(t, sender.SetMulticastInterface(lo))
+	says(t, sender, raw(group4, port, 0), "to IPv4")
+	hears(t, receiver, "to IPv4")
+	check(t, receiver.LeaveGroup(netip.AddrFrom16(group4.As16()), lo)) // a mapped address is the same
+	says(t, sender, raw(group4, port, 0), "to nobody")
+	says(t, sender, raw(home, port, 0), "to one")
+	hears(t, receiver, "to one")
+}
+
 // Several members of one machine hear the same.
 func TestMulticastToSeveral(t *testing.T) {
 	lo := loopback(t)

@@ -161,10 +161,11 @@ func units(d, unit time.Duration) int {
 	return int(min(n, math.MaxInt32+1))
 }
 
-// text has at most so many bytes, with the zero byte at its end that some systems add.
+// text has at most so many bytes, with the zero byte at its end. What is longer the system
+// would cut off, and take for another name.
 func text(size int) *form[string] {
 	return &form[string]{size, func(v string) ([]byte, error) {
-		if len(v) > size {
+		if len(v) >= size {
 			return nil, syscall.EINVAL
 		}
 		return []byte(v), nil

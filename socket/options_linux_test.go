@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -168,6 +169,8 @@ func TestNoSuchName(t *testing.T) {
 	s := open(t, socket.AF_INET)
 	want(t, socket.BindToDevice.Set(s, "no-such-device"), syscall.ENODEV)
 	want(t, socket.BindToDevice.Set(s, "a name that is longer than any"), syscall.EINVAL)
+	want(t, socket.BindToDevice.Set(s, strings.Repeat("x", 15)), syscall.ENODEV)
+	want(t, socket.BindToDevice.Set(s, strings.Repeat("x", 16)), syscall.EINVAL)
 	want(t, socket.Congestion.Set(s, "no-such-thing"), syscall.ENOENT)
 	if got := get[string](t, socket.Congestion, s); got == "" {
 		t.Error("it has no algorithm")

@@ -2,6 +2,7 @@ package wait_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -98,6 +99,47 @@ func TestChannelLeavesNothing(t *testing.T) {
 		go func() { synctest.Wait(); cancel(&o.Scope) }()
 		if _, _, err := wait.Receive(o, ch); err == nil || o.Waiters() != 0 {
 			t.Errorf("cancelled: %v, and %d waiters are left", err, o.Waiters())
+		}
+	})
+}
+
+// A callback that has been called is on no list any more.
+func TestAfterFuncLeavesNothing(t *testing.T) {
+	o := newTask(t)
+	defer o.Close()
+	called := make(chan struct{})
+	o.AfterFunc(func() { close(called) })
+	derived, stop := context.WithCancel(&o.Scope)
+	defer stop()
+	if n := o.Waiters(); n != 2 {
+		t.Errorf("%d waiters before", n)
+	}
+	cancel(&o.Scope)
+	<-called
+	<-derived.Done()
+	if n := o.Waiters(); n != 0 {
+		t.Errorf("%d waiters are left", n)
+	}
+}
+
+// Who looks is shown the operation and the object that were named.
+func TestReceiveAs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newTask(t)
+		defer o.Close()
+		ch, done := make(chan int), make(chan int)
+		go func() {
+			v, _, _ := wait.ReceiveAs(&o.Scope, "SOME_WAIT", "something", ch)
+			done <- v
+		}()
+		synctest.Wait()
+		shown, _ := o.Parked()
+		if text := fmt.Sprint(shown.Op, " for ", shown.Object); text != "SOME_WAIT for something" {
+			t.Error(text)
+		}
+		ch <- 1
+		if v := <-done; v != 1 {
+			t.Errorf("received %d", v)
 		}
 	})
 }

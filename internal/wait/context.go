@@ -148,7 +148,11 @@ func (s *Scope) AfterFunc(f func()) (stop func() bool) {
 // A callback waits for a scope to end without a goroutine, so nobody is woken.
 type callback func()
 
-func (f callback) Interrupt(*Waiter) { f() }
+// Interrupt takes w off its scope's list, as nobody else will.
+func (f callback) Interrupt(w *Waiter) {
+	w.scope.unregister(w)
+	f()
+}
 
 // find returns the scope that ctx belongs to, and ctx itself as foreign if its
 // cancellation is not just the scope's.
