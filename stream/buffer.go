@@ -55,7 +55,7 @@ func (b *buffer) added(n int) {
 	b.settle()
 }
 
-func (b *buffer) append(p []byte) {
+func appendTo[T string | []byte](b *buffer, p T) {
 	for len(p) > 0 {
 		n := copy(b.space(), p)
 		b.added(n)

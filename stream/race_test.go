@@ -3,8 +3,10 @@ package stream_test
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -33,6 +35,14 @@ var transports = map[string]func(t testing.TB) (a, b *stream.Stream){
 		r, w := blockingPipe(t)
 		return fromFile(t, r), fromFile(t, w)
 	},
+}
+
+// cancelSoon cancels o when it has got somewhere.
+func cancelSoon(o *wait.Owner) {
+	for range rand.IntN(8) {
+		runtime.Gosched()
+	}
+	cancel(o)
 }
 
 // Reads that are cancelled in the moment in which something arrives: each byte arrives
@@ -75,7 +85,7 @@ func TestReadRacesWithCancel(t *testing.T) {
 						piece, err = read(ctx, r)
 						return err
 					})
-					cancel(o)
+					cancelSoon(o)
 					err := joinRead()
 					all.WriteString(piece)
 					if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -99,6 +109,9 @@ func TestReadRacesWithCancel(t *testing.T) {
 				if all.String() != strings.Repeat("abcdefg\n", rounds) {
 					t.Errorf("%d bytes of %d, or others", all.Len(), 8*rounds)
 				}
+				if cancelled == 0 {
+					t.Error("none was cancelled, which tests nothing")
+				}
 				t.Logf("%d cancelled", cancelled)
 			})
 		}
@@ -107,7 +120,8 @@ func TestReadRacesWithCancel(t *testing.T) {
 
 // The same the other way round: writes that are cancelled say what they have written.
 func TestWriteRacesWithCancel(t *testing.T) {
-	data := numbered(64 << 10)
+	const rounds = 2000
+	data := numbered(512 << 10)
 	for name, open := range transports {
 		t.Run(name, func(t *testing.T) {
 			testutil.NoLeaks(t)
@@ -119,18 +133,20 @@ func TestWriteRacesWithCancel(t *testing.T) {
 				return err
 			})
 			var sent []byte
-			cancelled := 0
-			for i := range 1500 {
+			cancelled, halfway := 0, 0
+			for i := range rounds {
 				var n int
-				piece := data[i : i+1+i*20]
+				piece := data[i : i+1+i*100]
 				o, joinWrite := in(t, func(ctx context.Context) (err error) {
 					n, err = w.Write(ctx, piece)
 					return err
 				})
-				cancel(o)
+				cancelSoon(o)
 				if err := joinWrite(); err != nil {
 					want(t, err, wait.ErrTaskCancelled)
-					cancelled++
+					if cancelled++; n > 0 {
+						halfway++
+					}
 				} else if n != len(piece) {
 					t.Fatalf("%d of %d bytes, and no error", n, len(piece))
 				}
@@ -139,7 +155,10 @@ func TestWriteRacesWithCancel(t *testing.T) {
 			check(t, w.Close(background))
 			check(t, join())
 			got(t, received, nil, string(sent), nil)
-			t.Logf("%d cancelled", cancelled)
+			if cancelled == 0 || cancelled == rounds {
+				t.Errorf("%d of %d were cancelled, which tests nothing", cancelled, rounds)
+			}
+			t.Logf("%d cancelled, %d of them halfway", cancelled, halfway)
 		})
 	}
 }

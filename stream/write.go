@@ -42,12 +42,19 @@ func (s *Stream) Write(ctx context.Context, p []byte) (int, error) {
 
 // WriteString is Write for a string.
 func (s *Stream) WriteString(ctx context.Context, text string) (int, error) {
-	if len(text) > bufferSize {
-		return s.Write(ctx, []byte(text))
+	if err := s.startWriting(ctx); err != nil {
+		return 0, err
+	}
+	defer s.writing.Release(ctx)
+	switch {
+	case len(text) <= int(s.writeBuffer.Load())-s.out.len():
+		return keep(s, text)
+	case len(text) > bufferSize:
+		return s.write(ctx, []byte(text))
 	}
 	block := takeBlock()
 	defer giveBlock(block)
-	return s.Write(ctx, block[:copy(block, text)])
+	return s.write(ctx, block[:copy(block, text)])
 }
 
 // write is Write in turn.
@@ -62,7 +69,7 @@ func (s *Stream) write(ctx context.Context, p []byte) (int, error) {
 	case len(p) == 0:
 		return 0, nil
 	case len(p) <= size-s.out.len():
-		return s.keep(p)
+		return keep(s, p)
 	}
 	n, err := s.transport.SendAll(ctx, p)
 	if err != nil {
@@ -72,8 +79,8 @@ func (s *Stream) write(ctx context.Context, p []byte) (int, error) {
 }
 
 // keep adds p to what is to be sent, unless the stream has been closed meanwhile.
-func (s *Stream) keep(p []byte) (int, error) {
-	s.out.append(p)
+func keep[T string | []byte](s *Stream, p T) (int, error) {
+	appendTo(&s.out, p)
 	s.unsent.Store(int64(s.out.len()))
 	if s.closed.Load() {
 		s.out.cut(len(p))
