@@ -7,8 +7,8 @@ import "github.com/curio-go/curio/socket"
 // sharePort lets several sockets that connect be bound to one port. SO_REUSEADDR is not
 // enough for that here: it lets a port be had again whose connections have ended.
 func sharePort(s *socket.Socket) error {
-	if err := s.SetReuseAddr(true); err != nil {
+	if err := socket.ReuseAddr.Set(s, true); err != nil {
 		return err
 	}
-	return s.SetReusePort(true)
+	return socket.ReusePort.Set(s, true)
 }

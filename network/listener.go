@@ -126,13 +126,13 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 		return nil, err
 	}
 	if !config.NoReuseAddr {
-		err = s.SetReuseAddr(true)
+		err = socket.ReuseAddr.Set(s, true)
 	}
 	if err == nil && config.ReusePort {
-		err = s.SetReusePort(true)
+		err = socket.ReusePort.Set(s, true)
 	}
 	if err == nil && addr.IP == nil {
-		err = s.SetV6Only(false)
+		err = socket.V6Only.Set(s, false)
 	}
 	if err == nil {
 		err = s.Bind(addr)

@@ -50,7 +50,7 @@ func acceptedOn(t testing.TB, on, addr string) (*socket.Socket, net.Conn) {
 	if err == nil {
 		defer listener.Close()
 		if family == socket.AF_INET6 {
-			err = listener.SetV6Only(on == "tcp6")
+			err = socket.V6Only.Set(listener, on == "tcp6")
 		}
 	}
 	if err == nil {

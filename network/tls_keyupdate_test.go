@@ -102,7 +102,7 @@ func (k *keyUpdater) ask() ([]byte, error) {
 func askingPair(t *testing.T, below func(*socket.Socket) network.Conn) (client, server *network.TLSConn, a *socket.Socket, k *keyUpdater) {
 	t.Helper()
 	a, b := socketPair(t)
-	if err := b.SetSendBuffer(1 << 12); err != nil {
+	if err := socket.SendBuffer.Set(b, 1<<12); err != nil {
 		t.Fatal(err)
 	}
 	forClient, forServer := configs(t)

@@ -14,6 +14,7 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/socket"
 )
 
 // sends is a side that sends text below TLS and then waits for the other side to close.
@@ -168,7 +169,7 @@ func TestTLSCloseNotify(t *testing.T) {
 	}, receivesAll(server, []byte("hello")))
 
 	a, b := socketPair(t)
-	if err := a.SetSendBuffer(1 << 12); err != nil {
+	if err := socket.SendBuffer.Set(a, 1<<12); err != nil {
 		t.Fatal(err)
 	}
 	client, server = tlsOver(t, a, b)

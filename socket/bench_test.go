@@ -168,7 +168,7 @@ func BenchmarkConnect(b *testing.B) {
 		for b.Loop() {
 			client, err := socket.New(socket.AF_INET, socket.SOCK_STREAM, 0)
 			check(b, err)
-			check(b, client.SetLinger(0))
+			check(b, socket.Linger.Set(client, 0))
 			check(b, client.Connect(ctx, l.LocalAddr()))
 			server, err := l.Accept(ctx)
 			check(b, err)

@@ -90,7 +90,7 @@ func TestUDPMapped(t *testing.T) {
 		t.Skip("there is no IPv6 here")
 	}
 	six, four := openOf(t, socket.AF_INET6, socket.SOCK_DGRAM), udp(t)
-	check(t, six.SetV6Only(false))
+	check(t, socket.V6Only.Set(six, false))
 	check(t, six.BindAddrPort(netip.MustParseAddrPort("[::]:0")))
 	port := six.LocalAddrPort().Port()
 	ctx, buf := context.Background(), make([]byte, 10)

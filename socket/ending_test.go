@@ -389,7 +389,7 @@ func TestAcceptRace(t *testing.T) {
 		o, join := in(t, take)
 		await(t, func() bool { return parked(o)() || o.Cycles() > 0 })
 		s := open(t, socket.AF_INET)
-		check(t, s.SetLinger(0)) // or the ports run out
+		check(t, socket.Linger.Set(s, 0)) // or the ports run out
 		_, dialled := in(t, func(ctx context.Context) error { return s.Connect(ctx, l.LocalAddr()) })
 		_, cancels := in(t, func(context.Context) error { cancel(o); return nil })
 		err := join()

@@ -113,7 +113,7 @@ func TestMulticastToBothFamilies(t *testing.T) {
 	}
 	lo := loopback(t)
 	receiver := datagram(t, socket.AF_INET6)
-	check(t, receiver.SetV6Only(false))
+	check(t, socket.V6Only.Set(receiver, false))
 	check(t, syscall.Bind(receiver.Fd(), &syscall.SockaddrInet6{}))
 	sa, err := syscall.Getsockname(receiver.Fd())
 	check(t, err)

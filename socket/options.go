@@ -10,8 +10,7 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// This file sets and reads options by their numbers, and has the methods for the most
-// common ones. Those with a type are an Option each.
+// This file sets and reads options by their numbers. Those with a type are an Option each.
 
 // SetsockoptInt sets an option by its number, as the system's manual lists them:
 // setsockopt(2). For the common ones see Option. SO_RCVTIMEO and SO_SNDTIMEO are
@@ -74,46 +73,6 @@ func refused(level, name int) error {
 	return &optionError{option, fmt.Errorf(
 		"it has no effect on a socket that does not block: give the operation a context with a timeout, as from curio.WithTimeout: %w", syscall.ENOPROTOOPT)}
 }
-
-// SetNoDelay sets TCP_NODELAY, as NoDelay.Set does: what is sent leaves at once, instead
-// of waiting to be joined by more. It is on from the beginning.
-func (s *Socket) SetNoDelay(on bool) error { return NoDelay.Set(s, on) }
-
-// SetReuseAddr sets SO_REUSEADDR, as ReuseAddr.Set does: Bind takes a port on which
-// connections of an earlier listener have not run out. It is for before Bind.
-func (s *Socket) SetReuseAddr(on bool) error { return ReuseAddr.Set(s, on) }
-
-// SetReusePort sets SO_REUSEPORT, as ReusePort.Set does: several sockets may be bound to
-// one port, if all of them say so; Linux shares the connections out among them. It is
-// for before Bind.
-func (s *Socket) SetReusePort(on bool) error { return ReusePort.Set(s, on) }
-
-// SetKeepAlive sets SO_KEEPALIVE, as KeepAlive.Set does: on an idle connection the system
-// asks now and then whether the other side is still there. It is off from the beginning.
-func (s *Socket) SetKeepAlive(on bool) error { return KeepAlive.Set(s, on) }
-
-// SetLinger sets SO_LINGER, in seconds, as Linger.Set does: so long at most does Close
-// wait for what was sent to arrive. Nothing can cut this wait short, and it holds a
-// thread. With 0, Close throws away what has not been sent and resets the connection.
-// With -1, as it is from the beginning, the system sends the rest after Close has
-// returned.
-func (s *Socket) SetLinger(seconds int) error {
-	return Linger.Set(s, time.Duration(min(max(seconds, -1), math.MaxInt32))*time.Second)
-}
-
-// SetRecvBuffer sets SO_RCVBUF, as RecvBuffer.Set does: how many bytes the system keeps
-// that have not been received. Linux takes twice that much, bookkeeping included, and
-// not less than a minimum.
-func (s *Socket) SetRecvBuffer(bytes int) error { return RecvBuffer.Set(s, bytes) }
-
-// SetSendBuffer sets SO_SNDBUF, as SendBuffer.Set does: how many bytes the system takes
-// that have not arrived. Linux takes twice that much, as with SetRecvBuffer.
-func (s *Socket) SetSendBuffer(bytes int) error { return SendBuffer.Set(s, bytes) }
-
-// SetV6Only sets IPV6_V6ONLY, as V6Only.Set does: whether a socket of AF_INET6 has nothing
-// to do with IPv4. What it is from the beginning depends on the system. It is for before
-// Bind.
-func (s *Socket) SetV6Only(on bool) error { return V6Only.Set(s, on) }
 
 // A form is how a T stands in the bytes of an option.
 type form[T any] struct {

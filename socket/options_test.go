@@ -134,7 +134,7 @@ func TestPendingError(t *testing.T) {
 	if err := get[error](t, socket.PendingError, client); err != nil {
 		t.Errorf("%v on a connection that works", err)
 	}
-	check(t, server.SetLinger(0))
+	check(t, socket.Linger.Set(server, 0))
 	check(t, server.Close())
 	var first error
 	await(t, func() bool { first = get[error](t, socket.PendingError, client); return first != nil })
@@ -173,7 +173,7 @@ func TestOptionsRefuse(t *testing.T) {
 	s := open(t, socket.AF_INET)
 	for name, err := range map[string]error{
 		"SO_RCVBUF":    socket.RecvBuffer.Set(s, math.MaxInt32+1),
-		"SO_SNDBUF":    s.SetSendBuffer(math.MinInt32 - 1),
+		"SO_SNDBUF":    socket.SendBuffer.Set(s, math.MinInt32-1),
 		"TCP_KEEPINTV": socket.KeepAliveInterval.Set(s, math.MaxInt64),
 		"SO_LINGER":    socket.Linger.Set(s, math.MaxInt64),
 		"TCP_KEEPCNT":  socket.KeepAliveCount.Set(s, -1),
@@ -201,7 +201,7 @@ func TestOptionsThatAreMissing(t *testing.T) {
 		"SO_ABSENT: ":  absent,
 		"SO_ABSENT":    socket.Absent.Set(s, 1),
 		"IPV6_V6ONLY:": other,
-		"IPV6_V6ONLY":  s.SetV6Only(true),
+		"IPV6_V6ONLY":  socket.V6Only.Set(s, true),
 		"TCP_NODELAY:": unix,
 		"IP_TTL":       socket.TTL.Set(u, 1),
 	} {

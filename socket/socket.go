@@ -28,7 +28,7 @@ type Socket struct {
 // want a privilege, or SOCK_SEQPACKET in the Unix domain, which macOS does not have.
 // proto is 0 or the number of a protocol such as IPPROTO_TCP or IPPROTO_ICMP. It is
 // non-blocking and closed on exec. Like those of package net, TCP sockets have
-// TCP_NODELAY on (see SetNoDelay), which accepted connections inherit.
+// TCP_NODELAY on (see NoDelay), which accepted connections inherit.
 func New(family, typ, proto int) (*Socket, error) {
 	network := networkOf(family, typ)
 	switch {
@@ -111,7 +111,7 @@ func networkOf(family, typ int) string {
 // Close closes the socket: close(2). Operations in progress end with net.ErrClosed,
 // and so do all later ones, a second Close included. The descriptor's number is
 // free for others when Close returns, not before all operations have ended. It does
-// not wait for what was sent to arrive, unless SetLinger has said so.
+// not wait for what was sent to arrive, unless Linger has been set.
 func (s *Socket) Close() error {
 	if err := s.usable(); err != nil {
 		return s.failed("close", err)

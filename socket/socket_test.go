@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/socket"
@@ -61,7 +62,7 @@ func calls(s *socket.Socket) map[string]error {
 		"bind addrport": s.BindAddrPort(anyPort), "connect addrport": s.ConnectAddrPort(ctx, anyPort),
 		"bind": s.Bind(localhost), "listen": s.Listen(1), "connect": s.Connect(ctx, localhost),
 		"wait": s.WaitRead(ctx), "wait to write": s.WaitWrite(ctx),
-		"shutdown": s.Shutdown(socket.ShutRD), "setsockopt": s.SetNoDelay(true), "close": s.Close(),
+		"shutdown": s.Shutdown(socket.ShutRD), "setsockopt": socket.NoDelay.Set(s, true), "close": s.Close(),
 	}
 }
 
@@ -143,29 +144,29 @@ func TestOptions(t *testing.T) {
 		t.Error("TCP_NODELAY is off from the beginning")
 	}
 	for _, c := range []struct {
-		set         func(bool) error
+		option      socket.Option[bool]
 		level, name int
 	}{
-		{s.SetNoDelay, socket.IPPROTO_TCP, syscall.TCP_NODELAY},
-		{s.SetReuseAddr, socket.SOL_SOCKET, syscall.SO_REUSEADDR},
-		{s.SetKeepAlive, socket.SOL_SOCKET, syscall.SO_KEEPALIVE},
+		{socket.NoDelay, socket.IPPROTO_TCP, syscall.TCP_NODELAY},
+		{socket.ReuseAddr, socket.SOL_SOCKET, syscall.SO_REUSEADDR},
+		{socket.KeepAlive, socket.SOL_SOCKET, syscall.SO_KEEPALIVE},
 	} {
 		for _, on := range []bool{true, false, true} {
-			check(t, c.set(on))
+			check(t, c.option.Set(s, on))
 			if got := get(c.level, c.name) != 0; got != on {
 				t.Errorf("option %d: %v, want %v", c.name, got, on)
 			}
 		}
 	}
-	check(t, s.SetRecvBuffer(32<<10))
-	check(t, s.SetSendBuffer(32<<10))
+	check(t, socket.RecvBuffer.Set(s, 32<<10))
+	check(t, socket.SendBuffer.Set(s, 32<<10))
 	if r, w := get(socket.SOL_SOCKET, syscall.SO_RCVBUF), get(socket.SOL_SOCKET, syscall.SO_SNDBUF); r < 32<<10 || w < 32<<10 {
 		t.Errorf("buffers of %d and %d", r, w)
 	}
-	for _, seconds := range []int{-1, 0, 3} {
-		check(t, s.SetLinger(seconds))
+	for _, seconds := range []time.Duration{-1, 0, 3 * time.Second} {
+		check(t, socket.Linger.Set(s, seconds))
 	}
-	want(t, s.SetV6Only(true), syscall.ENOPROTOOPT)
+	want(t, socket.V6Only.Set(s, true), syscall.ENOPROTOOPT)
 	want(t, s.SetsockoptInt(socket.SOL_SOCKET, 12345, 1), syscall.ENOPROTOOPT)
 }
 
@@ -173,7 +174,7 @@ func TestOptions(t *testing.T) {
 func TestNoDelayIsInherited(t *testing.T) {
 	for _, on := range []bool{true, false} {
 		l := listen(t, socket.AF_INET, localhost, 0)
-		check(t, l.SetNoDelay(on))
+		check(t, socket.NoDelay.Set(l, on))
 		_, server := connectedTo(t, l, socket.AF_INET)
 		value, err := server.GetsockoptInt(socket.IPPROTO_TCP, syscall.TCP_NODELAY)
 		check(t, err)
@@ -185,11 +186,11 @@ func TestNoDelayIsInherited(t *testing.T) {
 
 func TestReusePort(t *testing.T) {
 	first := open(t, socket.AF_INET)
-	check(t, first.SetReusePort(true))
+	check(t, socket.ReusePort.Set(first, true))
 	check(t, first.Bind(localhost))
 	check(t, first.Listen(0))
 	second := open(t, socket.AF_INET)
-	check(t, second.SetReusePort(true))
+	check(t, socket.ReusePort.Set(second, true))
 	check(t, second.Bind(first.LocalAddr()))
 	check(t, second.Listen(0))
 }
@@ -199,7 +200,7 @@ func TestV6Only(t *testing.T) {
 		t.Skip("there is no IPv6 here")
 	}
 	l := open(t, socket.AF_INET6)
-	check(t, l.SetV6Only(false))
+	check(t, socket.V6Only.Set(l, false))
 	check(t, l.Bind(&net.TCPAddr{}))
 	check(t, l.Listen(0))
 	port := l.LocalAddr().(*net.TCPAddr).Port

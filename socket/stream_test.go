@@ -242,7 +242,7 @@ func TestPeerResets(t *testing.T) {
 		return err
 	})
 	await(t, parked(o))
-	check(t, b.SetLinger(0))
+	check(t, socket.Linger.Set(b, 0))
 	check(t, b.Close())
 	want(t, join(), syscall.ECONNRESET)
 	if a.RemoteAddr() == nil || a.LocalAddr() == nil {

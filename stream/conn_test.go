@@ -131,7 +131,7 @@ func TestFromConn(t *testing.T) {
 
 // Reader and Writer of a Transport, which reads nothing ahead.
 func TestAdapters(t *testing.T) {
-	a, b, err := socket.SocketPair()
+	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 	check(t, err)
 	defer a.Close()
 	defer b.Close()

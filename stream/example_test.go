@@ -17,7 +17,7 @@ import (
 
 func Example() {
 	ctx := context.Background()
-	a, b, err := socket.SocketPair()
+	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func ExampleStream_ReadLine() {
 
 func ExampleStream_Lines() {
 	ctx := context.Background()
-	a, b, err := socket.SocketPair()
+	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 	if err != nil {
 		log.Fatal(err)
 	}

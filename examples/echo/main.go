@@ -51,7 +51,7 @@ func listen(addr string) (*socket.Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(listener.SetReuseAddr(true), listener.Bind(at), listener.Listen(0)); err != nil {
+	if err := errors.Join(socket.ReuseAddr.Set(listener, true), listener.Bind(at), listener.Listen(0)); err != nil {
 		listener.Close()
 		return nil, err
 	}

@@ -128,6 +128,6 @@ func watch(ctx context.Context, idle time.Duration, moved *atomic.Int64, end fun
 // connection was cut off.
 func reset(conn network.Conn) {
 	if s, ok := conn.(*socket.Socket); ok {
-		_ = s.SetLinger(0) // the connection may have gone, and then there is nothing to tell
+		_ = socket.Linger.Set(s, 0) // the connection may have gone, and then there is nothing to tell
 	}
 }
