@@ -1,0 +1,129 @@
+// Httpserver is package net/http on a listener of Curio's. The handler of each request is
+// a task, which /tasks shows with what it waits for, and which is cancelled when its client
+// goes away. Ctrl-C lets the requests in progress end, for up to ten seconds.
+//
+//	go run ./examples/httpserver [-addr HOST:PORT] [-grace 10s]
+//	curl http://127.0.0.1:8080/
+//	curl http://127.0.0.1:8080/sleep?for=5s & curl http://127.0.0.1:8080/tasks
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/network"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8080", "`HOST:PORT` to listen on")
+	grace := flag.Duration("grace", 10*time.Second, "how long requests may go on after Ctrl-C")
+	flag.Parse()
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	kernel := curio.NewKernel()
+	err := kernel.Run(context.Background(), func(ctx context.Context) error {
+		return serve(ctx, *addr, *grace, routes(kernel), interrupts)
+	})
+	if err := errors.Join(err, kernel.Shutdown(context.Background())); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// serve serves until something comes from stop, or ctx ends, and then lets the requests in
+// progress end.
+func serve(ctx context.Context, addr string, grace time.Duration, handler http.Handler, stop <-chan os.Signal) error {
+	listener, err := network.ListenTCP(ctx, addr, nil)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:     inTasks(handler),
+		BaseContext: func(net.Listener) context.Context { return ctx }, // the tasks are ctx's
+	}
+	// ctx bounds the connections, and not that of the task, which ends before they do.
+	accepting := network.NetListener(ctx, listener)
+	task := curio.Go(ctx, func(context.Context) error { return server.Serve(accepting) }, curio.Name("serve"))
+	fmt.Println("listening on", listener.LocalAddr())
+
+	_, stopped := curio.Receive(ctx, stop)
+	inTime, cancel := curio.WithTimeout(ctx, grace)
+	defer cancel()
+	if err := server.Shutdown(inTime); err != nil {
+		server.Close() // which cancels the requests that are left
+	}
+	if _, err := task.Join(context.Background()); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return stopped
+}
+
+// inTasks runs each call of handler in a task, which is named after the request and ends
+// with its context: when the client goes away. A panic goes on in the server's goroutine.
+func inTasks(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		aborted := false
+		task := curio.Go(r.Context(), func(ctx context.Context) error {
+			defer func() {
+				switch v := recover(); v {
+				case nil:
+				case http.ErrAbortHandler: // nothing to be alarmed about
+					aborted = true
+				default:
+					panic(v) // which Curio logs, with this stack
+				}
+			}()
+			handler.ServeHTTP(w, r.WithContext(ctx))
+			return nil
+		}, curio.Name(r.Method+" "+r.URL.Path))
+		// w is the handler's until it returns, so this waits whatever has become of r.
+		_, err := task.Join(context.Background())
+		if panicked := (*curio.PanicError)(nil); aborted || errors.As(err, &panicked) {
+			panic(http.ErrAbortHandler) // it has been logged
+		}
+	})
+}
+
+func routes(kernel *curio.Kernel) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "hello from task %q\n", curio.CurrentTask(r.Context()).Name())
+	})
+	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		_, _ = w.Write(body)
+	})
+	mux.HandleFunc("GET /sleep", func(w http.ResponseWriter, r *http.Request) {
+		d, err := time.ParseDuration(r.FormValue("for"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if err := curio.Sleep(r.Context(), d); err != nil {
+			fmt.Println("cancelled:", r.URL)
+			return
+		}
+		fmt.Fprintln(w, "slept for", d)
+	})
+	mux.HandleFunc("GET /tasks", func(w http.ResponseWriter, r *http.Request) {
+		for _, t := range kernel.Tasks() {
+			fmt.Fprintf(w, "%s\t%s\n", t.State(), t.Name())
+		}
+	})
+	mux.HandleFunc("GET /abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("kaboom") })
+	return mux
+}
