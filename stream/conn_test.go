@@ -15,8 +15,14 @@ import (
 
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/socket"
 	"github.com/curio-go/curio/stream"
+)
+
+var (
+	_ stream.Transport = network.Conn(nil)
+	_ stream.Transport = (*socket.Socket)(nil)
 )
 
 // listen makes a socket that listens on loopback.

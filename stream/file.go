@@ -27,7 +27,9 @@ import (
 //
 // A regular file is always ready; a disk takes its time, and is not waited for as the
 // above is. A terminal ends, by Ctrl-D, as often as somebody types it: a Read after io.EOF
-// reads on. Errors are of type *os.PathError.
+// reads on. Writing to a pipe that nobody reads any more is syscall.EPIPE, also to the
+// standard output, for which package os would end the program. Errors are of type
+// *os.PathError.
 func FromFile(f *os.File) (*Stream, error) {
 	if f == nil {
 		return nil, &os.PathError{Op: "stream", Err: os.ErrInvalid}

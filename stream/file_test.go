@@ -312,3 +312,39 @@ func TestSharedWithAProgram(t *testing.T) {
 	check(t, command.Wait())
 	got(t, out.String(), nil, "hello\n", nil)
 }
+
+// The transport of a file by itself: who reads takes turns, and can be seen.
+func TestFileTransport(t *testing.T) {
+	for name, open := range pipes {
+		t.Run(name, func(t *testing.T) {
+			testutil.NoLeaks(t)
+			r, w := open(t)
+			defer w.Close()
+			transport, err := fromFile(t, r).Detach()
+			check(t, err)
+			recv := func(ctx context.Context) error {
+				n, err := transport.Recv(ctx, make([]byte, 10))
+				return nothing(n, err)
+			}
+			first, joinFirst := in(t, recv)
+			awaitIn(t, first, "READ_WAIT")
+			if p, ok := first.Parked(); !ok || fmt.Sprint(p.Object) == "" {
+				t.Errorf("%v", p)
+			}
+			second, joinSecond := in(t, recv)
+			awaitIn(t, second, "READ_TURN")
+			third, joinThird := in(t, recv)
+			awaitIn(t, third, "READ_TURN")
+			cancel(second)
+			want(t, joinSecond(), wait.ErrTaskCancelled)
+			dead := newTask(t)
+			cancel(dead)
+			want(t, recv(&dead.Scope), wait.ErrTaskCancelled)
+			check(t, transport.Close())
+			want(t, joinFirst(), net.ErrClosed)
+			want(t, joinThird(), net.ErrClosed)
+			want(t, recv(background), net.ErrClosed)
+			want(t, transport.Close(), net.ErrClosed)
+		})
+	}
+}

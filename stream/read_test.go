@@ -236,7 +236,7 @@ func TestNoProgress(t *testing.T) {
 	want(t, err, io.ErrNoProgress)
 }
 
-type idle struct{ script }
+type idle struct{}
 
 func (idle) Recv(context.Context, []byte) (int, error)    { return 0, nil }
 func (idle) SendAll(context.Context, []byte) (int, error) { return 0, nil }

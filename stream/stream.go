@@ -170,9 +170,9 @@ func (s *Stream) Detach() (Transport, error) {
 }
 
 // Close sends what has been written and not sent yet, as Flush does, and closes the
-// transport. If that cannot be sent, or ctx has ended, the transport is closed all the
+// transport. If that cannot be sent, or ctx ends before, the transport is closed all the
 // same, and the error says why. Operations in progress end with net.ErrClosed, and so do
-// all later ones, a second Close included.
+// all later ones, a second Close included. A Flush in progress is waited for.
 func (s *Stream) Close(ctx context.Context) error {
 	err := s.usable()
 	if err == nil && s.closed.Swap(true) {

@@ -117,7 +117,8 @@ func (s *Stream) flush(ctx context.Context) error {
 
 // WriteLines writes the lines as they are: an end of line is not added. It asks for a
 // line when it needs it, so there may be any number of them; it gathers them to make few
-// system calls, but has sent all when it returns. It returns how many bytes have been
+// system calls, and what it has gathered waits as long as the next line does, but it has
+// sent all when it returns. It returns how many bytes have been
 // sent, also if it is cancelled or fails halfway, or with a write buffer how many the
 // stream has taken over. What other tasks write may come between two lines, not inside of
 // one.

@@ -372,3 +372,50 @@ func TestWritersTakeTurns(t *testing.T) {
 		t.Errorf("%d lines", n)
 	}
 }
+
+// A Close that waits for a Flush in progress can be cancelled, and then ends it.
+func TestCloseBehindAFlush(t *testing.T) {
+	a, peer, err := socket.SocketPair()
+	check(t, err)
+	defer peer.Close()
+	s := stream.New(a)
+	fill(t, a)
+	s.SetWriteBuffer(10)
+	_, err = s.WriteString(background, "too late")
+	check(t, err)
+	flushes, joinFlush := in(t, s.Flush)
+	awaitIn(t, flushes, "WRITE_WAIT")
+	closes, joinClose := in(t, s.Close)
+	awaitIn(t, closes, "LOCK_ACQUIRE")
+	cancel(closes)
+	want(t, joinClose(), wait.ErrTaskCancelled)
+	want(t, joinFlush(), net.ErrClosed)
+}
+
+// A Write that finds the stream closed in the middle of it has taken nothing over.
+func TestWriteIsClosedHalfway(t *testing.T) {
+	transport := &closer{}
+	s := stream.New(transport)
+	s.SetWriteBuffer(10)
+	_, err := s.WriteString(background, "sent")
+	check(t, err)
+	dead := newTask(t)
+	cancel(dead)
+	transport.close = func() { want(t, s.Close(&dead.Scope), wait.ErrTaskCancelled) }
+	n, err := s.WriteString(background, "not this")
+	want(t, err, net.ErrClosed)
+	if n != 0 || string(transport.sent) != "sent" {
+		t.Errorf("%d bytes, %q", n, transport.sent)
+	}
+}
+
+// A closer is a script that is closed while it sends.
+type closer struct {
+	script
+	close func()
+}
+
+func (c *closer) SendAll(ctx context.Context, buf []byte) (int, error) {
+	c.close()
+	return c.script.SendAll(ctx, buf)
+}

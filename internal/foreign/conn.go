@@ -31,8 +31,7 @@ type Conn struct {
 	handshaker handshaker      // nil if it has none
 	raw        syscall.RawConn // of a plain socket, nil for others
 
-	closed     atomic.Bool
-	handshaken atomic.Bool
+	closed atomic.Bool
 
 	handshake, reader, writer direction
 
@@ -55,9 +54,10 @@ func New(c net.Conn) *Conn {
 	f := &Conn{conn: c}
 	f.handshaker, _ = c.(handshaker)
 	f.raw = rawOf(c)
-	f.handshake = direction{conn: f, queued: "HANDSHAKE_TURN", state: "HANDSHAKE_WAIT", setDeadline: c.SetDeadline}
-	f.reader = direction{conn: f, queued: "READ_TURN", state: "READ_WAIT", setDeadline: c.SetReadDeadline}
-	f.writer = direction{conn: f, queued: "WRITE_TURN", state: "WRITE_WAIT", setDeadline: c.SetWriteDeadline}
+	f.handshake.init(f, "HANDSHAKE_TURN", "HANDSHAKE_WAIT", c.SetDeadline)
+	f.handshake.once = true
+	f.reader.init(f, "READ_TURN", "READ_WAIT", c.SetReadDeadline)
+	f.writer.init(f, "WRITE_TURN", "WRITE_WAIT", c.SetWriteDeadline)
 	return f
 }
 
@@ -74,16 +74,12 @@ func (f *Conn) Handshake(ctx context.Context) error {
 }
 
 func (f *Conn) shake(ctx context.Context) error {
-	if f.handshaker == nil || f.handshaken.Load() {
+	if f.handshaker == nil || f.handshake.over.Load() {
 		return nil
 	}
 	return f.handshake.do(ctx, func() error {
 		// With ctx's values, which callbacks may ask for. Its end is ours to handle.
-		err := f.handshaker.HandshakeContext(context.WithoutCancel(ctx))
-		if err == nil {
-			f.handshaken.Store(true)
-		}
-		return err
+		return f.handshaker.HandshakeContext(context.WithoutCancel(ctx))
 	})
 }
 
@@ -188,7 +184,8 @@ func (f *Conn) CloseWrite(ctx context.Context) error {
 }
 
 // Close closes the net.Conn. Operations in progress end with net.ErrClosed, and so do all
-// later ones, a second Close included.
+// later ones, a second Close included. A *tls.Conn says goodbye, for which it takes up to
+// five seconds if the other side does not read.
 func (f *Conn) Close() error {
 	if f.closed.Swap(true) {
 		return f.error("close", net.ErrClosed)

@@ -307,3 +307,39 @@ func TestNil(t *testing.T) {
 	}()
 	foreign.New(nil)
 }
+
+// A shaker is a net.Conn with a handshake that lasts until it is let go on.
+type shaker struct {
+	net.Conn
+	goOn chan struct{}
+}
+
+func (s *shaker) HandshakeContext(context.Context) error { <-s.goOn; return nil }
+
+// A handshake that completes although it has been cancelled lets nobody go on before its
+// deadline has been taken back: that would end their operations.
+func TestLateDeadlineOfAHandshake(t *testing.T) {
+	a, b := net.Pipe()
+	defer b.Close()
+	s := &shaker{a, make(chan struct{})}
+	f := foreign.New(s)
+	defer f.Close()
+	claimed, goOn := make(chan struct{}), make(chan struct{})
+	foreign.SetInterrupting(t, func() { close(claimed); <-goOn })
+	first, joinFirst := in(t, f.Handshake)
+	awaitParked(t, first)
+	go cancel(first)
+	<-claimed
+	close(s.goOn)
+	second, joinSecond := in(t, func(ctx context.Context) error {
+		n, err := f.Recv(ctx, make([]byte, 10))
+		return received(n-2, err)
+	})
+	testutil.Await(t, "the turn", func() bool { p, ok := second.Parked(); return ok && p.Op == "HANDSHAKE_TURN" })
+	close(goOn)
+	check(t, joinFirst())
+	_, err := b.Write([]byte("ok"))
+	check(t, err)
+	check(t, joinSecond())
+	exchange(t, f, b)
+}

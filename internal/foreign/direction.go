@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,6 +21,15 @@ type direction struct {
 	setDeadline   func(time.Time) error
 
 	turn turn
+
+	// Of the handshake, which is done once: set in turn, when the deadline has been taken
+	// back, which is that of the other directions too. Who finds it set may go on to those.
+	once bool
+	over atomic.Bool
+}
+
+func (d *direction) init(f endpoint, queued, state string, setDeadline func(time.Time) error) {
+	d.conn, d.queued, d.state, d.setDeadline = f, queued, state, setDeadline
 }
 
 // An endpoint is the Conn or the Listener of a direction.
@@ -48,8 +58,11 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 		return err
 	}
 	defer d.turn.pass() // also if the net.Conn panics
-	if d.conn.isClosed() {
+	switch {
+	case d.conn.isClosed():
 		return net.ErrClosed
+	case d.over.Load():
+		return nil
 	}
 	w := place.Waiter(d.state, d)
 	defer w.Free()
@@ -57,6 +70,9 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 		return w.Fail()
 	}
 	failed, ended := d.interruptible(w, call)
+	if d.once && failed == nil {
+		d.over.Store(true)
+	}
 	switch {
 	case ended == nil:
 		return failed

@@ -15,7 +15,8 @@
 //
 // A deadline is only ever set between a claim and its wake, and the operation that it
 // is meant for holds the turn of its direction all that time. So no other operation
-// meets it. If the net.Conn has moved data all the same, the operation has succeeded.
+// meets it. The handshake is a direction too, which goes before the others and sets the
+// deadline of both. If the net.Conn has moved data all the same, the operation has succeeded.
 //
 // # Order of locks
 //
