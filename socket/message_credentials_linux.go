@@ -13,12 +13,6 @@ const SCM_CREDENTIALS = syscall.SCM_CREDENTIALS
 // scmPidfd is a descriptor of the sending process, with the option SO_PASSPIDFD.
 const scmPidfd = 0x4
 
-// Credentials say which process is at the other end of a socket of the Unix domain. The
-// system has checked them. They exist on Linux.
-type Credentials struct {
-	PID, UID, GID int
-}
-
 // Control is a ControlMessage that tells c to the receiver. The system lets only a
 // privileged process give others than its own.
 func (c Credentials) Control() ControlMessage {
@@ -38,18 +32,4 @@ func (c ControlMessage) Credentials() (Credentials, bool) {
 		UID: int(binary.NativeEndian.Uint32(c.Data[4:])),
 		GID: int(binary.NativeEndian.Uint32(c.Data[8:])),
 	}, true
-}
-
-// PeerCredentials are those of the process that has connected, or listened, or called
-// SocketPair, at the moment when it did so: the option SO_PEERCRED.
-func (s *Socket) PeerCredentials() (Credentials, error) {
-	var c Credentials
-	err := s.control("getsockopt", func(fd int) error {
-		u, err := syscall.GetsockoptUcred(fd, syscall.SOL_SOCKET, syscall.SO_PEERCRED)
-		if err == nil {
-			c = Credentials{int(u.Pid), int(u.Uid), int(u.Gid)}
-		}
-		return err
-	})
-	return c, err
 }
