@@ -21,8 +21,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// workerVariable is set in the environment of the second process. Its end of the pair is
-// descriptor 3, the first after standard error.
+// How the second process knows what it is, and its end of the pair.
 const (
 	workerVariable = "FDPASS_WORKER"
 	workerFD       = 3
