@@ -164,7 +164,8 @@ func openOf(t testing.TB, family, typ int) *socket.Socket {
 	return closing(t, s)
 }
 
-// localhost is any port of anyPort, for a stream; anyPort is the same for any type.
+// localhost is any port of the loopback interface, for a stream; anyPort is the same for
+// any type.
 var (
 	localhost = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
 	anyPort   = netip.MustParseAddrPort("127.0.0.1:0")

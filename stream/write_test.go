@@ -375,7 +375,7 @@ func TestWritersTakeTurns(t *testing.T) {
 
 // A Close that waits for a Flush in progress can be cancelled, and then ends it.
 func TestCloseBehindAFlush(t *testing.T) {
-	a, peer, err := socket.SocketPair()
+	a, peer, err := socket.SocketPair(socket.SOCK_STREAM)
 	check(t, err)
 	defer peer.Close()
 	s := stream.New(a)

@@ -105,11 +105,14 @@ func (m *Message) prepare(skip int, receive bool) {
 // setCount is for a field whose type depends on the system.
 func setCount[T int32 | uint32 | uint64](field *T, n int) { *field = T(n) }
 
+// notReceived are flags of the call that some systems return with those of the message.
+const notReceived = syscall.MSG_DONTWAIT | syscall.MSG_PEEK | syscall.MSG_WAITALL | closedOnExec
+
 // received takes what the system has written into hdr.
 func (m *Message) received() {
 	m.Name.n = m.hdr.Namelen
 	m.ControlN = int(m.hdr.Controllen)
-	m.Got = int(m.hdr.Flags) &^ closedOnExec
+	m.Got = int(m.hdr.Flags) &^ notReceived
 }
 
 // dontWait reports whether the call is not to wait.

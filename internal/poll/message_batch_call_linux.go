@@ -7,10 +7,11 @@ import (
 	"unsafe"
 )
 
-// callBatch is recvmmsg(2) or sendmmsg(2). As the descriptor does not wait, they
-// neither wait nor need a timeout. They tell the scheduler, however short the messages
+// callBatch is recvmmsg(2) or sendmmsg(2). As callMessage they never wait, and need no
+// timeout. They tell the scheduler, however short the messages
 // are, for there may be a thousand of them.
 func callBatch(trap uintptr, fd int, headers batchHeaders, flags int) (int, syscall.Errno) {
+	flags |= syscall.MSG_DONTWAIT
 	ordered(trap == sysSendmmsg)
 	start := unsafe.Pointer(unsafe.SliceData(headers))
 	for {

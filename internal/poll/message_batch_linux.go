@@ -25,7 +25,7 @@ func (h *batchHeaders) clear() {
 	*h = (*h)[:0]
 }
 
-// receive is recvmmsg(2), which does not wait, as the descriptor does not.
+// receive is recvmmsg(2).
 func (b *Batch) receive(fd int) (int, syscall.Errno) {
 	n, errno := callBatch(syscall.SYS_RECVMMSG, fd, b.headers, b.Flags|closedOnExec)
 	for i := range n {

@@ -26,7 +26,10 @@ func send1(fd int, m *Message) (int, syscall.Errno) {
 	return callMessage(sysSendmsg, fd, &m.hdr, m.Flags|noSignal, m.size)
 }
 
+// callMessage never waits: the descriptor is non-blocking, and MSG_DONTWAIT is for when
+// somebody who shares it has changed that.
 func callMessage(trap uintptr, fd int, hdr *syscall.Msghdr, flags, size int) (int, syscall.Errno) {
+	flags |= syscall.MSG_DONTWAIT
 	ordered(trap == sysSendmsg)
 	for {
 		var n uintptr

@@ -159,3 +159,45 @@ func TestReceiveAllRace(t *testing.T) {
 		check(t, take(context.Background(), 1))
 	}
 }
+
+// What SendMMsg says it has sent is what arrives, and the next goes on from there.
+func TestSendBatchRace(t *testing.T) {
+	a, b := datagrams(t)
+	check(t, a.Control(func(fd int) error {
+		return syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4096)
+	}))
+	sent, received := uint32(0), uint32(0)
+	buf := make([]byte, 8)
+	take := func(ctx context.Context) error {
+		_, err := b.Read(ctx, buf)
+		if n := binary.BigEndian.Uint32(buf); err == nil && n != received {
+			return fmt.Errorf("received %d, want %d", n, received)
+		}
+		received++
+		return err
+	}
+	var batch poll.Batch
+	raceTimes(t, rounds()/5, func(random *rand.Rand) error {
+		for range random.IntN(10) {
+			if err := takeNow(b, take); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(ctx context.Context, _ int) error {
+		batch.Grow(5)
+		for i := range batch.Messages {
+			batch.Messages[i].SetBuffer(binary.BigEndian.AppendUint32(nil, sent+uint32(i)))
+		}
+		err := a.SendMMsg(ctx, &batch)
+		if err == nil && batch.N != 5 {
+			t.Fatalf("sent %d and no error", batch.N)
+		}
+		sent += uint32(batch.N)
+		return err
+	})
+	for received < sent {
+		check(t, take(context.Background()))
+	}
+	check(t, takeNow(b, func(context.Context) error { return fmt.Errorf("more than the %d that were sent", sent) }))
+}

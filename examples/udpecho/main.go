@@ -1,0 +1,76 @@
+// Udpecho is an echo server for datagrams.
+//
+//	go run ./examples/udpecho [-addr IP:PORT]
+//	nc -u 127.0.0.1 25000
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net/netip"
+	"os"
+	"os/signal"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/socket"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:25000", "`IP:PORT` to receive on")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := curio.Run(ctx, func(ctx context.Context) error {
+		s, err := listen(*addr)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		fmt.Println("listening on", s.LocalAddr())
+		return echo(ctx, s)
+	})
+	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
+		log.Fatal(err)
+	}
+}
+
+func listen(addr string) (*socket.Socket, error) {
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	family := socket.AF_INET
+	if at.Addr().Is6() {
+		family = socket.AF_INET6
+	}
+	s, err := socket.New(family, socket.SOCK_DGRAM, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.BindAddrPort(at); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// echo sends each datagram back to where it came from, until it is cancelled.
+func echo(ctx context.Context, s *socket.Socket) error {
+	buf := make([]byte, 65536) // no datagram is longer
+	for {
+		n, from, err := s.RecvFromAddrPort(ctx, buf, 0)
+		if err != nil {
+			return err
+		}
+		_, err = s.SendToAddrPort(ctx, buf[:n], 0, from)
+		if errors.Is(err, curio.ErrCancelled) {
+			return err
+		}
+		if err != nil {
+			log.Print(err) // as an address that cannot be reached: the others can
+		}
+	}
+}

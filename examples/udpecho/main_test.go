@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curio-go/curio/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m, main) }
+
+func start(t *testing.T, on string) (server *testutil.Child, addr string) {
+	t.Helper()
+	testutil.NoLeaks(t)
+	server = testutil.Self(t, "-addr", on)
+	return server, server.After("listening on ")
+}
+
+// ends interrupts the server, which ends without a word, and whose port is free then.
+func ends(t *testing.T, server *testutil.Child, addr string) {
+	t.Helper()
+	server.Interrupt()
+	if printed, status := server.Rest(); printed != "" || status != 0 || server.Stderr() != "" {
+		t.Errorf("it printed %q, %q and ended with status %d", printed, server.Stderr(), status)
+	}
+	conn, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		t.Fatalf("the port is not free: %v", err)
+	}
+	conn.Close()
+}
+
+func TestNetcat(t *testing.T) {
+	server, addr := start(t, "127.0.0.1:0")
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc := testutil.Program(t, "nc", "-u", host, port)
+	for _, line := range []string{"hello", "and good-bye"} {
+		fmt.Fprintln(nc.Stdin, line)
+		if back := nc.Line(); back != line {
+			t.Errorf("nc received %q", back)
+		}
+	}
+	nc.Kill()
+	ends(t, server, addr)
+}
+
+func TestSizes(t *testing.T) {
+	for _, on := range []string{"127.0.0.1:0", "[::1]:0"} {
+		t.Run(on, func(t *testing.T) {
+			if strings.HasPrefix(on, "[") {
+				testutil.NeedIPv6(t)
+			}
+			server, addr := start(t, on)
+			conn, err := net.Dial("udp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(testutil.Patience)); err != nil {
+				t.Fatal(err)
+			}
+			buf := make([]byte, 1<<16)
+			for _, size := range []int{1, 0, 1400, 65000} {
+				data := testutil.Pattern(size, size)
+				if _, err := conn.Write(data); err != nil {
+					t.Fatal(err)
+				}
+				n, err := conn.Read(buf)
+				if err != nil || !bytes.Equal(buf[:n], data) {
+					t.Errorf("%d bytes came back for %d, %v", n, size, err)
+				}
+			}
+			ends(t, server, addr)
+		})
+	}
+}
+
+func TestRefusesToStart(t *testing.T) {
+	_, addr := start(t, "127.0.0.1:0")
+	for on, says := range map[string]string{addr: "address already in use", "127.0.0.1": "not an ip:port"} {
+		second := testutil.Self(t, "-addr", on)
+		if printed, status := second.Rest(); printed != "" || status != 1 || !strings.Contains(second.Stderr(), says) {
+			t.Errorf("it printed %q, %q and ended with status %d", printed, second.Stderr(), status)
+		}
+	}
+}
