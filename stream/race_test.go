@@ -142,7 +142,9 @@ func TestWriteRacesWithCancel(t *testing.T) {
 					n, err = w.Write(ctx, piece)
 					return err
 				})
-				cancelSoon(o)
+				if i%4 != 0 { // and the others are not disturbed by what is cancelled before
+					cancelSoon(o)
+				}
 				if err := joinWrite(); err != nil {
 					want(t, err, wait.ErrTaskCancelled)
 					if cancelled++; n > 0 {
@@ -156,8 +158,8 @@ func TestWriteRacesWithCancel(t *testing.T) {
 			check(t, w.Close(background))
 			check(t, join())
 			got(t, received, nil, string(sent), nil)
-			if cancelled == 0 || cancelled == rounds {
-				t.Errorf("%d of %d were cancelled, which tests nothing", cancelled, rounds)
+			if cancelled == 0 {
+				t.Error("none was cancelled, which tests nothing")
 			}
 			t.Logf("%d cancelled, %d of them halfway", cancelled, halfway)
 		})
