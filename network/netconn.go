@@ -29,6 +29,9 @@ import (
 //     they fail with errors.ErrUnsupported;
 //   - ReadFrom, which io.Copy calls, has the system send a file if conn can do that.
 //
+// To close a connection that carries TLS of ours takes up to 5 seconds if the other side
+// takes nothing any more, as with package tls: what was written is to arrive.
+//
 // The Conn is also still usable itself; what is done there no deadline ends. FromConn
 // returns it. If ctx belongs to a task, the connection's waits show as that task's, and
 // it is of no use after the task's end. NetConn panics if conn is nil.

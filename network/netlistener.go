@@ -11,7 +11,8 @@ import (
 // ctx bounds Accept, and every connection that it returns, as NetConn describes. When ctx
 // ends, Accept returns its error; the listener stays open until Close. What the handshake
 // of a layered connection needs is done by the first Read or Write on it, within the
-// deadline that is set then.
+// deadline that is set then. What l's ServerConfig says of how to serve does not count:
+// that is up to whoever calls Accept.
 //
 // Running out of descriptors or memory is no error: Accept pauses and says so in the log,
 // as TCPServer does. It has SetDeadline, for Accept, as *net.TCPListener has. Errors are

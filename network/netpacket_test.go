@@ -218,6 +218,38 @@ func TestReadFromFile(t *testing.T) {
 	}
 }
 
+// A file that has become shorter ends sooner, as for io.Copy.
+func TestReadFromFileThatShrinks(t *testing.T) {
+	testutil.NoLeaks(t)
+	path := t.TempDir() + "/story"
+	must(t, os.WriteFile(path, []byte(story), 0o600))
+	f, err := os.Open(path)
+	must(t, err)
+	defer f.Close()
+	x, y := twoSockets(t)
+	conn := network.NetConn(t.Context(), &shrinking{x})
+	n, err := io.Copy(conn, f)
+	if n != 5 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	must(t, conn.Close())
+	got, err := io.ReadAll(network.NetConn(t.Context(), y))
+	if err != nil || string(got) != story[:5] {
+		t.Errorf("received %q, %v", got, err)
+	}
+}
+
+// A shrinking Conn finds the file cut off at five bytes.
+type shrinking struct{ network.Conn }
+
+func (s *shrinking) SendFile(ctx context.Context, f *os.File, _, _ int64) (int64, error) {
+	if err := os.Truncate(f.Name(), 5); err != nil {
+		return 0, err
+	}
+	n, err := s.SendAll(ctx, []byte(story[:5]))
+	return int64(n), errors.Join(err, io.ErrUnexpectedEOF)
+}
+
 // What is no file is copied; an error of the source is that of ReadFrom.
 func TestReadFromOther(t *testing.T) {
 	testutil.NoLeaks(t)

@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"reflect"
@@ -76,10 +77,10 @@ func (c *netConn) sendRange(sender fileSender, f *os.File, offset, count int64) 
 		scope := c.writes.scope.Load()
 		sent, err := sender.SendFile(scope, f, offset+n, count-n)
 		n += sent
-		if err == nil && sent == 0 {
-			return n, nil // it has become shorter
-		}
-		if err == nil {
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF), err == nil && sent == 0:
+			return n, nil // the file has become shorter
+		case err == nil:
 			continue
 		}
 		again, err := c.failed("write", &c.writes, scope, err)
