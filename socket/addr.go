@@ -50,7 +50,7 @@ func addrPort(addr net.Addr) netip.AddrPort {
 }
 
 func (s *Socket) addrLocked(known *net.Addr, ask func(fd int) (syscall.Sockaddr, error)) net.Addr {
-	if *known == nil {
+	if unnamed(*known) {
 		_ = s.fd.Control(func(fd int) error {
 			sa, err := ask(fd)
 			if err == nil {
@@ -60,6 +60,20 @@ func (s *Socket) addrLocked(known *net.Addr, ask func(fd int) (syscall.Sockaddr,
 		})
 	}
 	return *known
+}
+
+// unnamed reports whether the system may still choose a port or a name, as it does when a
+// socket that is not bound first sends. It tells nobody when it has.
+func unnamed(addr net.Addr) bool {
+	switch a := addr.(type) {
+	case *net.TCPAddr:
+		return a.Port == 0
+	case *net.UDPAddr:
+		return a.Port == 0
+	case *net.UnixAddr:
+		return a.Name == "" || a.Name == "@"
+	}
+	return addr == nil
 }
 
 // forget is for after what has changed an address.
