@@ -53,8 +53,8 @@ func (s *Socket) addrLocked(known *net.Addr, ask func(fd int) (syscall.Sockaddr,
 	if unnamed(*known) {
 		_ = s.fd.Control(func(fd int) error {
 			sa, err := ask(fd)
-			if err == nil {
-				*known = s.netAddr(sa)
+			if addr := s.netAddr(sa); err == nil && (*known == nil || !unnamed(addr)) {
+				*known = addr
 			}
 			return err
 		})
