@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/curio-go/curio/internal/testutil"
@@ -146,6 +147,21 @@ func receive(t testing.TB, from stream.Transport, most int) []byte {
 	t.Helper()
 	all, err := io.ReadAll(io.LimitReader(stream.Reader(background, from), int64(most)))
 	check(t, err)
+	return all
+}
+
+// receiveNow receives what is there, up to so many bytes.
+func receiveNow(t testing.TB, from *socket.Socket, most int) []byte {
+	t.Helper()
+	all := make([]byte, most)
+	for n := 0; n < most; {
+		k, err := from.RecvFlags(background, all[n:], socket.MSG_DONTWAIT)
+		if errors.Is(err, syscall.EAGAIN) {
+			return all[:n]
+		}
+		check(t, err)
+		n += k
+	}
 	return all
 }
 

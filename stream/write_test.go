@@ -245,7 +245,7 @@ func TestFlushCutShort(t *testing.T) {
 	var received []byte
 	for range 5 {
 		want(t, during(t, s.Flush), wait.ErrTaskCancelled)
-		received = append(received, receive(t, peer, rand.IntN(200_000))...)
+		received = append(received, receiveNow(t, peer, rand.IntN(200_000))...)
 	}
 	want(t, during(t, s.CloseWrite), wait.ErrTaskCancelled)
 	s.SetWriteBuffer(10) // full
