@@ -36,9 +36,9 @@ type Conn struct {
 	handshake, reader, writer direction
 
 	// Guarded by reader's turn: what was read and not yet received.
-	held    byte
-	hasHeld bool
-	failed  error // what Read returned with it, or after it
+	held   []byte // the rest of space, see WaitRead
+	space  []byte // nil until it is needed
+	failed error  // what Read returned with it, or after it
 }
 
 // A handshaker is a *tls.Conn, or like one.
@@ -61,7 +61,7 @@ func New(c net.Conn) *Conn {
 	return f
 }
 
-// NetConn is the net.Conn. Who reads from it may miss a byte that WaitRead has read.
+// NetConn is the net.Conn. Who reads from it may miss what WaitRead has read.
 func (f *Conn) NetConn() net.Conn { return f.conn }
 
 // Handshake does the handshake of a net.Conn that has one, if nobody has done so yet. Recv,
@@ -112,10 +112,10 @@ func (f *Conn) Recv(ctx context.Context, buf []byte) (n int, err error) {
 
 // read reads something, or fails. It is called with the reader's turn.
 func (f *Conn) read(buf []byte) (int, error) {
-	if f.hasHeld {
-		f.hasHeld = false
-		buf[0] = f.held
-		return 1, nil
+	if len(f.held) > 0 {
+		n := copy(buf, f.held)
+		f.held = f.held[n:]
+		return n, nil
 	}
 	if err := f.failed; err != nil {
 		f.failed = nil

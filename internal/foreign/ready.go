@@ -7,11 +7,16 @@ import (
 	"syscall"
 )
 
+// holding is how much WaitRead reads at most. Each connection keeps a buffer of this size
+// for it. A byte would do; but those who wait before each small Recv, as package stream
+// does, would then read a byte at a time.
+const holding = 512
+
 // WaitRead waits until Recv would not wait: there is something to receive, the end, or an
 // error. It receives nothing.
 //
-// A plain socket can be asked. From anything else a byte is read, and held for the next
-// Recv, which then returns that one alone.
+// A plain socket can be asked. From anything else something is read, and held for the next
+// Recv, which then returns that alone.
 func (f *Conn) WaitRead(ctx context.Context) error {
 	if err := f.do(ctx, &f.reader, f.ready); err != nil {
 		return f.error("wait", err)
@@ -22,15 +27,17 @@ func (f *Conn) WaitRead(ctx context.Context) error {
 // ready is called with the reader's turn.
 func (f *Conn) ready() error {
 	switch {
-	case f.hasHeld || f.failed != nil:
+	case len(f.held) > 0 || f.failed != nil:
 		return nil
 	case f.raw != nil:
 		return f.raw.Read(func(fd uintptr) bool { return readable(int(fd)) })
 	}
-	var one [1]byte
-	n, err := f.read(one[:])
+	if f.space == nil {
+		f.space = make([]byte, holding)
+	}
+	n, err := f.read(f.space)
+	f.held = f.space[:n]
 	if n > 0 {
-		f.held, f.hasHeld = one[0], true
 		return nil
 	}
 	if expired(err) || err == io.ErrNoProgress || f.closed.Load() {
