@@ -104,6 +104,20 @@ func TestFromListenerRefusesWhatComesTooLate(t *testing.T) {
 	network.FromListener(theirs, &network.ServerConfig{Backlog: 1})
 }
 
+// What makes no sense is refused here too: a ProxyConfig that trusts nobody, above all.
+func TestFromListenerRefusesNonsense(t *testing.T) {
+	testutil.NoLeaks(t)
+	theirs, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer theirs.Close()
+	mustPanic(t, "names no proxies", func() {
+		network.FromListener(theirs, &network.ServerConfig{Proxy: new(network.ProxyConfig)})
+	})
+	mustPanic(t, "MaxConnections is negative", func() {
+		network.FromListener(theirs, &network.ServerConfig{MaxConnections: -1})
+	})
+}
+
 // However often Accept is cancelled, each connection is accepted once.
 func TestRaceForeignAccept(t *testing.T) {
 	for name, wrap := range map[string]func(net.Listener) net.Listener{

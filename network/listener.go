@@ -26,8 +26,8 @@ type Listener struct {
 }
 
 // NewListener makes a Listener of a socket that listens already, and takes it over. A
-// nil config is the default. NewListener panics if config says how to listen, for that
-// comes too late.
+// nil config is the default. NewListener panics if config makes no sense, or if it says how
+// to listen, for that comes too late.
 func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	if s == nil {
 		panic("curio/network: NewListener of a nil socket")
