@@ -17,9 +17,7 @@ import (
 // as TCPServer does. It has SetDeadline, for Accept, as *net.TCPListener has. Errors are
 // *net.OpError of "accept". It is safe for concurrent use.
 func NetListener(ctx context.Context, l *Listener) net.Listener {
-	if l == nil {
-		panic("curio/network: nil Listener; ListenTCP makes one")
-	}
+	mustListen(l)
 	n := &netListener{ctx: lasting(ctx), listener: l}
 	n.accepts.init(n.ctx)
 	return n

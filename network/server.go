@@ -68,6 +68,7 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 // and then twice as long each time up to a second, and says so in the kernel's log.
 func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
+	mustListen(listener)
 	defer listener.Close()
 	if listener.config.Grace == 0 {
 		return serveAll(ctx, ctx, listener, handler)
@@ -85,6 +86,9 @@ func RunServers(ctx context.Context, handler Handler, listeners ...*Listener) er
 	if len(listeners) == 0 {
 		panic("curio/network: RunServers without a listener")
 	}
+	for _, l := range listeners {
+		mustListen(l)
+	}
 	return curio.Group(ctx, func(ctx context.Context, servers *curio.TaskGroup[struct{}]) error {
 		for _, l := range listeners {
 			servers.Go(func(ctx context.Context) error {
@@ -98,6 +102,12 @@ func RunServers(ctx context.Context, handler Handler, listeners ...*Listener) er
 func mustHandle(handler Handler) {
 	if handler == nil {
 		panic("curio/network: nil handler")
+	}
+}
+
+func mustListen(listener *Listener) {
+	if listener == nil {
+		panic("curio/network: nil Listener; ListenTCP and ListenUnix make one")
 	}
 }
 
