@@ -32,7 +32,8 @@ func FromConn(c net.Conn) Conn {
 
 // FromListener makes a Listener of a net.Listener, for RunServer, and takes it over. Its
 // connections are as FromConn makes them. A nil config is the default. FromListener panics
-// if l is nil, or if config says how to listen, for that comes too late.
+// if l is nil, if config makes no sense, or if it says how to listen, for that comes too
+// late.
 //
 // Accept can be cancelled, and loses no connection by it. If l has deadlines they are used.
 // If it has none, as that of tls.NewListener, its Accept goes on in a goroutine up to Close,
@@ -41,11 +42,9 @@ func FromListener(l net.Listener, config *ServerConfig) *Listener {
 	if l == nil {
 		panic("curio/network: nil net.Listener; FromListener makes a Listener of one that listens")
 	}
-	made := &Listener{foreign: foreign.NewListener(l)}
-	if config != nil {
-		config.mustNotListen("FromListener")
-		made.config = *config
-	}
+	made := newListener(config)
+	made.config.mustNotListen("FromListener")
+	made.foreign = foreign.NewListener(l)
 	return made
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -104,6 +105,20 @@ func TestFromListenerRefusesWhatComesTooLate(t *testing.T) {
 	network.FromListener(theirs, &network.ServerConfig{Backlog: 1})
 }
 
+// What makes no sense is refused here too: a ProxyConfig that trusts nobody, above all.
+func TestFromListenerRefusesNonsense(t *testing.T) {
+	testutil.NoLeaks(t)
+	theirs, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer theirs.Close()
+	mustPanic(t, "names no proxies", func() {
+		network.FromListener(theirs, &network.ServerConfig{Proxy: new(network.ProxyConfig)})
+	})
+	mustPanic(t, "MaxConnections is negative", func() {
+		network.FromListener(theirs, &network.ServerConfig{MaxConnections: -1})
+	})
+}
+
 // However often Accept is cancelled, each connection is accepted once.
 func TestRaceForeignAccept(t *testing.T) {
 	for name, wrap := range map[string]func(net.Listener) net.Listener{
@@ -182,4 +197,39 @@ func (g *gate) Accept() (net.Conn, error) {
 		g.returned <- struct{}{}
 	}
 	return conn, err
+}
+
+// A strangeAddr has no ==.
+type strangeAddr struct{ text []byte }
+
+func (strangeAddr) Network() string  { return "strange" }
+func (a strangeAddr) String() string { return string(a.text) }
+
+// A strange listener's connections make their addresses anew each time.
+type strange struct{ net.Listener }
+
+func (l strange) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return strangeConn{conn}, err
+}
+
+type strangeConn struct{ net.Conn }
+
+func (c strangeConn) LocalAddr() net.Addr  { return strangeAddr{[]byte("here")} }
+func (c strangeConn) RemoteAddr() net.Addr { return strangeAddr{[]byte("there")} }
+
+// That a peer has gone is seen by what addresses say.
+func TestForeignPeerResets(t *testing.T) {
+	s := newServer(t)
+	theirs, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	l := network.FromListener(strange{theirs}, &network.ServerConfig{Grace: time.Hour})
+	s.run(func(ctx context.Context) error { return network.RunServer(ctx, l, echo) })
+	conn := testutil.Dial(t, theirs.Addr().String())
+	testutil.EchoTwice(t, conn)
+	reset(t, conn)
+	if r := s.Log.TakeOne(t, msgLost); r.Level != slog.LevelDebug || r.Attrs["peer"] != "there" {
+		t.Errorf("logged: %v", r)
+	}
+	is(t, s.cancel(), taskCancelled...)
 }

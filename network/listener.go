@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/curio-go/curio/internal/foreign"
+	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -22,12 +23,15 @@ type Listener struct {
 	config  ServerConfig
 	file    os.FileInfo // that of the Unix socket, if there is one to remove
 
+	closing context.Context // ended by Close, through closed
+	closed  context.CancelFunc
+
 	removing sync.Once
 }
 
 // NewListener makes a Listener of a socket that listens already, and takes it over. A
-// nil config is the default. NewListener panics if config says how to listen, for that
-// comes too late.
+// nil config is the default. NewListener panics if config makes no sense, or if it says how
+// to listen, for that comes too late.
 func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	if s == nil {
 		panic("curio/network: NewListener of a nil socket")
@@ -41,6 +45,7 @@ func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 // newListener is a Listener that has no socket yet.
 func newListener(config *ServerConfig) *Listener {
 	l := new(Listener)
+	l.closing, l.closed = context.WithCancel(context.Background())
 	if config != nil {
 		l.config = *config
 	}
@@ -85,11 +90,32 @@ func (l *Listener) LocalAddr() net.Addr {
 // Close stops listening. Whoever is in Accept gets net.ErrClosed, and so does a second
 // Close.
 func (l *Listener) Close() error {
+	defer l.closed()
 	if l.foreign != nil {
 		return l.foreign.Close()
 	}
 	l.removing.Do(l.removeFile) // before the name is free for others
 	return l.socket.Close()
+}
+
+// untilClosed returns a context that ends with ctx, or as soon as l is closed. cancel must
+// be called.
+func (l *Listener) untilClosed(ctx context.Context) (_ context.Context, cancel func()) {
+	until := wait.New(ctx, wait.Group)
+	unhook := context.AfterFunc(l.closing, until.Close)
+	return until, func() {
+		unhook()
+		until.Close()
+	}
+}
+
+// opError is the error of an operation on l.
+func (l *Listener) opError(op string, cause error) error {
+	e := &net.OpError{Op: op, Net: "listener", Addr: l.LocalAddr(), Err: cause}
+	if e.Addr != nil {
+		e.Net = e.Addr.Network()
+	}
+	return e
 }
 
 // Socket is the socket that listens, for options and the like; nil if the Listener was

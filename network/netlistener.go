@@ -18,9 +18,7 @@ import (
 // as TCPServer does. It has SetDeadline, for Accept, as *net.TCPListener has. Errors are
 // *net.OpError of "accept". It is safe for concurrent use.
 func NetListener(ctx context.Context, l *Listener) net.Listener {
-	if l == nil {
-		panic("curio/network: nil Listener; ListenTCP makes one")
-	}
+	mustListen(l)
 	n := &netListener{ctx: lasting(ctx), listener: l}
 	n.accepts.init(n.ctx)
 	return n
@@ -44,7 +42,7 @@ func (n *netListener) Accept() (net.Conn, error) {
 		}
 		again, cause := n.accepts.failed(n.ctx, scope, err)
 		if !again {
-			return nil, n.opError("accept", cause)
+			return nil, n.listener.opError("accept", cause)
 		}
 	}
 }
@@ -53,7 +51,7 @@ func (n *netListener) Accept() (net.Conn, error) {
 func (n *netListener) Close() error {
 	n.accepts.close()
 	if err := n.listener.Close(); err != nil {
-		return n.opError("close", causeOf(err))
+		return n.listener.opError("close", causeOf(err))
 	}
 	return nil
 }
@@ -64,15 +62,7 @@ func (n *netListener) Addr() net.Addr { return n.listener.LocalAddr() }
 // SetDeadline moves the deadline of Accept.
 func (n *netListener) SetDeadline(t time.Time) error {
 	if !n.accepts.set(t) {
-		return n.opError("set", net.ErrClosed)
+		return n.listener.opError("set", net.ErrClosed)
 	}
 	return nil
-}
-
-func (n *netListener) opError(op string, cause error) error {
-	e := &net.OpError{Op: op, Net: "listener", Addr: n.Addr(), Err: cause}
-	if e.Addr != nil {
-		e.Net = e.Addr.Network()
-	}
-	return e
 }

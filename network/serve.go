@@ -29,17 +29,17 @@ func (s *server) serve(ctx context.Context, conn Conn, peer string) error {
 	} else {
 		err = s.handle(ctx, conn)
 	}
-	why := ""
+	var why string
 	var failed *handshakeError
-	switch {
+	switch gone := lost(err, conn); {
 	case expired:
 		why = "its lifetime is over"
-	case errors.As(err, &failed) && curio.CheckCancellation(ctx) == nil:
+	case errors.As(err, &failed) && !errors.Is(err, curio.ErrCancelled):
 		why = "the handshake failed"
 	case errors.Is(err, errIdle):
 		why = "it is idle"
-	case lost(err, conn):
-		why = "the peer has gone"
+	case gone != "":
+		why = gone
 	case errors.Is(err, ErrServerStopping):
 		return nil
 	default:
@@ -72,15 +72,26 @@ type handshakeError struct{ error }
 
 func (e *handshakeError) Unwrap() error { return e.error }
 
-// lost reports whether err says that the peer of conn has gone. The loss of another
-// connection, which the handler has made itself, is another matter.
-func lost(err error, conn Conn) bool {
+// lost says what the peer of conn has done if err, a handler's, is about that, and else
+// nothing. The loss of another connection, which the handler has made itself, is another
+// matter.
+func lost(err error, conn Conn) (why string) {
 	op, ok := errors.AsType[*net.OpError](err)
-	if !ok || !(isAny(op.Err, syscall.ECONNRESET, syscall.EPIPE) || errors.Is(op.Err, io.ErrUnexpectedEOF)) {
-		return false
+	switch {
+	case !ok || !concerns(op, conn):
+		return ""
+	case isAny(op.Err, syscall.ECONNRESET, syscall.EPIPE) || errors.Is(op.Err, io.ErrUnexpectedEOF):
+		return "the peer has gone"
+	case brokenTLS(op.Err):
+		return "the peer has broken off TLS"
 	}
+	return ""
+}
+
+// concerns reports whether op was done on conn, or on what that is built on.
+func concerns(op *net.OpError, conn Conn) bool {
 	for {
-		if op.Addr == conn.RemoteAddr() {
+		if sameAddr(op.Addr, conn.RemoteAddr()) {
 			return true
 		}
 		above, ok := conn.(layered)
@@ -89,6 +100,15 @@ func lost(err error, conn Conn) bool {
 		}
 		conn = above.Below()
 	}
+}
+
+// sameAddr compares addresses by what they say: those of somebody else's connections may
+// be made anew each time, or be of a type that has no ==.
+func sameAddr(a, b net.Addr) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return a.Network() == b.Network() && a.String() == b.String()
 }
 
 // peerOf names the peer of a connection that was just accepted.

@@ -2,6 +2,7 @@ package network_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -217,6 +218,15 @@ func TestBadServerConfig(t *testing.T) {
 	t.Run("NewListener", func(t *testing.T) {
 		s := listen(t, "127.0.0.1:0", nil).Socket()
 		mustPanic(t, "leave out Backlog", func() { network.NewListener(s, &network.ServerConfig{Backlog: 1}) })
+	})
+	t.Run("TLS", func(t *testing.T) { // no client could ever connect, and nobody would see why
+		mustPanic(t, "ServerConfig.TLS has no certificate; set Certificates, GetCertificate or GetConfigForClient", func() {
+			_, _ = network.ListenTCP(t.Context(), "127.0.0.1:0", &network.ServerConfig{TLS: new(tls.Config)})
+		})
+	})
+	t.Run("RunServer", func(t *testing.T) {
+		mustPanic(t, "curio/network: nil Listener", func() { _ = network.RunServer(t.Context(), nil, echo) })
+		mustPanic(t, "curio/network: nil Listener", func() { _ = network.RunServers(t.Context(), echo, nil) })
 	})
 	t.Run("RunServers", func(t *testing.T) {
 		mustPanic(t, "without a listener", func() { _ = network.RunServers(t.Context(), echo) })

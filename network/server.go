@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net"
 	"slices"
 	"sync"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // A Handler serves one connection. Its context is cancelled when the server stops, or,
@@ -55,8 +57,9 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 
 // RunServer serves each connection that listener accepts, in a task of its own, as the
 // listener's ServerConfig says. It runs until ctx ends, until the listener is closed, or
-// until accepting fails for good. The error is never nil: it is that of ctx, or a
-// *net.OpError. It is Curio's run_server.
+// until accepting fails for good. The error is never nil: it is a *net.OpError, around that
+// of ctx or net.ErrClosed. RunServer panics if listener or handler is nil. It is Curio's
+// run_server.
 //
 // Then it stops: it closes the listener at once, so that new connections are refused;
 // cancels the contexts of UntilStop, by which handlers learn of it; waits for the handlers
@@ -68,6 +71,7 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 // and then twice as long each time up to a second, and says so in the kernel's log.
 func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
+	mustListen(listener)
 	defer listener.Close()
 	if listener.config.Grace == 0 {
 		return serveAll(ctx, ctx, listener, handler)
@@ -85,6 +89,9 @@ func RunServers(ctx context.Context, handler Handler, listeners ...*Listener) er
 	if len(listeners) == 0 {
 		panic("curio/network: RunServers without a listener")
 	}
+	for _, l := range listeners {
+		mustListen(l)
+	}
 	return curio.Group(ctx, func(ctx context.Context, servers *curio.TaskGroup[struct{}]) error {
 		for _, l := range listeners {
 			servers.Go(func(ctx context.Context) error {
@@ -98,6 +105,12 @@ func RunServers(ctx context.Context, handler Handler, listeners ...*Listener) er
 func mustHandle(handler Handler) {
 	if handler == nil {
 		panic("curio/network: nil handler")
+	}
+}
+
+func mustListen(listener *Listener) {
+	if listener == nil {
+		panic("curio/network: nil Listener; ListenTCP and ListenUnix make one")
 	}
 }
 
@@ -141,8 +154,22 @@ func serveAll(ctx, conns context.Context, listener *Listener, handler Handler) e
 	}, curio.WaitNone)
 }
 
-// accept accepts connections until that fails.
+// accept accepts connections until that fails. Who waits for a place, or in a pause,
+// notices too that the listener has been closed.
 func (s *server) accept(ctx context.Context) error {
+	until, cancel := s.listener.untilClosed(ctx)
+	defer cancel()
+	err := s.acceptUntil(until)
+	if !errors.Is(err, curio.ErrCancelled) {
+		return err
+	}
+	if _, ended := wait.At(ctx); ended != nil {
+		return s.listener.opError("accept", ended)
+	}
+	return s.listener.opError("accept", net.ErrClosed)
+}
+
+func (s *server) acceptUntil(ctx context.Context) error {
 	for {
 		if s.places != nil {
 			if err := s.places.Acquire(ctx); err != nil {

@@ -8,7 +8,7 @@ import (
 
 // A ServerConfig says how a server listens and how it serves. The zero value is the
 // default. Making a Listener with values that make no sense, such as negative numbers of
-// connections, panics.
+// connections or TLS without a certificate, panics.
 type ServerConfig struct {
 	// How it listens.
 
@@ -84,6 +84,8 @@ func (c *ServerConfig) mustMakeSense() {
 		}
 	}
 	switch {
+	case c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil:
+		panic("curio/network: ServerConfig.TLS has no certificate; set Certificates, GetCertificate or GetConfigForClient")
 	case c.MaxConnections < 0:
 		panic("curio/network: ServerConfig.MaxConnections is negative; 0 means no limit")
 	case c.IdleTimeout < 0:

@@ -59,3 +59,13 @@ func alertOf(op *net.OpError) (tls.AlertError, bool) {
 	}
 	return 0, false
 }
+
+// brokenTLS reports whether err, from an operation of a TLSConn, says that the peer has
+// ended the connection by an alert, or has made this side do so.
+func brokenTLS(err error) bool {
+	if _, ok := errors.AsType[tls.AlertError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok
+}
