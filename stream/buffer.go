@@ -1,6 +1,10 @@
 package stream
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/curio-go/curio/socket"
+)
 
 // bufferSize is how much is received at once, and how much is gathered before it is
 // sent.
@@ -23,6 +27,22 @@ func giveBlock(block []byte) {
 type buffer struct {
 	block    []byte
 	from, to int
+	loan     *socket.Buffer // whose bytes block is; nil if it is our own
+}
+
+// hold makes what a socket has received the contents of an empty buffer.
+func (b *buffer) hold(loan *socket.Buffer) {
+	b.loan, b.block = loan, loan.Bytes()
+	b.from, b.to = 0, len(b.block)
+}
+
+// free gives the block back to where it comes from.
+func (b *buffer) free() {
+	if b.loan != nil {
+		b.loan.Release()
+	} else {
+		giveBlock(b.block)
+	}
 }
 
 func (b *buffer) len() int { return b.to - b.from }
@@ -38,10 +58,10 @@ func (b *buffer) space() []byte {
 		b.block = takeBlock()
 	case b.to < len(b.block):
 	case n > len(b.block)/2:
-		larger := make([]byte, 2*len(b.block))
+		larger := make([]byte, max(2*len(b.block), bufferSize))
 		copy(larger, b.bytes())
-		giveBlock(b.block)
-		b.block, b.from, b.to = larger, 0, n
+		b.free()
+		*b = buffer{block: larger, to: n}
 	default:
 		copy(b.block, b.bytes())
 		b.from, b.to = 0, n
@@ -84,7 +104,7 @@ func (b *buffer) take(p []byte) int {
 
 func (b *buffer) settle() {
 	if b.from == b.to && b.block != nil {
-		giveBlock(b.block)
+		b.free()
 		*b = buffer{}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"slices"
+
+	"github.com/curio-go/curio/socket"
 )
 
 // direct is the size of a buffer of the user's into which is received without ours in
@@ -59,6 +61,9 @@ func (s *Stream) read(ctx context.Context, p []byte) (int, error) {
 // fill waits for more and puts it into the buffer. While it waits with nothing in the
 // buffer it needs none, if the transport can wait without one.
 func (s *Stream) fill(ctx context.Context) error {
+	if sock, ok := s.transport.(*socket.Socket); ok && s.in.len() == 0 {
+		return s.fillFrom(ctx, sock)
+	}
 	if s.in.len() == 0 && s.waiter != nil {
 		if err := s.waiter.WaitRead(ctx); err != nil {
 			return s.ended("read", err)
@@ -67,6 +72,22 @@ func (s *Stream) fill(ctx context.Context) error {
 	n, err := s.recv(ctx, s.in.space())
 	s.in.added(n)
 	return err
+}
+
+// fillFrom puts what a socket has for us into the empty buffer, as it is.
+func (s *Stream) fillFrom(ctx context.Context, sock *socket.Socket) error {
+	for s.in.len() == 0 { // again after an empty datagram
+		received, err := sock.RecvBuffer(ctx)
+		switch {
+		case err == io.EOF:
+			return io.EOF
+		case err != nil:
+			return s.ended("read", err)
+		}
+		s.in.hold(received)
+		s.in.settle()
+	}
+	return nil
 }
 
 // recv receives at least a byte, or returns an error.

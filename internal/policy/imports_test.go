@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"internal/policy":   {},
 	".":                 {"internal/wait", "internal/poll"},
 	"socket":            {".", "internal/wait", "internal/poll"},
-	"stream":            {".", "internal/wait", "internal/poll", "internal/foreign"},
+	"stream":            {".", "socket", "internal/wait", "internal/poll", "internal/foreign"},
 	"network":           {".", "socket", "internal/wait", "internal/poll", "internal/foreign"},
 	"curiotest":         {".", "network", "socket", "internal/wait"},
 	"examples/...":      {anyPublic},
