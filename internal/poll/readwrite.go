@@ -72,8 +72,18 @@ func writeOnce(d *direction, fd int) bool {
 	return d.completed(write(fd, rest))
 }
 
+// writeChunk is how much WriteAll writes until it asks whether its context is alive. With a
+// receiver that keeps up there is always room, so it might never come to wait.
+const writeChunk = 4 << 20
+
 func writeAll(d *direction, fd int) bool {
-	for d.n < len(d.buf) {
+	for asked := d.n; d.n < len(d.buf); {
+		if d.n-asked >= writeChunk {
+			if d.err = d.place.Err(); d.err != nil {
+				return true
+			}
+			asked = d.n
+		}
 		before := d.n
 		switch {
 		case !writeOnce(d, fd):

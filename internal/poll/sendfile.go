@@ -4,8 +4,6 @@ import (
 	"context"
 	"os"
 	"syscall"
-
-	"github.com/curio-go/curio/internal/wait"
 )
 
 // sendChunk is how much one sendfile(2) moves at most. Between two of them SendFile asks
@@ -61,7 +59,7 @@ func (f *FD) SendFile(ctx context.Context, src int, offset, count int64) (sent i
 		if n == 0 || sent == count {
 			return sent, nil
 		}
-		if _, err := wait.At(ctx); err != nil {
+		if err := d.place.Err(); err != nil {
 			return sent, err
 		}
 	}

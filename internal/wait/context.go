@@ -226,10 +226,19 @@ func at(ctx context.Context) (Place, error) {
 		return Place{}, nil
 	}
 	p := Place{scope: s, foreign: foreign}
-	if foreign.Err() != nil {
-		return p, p.foreignFailure()
+	return p, p.Err()
+}
+
+// Err is the error with which an operation that is at p ends when it asks again, nil if it
+// may go on: for one that takes long without ever waiting.
+func (p Place) Err() error {
+	switch {
+	case p.foreign != nil && p.foreign.Err() != nil:
+		return p.foreignFailure()
+	case p.foreign == nil && p.scope != nil:
+		return p.scope.check()
 	}
-	return p, nil
+	return nil
 }
 
 // check is step 0 of every operation. A deadline counts although nobody waits and

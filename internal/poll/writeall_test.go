@@ -1,0 +1,55 @@
+package poll_test
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"testing"
+
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// With a receiver that keeps up, who writes a lot hardly ever waits, and still hears of a
+// cancellation; and what it says it has written is what arrives.
+func TestWriteAllHearsOfACancellation(t *testing.T) {
+	pair, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer, err := poll.New(pair[0], true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := poll.New(pair[1], true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	scope := wait.NewTimeout(t.Context(), 0)
+	defer scope.Close()
+	received := make(chan int)
+	go func() {
+		n, buf := 0, make([]byte, 1<<20)
+		for {
+			k, err := reader.Read(context.Background(), buf)
+			if k == 0 || err != nil {
+				received <- n
+				return
+			}
+			if n += k; n >= 8<<20 {
+				scope.Close()
+			}
+		}
+	}()
+	n, err := writer.WriteAll(scope, make([]byte, 256<<20))
+	if !errors.Is(err, wait.ErrCancelled) || n == 256<<20 {
+		t.Errorf("%d, %v", n, err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := <-received; got != n {
+		t.Errorf("%d have arrived, of %d", got, n)
+	}
+}
