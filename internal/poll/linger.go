@@ -49,7 +49,7 @@ const maxSkip = 63
 // maxStreak is how often lingering may succeed until one wait is left out. Who lingers keeps
 // the scheduler from looking into the poller: others whose data has come are then only
 // found by the runtime's monitor, which looks every 10 ms.
-const maxStreak = 32
+const maxStreak = 128
 
 // crowd is how many waits of the whole process are still to be left out, because
 // lingering has shown that others want to run. Then the thread would not fall asleep
