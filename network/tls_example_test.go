@@ -34,32 +34,30 @@ func ExampleCertificates() {
 			}
 		}, curio.Daemon())
 
-		config := &tls.Config{GetCertificate: certs.GetCertificate}
-		return network.TCPServer(ctx, "127.0.0.1:25000", func(ctx context.Context, conn network.Conn) error {
-			secure := network.TLSServer(conn, config)
-			defer secure.Close()
-			return greet(ctx, secure)
-		}, nil)
+		return network.TCPServer(ctx, "127.0.0.1:25000", greet, &network.ServerConfig{
+			TLS: &tls.Config{GetCertificate: certs.GetCertificate},
+		})
 	}
 	_ = serve
 }
 
 // A client of a server that has a certificate of an authority of its own.
-func ExampleTLSClient() {
+func ExampleConnectConfig() {
 	ask := func(ctx context.Context, authority []byte) error {
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(authority)
-		conn, err := network.OpenConnection(ctx, "localhost:25000", nil)
+		conn, err := network.OpenConnection(ctx, "localhost:25000", &network.ConnectConfig{
+			TLS: &tls.Config{RootCAs: pool},
+		})
 		if err != nil {
 			return err
 		}
-		secure := network.TLSClient(conn, &tls.Config{RootCAs: pool, ServerName: "localhost"})
-		defer secure.Close()
-		if _, err := secure.SendAll(ctx, []byte("Guido")); err != nil {
+		defer conn.Close()
+		if _, err := conn.SendAll(ctx, []byte("Guido")); err != nil {
 			return err
 		}
 		buf := make([]byte, 100)
-		n, err := secure.Recv(ctx, buf)
+		n, err := conn.Recv(ctx, buf)
 		fmt.Printf("%s\n", buf[:n])
 		return err
 	}

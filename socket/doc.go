@@ -20,6 +20,32 @@
 // what the system has to say about a message, is in [Socket.RecvMsg] and
 // [Socket.SendMsg]. [Socket.SendFDs] and [Socket.RecvFDs] pass descriptors, and
 // [Socket.RecvMMsg] and [Socket.SendMMsg] move many messages at once.
+// [Socket.SendFile] sends a file, and [Socket.RecvBuffer] takes a buffer from a pool when
+// there is something to receive.
+//
+// # Options
+//
+// Each is a variable, an [Option] or, if it can only be read, a [ReadOnly]:
+//
+//	err := socket.NoDelay.Set(s, false)
+//	size, err := socket.RecvBuffer.Get(s)
+//
+// [Socket.SetsockoptInt] and [Socket.SetsockoptBytes] set what is not among them by its
+// number. [Socket.JoinGroup] and its like are about multicast.
+//
+// # Names
+//
+// [GetAddrInfo], [GetNameInfo], [GetHostByName] and the others ask the resolver of package
+// net. They return at once when their context ends.
+//
+// # Descriptors
+//
+// [FromFD] takes over a descriptor, [FromConn] makes a Socket of what package net or os
+// has, and [Activated] returns the sockets that systemd has started the program with.
+// [Socket.Dup] and [Socket.File] make duplicates, and [Socket.Detach] gives the descriptor
+// away. [Socket.Blocking] lends it, in blocking mode, to code that knows no contexts, and
+// [Socket.ReadCall] and [Socket.WriteCall] make any system call wait as the methods here
+// do.
 //
 // # Cancellation
 //
@@ -28,9 +54,12 @@
 // at once. An operation that waits and is cancelled has changed nothing: the bytes
 // not received and the connection not accepted are there for the next call, and
 // the socket works as before. Where an operation can be cut short halfway, which
-// is [Socket.SendAll], [Socket.SendMsgAll], [Socket.SendMMsg] and receiving with
-// MSG_WAITALL, it returns how far it got. If the cancellation and the
+// is [Socket.SendAll], [Socket.SendMsgAll], [Socket.SendMMsg], [Socket.SendFile] and
+// receiving with MSG_WAITALL, it returns how far it got. If the cancellation and the
 // data come at the same time, either the call returns the data or the next one does.
+//
+// What does not wait, as setting an option, takes no context. Close does not wait either,
+// unless the option [Linger] makes it.
 //
 // # Errors
 //
@@ -41,7 +70,10 @@
 //     which are also [context.Canceled] and [context.DeadlineExceeded];
 //   - [net.ErrClosed], if the socket has been closed, before the call or during it;
 //   - a [syscall.Errno], such as [syscall.ECONNREFUSED] or [syscall.EADDRINUSE];
-//   - [*net.AddrError], for an address that does not fit the socket.
+//   - [*net.AddrError], for an address that does not fit the socket;
+//   - [*net.DNSError], for a name that was not found;
+//   - [errors.ErrUnsupported], for an option that this system or this kind of socket does
+//     not have.
 //
 // [io.EOF], the end of the stream, is returned as it is.
 //

@@ -22,6 +22,12 @@
 // When a write returns, the system has the bytes. With SetWriteBuffer the stream collects
 // them, and Flush sends them.
 //
+// # Code without contexts
+//
+// Stream.Reader and Stream.Writer are a stream as an io.Reader and an io.Writer, bound to a
+// context; Reader and Writer do it for a transport. Detach gives the transport back to who
+// goes on without a stream.
+//
 // # Cancellation
 //
 // Any context will do, [context.Background] too. An operation asks first whether its
