@@ -36,3 +36,20 @@ func TestPartsOfBuffers(t *testing.T) {
 		t.Errorf("%d bytes of %d sent, %d received", m.N, all, n)
 	}
 }
+
+// With MSG_WAITALL several calls make one: what one of them says is not forgotten over the
+// next.
+func TestFlagsOfAllParts(t *testing.T) {
+	a, b := unixPair(t)
+	ctx := context.Background()
+	_, err := a.SendFDs(ctx, []byte("a"), a.Fd())
+	check(t, err)
+	_, err = a.SendAll(ctx, []byte("b"))
+	check(t, err)
+	m := socket.Message{Buffers: [][]byte{make([]byte, 2)}} // no room for the descriptor
+	n, err := b.RecvMsg(ctx, &m, socket.MSG_WAITALL)
+	check(t, err)
+	if n != 2 || m.Flags&socket.MSG_CTRUNC == 0 {
+		t.Errorf("%d bytes, flags %#x, want 2 and MSG_CTRUNC", n, m.Flags)
+	}
+}

@@ -132,7 +132,7 @@ const notReceived = syscall.MSG_DONTWAIT | syscall.MSG_PEEK | syscall.MSG_WAITAL
 func (m *Message) received() {
 	m.Name.n = m.hdr.Namelen
 	m.ControlN = int(m.hdr.Controllen)
-	m.Got = int(m.hdr.Flags) &^ notReceived
+	m.Got |= int(m.hdr.Flags) &^ notReceived // with All of all calls
 }
 
 // dontWait reports whether the call is not to wait.
