@@ -3,6 +3,7 @@ package socket_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 
 	"github.com/curio-go/curio/socket"
@@ -82,6 +83,28 @@ func TestNothingAllocatedPerDatagram(t *testing.T) {
 			}
 		}); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// A zone given by its number is as good as one given by its name.
+func TestNothingAllocatedForAZone(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	if !hasIPv6() {
+		t.Skip("there is no IPv6 here")
+	}
+	s := openOf(t, socket.AF_INET6, socket.SOCK_DGRAM)
+	check(t, s.BindAddrPort(netip.MustParseAddrPort("[::1]:0")))
+	for _, zone := range []string{"1", loopback(t).Name} {
+		to := netip.AddrPortFrom(netip.IPv6Loopback().WithZone(zone), s.LocalAddrPort().Port())
+		if n := testing.AllocsPerRun(100, func() {
+			if _, err := s.SendToAddrPort(context.Background(), nil, 0, to); err != nil {
+				t.Error(err)
+			}
+		}); n != 0 {
+			t.Errorf("zone %q: %v allocations", zone, n)
 		}
 	}
 }

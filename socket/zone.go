@@ -31,14 +31,18 @@ func zoneID(zone string) (uint32, error) {
 	zones.mu.Lock()
 	defer zones.mu.Unlock()
 	id, ok := zones.ids[zone]
-	if refreshZonesLocked(ok) {
+	var number uint64
+	var err error
+	if !ok {
+		number, err = strconv.ParseUint(zone, 10, 32)
+	}
+	if refreshZonesLocked(ok || err == nil) {
 		id, ok = zones.ids[zone]
 	}
-	if ok {
+	switch {
+	case ok:
 		return uint32(id), nil
-	}
-	number, err := strconv.ParseUint(zone, 10, 32)
-	if err != nil {
+	case err != nil:
 		return 0, fmt.Errorf("unknown zone %q", zone)
 	}
 	return uint32(number), nil

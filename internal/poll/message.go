@@ -43,7 +43,9 @@ type Message struct {
 	one  [1][]byte
 	hdr  syscall.Msghdr
 	iov  []syscall.Iovec
-	size int // of Buffers
+	size int      // of Buffers
+	rest [][]byte // of Buffers, what is to be moved; without the first skip bytes
+	skip int
 }
 
 // SetBuffer makes p the only buffer.
@@ -62,24 +64,42 @@ func (m *Message) Clear() {
 // maxIovecs is how many pieces the system takes at once: IOV_MAX, everywhere.
 const maxIovecs = 1024
 
-// prepare makes the system's form of m, without the first skip bytes of its buffers.
-// The system leaves that as it is until the call completes.
-func (m *Message) prepare(skip int, receive bool) {
-	m.iov, m.size = m.iov[:0], 0
-	first, room := skip == 0, maxTransfer
+// prepare makes the system's form of m, for the first call. The system leaves that as it
+// is until the call completes.
+func (m *Message) prepare(receive bool) {
+	m.size, m.rest, m.skip = 0, m.Buffers, 0
 	for _, p := range m.Buffers {
 		m.size += len(p)
-		if skip >= len(p) { // empty ones, too
-			skip -= len(p)
-			continue
-		}
+	}
+	m.header(receive, true)
+}
+
+// goOn is prepare for the next call, after one that has moved n bytes. Ancillary data is
+// sent once.
+func (m *Message) goOn(n int, receive bool) {
+	m.skip += n
+	for len(m.rest) > 0 && m.skip >= len(m.rest[0]) {
+		m.skip -= len(m.rest[0])
+		m.rest = m.rest[1:]
+	}
+	m.header(receive, receive)
+}
+
+func (m *Message) header(receive, control bool) {
+	clear(m.iov) // what it points to may be moved and gone
+	m.iov = m.iov[:0]
+	skip, room := m.skip, maxTransfer
+	for _, p := range m.rest {
 		p, skip = p[skip:], 0
 		if m.Stream {
+			if room == 0 || len(m.iov) == maxIovecs {
+				break // the rest is for the next call; of a message nothing can be left out
+			}
 			p = p[:min(len(p), room)]
 			room -= len(p)
-			if len(p) == 0 || len(m.iov) == maxIovecs {
-				continue // for the next call; of a message nothing can be left out
-			}
+		}
+		if len(p) == 0 {
+			continue
 		}
 		v := syscall.Iovec{Base: &p[0]}
 		v.SetLen(len(p))
@@ -96,7 +116,7 @@ func (m *Message) prepare(skip int, receive bool) {
 	if m.Name.n > 0 {
 		m.hdr.Name, m.hdr.Namelen = m.Name.pointer(), m.Name.n
 	}
-	if len(m.Control) > 0 && (first || receive) { // it is sent once
+	if len(m.Control) > 0 && control {
 		m.hdr.Control = &m.Control[0]
 		m.hdr.SetControllen(len(m.Control))
 	}
@@ -112,7 +132,7 @@ const notReceived = syscall.MSG_DONTWAIT | syscall.MSG_PEEK | syscall.MSG_WAITAL
 func (m *Message) received() {
 	m.Name.n = m.hdr.Namelen
 	m.ControlN = int(m.hdr.Controllen)
-	m.Got = int(m.hdr.Flags) &^ notReceived
+	m.Got |= int(m.hdr.Flags) &^ notReceived // with All of all calls
 }
 
 // dontWait reports whether the call is not to wait.
@@ -127,7 +147,7 @@ func (f *FD) RecvMsg(ctx context.Context, m *Message) error {
 	if err := d.enterNow(ctx, &receiving, dontWait(m.Flags)); err != nil {
 		return err
 	}
-	m.prepare(0, true)
+	m.prepare(true)
 	d.arg = m
 	err := d.run()
 	m.N = d.n
@@ -154,7 +174,7 @@ func receiveOnce(d *direction, fd int) bool {
 		if !m.All || n == 0 || d.n >= m.size || m.ControlN > 0 {
 			return true
 		}
-		m.prepare(d.n, true)
+		m.goOn(n, true)
 	}
 }
 
@@ -207,7 +227,7 @@ func (f *FD) sendMsg(ctx context.Context, m *Message) error {
 	if err := d.enterNow(ctx, &sending, dontWait(m.Flags)); err != nil {
 		return err
 	}
-	m.prepare(0, false)
+	m.prepare(false)
 	d.arg = m
 	err := d.run()
 	m.N = d.n
@@ -232,7 +252,7 @@ func sendOnce(d *direction, fd int) bool {
 			d.err = io.ErrUnexpectedEOF // as writeAll
 			return true
 		}
-		m.prepare(d.n, false)
+		m.goOn(n, false)
 	}
 }
 

@@ -44,7 +44,7 @@ func (b *Batch) prepare(receive bool) {
 	for i := range b.Messages {
 		m := &b.Messages[i]
 		m.N, m.ControlN, m.Got, m.Flags = 0, 0, 0, b.Flags
-		m.prepare(0, receive)
+		m.prepare(receive)
 	}
 	b.headers.prepare(b.Messages)
 }

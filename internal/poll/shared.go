@@ -22,24 +22,13 @@ func DuplicateFile(file *os.File) (*FD, error) {
 		return nil, err
 	}
 	var dup int
-	if raw.Control(func(fd uintptr) { dup, err = duplicateOf(int(fd)) }) != nil {
+	if raw.Control(func(fd uintptr) { dup, err = Dup(int(fd)) }) != nil {
 		return nil, os.ErrClosed // the one reason that there is
 	}
 	if err != nil {
-		return nil, os.NewSyscallError("dup", err)
+		return nil, os.NewSyscallError("fcntl", err)
 	}
 	return New(dup, false)
-}
-
-// duplicateOf is dup(2) with close-on-exec, which not every system has in one call.
-func duplicateOf(fd int) (int, error) {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	dup, err := syscall.Dup(fd)
-	if err == nil {
-		syscall.CloseOnExec(dup)
-	}
-	return dup, err
 }
 
 // A Shared is a descriptor in blocking mode that others have too, and so has to stay in
