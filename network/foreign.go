@@ -1,7 +1,6 @@
 package network
 
 import (
-	"context"
 	"net"
 
 	"github.com/curio-go/curio/internal/foreign"
@@ -46,12 +45,4 @@ func FromListener(l net.Listener, config *ServerConfig) *Listener {
 	made.config.mustNotListen("FromListener")
 	made.foreign = foreign.NewListener(l)
 	return made
-}
-
-func (l *Listener) acceptForeign(ctx context.Context) (Conn, error) {
-	conn, err := l.foreign.Accept(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return l.dress(FromConn(conn)), nil
 }

@@ -10,15 +10,20 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// An impatient is a Conn that bounds each wait for the peer. SendAll moves on in pieces,
-// each of which the peer has to take in time; its lock keeps the pieces together.
+// An impatient is a Conn that bounds each wait for the peer. It is what the header of a
+// proxy and TLS are built on, and not the other way round: so it sees what the peer really
+// takes, and handlers get a *TLSConn.
+//
+// SendAll moves on in pieces, of each of which the peer has to take something in time; its
+// lock keeps the pieces together. The handshake of the Conn, if it has one, has a time of
+// its own.
 type impatient struct {
 	Conn
 	patience time.Duration
 	sending  curio.Lock
 }
 
-// piece is how much a peer has to take in one bound.
+// piece is how much is sent in one bound.
 const piece = 64 << 10
 
 // errIdle is what an idleError is.
@@ -68,15 +73,24 @@ func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
 	defer c.sending.Release(ctx)
 	sent := 0
 	for {
+		before := sent
 		err := c.within(ctx, "send", func(ctx context.Context) error {
 			n, err := c.Conn.SendAll(ctx, buf[sent:sent+min(len(buf)-sent, piece)])
 			sent += n
 			return err
 		})
-		if err != nil || sent == len(buf) {
+		slow := errors.Is(err, errIdle) && sent > before // but it takes something
+		if !slow && (err != nil || sent == len(buf)) {
 			return sent, err
 		}
 	}
+}
+
+func (c *impatient) Handshake(ctx context.Context) error {
+	if below, ok := c.Conn.(handshaker); ok {
+		return below.Handshake(ctx)
+	}
+	return nil
 }
 
 // networkOf is the name of conn's network, for errors.

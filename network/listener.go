@@ -58,14 +58,27 @@ func newListener(config *ServerConfig) *Listener {
 // when it is first used. Who does not know the peer should do it at once, by the
 // connection's method Handshake, and within a timeout, as RunServer does.
 func (l *Listener) Accept(ctx context.Context) (Conn, error) {
-	if l.foreign != nil {
-		return l.acceptForeign(ctx)
-	}
-	conn, err := l.socket.Accept(ctx)
+	conn, err := l.accept(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return l.dress(conn), nil
+}
+
+// accept is Accept of what the system or somebody else's listener has.
+func (l *Listener) accept(ctx context.Context) (Conn, error) {
+	if l.foreign != nil {
+		conn, err := l.foreign.Accept(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return FromConn(conn), nil
+	}
+	conn, err := l.socket.Accept(ctx)
+	if err != nil {
+		return nil, err // and not a nil *socket.Socket
+	}
+	return conn, nil
 }
 
 // dress puts on a connection what it is to wear: the header of a proxy comes before TLS.

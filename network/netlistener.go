@@ -36,7 +36,7 @@ type netListener struct {
 func (n *netListener) Accept() (net.Conn, error) {
 	for {
 		scope := n.accepts.scope.Load()
-		conn, err := accept(scope, n.listener)
+		conn, err := accept(scope, n.listener.Accept)
 		if err == nil {
 			return newNetConn(n.ctx, conn), nil
 		}

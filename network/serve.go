@@ -61,9 +61,6 @@ func (s *server) handle(ctx context.Context, conn Conn) error {
 	if _, ok := conn.(layered); ok {
 		s.note(conn, peerOf(conn)) // only now is it known who that is, behind a proxy
 	}
-	if config.IdleTimeout > 0 {
-		conn = &impatient{Conn: conn, patience: config.IdleTimeout}
-	}
 	return s.handler(ctx, conn)
 }
 

@@ -170,19 +170,32 @@ func (s *server) accept(ctx context.Context) error {
 }
 
 func (s *server) acceptUntil(ctx context.Context) error {
+	next := s.next
 	for {
 		if s.places != nil {
 			if err := s.places.Acquire(ctx); err != nil {
 				return err
 			}
 		}
-		conn, err := accept(ctx, s.listener)
+		conn, err := accept(ctx, next)
 		if err != nil {
 			s.release()
 			return err
 		}
 		s.spawn(conn)
 	}
+}
+
+// next is Accept for connections that are to be served.
+func (s *server) next(ctx context.Context) (Conn, error) {
+	conn, err := s.listener.accept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if patience := s.listener.config.IdleTimeout; patience > 0 {
+		conn = &impatient{Conn: conn, patience: patience}
+	}
+	return s.listener.dress(conn), nil
 }
 
 // release gives a place back, if they are counted.
@@ -235,9 +248,9 @@ const (
 )
 
 // accept returns the next connection.
-func accept(ctx context.Context, listener *Listener) (Conn, error) {
+func accept(ctx context.Context, next func(context.Context) (Conn, error)) (Conn, error) {
 	for pause := firstPause; ; {
-		conn, err := listener.Accept(ctx)
+		conn, err := next(ctx)
 		switch {
 		case err == nil:
 			return conn, nil

@@ -49,7 +49,7 @@ type ServerConfig struct {
 
 	// IdleTimeout bounds each wait for the peer: Recv and WaitRead fail if nothing comes
 	// for so long, SendAll if the peer takes nothing for so long. The error is then
-	// os.ErrDeadlineExceeded. 0 means no bound.
+	// os.ErrDeadlineExceeded. The waits in the handshake count as well. 0 means no bound.
 	IdleTimeout time.Duration
 
 	// Lifetime bounds how long a connection is served, handshake included. Its

@@ -199,7 +199,7 @@ func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
 // A wireError is an error of the Conn below on its way through package tls. It is a
 // net.Error because package tls lets a connection survive those that are temporary, which
-// here means: the operation's context has ended.
+// here means: the operation's context has ended, or the server's patience.
 type wireError struct{ err error }
 
 func (e *wireError) Error() string { return e.err.Error() }
@@ -211,5 +211,5 @@ func (e *wireError) Timeout() bool { return false }
 // Temporary reports whether the next operation can go on where this one has ended.
 func (e *wireError) Temporary() bool {
 	return e.err == errEmpty || errors.Is(e.err, curio.ErrCancelled) ||
-		errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded)
+		errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) || errors.Is(e.err, errIdle)
 }
