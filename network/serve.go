@@ -34,7 +34,7 @@ func (s *server) serve(ctx context.Context, conn Conn, peer string) error {
 	switch {
 	case expired:
 		why = "its lifetime is over"
-	case errors.As(err, &failed) && curio.CheckCancellation(ctx) == nil:
+	case errors.As(err, &failed) && !errors.Is(err, curio.ErrCancelled):
 		why = "the handshake failed"
 	case errors.Is(err, errIdle):
 		why = "it is idle"
