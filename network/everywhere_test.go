@@ -32,10 +32,14 @@ func servedWith(ctx context.Context, config *network.ServerConfig, handler netwo
 	if err != nil {
 		return err
 	}
+	return servedOn(ctx, listener, handler, clients)
+}
+
+func servedOn(ctx context.Context, listener *network.Listener, handler network.Handler, clients func(ctx context.Context, addr string) error) error {
 	server := curio.Go(ctx, func(ctx context.Context) error {
 		return network.RunServer(ctx, listener, handler)
 	}, curio.Name("server"))
-	err = clients(ctx, listener.LocalAddr().String())
+	err := clients(ctx, listener.LocalAddr().String())
 	if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {
 		err = cancelled
 	}

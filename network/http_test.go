@@ -177,3 +177,35 @@ func TestHTTPWrk(t *testing.T) {
 		})
 	}
 }
+
+// What is no HTTP is refused, and the next one is served.
+func TestHTTPNuisances(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			p := k.place(t)
+			addr, log := p.serveHTTP(t, pages(nil), nil)
+			for _, text := range nuisances {
+				for _, early := range []bool{false, true} { // instead of TLS and of the header, or after them
+					raw := p.raw(t, addr)
+					conn := raw
+					if !early {
+						conn = p.dress(t, raw)
+					}
+					_, err := io.WriteString(conn, text)
+					if c, ok := conn.(interface{ CloseWrite() error }); ok && err == nil && c.CloseWrite() == nil {
+						_, _ = io.Copy(io.Discard, conn)
+					}
+					vanish(raw)
+				}
+			}
+			log.Take("TLS handshake error")
+			conn := p.dial(t, addr)
+			writeAll(t, conn, "GET /still HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+			said, err := io.ReadAll(conn)
+			if err != nil || !strings.HasPrefix(string(said), "HTTP/1.1 200 OK\r\n") || !strings.Contains(string(said), "HTTP/1.1 /still from ") {
+				t.Errorf("the next one receives %q, %v", said, err)
+			}
+			conn.Close() // which the server has done already
+		})
+	}
+}
