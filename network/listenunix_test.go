@@ -138,11 +138,14 @@ func fill(t testing.TB, path string) {
 	t.Helper()
 	listenUnix(t, path, &network.ServerConfig{Backlog: 1})
 	for {
-		s, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK, 0)
+		s, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { syscall.Close(s) })
+		if err := syscall.SetNonblock(s, true); err != nil {
+			t.Fatal(err)
+		}
 		if err := syscall.Connect(s, &syscall.SockaddrUnix{Name: path}); err == syscall.EAGAIN {
 			return
 		} else if err != nil {

@@ -56,16 +56,24 @@ func (b *bounded) retire() {
 	b.base.Close()
 }
 
-// LocalAddr and RemoteAddr are those of the Conn, nil if not known.
-func (b *bounded) LocalAddr() net.Addr  { return b.conn.LocalAddr() }
+// LocalAddr is that of the Conn, nil if not known.
+func (b *bounded) LocalAddr() net.Addr { return b.conn.LocalAddr() }
+
+// RemoteAddr is that of the Conn, nil if not known.
 func (b *bounded) RemoteAddr() net.Addr { return b.conn.RemoteAddr() }
 
-// SetDeadline and the next two move the deadlines; see deadline.
+// SetDeadline moves both deadlines; see deadline.
 func (b *bounded) SetDeadline(t time.Time) error {
-	return errors.Join(b.SetReadDeadline(t), b.SetWriteDeadline(t))
+	if err := b.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return b.SetWriteDeadline(t)
 }
 
-func (b *bounded) SetReadDeadline(t time.Time) error  { return b.set(&b.reads, t) }
+// SetReadDeadline moves the deadline of those who read.
+func (b *bounded) SetReadDeadline(t time.Time) error { return b.set(&b.reads, t) }
+
+// SetWriteDeadline moves the deadline of those who write.
 func (b *bounded) SetWriteDeadline(t time.Time) error { return b.set(&b.writes, t) }
 
 func (b *bounded) set(d *deadline, t time.Time) error {
