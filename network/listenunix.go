@@ -40,7 +40,10 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 	if err := curio.CheckCancellation(ctx); err != nil {
 		return nil, failed(err)
 	}
-	var err error
+	err := refusePath(path)
+	if err != nil {
+		return nil, failed(err)
+	}
 	if runtime.GOOS == "linux" && strings.HasPrefix(path, "@") {
 		l.socket, err = listenUnix(ctx, addr, config, false)
 	} else {
@@ -62,6 +65,17 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 		return nil, failed(err)
 	}
 	return l, nil
+}
+
+// refusePath says what is wrong with the path of a Unix socket.
+func refusePath(path string) error {
+	switch {
+	case path == "":
+		return misused("missing path")
+	case path[0] != '@' && strings.IndexByte(path, 0) >= 0:
+		return misused("path with a zero byte")
+	}
+	return nil
 }
 
 func listenUnix(ctx context.Context, addr *net.UnixAddr, config *ServerConfig, file bool) (*socket.Socket, error) {

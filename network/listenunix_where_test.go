@@ -1,9 +1,12 @@
 package network_test
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/curio-go/curio/internal/testutil"
@@ -45,6 +48,22 @@ func TestUnixSymlink(t *testing.T) {
 			t.Errorf("%s: the link is gone: %v", name, err)
 		}
 		must(t, os.Remove(path))
+	}
+}
+
+// What is no path is refused, and makes no file.
+func TestUnixNoPath(t *testing.T) {
+	testutil.NoLeaks(t)
+	t.Chdir(filepath.Dir(socketPath(t)))
+	for path, says := range map[string]string{"": "missing path", "a\x00b": "path with a zero byte"} {
+		l, err := network.ListenUnix(t.Context(), path, nil)
+		if l != nil || !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, %v", path, l, err)
+		}
+		isOp(t, "listen", err)
+	}
+	if exists("a") {
+		t.Error("there is a file")
 	}
 }
 
