@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -141,11 +140,10 @@ func (c *ConnectConfig) refuse(host string) error {
 }
 
 func (c *ConnectConfig) refuseUnix(path string) error {
+	if err := refusePath(path); err != nil {
+		return err
+	}
 	switch {
-	case path == "":
-		return misused("missing path")
-	case path[0] != '@' && strings.IndexByte(path, 0) >= 0:
-		return misused("path with a zero byte")
 	case c.Source != netip.AddrPort{}:
 		return misused("Source, for a Unix socket")
 	case c.AttemptDelay != 0:

@@ -1,8 +1,18 @@
 package network
 
-import "time"
+import (
+	"testing"
+	"time"
+)
 
 // Impatient is what a connection of a server with an IdleTimeout is wrapped in.
 func Impatient(conn Conn, patience time.Duration) Conn {
 	return &impatient{Conn: conn, patience: patience}
+}
+
+// LockFor makes d, up to the end of the test, how long ListenUnix waits for others.
+func LockFor(t *testing.T, d time.Duration) {
+	before := lockFor
+	t.Cleanup(func() { lockFor = before })
+	lockFor = d
 }

@@ -184,6 +184,32 @@ func TestGraceRunsOut(t *testing.T) {
 	}
 }
 
+// Of several servers, all late handlers are told of.
+func TestGraceRunsOutForSeveral(t *testing.T) {
+	s := newServer(t)
+	config := &network.ServerConfig{Grace: short}
+	first, second := listen(t, "127.0.0.1:0", config), listen(t, "127.0.0.1:0", config)
+	s.run(func(ctx context.Context) error { return network.RunServers(ctx, echo, first, second) })
+	var names []string
+	for _, l := range []*network.Listener{first, second} {
+		conn := testutil.Dial(t, l.LocalAddr().String())
+		testutil.EchoTwice(t, conn)
+		names = append(names, conn.LocalAddr().String())
+	}
+	err := s.cancel()
+	is(t, err, taskCancelled...)
+	var late *network.GraceError
+	if !errors.As(err, &late) {
+		t.Fatalf("%v is no GraceError", err)
+	}
+	slices.Sort(names)
+	slices.Sort(late.Connections)
+	if !slices.Equal(late.Connections, names) {
+		t.Errorf("%v, want %v", late.Connections, names)
+	}
+	s.Log.Take(msgGrace)
+}
+
 // A negative grace time is no bound, and a listener that is closed is another way to
 // begin the stop.
 func TestGraceWithoutBound(t *testing.T) {

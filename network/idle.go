@@ -68,7 +68,7 @@ func (c *impatient) CloseWrite(ctx context.Context) error {
 
 func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
 	if err := c.sending.Acquire(ctx); err != nil {
-		return 0, &net.OpError{Op: "send", Net: networkOf(c), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+		return 0, unsent(c, err)
 	}
 	defer c.sending.Release(ctx)
 	sent := 0

@@ -22,6 +22,7 @@ type Listener struct {
 	foreign *foreign.Listener // then this is it
 	config  ServerConfig
 	file    os.FileInfo // that of the Unix socket, if there is one to remove
+	path    string      // where it is
 
 	closing context.Context // ended by Close, through closed
 	closed  context.CancelFunc

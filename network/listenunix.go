@@ -22,9 +22,11 @@ import (
 // the Listener is closed, if it is still the same.
 //
 // A file that was left behind by a server that is gone is replaced: that is a socket on
-// which a connection is refused. One that is in use is an error, syscall.EADDRINUSE, and
+// which a connection is refused. (So does, but on Linux, a server that has no room for more
+// in its backlog at the moment.) One that is in use is an error, syscall.EADDRINUSE, and
 // so is a file that is no socket. So that two servers that start at the same time do not
-// take each other's file for such a one, the directory is locked meanwhile: flock(2).
+// take each other's file for such a one, the directory is locked meanwhile: flock(2). For a
+// lock that somebody else holds it waits for 5 s, and then goes on without.
 func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
 	config = &l.config
@@ -38,7 +40,10 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 	if err := curio.CheckCancellation(ctx); err != nil {
 		return nil, failed(err)
 	}
-	var err error
+	err := refusePath(path)
+	if err != nil {
+		return nil, failed(err)
+	}
 	if runtime.GOOS == "linux" && strings.HasPrefix(path, "@") {
 		l.socket, err = listenUnix(ctx, addr, config, false)
 	} else {
@@ -50,6 +55,7 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 		l.socket, err = listenUnix(ctx, addr, config, true)
 		if err == nil {
 			l.file, err = os.Lstat(path)
+			l.path = absolute(path)
 		}
 	}
 	if err != nil {
@@ -59,6 +65,17 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 		return nil, failed(err)
 	}
 	return l, nil
+}
+
+// refusePath says what is wrong with the path of a Unix socket.
+func refusePath(path string) error {
+	switch {
+	case path == "":
+		return misused("missing path")
+	case path[0] != '@' && strings.IndexByte(path, 0) >= 0:
+		return misused("path with a zero byte")
+	}
+	return nil
 }
 
 func listenUnix(ctx context.Context, addr *net.UnixAddr, config *ServerConfig, file bool) (*socket.Socket, error) {
@@ -126,15 +143,22 @@ func removeStale(ctx context.Context, addr *net.UnixAddr) error {
 // takes that long only if its queue is full, and then it is alive.
 const probeFor = 100 * time.Millisecond
 
+// lockFor is how long to wait for others that listen in the same directory. None of them
+// takes much longer than probeFor.
+var lockFor = 5 * time.Second
+
 // lockDirectory makes one server at a time listen on a file of the directory. Where the
-// directory cannot be opened or locked, there is no such protection.
+// directory cannot be opened or locked, or somebody does not let go of it, there is no such
+// protection.
 func lockDirectory(ctx context.Context, name string) (unlock func(), err error) {
 	dir, err := os.Open(name)
 	if err != nil {
 		return func() {}, nil
 	}
+	began := curio.Clock(ctx)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != syscall.EWOULDBLOCK {
+		err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err != syscall.EWOULDBLOCK || curio.Clock(ctx).Sub(began) > lockFor {
 			return func() { dir.Close() }, nil
 		}
 		if err := curio.Sleep(ctx, pause); err != nil {
@@ -150,8 +174,16 @@ func (l *Listener) removeFile() {
 	if l.file == nil {
 		return
 	}
-	path := l.socket.LocalAddr().String()
-	if now, err := os.Lstat(path); err == nil && os.SameFile(l.file, now) {
-		os.Remove(path)
+	if now, err := os.Lstat(l.path); err == nil && os.SameFile(l.file, now) {
+		os.Remove(l.path)
 	}
+}
+
+// absolute is path wherever the process goes; where it is now cannot always be said. It is
+// not cleaned, as that takes no notice of symbolic links.
+func absolute(path string) string {
+	if wd, err := os.Getwd(); err == nil && !filepath.IsAbs(path) {
+		return wd + "/" + path
+	}
+	return path
 }

@@ -102,12 +102,23 @@ func (c *netConn) Close() error {
 const goodBye = 5 * time.Second
 
 // CloseWrite ends the stream in this direction. As with package net it does not wait for
-// those who are writing, if the Conn is a plain socket.
+// those who are writing, if the Conn is a plain socket. On others it may have to wait, by
+// the deadline of those who write.
 func (c *netConn) CloseWrite() error {
 	if s, ok := c.conn.(*socket.Socket); ok {
 		return c.renamed("close", s.Shutdown(socket.ShutWR))
 	}
-	return c.renamed("close", c.conn.CloseWrite(c.base))
+	for {
+		scope := c.writes.scope.Load()
+		err := c.conn.CloseWrite(scope)
+		if err == nil {
+			return nil
+		}
+		again, err := c.failed("close", &c.writes, scope, err)
+		if !again {
+			return err
+		}
+	}
 }
 
 // CloseRead ends the stream in the other direction: who reads is at its end.

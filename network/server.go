@@ -92,14 +92,27 @@ func RunServers(ctx context.Context, handler Handler, listeners ...*Listener) er
 	for _, l := range listeners {
 		mustListen(l)
 	}
-	return curio.Group(ctx, func(ctx context.Context, servers *curio.TaskGroup[struct{}]) error {
+	var mu sync.Mutex
+	var late []string
+	err := curio.Group(ctx, func(ctx context.Context, servers *curio.TaskGroup[struct{}]) error {
 		for _, l := range listeners {
 			servers.Go(func(ctx context.Context) error {
-				return RunServer(ctx, l, handler)
+				err := RunServer(ctx, l, handler)
+				if cut, ok := errors.AsType[*GraceError](err); ok {
+					mu.Lock()
+					defer mu.Unlock()
+					late = append(late, cut.Connections...)
+					return cut.Err
+				}
+				return err
 			}, curio.Name("server "+nameOf(l.LocalAddr())), curio.ReportCrash(false))
 		}
 		return servers.Join(ctx)
 	})
+	if len(late) > 0 { // which a group that is cancelled would not tell
+		return &GraceError{Connections: late, Err: err}
+	}
+	return err
 }
 
 func mustHandle(handler Handler) {

@@ -74,7 +74,7 @@ func (e *GraceError) Error() string {
 	if len(named) > namedAtMost {
 		named, more = named[:namedAtMost], ", ..."
 	}
-	return fmt.Sprintf("curio/network: %d handlers had not ended after the grace time and were cancelled (%s%s): %v",
+	return fmt.Sprintf("curio/network: cancelled after the grace time, as they had not ended, %d of the handlers (%s%s): %v",
 		len(e.Connections), strings.Join(named, ", "), more, e.Err)
 }
 

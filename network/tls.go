@@ -262,7 +262,7 @@ func (c *TLSConn) CloseWrite(ctx context.Context) error {
 
 // Close closes the connection, and the one below. If nobody sends at the moment it ends
 // the stream at first, by close_notify, if there is room for that without waiting; where
-// the connection below is not a socket it waits for room, for up to 100 ms. Operations in
+// there is no socket below that can tell, it waits for room, for up to 100 ms. Operations in
 // progress end with net.ErrClosed, and so do all later ones, a second Close included.
 func (c *TLSConn) Close() error {
 	ctx := context.Background()

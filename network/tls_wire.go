@@ -112,29 +112,21 @@ func (w *wire) flush(ctx context.Context) error {
 	return nil
 }
 
-// A flagSender is a Conn that can send without waiting. *socket.Socket is one.
-type flagSender interface {
-	SendFlags(ctx context.Context, buf []byte, flags int) (int, error)
-}
-
 // push sends what there is room for. It does not wait; but where the Conn below knows no
 // such thing, and it is urgent, for a moment. What goes wrong, the next flush will tell.
 func (w *wire) push(ctx context.Context, urgent bool) {
-	s, ok := w.below.(flagSender)
-	if !ok {
-		if urgent {
+	for p := w.next(); p != nil; p = w.next() {
+		n, err := sendFlags(ctx, w.below, p, syscall.MSG_DONTWAIT)
+		w.sent(n)
+		if err == nil {
+			continue
+		}
+		if urgent && errors.Is(err, errors.ErrUnsupported) {
 			ctx, cancel := curio.WithTimeout(ctx, lastWords)
 			defer cancel()
 			_ = w.flush(ctx)
 		}
 		return
-	}
-	for p := w.next(); p != nil; p = w.next() {
-		n, err := s.SendFlags(ctx, p, syscall.MSG_DONTWAIT)
-		w.sent(n)
-		if err != nil {
-			return
-		}
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// A Socket is a socket of the system. Sockets come from New, SocketPair and Accept.
+// A Socket is a socket of the system. Sockets come from New, SocketPair, Accept, Dup,
+// FromFD, FromConn and Activated.
 // The zero value is none: its methods return an error. A Socket must not be copied.
 // It is safe for concurrent use.
 type Socket struct {

@@ -29,6 +29,15 @@ func (t *turn) take(place wait.Place, op string, object any) error {
 	return w.WaitIn(&t.queue, &t.mu)
 }
 
+// try takes the turn if it is free, and reports whether it has.
+func (t *turn) try() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	free := !t.held
+	t.held = true
+	return free
+}
+
 // pass hands the turn to the next, or sets it free.
 func (t *turn) pass() {
 	t.mu.Lock()
