@@ -62,11 +62,7 @@ func (b *bounded) LocalAddr() net.Addr { return b.conn.LocalAddr() }
 // RemoteAddr is that of the Conn, nil if not known.
 func (b *bounded) RemoteAddr() net.Addr { return b.conn.RemoteAddr() }
 
-<<<<<<< HEAD
-// SetDeadline moves both deadlines.
-=======
 // SetDeadline moves both deadlines; see deadline.
->>>>>>> h-rev2
 func (b *bounded) SetDeadline(t time.Time) error {
 	if err := b.SetReadDeadline(t); err != nil {
 		return err
@@ -74,17 +70,10 @@ func (b *bounded) SetDeadline(t time.Time) error {
 	return b.SetWriteDeadline(t)
 }
 
-<<<<<<< HEAD
-// SetReadDeadline moves the deadline of reading.
-func (b *bounded) SetReadDeadline(t time.Time) error { return b.set(&b.reads, t) }
-
-// SetWriteDeadline moves the deadline of writing.
-=======
 // SetReadDeadline moves the deadline of those who read.
 func (b *bounded) SetReadDeadline(t time.Time) error { return b.set(&b.reads, t) }
 
 // SetWriteDeadline moves the deadline of those who write.
->>>>>>> h-rev2
 func (b *bounded) SetWriteDeadline(t time.Time) error { return b.set(&b.writes, t) }
 
 func (b *bounded) set(d *deadline, t time.Time) error {
