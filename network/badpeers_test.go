@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,10 +49,8 @@ func named(t *testing.T, err error, ops ...string) {
 	if op.Net != "unix" && (op.Addr == nil || !strings.Contains(err.Error(), op.Addr.String())) {
 		t.Errorf("%v does not say from whom", err)
 	}
-	for _, want := range ops {
-		if op.Op == want {
-			return
-		}
+	if slices.Contains(ops, op.Op) {
+		return
 	}
 	t.Errorf("%v is of operation %q, want one of %q", err, op.Op, ops)
 }
