@@ -16,3 +16,6 @@ func LockFor(t *testing.T, d time.Duration) {
 	t.Cleanup(func() { lockFor = before })
 	lockFor = d
 }
+
+// Split takes a "host:port" apart.
+var Split = split

@@ -3,6 +3,7 @@ package poll_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -25,6 +26,9 @@ func TestMain(m *testing.M) {
 	w.Close()
 	goroutines, descriptors := runtime.NumGoroutine(), descriptors()
 	code := m.Run()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(code) // fuzzing listens for signals for ever
+	}
 	if code == 0 && !left(func() bool { return runtime.NumGoroutine() <= goroutines }) {
 		stacks := make([]byte, 1<<20)
 		fmt.Printf("goroutines left behind:\n%s\n", stacks[:runtime.Stack(stacks, true)])
