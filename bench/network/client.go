@@ -31,6 +31,9 @@ func clientMain(args []string) error {
 	if err != nil {
 		return err
 	}
+	if w.connections, err = strconv.Atoi(args[4]); err != nil {
+		return err
+	}
 	var s sample
 	if w.is("idle") {
 		s, err = idle(w, addr, pid)
@@ -62,10 +65,12 @@ func rate(w work, addr string, pid int, d time.Duration) (s sample, err error) {
 		return s, err
 	}
 	before, began := done.Load(), time.Now()
-	select {
-	case err := <-failed:
-		return s, err
-	case <-time.After(d):
+	for done.Load() == before { // at least one, however long it takes
+		select {
+		case err := <-failed:
+			return s, err
+		case <-time.After(d):
+		}
 	}
 	n, took := float64(done.Load()-before), time.Since(began)
 	after, err := cpuOf(pid)
@@ -73,9 +78,6 @@ func rate(w work, addr string, pid int, d time.Duration) (s sample, err error) {
 		return s, err
 	}
 	stop.Store(true)
-	if n == 0 {
-		return s, errors.New("nothing was done")
-	}
 	clients.Wait()
 	return sample{PerSecond: n / took.Seconds(), CPU: (after - cpu).Seconds() * 1e6 / n}, nil
 }

@@ -26,18 +26,11 @@ import (
 // The roles in which the program runs itself.
 const (
 	roleServer = "server" // IMPLEMENTATION WORK
-	roleClient = "client" // WORK ADDRESS PID SECONDS
+	roleClient = "client" // WORK ADDRESS PID SECONDS CONNECTIONS
 )
 
 func main() {
-	if len(os.Args) > 2 {
-		switch os.Args[1] {
-		case roleServer:
-			exit(serverMain(os.Args[2], os.Args[3]))
-		case roleClient:
-			exit(clientMain(os.Args[2:]))
-		}
-	}
+	playRole()
 	o := options{}
 	flag.IntVar(&o.rounds, "rounds", 7, "`N` samples of each server")
 	flag.Float64Var(&o.seconds, "secs", 1, "`S` seconds for a sample")
@@ -50,6 +43,19 @@ func main() {
 		}
 	}
 	exit(compare(o))
+}
+
+// playRole does what a child is for, and returns if this process is none.
+func playRole() {
+	if len(os.Args) < 4 {
+		return
+	}
+	switch os.Args[1] {
+	case roleServer:
+		exit(serverMain(os.Args[2], os.Args[3]))
+	case roleClient:
+		exit(clientMain(os.Args[2:]))
+	}
 }
 
 func exit(err error) {
@@ -111,7 +117,7 @@ func measure(name string, w work, seconds float64, serverCPU, clientCPU string) 
 	if err != nil {
 		return s, err
 	}
-	client, err := startSelf(clientCPU, roleClient, w.name, addr, fmt.Sprint(server.pid()), fmt.Sprint(seconds))
+	client, err := startSelf(clientCPU, roleClient, w.name, addr, fmt.Sprint(server.pid()), fmt.Sprint(seconds), fmt.Sprint(w.connections))
 	if err != nil {
 		return s, err
 	}
