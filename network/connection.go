@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -124,15 +123,14 @@ func opening(addr net.Addr, err error) error {
 	return &net.OpError{Op: "connect", Net: addr.Network(), Addr: addr, Err: err}
 }
 
-// misused says what is wrong with a configuration.
-func misused(what string) error { return fmt.Errorf("%s: %w", what, syscall.EINVAL) }
-
 // refuse returns what is wrong with c, for a connection with host, "" if that is not
 // known.
 func (c *ConnectConfig) refuse(host string) error {
 	switch {
 	case c.TLS == nil && c.HandshakeTimeout != 0:
 		return misused("HandshakeTimeout without TLS")
+	case c.TLS != nil && c.TLS.Renegotiation != tls.RenegotiateNever:
+		return misused("TLS with Renegotiation, which is not supported")
 	case c.TLS != nil && host == "" && c.TLS.ServerName == "" && !c.TLS.InsecureSkipVerify:
 		return misused("TLS without ServerName, and the address has no host")
 	}

@@ -3,7 +3,6 @@ package network
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"time"
 
@@ -45,7 +44,7 @@ func (c *impatient) Below() Conn { return c.Conn }
 func (c *impatient) within(ctx context.Context, op string, fn func(ctx context.Context) error) error {
 	expired, err := curio.IgnoreAfter(ctx, c.patience, fn)
 	if expired {
-		return &net.OpError{Op: op, Net: networkOf(c), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: idleError(c.patience)}
+		return opError(op, c, idleError(c.patience))
 	}
 	return err
 }
@@ -68,7 +67,7 @@ func (c *impatient) CloseWrite(ctx context.Context) error {
 
 func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
 	if err := c.sending.Acquire(ctx); err != nil {
-		return 0, unsent(c, err)
+		return 0, opError("send", c, err)
 	}
 	defer c.sending.Release(ctx)
 	sent := 0
@@ -91,12 +90,4 @@ func (c *impatient) Handshake(ctx context.Context) error {
 		return below.Handshake(ctx)
 	}
 	return nil
-}
-
-// networkOf is the name of conn's network, for errors.
-func networkOf(conn Conn) string {
-	if addr := conn.LocalAddr(); addr != nil {
-		return addr.Network()
-	}
-	return "conn"
 }

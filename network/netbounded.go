@@ -123,6 +123,4 @@ func (b *bounded) as(op string, err, cause error) error {
 	return b.opError(op, cause)
 }
 
-func (b *bounded) opError(op string, cause error) error {
-	return &net.OpError{Op: op, Net: networkOf(b.conn), Source: b.LocalAddr(), Addr: b.RemoteAddr(), Err: cause}
-}
+func (b *bounded) opError(op string, cause error) error { return opError(op, b.conn, cause) }

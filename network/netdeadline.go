@@ -133,11 +133,3 @@ func (d *deadline) failed(ctx context.Context, scope *wait.Scope, err error) (ag
 	}
 	return false, causeOf(err)
 }
-
-// causeOf is what a net.OpError is about, and any other error itself.
-func causeOf(err error) error {
-	if op, ok := err.(*net.OpError); ok {
-		return op.Err
-	}
-	return err
-}

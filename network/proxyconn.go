@@ -218,9 +218,4 @@ func (p *proxied) RemoteAddr() net.Addr {
 // failed returns the error of an operation of this layer. Like those of the connection
 // with the proxy it is in that one's name, which is the one that fails, and of which the
 // server knows whether it is lost.
-func (p *proxied) failed(op string, err error) error {
-	if inner, ok := err.(*net.OpError); ok {
-		err = inner.Err
-	}
-	return &net.OpError{Op: op, Net: networkOf(p.conn), Source: p.conn.LocalAddr(), Addr: p.conn.RemoteAddr(), Err: err}
-}
+func (p *proxied) failed(op string, err error) error { return opError(op, p.conn, causeOf(err)) }

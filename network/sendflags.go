@@ -3,7 +3,6 @@ package network
 import (
 	"context"
 	"errors"
-	"net"
 	"syscall"
 )
 
@@ -19,18 +18,13 @@ func sendFlags(ctx context.Context, conn Conn, buf []byte, flags int) (int, erro
 	if s, ok := conn.(flagSender); ok {
 		return s.SendFlags(ctx, buf, flags)
 	}
-	return 0, unsent(conn, errors.ErrUnsupported)
-}
-
-// unsent is the error of sending on conn.
-func unsent(conn Conn, cause error) error {
-	return &net.OpError{Op: "send", Net: networkOf(conn), Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: cause}
+	return 0, opError("send", conn, errors.ErrUnsupported)
 }
 
 // SendFlags does not wait for the header of the proxy, if it is not to wait.
 func (p *proxied) SendFlags(ctx context.Context, buf []byte, flags int) (int, error) {
 	if flags&syscall.MSG_DONTWAIT != 0 && p.phase.Load() == proxyUnread {
-		return 0, unsent(p.conn, syscall.EAGAIN)
+		return 0, opError("send", p.conn, syscall.EAGAIN)
 	}
 	if err := p.handshake(ctx); err != nil {
 		return 0, err
@@ -42,10 +36,10 @@ func (p *proxied) SendFlags(ctx context.Context, buf []byte, flags int) (int, er
 func (c *impatient) SendFlags(ctx context.Context, buf []byte, flags int) (n int, err error) {
 	if !c.sending.TryAcquire(ctx) {
 		if flags&syscall.MSG_DONTWAIT != 0 {
-			return 0, unsent(c, syscall.EAGAIN)
+			return 0, opError("send", c, syscall.EAGAIN)
 		}
 		if err := c.sending.Acquire(ctx); err != nil {
-			return 0, unsent(c, err)
+			return 0, opError("send", c, err)
 		}
 	}
 	defer c.sending.Release(ctx)

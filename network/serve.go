@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"syscall"
-	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/socket"
@@ -55,7 +53,7 @@ func (s *server) serve(ctx context.Context, conn Conn, peer string) error {
 // handle does what comes before the handler, and calls it.
 func (s *server) handle(ctx context.Context, conn Conn) error {
 	config := &s.listener.config
-	if err := handshakeWithin(ctx, conn, duration(config.HandshakeTimeout, defaultHandshakeTimeout)); err != nil {
+	if err := handshakeWithin(ctx, conn, config.HandshakeTimeout); err != nil {
 		return &handshakeError{err}
 	}
 	if _, ok := conn.(layered); ok {
@@ -134,26 +132,3 @@ func socketOf(conn Conn) *socket.Socket {
 		}
 	}
 }
-
-// handshakeWithin does the handshake of conn, if it needs one, within d; 0 is no bound.
-func handshakeWithin(ctx context.Context, conn Conn, d time.Duration) error {
-	h, ok := conn.(handshaker)
-	switch {
-	case !ok:
-		return nil
-	case d == 0:
-		return h.Handshake(ctx)
-	}
-	expired, err := curio.IgnoreAfter(ctx, d, h.Handshake)
-	if expired {
-		err = &net.OpError{Op: "handshake", Net: networkOf(conn), Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: lateError(d)}
-	}
-	return err
-}
-
-// A lateError says that something was not done within the time that is its value.
-type lateError time.Duration
-
-func (e lateError) Error() string        { return "not done within " + time.Duration(e).String() }
-func (e lateError) Timeout() bool        { return true }
-func (e lateError) Is(target error) bool { return target == os.ErrDeadlineExceeded }

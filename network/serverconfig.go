@@ -62,20 +62,6 @@ type ServerConfig struct {
 	Grace time.Duration
 }
 
-const defaultHandshakeTimeout = 10 * time.Second
-
-// duration is a setting for which 0 means the default, and a negative value, which
-// becomes 0, none.
-func duration(d, byDefault time.Duration) time.Duration {
-	switch {
-	case d == 0:
-		return byDefault
-	case d < 0:
-		return 0
-	}
-	return d
-}
-
 // mustMakeSense panics if c does not.
 func (c *ServerConfig) mustMakeSense() {
 	if c.Proxy != nil {

@@ -17,26 +17,14 @@ var (
 	errPanicked    = errors.New("tls: a function of the configuration panicked during the handshake")
 )
 
-// failed returns the error of an operation. What comes from the Conn below loses its own
-// net.OpError, which is about the same addresses but another operation.
-func (c *TLSConn) failed(op string, err error) error {
-	e := &net.OpError{Op: op, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: plain(err)}
-	for _, addr := range []net.Addr{e.Addr, e.Source} {
-		if addr != nil {
-			e.Net = addr.Network()
-		}
-	}
-	return e
-}
+// failed returns the error of an operation.
+func (c *TLSConn) failed(op string, err error) error { return opError(op, c, plain(err)) }
 
-// plain is an error of package tls without what that has wrapped around it, and with
-// types that can be asked for.
+// plain is an error of package tls, or of the Conn below, without what that has wrapped
+// around it, and with types that can be asked for.
 func plain(err error) error {
 	if below, ok := errors.AsType[*wireError](err); ok {
-		if op, ok := below.err.(*net.OpError); ok {
-			return op.Err
-		}
-		return below.err
+		return causeOf(below.err)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		if alert, ok := alertOf(op); ok {

@@ -8,11 +8,6 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A handshaker is a Conn that has to agree on something with its peer at first.
-type handshaker interface {
-	Handshake(ctx context.Context) error
-}
-
 // Handshake agrees with the other side on keys, and verifies its certificate as the
 // configuration says. Recv, SendAll and the others do it first if nobody has; a server
 // calls it to put a timeout on it. It does the handshake of the Conn below before its own,

@@ -1,0 +1,48 @@
+package network
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// opError is the error of an operation on conn.
+func opError(op string, conn Conn, cause error) error {
+	return &net.OpError{Op: op, Net: networkOf(conn), Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: cause}
+}
+
+// networkOf is the name of conn's network.
+func networkOf(conn Conn) string {
+	for _, addr := range []net.Addr{conn.LocalAddr(), conn.RemoteAddr()} {
+		if addr != nil {
+			return addr.Network()
+		}
+	}
+	return "conn"
+}
+
+// causeOf is what a net.OpError is about, and any other error itself: for the error of
+// another layer, which is about the same addresses but another operation.
+func causeOf(err error) error {
+	if op, ok := err.(*net.OpError); ok {
+		return op.Err
+	}
+	return err
+}
+
+// misused says what is wrong with a configuration.
+func misused(what string) error { return fmt.Errorf("%s: %w", what, syscall.EINVAL) }
+
+// A lateError says that something was not done within the time that is its value. It is
+// not the error of the timeout in which it was: what is around it is not to take that for
+// its own affair.
+type lateError time.Duration
+
+func (e lateError) Error() string { return "not done within " + time.Duration(e).String() }
+func (e lateError) Timeout() bool { return true }
+func (e lateError) Is(target error) bool {
+	return target == os.ErrDeadlineExceeded || target == context.DeadlineExceeded
+}
