@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -11,8 +12,10 @@ import (
 // ctx bounds Accept, and every connection that it returns, as NetConn describes. When ctx
 // ends, Accept returns its error; the listener stays open until Close. What the handshake
 // of a layered connection needs is done by the first Read or Write on it, within the
-// deadline that is set then. What l's ServerConfig says of how to serve does not count:
-// that is up to whoever calls Accept.
+// deadline that is set then. Only the header of a proxy, which tells for whom that
+// connects, may be read before: who asks for the addresses waits for it, for up to the
+// HandshakeTimeout. An http.Server does, in the connection's own goroutine. What else l's
+// ServerConfig says of how to serve does not count: that is up to whoever calls Accept.
 //
 // Running out of descriptors or memory is no error: Accept pauses and says so in the log,
 // as TCPServer does. It has SetDeadline, for Accept, as *net.TCPListener has. Errors are
@@ -38,12 +41,37 @@ func (n *netListener) Accept() (net.Conn, error) {
 		scope := n.accepts.scope.Load()
 		conn, err := accept(scope, n.listener.Accept)
 		if err == nil {
-			return newNetConn(n.ctx, conn), nil
+			return n.adapt(conn), nil
 		}
 		again, cause := n.accepts.failed(n.ctx, scope, err)
 		if !again {
 			return nil, n.listener.opError("accept", cause)
 		}
+	}
+}
+
+func (n *netListener) adapt(conn Conn) net.Conn {
+	c := newNetConn(n.ctx, conn)
+	if p := proxiedOf(conn); p != nil {
+		patience := duration(n.listener.config.HandshakeTimeout, defaultHandshakeTimeout)
+		c.learn = sync.OnceFunc(func() {
+			_ = handshakeWithin(c.base, p, patience) // if that fails, so does Read
+		})
+	}
+	return c
+}
+
+// proxiedOf is the layer of conn that reads a proxy's header, nil if there is none.
+func proxiedOf(conn Conn) *proxied {
+	for {
+		if p, ok := conn.(*proxied); ok {
+			return p
+		}
+		above, ok := conn.(layered)
+		if !ok {
+			return nil
+		}
+		conn = above.Below()
 	}
 }
 
