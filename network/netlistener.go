@@ -53,9 +53,9 @@ func (n *netListener) Accept() (net.Conn, error) {
 func (n *netListener) adapt(conn Conn) net.Conn {
 	c := newNetConn(n.ctx, conn)
 	if p := proxiedOf(conn); p != nil {
-		patience := duration(n.listener.config.HandshakeTimeout, defaultHandshakeTimeout)
+		limit := n.listener.config.HandshakeTimeout
 		c.learn = sync.OnceFunc(func() {
-			_ = handshakeWithin(c.base, p, patience) // if that fails, so does Read
+			_ = handshakeWithin(c.base, p, limit) // if that fails, so does Read
 		})
 	}
 	return c
