@@ -180,7 +180,7 @@ func TestHandshakeTimeout(t *testing.T) {
 		return err
 	})
 	is(t, err, context.DeadlineExceeded, os.ErrDeadlineExceeded)
-	checkOpening(t, err, addr, []string{"handshake", "30ms", addr})
+	checkOpening(t, err, addr, []string{"handshake", short.String(), addr})
 	var timeout net.Error
 	if !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("%v is no timeout", err)

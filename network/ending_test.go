@@ -149,6 +149,9 @@ var blockings = []blocking{
 // short is a timeout for what must run into it, whatever else the machine does.
 const short = 30 * time.Millisecond
 
+// soon is short for the many in this table.
+const soon = 10 * time.Millisecond
+
 // An ending is a way in which the operation of a task is ended.
 type ending struct {
 	name string
@@ -173,7 +176,7 @@ var endings = []ending{
 		return s.cancel()
 	}, taskCancelled},
 	{"own timeout", func(op func(context.Context) error, _ func(*curio.Task[struct{}]) bool, s *server) error {
-		s.run(func(ctx context.Context) error { return curio.TimeoutAfter(ctx, short, op) })
+		s.run(func(ctx context.Context) error { return curio.TimeoutAfter(ctx, soon, op) })
 		return s.end()
 	}, taskTimeout},
 	{"own timeout expired before", func(op func(context.Context) error, _ func(*curio.Task[struct{}]) bool, s *server) error {
@@ -183,7 +186,7 @@ var endings = []ending{
 	{"outer timeout", func(op func(context.Context) error, _ func(*curio.Task[struct{}]) bool, s *server) error {
 		var inner error
 		s.run(func(ctx context.Context) error {
-			outer := curio.TimeoutAfter(ctx, short, func(ctx context.Context) error {
+			outer := curio.TimeoutAfter(ctx, soon, func(ctx context.Context) error {
 				inner = curio.TimeoutAfter(ctx, time.Hour, op)
 				return inner
 			})
@@ -208,7 +211,7 @@ var endings = []ending{
 		return s.end()
 	}, foreignCancel},
 	{"foreign deadline and no task", func(op func(context.Context) error, _ func(*curio.Task[struct{}]) bool, s *server) error {
-		ctx, cancel := context.WithTimeout(context.Background(), short)
+		ctx, cancel := context.WithTimeout(context.Background(), soon)
 		defer cancel()
 		return op(ctx)
 	}, foreignTimeout},

@@ -2,9 +2,11 @@ package network
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // A handshaker is a Conn that has to agree on something with its peer at first.
@@ -26,11 +28,23 @@ func handshakeWithin(ctx context.Context, conn Conn, limit time.Duration) error 
 	case limit == 0:
 		limit = usualHandshake
 	case limit < 0:
-		limit = curio.NoTimeout
+		return h.Handshake(ctx)
 	}
-	expired, err := curio.IgnoreAfter(ctx, limit, h.Handshake)
-	if expired {
-		return opError("handshake", conn, lateError(limit))
+	return within(ctx, limit, conn, "handshake", lateError(limit), h.Handshake)
+}
+
+// within calls fn, an operation on conn, with a context that ends after limit. If that cut it
+// short, late is the cause of the error. If ctx did, the error is as it would be without a
+// limit: that there is one is nobody else's affair.
+func within(ctx context.Context, limit time.Duration, conn Conn, op string, late error, fn func(ctx context.Context) error) error {
+	bound, cancel := curio.WithTimeout(ctx, limit)
+	err := fn(bound)
+	cancel()
+	if !errors.Is(err, curio.ErrCancelled) {
+		return err
 	}
-	return err
+	if _, ended := wait.At(ctx); ended != nil {
+		return opError(op, conn, ended)
+	}
+	return opError(op, conn, late)
 }

@@ -40,13 +40,8 @@ func (e idleError) Is(target error) bool {
 // Below is the connection whose patience is that of its peers.
 func (c *impatient) Below() Conn { return c.Conn }
 
-// within calls fn, which must end in time.
 func (c *impatient) within(ctx context.Context, op string, fn func(ctx context.Context) error) error {
-	expired, err := curio.IgnoreAfter(ctx, c.patience, fn)
-	if expired {
-		return opError(op, c, idleError(c.patience))
-	}
-	return err
+	return within(ctx, c.patience, c, op, idleError(c.patience), fn)
 }
 
 func (c *impatient) Recv(ctx context.Context, buf []byte) (n int, err error) {

@@ -166,7 +166,7 @@ func TestOutOfDescriptorsForLong(t *testing.T) {
 	for _, conn := range conns[:roomFor] {
 		testutil.EchoTwice(t, conn)
 	}
-	const last = 640 * time.Millisecond
+	const last = 320 * time.Millisecond
 	testutil.Await(t, "a long pause", func() bool { return strings.Contains(child.Stderr(), "pause="+last.String()) })
 	took, used := time.Since(began), cpu()-used
 	t.Logf("%v of processor time in %v", used, took)

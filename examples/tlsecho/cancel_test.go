@@ -15,13 +15,15 @@ import (
 func TestCancelled(t *testing.T) {
 	cert, pool := testutil.Certificate(t)
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{
+			TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
+		})
 		if err != nil {
 			return err
 		}
 		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 			g.Spawn(func(ctx context.Context) (struct{}, error) {
-				return struct{}{}, serve(ctx, listener, &tls.Config{Certificates: []tls.Certificate{cert}})
+				return struct{}{}, network.RunServer(ctx, listener, echo)
 			}, curio.Daemon())
 			_, err := ask(ctx, listener.LocalAddr().String(), &tls.Config{RootCAs: pool, ServerName: "localhost"}, "hello")
 			if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {

@@ -20,7 +20,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
@@ -53,12 +52,14 @@ func main() {
 		if err := load(ctx, &certs, *cert, *key, *ca); err != nil {
 			return err
 		}
-		listener, err := network.ListenTCP(ctx, *addr, nil)
+		listener, err := network.ListenTCP(ctx, *addr, &network.ServerConfig{
+			TLS: &tls.Config{GetCertificate: certs.GetCertificate},
+		})
 		if err != nil {
 			return err
 		}
 		fmt.Println("listening on", listener.LocalAddr())
-		return serve(ctx, listener, &tls.Config{GetCertificate: certs.GetCertificate})
+		return network.RunServer(ctx, listener, echo)
 	})
 	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
 		log.Fatal(err)
@@ -79,18 +80,6 @@ func load(ctx context.Context, certs *network.Certificates, cert, key, ca string
 		return nil
 	}
 	return os.WriteFile(ca, authority, 0o644)
-}
-
-// serve is the server.
-func serve(ctx context.Context, listener *network.Listener, config *tls.Config) error {
-	return network.RunServer(ctx, listener, func(ctx context.Context, below network.Conn) error {
-		conn := network.TLSServer(below, config)
-		defer conn.Close()
-		if err := curio.TimeoutAfter(ctx, 10*time.Second, conn.Handshake); err != nil {
-			return err
-		}
-		return echo(ctx, conn)
-	})
 }
 
 // echo sends back what it receives, until the client has sent all.
@@ -133,11 +122,10 @@ func clientConfig(addr, ca string) (*tls.Config, error) {
 
 // ask is the client: it sends text and its end, and returns what comes back.
 func ask(ctx context.Context, addr string, config *tls.Config, text string) (reply string, err error) {
-	below, err := network.OpenConnection(ctx, addr, nil)
+	conn, err := network.OpenConnection(ctx, addr, &network.ConnectConfig{TLS: config})
 	if err != nil {
 		return "", err
 	}
-	conn := network.TLSClient(below, config)
 	defer conn.Close()
 	if _, err := conn.SendAll(ctx, []byte(text)); err != nil {
 		return "", err

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,7 +21,6 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
-	"github.com/curio-go/curio/socket"
 )
 
 func main() {
@@ -71,7 +69,7 @@ func echo(ctx context.Context, conn network.Conn) error {
 // client sends the lines and, at the same time, prints what comes back: with more lines
 // than the connection has room for, either without the other would wait for ever.
 func client(ctx context.Context, out io.Writer, path string, lines []string) error {
-	conn, err := connect(ctx, path)
+	conn, err := network.OpenUnixConnection(ctx, path, nil)
 	if err != nil {
 		return err
 	}
@@ -97,16 +95,4 @@ func client(ctx context.Context, out io.Writer, path string, lines []string) err
 			}
 		}
 	})
-}
-
-func connect(ctx context.Context, path string) (network.Conn, error) {
-	s, err := socket.New(socket.AF_UNIX, socket.SOCK_STREAM, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Connect(ctx, &net.UnixAddr{Name: path, Net: "unix"}); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
 }
