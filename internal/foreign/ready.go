@@ -33,7 +33,7 @@ func (f *Conn) ready() error {
 		f.held, f.hasHeld = one[0], true
 		return nil
 	}
-	if expired(err) || err == io.ErrNoProgress || f.closed.Load() {
+	if expired(err) || err == io.ErrNoProgress || f.isClosed() {
 		return err
 	}
 	f.failed = err // for the next Recv: it would not wait
