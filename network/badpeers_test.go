@@ -335,7 +335,7 @@ func TestPeersThatNeverRead(t *testing.T) {
 				return echo(ctx, conn)
 			})
 			before := heap()
-			for how, want := range map[string][]error{"answers in time": outerTimeout, "answers": {os.ErrDeadlineExceeded}} {
+			for how, want := range map[string][]error{"answers in time": taskTimeout, "answers": {os.ErrDeadlineExceeded}} {
 				what.Store(how)
 				conn := p.dial(t, s.Addr)
 				if c, ok := conn.(*tls.Conn); ok {

@@ -92,12 +92,14 @@ func (familyResolver) LookupPort(ctx context.Context, network, service string) (
 	return net.DefaultResolver.LookupPort(ctx, network, service)
 }
 
-// dialUDP connects a datagram socket, with the first of the addresses, as package net does.
+// dialUDP connects a datagram socket, with the first of the addresses with which that can be
+// done, as package net does.
 func dialUDP(ctx context.Context, network, addr string) (Conn, error) {
-	addrs, err := resolve(ctx, "dial", addr)
+	addrs, err := resolve(ctx, "dial", "udp", addr)
 	if err != nil {
 		return nil, err
 	}
+	err = unsuitable(addr)
 	for _, a := range addrs {
 		if a.IP == nil && network == "udp6" {
 			a.IP = net.IPv6loopback
@@ -105,10 +107,14 @@ func dialUDP(ctx context.Context, network, addr string) (Conn, error) {
 			a.IP = net.IPv4(127, 0, 0, 1)
 		}
 		if is4 := a.IP.To4() != nil; network == "udp" || is4 == (network == "udp4") {
-			return connectUDP(ctx, a)
+			conn, failed := connectUDP(ctx, a)
+			if failed == nil {
+				return conn, nil
+			}
+			err = failed
 		}
 	}
-	return nil, unsuitable(addr)
+	return nil, err
 }
 
 func connectUDP(ctx context.Context, addr *net.TCPAddr) (Conn, error) {

@@ -26,7 +26,7 @@ func openTCP(ctx context.Context, addr string, config *ConnectConfig, dial diale
 	if resolver == nil {
 		resolver = net.DefaultResolver
 	}
-	host, port, err := split(ctx, resolver, addr)
+	host, port, err := split(ctx, resolver, "tcp", addr)
 	if err != nil {
 		return failed(orEnded(ctx, err))
 	}

@@ -8,8 +8,9 @@ import (
 
 // FromConn makes a Conn of a net.Conn, of package net, crypto/tls or anybody's, and takes
 // it over: nobody else is to use it any more. Each operation can then be cancelled, by the
-// net.Conn's deadlines. What NetConn or DialContext has made is unwrapped: FromConn ends
-// that, and returns the Conn that it was made of.
+// net.Conn's deadlines, or, if these cannot be set, by closing it. What NetConn or
+// DialContext has made is unwrapped: FromConn ends that, and returns the Conn that it was
+// made of.
 //
 // A Conn of a *tls.Conn has a Handshake method. When its handshake or sending was cut
 // short it is of no use any more, for TLS cannot go on after a part of a record; after a

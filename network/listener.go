@@ -140,7 +140,7 @@ func (l *Listener) Socket() *socket.Socket { return l.socket }
 // SO_REUSEADDR, unless config says otherwise. It is Curio's tcp_server_socket.
 func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
-	addrs, err := resolve(ctx, "listen", addr)
+	addrs, err := resolve(ctx, "listen", "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -292,6 +292,8 @@ func TestDialContext(t *testing.T) {
 		{"tcp6", addr, "no suitable address"},
 		{"tcp4", "[::1]:80", "no suitable address"},
 		{"udp6", addr, "no suitable address"},
+		{"udp", "127.0.0.1:no-such-service", "unknown port"},
+		{"udp", "255.255.255.255:53", "permission denied"},
 		{"smoke", addr, "unknown network smoke"},
 		{"tcp", "127.0.0.1", "missing port"},
 		{"tcp", testutil.Refusing(t), "connection refused"},
@@ -323,6 +325,21 @@ func TestDialedConnectionOutlivesItsTask(t *testing.T) {
 	if _, err := conn.Write([]byte("x")); err != nil {
 		t.Error(err)
 	}
+}
+
+// Services of UDP are not those of TCP.
+func TestDialContextForUDPService(t *testing.T) {
+	testutil.NoLeaks(t)
+	const service = "tftp"
+	if _, err := net.LookupPort("udp", service); err != nil {
+		t.Skipf("this machine knows no %s: %v", service, err)
+	}
+	conn, err := network.DialContext(t.Context(), "udp", "127.0.0.1:"+service)
+	must(t, err)
+	if got := conn.RemoteAddr().String(); got != "127.0.0.1:69" {
+		t.Errorf("connected with %v", got)
+	}
+	must(t, conn.Close())
 }
 
 // The resolver of package net, on our datagrams and streams.

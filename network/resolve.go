@@ -22,16 +22,16 @@ type Resolver interface {
 	LookupPort(ctx context.Context, network, service string) (int, error)
 }
 
-// resolve returns the TCP addresses to listen on that a "host:port" stands for. An
-// empty host is one address without IP.
-func resolve(ctx context.Context, op, addr string) ([]*net.TCPAddr, error) {
+// resolve returns the addresses to listen on, or to send datagrams to, that a "host:port"
+// stands for: network is "tcp" or "udp". An empty host is one address without IP.
+func resolve(ctx context.Context, op, network, addr string) ([]*net.TCPAddr, error) {
 	failed := func(err error) error {
-		return &net.OpError{Op: op, Net: "tcp", Addr: name(addr), Err: orEnded(ctx, err)}
+		return &net.OpError{Op: op, Net: network, Addr: name(addr), Err: orEnded(ctx, err)}
 	}
 	if _, err := wait.At(ctx); err != nil {
 		return nil, failed(err)
 	}
-	host, port, err := split(ctx, net.DefaultResolver, addr)
+	host, port, err := split(ctx, net.DefaultResolver, network, addr)
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -56,7 +56,7 @@ func resolve(ctx context.Context, op, addr string) ([]*net.TCPAddr, error) {
 }
 
 // split takes a "host:port" apart. The port may be the name of a service.
-func split(ctx context.Context, resolver Resolver, addr string) (host string, port uint16, err error) {
+func split(ctx context.Context, resolver Resolver, network, addr string) (host string, port uint16, err error) {
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", 0, err
@@ -64,7 +64,7 @@ func split(ctx context.Context, resolver Resolver, addr string) (host string, po
 	if number, err := strconv.ParseUint(service, 10, 16); err == nil {
 		return host, uint16(number), nil
 	}
-	number, err := asking(ctx, service, func() (int, error) { return resolver.LookupPort(ctx, "tcp", service) })
+	number, err := asking(ctx, service, func() (int, error) { return resolver.LookupPort(ctx, network, service) })
 	if err == nil && (number < 0 || number > 0xffff) {
 		err = &net.AddrError{Err: "invalid port", Addr: strconv.Itoa(number)}
 	}

@@ -17,6 +17,8 @@ import (
 // receive while another sends, and those who do the same take turns, in the order in
 // which they came.
 //
+// A net.Conn whose deadlines cannot be set is closed when an operation on it is cancelled.
+//
 // It owns the net.Conn, deadlines included: one that somebody else sets is gone after the
 // next cancellation, and ends an operation with os.ErrDeadlineExceeded before.
 //
@@ -31,7 +33,13 @@ type Conn struct {
 	handshaker handshaker      // nil if it has none
 	raw        syscall.RawConn // of a plain socket, nil for others
 
+<<<<<<< HEAD
 	closed atomic.Bool
+=======
+	closed     atomic.Bool // by Close
+	broken     atomic.Bool // closed by breakOff
+	handshaken atomic.Bool
+>>>>>>> h-rev2
 
 	handshake, reader, writer direction
 
@@ -162,7 +170,7 @@ func (f *Conn) nothing(ctx context.Context) error {
 	if _, err := wait.At(ctx); err != nil {
 		return err
 	}
-	if f.closed.Load() {
+	if f.isClosed() {
 		return net.ErrClosed
 	}
 	return nil
@@ -190,7 +198,7 @@ func (f *Conn) Close() error {
 	if f.closed.Swap(true) {
 		return f.error("close", net.ErrClosed)
 	}
-	if err := f.conn.Close(); err != nil {
+	if err := f.conn.Close(); err != nil && !f.isBroken() {
 		return f.wrap("close", err)
 	}
 	return nil
@@ -217,7 +225,7 @@ func (f *Conn) network() string {
 // error is the error of the operation op. Each implementation has a word of its own for
 // a connection that has been closed.
 func (f *Conn) error(op string, err error) error {
-	if f.closed.Load() && !errors.Is(err, wait.ErrCancelled) {
+	if f.isClosed() && !errors.Is(err, wait.ErrCancelled) {
 		err = net.ErrClosed
 	}
 	return f.wrap(op, err)

@@ -35,10 +35,20 @@ func (d *direction) init(f endpoint, queued, state string, setDeadline func(time
 // An endpoint is the Conn or the Listener of a direction.
 type endpoint interface {
 	isClosed() bool
+	isBroken() bool
+	breakOff()
 	String() string
 }
 
-func (f *Conn) isClosed() bool { return f.closed.Load() }
+func (f *Conn) isClosed() bool { return f.closed.Load() || f.isBroken() }
+func (f *Conn) isBroken() bool { return f.broken.Load() }
+
+// breakOff is what is left to do with a net.Conn that has no deadlines.
+func (f *Conn) breakOff() {
+	if !f.broken.Swap(true) {
+		_ = f.conn.Close()
+	}
+}
 
 // past is a deadline that has expired, whatever the clock says.
 var past = time.Unix(1, 0)
@@ -76,7 +86,7 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 	switch {
 	case ended == nil:
 		return failed
-	case expired(failed):
+	case expired(failed), failed != nil && d.conn.isBroken():
 		return ended
 	}
 	place.Saved(ended)
@@ -95,10 +105,13 @@ func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed, en
 }
 
 // Interrupt is how a scope that has claimed w gets the goroutine out of the net.Conn. On
-// one that was closed meanwhile there is no deadline to set, and nobody stays in it.
+// one that was closed meanwhile there is no deadline to set, and nobody stays in it. One
+// that has no deadlines is closed: nothing else would get anybody out.
 func (d *direction) Interrupt(w *wait.Waiter) {
 	interrupting()
-	_ = d.setDeadline(past)
+	if err := d.setDeadline(past); err != nil && !d.conn.isClosed() {
+		d.conn.breakOff()
+	}
 	w.Wake()
 }
 

@@ -166,6 +166,11 @@ func (l *Listener) String() string {
 }
 
 func (l *Listener) isClosed() bool { return l.closed.Load() }
+func (l *Listener) isBroken() bool { return false }
+
+// breakOff does nothing: a net.Listener that has deadlines, which it was asked at birth,
+// keeps them.
+func (l *Listener) breakOff() {}
 
 func (l *Listener) error(op string, err error) error {
 	if l.closed.Load() && !errors.Is(err, wait.ErrCancelled) {

@@ -40,7 +40,7 @@ func (f *Conn) ready() error {
 	if n > 0 {
 		return nil
 	}
-	if expired(err) || err == io.ErrNoProgress || f.closed.Load() {
+	if expired(err) || err == io.ErrNoProgress || f.isClosed() {
 		return err
 	}
 	f.failed = err // for the next Recv: it would not wait

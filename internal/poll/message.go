@@ -171,7 +171,7 @@ func receiveOnce(d *direction, fd int) bool {
 			return true
 		}
 		m.received()
-		if !m.All || n == 0 || d.n >= m.size || m.ControlN > 0 {
+		if !m.All || n == 0 || d.n >= m.size || m.ControlN > 0 || !d.mayGoOn() {
 			return true
 		}
 		m.goOn(n, true)
@@ -250,6 +250,8 @@ func sendOnce(d *direction, fd int) bool {
 			return true
 		case n == 0:
 			d.err = io.ErrUnexpectedEOF // as writeAll
+			return true
+		case !d.mayGoOn():
 			return true
 		}
 		m.goOn(n, false)

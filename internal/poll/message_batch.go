@@ -101,7 +101,10 @@ func (f *FD) SendMMsg(ctx context.Context, b *Batch) error {
 
 func sendBatchOnce(d *direction, fd int) bool {
 	b := d.arg.(*Batch)
-	for d.n < len(b.Messages) {
+	for first := d.n; d.n < len(b.Messages); {
+		if d.n > first && !d.mayGoOn() {
+			return true
+		}
 		n, errno := b.send(fd, d.n)
 		if errno == syscall.EAGAIN && b.Messages[d.n].unannounced(errno) {
 			d.err = errno

@@ -72,6 +72,13 @@ func writeOnce(d *direction, fd int) bool {
 	return d.completed(write(fd, rest))
 }
 
+// mayGoOn is for an operation that takes several calls, between two of them: if its context
+// has ended it reports false, and that is the operation's error.
+func (d *direction) mayGoOn() bool {
+	d.err = d.place.Err()
+	return d.err == nil
+}
+
 // writeChunk is how much WriteAll writes until it asks whether its context is alive. With a
 // receiver that keeps up there is always room, so it might never come to wait.
 const writeChunk = 4 << 20
@@ -79,7 +86,7 @@ const writeChunk = 4 << 20
 func writeAll(d *direction, fd int) bool {
 	for asked := d.n; d.n < len(d.buf); {
 		if d.n-asked >= writeChunk {
-			if d.err = d.place.Err(); d.err != nil {
+			if !d.mayGoOn() {
 				return true
 			}
 			asked = d.n

@@ -13,6 +13,19 @@ import (
 // With a receiver that keeps up, who writes a lot hardly ever waits, and still hears of a
 // cancellation; and what it says it has written is what arrives.
 func TestWriteAllHearsOfACancellation(t *testing.T) {
+	for name, send := range map[string]func(ctx context.Context, f *poll.FD, p []byte) (int, error){
+		"WriteAll": func(ctx context.Context, f *poll.FD, p []byte) (int, error) { return f.WriteAll(ctx, p) },
+		"SendMsg": func(ctx context.Context, f *poll.FD, p []byte) (int, error) {
+			m := poll.Message{Buffers: [][]byte{p}, Stream: true, Unix: true, All: true}
+			err := f.SendMsg(ctx, &m)
+			return m.N, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) { hearsOfACancellation(t, send) })
+	}
+}
+
+func hearsOfACancellation(t *testing.T, send func(ctx context.Context, f *poll.FD, p []byte) (int, error)) {
 	pair, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +55,7 @@ func TestWriteAllHearsOfACancellation(t *testing.T) {
 			}
 		}
 	}()
-	n, err := writer.WriteAll(scope, make([]byte, 256<<20))
+	n, err := send(scope, writer, make([]byte, 256<<20))
 	if !errors.Is(err, wait.ErrCancelled) || n == 256<<20 {
 		t.Errorf("%d, %v", n, err)
 	}
