@@ -29,7 +29,7 @@ func FuzzAddress(f *testing.F) {
 		f.Add(addr)
 	}
 	f.Fuzz(func(t *testing.T, addr string) {
-		host, port, err := network.Split(t.Context(), nobody{}, addr)
+		host, port, err := network.Split(t.Context(), nobody{}, "tcp", addr)
 		wantHost, service, wantErr := net.SplitHostPort(addr)
 		switch {
 		case err == nil && (wantErr != nil || host != wantHost):
@@ -41,7 +41,7 @@ func FuzzAddress(f *testing.F) {
 				t.Errorf("%q: port %d: %v", addr, n, err)
 			}
 		default:
-			again, samePort, err := network.Split(t.Context(), nobody{}, net.JoinHostPort(host, strconv.Itoa(int(port))))
+			again, samePort, err := network.Split(t.Context(), nobody{}, "tcp", net.JoinHostPort(host, strconv.Itoa(int(port))))
 			if err != nil || again != host || samePort != port {
 				t.Errorf("%q: %q and %d become %q and %d, %v", addr, host, port, again, samePort, err)
 			}

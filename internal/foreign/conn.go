@@ -33,13 +33,8 @@ type Conn struct {
 	handshaker handshaker      // nil if it has none
 	raw        syscall.RawConn // of a plain socket, nil for others
 
-<<<<<<< HEAD
-	closed atomic.Bool
-=======
-	closed     atomic.Bool // by Close
-	broken     atomic.Bool // closed by breakOff
-	handshaken atomic.Bool
->>>>>>> h-rev2
+	closed atomic.Bool // by Close
+	broken atomic.Bool // closed by breakOff
 
 	handshake, reader, writer direction
 
