@@ -20,7 +20,7 @@ type direction struct {
 	queued, state string // in which waiting tasks are shown: for the turn, in the call
 	setDeadline   func(time.Time) error
 
-	turn turn
+	turn wait.Turn
 
 	// Of the handshake, which is done once: set in turn, when the deadline has been taken
 	// back, which is that of the other directions too. Who finds it set may go on to those.
@@ -64,10 +64,10 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 	if err != nil {
 		return err
 	}
-	if err := d.turn.take(place, d.queued, d.conn); err != nil {
+	if err := d.turn.Take(place, d.queued, d.conn); err != nil {
 		return err
 	}
-	defer d.turn.pass() // also if the net.Conn panics
+	defer d.turn.Pass() // also if the net.Conn panics
 	switch {
 	case d.conn.isClosed():
 		return net.ErrClosed

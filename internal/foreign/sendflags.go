@@ -28,10 +28,10 @@ func (f *Conn) SendFlags(ctx context.Context, buf []byte, flags int) (n int, err
 }
 
 func (f *Conn) sendNow(buf []byte, flags int) (n int, err error) {
-	if !f.writer.turn.try() {
+	if !f.writer.turn.Try() {
 		return 0, syscall.EAGAIN
 	}
-	defer f.writer.turn.pass()
+	defer f.writer.turn.Pass()
 	closed := f.raw.Write(func(fd uintptr) bool {
 		for err = syscall.EINTR; err == syscall.EINTR; {
 			n, err = syscall.SendmsgN(int(fd), buf, nil, nil, flags)

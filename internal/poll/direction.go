@@ -21,7 +21,7 @@ import (
 type direction struct {
 	fd      *FD
 	attempt func(uintptr) bool // d.try: kept, as making a method value allocates
-	turn    turn
+	turn    wait.Turn
 
 	writing bool // at birth
 	socket  bool // at birth
@@ -70,7 +70,7 @@ func (d *direction) enter(ctx context.Context, op *operation) error {
 	if d.writing {
 		queued = "WRITE_TURN"
 	}
-	if err := d.turn.take(place, queued, d.fd.object); err != nil {
+	if err := d.turn.Take(place, queued, d.fd.object); err != nil {
 		return err
 	}
 	d.place, d.op = place, op
@@ -151,7 +151,7 @@ func (d *direction) leave() {
 	if d.arg != nil {
 		d.arg, d.state = nil, ""
 	}
-	d.turn.pass()
+	d.turn.Pass()
 }
 
 // String says what a task in the middle of an operation waits for.

@@ -8,7 +8,7 @@
 //
 //  0. ask the context whether it is still alive (wait.At): a cancelled context
 //     ends an operation although it could complete;
-//  1. take the direction's turn, in order of arrival (turn.go). The runtime has a
+//  1. take the direction's turn, in order of arrival (wait.Turn). The runtime has a
 //     lock of its own for this, in which a goroutine cannot be cancelled: who
 //     holds the turn finds that one free, so nobody ever waits there;
 //  2. inside RawConn.Read or Write, make the system call. If it completes, no
@@ -55,7 +55,7 @@
 // # Order of locks
 //
 //	the turn to read < the turn to write   only Lend has both
-//	a direction's turn < the runtime's lock of that direction < turn.mu
+//	a direction's turn < the runtime's lock of that direction < Turn.mu
 //	a direction's turn < Scope.mu
 //
 // A turn is passed on, and Interrupt is called, with no mutex held.

@@ -29,11 +29,11 @@ func (f *FD) Lend(ctx context.Context) (*Loan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.reader.turn.take(place, "READ_TURN", f.object); err != nil {
+	if err := f.reader.turn.Take(place, "READ_TURN", f.object); err != nil {
 		return nil, err
 	}
-	if err := f.writer.turn.take(place, "WRITE_TURN", f.object); err != nil {
-		f.reader.turn.pass()
+	if err := f.writer.turn.Take(place, "WRITE_TURN", f.object); err != nil {
+		f.reader.turn.Pass()
 		return nil, err
 	}
 	l := &Loan{f}
@@ -48,8 +48,8 @@ func (f *FD) Lend(ctx context.Context) (*Loan, error) {
 // Return gives the turns back, if that has not been done.
 func (l *Loan) Return() {
 	if l.fd.loan.CompareAndSwap(l, nil) {
-		l.fd.writer.turn.pass()
-		l.fd.reader.turn.pass()
+		l.fd.writer.turn.Pass()
+		l.fd.reader.turn.Pass()
 	}
 }
 

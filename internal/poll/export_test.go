@@ -5,12 +5,7 @@ import "sync/atomic"
 // What tests must reach inside.
 
 // Queued is how many operations wait for the turn to read, or to write.
-func (f *FD) Queued(write bool) int {
-	t := &f.direction(write).turn
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.queue.Len()
-}
+func (f *FD) Queued(write bool) int { return f.direction(write).turn.Queued() }
 
 func (f *FD) direction(write bool) *direction {
 	if write {
@@ -50,15 +45,6 @@ func (f *FD) Habit() (last, skip uint8) { return f.reader.habit.last, f.reader.h
 
 // MaxSkip is the most that a habit leaves out.
 const MaxSkip = maxSkip
-
-// Turn is a turn.
-type Turn = turn
-
-// Take and Pass are a turn's two methods.
-var (
-	Take = (*turn).take
-	Pass = (*turn).pass
-)
 
 // OnInterrupt sets what Interrupt calls first, until the test has ended.
 func OnInterrupt(t interface{ Cleanup(func()) }, f func()) {

@@ -200,7 +200,7 @@ func (d *direction) enterNow(ctx context.Context, op *operation, now bool) error
 	if err != nil {
 		return err
 	}
-	if !d.turn.state.CompareAndSwap(free, held) {
+	if !d.turn.Try() {
 		return syscall.EAGAIN
 	}
 	d.place, d.op = place, op

@@ -46,7 +46,7 @@ type Shared struct {
 	end    context.Context // of closed
 	wake   context.CancelFunc
 
-	reading, writing turn
+	reading, writing wait.Turn
 }
 
 // Share makes a Shared of file, which it does not close.
@@ -132,10 +132,10 @@ func (s *Shared) do(ctx context.Context, writes bool, call func(fd int) syscall.
 	if writes {
 		t, queued = &s.writing, "WRITE_TURN"
 	}
-	if err := t.take(place, queued, s); err != nil {
+	if err := t.Take(place, queued, s); err != nil {
 		return err
 	}
-	defer t.pass()
+	defer t.Pass()
 	left := s.raw.Control(func(fd uintptr) {
 		for again := true; again && err == nil; {
 			if err = s.wait(ctx, int(fd), writes); err != nil {

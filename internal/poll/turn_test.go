@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -105,7 +104,7 @@ func TestWriteAllKeepsTogether(t *testing.T) {
 // Goroutines that take turns, some of them cancelled at any moment: never two at a
 // time, and none is forgotten.
 func TestTurnUnderStress(t *testing.T) {
-	var turn poll.Turn
+	var turn wait.Turn
 	var holders atomic.Int32
 	var all sync.WaitGroup
 	for seed := range 8 {
@@ -122,10 +121,10 @@ func TestTurnUnderStress(t *testing.T) {
 	all.Wait()
 	place, err := wait.At(context.Background())
 	check(t, err)
-	check(t, poll.Take(&turn, place, "", nil))
+	check(t, turn.Take(place, "", nil))
 }
 
-func takeOnce(turn *poll.Turn, holders *atomic.Int32, random *rand.Rand) error {
+func takeOnce(turn *wait.Turn, holders *atomic.Int32, random *rand.Rand) error {
 	o := new(wait.Owner)
 	o.InitTask(context.Background(), wait.NewKernel())
 	defer o.Close()
@@ -138,13 +137,13 @@ func takeOnce(turn *poll.Turn, holders *atomic.Int32, random *rand.Rand) error {
 		go func() { cancel(o); close(done) }()
 		defer func() { <-done }()
 	}
-	if err := poll.Take(turn, place, "TURN", nil); err != nil {
+	if err := turn.Take(place, "TURN", nil); err != nil {
 		if !errors.Is(err, wait.ErrTaskCancelled) {
 			return err
 		}
 		return nil
 	}
-	defer poll.Pass(turn)
+	defer turn.Pass()
 	if n := holders.Add(1); n != 1 {
 		return fmt.Errorf("%d at a time", n)
 	}

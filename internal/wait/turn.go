@@ -1,13 +1,11 @@
-package poll
+package wait
 
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/curio-go/curio/internal/wait"
 )
 
-// A turn is a lock that is passed on in order of arrival, and whose waiters can be
+// A Turn is a lock that is passed on in order of arrival, and whose waiters can be
 // cancelled. Its zero value is free.
 //
 //	free ──► held        by who takes it: a swap, mu not needed
@@ -20,11 +18,11 @@ import (
 // Nobody is queued unless the state is contended. As the turn is handed over and
 // never set free while somebody queues, nobody overtakes. It is a sync.Mutex's
 // fast path without its second system: half the price of a mutex around a flag.
-type turn struct {
+type Turn struct {
 	state atomic.Uint32
 
 	mu    sync.Mutex
-	queue wait.List
+	queue List
 }
 
 const (
@@ -33,10 +31,20 @@ const (
 	contended
 )
 
-// take waits for the turn at place. op and object are what a waiting task is shown
+// Try takes the turn if it is free, and reports whether it has. It waits for nobody.
+func (t *Turn) Try() bool { return t.state.CompareAndSwap(free, held) }
+
+// Queued is how many wait for the turn.
+func (t *Turn) Queued() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.queue.Len()
+}
+
+// Take waits for the turn at place. op and object are what a waiting task is shown
 // to do.
-func (t *turn) take(place wait.Place, op string, object any) error {
-	if t.state.CompareAndSwap(free, held) {
+func (t *Turn) Take(place Place, op string, object any) error {
+	if t.Try() {
 		return nil
 	}
 	w := place.Waiter(op, object)
@@ -55,7 +63,7 @@ func (t *turn) take(place wait.Place, op string, object any) error {
 
 // takeOrQueue takes the turn if it has become free, and puts w in the queue if
 // not.
-func (t *turn) takeOrQueue(w *wait.Waiter) (taken bool) {
+func (t *Turn) takeOrQueue(w *Waiter) (taken bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for t.state.Load() != contended {
@@ -68,8 +76,8 @@ func (t *turn) takeOrQueue(w *wait.Waiter) (taken bool) {
 	return false
 }
 
-// pass hands the turn to the next, or sets it free.
-func (t *turn) pass() {
+// Pass hands the turn to the next, or sets it free.
+func (t *Turn) Pass() {
 	if t.state.CompareAndSwap(held, free) {
 		return
 	}
