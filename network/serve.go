@@ -9,11 +9,7 @@ import (
 	"syscall"
 
 	"github.com/curio-go/curio"
-	"github.com/curio-go/curio/socket"
 )
-
-// layered is a Conn that is built on another one.
-type layered interface{ Below() Conn }
 
 // serve serves one connection: the function of its task.
 func (s *server) serve(ctx context.Context, conn Conn, peer string) error {
@@ -113,22 +109,8 @@ func peerOf(conn Conn) string {
 			return text
 		}
 	}
-	if s := socketOf(conn); s != nil {
+	if s := SocketOf(conn); s != nil {
 		return fmt.Sprintf("fd %d", s.Fd()) // a Unix client without a name; package syscall says "@"
 	}
 	return "unnamed"
-}
-
-// socketOf is the socket at the bottom of conn, nil if there is none.
-func socketOf(conn Conn) *socket.Socket {
-	for {
-		switch c := conn.(type) {
-		case *socket.Socket:
-			return c
-		case layered:
-			conn = c.Below()
-		default:
-			return nil
-		}
-	}
 }
