@@ -9,9 +9,11 @@ import (
 // NetListener makes l a net.Listener, for http.Server and its like, and takes it over.
 //
 // ctx bounds Accept, and every connection that it returns, as NetConn describes. When ctx
-// ends, Accept returns its error; the listener stays open until Close. What the handshake
-// of a layered connection needs is done by the first Read or Write on it, within the
-// deadline that is set then.
+// ends, Accept returns its error; the listener stays open until Close. The handshake of TLS
+// is done by the first Read or Write, within the deadline that is set then. The header of a
+// proxy is read then too, or by the first call of RemoteAddr or LocalAddr, which waits for it
+// for the HandshakeTimeout at most. Of the config, what says how connections are served
+// does not count otherwise: that is for the library to do.
 //
 // Running out of descriptors or memory is no error: Accept pauses and says so in the log,
 // as TCPServer does. It has SetDeadline, for Accept, as *net.TCPListener has. Errors are
@@ -37,7 +39,9 @@ func (n *netListener) Accept() (net.Conn, error) {
 		scope := n.accepts.scope.Load()
 		conn, err := accept(scope, n.listener.Accept)
 		if err == nil {
-			return newNetConn(n.ctx, conn), nil
+			made := newNetConn(n.ctx, conn)
+			made.handshake = n.listener.config.HandshakeTimeout
+			return made, nil
 		}
 		again, cause := n.accepts.failed(n.ctx, scope, err)
 		if !again {

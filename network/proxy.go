@@ -167,15 +167,10 @@ var ErrProxyHeader = errors.New("bad PROXY header")
 // has by itself. It is false if there was none, for the peer is no proxy, or if it has
 // not been read yet. The header must not be changed.
 func ProxyHeaderOf(conn Conn) (*ProxyHeader, bool) {
-	for conn != nil {
-		if p, ok := conn.(*proxied); ok && p.phase.Load() != proxyUnread {
+	for c := range layersOf(conn) {
+		if p, ok := c.(*proxied); ok && p.phase.Load() != proxyUnread {
 			return p.header, true
 		}
-		above, ok := conn.(layered)
-		if !ok {
-			break
-		}
-		conn = above.Below()
 	}
 	return nil, false
 }

@@ -9,11 +9,7 @@ import (
 	"syscall"
 
 	"github.com/curio-go/curio"
-	"github.com/curio-go/curio/socket"
 )
-
-// layered is a Conn that is built on another one.
-type layered interface{ Below() Conn }
 
 // serve serves one connection: the function of its task.
 func (s *server) serve(ctx context.Context, conn Conn, peer string) error {
@@ -85,16 +81,12 @@ func lost(err error, conn Conn) (why string) {
 
 // concerns reports whether op was done on conn, or on what that is built on.
 func concerns(op *net.OpError, conn Conn) bool {
-	for {
-		if sameAddr(op.Addr, conn.RemoteAddr()) {
+	for c := range layersOf(conn) {
+		if sameAddr(op.Addr, c.RemoteAddr()) {
 			return true
 		}
-		above, ok := conn.(layered)
-		if !ok {
-			return false
-		}
-		conn = above.Below()
 	}
+	return false
 }
 
 // sameAddr compares addresses by what they say: those of somebody else's connections may
@@ -117,18 +109,4 @@ func peerOf(conn Conn) string {
 		return fmt.Sprintf("fd %d", s.Fd()) // a Unix client without a name; package syscall says "@"
 	}
 	return "unnamed"
-}
-
-// socketOf is the socket at the bottom of conn, nil if there is none.
-func socketOf(conn Conn) *socket.Socket {
-	for {
-		switch c := conn.(type) {
-		case *socket.Socket:
-			return c
-		case layered:
-			conn = c.Below()
-		default:
-			return nil
-		}
-	}
 }
