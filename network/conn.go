@@ -40,22 +40,3 @@ type Conn interface {
 }
 
 var _ Conn = (*socket.Socket)(nil)
-
-// layered is a Conn that is built on another one.
-type layered interface{ Below() Conn }
-
-// SocketOf returns the socket at the bottom of conn, for its options and the like; nil if
-// there is none, as below a net.Conn of somebody else's. What is sent or received on it
-// past conn, which may be TLS, is not what the other side expects.
-func SocketOf(conn Conn) *socket.Socket {
-	for {
-		switch c := conn.(type) {
-		case *socket.Socket:
-			return c
-		case layered:
-			conn = c.Below()
-		default:
-			return nil
-		}
-	}
-}

@@ -24,6 +24,8 @@ type bounded struct {
 	ctx  context.Context
 	base *wait.Scope
 
+	handshake time.Duration // how long learn may take, as handshakeWithin has it; set at birth
+
 	reads, writes deadline
 }
 
@@ -57,10 +59,27 @@ func (b *bounded) retire() {
 }
 
 // LocalAddr is that of the Conn, nil if not known.
-func (b *bounded) LocalAddr() net.Addr { return b.conn.LocalAddr() }
+func (b *bounded) LocalAddr() net.Addr {
+	b.learn()
+	return b.conn.LocalAddr()
+}
 
 // RemoteAddr is that of the Conn, nil if not known.
-func (b *bounded) RemoteAddr() net.Addr { return b.conn.RemoteAddr() }
+func (b *bounded) RemoteAddr() net.Addr {
+	b.learn()
+	return b.conn.RemoteAddr()
+}
+
+// learn waits for the header of a proxy, before which the addresses are those of the
+// proxy: libraries ask for them once, and before they read anything. If that fails, so will
+// the next Read, and say why.
+func (b *bounded) learn() {
+	for c := range layersOf(b.conn) {
+		if p, ok := c.(*proxied); ok && p.phase.Load() == proxyUnread {
+			_ = handshakeWithin(b.reads.scope.Load(), p, b.handshake)
+		}
+	}
+}
 
 // SetDeadline moves both deadlines; see deadline.
 func (b *bounded) SetDeadline(t time.Time) error {

@@ -46,7 +46,6 @@ func NetConn(ctx context.Context, conn Conn) net.Conn {
 type netConn struct {
 	bounded
 	writing sync.Mutex // held by a Write: it may take several SendAll, see deadline
-	learn   func()     // waits until the addresses are known; nil if they are
 }
 
 func newNetConn(ctx context.Context, conn Conn) *netConn {
@@ -87,23 +86,6 @@ func (c *netConn) Write(buf []byte) (n int, err error) {
 			return n, err
 		}
 	}
-}
-
-// LocalAddr and RemoteAddr are those of the Conn, nil if not known. Those of a connection
-// that a proxy has passed on come with its header: see NetListener.
-func (c *netConn) LocalAddr() net.Addr {
-	if c.learn != nil {
-		c.learn()
-	}
-	return c.conn.LocalAddr()
-}
-
-// RemoteAddr is the other one.
-func (c *netConn) RemoteAddr() net.Addr {
-	if c.learn != nil {
-		c.learn()
-	}
-	return c.conn.RemoteAddr()
 }
 
 // Close closes the Conn too. Operations in progress end with net.ErrClosed.

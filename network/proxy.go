@@ -167,17 +167,21 @@ var ErrProxyHeader = errors.New("bad PROXY header")
 // has by itself. It is false if there was none, for the peer is no proxy, or if it has
 // not been read yet. The header must not be changed.
 func ProxyHeaderOf(conn Conn) (*ProxyHeader, bool) {
-	for conn != nil {
-		if p, ok := conn.(*proxied); ok && p.phase.Load() != proxyUnread {
-			return p.header, true
-		}
-		above, ok := conn.(layered)
-		if !ok {
-			break
-		}
-		conn = above.Below()
+	p := behindProxy(conn)
+	if p == nil {
+		return nil, false
 	}
-	return nil, false
+	return p.header, true
+}
+
+// behindProxy is the layer of conn whose header has been read, nil if there is none.
+func behindProxy(conn Conn) *proxied {
+	for c := range layersOf(conn) {
+		if p, ok := c.(*proxied); ok && p.phase.Load() != proxyUnread {
+			return p
+		}
+	}
+	return nil
 }
 
 // ReadProxyHeader reads the header that conn begins with, for who accepts connections

@@ -81,16 +81,12 @@ func lost(err error, conn Conn) (why string) {
 
 // concerns reports whether op was done on conn, or on what that is built on.
 func concerns(op *net.OpError, conn Conn) bool {
-	for {
-		if sameAddr(op.Addr, conn.RemoteAddr()) {
+	for c := range layersOf(conn) {
+		if sameAddr(op.Addr, c.RemoteAddr()) {
 			return true
 		}
-		above, ok := conn.(layered)
-		if !ok {
-			return false
-		}
-		conn = above.Below()
 	}
+	return false
 }
 
 // sameAddr compares addresses by what they say: those of somebody else's connections may

@@ -1,0 +1,35 @@
+package network
+
+import (
+	"iter"
+
+	"github.com/curio-go/curio/socket"
+)
+
+// layered is a Conn that is built on another one.
+type layered interface{ Below() Conn }
+
+// layersOf yields conn, what it is built on, and so on down to the bottom.
+func layersOf(conn Conn) iter.Seq[Conn] {
+	return func(yield func(Conn) bool) {
+		for conn != nil && yield(conn) {
+			above, ok := conn.(layered)
+			if !ok {
+				return
+			}
+			conn = above.Below()
+		}
+	}
+}
+
+// SocketOf returns the socket at the bottom of conn, for its options and the like; nil if
+// there is none, as below a net.Conn of somebody else's. What is sent or received on it
+// past conn, which may be TLS, is not what the other side expects.
+func SocketOf(conn Conn) *socket.Socket {
+	for c := range layersOf(conn) {
+		if s, ok := c.(*socket.Socket); ok {
+			return s
+		}
+	}
+	return nil
+}
