@@ -71,6 +71,9 @@ const (
 // When ctx ends, OpenConnection gives up. Whatever comes of it, when it returns it has
 // left no task, and no socket but that of the connection.
 //
+// When the peer is silent, TCP asks after it every 15 s, and gives up after the ninth time:
+// SO_KEEPALIVE, as package net has it. The options of SocketOf change that.
+//
 // Errors are *net.OpError. If attempts to connect have failed, errors.Is and errors.As
 // see the errors of all; so they do if ctx ends.
 //
@@ -187,7 +190,8 @@ func attemptOnce(ctx context.Context, to netip.AddrPort, config *ConnectConfig) 
 	if err != nil {
 		return nil, err
 	}
-	if config.Source != (netip.AddrPort{}) {
+	err = keepAlive(s)
+	if err == nil && config.Source != (netip.AddrPort{}) {
 		err = bindSource(s, config.Source)
 	}
 	if err == nil {

@@ -137,7 +137,8 @@ func (l *Listener) opError(op string, cause error) error {
 func (l *Listener) Socket() *socket.Socket { return l.socket }
 
 // ListenTCP returns a Listener on addr, as TCPServer describes it. Its socket has
-// SO_REUSEADDR, unless config says otherwise. It is Curio's tcp_server_socket.
+// SO_REUSEADDR, unless config says otherwise, and its connections have SO_KEEPALIVE, as
+// those of OpenConnection. It is Curio's tcp_server_socket.
 func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
 	addrs, err := resolve(ctx, "listen", "tcp", addr)
@@ -165,7 +166,8 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !config.NoReuseAddr {
+	err = keepAlive(s)
+	if err == nil && !config.NoReuseAddr {
 		err = socket.ReuseAddr.Set(s, true)
 	}
 	if err == nil && config.ReusePort {
