@@ -26,10 +26,9 @@ func layersOf(conn Conn) iter.Seq[Conn] {
 // there is none, as below a net.Conn of somebody else's. What is sent or received on it
 // past conn, which may be TLS, is not what the other side expects.
 func SocketOf(conn Conn) *socket.Socket {
+	var found *socket.Socket // and not a result in the loop, which documentation would then show
 	for c := range layersOf(conn) {
-		if s, ok := c.(*socket.Socket); ok {
-			return s
-		}
+		found, _ = c.(*socket.Socket)
 	}
-	return nil
+	return found
 }

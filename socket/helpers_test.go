@@ -3,6 +3,7 @@ package socket_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/netip"
@@ -31,6 +32,9 @@ func TestMain(m *testing.M) {
 	w.Close()
 	goroutines, descriptors := runtime.NumGoroutine(), len(descriptors())
 	code := m.Run()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(code) // fuzzing listens for signals for ever
+	}
 	if code == 0 && !soon(func() bool { return runtime.NumGoroutine() <= goroutines }) {
 		fmt.Printf("goroutines left behind:\n%s\n", stacks())
 		code = 1
