@@ -20,24 +20,46 @@ func (f *FD) Sleepy() { f.reader.habit = habit{last: maxSkip, skip: maxSkip} }
 
 // Eager makes the next read linger.
 func (f *FD) Eager() {
-	crowd.Store(0)
+	nobody()
 	f.reader.habit = habit{}
 }
 
+func nobody() {
+	crowd.skip.Store(0)
+	crowd.last.Store(0)
+	crowd.calm.Store(0)
+}
+
 // Crowd is how many waits are left out because others want to run.
-func Crowd() int { return int(crowd.Load()) }
+func Crowd() int { return int(crowd.skip.Load()) }
 
 // CrowdSkip is how many that are in the beginning.
 const CrowdSkip = crowdSkip
 
+// MaxStreak is how many waits in a row linger, and MaxCrowdSkip how many are left out at
+// most.
+const (
+	MaxStreak    = maxStreak
+	MaxCrowdSkip = maxCrowdSkip
+)
+
+// MeetCrowd is what happens when others want to run. NoSkip is what has become of it, and
+// of the wait that was left out after a streak, when that has been done.
+func MeetCrowd() { meetCrowd() }
+
+func (f *FD) NoSkip() {
+	crowd.skip.Store(0)
+	f.reader.habit.skip = 0
+}
+
 // LingerClock sets the clock of linger, until the test has ended: how far it has
 // advanced each time that it is looked at.
 func LingerClock(t interface{ Cleanup(func()) }, nanoseconds int64) {
-	crowd.Store(0)
+	nobody()
 	var now atomic.Int64
 	before := lingerClock
 	lingerClock = func() int64 { return now.Add(nanoseconds) }
-	t.Cleanup(func() { lingerClock = before; crowd.Store(0) })
+	t.Cleanup(func() { lingerClock = before; nobody() })
 }
 
 // Habit is what decides whether the next read lingers.

@@ -51,15 +51,40 @@ const maxSkip = 63
 // found by the runtime's monitor, which looks every 10 ms.
 const maxStreak = 128
 
-// crowd is how many waits of the whole process are still to be left out, because
+// crowd says how many waits of the whole process are still to be left out, because
 // lingering has shown that others want to run. Then the thread would not fall asleep
 // anyway, and who lingers only keeps them from their turn: the scheduler looks into
 // the poller when nobody is left to run, and as long as all linger somebody is.
 // (Letting others run and trying again gained up to a third with 1,000 connections,
 // but then some of 10,000 waited for most of a second.)
-var crowd atomic.Int32
+//
+// With thousands of connections that looked for nothing is what costs, so a crowd that is
+// met again and again is left alone for twice as long each time. Who lingers does not see
+// those whose data waits in the poller, but they come to light after a wait that was left
+// out (maxStreak): two streaks with nobody in between mean that the crowd has gone.
+var crowd struct {
+	skip atomic.Int32 // waits still to be left out
+	last atomic.Int32 // how many were left out when it was met last; 0 if it has gone
+	calm atomic.Int32 // streaks since it was met last
+}
 
-const crowdSkip = 256
+const (
+	crowdSkip    = 256
+	maxCrowdSkip = 8192
+)
+
+func meetCrowd() {
+	n := min(max(2*crowd.last.Load(), crowdSkip), maxCrowdSkip)
+	crowd.last.Store(n)
+	crowd.skip.Store(n)
+	crowd.calm.Store(0)
+}
+
+func beCalm() {
+	if crowd.calm.Add(1) >= 2 {
+		crowd.last.Store(0)
+	}
+}
 
 var newHabit = habit{last: 1, skip: 1}
 
@@ -73,8 +98,8 @@ func (d *direction) linger(fd int) bool {
 	case h.skip > 0:
 		h.skip--
 		return false
-	case crowd.Load() > 0:
-		crowd.Add(-1)
+	case crowd.skip.Load() > 0:
+		crowd.skip.Add(-1)
 		return false
 	}
 	until := lingerClock() + lingerFor
@@ -89,10 +114,11 @@ func (d *direction) linger(fd int) bool {
 		h.last = 0
 		if h.streak++; h.streak >= maxStreak {
 			h.streak, h.skip = 0, 1
+			beCalm()
 		}
 		return true
 	case late && tries == 1:
-		crowd.Store(crowdSkip)
+		meetCrowd()
 	default:
 		h.last, h.streak = min(2*h.last+1, maxSkip), 0
 		h.skip = h.last

@@ -92,6 +92,52 @@ func TestNoLingeringInACrowd(t *testing.T) {
 	check(t, a.WaitRead(context.Background()))
 }
 
+// A crowd that is met again is left alone for longer each time. After so many waits that
+// lingered and were right to, one is left out, in which others would come to light; if
+// twice nobody does, the crowd has gone.
+func TestCrowdsAndStreaks(t *testing.T) {
+	poll.LingerClock(t, 1000)
+	a, _ := pair(t)
+	a.Eager()
+	for n := poll.CrowdSkip; n < 3*poll.MaxCrowdSkip; n *= 2 {
+		poll.MeetCrowd()
+		if got, want := poll.Crowd(), min(n, poll.MaxCrowdSkip); got != want {
+			t.Fatalf("%d waits left out, want %d", got, want)
+		}
+	}
+	streak := func() {
+		t.Helper()
+		a.NoSkip()
+		for i := range poll.MaxStreak {
+			if _, skip := a.Habit(); skip != 0 {
+				t.Fatalf("%d are left out after %d", skip, i)
+			}
+			first := true
+			check(t, a.CallRead(context.Background(), "READ_WAIT", func(int) error {
+				if first {
+					first = false
+					return syscall.EAGAIN
+				}
+				return nil
+			}))
+		}
+		if last, skip := a.Habit(); last != 0 || skip != 1 {
+			t.Fatalf("after a streak: %d, %d", last, skip)
+		}
+	}
+	streak()
+	poll.MeetCrowd()
+	if n := poll.Crowd(); n != poll.MaxCrowdSkip {
+		t.Errorf("%d waits left out, although one streak may be chance", n)
+	}
+	streak()
+	streak()
+	poll.MeetCrowd()
+	if n := poll.Crowd(); n != poll.CrowdSkip {
+		t.Errorf("%d waits left out of another crowd", n)
+	}
+}
+
 // A clock that stands still, as in a bubble, keeps nobody from sleeping.
 func TestLingeringWithoutAClock(t *testing.T) {
 	poll.LingerClock(t, 0)
