@@ -3,6 +3,7 @@ package foreign
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -105,11 +106,12 @@ func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed, en
 }
 
 // Interrupt is how a scope that has claimed w gets the goroutine out of the net.Conn. On
-// one that was closed meanwhile there is no deadline to set, and nobody stays in it. One
-// that has no deadlines is closed: nothing else would get anybody out.
+// one that was closed meanwhile, by whichever side, there is no deadline to set, and nobody
+// stays in it. One that has no deadlines is closed: nothing else would get anybody out.
 func (d *direction) Interrupt(w *wait.Waiter) {
 	interrupting()
-	if err := d.setDeadline(past); err != nil && !d.conn.isClosed() {
+	err := d.setDeadline(past)
+	if err != nil && !d.conn.isClosed() && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe) {
 		d.conn.breakOff()
 	}
 	w.Wake()
