@@ -139,6 +139,7 @@ func TestSwallowedAtABarrier(t *testing.T) {
 		caught(t, func(ctx context.Context) error {
 			b := curio.NewBarrier(2)
 			curio.Go(ctx, func(ctx context.Context) error {
+				time.Sleep(time.Second) // in the bubble's time: it is always the second to come
 				_, _ = b.Wait(ctx)
 				return nil
 			})
