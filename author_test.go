@@ -170,7 +170,7 @@ func TestAuthorOfForeignContext(t *testing.T) {
 		inner, cancel := context.WithCancelCause(ctx)
 		time.AfterFunc(time.Second, func() { cancel(errBoom) })
 		err := sleeper(inner)
-		is(f, "operation", err, append(scopeCancelled, errBoom)...)
+		because(f, "operation", err, errBoom, scopeCancelled...)
 		checkAuthor(f, "cause", err, curio.Cancellation{When: time.Now(), Reason: errBoom})
 
 		inner, stop := context.WithTimeout(ctx, time.Second)
@@ -181,7 +181,7 @@ func TestAuthorOfForeignContext(t *testing.T) {
 
 		task := victim(inner)
 		_ = task.Wait(ctx)
-		is(f, "task", task.Err(), append(taskCancelled, context.DeadlineExceeded)...)
+		because(f, "task", task.Err(), context.DeadlineExceeded, taskCancelled...)
 	})
 }
 

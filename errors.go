@@ -40,7 +40,7 @@ var (
 	// of an outer one that has not expired. It is no cancellation: the inner
 	// timeout should have been handled where it was set. It is also
 	// context.DeadlineExceeded.
-	ErrUncaughtTimeout error = uncaught{}
+	ErrUncaughtTimeout error = &uncaught{}
 
 	// ErrNotTerminated: the result of a task was asked for that has not ended.
 	ErrNotTerminated = errors.New("curio: task has not terminated; Join it first")
@@ -60,20 +60,22 @@ var (
 	ErrGoexit = errors.New("curio: task called runtime.Goexit")
 )
 
-// uncaught is ErrUncaughtTimeout, with the text of the error that escaped. It does
-// not unwrap to it, as that would make it a cancellation.
-type uncaught struct{ text string }
+// uncaught is ErrUncaughtTimeout, with what escaped. That is no cancellation any more, and
+// nobody's own timeout.
+type uncaught struct{ err error }
 
-func (u uncaught) Error() string {
-	if u.text == "" {
+func (u *uncaught) Error() string {
+	if u.err == nil {
 		return "curio: uncaught timeout"
 	}
-	return "curio: uncaught timeout, which an inner timeout should have handled: " + u.text
+	return "curio: uncaught timeout, which an inner timeout should have handled: " + u.err.Error()
 }
 
-func (u uncaught) Is(target error) bool {
+func (u *uncaught) Is(target error) bool {
 	return target == ErrUncaughtTimeout || target == context.DeadlineExceeded
 }
+
+func (u *uncaught) Unwrap() error { return u.err }
 
 // A TaskError is what Join returns when the task failed or was cancelled. So a
 // join that was cancelled itself can be told from a task that was: only the
@@ -81,15 +83,54 @@ func (u uncaught) Is(target error) bool {
 type TaskError struct {
 	Task *AnyTask
 	Err  error // what the task ended with
+
+	// If Err is the TaskError of another task, and so on: where that ends, and how many
+	// there are. So neither the text nor a search goes through all of them.
+	end   error
+	below int
 }
 
-// Error names the task and says what it ended with.
+// newTaskError is the error of t, which has ended with one.
+func newTaskError(t *AnyTask) *TaskError {
+	e := &TaskError{Task: t, Err: t.err, end: t.err}
+	if inner, ok := t.err.(*TaskError); ok {
+		e.end, e.below = inner.innermost(), inner.below+1
+	}
+	return e
+}
+
+// innermost is the error that the last one in a row of TaskErrors is about.
+func (e *TaskError) innermost() error {
+	if e.end != nil {
+		return e.end
+	}
+	return e.Err
+}
+
+// namedTasks is how many tasks the text of an error names that has come through many.
+const namedTasks = 8
+
+// Error names the task and says what it ended with. Of an error that has come through
+// many tasks it names the outermost.
 func (e *TaskError) Error() string {
-	return fmt.Sprintf("curio: task %s: %v", e.Task.Name(), e.Err)
+	var b strings.Builder
+	b.WriteString("curio: ")
+	for range namedTasks {
+		fmt.Fprintf(&b, "task %s: ", e.Task.Name())
+		inner, ok := e.Err.(*TaskError)
+		if !ok {
+			fmt.Fprint(&b, e.Err)
+			return b.String()
+		}
+		e = inner
+	}
+	fmt.Fprintf(&b, "%d more tasks: %v", e.below+1, e.innermost())
+	return b.String()
 }
 
-// Unwrap returns Err.
-func (e *TaskError) Unwrap() error { return e.Err }
+// Unwrap returns Err. If that is, or wraps, a timeout of the task's own, then it is one of
+// another task here: context.DeadlineExceeded, but not ErrTaskTimeout.
+func (e *TaskError) Unwrap() error { return fromElsewhere(e.Err, 0) }
 
 // A PanicError is what a task ended with that panicked.
 type PanicError struct {
@@ -136,14 +177,14 @@ func (e *TaskGroupError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns Body, if there is one, and the errors of Failed.
+// Unwrap returns Body, if there is one, and a *TaskError for each of Failed.
 func (e *TaskGroupError) Unwrap() []error {
 	var errs []error
 	if e.Body != nil {
 		errs = append(errs, e.Body)
 	}
 	for _, t := range e.Failed {
-		errs = append(errs, t.err)
+		errs = append(errs, newTaskError(t))
 	}
 	return errs
 }

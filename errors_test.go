@@ -101,7 +101,7 @@ func TestErrorsAsTheyAreMet(t *testing.T) {
 				return m.op
 			})
 			return m
-		}, append(scopeCancelled, errBoom), cancelled, false},
+		}, scopeCancelled, cancelled, false},
 		{"context that has ended", func(ctx context.Context, _ *fixture) meeting {
 			inner, cancel := curio.WithTimeout(ctx, time.Hour)
 			cancel()

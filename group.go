@@ -122,8 +122,9 @@ func (g *TaskGroup[T]) NextDone(ctx context.Context) (*Task[T], error) {
 	return t.body().(*Task[T]), nil
 }
 
-// NextResult is NextDone for its result. The error is the task's own. If no task
-// is left it is ErrNoTask.
+// NextResult is NextDone for its result. The error is the task's own; but a timeout of the
+// task's is context.DeadlineExceeded here and not ErrTaskTimeout. If no task is left it is
+// ErrNoTask.
 func (g *TaskGroup[T]) NextResult(ctx context.Context) (T, error) {
 	t, err := g.NextDone(ctx)
 	if t == nil {
@@ -133,7 +134,7 @@ func (g *TaskGroup[T]) NextResult(ctx context.Context) (T, error) {
 		}
 		return none, err
 	}
-	return t.Result()
+	return t.outcome()
 }
 
 // Done iterates over the tasks as they end, as NextDone does, until none is left
@@ -174,12 +175,12 @@ func (g *TaskGroup[T]) Completed() *Task[T] {
 
 // Results returns the results of the tasks in the order in which they were
 // spawned, but for daemons and those that have been taken by NextDone, NextResult,
-// Done or Join. The error is that of the first that failed or was cancelled, in
-// that order, or ErrNotTerminated if one still runs.
+// Done or Join. The error is that of the first that failed or was cancelled, in that order,
+// as NextResult has it, or ErrNotTerminated if one still runs.
 func (g *TaskGroup[T]) Results() ([]T, error) {
 	var values []T
 	for _, t := range g.group.remaining() {
-		v, err := t.body().(*Task[T]).Result()
+		v, err := t.body().(*Task[T]).outcome()
 		if err != nil {
 			return nil, err
 		}

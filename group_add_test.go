@@ -84,11 +84,11 @@ func TestAddTaskThatFails(t *testing.T) {
 				if err := g.AddTask(bad); err != nil {
 					f.Error(err)
 				}
-				is(f, "body", sleeper(ctx), append(scopeCancelled, errBoom)...)
+				because(f, "body", sleeper(ctx), errBoom, scopeCancelled...)
 				return nil
 			})
 			checkGroupError(f, err, errBoom)
-			is(f, "sibling", other.Err(), append(taskCancelled, errBoom)...)
+			because(f, "sibling", other.Err(), errBoom, taskCancelled...)
 		})
 	}
 	inKernel(t, func(ctx context.Context, f *fixture) {
@@ -128,7 +128,7 @@ func TestAddTaskIsCancelledWithTheGroup(t *testing.T) {
 			return g.AddTask(late)
 		})
 		checkGroupError(f, err, errBoom)
-		is(f, "late", late.Err(), append(taskCancelled, errBoom)...)
+		because(f, "late", late.Err(), errBoom, taskCancelled...)
 	})
 }
 

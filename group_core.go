@@ -2,7 +2,6 @@ package curio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -247,7 +246,7 @@ func (g *group) settleLocked(t *AnyTask, joined bool) (cuts bool) {
 
 // failure is the cause by which t's failure cancels the others.
 func (g *group) failure(t *AnyTask) *wait.Cause {
-	c := wait.NewCause(g.scope, wait.Failed, &TaskError{t, t.err})
+	c := wait.NewCause(g.scope, wait.Failed, newTaskError(t))
 	c.By = t.Path()
 	return c
 }
@@ -387,7 +386,10 @@ func (g *group) stop(pc uintptr) {
 // verdict is the error of a closed group whose body returned, or waited in vain
 // with, err. The first who asks gets it.
 func (g *group) verdict(err error) error {
-	caused := g.causedBy(err)
+	own := err // the body's, without what is just how it saw that the group was cut
+	if c := g.scope.Cause(); err != nil && c != nil && c.IsOf(g.scope) {
+		own, _ = endingOf(g.scope).rest(err)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.reported {
@@ -404,16 +406,7 @@ func (g *group) verdict(err error) error {
 	if len(failed) == 0 {
 		return err
 	}
-	if caused {
-		err = nil
-	}
-	return &TaskGroupError{Body: err, Failed: failed}
-}
-
-// causedBy reports whether err is just how the body saw that the group was cut.
-func (g *group) causedBy(err error) bool {
-	var e *wait.Error
-	return errors.As(err, &e) && e.Cause().IsOf(g.scope)
+	return &TaskGroupError{Body: own, Failed: failed}
 }
 
 // leave runs when Group returns. If body has not returned, but panicked or called

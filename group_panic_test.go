@@ -149,7 +149,7 @@ func TestGoexitInMember(t *testing.T) {
 		})
 		checkGroupError(f, err, curio.ErrGoexit)
 		is(f, "group", err, curio.ErrGoexit)
-		is(f, "sibling", sibling.Err(), append(taskCancelled, curio.ErrGoexit)...)
+		because(f, "sibling", sibling.Err(), curio.ErrGoexit, taskCancelled...)
 	})
 }
 

@@ -168,7 +168,7 @@ func TestWaitAnyFailsFirst(t *testing.T) {
 			return nil
 		}, curio.WaitAny)
 		checkGroupError(f, err, errBoom)
-		is(f, "other", other.Err(), append(taskCancelled, errBoom)...)
+		because(f, "other", other.Err(), errBoom, taskCancelled...)
 	})
 	// With KeepGoing it waits for the first success, and failures do not matter then.
 	inKernel(t, func(ctx context.Context, f *fixture) {

@@ -183,7 +183,7 @@ func TestMemberFailureCancelsTheOthers(t *testing.T) {
 		}
 		is(f, "group", err, errBoom)
 		for _, other := range others {
-			is(f, "sibling", other.Err(), append(taskCancelled, errBoom)...)
+			because(f, "sibling", other.Err(), errBoom, taskCancelled...)
 			who, ok := curio.WhoCancelled(other.Err())
 			if !ok || !strings.HasSuffix(who.By, "/bad") || !errors.Is(who.Reason, errBoom) {
 				f.Errorf("the sibling says that it was %+v", who)
@@ -574,7 +574,7 @@ func TestMemberFailureInterruptsTheBody(t *testing.T) {
 		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
 			g.Spawn(after(time.Second, 0, errBoom))
 			err := sleeper(ctx)
-			is(f, "body", err, append(scopeCancelled, errBoom)...)
+			because(f, "body", err, errBoom, scopeCancelled...)
 			if e := ctx.Err(); e != context.Canceled {
 				f.Errorf("Err: %v", e)
 			}

@@ -286,6 +286,18 @@ func is(t testing.TB, what string, err error, want ...error) {
 	}
 }
 
+// because is is for a cancellation, the reason of which is for WhoCancelled to tell.
+func because(t testing.TB, what string, err, reason error, want ...error) {
+	t.Helper()
+	is(t, what, err, want...)
+	if who, ok := curio.WhoCancelled(err); !ok || !errors.Is(who.Reason, reason) {
+		t.Errorf("%s: %v was cancelled because of %v, want %v", what, err, who.Reason, reason)
+	}
+	if !strings.Contains(fmt.Sprint(err), reason.Error()) {
+		t.Errorf("%s: %q does not say %q", what, fmt.Sprint(err), reason)
+	}
+}
+
 // What errors.Is is true for, of each error in the table of the design.
 var (
 	taskCancelled  = []error{curio.ErrTaskCancelled, curio.ErrCancelled, context.Canceled}

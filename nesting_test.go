@@ -112,7 +112,9 @@ func (o *oracle) play(l int) sight {
 	gone := o.levels[l].deadline <= o.now
 	switch {
 	case got.kind == "" && gone:
-		o.late++
+		if d := o.levels[l].deadline; d > 0 && o.now > d {
+			o.late++
+		}
 	case got.kind == "outer" && got.of == l:
 		got = sight{"own", l}
 	case got.kind == "own" && got.of > l && gone:

@@ -113,7 +113,7 @@ var ways = []way{
 			return err
 		})
 		return err
-	}, append(slices.Clone(scopeCancelled), errBoom)},
+	}, scopeCancelled},
 	{"kernel shut down", func(ctx context.Context, f *fixture, o operation, b *blocked) error {
 		// Not awaitIn: in another kernel it may find that it is the first, and wait for
 		// something else.

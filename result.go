@@ -77,13 +77,14 @@ func (r *Result[T]) wait(ctx context.Context, op string, object any) error {
 
 // Get waits until the result is set and returns it: the value, or the error that
 // SetError was given. If ctx ends first, the error is that of ctx; where the difference
-// matters, call Wait first.
+// matters, call Wait first. If the error that was set is a timeout of another task's own, it
+// is context.DeadlineExceeded here and not ErrTaskTimeout.
 func (r *Result[T]) Get(ctx context.Context) (T, error) {
 	if err := r.Wait(ctx); err != nil {
 		var none T
 		return none, err
 	}
-	return r.value, r.err
+	return r.value, fromElsewhere(r.err, idOf(CurrentTask(ctx)))
 }
 
 // Do calls fn and sets the result to what it returns. If fn panics, the result is a

@@ -32,7 +32,7 @@ func TestShieldHoldsCancellationBack(t *testing.T) {
 			if err := curio.Sleep(ctx, time.Second); err != nil {
 				f.Errorf("the operation that was cut short: %v", err)
 			}
-			is(f, "check", curio.CheckCancellation(ctx), append(taskCancelled, errBoom)...)
+			because(f, "check", curio.CheckCancellation(ctx), errBoom, taskCancelled...)
 			if err := ctx.Err(); err != nil {
 				f.Errorf("the shield's own context has ended: %v", err)
 			}
@@ -44,7 +44,7 @@ func TestShieldHoldsCancellationBack(t *testing.T) {
 			f.Errorf("Cancel: %v, %v", did, err)
 		}
 		f.elapsed(start, 2*time.Second)
-		is(f, "after the shield", task.Err(), append(taskCancelled, errBoom)...)
+		because(f, "after the shield", task.Err(), errBoom, taskCancelled...)
 	})
 }
 
@@ -86,16 +86,16 @@ func TestWindowInShield(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		task := curio.Go(ctx, shielded(func(ctx context.Context) error {
 			err := curio.EnableCancellation(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) })
-			is(f, "in the window", err, append(taskCancelled, errBoom)...)
+			because(f, "in the window", err, errBoom, taskCancelled...)
 			if err := curio.Sleep(ctx, time.Second); err != nil {
 				f.Errorf("the shielded code after the window: %v", err)
 			}
 			err = curio.EnableCancellation(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, 0) })
-			is(f, "in a second window", err, append(taskCancelled, errBoom)...)
+			because(f, "in a second window", err, errBoom, taskCancelled...)
 
 			return curio.EnableCancellation(ctx, func(ctx context.Context) error {
 				return curio.DisableCancellation(ctx, func(ctx context.Context) error {
-					is(f, "check in a shield in a window in a shield", curio.CheckCancellation(ctx), append(taskCancelled, errBoom)...)
+					because(f, "check in a shield in a window in a shield", curio.CheckCancellation(ctx), errBoom, taskCancelled...)
 					return curio.Sleep(ctx, time.Second)
 				})
 			})
@@ -104,7 +104,7 @@ func TestWindowInShield(t *testing.T) {
 		start := time.Now()
 		_, _ = task.Cancel(ctx, errBoom)
 		f.elapsed(start, 2*time.Second)
-		is(f, "after the shield", task.Err(), append(taskCancelled, errBoom)...)
+		because(f, "after the shield", task.Err(), errBoom, taskCancelled...)
 	})
 }
 
@@ -131,13 +131,13 @@ func TestForeignContextThroughWindow(t *testing.T) {
 		time.AfterFunc(time.Second, func() { cancel(errBoom) })
 		err := curio.DisableCancellation(ctx, func(ctx context.Context) error {
 			err := curio.EnableCancellation(ctx, sleeper)
-			is(f, "in the window", err, append(scopeCancelled, errBoom)...)
+			because(f, "in the window", err, errBoom, scopeCancelled...)
 			return curio.Sleep(ctx, time.Second)
 		})
 		if err != nil {
 			f.Error(err)
 		}
-		is(f, "after the shield", curio.Sleep(ctx, 0), append(scopeCancelled, errBoom)...)
+		because(f, "after the shield", curio.Sleep(ctx, 0), errBoom, scopeCancelled...)
 	})
 }
 
@@ -169,11 +169,11 @@ func TestCancelOneselfInsideShield(t *testing.T) {
 			if !did {
 				f.Error("not cancelled")
 			}
-			is(f, "Cancel", err, append(taskCancelled, errBoom)...)
+			because(f, "Cancel", err, errBoom, taskCancelled...)
 			return curio.Sleep(ctx, time.Second)
 		}))
 		_ = task.Wait(ctx)
-		is(f, "after the shield", task.Err(), append(taskCancelled, errBoom)...)
+		because(f, "after the shield", task.Err(), errBoom, taskCancelled...)
 	})
 }
 

@@ -2,11 +2,9 @@ package curio
 
 import (
 	"context"
-	"errors"
 	"reflect"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"sync/atomic"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -134,7 +132,9 @@ func newPanicError(t *AnyTask, v any) *PanicError {
 func (t *AnyTask) finish() {
 	defer t.leave() // whatever a log handler does
 	t.stopped = t.owner.Seal()
-	t.failed = t.err != nil && t.hasFailed()
+	if t.err != nil {
+		t.settleError()
+	}
 	if t.failed && !t.silent && (t.daemon || t.group.Load() == nil) {
 		t.kernel.unseen(t) // before somebody can see it
 	}
@@ -156,26 +156,6 @@ func (t *AnyTask) leave() {
 		g.memberDone(t, woken.Has(opJoin))
 	}
 	woken.Wake()
-}
-
-// isCancellation reports whether err says nothing but that something was cancelled.
-// What a task joined together with an error of its own is more than that, and so is
-// a panic.
-func isCancellation(err error) bool {
-	switch e := err.(type) {
-	case *PanicError:
-		return false
-	case *wait.Error:
-		return true
-	case interface{ Unwrap() []error }:
-		errs := e.Unwrap()
-		return len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool { return !isCancellation(err) })
-	case interface{ Unwrap() error }:
-		if inner := e.Unwrap(); inner != nil {
-			return isCancellation(inner)
-		}
-	}
-	return errors.Is(err, ErrCancelled) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // see notes that somebody has seen how the task ended.

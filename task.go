@@ -102,9 +102,15 @@ func (t *Task[T]) Join(ctx context.Context) (T, error) {
 		g.take(&t.AnyTask)
 	}
 	if t.err != nil {
-		return none, &TaskError{&t.AnyTask, t.err}
+		return none, newTaskError(&t.AnyTask)
 	}
 	return t.value, nil
+}
+
+// outcome is Result for another task.
+func (t *Task[T]) outcome() (T, error) {
+	v, err := t.Result()
+	return v, fromElsewhere(err, 0)
 }
 
 // Result returns what the task's function returned, without waiting:
@@ -310,17 +316,41 @@ func (t *AnyTask) String() string {
 
 func (t *AnyTask) isTaken() bool { return t.taken }
 
-// hasFailed works out failed, of a task that has an error. That is code of the
+// settleError works out what the error of a task that has one says: whether the task has
+// failed, or just been cancelled. It puts our own error where the function has returned
+// what ctx.Err does, so that it can be asked who cancelled the task. That is code of the
 // user's, which may panic: a nil pointer in an error, most likely.
-func (t *AnyTask) hasFailed() (failed bool) {
-	failed = true
+func (t *AnyTask) settleError() {
+	t.failed = true
+	if !t.stopped {
+		return
+	}
 	defer func() { _ = recover() }()
-	return !t.stopped || !isCancellation(t.err)
+	e := endingOf(&t.owner.Scope)
+	rest, _ := e.rest(t.err)
+	err, _ := rewrite(t.err, func(err error) (error, bool) {
+		if !isLeaf(err) {
+			return err, false
+		}
+		if e.owns(err) {
+			return e.cause.AsTask(), true
+		}
+		return err, true
+	})
+	t.failed, t.err = rest != nil, err
 }
 
 // CurrentTask returns the task that ctx belongs to, nil if there is none.
 func CurrentTask(ctx context.Context) *AnyTask {
 	return taskOf(wait.CurrentTask(ctx))
+}
+
+// idOf is the ID of t, 0 if that is nil.
+func idOf(t *AnyTask) uint64 {
+	if t == nil {
+		return 0
+	}
+	return t.owner.ID
 }
 
 // taskOf is the task of o, nil if that is nil.

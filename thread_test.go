@@ -165,7 +165,7 @@ func TestThreadCancel(t *testing.T) {
 		if v != 0 {
 			f.Errorf("value %d", v)
 		}
-		is(f, "caller", err, append(taskCancelled, errBoom)...)
+		because(f, "caller", err, errBoom, taskCancelled...)
 		checkAuthor(f, "caller", err, curio.Cancellation{
 			By: curio.CurrentTask(ctx).Path(), Where: where, When: start, Reason: errBoom,
 		})

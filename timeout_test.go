@@ -138,8 +138,8 @@ func TestTimeoutOfZero(t *testing.T) {
 				f.Errorf("the function succeeded, and it is %v", err)
 			}
 		}
-		if n := len(f.Journal.take(msgLate)); n != 2 {
-			f.Errorf("%d lines in the log about functions that were late, want 2", n)
+		if logged := f.Journal.take(msgLate); len(logged) != 0 {
+			f.Errorf("the function could not be in time, and it is logged: %v", logged)
 		}
 	})
 }
@@ -312,9 +312,7 @@ func TestTimeoutOfALoopThatNeverWaits(t *testing.T) {
 			}
 			return ctx.Err()
 		})
-		if err != context.DeadlineExceeded {
-			f.Errorf("loop of checks: %v", err)
-		}
+		is(f, "loop of checks", err, taskTimeout...)
 	})
 }
 

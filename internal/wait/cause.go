@@ -7,21 +7,28 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
 // A Cause is why a scope was cancelled: what, who, where, when and why. It is
 // made once, shared by every scope below and every error that comes of it, and
 // never changed.
+//
+// Errors are kept for long, in logs and results. So a Cause has numbers for the
+// scope and the task that it is of, and not pointers, which would keep them.
 type Cause struct {
 	Kind   CauseKind
 	By     string  // path of the task that did it, "" for none
 	PC     uintptr // the call that did it
-	Reason error   // why, if somebody said
+	Reason error   // why, if somebody said; see Error.Is
 	At     int64
 
-	scope *Scope // whose own cancellation it is; nil for one from a foreign context
-	views [len(sentinels)]Error
+	late   bool       // a deadline that passed
+	of     uint64     // identity of the scope whose own cancellation it is, 0 for a foreign one
+	task   uint64     // ID of that scope's task, 0 for none
+	around *[4]uint64 // of an expiry: see timeoutsAround
+	views  [len(sentinels)]Error
 }
 
 // CauseKind is what happened.
@@ -49,7 +56,13 @@ func endedCause() *Cause {
 
 // NewCause returns a cause for cancelling s.
 func NewCause(s *Scope, kind CauseKind, reason error) *Cause {
-	c := &Cause{Kind: kind, Reason: reason, At: Now(), scope: s}
+	c := &Cause{Kind: kind, Reason: reason, At: Now()}
+	if s != nil {
+		c.of = s.identity()
+		if s.owner != nil {
+			c.task = s.owner.ID
+		}
+	}
 	for i := range c.views {
 		c.views[i] = Error{kind: sentinels[i], cause: c}
 	}
@@ -59,22 +72,72 @@ func NewCause(s *Scope, kind CauseKind, reason error) *Cause {
 // expired is the cause of s when its deadline has come, however late that is noticed.
 func expired(s *Scope) *Cause {
 	c := NewCause(s, Expired, nil)
-	c.At = s.expires
+	c.At, c.late = s.expires, true
+	c.around = s.timeoutsAround()
 	return c
 }
 
-// foreignCause says why ctx, a context that is not ours, ended. If it ended with
-// a scope of ours, that scope's cause is what counts.
-func foreignCause(ctx context.Context) *Cause {
-	reason := context.Cause(ctx)
-	if e, ok := reason.(*Error); ok {
-		return e.cause
+// timeoutsAround is the identities of the innermost timeouts around s in the same task, so
+// that these can tell an expiry inside of them from one that somebody has kept. It is
+// called once for each expiry, and so it does not go all the way up: a function that is
+// more than four timeouts further out takes the expiry for one of long ago.
+func (s *Scope) timeoutsAround() *[4]uint64 {
+	var ids [4]uint64
+	n := 0
+	p := s
+	for range 16 * len(ids) {
+		if p.kind == Task || p.kind == Kernel || n == len(ids) {
+			break
+		}
+		if p = p.parent.Load(); p == nil {
+			break
+		}
+		if p.kind == Timeout {
+			ids[n] = p.identity()
+			n++
+		}
 	}
-	return NewCause(nil, Foreign, reason)
+	if n == 0 {
+		return nil
+	}
+	return &ids
 }
 
-func (c *Cause) deadline() bool {
-	return c.Kind == Expired || c.Kind == Foreign && errors.Is(c.Reason, context.DeadlineExceeded)
+// lastIdentity is the number of the scope that got one last.
+var lastIdentity atomic.Uint64
+
+// identity is a number that no other scope has. Most scopes end without anybody asking.
+func (s *Scope) identity() uint64 {
+	id := s.id.Load()
+	if id == 0 {
+		s.id.CompareAndSwap(0, lastIdentity.Add(1))
+		id = s.id.Load()
+	}
+	return id
+}
+
+// foreignCause says why ctx, a context that is not ours, ended. If it ended with a scope
+// of ours that it was derived from, that scope's cause is what counts; derived is the
+// innermost of these. Otherwise it is a cancellation or a deadline by what ctx.Err says.
+// context.Cause is only a reason: people cancel because of somebody else's timeout.
+func foreignCause(ctx context.Context, derived *Scope) *Cause {
+	reason := context.Cause(ctx)
+	if e, ok := reason.(*Error); ok && derived.endedBy(e.cause) {
+		return e.cause
+	}
+	c := NewCause(nil, Foreign, reason)
+	c.late = errors.Is(ctx.Err(), context.DeadlineExceeded)
+	return c
+}
+
+// endedBy reports whether c is the cause of s or of a scope further out.
+func (s *Scope) endedBy(c *Cause) bool {
+	for p := s; p != nil; p = p.parent.Load() {
+		if p.cause.Load() == c {
+			return true
+		}
+	}
+	return false
 }
 
 // A sentinel is one of the errors of this package: what errors.Is compares with.
@@ -124,6 +187,10 @@ var (
 		text: "curio: cancelled by its context",
 		is:   []error{errCancelled, context.DeadlineExceeded, os.ErrDeadlineExceeded},
 	}
+	errElsewhere = &sentinel{
+		text: "curio: timed out",
+		is:   []error{context.DeadlineExceeded},
+	}
 )
 
 // What a cause looks like depends on where one stands.
@@ -133,27 +200,44 @@ const (
 	asInner        // in another timeout inside of that one
 	asScope        // in what was cancelled without its task being cancelled
 	asForeign
+	asElsewhere // a timeout of another task, or of this one long ago
 )
 
-var sentinels = [...]*sentinel{errTaskCancelled, errTaskTimeout, errTimeoutCancellation, errScopeCancelled, errForeignTimeout}
+var sentinels = [...]*sentinel{
+	errTaskCancelled, errTaskTimeout, errTimeoutCancellation, errScopeCancelled, errForeignTimeout, errElsewhere,
+}
 
 // An Error is a cause as seen from some scope. All those who see the same share
 // one, so that failing costs no allocation.
+//
+// It unwraps to nothing. The reason for a cancellation is to be read, and WhoCancelled
+// has it. If errors.Is found it, a task that is cancelled because another one has met
+// io.EOF would take that for the end of its own file.
 type Error struct {
 	kind  *sentinel
 	cause *Cause
 }
 
-// Is reports whether target is one of the errors that e stands for.
-func (e *Error) Is(target error) bool { return target == e.kind || e.kind.Is(target) }
-
-// Unwrap is the reason that was given. When a member of a group failed, that is its
-// error, unless it timed out or the like: its siblings have not.
-func (e *Error) Unwrap() error {
-	if e.cause.Kind == Failed && errors.Is(e.cause.Reason, ErrCancelled) {
-		return nil
+// Is reports whether target is one of the errors that e stands for. The cause given to
+// context.WithTimeoutCause, or WithDeadlineCause, is one of them: it is not a reason but
+// the name of that deadline. Even that does not make it somebody's own timeout.
+func (e *Error) Is(target error) bool {
+	if target == e.kind || e.kind.Is(target) {
+		return true
 	}
-	return e.cause.Reason
+	c := e.cause
+	return c.Kind == Foreign && c.late && !isEnding(target) && errors.Is(c.Reason, target)
+}
+
+// isEnding reports whether target is an error by which somebody recognises that a
+// context, a task or a timeout of their own has ended.
+func isEnding(target error) bool {
+	switch target {
+	case errCancelled, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded:
+		return true
+	}
+	s, ok := target.(*sentinel)
+	return ok && slices.Contains(sentinels[:], s)
 }
 
 // Timeout reports whether it is the caller's own time that is up.
@@ -206,16 +290,41 @@ func (c *Cause) When() time.Time {
 }
 
 // IsOf reports whether it was s's own deadline or cancellation.
-func (c *Cause) IsOf(s *Scope) bool { return c.scope == s }
+func (c *Cause) IsOf(s *Scope) bool { return c.of != 0 && c.of == s.id.Load() }
 
-// Inside reports whether c came from a scope of o's task.
-func (c *Cause) Inside(o *Owner) bool { return c.scope != nil && c.scope.owner == o }
+// Inside reports whether c is the expiry of a timeout that was set inside of s, in the
+// same task.
+func (c *Cause) Inside(s *Scope) bool {
+	id := s.id.Load()
+	return id != 0 && c.around != nil && slices.Contains(c.around[:], id)
+}
+
+// EndedAround reports whether c is what has cancelled a scope around s.
+func (c *Cause) EndedAround(s *Scope) bool { return s.parent.Load().endedBy(c) }
+
+// Late reports whether a deadline has passed, whoever set it.
+func (c *Cause) Late() bool { return c.late }
+
+// Task is the ID of the task whose scope it was that ended, 0 for none.
+func (c *Cause) Task() uint64 { return c.task }
 
 // Own returns c as it looks directly in the timeout that expired.
 func (c *Cause) Own() error { return &c.views[asOwn] }
 
+// AsTask returns c as it looks in a task that it has cancelled.
+func (c *Cause) AsTask() error { return &c.views[asTask] }
+
 // IsOwn reports whether e is a timeout's expiry as seen directly inside of it.
 func (e *Error) IsOwn() bool { return e.kind == errTaskTimeout }
+
+// IsPositional reports whether e says something about a timeout that only those inside of
+// it can understand: that it was theirs, or one around theirs.
+func (e *Error) IsPositional() bool {
+	return e.kind == errTaskTimeout || e.kind == errTimeoutCancellation
+}
+
+// Elsewhere is e for those who are in other timeouts.
+func (e *Error) Elsewhere() error { return &e.cause.views[asElsewhere] }
 
 // Expire cancels s, whose deadline has passed, and returns the error with which
 // an operation in it ends.
@@ -232,14 +341,12 @@ func (s *Scope) Expire() error {
 // if two timeouts have expired, the inner one sees that the outer one has. It is
 // worked out afresh for each operation, since an outer scope may end later.
 func (s *Scope) failure() error {
-	if c := s.clock; c != nil && Now() >= c.expires {
-		c.expire()
-	}
+	s.look()
 	of := s
 	timeouts, inside := 0, 0 // timeouts passed on the way up; those of them inside of the outermost
 	window := false
 	for p := s; p != nil; p = p.outer(&window) {
-		if p.expires != 0 && Now() >= p.expires {
+		if p.expires != 0 && p.cause.Load() == nil && Now() >= p.expires {
 			p.expire()
 		}
 		if p.cause.Load() != nil {
@@ -250,15 +357,6 @@ func (s *Scope) failure() error {
 		}
 	}
 	c := of.cause.Load()
-	if c == nil {
-		// A timeout above the task has expired in this moment, and somebody is
-		// pushing that down and has not come here yet.
-		c = s.clock.cause.Load()
-		if s.owner != nil {
-			s.owner.Cancel(c) // so that the task has been cancelled, if it ends with this
-		}
-		return &c.views[asTask]
-	}
 	return &c.views[c.seenFrom(of, inside)]
 }
 
@@ -268,10 +366,17 @@ func (s *Scope) outer(window *bool) *Scope {
 	if s.kind == Task || s.kind == Kernel {
 		return nil
 	}
-	if s.detached && s.kind != Shield && s.base != nil && s.base.Err() != nil && foreignCause(s.base).scope != nil {
-		return s.parent.Load() // the context in between is foreign, but has ended with ours
+	if s.detached && s.kind != Shield && s.sources.endedWithOurs(s) {
+		return s.parent.Load()
 	}
 	return s.canceller(window)
+}
+
+// endedWithOurs reports whether src, which is foreign, ends s, and has itself ended with a
+// scope around it.
+func (src *source) endedWithOurs(s *Scope) bool {
+	return src != nil && src.scope == s && src.derived != nil && src.derived.cause.Load() != nil &&
+		src.ctx.Err() != nil && foreignCause(src.ctx, src.derived).of != 0
 }
 
 // seenFrom is how c looks in scopes under of, which it cancelled, with so many
@@ -280,11 +385,11 @@ func (c *Cause) seenFrom(of *Scope, inside int) int {
 	switch {
 	case of.kind == Task:
 		return asTask
-	case c.Kind == Expired && c.scope == of && inside == 0:
+	case c.Kind == Expired && c.IsOf(of) && inside == 0:
 		return asOwn
 	case c.Kind == Expired:
 		return asInner
-	case c.deadline():
+	case c.late:
 		return asForeign
 	}
 	return asScope
@@ -293,11 +398,11 @@ func (c *Cause) seenFrom(of *Scope, inside int) int {
 // foreignFailure is the error with which an operation ends whose context is a
 // foreign one that has ended.
 func (p Place) foreignFailure() error {
-	c := foreignCause(p.foreign)
+	c := foreignCause(p.foreign, p.scope)
 	switch {
-	case c.scope != nil && p.scope != nil && p.scope.cause.Load() != nil:
+	case c.of != 0 && p.scope != nil && p.scope.cause.Load() != nil:
 		return p.scope.failure() // it ended with the scope it was derived from
-	case c.deadline():
+	case c.late:
 		return &c.views[asForeign]
 	}
 	return &c.views[asScope]

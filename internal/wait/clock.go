@@ -7,11 +7,16 @@ import (
 
 // All time in the module goes through this file: Now, and alarms.
 
-// epoch is long ago, so that Now is positive in a testing/synctest bubble too,
-// where it is the year 2000.
-var epoch = time.Now().Add(-century)
+// epoch is where Now starts.
+var epoch = startOf(time.Now())
 
-const century = 100 * 365 * 24 * time.Hour
+// startOf is a time before now and before 2000, so that Now is positive from the first, and
+// in a testing/synctest bubble too, where it is the year 2000 and time has no monotonic
+// reading. It is not long before: package time drops the monotonic reading of a time before
+// 1885, and there are machines without a battery, on which it is 1970.
+func startOf(now time.Time) time.Time {
+	return now.Add(-max(now.Sub(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)), time.Hour))
+}
 
 // Now is the clock in nanoseconds, monotonic, from an arbitrary start. It is
 // positive: 0 stands for "no deadline". time.Since costs half of time.Now and

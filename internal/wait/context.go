@@ -2,6 +2,10 @@ package wait
 
 import (
 	"context"
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
 	"time"
 )
 
@@ -11,24 +15,29 @@ import (
 type scopeKey struct{}
 
 // Deadline is when s expires, by itself or with one of the scopes around it, if
-// nothing ends it before. Foreign contexts count.
-func (s *Scope) Deadline() (time.Time, bool) {
-	var limit int64
+// nothing ends it before. Foreign contexts count. It is the same at each call.
+func (s *Scope) Deadline() (deadline time.Time, ok bool) {
 	if s.clock != nil {
-		limit = s.clock.expires
+		deadline, ok = s.clock.expiry(), true
 	}
-	window := false
-	for p := s; p != nil; p = p.canceller(&window) {
-		p.mu.Lock()
-		if r := p.rare; r != nil && r.limit != 0 && (limit == 0 || r.limit < limit) {
-			limit = r.limit
+	for src := s.sources; src != nil; src = src.next {
+		if !src.limit.IsZero() && (!ok || src.limit.Before(deadline)) {
+			deadline, ok = src.limit, true
 		}
-		p.mu.Unlock()
 	}
-	if limit == 0 {
-		return time.Time{}, false
+	return deadline, ok
+}
+
+// expiry is the time at which s, which has a deadline, expires: the one that somebody has
+// given, or worked out once.
+func (s *Scope) expiry() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.rareLocked()
+	if r.at.IsZero() {
+		r.at = Time(s.expires)
 	}
-	return Time(limit), true
+	return r.at
 }
 
 // canceller is the scope whose cancellation is pushed to s, nil if there is none.
@@ -48,10 +57,8 @@ func (s *Scope) canceller(window *bool) *Scope {
 // Done returns a channel that is closed when s is cancelled. It is made when it
 // is first asked for; our own operations never do.
 func (s *Scope) Done() <-chan struct{} {
-	if c := s.clock; c != nil && Now() >= c.expires {
-		c.expire()
-	} else if c != nil {
-		c.arm()
+	if s.look() == nil && s.clock != nil {
+		s.clock.arm()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,18 +74,80 @@ func (s *Scope) Done() <-chan struct{} {
 // Err is nil while s is live, and then context.DeadlineExceeded or
 // context.Canceled for ever. It is the very value, for those who compare with ==.
 func (s *Scope) Err() error {
-	if c := s.clock; c != nil && s.cause.Load() == nil && Now() >= c.expires {
-		c.expire()
-	}
-	c := s.cause.Load()
+	c := s.look()
 	if c == nil {
 		return nil
 	}
-	if c.deadline() && (c.scope == nil || c.scope.owner == s.owner) {
+	if !s.told.Load() {
+		// Whoever cancels s is about to close Done, which has to be closed when this
+		// returns.
+		s.mu.Lock()
+		s.mu.Unlock() //nolint:staticcheck // empty on purpose
+	}
+	if c.late && (c.of == 0 || c.task == s.ownerID()) {
 		return context.DeadlineExceeded
 	}
 	return context.Canceled // and a task below a timeout has been cancelled by it
 }
+
+func (s *Scope) ownerID() uint64 {
+	if s.owner == nil {
+		return 0
+	}
+	return s.owner.ID
+}
+
+// look is the cause of s, nil while it is live. It counts what has not been pushed to s
+// yet: a deadline that has passed although no alarm has rung, and the end of a foreign
+// context of which no goroutine has told. So a loop of operations that never block ends
+// too, and what is below a standard context ends when its cancel function has returned.
+func (s *Scope) look() *Cause {
+	if c := s.cause.Load(); c != nil || !s.asks {
+		return c
+	}
+	if k := s.clock; k != nil && Now() >= k.expires {
+		k.expire()
+		s.catchUp(k)
+	}
+	for src := s.sources; src != nil; src = src.next {
+		if src.scope.cause.Load() == nil {
+			if !src.ended() {
+				continue
+			}
+			src.scope.Cancel(foreignCause(src.ctx, src.derived))
+		}
+		s.catchUp(src.scope)
+	}
+	return s.cause.Load()
+}
+
+// catchUp cancels s, and the task that it is in, because of what has ended around them: to
+// push that down takes somebody else a moment.
+func (s *Scope) catchUp(around *Scope) {
+	c := around.cause.Load()
+	if c == nil || c == ended && around.kind == Task {
+		return // a task that has ended, or is about to, without having been cancelled
+	}
+	if s.owner != nil && around.owner != s.owner {
+		s.owner.Scope.Cancel(c)
+	}
+	s.Cancel(c)
+}
+
+// String says what s is, in words that never change: contexts are printed by logs and
+// mocks while others use them.
+func (s *Scope) String() string {
+	text := "curio." + kindNames[s.kind]
+	if id := s.ownerID(); id != 0 {
+		text += fmt.Sprintf("(task %d)", id)
+	}
+	return text
+}
+
+// GoString is String, for the same reason.
+func (s *Scope) GoString() string { return s.String() }
+
+var kindNames = [...]string{"Kernel", "Task", "Group", "Timeout", "Shield", "Unshielded", "Wait"}
 
 // Value returns s itself for the key that find uses. The rest comes from the
 // context that s was derived from.
@@ -124,16 +193,27 @@ func (s *Scope) causeShim() context.Context {
 	return r.shim
 }
 
-// AfterFunc arranges for f to be called when s is cancelled, by whoever cancels
-// it; if that has happened already, in a goroutine of its own, as the caller may
-// hold a lock that f needs. The context package looks for this method and does
-// hold one: with it, a context derived from s costs no goroutine.
+// AfterFunc arranges for f to be called when s is cancelled; if that has happened already,
+// at once, in a goroutine of its own. The context package looks for this method: with it, a
+// context derived from s costs no goroutine, and has ended when the cancellation of s
+// returns. It is package context's alone to have f called by whoever cancels: anybody
+// else's f may take its time, and gets a goroutine.
 func (s *Scope) AfterFunc(f func()) (stop func() bool) {
+	return s.afterEnd(&callback{f: f, trusted: isOfContext(f)})
+}
+
+// OnCancel is AfterFunc for functions of ours, which neither block nor panic: f is called
+// by whoever cancels s, without any lock, when all who wait under s have been woken.
+func (s *Scope) OnCancel(f func()) (stop func() bool) {
+	return s.afterEnd(&callback{f: f, trusted: true})
+}
+
+func (s *Scope) afterEnd(f *callback) (stop func() bool) {
 	w := new(Waiter) // not pooled: nobody says when it is done with
 	w.state.Store(waiting)
-	w.op, w.scope, w.object = "CONTEXT", s, callback(f)
+	w.op, w.scope, w.object = "CONTEXT", s, f
 	if !s.register(w) {
-		go f()
+		go f.f() // the caller may hold a lock that f needs
 		return func() bool { return false }
 	}
 	return func() bool {
@@ -145,13 +225,26 @@ func (s *Scope) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
+// isOfContext reports whether f is a function of package context.
+func isOfContext(f func()) bool {
+	fn := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
+	return fn != nil && strings.HasPrefix(fn.Name(), "context.")
+}
+
 // A callback waits for a scope to end without a goroutine, so nobody is woken.
-type callback func()
+type callback struct {
+	f       func()
+	trusted bool // the canceller may call it
+}
 
 // Interrupt takes w off its scope's list, as nobody else will.
-func (f callback) Interrupt(w *Waiter) {
+func (c *callback) Interrupt(w *Waiter) {
 	w.scope.unregister(w)
-	f()
+	if c.trusted {
+		c.f()
+		return
+	}
+	go c.f()
 }
 
 // find returns the scope that ctx belongs to, and ctx itself as foreign if its
@@ -180,23 +273,51 @@ func valuesOf(ctx context.Context) context.Context {
 	return ctx
 }
 
-// follow makes s end when ctx, a foreign context, does.
+// A source is something else than its parent that ends a scope: a foreign context, or a
+// scope outside of a shield. It is asked, since it tells later than it ends.
+type source struct {
+	scope   *Scope          // that ends with it
+	ctx     context.Context // what to ask
+	derived *Scope          // the innermost scope that ctx was derived from, or is; nil for none
+	limit   time.Time       // its deadline, the zero time for none
+	next    *source         // of the scopes further out that end this one
+}
+
+// ended reports whether the source has ended. A standard context ends with the scope that
+// it was derived from when that is told to, and so that is asked first.
+func (src *source) ended() bool {
+	if src.derived != nil {
+		src.derived.look()
+	}
+	return src.ctx.Err() != nil
+}
+
+// follow makes s end when ctx does, which is a foreign context, or a scope that is not
+// above s. That is code of others, which may panic: so it comes before s is in the tree.
 func (s *Scope) follow(ctx context.Context) {
+	var at time.Time
+	limited := false
 	if s.kind != Adopted { // which nobody asks for its deadline
-		if at, ok := ctx.Deadline(); ok {
-			s.mu.Lock()
-			s.rareLocked().limit = Until(at)
-			s.mu.Unlock()
-		}
+		at, limited = ctx.Deadline()
 	}
-	if ctx.Done() == nil {
+	ends := ctx.Done() != nil
+	if !ends && !limited {
 		return
 	}
-	if ctx.Err() != nil {
-		s.Cancel(foreignCause(ctx))
-		return
+	src := &source{scope: s, ctx: ctx, derived: scopeOf(ctx), next: s.sources}
+	if limited {
+		src.limit = at
 	}
-	s.hook(context.AfterFunc(ctx, func() { s.Cancel(foreignCause(ctx)) }))
+	s.sources, s.asks = src, true
+	switch other, ours := ctx.(*Scope); {
+	case !ends:
+	case src.ended():
+		s.Cancel(foreignCause(ctx, src.derived))
+	case ours:
+		s.hook(other.OnCancel(func() { s.Cancel(other.cause.Load()) }))
+	default:
+		s.hook(context.AfterFunc(ctx, func() { s.Cancel(foreignCause(ctx, src.derived)) }))
+	}
 }
 
 // A Place is where a wait happens: in a scope, or under a foreign context.
@@ -209,7 +330,7 @@ type Place struct {
 // there ends before it has begun.
 func At(ctx context.Context) (Place, error) {
 	if s, ok := ctx.(*Scope); ok && probing.Load() == 0 { // the fast path
-		if s.cause.Load() == nil && s.clock == nil {
+		if s.cause.Load() == nil && !s.asks {
 			return Place{scope: s}, nil
 		}
 		return Place{scope: s}, s.check()
@@ -233,7 +354,7 @@ func at(ctx context.Context) (Place, error) {
 // may go on: for one that takes long without ever waiting.
 func (p Place) Err() error {
 	switch {
-	case p.foreign != nil && p.foreign.Err() != nil:
+	case p.foreign != nil && p.foreignEnded():
 		return p.foreignFailure()
 	case p.foreign == nil && p.scope != nil:
 		return p.scope.check()
@@ -241,10 +362,18 @@ func (p Place) Err() error {
 	return nil
 }
 
+// foreignEnded asks also what the foreign context was derived from, see source.ended.
+func (p Place) foreignEnded() bool {
+	if p.scope != nil {
+		p.scope.look()
+	}
+	return p.foreign.Err() != nil
+}
+
 // check is step 0 of every operation. A deadline counts although nobody waits and
-// no alarm is set, so that a loop of operations that never block ends too.
+// no alarm is set.
 func (s *Scope) check() error {
-	if s.cause.Load() != nil || s.clock != nil && Now() >= s.clock.expires {
+	if s.look() != nil {
 		return s.failure()
 	}
 	return nil

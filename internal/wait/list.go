@@ -90,7 +90,10 @@ func (l *List) PopAll() Batch {
 }
 
 // A Batch is a set of claimed waiters, to be woken when all locks are released.
-type Batch struct{ head, tail *Waiter }
+type Batch struct {
+	head, tail *Waiter
+	gone       []*Scope // of a cancellation: timeouts that have been forgotten
+}
 
 // Has reports whether one of them is in the state op.
 func (b *Batch) Has(op string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Scope is a node of the cancellation tree: kernel, task, group, timeout and
@@ -12,14 +13,20 @@ type Scope struct {
 	// Set at birth.
 	kind     Kind
 	detached bool            // its parent's cancellation does not reach it, unless it is a shutdown
+	asks     bool            // it has a clock or sources: see look
 	closed   bool            // guarded by mu, unlike the rest here
 	sealed   bool            // nothing can cancel it any more; as closed
 	loose    bool            // not in the tree, set at birth
+	gone     bool            // not in the tree for the time being, see forget; as closed
+	lost     bool            // a timeout that was closed as its task has ended; as closed
+	told     atomic.Bool     // cancelled, and Done is closed
 	base     context.Context // where Value looks; nil for nothing
 	owner    *Owner          // the task that runs in it, nil for none
 	clock    *Scope          // of itself and those that can cancel it, the one that expires first; nil for never
 	expires  int64           // when it expires by itself, 0 for never
+	sources  *source         // what else can cancel it, or one of those that can; nil for nothing
 
+	id     atomic.Uint64         // see identity; 0 if nobody has asked
 	parent atomic.Pointer[Scope] // changes when the parent is closed, under the old one's mu
 	cause  atomic.Pointer[Cause] // set once, under mu; not nil when cancelled
 
@@ -34,7 +41,7 @@ type Scope struct {
 
 type rare struct {
 	outside context.Context // of a shield: where it was put up
-	limit   int64           // the deadline of the foreign context that it follows; 0 for none
+	at      time.Time       // when it expires, as the caller said or was told; the zero time if nobody has
 	shim    context.Context // made by causeShim
 	unhook  func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
 	waiting List            // for the scope to have no children
@@ -109,11 +116,8 @@ func (o *Owner) InitTask(ctx context.Context, root *Scope) bool {
 func (o *Owner) InitMain(ctx context.Context, root *Scope) bool {
 	o.init()
 	o.base, o.detached = valuesOf(ctx), true
-	if !o.link(root) {
-		return false
-	}
 	o.follow(ctx)
-	return true
+	return o.link(root)
 }
 
 // InitDaemon makes o the scope of a task below root that keeps the values of ctx
@@ -143,6 +147,13 @@ func NewTimeout(ctx context.Context, at int64) *Scope {
 	return s
 }
 
+// NewTimeoutAt is NewTimeout for a time that is known, and which Deadline gives back.
+func NewTimeoutAt(ctx context.Context, at time.Time) *Scope {
+	s := &Scope{kind: Timeout, expires: Until(at), rare: &rare{at: at}}
+	s.enter(ctx, Default)
+	return s
+}
+
 // NewWindow opens a scope inside the shields around ctx that the cancellation
 // from outside of them reaches; nil if there is no shield.
 func NewWindow(ctx context.Context) *Scope {
@@ -151,10 +162,11 @@ func NewWindow(ctx context.Context) *Scope {
 		return nil
 	}
 	s := &Scope{kind: Window}
-	s.enter(ctx, Default)
+	parent := s.prepare(ctx, Default)
 	for ; around != nil; around = scopeOf(around).outside() {
 		s.openTo(around)
 	}
+	s.link(parent)
 	return s
 }
 
@@ -168,10 +180,7 @@ func (s *Scope) openTo(ctx context.Context) {
 	if c := outside.clock; c != nil && (s.clock == nil || c.expires < s.clock.expires) {
 		s.clock = c
 	}
-	s.hook(outside.AfterFunc(func() { s.Cancel(outside.cause.Load()) }))
-	if c := outside.cause.Load(); c != nil {
-		s.Cancel(c)
-	}
+	s.follow(outside)
 }
 
 // outside is the context in which the innermost of the shields around s was put up,
@@ -186,15 +195,20 @@ func (s *Scope) outside() context.Context {
 }
 
 // enter links a new scope below ctx, or below root if ctx is outside of the tree,
-// and takes over what it inherits. A foreign context cancels s by itself, so the
-// tree around it must not: the caller may have cut that tie on purpose, with
-// context.WithoutCancel.
+// and takes over what it inherits.
 func (s *Scope) enter(ctx context.Context, root *Scope) bool {
 	if parent, ok := ctx.(*Scope); ok && s.kind != Shield { // the fast path
 		s.base = parent.base
 		s.inherit(parent)
 		return s.link(parent)
 	}
+	return s.link(s.prepare(ctx, root))
+}
+
+// prepare does what comes before s is linked below ctx, and returns the parent. A foreign
+// context cancels s by itself, so the tree around it must not: the caller may have cut
+// that tie on purpose, with context.WithoutCancel.
+func (s *Scope) prepare(ctx context.Context, root *Scope) (parent *Scope) {
 	parent, foreign := find(ctx)
 	s.base = valuesOf(ctx)
 	s.detached = foreign != nil
@@ -205,13 +219,10 @@ func (s *Scope) enter(ctx context.Context, root *Scope) bool {
 		s.rare = &rare{outside: ctx}
 	}
 	s.inherit(parent)
-	if !s.link(parent) {
-		return false
-	}
 	if foreign != nil && s.kind != Shield {
 		s.follow(foreign)
 	}
-	return true
+	return parent
 }
 
 // inherit takes over what comes from a parent; s is not yet shared.
@@ -220,11 +231,12 @@ func (s *Scope) inherit(parent *Scope) {
 		s.owner = parent.owner
 	}
 	if s.kind != Shield && !s.detached {
-		s.clock = parent.clock
+		s.clock, s.sources = parent.clock, parent.sources
 	}
 	if s.expires != 0 && (s.clock == nil || s.expires < s.clock.expires) {
 		s.clock = s
 	}
+	s.asks = s.clock != nil || s.sources != nil
 }
 
 // Seal makes o's scope stay as it is, live or cancelled, and reports which: o has
@@ -244,9 +256,9 @@ func (o *Owner) Seal() (cancelled bool) {
 // kernel, which has been shut down.
 func (s *Scope) link(parent *Scope) (open bool) {
 	open = true
-	parent.mu.Lock()
+	parent.lockInTree()
 	born := parent.cause.Load()
-	for parent.closed || parent.loose {
+	for parent.closed || parent.loose || parent.gone {
 		parent.mu.Unlock()
 		if s.kind != Task && s.hears(born) {
 			s.loose = true
@@ -256,7 +268,7 @@ func (s *Scope) link(parent *Scope) (open bool) {
 		}
 		open = open && parent.kind != Kernel
 		parent = parent.parent.Load()
-		parent.mu.Lock()
+		parent.lockInTree()
 	}
 	parent.adoptLocked(s)
 	parent.mu.Unlock()
@@ -266,6 +278,9 @@ func (s *Scope) link(parent *Scope) (open bool) {
 		s.Cancel(born)
 	default:
 		s.hearShutdown(parent)
+	}
+	if s.kind == Timeout && s.cause.Load() != nil {
+		s.forget() // the context that it follows had ended before it was here
 	}
 	return open
 }
@@ -366,9 +381,18 @@ func (s *Scope) lockParent() *Scope {
 // outlive it.
 func (s *Scope) Close() { s.close(s.kind == Task) }
 
-// close closes s. forgotten says that timeouts below have been forgotten: their task
-// has ended.
+// close closes s, and what ends with it. forgotten says that timeouts below have been
+// forgotten: their task has ended.
 func (s *Scope) close(forgotten bool) {
+	for todo := s.closeOne(forgotten); len(todo) > 0; {
+		last := len(todo) - 1
+		c := todo[last]
+		todo = append(todo[:last], c.closeOne(true)...)
+	}
+}
+
+// closeOne closes s, and returns those that have to be closed next.
+func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	var woken, emptied Batch
 	p := s.lockParent()
 	s.mu.Lock()
@@ -377,14 +401,14 @@ func (s *Scope) close(forgotten bool) {
 		if p != nil {
 			p.mu.Unlock()
 		}
-		return
+		return nil
 	}
 	if s.kind != Task {
 		s.cancelLocked(ended, &woken)
 	} else if s.cause.Load() == nil {
 		s.endLocked(ended, &woken)
 	}
-	s.closed = true
+	s.closed, s.lost = true, forgotten && s.kind == Timeout
 	var orphans []*Scope
 	for c := s.children; c != nil; c = s.children {
 		moves.Add(1)
@@ -394,47 +418,45 @@ func (s *Scope) close(forgotten bool) {
 		}
 		orphans = append(orphans, c)
 	}
-	a := s.alarm
-	s.alarm = nil
-	var unhook func()
-	if s.rare != nil {
-		unhook, s.rare.unhook = s.rare.unhook, nil
-	}
+	a, unhook := s.takeTiesLocked()
 	s.mu.Unlock()
 	var due *Cause // to the orphans; what cancels p later is pushed to them
+	empty := false // p is a timeout that may have been forgotten
 	if p != nil {
-		if !s.loose {
+		if !s.loose && !s.gone {
 			p.unlinkLocked(s)
 		}
 		due = p.cause.Load()
+		empty = p.kind == Timeout && due != nil && p.children == nil
 		emptied = p.emptiedLocked()
 		p.mu.Unlock()
 	}
 
 	emptied.Wake()
 	woken.wakeForScope()
-	if unhook != nil {
-		unhook()
+	if empty {
+		p.forget()
 	}
-	if a != nil && a.clear() && s.owner != nil {
-		s.owner.spare.Store(a)
-	}
+	s.untie(a, unhook)
 	for _, c := range orphans {
-		c.passedOn(p, due, forgotten)
+		if forgotten && c.kind == Timeout {
+			todo = append(todo, c)
+		} else {
+			c.passedOn(p, due)
+		}
 	}
 	if s.kind == Task {
 		s.owner.leaveWaiter()
 	}
+	return todo
 }
 
 // passedOn does for s, which has just moved to p, what became due with the move: it may
 // have come out of a shield, below one that had been cancelled. A timeout that a task
 // forgot to end ends with the task. Other scopes are never forgotten, but a goroutine of
 // the task's may still be inside.
-func (s *Scope) passedOn(p *Scope, due *Cause, forgotten bool) {
+func (s *Scope) passedOn(p *Scope, due *Cause) {
 	switch {
-	case forgotten && s.kind == Timeout:
-		s.close(true)
 	case due == nil:
 	case s.hears(due):
 		s.Cancel(due)
@@ -454,26 +476,59 @@ func (s *Scope) Cancel(c *Cause) bool {
 	did := (!s.sealed || c.Kind == Shutdown) && s.cancelLocked(c, &woken)
 	s.mu.Unlock()
 	woken.wakeForScope()
+	if did && s.kind == Timeout {
+		s.forget()
+	}
 	return did
 }
 
-// cancelLocked stops where somebody has been cancelled before, since so is what is
-// under it. A shutdown goes on: it also means those that are detached.
-func (s *Scope) cancelLocked(c *Cause, woken *Batch) bool {
-	did := s.cause.Load() == nil && !s.sealed && !s.closed
+// cancelLocked cancels s and what hears of it below. It stops where somebody has been
+// cancelled before, since so is what is under that. A shutdown goes on: it also means
+// those that are detached.
+//
+// It goes down and up without recursion, for scopes may be nested deeper than a stack is.
+// All those between s and where it is stay locked, so their links stay as they are; and
+// who comes to a scope that has just been cancelled waits until what is below it has been,
+// too.
+func (s *Scope) cancelLocked(c *Cause, woken *Batch) (did bool) {
+	did, down := s.hearLocked(c, woken)
+	if !down {
+		return did
+	}
+	at, child := s, s.children
+	for {
+		for child != nil && !child.hears(c) {
+			child = child.next
+		}
+		if child != nil {
+			child.mu.Lock()
+			if _, down := child.hearLocked(c, woken); down {
+				at, child = child, child.children
+				continue
+			}
+			next := child.next
+			child.mu.Unlock()
+			child = next
+			continue
+		}
+		if at == s {
+			return did
+		}
+		up, next := at.parent.Load(), at.next
+		at.forgetLocked(up, woken)
+		at.mu.Unlock()
+		at, child = up, next
+	}
+}
+
+// hearLocked cancels s alone, if it has not been, and reports whether the cancellation
+// goes on to what is below.
+func (s *Scope) hearLocked(c *Cause, woken *Batch) (did, down bool) {
+	did = s.cause.Load() == nil && !s.sealed && !s.closed
 	if did {
 		s.endLocked(c, woken)
 	}
-	if did || s.sealed || c.Kind == Shutdown {
-		for child := s.children; child != nil; child = child.next {
-			if child.hears(c) {
-				child.mu.Lock()
-				child.cancelLocked(c, woken)
-				child.mu.Unlock()
-			}
-		}
-	}
-	return did
+	return did, did || s.sealed || c.Kind == Shutdown
 }
 
 // endLocked makes s cancelled, and claims those who wait in it.
@@ -482,6 +537,7 @@ func (s *Scope) endLocked(c *Cause, woken *Batch) {
 	if s.done != nil {
 		close(s.done)
 	}
+	s.told.Store(true)
 	for w := s.waiters; w != nil; w = w.scopeNext {
 		if w.claim(cancelled) {
 			woken.Add(w)
@@ -489,14 +545,132 @@ func (s *Scope) endLocked(c *Cause, woken *Batch) {
 	}
 }
 
-// wakeForScope ends the waits of waiters that a scope has claimed.
+// forget takes a timeout that has ended out of the tree as long as there is nothing below
+// it, and lets go of its timer and of the context that it follows: its cancel function may
+// never be called, and whoever is inside may stay there for long.
+func (s *Scope) forget() {
+	p := s.lockParent()
+	if p == nil {
+		return // not in the tree yet
+	}
+	var b Batch
+	s.mu.Lock()
+	s.forgetLocked(p, &b)
+	s.mu.Unlock()
+	p.mu.Unlock()
+	b.release()
+}
+
+// forgetLocked is forget below p; both are locked.
+func (s *Scope) forgetLocked(p *Scope, b *Batch) {
+	if s.kind != Timeout || s.children != nil || s.closed || s.loose || s.gone || s.cause.Load() == nil {
+		return
+	}
+	p.unlinkLocked(s)
+	s.gone = true
+	if s.alarm != nil || s.rare != nil && s.rare.unhook != nil {
+		b.gone = append(b.gone, s)
+	}
+}
+
+// release does what is left to do for timeouts that have been forgotten.
+func (b *Batch) release() {
+	for _, s := range b.gone {
+		s.mu.Lock()
+		a, unhook := s.takeTiesLocked()
+		s.mu.Unlock()
+		s.untie(a, unhook)
+	}
+	b.gone = nil
+}
+
+// takeTiesLocked takes from s what can still call it.
+func (s *Scope) takeTiesLocked() (a *alarm, unhook func()) {
+	a, s.alarm = s.alarm, nil
+	if s.rare != nil {
+		unhook, s.rare.unhook = s.rare.unhook, nil
+	}
+	return a, unhook
+}
+
+func (s *Scope) untie(a *alarm, unhook func()) {
+	if unhook != nil {
+		unhook()
+	}
+	if a != nil && a.clear() && s.owner != nil {
+		s.owner.spare.Store(a)
+	}
+}
+
+// lockInTree locks s, and puts it back into the tree if it was forgotten and can be: it is
+// about to get a child.
+func (s *Scope) lockInTree() {
+	s.mu.Lock()
+	for s.gone && !s.closed {
+		s.mu.Unlock()
+		if !s.remember() {
+			s.mu.Lock()
+			return
+		}
+		s.mu.Lock()
+	}
+}
+
+// remember puts s, and what was forgotten above it, back into the tree. It is false if
+// there is no tree above any more.
+func (s *Scope) remember() bool {
+	top := s
+	for p := s.parent.Load(); ; p = p.parent.Load() {
+		p.mu.Lock()
+		switch {
+		case p.closed && p.kind == Kernel || p.loose:
+			p.mu.Unlock()
+			return false
+		case p.closed && (p.kind == Task || p.lost): // who would have closed s
+			s.mu.Lock()
+			s.closed, s.lost = true, true
+			s.mu.Unlock()
+			p.mu.Unlock()
+			return true
+		case p.closed: // who would have passed top on to its parent
+			top.parent.CompareAndSwap(p, p.parent.Load())
+		case p.gone:
+			top = p
+		default:
+			top.mu.Lock()
+			if top.gone && !top.closed && top.parent.Load() == p {
+				p.adoptLocked(top)
+				top.gone = false
+			}
+			top.mu.Unlock()
+			p.mu.Unlock()
+			return true // lockInTree looks whether s was the top
+		}
+		p.mu.Unlock()
+	}
+}
+
+// wakeForScope ends the waits of waiters that a scope has claimed: first of all those who
+// sleep, and then it calls whoever has asked for that.
 func (b *Batch) wakeForScope() {
+	var calls Batch
 	for w := b.head; w != nil; {
+		next := w.batch
+		w.batch = nil
+		if _, isCall := w.object.(*callback); isCall {
+			calls.Add(w)
+		} else {
+			w.wakeForScope()
+		}
+		w = next
+	}
+	for w := calls.head; w != nil; {
 		next := w.batch
 		w.batch = nil
 		w.wakeForScope()
 		w = next
 	}
+	b.release()
 }
 
 // hears reports whether c, pushed from s's parent, cancels s.
@@ -561,7 +735,11 @@ func (s *Scope) arm() {
 }
 
 // expire cancels a scope whose deadline has come.
-func (s *Scope) expire() { s.Cancel(expired(s)) }
+func (s *Scope) expire() {
+	if s.cause.Load() == nil {
+		s.Cancel(expired(s))
+	}
+}
 
 // hook remembers stop, which Close calls.
 func (s *Scope) hook(stop func() bool) {

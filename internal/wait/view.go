@@ -46,6 +46,9 @@ func (s *Scope) Owner() *Owner { return s.owner }
 // Parent is the scope around s, nil for a root.
 func (s *Scope) Parent() *Scope { return s.parent.Load() }
 
+// Expires is when s expires by itself, 0 for never.
+func (s *Scope) Expires() int64 { return s.expires }
+
 // Cause is why s was cancelled, nil while it is live.
 func (s *Scope) Cause() *Cause { return s.cause.Load() }
 
