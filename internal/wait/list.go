@@ -117,12 +117,4 @@ func (b *Batch) Add(w *Waiter) {
 }
 
 // Wake wakes them all, in order.
-func (b *Batch) Wake() {
-	for w := b.head; w != nil; {
-		next := w.batch // w is somebody else's once it is woken
-		w.batch = nil
-		w.Wake()
-		w = next
-	}
-	*b = Batch{}
-}
+func (b *Batch) Wake() { b.each((*Waiter).Wake) }

@@ -650,27 +650,36 @@ func (s *Scope) remember() bool {
 	}
 }
 
-// wakeForScope ends the waits of waiters that a scope has claimed: first of all those who
-// sleep, and then it calls whoever has asked for that.
+// wakeForScope ends the waits of waiters that a scope has claimed: first of those who
+// sleep here, then of those who have to be got out of somewhere else, and then it calls
+// whoever has asked for that. So nobody waits for anybody else's code.
 func (b *Batch) wakeForScope() {
-	var calls Batch
+	var elsewhere, calls Batch
+	b.each(func(w *Waiter) {
+		switch w.object.(type) {
+		case *callback:
+			calls.Add(w)
+		case Interrupter:
+			elsewhere.Add(w)
+		default:
+			w.Wake()
+		}
+	})
+	elsewhere.each((*Waiter).interrupt)
+	calls.each((*Waiter).interrupt)
+	b.release()
+}
+
+// each takes the waiters out of b, in order, and calls f for each: afterwards it is
+// somebody else's.
+func (b *Batch) each(f func(w *Waiter)) {
 	for w := b.head; w != nil; {
 		next := w.batch
 		w.batch = nil
-		if _, isCall := w.object.(*callback); isCall {
-			calls.Add(w)
-		} else {
-			w.wakeForScope()
-		}
+		f(w)
 		w = next
 	}
-	for w := calls.head; w != nil; {
-		next := w.batch
-		w.batch = nil
-		w.wakeForScope()
-		w = next
-	}
-	b.release()
+	b.head, b.tail = nil, nil
 }
 
 // hears reports whether c, pushed from s's parent, cancels s.

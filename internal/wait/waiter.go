@@ -222,11 +222,5 @@ func (w *Waiter) end(granted bool) (err error) {
 	return err
 }
 
-// wakeForScope is how a scope that has claimed w ends the wait.
-func (w *Waiter) wakeForScope() {
-	if i, ok := w.object.(Interrupter); ok {
-		i.Interrupt(w)
-		return
-	}
-	w.Wake()
-}
+// interrupt is how a scope that has claimed w, which sleeps elsewhere, ends the wait.
+func (w *Waiter) interrupt() { w.object.(Interrupter).Interrupt(w) }

@@ -1,0 +1,479 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// The rule for scopes (ending.go), as a table: what a function returns, in which form,
+// out of which scope.
+
+var errCleanUp = errors.New("the clean-up failed")
+
+// A form is how a function returns the ending of a scope: alone, or along with an error of
+// its own.
+type form struct {
+	name  string
+	along bool
+	err   func(ending error) error
+}
+
+var forms = []form{
+	{"bare", false, func(e error) error { return e }},
+	{"wrapped", false, func(e error) error { return fmt.Errorf("reading x: %w", e) }},
+	{"wrapped twice", false, func(e error) error { return fmt.Errorf("y: %w", fmt.Errorf("x: %w", e)) }},
+	{"joined with itself", false, func(e error) error { return errors.Join(e, e) }},
+	{"in an OpError", false, func(e error) error { return &net.OpError{Op: "read", Net: "tcp", Err: e} }},
+	{"joined", true, func(e error) error { return errors.Join(e, errCleanUp) }},
+	{"joined the other way", true, func(e error) error { return errors.Join(errCleanUp, nil, e) }},
+	{"wrapped together", true, func(e error) error { return fmt.Errorf("%w (and %w)", e, errCleanUp) }},
+	{"joined and wrapped", true, func(e error) error { return fmt.Errorf("x: %w", errors.Join(errCleanUp, e)) }},
+	{"in a type of one's own", true, func(e error) error { return &pair{e, errCleanUp} }},
+	{"deep", true, func(e error) error {
+		return errors.Join(fmt.Errorf("x: %w", fmt.Errorf("%w: %w", errors.Join(e), e)), fmt.Errorf("y: %w", errCleanUp))
+	}},
+}
+
+// A pair is an error that holds two, as some libraries have them.
+type pair struct{ a, b error }
+
+func (p *pair) Error() string   { return p.a.Error() + " and " + p.b.Error() }
+func (p *pair) Unwrap() []error { return []error{p.a, p.b} }
+
+// A source is where the function has the ending from: from an operation of ours, as
+// package context has it, or both.
+var sources = []struct {
+	name string
+	err  func(ctx context.Context) error
+}{
+	{"an operation", sleeper},
+	{"ctx.Err", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
+	{"context.Cause", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }},
+	{"a standard context's Err", func(ctx context.Context) error {
+		std, cancel := context.WithCancel(ctx)
+		defer cancel()
+		<-std.Done()
+		return std.Err()
+	}},
+	{"an operation under a standard context", func(ctx context.Context) error {
+		std, cancel := context.WithTimeout(ctx, 1000*time.Hour)
+		defer cancel()
+		return sleeper(std)
+	}},
+	{"both", func(ctx context.Context) error { return errors.Join(sleeper(ctx), ctx.Err()) }},
+}
+
+func eachForm(t *testing.T, test func(ctx context.Context, f *fixture, fm form, source func(context.Context) error)) {
+	for _, fm := range forms {
+		for _, s := range sources {
+			t.Run(fm.name+"/"+s.name, func(t *testing.T) {
+				inKernel(t, func(ctx context.Context, f *fixture) { test(ctx, f, fm, s.err) })
+			})
+		}
+	}
+}
+
+// kept checks that the function's own error has come along, if there was one.
+func (fm form) kept(f *fixture, what string, err error) {
+	f.Helper()
+	if errors.Is(err, errCleanUp) != fm.along {
+		f.Errorf("%s: %v: the function's own error is in it: %v, should be: %v", what, err, !fm.along, fm.along)
+	}
+}
+
+// A timeout's own expiry.
+func TestOwnEndingOfATimeout(t *testing.T) {
+	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+		fn := func(ctx context.Context) error { return fm.err(source(ctx)) }
+		err := curio.TimeoutAfter(ctx, time.Second, fn)
+		is(f, "TimeoutAfter", err, taskTimeout...)
+		fm.kept(f, "TimeoutAfter", err)
+
+		expired, err := curio.IgnoreAfter(ctx, time.Second, fn)
+		if !expired || (err != nil) != fm.along {
+			f.Errorf("IgnoreAfter: %v, %v", expired, err)
+		}
+		is(f, "IgnoreAfter", err)
+		fm.kept(f, "IgnoreAfter", err)
+	})
+}
+
+// The expiry of a timeout further out, which passes through as what it is and ends there.
+func TestEndingOfAnOuterTimeout(t *testing.T) {
+	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+		fn := func(ctx context.Context) error { return fm.err(source(ctx)) }
+		var inner error
+		var innerExpired bool
+		err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+			inner = curio.TimeoutAfter(ctx, time.Hour, fn)
+			return inner
+		})
+		if errors.Is(inner, curio.ErrTaskTimeout) || errors.Is(inner, curio.ErrUncaughtTimeout) || !errors.Is(inner, context.DeadlineExceeded) {
+			f.Errorf("in between: %v", inner)
+		}
+		fm.kept(f, "in between", inner)
+		is(f, "outside", err, taskTimeout...)
+		fm.kept(f, "outside", err)
+
+		expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) (err error) {
+			innerExpired, err = curio.IgnoreAfter(ctx, time.Hour, fn)
+			return err
+		})
+		if innerExpired || !expired {
+			f.Errorf("expired: inside %v, outside %v", innerExpired, expired)
+		}
+		is(f, "outer ignore", err)
+		fm.kept(f, "outer ignore", err)
+	})
+}
+
+// The expiry of a timeout further in, which nobody has handled.
+func TestEndingOfAnInnerTimeout(t *testing.T) {
+	for _, fm := range forms {
+		for how, inner := range map[string]func(ctx context.Context) error{
+			"TimeoutAfter": func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Second, sleeper) },
+			"WithTimeout": func(ctx context.Context) error {
+				ctx, cancel := curio.WithTimeout(ctx, time.Second)
+				defer cancel()
+				return sleeper(ctx)
+			},
+			"WithTimeout under a standard context": func(ctx context.Context) error {
+				ctx, stop := context.WithCancel(ctx)
+				defer stop()
+				ctx, cancel := curio.WithTimeout(ctx, time.Second)
+				defer cancel()
+				return sleeper(ctx)
+			},
+		} {
+			t.Run(fm.name+"/"+how, func(t *testing.T) {
+				inKernel(t, func(ctx context.Context, f *fixture) {
+					fn := func(ctx context.Context) error { return fm.err(inner(ctx)) }
+					err := curio.TimeoutAfter(ctx, time.Hour, fn)
+					is(f, "TimeoutAfter", err, uncaught...)
+					fm.kept(f, "TimeoutAfter", err)
+					expired, err := curio.IgnoreAfter(ctx, time.Hour, fn)
+					if expired {
+						f.Error("an inner timeout was taken for its own")
+					}
+					is(f, "IgnoreAfter", err, uncaught...)
+					fm.kept(f, "IgnoreAfter", err)
+				})
+			})
+		}
+	}
+}
+
+// Timeouts that are somebody else's: of another task, by every way in which its error
+// comes here, of a goroutine of no task, and one of this very task from before.
+func TestTimeoutsOfOthers(t *testing.T) {
+	slow := func(ctx context.Context) (int, error) { return 0, curio.TimeoutAfter(ctx, time.Second, sleeper) }
+	for how, get := range map[string]func(ctx context.Context) error{
+		"Join":  func(ctx context.Context) error { _, err := curio.Spawn(ctx, slow).Join(ctx); return err },
+		"Group": func(ctx context.Context) error { return curio.Group(ctx, spawning(slow)) },
+		"NextResult": func(ctx context.Context) error {
+			return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+				g.Spawn(slow)
+				_, err := g.NextResult(ctx)
+				return err
+			})
+		},
+		"Results": func(ctx context.Context) (err error) {
+			var group *curio.TaskGroup[int]
+			_ = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+				group = g
+				g.Spawn(slow)
+				return nil
+			})
+			_, err = group.Results()
+			return err
+		},
+		"Result.Get": func(ctx context.Context) error {
+			var r curio.Result[int]
+			curio.Go(ctx, func(ctx context.Context) error { r.Do(ctx, slow); return nil })
+			_, err := r.Get(ctx)
+			return err
+		},
+		"Join through two": func(ctx context.Context) error {
+			_, err := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+				_, err := curio.Spawn(ctx, slow).Join(ctx)
+				return 0, err
+			}).Join(ctx)
+			return err
+		},
+	} {
+		for _, fm := range forms {
+			t.Run(how+"/"+fm.name, func(t *testing.T) {
+				inKernel(t, func(ctx context.Context, f *fixture) {
+					fn := func(ctx context.Context) error { return fm.err(get(ctx)) }
+					check := func(what string, err error) {
+						f.Helper()
+						is(f, what, err, context.DeadlineExceeded)
+						fm.kept(f, what, err)
+					}
+					check("by itself", fn(ctx))
+					check("TimeoutAfter", curio.TimeoutAfter(ctx, time.Hour, fn))
+					expired, err := curio.IgnoreAfter(ctx, time.Hour, fn)
+					check("IgnoreAfter", err)
+					if expired {
+						f.Error("it was ignored")
+					}
+				})
+			})
+		}
+	}
+}
+
+func spawning(fn func(context.Context) (int, error)) func(context.Context, *curio.TaskGroup[int]) error {
+	return func(_ context.Context, g *curio.TaskGroup[int]) error { g.Spawn(fn); return nil }
+}
+
+// A timeout's error that was kept is nobody's any more.
+func TestTimeoutThatWasKept(t *testing.T) {
+	for _, fm := range forms {
+		t.Run(fm.name, func(t *testing.T) {
+			inKernel(t, func(ctx context.Context, f *fixture) {
+				earlier := fm.err(curio.TimeoutAfter(ctx, time.Second, sleeper))
+				fn := func(context.Context) error { return earlier }
+				err := curio.TimeoutAfter(ctx, time.Hour, fn)
+				is(f, "TimeoutAfter", err, context.DeadlineExceeded)
+				fm.kept(f, "TimeoutAfter", err)
+				expired, err := curio.IgnoreAfter(ctx, time.Hour, fn)
+				is(f, "IgnoreAfter", err, context.DeadlineExceeded)
+				if expired {
+					f.Error("it was ignored")
+				}
+				is(f, "what was kept", earlier, taskTimeout...)
+			})
+		})
+	}
+}
+
+// A group that a member's failure has cut: what the body says of that is dropped, and
+// nothing else.
+func TestEndingOfAGroup(t *testing.T) {
+	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+			g.Spawn(fails)
+			return fm.err(source(ctx))
+		})
+		var group *curio.TaskGroupError
+		if !errors.As(err, &group) || len(group.Failed) != 1 || (group.Body != nil) != fm.along {
+			f.Fatalf("got %v", err)
+		}
+		is(f, "group", err, errBoom)
+		fm.kept(f, "group", err)
+	})
+}
+
+// A member that is cancelled has failed if it says more than that.
+func TestEndingOfAMember(t *testing.T) {
+	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+		var member *curio.Task[struct{}]
+		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
+			member = g.Go(func(ctx context.Context) error { return fm.err(source(ctx)) })
+			synctest.Wait()
+			return nil
+		}, curio.WaitNone)
+		if failed := err != nil; failed != fm.along {
+			f.Errorf("the group: %v", err)
+		}
+		is(f, "member", member.Err(), taskCancelled...)
+		if _, ok := curio.WhoCancelled(member.Err()); !ok {
+			f.Errorf("nobody has cancelled it: %v", member.Err())
+		}
+		fm.kept(f, "member", member.Err())
+	})
+}
+
+// A task that was cancelled, whatever it returns: who did it and why is not lost.
+func TestEndingOfATask(t *testing.T) {
+	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+		task := curio.Go(ctx, func(ctx context.Context) error { return fm.err(source(ctx)) })
+		synctest.Wait()
+		_, _ = task.Cancel(ctx, errBoom)
+		because0(f, "task", task.Err(), errBoom, taskCancelled...)
+		fm.kept(f, "task", task.Err())
+	})
+}
+
+// because0 is because for an error of which the text may be the user's.
+func because0(f *fixture, what string, err, reason error, want ...error) {
+	f.Helper()
+	is(f, what, err, want...)
+	if who, ok := curio.WhoCancelled(err); !ok || who.Reason != reason {
+		f.Errorf("%s: %v was cancelled because of %v, want %v", what, err, who.Reason, reason)
+	}
+}
+
+// A failure that came with the ending of a timeout, through a group: in the clean-up of a
+// member, before the ending, as a panic, in a group that keeps going.
+func TestFailuresInAGroupInATimeout(t *testing.T) {
+	var panicked *curio.PanicError
+	for what, member := range map[string]func(ctx context.Context) (int, error){
+		"in clean-up": func(ctx context.Context) (int, error) { _ = sleeper(ctx); return 0, errCleanUp },
+		"before":      func(context.Context) (int, error) { return 0, errCleanUp },
+		"panic":       func(ctx context.Context) (int, error) { _ = sleeper(ctx); panic(errCleanUp) },
+		"joined": func(ctx context.Context) (int, error) {
+			return 0, errors.Join(sleeper(ctx), errCleanUp)
+		},
+		"in a timeout": func(ctx context.Context) (int, error) {
+			return 0, curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error { return errors.Join(sleeper(ctx), errCleanUp) })
+		},
+	} {
+		for name, opts := range map[string][]curio.GroupOption{"": nil, ", keeps going": {curio.KeepGoing}} {
+			t.Run(what+name, func(t *testing.T) {
+				inKernel(t, func(ctx context.Context, f *fixture) {
+					group := func(ctx context.Context) error {
+						return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+							g.Spawn(member)
+							return sleeper(ctx)
+						}, opts...)
+					}
+					check := func(what string, err error) {
+						f.Helper()
+						if !errors.Is(err, errCleanUp) || errors.As(err, &panicked) != (len(f.Journal.take(msgPanic)) > 0) {
+							f.Errorf("%s: %v", what, err)
+						}
+					}
+					_, err := curio.IgnoreAfter(ctx, time.Second, group)
+					check("IgnoreAfter", err)
+					for _, sentinel := range []error{curio.ErrTaskTimeout, curio.ErrTimeoutCancellation} {
+						if errors.Is(err, sentinel) {
+							f.Errorf("%v is left in %v", sentinel, err)
+						}
+					}
+					check("TimeoutAfter", curio.TimeoutAfter(ctx, time.Second, group))
+				})
+			})
+		}
+	}
+}
+
+// What is left of an error reads as it did, and is what it was by type.
+func TestWhatIsLeftOfAnError(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		whole := func(ctx context.Context) error { return &pair{sleeper(ctx), &customError{7}} }
+		_, err := curio.IgnoreAfter(ctx, time.Second, whole)
+		var p *pair
+		var custom *customError
+		if !errors.As(err, &p) || !errors.As(err, &custom) || custom.code != 7 || !errors.Is(err, p) {
+			f.Errorf("%v is no pair any more", err)
+		}
+		var timeout net.Error
+		if errors.As(err, &timeout) {
+			f.Errorf("%v is still a timeout: %v", err, timeout)
+		}
+		_, err = curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error { return errors.Join(sleeper(ctx), errCleanUp) })
+		if err != errCleanUp {
+			f.Errorf("joined, and %#v is left", err)
+		}
+		_, err = curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error {
+			return errors.Join(sleeper(ctx), uncomparable{"x"}, errCleanUp)
+		})
+		if fmt.Sprint(err) != "uncomparable x\nthe clean-up failed" {
+			f.Errorf("left: %v", err)
+		}
+		var op *net.OpError
+		err = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+			return &net.OpError{Op: "read", Net: "tcp", Err: curio.TimeoutAfter(ctx, time.Hour, sleeper)}
+		})
+		if !errors.As(err, &op) || op.Op != "read" {
+			f.Errorf("%v is no OpError any more", err)
+		}
+		is(f, "in an OpError", err, taskTimeout...)
+	})
+}
+
+type uncomparable []string
+
+func (u uncomparable) Error() string { return "uncomparable " + u[0] }
+
+// The standard error of a scope that has not ended like that is nobody's ending.
+func TestStandardErrorThatIsNotTheScopes(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for _, std := range []error{context.DeadlineExceeded, context.Canceled, io.EOF} {
+			fn := func(context.Context) error { return std }
+			if err := curio.TimeoutAfter(ctx, time.Hour, fn); err != std {
+				f.Errorf("TimeoutAfter: %v", err)
+			}
+			if expired, err := curio.IgnoreAfter(ctx, time.Hour, fn); expired || err != std {
+				f.Errorf("IgnoreAfter: %v, %v", expired, err)
+			}
+			task := curio.Go(ctx, fn)
+			if _, err := task.Join(ctx); task.Err() != std || !errors.Is(err, std) {
+				f.Errorf("task: %v, Join: %v", task.Err(), err)
+			}
+		}
+		// It has expired, but was not cancelled.
+		expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error { _ = sleeper(ctx); return context.Canceled })
+		if expired || err != context.Canceled {
+			f.Errorf("a cancellation of something else: %v, %v", expired, err)
+		}
+	})
+}
+
+// A task's own timeout is an ending of the task's for nobody: it has failed.
+func TestCancelledTaskThatHadTimedOut(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			err := curio.TimeoutAfter(ctx, time.Second, sleeper)
+			_ = sleeper(ctx)
+			return err
+		})
+		_ = curio.Sleep(ctx, time.Minute)
+		_, _ = task.Cancel(ctx)
+		_, joined := task.Join(ctx)
+		is(f, "task", task.Err(), taskTimeout...)
+		is(f, "joined", joined, context.DeadlineExceeded)
+	})
+}
+
+// A reason is to be read. It does not make a cancellation something else.
+func TestReasonIsNoIdentity(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		_, joined := curio.Spawn(ctx, fails).Join(ctx)
+		for _, reason := range []error{
+			io.EOF, errBoom, context.DeadlineExceeded, curio.ErrTaskTimeout, joined,
+			curio.TimeoutAfter(ctx, time.Second, sleeper),
+		} {
+			task := curio.Go(ctx, sleeper)
+			synctest.Wait()
+			_, _ = task.Cancel(ctx, reason)
+			because(f, "task", task.Err(), reason, taskCancelled...)
+			std, cancel := context.WithCancelCause(ctx)
+			cancel(reason)
+			because(f, "standard", sleeper(std), reason, scopeCancelled...)
+			because(f, "below a standard one", curio.TimeoutAfter(std, time.Hour, sleeper), reason, scopeCancelled...)
+			for _, err := range []error{task.Err(), sleeper(std)} {
+				var failed *curio.TaskError
+				if errors.Is(err, io.EOF) || errors.As(err, &failed) {
+					f.Errorf("%v is taken for its reason", err)
+				}
+			}
+		}
+	})
+}
+
+// The name that somebody has given to a deadline is no reason, but what it is.
+func TestNamedDeadline(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for _, name := range []error{errBoom, curio.ErrTaskTimeout, context.Canceled} {
+			std, cancel := context.WithTimeoutCause(ctx, time.Second, name)
+			want := foreignTimeout
+			if name == errBoom {
+				want = append(want[:len(want):len(want)], errBoom)
+			}
+			is(f, name.Error(), sleeper(std), want...)
+			is(f, name.Error()+", below", curio.TimeoutAfter(std, time.Hour, sleeper), want...)
+			cancel()
+		}
+	})
+}
