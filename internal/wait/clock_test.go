@@ -2,6 +2,7 @@ package wait
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,4 +29,20 @@ func TestConversionsOfTimeAreNeverEarly(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// The clock keeps its monotonic reading where it starts long ago, as on a machine without a
+// battery, and is positive in a bubble wherever it starts.
+func TestClockThatStartsLongAgo(t *testing.T) {
+	now := time.Now()
+	for _, year := range []int{1886, 1970, 1984, 1999, 2000, 2001, 2026, 2100} {
+		clock := now.Add(time.Date(year, 3, 1, 0, 0, 0, 0, time.UTC).Sub(now))
+		start := startOf(clock)
+		if !strings.Contains(start.String(), " m=") {
+			t.Errorf("%d: the start has no monotonic reading: %v", year, start)
+		}
+		if !start.Before(clock) || !start.Before(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) {
+			t.Errorf("%d: it starts at %v", year, start)
+		}
+	}
 }

@@ -3,9 +3,6 @@ package wait
 import (
 	"context"
 	"fmt"
-	"reflect"
-	"runtime"
-	"strings"
 	"time"
 )
 
@@ -60,15 +57,7 @@ func (s *Scope) Done() <-chan struct{} {
 	if s.look() == nil && s.clock != nil {
 		s.clock.arm()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done == nil {
-		s.done = make(chan struct{})
-		if s.cause.Load() != nil {
-			close(s.done)
-		}
-	}
-	return s.done
+	return s.twinOf().done
 }
 
 // Err is nil while s is live, and then context.DeadlineExceeded or
@@ -78,12 +67,14 @@ func (s *Scope) Err() error {
 	if c == nil {
 		return nil
 	}
-	if !s.told.Load() {
-		// Whoever cancels s is about to close Done, which has to be closed when this
-		// returns.
-		s.mu.Lock()
-		s.mu.Unlock() //nolint:staticcheck // empty on purpose
+	if t := s.twin.Load(); t != nil {
+		<-t.done // whoever cancels s is about to close it
 	}
+	return s.errOf(c)
+}
+
+// errOf is what Err returns when c has cancelled s.
+func (s *Scope) errOf(c *Cause) error {
 	if c.late && (c.of == 0 || c.task == s.ownerID()) {
 		return context.DeadlineExceeded
 	}
@@ -150,16 +141,27 @@ func (s *Scope) GoString() string { return s.String() }
 var kindNames = [...]string{"Kernel", "Task", "Group", "Timeout", "Shield", "Unshielded", "Wait"}
 
 // Value returns s itself for the key that find uses. The rest comes from the
-// context that s was derived from.
-//
-// One key more has an answer when s has been cancelled: the one by which
-// context.Cause asks a standard context for its cause. It is not exported, but
-// any standard context answers it, so Value asks one that was cancelled with s's
-// cause. A key that nobody knows costs a look-up more, no harm is done.
+// context that s was derived from, or from s's twin, by which package context finds that.
 func (s *Scope) Value(key any) any {
 	if _, ok := key.(scopeKey); ok {
 		return s
 	}
+	if t := s.twin.Load(); t != nil {
+		if s.cause.Load() != nil {
+			<-t.done
+		}
+		return t.ctx.Value(key)
+	}
+	return s.value(key)
+}
+
+// value is Value without the twin.
+//
+// One key more has an answer when s has been cancelled: the one by which
+// context.Cause asks a standard context for its cause. It is not exported, but
+// any standard context answers it, so value asks one that was cancelled with s's
+// cause. A key that nobody knows costs a look-up more, no harm is done.
+func (s *Scope) value(key any) any {
 	switch {
 	case s.cause.Load() != nil:
 		return s.causeShim().Value(key)
@@ -193,13 +195,11 @@ func (s *Scope) causeShim() context.Context {
 	return r.shim
 }
 
-// AfterFunc arranges for f to be called when s is cancelled; if that has happened already,
-// at once, in a goroutine of its own. The context package looks for this method: with it, a
-// context derived from s costs no goroutine, and has ended when the cancellation of s
-// returns. It is package context's alone to have f called by whoever cancels: anybody
-// else's f may take its time, and gets a goroutine.
+// AfterFunc arranges for f to be called when s is cancelled, or at once if that has
+// happened already, in a goroutine of its own. Package context has no need for it, as it
+// finds s's twin; but others who look for this method do.
 func (s *Scope) AfterFunc(f func()) (stop func() bool) {
-	return s.afterEnd(&callback{f: f, trusted: isOfContext(f)})
+	return s.afterEnd(&callback{f: f})
 }
 
 // OnCancel is AfterFunc for functions of ours, which neither block nor panic: f is called
@@ -223,12 +223,6 @@ func (s *Scope) afterEnd(f *callback) (stop func() bool) {
 		s.unregister(w)
 		return true
 	}
-}
-
-// isOfContext reports whether f is a function of package context.
-func isOfContext(f func()) bool {
-	fn := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
-	return fn != nil && strings.HasPrefix(fn.Name(), "context.")
 }
 
 // A callback waits for a scope to end without a goroutine, so nobody is woken.

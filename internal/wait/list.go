@@ -92,7 +92,10 @@ func (l *List) PopAll() Batch {
 // A Batch is a set of claimed waiters, to be woken when all locks are released.
 type Batch struct {
 	head, tail *Waiter
-	gone       []*Scope // of a cancellation: timeouts that have been forgotten
+
+	// Of a cancellation:
+	twins []*twin  // of scopes that have ended, to be told
+	gone  []*Scope // timeouts that have been forgotten
 }
 
 // Has reports whether one of them is in the state op.

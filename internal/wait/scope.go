@@ -19,7 +19,6 @@ type Scope struct {
 	loose    bool            // not in the tree, set at birth
 	gone     bool            // not in the tree for the time being, see forget; as closed
 	lost     bool            // a timeout that was closed as its task has ended; as closed
-	told     atomic.Bool     // cancelled, and Done is closed
 	base     context.Context // where Value looks; nil for nothing
 	owner    *Owner          // the task that runs in it, nil for none
 	clock    *Scope          // of itself and those that can cancel it, the one that expires first; nil for never
@@ -30,8 +29,9 @@ type Scope struct {
 	parent atomic.Pointer[Scope] // changes when the parent is closed, under the old one's mu
 	cause  atomic.Pointer[Cause] // set once, under mu; not nil when cancelled
 
+	twin atomic.Pointer[twin] // made by Done, under mu; nil if nobody has asked
+
 	mu         sync.Mutex
-	done       chan struct{} // made by Done
 	alarm      *alarm
 	waiters    *Waiter // parked under this very scope, the newest first
 	children   *Scope  // the newest first
@@ -427,7 +427,7 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 			p.unlinkLocked(s)
 		}
 		due = p.cause.Load()
-		empty = p.kind == Timeout && due != nil && p.children == nil
+		empty = p.isIdle()
 		emptied = p.emptiedLocked()
 		p.mu.Unlock()
 	}
@@ -534,10 +534,9 @@ func (s *Scope) hearLocked(c *Cause, woken *Batch) (did, down bool) {
 // endLocked makes s cancelled, and claims those who wait in it.
 func (s *Scope) endLocked(c *Cause, woken *Batch) {
 	s.cause.Store(c)
-	if s.done != nil {
-		close(s.done)
+	if t := s.twin.Load(); t != nil && t.tell != nil {
+		woken.twins = append(woken.twins, t)
 	}
-	s.told.Store(true)
 	for w := s.waiters; w != nil; w = w.scopeNext {
 		if w.claim(cancelled) {
 			woken.Add(w)
@@ -549,21 +548,33 @@ func (s *Scope) endLocked(c *Cause, woken *Batch) {
 // it, and lets go of its timer and of the context that it follows: its cancel function may
 // never be called, and whoever is inside may stay there for long.
 func (s *Scope) forget() {
-	p := s.lockParent()
-	if p == nil {
-		return // not in the tree yet
+	for s != nil {
+		p := s.lockParent()
+		if p == nil {
+			return // not in the tree yet
+		}
+		var b Batch
+		s.mu.Lock()
+		s.forgetLocked(p, &b)
+		s.mu.Unlock()
+		above := p
+		if !p.isIdle() {
+			above = nil
+		}
+		p.mu.Unlock()
+		b.release()
+		s = above
 	}
-	var b Batch
-	s.mu.Lock()
-	s.forgetLocked(p, &b)
-	s.mu.Unlock()
-	p.mu.Unlock()
-	b.release()
+}
+
+// isIdle reports whether s is a timeout that has ended, with nothing below it. s is locked.
+func (s *Scope) isIdle() bool {
+	return s.kind == Timeout && s.children == nil && !s.closed && !s.loose && !s.gone && s.cause.Load() != nil
 }
 
 // forgetLocked is forget below p; both are locked.
 func (s *Scope) forgetLocked(p *Scope, b *Batch) {
-	if s.kind != Timeout || s.children != nil || s.closed || s.loose || s.gone || s.cause.Load() == nil {
+	if !s.isIdle() {
 		return
 	}
 	p.unlinkLocked(s)
@@ -652,8 +663,13 @@ func (s *Scope) remember() bool {
 
 // wakeForScope ends the waits of waiters that a scope has claimed: first of those who
 // sleep here, then of those who have to be got out of somewhere else, and then it calls
-// whoever has asked for that. So nobody waits for anybody else's code.
+// whoever has asked for that. So nobody waits for anybody else's code. Before all that it
+// tells standard contexts, about which those who wake up may ask.
 func (b *Batch) wakeForScope() {
+	for _, t := range b.twins {
+		t.tell()
+	}
+	b.twins = nil
 	var elsewhere, calls Batch
 	b.each(func(w *Waiter) {
 		switch w.object.(type) {

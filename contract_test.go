@@ -1,0 +1,516 @@
+package curio_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// The contract of package context, which ours have to keep as well as its own do.
+
+// iterations is n, or fewer where that takes long.
+func iterations(n int) int {
+	if testing.Short() || raceEnabled {
+		return n / 10
+	}
+	return n
+}
+
+// A link makes a context below another one: ours, and the twin that package context has
+// for it.
+type link struct {
+	name string
+	ours func(context.Context) (context.Context, context.CancelFunc)
+	std  func(context.Context) (context.Context, context.CancelFunc)
+}
+
+func noCancel(ctx context.Context) (context.Context, context.CancelFunc) { return ctx, func() {} }
+
+func stdAfter(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
+	return func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, d) }
+}
+
+func ourAfter(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
+	return func(ctx context.Context) (context.Context, context.CancelFunc) { return curio.WithTimeout(ctx, d) }
+}
+
+var links = []link{
+	{"curio 1h", ourAfter(time.Hour), stdAfter(time.Hour)},
+	{"curio 2h", ourAfter(2 * time.Hour), stdAfter(2 * time.Hour)},
+	{"curio never", ourAfter(curio.NoTimeout), context.WithCancel},
+	{"std cancel", context.WithCancel, context.WithCancel},
+	{"std 1h", stdAfter(time.Hour), stdAfter(time.Hour)},
+	{"std 90m", stdAfter(90 * time.Minute), stdAfter(90 * time.Minute)},
+	{
+		"value",
+		func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return noCancel(context.WithValue(ctx, key{"a"}, 1))
+		},
+		func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return noCancel(context.WithValue(ctx, key{"a"}, 1))
+		},
+	},
+	{
+		"cut off",
+		func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return noCancel(context.WithoutCancel(ctx))
+		},
+		func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return noCancel(context.WithoutCancel(ctx))
+		},
+	},
+}
+
+// Chains of our contexts and of standard ones, in any order, one of which is cancelled: as
+// soon as the cancel function has returned, each Err, Done and Deadline is as in a chain of
+// standard contexts alone, and our operations agree.
+func TestChainsOfContexts(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for round := range iterations(20_000) {
+			at, twinAt := ctx, context.Background()
+			var chain, twins []context.Context
+			var cancels, twinCancels []context.CancelFunc
+			var names []string
+			for range 1 + rand.IntN(6) {
+				l := links[rand.IntN(len(links))]
+				c, cancel := l.ours(at)
+				twin, twinCancel := l.std(twinAt)
+				chain, twins = append(chain, c), append(twins, twin)
+				cancels, twinCancels = append(cancels, cancel), append(twinCancels, twinCancel)
+				names = append(names, l.name)
+				at, twinAt = c, twin
+			}
+			compare := func(when string) {
+				for i, c := range chain {
+					what := fmt.Sprintf("round %d, %v, %s: level %d", round, names, when, i)
+					if got, want := c.Err(), twins[i].Err(); got != want {
+						f.Fatalf("%s: Err is %v, want %v", what, got, want)
+					}
+					if (curio.Sleep(c, 0) != nil) != (c.Err() != nil) || (curio.CheckCancellation(c) != nil) != (c.Err() != nil) {
+						f.Fatalf("%s: Err is %v, and an operation returns %v", what, c.Err(), curio.Sleep(c, 0))
+					}
+					if isDone(c) != isDone(twins[i]) {
+						f.Fatalf("%s: done is %v", what, isDone(c))
+					}
+					got, ok := c.Deadline()
+					want, wantOK := twins[i].Deadline()
+					if ok != wantOK || !got.Equal(want) {
+						f.Fatalf("%s: deadline %v %v, want %v %v", what, got, ok, want, wantOK)
+					}
+				}
+			}
+			compare("before")
+			i := rand.IntN(len(cancels))
+			if rand.IntN(2) == 0 {
+				cancels[i]()
+				twinCancels[i]()
+				compare(fmt.Sprintf("level %d cancelled", i))
+			} else {
+				time.Sleep(time.Hour) // of the bubble: what expires then expires
+				synctest.Wait()
+				compare("an hour later")
+			}
+			for i := len(cancels) - 1; i >= 0; i-- {
+				cancels[i]()
+				twinCancels[i]()
+			}
+			compare("all cancelled")
+		}
+		f.nothingUnder(ctx)
+	})
+}
+
+func isDone(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// What is below a standard context has ended when that one's cancel function has returned:
+// tasks, groups, what is inside of a window, and in any depth.
+func TestStandardCancellationIsSeenAtOnce(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var q curio.Queue[int]
+		for what, with := range map[string]func(std context.Context, cancelled func(ctx context.Context) error) error{
+			"timeout": func(std context.Context, fn func(context.Context) error) error {
+				return curio.TimeoutAfter(std, time.Hour, fn)
+			},
+			"task": func(std context.Context, fn func(context.Context) error) error {
+				return curio.DisableCancellation(ctx, curio.Go(std, fn).Wait)
+			},
+			"main task of another kernel": func(std context.Context, fn func(context.Context) error) error {
+				return curio.Run(std, fn)
+			},
+			"group": func(std context.Context, fn func(context.Context) error) error {
+				return curio.Group(std, func(ctx context.Context, _ *curio.TaskGroup[int]) error { return fn(ctx) })
+			},
+			"member": func(std context.Context, fn func(context.Context) error) error {
+				return curio.Group(std, func(_ context.Context, g *curio.TaskGroup[int]) error { g.Go(fn); return nil })
+			},
+			"window": func(std context.Context, fn func(context.Context) error) error {
+				return curio.DisableCancellation(std, func(ctx context.Context) error { return curio.EnableCancellation(ctx, fn) })
+			},
+			"timeout in a task in a standard context in a timeout": func(std context.Context, fn func(context.Context) error) error {
+				return curio.TimeoutAfter(std, time.Hour, func(ctx context.Context) error {
+					std, cancel := context.WithCancel(ctx)
+					defer cancel()
+					task := curio.Go(std, func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Hour, fn) })
+					return curio.DisableCancellation(ctx, task.Wait)
+				})
+			},
+		} {
+			for range 20 {
+				std, cancel := context.WithCancel(ctx)
+				_ = with(std, func(ctx context.Context) error {
+					if err := q.Put(ctx, 1); err != nil {
+						f.Errorf("%s, before: %v", what, err)
+					}
+					cancel()
+					if ctx.Err() != context.Canceled || !isDone(ctx) || curio.CheckCancellation(ctx) == nil {
+						f.Errorf("%s: Err is %v, done %v, check %v", what, ctx.Err(), isDone(ctx), curio.CheckCancellation(ctx))
+					}
+					if _, err := q.Get(ctx); err == nil {
+						f.Errorf("%s: an operation has succeeded", what)
+					}
+					if _, err := q.TryGet(); err != nil {
+						f.Errorf("%s: the item is gone", what)
+					}
+					return nil
+				})
+			}
+		}
+	})
+}
+
+// The other way round, standard contexts below ours: at once as well, and by whatever.
+func TestOurCancellationIsSeenAtOnce(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var std context.Context
+		ready := make(chan bool)
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			a, cancel := context.WithCancel(ctx)
+			defer cancel()
+			return curio.TimeoutAfter(a, time.Hour, func(ctx context.Context) error {
+				b, cancel := context.WithTimeout(ctx, 2*time.Hour)
+				defer cancel()
+				std = b
+				close(ready)
+				return sleeper(b)
+			})
+		})
+		<-ready
+		synctest.Wait()
+		task.CancelNow()
+		if task.Wait(ctx); std.Err() != context.Canceled {
+			f.Errorf("Err is %v", std.Err())
+		}
+		direct, cancel := curio.WithTimeout(ctx, time.Hour)
+		child, stop := context.WithCancel(direct)
+		defer stop()
+		cancel()
+		if child.Err() != context.Canceled || !isDone(child) {
+			f.Errorf("a standard child: %v", child.Err())
+		}
+	})
+}
+
+// A task that has ended by itself takes nobody with it, although the standard context that
+// it was spawned with ends later.
+func TestEndedTaskPassesNothingOn(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		std, cancel := context.WithCancel(ctx)
+		var child *curio.Task[struct{}]
+		parent := curio.Go(std, func(ctx context.Context) error {
+			child = curio.Go(ctx, func(ctx context.Context) error {
+				if err := curio.Sleep(ctx, time.Minute); err != nil {
+					return err
+				}
+				return ctx.Err()
+			})
+			return nil
+		})
+		_ = parent.Wait(ctx)
+		cancel()
+		if _, err := child.Join(ctx); err != nil {
+			f.Errorf("the child was cancelled: %v", err)
+		}
+	})
+}
+
+// Done is closed when Err says that it is over.
+func TestDoneIsClosedWhenErrIsSet(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		for what, with := range map[string]func() (context.Context, func()){
+			"timeout": func() (context.Context, func()) {
+				c, cancel := curio.WithTimeout(ctx, time.Hour)
+				return c, cancel
+			},
+			"child": func() (context.Context, func()) {
+				c, cancel := curio.WithTimeout(ctx, time.Hour)
+				d, _ := curio.WithTimeout(c, time.Hour)
+				return d, cancel
+			},
+			"child of a standard context": func() (context.Context, func()) {
+				std, cancel := context.WithCancel(ctx)
+				d, end := curio.WithTimeout(std, time.Hour)
+				return d, func() { cancel(); end() }
+			},
+			"expiring": func() (context.Context, func()) {
+				c, cancel := curio.WithTimeout(ctx, 3*time.Microsecond)
+				return c, func() {
+					<-c.Done()
+					cancel()
+				}
+			},
+		} {
+			bad := 0
+			for range iterations(30_000) {
+				c, cancel := with()
+				done := c.Done()
+				var ended sync.WaitGroup
+				ended.Go(cancel)
+				for c.Err() == nil {
+					runtime.Gosched()
+				}
+				select {
+				case <-done:
+				default:
+					bad++
+				}
+				ended.Wait()
+			}
+			if bad > 0 {
+				f.Errorf("%s: Err was set and Done open %d times", what, bad)
+			}
+		}
+	})
+}
+
+// Deadline is what was given, at each call and after the end.
+func TestDeadlineIsWhatWasGiven(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		same := func(what string, c context.Context, want time.Time) {
+			f.Helper()
+			for range 100 {
+				if got, ok := c.Deadline(); !ok || got != want && !got.Equal(want) {
+					f.Fatalf("%s: %v, want %v", what, got, want)
+				}
+			}
+		}
+		at := time.Now().Add(time.Hour)
+		c, cancel := curio.WithTimeout(ctx, time.Hour)
+		first, _ := c.Deadline()
+		if d := first.Sub(at); d < 0 || d > time.Minute {
+			f.Errorf("an hour is %v", d)
+		}
+		same("WithTimeout", c, first)
+		child, stop := curio.WithTimeout(c, 2*time.Hour)
+		same("child", child, first)
+		stop()
+		cancel()
+		same("WithTimeout, ended", c, first)
+		same("child, ended", child, first)
+
+		for _, at := range []time.Time{at, at.Round(0), time.Unix(1<<35, 0), time.Unix(5, 0), time.Date(2500, 1, 2, 3, 4, 5, 6, time.UTC)} {
+			_ = curio.TimeoutAt(ctx, at, func(c context.Context) error {
+				if got, _ := c.Deadline(); got != at {
+					f.Errorf("TimeoutAt(%v): %v", at, got)
+				}
+				return curio.Group(c, func(c context.Context, _ *curio.TaskGroup[int]) error {
+					same("group in TimeoutAt", c, at)
+					return nil
+				})
+			})
+			std, stop := context.WithDeadline(ctx, at)
+			inner, cancel := curio.WithTimeout(std, curio.NoTimeout)
+			same("below a standard one", inner, at)
+			cancel()
+			same("below a standard one, ended", inner, at)
+			stop()
+		}
+		_ = curio.TimeoutAt(ctx, at, func(c context.Context) error {
+			return curio.DisableCancellation(c, func(c context.Context) error {
+				if at, ok := c.Deadline(); ok {
+					f.Errorf("in a shield: %v", at)
+				}
+				return curio.EnableCancellation(c, func(c context.Context) error {
+					same("in a window", c, at)
+					return nil
+				})
+			})
+		})
+	})
+}
+
+// Contexts are printed, by logs and mocks, while others use them: without a data race, and
+// in a few words.
+func TestContextsCanBePrinted(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		var texts []string
+		logger := slog.New(slog.NewTextHandler(&strings.Builder{}, nil))
+		print := func(c context.Context) {
+			for _, format := range []string{"%v", "%+v", "%s", "%q", "%#v"} {
+				texts = append(texts, fmt.Sprintf(format, c))
+			}
+			texts = append(texts, fmt.Sprint(context.WithValue(c, key{"k"}, 1)))
+			logger.Info("x", "ctx", c)
+		}
+		_ = curio.TimeoutAfter(ctx, time.Hour, func(c context.Context) error {
+			busy := curio.Go(c, func(ctx context.Context) error {
+				for {
+					if err := curio.Go(c, func(ctx context.Context) error { return nil }).Wait(ctx); err != nil {
+						return err
+					}
+				}
+			})
+			for range 100 {
+				print(c)
+				print(ctx)
+			}
+			_, _ = busy.Cancel(ctx)
+			return curio.DisableCancellation(c, func(c context.Context) error {
+				print(c)
+				return curio.Group(c, func(c context.Context, _ *curio.TaskGroup[int]) error { print(c); return nil })
+			})
+		})
+		for _, text := range texts {
+			if len(text) > 200 || strings.Contains(text, "0x") || !strings.Contains(text, "curio.") {
+				f.Fatalf("a context prints as %.300s", text)
+			}
+		}
+	})
+}
+
+// Whoever cancels wakes those who sleep and goes on, whatever others have hung on the
+// context: functions that hang or panic do so somewhere else.
+func TestForeignFunctionsDoNotHoldUpTheCanceller(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		block := make(chan struct{})
+		defer close(block)
+		var ended atomic.Int32
+		var sleepers []*curio.Task[struct{}]
+		ready := make(chan bool)
+		parent := curio.Go(ctx, func(ctx context.Context) error {
+			hang := func() { <-block }
+			for range 3 {
+				ctx.(interface{ AfterFunc(func()) func() bool }).AfterFunc(hang)
+				context.AfterFunc(ctx, hang)
+				sleepers = append(sleepers, curio.Go(ctx, func(ctx context.Context) error {
+					defer ended.Add(1)
+					return sleeper(ctx)
+				}))
+			}
+			close(ready)
+			return sleeper(ctx)
+		})
+		<-ready
+		for _, s := range sleepers {
+			for s.State() != "TIME_SLEEP" {
+				runtime.Gosched()
+			}
+		}
+		parent.CancelNow()
+		for _, s := range sleepers {
+			_ = s.Wait(ctx)
+		}
+		if n := ended.Load(); n != 3 {
+			f.Errorf("%d of 3 sleepers have ended", n)
+		}
+	})
+}
+
+// Scopes may be nested deeper than a stack is.
+func TestDeeplyNestedTimeouts(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		const depth = 100_000
+		nest := func(ctx context.Context) (inner context.Context) {
+			for range depth {
+				ctx, _ = curio.WithTimeout(ctx, time.Hour)
+			}
+			return ctx
+		}
+		outer, cancel := curio.WithTimeout(ctx, 2*time.Hour)
+		inner := nest(outer)
+		cancel()
+		if inner.Err() != context.Canceled {
+			f.Error(inner.Err())
+		}
+		inner = nest(ctx)
+		is(f, "expired", curio.Sleep(inner, 3*time.Hour), outerTimeout...)
+
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			inner = nest(ctx)
+			return nil // and all of them end with the task
+		})
+		_ = task.Wait(ctx)
+		if inner.Err() != context.Canceled {
+			f.Error(inner.Err())
+		}
+		task = curio.Go(ctx, func(ctx context.Context) error {
+			std, cancel := context.WithCancel(nest(ctx))
+			defer cancel()
+			return curio.Sleep(nest(std), time.Minute)
+		})
+		synctest.Wait()
+		_, _ = task.Cancel(ctx)
+		is(f, "task", task.Err(), taskCancelled...)
+		f.nothingUnder(ctx)
+	})
+}
+
+// A timeout of which the cancel function was forgotten is forgotten when it has expired, or
+// was cancelled from outside, as those of package context are; and it can be used as before.
+func TestTimeoutThatWasForgotten(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		root := curio.ScopeOf(ctx)
+		for what, in := range map[string]func(ctx context.Context) context.Context{
+			"one": func(ctx context.Context) context.Context { c, _ := curio.WithTimeout(ctx, time.Second); return c },
+			"one in another": func(ctx context.Context) context.Context {
+				c, _ := curio.WithTimeout(ctx, time.Second)
+				c, _ = curio.WithTimeout(c, time.Hour)
+				return c
+			},
+			"below a standard one": func(ctx context.Context) context.Context {
+				c, forgotten := context.WithTimeout(ctx, time.Second)
+				_ = forgotten // it expires
+				c, _ = curio.WithTimeout(c, time.Hour)
+				return c
+			},
+		} {
+			c := in(ctx)
+			<-c.Done()
+			synctest.Wait()
+			if n := root.Children(); n != 0 {
+				f.Errorf("%s: %d scopes are left", what, n)
+			}
+			if err := curio.Sleep(c, 0); err == nil {
+				f.Errorf("%s: an operation succeeds", what)
+			}
+			task := curio.Go(c, sleeper) // under what was forgotten
+			_ = task.Wait(ctx)
+			is(f, what+": a task in it", task.Err(), taskCancelled...)
+			err := curio.DisableCancellation(c, func(ctx context.Context) error { return curio.Sleep(ctx, time.Second) })
+			if err != nil {
+				f.Errorf("%s: shielded in it: %v", what, err)
+			}
+			if n := root.Children(); n != 0 {
+				f.Errorf("%s: %d scopes are left in the end", what, n)
+			}
+		}
+	})
+}
