@@ -180,7 +180,8 @@ func (t *AnyTask) expectJoiner() bool {
 // was this call that cancelled it; it is false if the task had ended or been
 // cancelled before, and then Cancel only waits.
 //
-// A reason, if one is given, is what the task's errors unwrap to. err is that of
+// A reason, if one is given, is in the text of the task's errors, and WhoCancelled returns
+// it. errors.Is does not find it there: the task has not failed for it. err is that of
 // ctx if ctx ends before the task does; the task stays cancelled. So in clean-up, when
 // ctx may have ended, call it under DisableCancellation, or CancelNow. A task that
 // cancels itself does not wait: err is the cancellation.
