@@ -514,3 +514,97 @@ func TestTimeoutThatWasForgotten(t *testing.T) {
 		}
 	})
 }
+
+// Failing costs no allocation, in however many timeouts that have expired, and asking for
+// Done none after the first time.
+func TestFailingCostsNoAllocation(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	ctx := context.Background()
+	for range 10 {
+		var cancel context.CancelFunc
+		ctx, cancel = curio.WithTimeout(ctx, 0)
+		defer cancel()
+	}
+	std, stop := context.WithCancel(context.Background())
+	stop()
+	below, cancel := curio.WithTimeout(std, time.Hour)
+	defer cancel()
+	for what, ctx := range map[string]context.Context{"expired": ctx, "cancelled": below} {
+		for op, fn := range map[string]func(){
+			"Sleep":             func() { _ = curio.Sleep(ctx, 1) },
+			"CheckCancellation": func() { _ = curio.CheckCancellation(ctx) },
+			"Done":              func() { ctx.Done() },
+			"Err":               func() { _ = ctx.Err() },
+		} {
+			if n := testing.AllocsPerRun(100, fn); n > 0 {
+				t.Errorf("%s, %s: %v allocations", what, op, n)
+			}
+		}
+	}
+}
+
+// Errors are kept: in logs, in results. They do not keep what they have to do with: the
+// task, what it returned, the values of its context.
+func TestErrorsKeepNoTasks(t *testing.T) {
+	const mb = 1 << 20
+	type value struct{ data *[mb]byte }
+	for what, fail := range map[string]func(ctx context.Context) error{
+		"own timeout": func(ctx context.Context) error { return curio.TimeoutAfter(ctx, 0, sleeper) },
+		"outer timeout": func(ctx context.Context) (err error) {
+			_ = curio.TimeoutAfter(ctx, 0, func(ctx context.Context) error {
+				err = curio.TimeoutAfter(ctx, time.Hour, sleeper)
+				return nil
+			})
+			return err
+		},
+		"uncaught": func(ctx context.Context) error {
+			return curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error { return curio.TimeoutAfter(ctx, 0, sleeper) })
+		},
+		"cancellation": func(ctx context.Context) error { curio.CurrentTask(ctx).CancelNow(errBoom); return sleeper(ctx) },
+		"ctx.Err":      func(ctx context.Context) error { curio.CurrentTask(ctx).CancelNow(); return ctx.Err() },
+		"ended": func(ctx context.Context) error {
+			inner, cancel := curio.WithTimeout(ctx, time.Hour)
+			cancel()
+			return sleeper(inner)
+		},
+		"foreign": func(ctx context.Context) error {
+			std, cancel := context.WithTimeout(ctx, 0)
+			defer cancel()
+			return sleeper(std)
+		},
+		"Cause": func(ctx context.Context) error {
+			std, cancel := context.WithCancel(ctx)
+			cancel()
+			inner, end := curio.WithTimeout(std, time.Hour)
+			defer end()
+			return context.Cause(inner)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			withKernel(t, func(ctx context.Context, f *fixture) {
+				before := heapMB()
+				var kept []error
+				for range 50 {
+					_ = curio.Spawn(context.WithValue(ctx, key{"a"}, value{new([mb]byte)}), func(ctx context.Context) ([]byte, error) {
+						kept = append(kept, fail(ctx))
+						return make([]byte, mb), nil
+					}).Wait(ctx)
+				}
+				if more := heapMB() - before; more > 10 {
+					f.Errorf("%.0f MB are kept by %d errors: %v", more, len(kept), kept[0])
+				}
+				runtime.KeepAlive(kept)
+			})
+		})
+	}
+}
+
+func heapMB() float64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / (1 << 20)
+}

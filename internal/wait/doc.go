@@ -37,6 +37,8 @@
 //	                     or that it has none, stays until Close gives it one
 //	loose                from birth, below what was closed already: cancelled, and
 //	                     in no tree
+//	in the tree ◄──► gone   a timeout that has been cancelled, while nothing is below
+//	                     it: by forget and remember
 //
 // What is closed has been cancelled, but not the other way round: a task may go on
 // for long after it was cancelled. A scope's cause is never replaced, so that Err and
