@@ -18,6 +18,7 @@ type Cause struct {
 	By     string  // path of the task that did it, "" for none
 	PC     uintptr // the call that did it
 	Reason error   // why, if somebody said
+	Named  bool    // Reason is a limit's name: errors.Is finds it in the errors of this cause
 	At     int64
 
 	scope *Scope // whose own cancellation it is; nil for one from a foreign context
@@ -58,7 +59,8 @@ func NewCause(s *Scope, kind CauseKind, reason error) *Cause {
 
 // expired is the cause of s when its deadline has come, however late that is noticed.
 func expired(s *Scope) *Cause {
-	c := NewCause(s, Expired, nil)
+	c := NewCause(s, Expired, s.limitName())
+	c.Named = c.Reason != nil
 	c.At = s.expires
 	return c
 }
@@ -145,7 +147,9 @@ type Error struct {
 }
 
 // Is reports whether target is one of the errors that e stands for.
-func (e *Error) Is(target error) bool { return target == e.kind || e.kind.Is(target) }
+func (e *Error) Is(target error) bool {
+	return target == e.kind || e.kind.Is(target) || e.cause.Named && target == e.cause.Reason
+}
 
 // Unwrap is the reason that was given. When a member of a group failed, that is its
 // error, unless it timed out or the like: its siblings have not.

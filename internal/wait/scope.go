@@ -34,6 +34,7 @@ type Scope struct {
 
 type rare struct {
 	outside context.Context // of a shield: where it was put up
+	name    error           // of a limit; set at birth
 	limit   int64           // the deadline of the foreign context that it follows; 0 for none
 	shim    context.Context // made by causeShim
 	unhook  func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
