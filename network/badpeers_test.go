@@ -477,7 +477,7 @@ func TestOutOfDescriptorsWithTLS(t *testing.T) {
 		noMoreDescriptors(t)
 		return network.RunServer(ctx, listener, echo)
 	})
-	testutil.Await(t, "three pauses", func() bool { return len(s.Log.Find(msgPause)) >= 3 })
+	s.pauses(t)
 	restoreLimit(t)
 	testutil.EchoTwice(t, conn)
 	p.stillServes(t, s)

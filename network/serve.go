@@ -2,7 +2,6 @@ package network
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -132,7 +131,7 @@ func (s *service) log(ctx context.Context, e entry) {
 		args = append(args, "why", e.why)
 	}
 	args = append(args, "err", e.err)
-	if p, ok := errors.AsType[*curio.PanicError](e.err); ok && p == e.err {
+	if p, ok := e.err.(*curio.PanicError); ok {
 		args = append(args, "stack", string(p.Stack))
 	}
 	curio.LoggerOf(ctx).Log(ctx, e.level, e.message, args...)
