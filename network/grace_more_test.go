@@ -29,6 +29,7 @@ func TestGraceInNoTask(t *testing.T) {
 	cancel()
 	is(t, testutil.Receive(t, "end of the server", ended), foreignCancel...)
 	atEnd(t, conn)
+	log.TakeOne(t, msgFull)
 	log.Empty(t, slog.LevelDebug)
 }
 

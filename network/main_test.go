@@ -22,6 +22,7 @@ import (
 var children = map[string]func(args []string){
 	"clients": clientsMain,
 	"short":   shortMain,
+	"crash":   crashMain,
 }
 
 func TestMain(m *testing.M) {

@@ -179,7 +179,7 @@ func (s *server) accept(ctx context.Context) error {
 	until, cancel := s.listener.untilClosed(ctx)
 	defer cancel()
 	err := s.acceptUntil(until)
-	if _, over := wait.At(until); over == nil || !errors.Is(err, curio.ErrCancelled) {
+	if until.Err() == nil || !errors.Is(err, curio.ErrCancelled) {
 		return err
 	}
 	if _, ended := wait.At(ctx); ended != nil {
