@@ -154,8 +154,8 @@ func (e *Error) Is(target error) bool {
 // Unwrap is the reason that was given. When a member of a group failed, that is its
 // error, unless it timed out or the like: its siblings have not.
 func (e *Error) Unwrap() error {
-	if e.cause.Kind == Failed && errors.Is(e.cause.Reason, ErrCancelled) {
-		return nil
+	if e.cause.Named || e.cause.Kind == Failed && errors.Is(e.cause.Reason, ErrCancelled) {
+		return nil // see Is
 	}
 	return e.cause.Reason
 }
