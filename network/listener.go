@@ -39,6 +39,7 @@ func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	}
 	l := newListener(config)
 	l.config.mustNotListen("NewListener")
+	l.config.mustFit(s.LocalAddr(), "NewListener")
 	l.socket = s
 	return l
 }
@@ -144,6 +145,9 @@ func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listene
 	addrs, err := resolve(ctx, "listen", "tcp", addr)
 	if err != nil {
 		return nil, err
+	}
+	if err := l.config.refuse(addrs[0]); err != nil {
+		return nil, &net.OpError{Op: "listen", Net: "tcp", Addr: addrs[0], Err: err}
 	}
 	for i, a := range addrs { // prefer IPv4, as package net does
 		if a.IP.To4() != nil {
