@@ -107,8 +107,8 @@ func inTasks(handler http.Handler) http.Handler {
 		}, curio.Name(r.Method+" "+r.URL.Path))
 		// w is the handler's until it returns, so this waits whatever has become of r.
 		_, err := task.Join(context.Background())
-		if panicked := (*curio.PanicError)(nil); aborted || errors.As(err, &panicked) {
-			panic(http.ErrAbortHandler) // it has been logged
+		if aborted || err != nil { // whatever it was has been logged
+			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	})
 }
