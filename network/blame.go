@@ -76,7 +76,7 @@ func (b *blame) operation(op *net.OpError) {
 	switch {
 	case op.Err == nil:
 		b.own = true
-	case nested: // that of a function of the TLS configuration, or of another wrapping
+	case nested && !b.begun: // in a handshake, that of a function of the configuration, perhaps
 		b.part(op.Err, false)
 	case !concerns(op, b.conn):
 		b.part(op.Err, true)

@@ -123,21 +123,33 @@ var grace = network.ServerConfig{Grace: testutil.Patience}
 
 var blameCases = []blameCase{
 	// The handler's own.
-	{name: "its error", handler: func(context.Context, network.Conn) error { return errOwn },
-		message: msgFailed, level: fault, is: []error{errOwn}},
-	{name: "its error wrapped", handler: func(context.Context, network.Conn) error { return fmt.Errorf("x: %w", errOwn) },
-		message: msgFailed, level: fault, is: []error{errOwn}},
-	{name: "its panic", handler: func(context.Context, network.Conn) error { panic(errOwn) },
-		message: "handler panicked", level: fault, is: []error{errOwn}},
-	{name: "an error that panics", handler: func(context.Context, network.Conn) error { return (*brokenError)(nil) },
-		message: msgFailed, level: fault},
+	{
+		name: "its error", handler: func(context.Context, network.Conn) error { return errOwn },
+		message: msgFailed, level: fault, is: []error{errOwn},
+	},
+	{
+		name: "its error wrapped", handler: func(context.Context, network.Conn) error { return fmt.Errorf("x: %w", errOwn) },
+		message: msgFailed, level: fault, is: []error{errOwn},
+	},
+	{
+		name: "its panic", handler: func(context.Context, network.Conn) error { panic(errOwn) },
+		message: "handler panicked", level: fault, is: []error{errOwn},
+	},
+	{
+		name: "an error that panics", handler: func(context.Context, network.Conn) error { return (*brokenError)(nil) },
+		message: msgFailed, level: fault,
+	},
 	{name: "its error and the peer's", then: resets, handler: func(ctx context.Context, conn network.Conn) error {
 		return errors.Join(untold(ctx, conn), errFlush)
 	}, message: msgFailed, level: fault, is: []error{errFlush}},
-	{name: "the loss of another connection", handler: func(ctx context.Context, _ network.Conn) error { return lostBackend(ctx) },
-		message: msgFailed, level: fault, is: []error{syscall.ECONNRESET}},
-	{name: "the loss of a pair", handler: func(ctx context.Context, _ network.Conn) error { return brokenPair(ctx) },
-		message: msgFailed, level: fault, is: []error{syscall.EPIPE}},
+	{
+		name: "the loss of another connection", handler: func(ctx context.Context, _ network.Conn) error { return lostBackend(ctx) },
+		message: msgFailed, level: fault, is: []error{syscall.ECONNRESET},
+	},
+	{
+		name: "the loss of a pair", handler: func(ctx context.Context, _ network.Conn) error { return brokenPair(ctx) },
+		message: msgFailed, level: fault, is: []error{syscall.EPIPE},
+	},
 	{name: "the end of another's answer", handler: func(context.Context, network.Conn) error {
 		return &url.Error{Op: "Get", URL: "http://backend/", Err: io.EOF}
 	}, message: msgFailed, level: fault, is: []error{io.EOF}},
@@ -178,12 +190,18 @@ var blameCases = []blameCase{
 	{name: "a bad header", only: isProxy, early: says("PROXY TCP4 nonsense\r\n"), message: msgLost, level: debug, is: []error{network.ErrProxyHeader}},
 
 	// Limits.
-	{name: "handshake", only: func(k kind) bool { return k.layered() }, config: network.ServerConfig{HandshakeTimeout: short},
-		early: func(*testing.T, net.Conn) {}, message: msgLost, level: debug, is: []error{network.ErrHandshakeTimeout, os.ErrDeadlineExceeded}},
-	{name: "idle", config: network.ServerConfig{IdleTimeout: 5 * short}, handler: recv,
-		message: msgLost, level: debug, is: []error{network.ErrIdle, os.ErrDeadlineExceeded}, says: "idle for"},
-	{name: "lifetime", config: network.ServerConfig{Lifetime: 10 * short}, handler: recv,
-		message: msgLost, level: debug, is: []error{network.ErrLifetime, os.ErrDeadlineExceeded}},
+	{
+		name: "handshake", only: func(k kind) bool { return k.layered() }, config: network.ServerConfig{HandshakeTimeout: short},
+		early: func(*testing.T, net.Conn) {}, message: msgLost, level: debug, is: []error{network.ErrHandshakeTimeout, os.ErrDeadlineExceeded},
+	},
+	{
+		name: "idle", config: network.ServerConfig{IdleTimeout: 5 * short}, handler: recv,
+		message: msgLost, level: debug, is: []error{network.ErrIdle, os.ErrDeadlineExceeded}, says: "idle for",
+	},
+	{
+		name: "lifetime", config: network.ServerConfig{Lifetime: 10 * short}, handler: recv,
+		message: msgLost, level: debug, is: []error{network.ErrLifetime, os.ErrDeadlineExceeded},
+	},
 	{name: "lifetime, as ctx.Err()", config: network.ServerConfig{Lifetime: 10 * short}, handler: func(ctx context.Context, _ network.Conn) error {
 		<-ctx.Done()
 		return fmt.Errorf("query: %w", ctx.Err())
