@@ -173,6 +173,12 @@ func peersDoing(err error) (why string) {
 	case errors.Is(err, ErrProxyHeader):
 		return "the peer has sent no good PROXY header"
 	}
+	if e, ok := errors.AsType[interface {
+		error
+		PeersDoing() bool
+	}](err); ok && e.PeersDoing() { // of a stream
+		return "the peer has sent too much"
+	}
 	return ""
 }
 

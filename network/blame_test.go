@@ -19,6 +19,7 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/socket"
+	"github.com/curio-go/curio/stream"
 )
 
 // Whose doing was it that a connection has ended: that is what the level and the text of the
@@ -185,6 +186,11 @@ var blameCases = []blameCase{
 	{name: "a timeout of the network", handler: func(_ context.Context, conn network.Conn) error {
 		return &net.OpError{Op: "recv", Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}
 	}, message: msgLost, level: debug, is: []error{syscall.ETIMEDOUT}},
+	{name: "a line that is too long", then: func(_ *testing.T, raw net.Conn) { raw.Close() }, handler: func(ctx context.Context, conn network.Conn) error {
+		s := stream.New(endless{conn})
+		_, err := s.ReadLine(ctx)
+		return fmt.Errorf("the request: %w", err)
+	}, message: msgLost, level: debug, is: []error{stream.ErrLineTooLong}},
 	{name: "garbage for TLS", only: isTLS, early: says(strings.Repeat("\xff", 200)), message: msgLost, level: debug},
 	{name: "plain HTTP on TLS", only: isTLS, early: says("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), message: msgLost, level: debug},
 	{name: "a bad header", only: isProxy, early: says("PROXY TCP4 nonsense\r\n"), message: msgLost, level: debug, is: []error{network.ErrProxyHeader}},
@@ -282,6 +288,12 @@ var blameCases = []blameCase{
 		}
 	}, message: msgShake, level: warn, is: []error{curio.ErrTaskTimeout}},
 }
+
+// An endless has received any number of zeros.
+type endless struct{ network.Conn }
+
+func (endless) WaitRead(context.Context) error                  { return nil }
+func (endless) Recv(_ context.Context, buf []byte) (int, error) { return len(buf), nil }
 
 // A brokenError cannot be looked at.
 type brokenError struct{ error }

@@ -58,7 +58,9 @@ func newListener(config *ServerConfig) *Listener {
 // Accept waits for a connection and returns it. It does not wait for what comes before
 // anybody can talk, the handshake of TLS or the header of a proxy: the connection does that
 // when it is first used. Who does not know the peer should do it at once, by the
-// connection's method Handshake, and within a timeout, as RunServer does.
+// connection's method Handshake, and within a timeout, as RunServer does. What the
+// ServerConfig says about serving, from MaxConnections to Grace, is for those who serve:
+// RunServer, and the net.Listener of NetListener.
 func (l *Listener) Accept(ctx context.Context) (Conn, error) {
 	conn, err := l.accept(ctx)
 	if err != nil {
