@@ -126,7 +126,9 @@ func TestGraceKeepsWhatFailed(t *testing.T) {
 func TestListenerFailsWithACancellation(t *testing.T) {
 	s := newServer(t)
 	broken := newScripted()
-	s.run(func(ctx context.Context) error { return network.RunServer(ctx, network.FromListener(broken, nil), echo) })
+	s.run(func(ctx context.Context) error {
+		return network.RunServer(ctx, network.FromListener(broken, nil), echo)
+	})
 	earlier := curio.TimeoutAfter(t.Context(), 0, func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) })
 	broken.fail(earlier)
 	if err := s.end(); !errors.Is(err, curio.ErrTaskTimeout) || errors.Is(err, net.ErrClosed) {
