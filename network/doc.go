@@ -48,6 +48,7 @@
 // alive. One that is cancelled while it waits has changed nothing, or, as SendAll, says how
 // far it got. Errors are [*net.OpError], but for [io.EOF], a [*GraceError], and the scope's
 // error where a server ends with it. Inside is, to be found with [errors.Is], the scope's
-// error, [net.ErrClosed], [os.ErrDeadlineExceeded] for a peer that was too slow by the
-// configuration, a [syscall.Errno], or one of this package.
+// error, [net.ErrClosed], a [syscall.Errno], or one of this package: for a peer that was too
+// slow by the configuration, [ErrIdle], [ErrHandshakeTimeout] or [ErrLifetime], which are
+// [os.ErrDeadlineExceeded] as well.
 package network

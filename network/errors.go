@@ -36,6 +36,32 @@ func causeOf(err error) error {
 // misused says what is wrong with a configuration.
 func misused(what string) error { return fmt.Errorf("%s: %w", what, syscall.EINVAL) }
 
+// The limits of a ServerConfig, and of a ConnectConfig. errors.Is finds the one that was met
+// in the error of the operation that it ended, and [os.ErrDeadlineExceeded] as well; a
+// timeout that a handler has set is none of them. Each is a timeout for package net: its
+// Timeout method returns true.
+var (
+	// ErrIdle: the peer has sent, or taken, nothing for the IdleTimeout. Only this
+	// operation has failed: the context goes on.
+	ErrIdle error = limitError("curio/network: the peer was idle for too long")
+
+	// ErrHandshakeTimeout: the handshake, or the header of a proxy, was not complete
+	// within the HandshakeTimeout. It is also context.DeadlineExceeded.
+	ErrHandshakeTimeout error = limitError("curio/network: the handshake took too long")
+
+	// ErrLifetime: the connection was served for its Lifetime. The handler's context has
+	// expired: each operation in it fails with an error that is ErrLifetime too, and
+	// curio.WhoCancelled gives it as the reason.
+	ErrLifetime error = limitError("curio/network: the connection's lifetime is over")
+)
+
+// A limitError is one of the above.
+type limitError string
+
+func (e limitError) Error() string        { return string(e) }
+func (e limitError) Timeout() bool        { return true }
+func (e limitError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
+
 // A lateError says that something was not done within the time that is its value. It is
 // not the error of the timeout in which it was: what is around it is not to take that for
 // its own affair.
@@ -44,5 +70,5 @@ type lateError time.Duration
 func (e lateError) Error() string { return "not done within " + time.Duration(e).String() }
 func (e lateError) Timeout() bool { return true }
 func (e lateError) Is(target error) bool {
-	return target == os.ErrDeadlineExceeded || target == context.DeadlineExceeded
+	return target == os.ErrDeadlineExceeded || target == context.DeadlineExceeded || target == ErrHandshakeTimeout
 }

@@ -44,6 +44,7 @@ func FromListener(l net.Listener, config *ServerConfig) *Listener {
 	}
 	made := newListener(config)
 	made.config.mustNotListen("FromListener")
+	made.config.mustFit(l.Addr(), "FromListener")
 	made.foreign = foreign.NewListener(l)
 	return made
 }

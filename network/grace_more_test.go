@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ func TestGraceInNoTask(t *testing.T) {
 	cancel()
 	is(t, testutil.Receive(t, "end of the server", ended), foreignCancel...)
 	atEnd(t, conn)
+	log.TakeOne(t, msgFull)
 	log.Empty(t, slog.LevelDebug)
 }
 
@@ -96,4 +98,40 @@ func TestGraceInTheHandshake(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	s.Log.TakeOne(t, msgGrace)
+}
+
+// A server that fails for good stops the others. That handlers were late then is told
+// together with why it was, and not in the place of that.
+func TestGraceKeepsWhatFailed(t *testing.T) {
+	s := newServer(t)
+	failure := errors.New("the listener has failed for good")
+	broken := newScripted()
+	fails := network.FromListener(broken, &network.ServerConfig{Grace: short})
+	other := listen(t, "127.0.0.1:0", &network.ServerConfig{Grace: short})
+	s.run(func(ctx context.Context) error { return network.RunServers(ctx, echo, fails, other) })
+	conn := testutil.Dial(t, other.LocalAddr().String())
+	testutil.EchoTwice(t, conn)
+	broken.fail(failure)
+	err := s.end()
+	var late *network.GraceError
+	if !errors.As(err, &late) || len(late.Connections) != 1 || !errors.Is(err, failure) {
+		t.Errorf("%v", err)
+	}
+	atEnd(t, conn)
+	s.Log.TakeOne(t, msgGrace)
+}
+
+// A listener of somebody else's that ends with a cancellation of its own has not been closed,
+// and its server has not been cancelled: the error says what it was.
+func TestListenerFailsWithACancellation(t *testing.T) {
+	s := newServer(t)
+	broken := newScripted()
+	s.run(func(ctx context.Context) error {
+		return network.RunServer(ctx, network.FromListener(broken, nil), echo)
+	})
+	earlier := curio.TimeoutAfter(t.Context(), 0, func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) })
+	broken.fail(earlier)
+	if err := s.end(); !errors.Is(err, curio.ErrTaskTimeout) || errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v", err)
+	}
 }

@@ -39,9 +39,10 @@ func handshakeWithin(ctx context.Context, conn Conn, limit time.Duration) error 
 func within(ctx context.Context, limit time.Duration, conn Conn, op string, late error, fn func(ctx context.Context) error) error {
 	bound, cancel := curio.WithTimeout(ctx, limit)
 	err := fn(bound)
+	over := err != nil && bound.Err() != nil
 	cancel()
-	if !errors.Is(err, curio.ErrCancelled) {
-		return err
+	if !over || !errors.Is(err, curio.ErrCancelled) {
+		return err // it may be another timeout, as of a function of the configuration
 	}
 	if _, ended := wait.At(ctx); ended != nil {
 		return opError(op, conn, ended)

@@ -25,16 +25,13 @@ type impatient struct {
 // piece is how much is sent in one bound.
 const piece = 64 << 10
 
-// errIdle is what an idleError is.
-var errIdle = errors.New("idle")
-
 // An idleError is the cause of an impatient's errors. Its value is the patience.
 type idleError time.Duration
 
 func (e idleError) Error() string { return "the peer was idle for " + time.Duration(e).String() }
 func (e idleError) Timeout() bool { return true }
 func (e idleError) Is(target error) bool {
-	return target == os.ErrDeadlineExceeded || target == errIdle
+	return target == os.ErrDeadlineExceeded || target == ErrIdle
 }
 
 // Below is the connection whose patience is that of its peers.
@@ -73,7 +70,7 @@ func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
 			sent += n
 			return err
 		})
-		slow := errors.Is(err, errIdle) && sent > before // but it takes something
+		slow := errors.Is(err, ErrIdle) && sent > before // but it takes something
 		if !slow && (err != nil || sent == len(buf)) {
 			return sent, err
 		}

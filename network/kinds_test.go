@@ -17,6 +17,7 @@ import (
 type kind struct {
 	name             string
 	unix, proxy, tls bool
+	foreign          bool // a listener of package net
 }
 
 var kinds = []kind{
@@ -59,6 +60,16 @@ func (p *place) listen(ctx context.Context, config network.ServerConfig) (*netwo
 	config.TLS = p.server
 	if p.proxy {
 		config.Proxy = everyProxy
+	}
+	if p.foreign {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		if p.tls { // which is package tls's then, too
+			l, config.TLS = tls.NewListener(l, p.server), nil
+		}
+		return network.FromListener(l, &config), nil
 	}
 	if p.unix {
 		return network.ListenUnix(ctx, p.path, &config)

@@ -39,6 +39,7 @@ func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	}
 	l := newListener(config)
 	l.config.mustNotListen("NewListener")
+	l.config.mustFit(s.LocalAddr(), "NewListener")
 	l.socket = s
 	return l
 }
@@ -57,7 +58,9 @@ func newListener(config *ServerConfig) *Listener {
 // Accept waits for a connection and returns it. It does not wait for what comes before
 // anybody can talk, the handshake of TLS or the header of a proxy: the connection does that
 // when it is first used. Who does not know the peer should do it at once, by the
-// connection's method Handshake, and within a timeout, as RunServer does.
+// connection's method Handshake, and within a timeout, as RunServer does. What the
+// ServerConfig says about serving, from MaxConnections to Grace, is for those who serve:
+// RunServer, and the net.Listener of NetListener.
 func (l *Listener) Accept(ctx context.Context) (Conn, error) {
 	conn, err := l.accept(ctx)
 	if err != nil {
@@ -144,6 +147,9 @@ func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listene
 	addrs, err := resolve(ctx, "listen", "tcp", addr)
 	if err != nil {
 		return nil, err
+	}
+	if err := l.config.refuse(addrs[0]); err != nil {
+		return nil, &net.OpError{Op: "listen", Net: "tcp", Addr: addrs[0], Err: err}
 	}
 	for i, a := range addrs { // prefer IPv4, as package net does
 		if a.IP.To4() != nil {

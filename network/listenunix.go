@@ -41,6 +41,9 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 		return nil, failed(err)
 	}
 	err := refusePath(path)
+	if err == nil {
+		err = config.refuse(addr)
+	}
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -79,9 +82,6 @@ func refusePath(path string) error {
 }
 
 func listenUnix(ctx context.Context, addr *net.UnixAddr, config *ServerConfig, file bool) (*socket.Socket, error) {
-	if config.ReusePort {
-		return nil, &net.AddrError{Err: "a Unix socket has no port for ReusePort", Addr: addr.Name}
-	}
 	s, err := socket.New(socket.AF_UNIX, socket.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 var children = map[string]func(args []string){
 	"clients": clientsMain,
 	"short":   shortMain,
+	"crash":   crashMain,
 }
 
 func TestMain(m *testing.M) {
@@ -66,6 +67,7 @@ func newServer(t testing.TB) *server {
 		if tasks := s.Kernel.Tasks(); len(tasks) > 0 {
 			t.Errorf("tasks are left: %v", tasks)
 		}
+		s.Log.Take(msgFull) // which is what MaxConnections is for
 		s.Log.Empty(t, slog.LevelInfo)
 	})
 	return s

@@ -21,6 +21,7 @@ import (
 func NetListener(ctx context.Context, l *Listener) net.Listener {
 	mustListen(l)
 	n := &netListener{ctx: lasting(ctx), listener: l}
+	n.acceptor.name, n.acceptor.next = nameOf(l.LocalAddr()), l.Accept
 	n.accepts.init(n.ctx)
 	return n
 }
@@ -29,6 +30,7 @@ type netListener struct {
 	// Set at birth.
 	ctx      context.Context
 	listener *Listener
+	acceptor acceptor
 
 	accepts deadline
 }
@@ -37,7 +39,7 @@ type netListener struct {
 func (n *netListener) Accept() (net.Conn, error) {
 	for {
 		scope := n.accepts.scope.Load()
-		conn, err := accept(scope, n.listener.Accept)
+		conn, err := n.acceptor.accept(scope)
 		if err == nil {
 			made := newNetConn(n.ctx, conn)
 			made.handshake = n.listener.config.HandshakeTimeout

@@ -389,7 +389,7 @@ func TestNetListenerPauses(t *testing.T) {
 		return nil
 	})
 	listener := testutil.Receive(t, "listener", ready)
-	testutil.Await(t, "pause", func() bool { return len(s.Log.Find(msgPause)) > 4 })
+	s.pauses(t)
 	must(t, listener.Close())
 	must(t, s.end())
 	restoreLimit(t)

@@ -2,100 +2,139 @@ package network
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
-	"syscall"
+	"log/slog"
+	"runtime/debug"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
 )
 
-// serve serves one connection: the function of its task.
-func (s *server) serve(ctx context.Context, conn Conn, peer string) error {
-	defer conn.Close()
+// A service is a connection that a server serves. It belongs to the connection's task.
+type service struct {
+	*server
+	conn Conn
+	peer string
+
+	task   context.Context // the task's
+	life   *wait.Scope     // with a Lifetime, below task: the handler's
+	begun  bool            // the handshake is over, and the handler has been called
+	ended  bool            // run has returned
+	failed error           // what it returned
+}
+
+// serve serves one connection: it is the function of its task. It has no error, as there is
+// nobody to join the task: what there is to say is logged.
+//
+// The log comes last, when the connection is closed and its place given back. A log handler
+// is somebody else's code, which may panic or hang.
+func (s *service) serve(ctx context.Context) {
+	s.task = ctx
+	defer func() {
+		v := recover()
+		said := s.judge(v)
+		if err := s.leave(); err != nil {
+			said = entry{slog.LevelError, "curio: closing a connection panicked", "", err}
+		}
+		s.log(ctx, said)
+		if v != nil {
+			panic(v) // for a kernel that crashes on panics
+		}
+	}()
+	s.failed = s.run(ctx)
+	s.ended = true
+}
+
+// run does what comes before the handler, and calls it.
+func (s *service) run(ctx context.Context) error {
+	config := &s.listener.config
 	if s.stop != nil {
 		stopOf.Set(ctx, s.stop)
 	}
-	expired, err := false, error(nil)
-	if d := s.listener.config.Lifetime; d > 0 {
-		expired, err = curio.IgnoreAfter(ctx, d, func(ctx context.Context) error { return s.handle(ctx, conn) })
-	} else {
-		err = s.handle(ctx, conn)
+	if config.Lifetime > 0 {
+		s.life = wait.NewLimit(ctx, wait.After(config.Lifetime), ErrLifetime)
+		defer s.life.Close()
+		ctx = s.life
 	}
-	var why string
-	var failed *handshakeError
-	switch gone := lost(err, conn); {
-	case expired:
-		why = "its lifetime is over"
-	case errors.As(err, &failed) && !errors.Is(err, curio.ErrCancelled):
-		why = "the handshake failed"
-	case errors.Is(err, errIdle):
-		why = "it is idle"
-	case gone != "":
-		why = gone
-	case errors.Is(err, ErrServerStopping):
-		return nil
-	default:
+	if err := handshakeWithin(ctx, s.conn, config.HandshakeTimeout); err != nil {
 		return err
 	}
-	if _, ok := conn.(layered); ok {
-		peer = peerOf(conn)
+	s.begun = true
+	if _, ok := s.conn.(layered); ok { // only now is it known who that is, behind a proxy
+		s.peer = peerOf(s.conn)
+		s.note(s.conn, s.peer)
 	}
-	curio.LoggerOf(ctx).DebugContext(ctx, "curio: connection lost", "peer", peer, "why", why, "err", err)
+	return s.handler(ctx, s.conn)
+}
+
+// leave closes the connection and gives its place back. The error is a panic of somebody
+// else's Close.
+func (s *service) leave() (err error) {
+	defer s.release()
+	defer s.forget(s.conn)
+	defer func() {
+		if v := recover(); v != nil {
+			err = s.panicked(v)
+		}
+	}()
+	_ = s.conn.Close()
 	return nil
 }
 
-// handle does what comes before the handler, and calls it.
-func (s *server) handle(ctx context.Context, conn Conn) error {
-	config := &s.listener.config
-	if err := handshakeWithin(ctx, conn, config.HandshakeTimeout); err != nil {
-		return &handshakeError{err}
-	}
-	if _, ok := conn.(layered); ok {
-		s.note(conn, peerOf(conn)) // only now is it known who that is, behind a proxy
-	}
-	return s.handler(ctx, conn)
+func (s *service) panicked(v any) error {
+	return &curio.PanicError{Task: curio.CurrentTask(s.task).Path(), Value: v, Stack: debug.Stack()}
 }
 
-// A handshakeError is an error of the time before the handler.
-type handshakeError struct{ error }
+// An entry is a line of the log about a connection. Without a message there is none.
+type entry struct {
+	level   slog.Level
+	message string
+	why     string // "" for none
+	err     error
+}
 
-func (e *handshakeError) Unwrap() error { return e.error }
-
-// lost says what the peer of conn has done if err, a handler's, is about that, and else
-// nothing. The loss of another connection, which the handler has made itself, is another
-// matter.
-func lost(err error, conn Conn) (why string) {
-	op, ok := errors.AsType[*net.OpError](err)
+// judge returns what is to be logged when run has returned, or has panicked with v.
+func (s *service) judge(v any) entry {
+	what := "handler"
+	if !s.begun {
+		what = "handshake"
+	}
 	switch {
-	case !ok || !concerns(op, conn):
-		return ""
-	case isAny(op.Err, syscall.ECONNRESET, syscall.EPIPE) || errors.Is(op.Err, io.ErrUnexpectedEOF):
-		return "the peer has gone"
-	case brokenTLS(op.Err):
-		return "the peer has broken off TLS"
+	case v != nil:
+		return entry{slog.LevelError, "curio: " + what + " panicked", "", s.panicked(v)}
+	case !s.ended:
+		return entry{slog.LevelError, "curio: " + what + " failed", "", curio.ErrGoexit}
+	case s.failed == nil:
+		return entry{}
 	}
-	return ""
+	b := blame{service: s}
+	b.look(s.failed)
+	switch {
+	case b.own && s.begun:
+		return entry{slog.LevelError, "curio: handler failed", "", s.failed}
+	case b.own:
+		return entry{slog.LevelWarn, "curio: handshake failed", "", s.failed}
+	case b.why != "":
+		return entry{slog.LevelDebug, "curio: connection lost", b.why, s.failed}
+	}
+	return entry{} // it was cancelled
 }
 
-// concerns reports whether op was done on conn, or on what that is built on.
-func concerns(op *net.OpError, conn Conn) bool {
-	for c := range layersOf(conn) {
-		if sameAddr(op.Addr, c.RemoteAddr()) {
-			return true
-		}
+// log logs e in the name of the connection's task.
+func (s *service) log(ctx context.Context, e entry) {
+	if e.message == "" {
+		return
 	}
-	return false
-}
-
-// sameAddr compares addresses by what they say: those of somebody else's connections may
-// be made anew each time, or be of a type that has no ==.
-func sameAddr(a, b net.Addr) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
+	defer func() { _ = recover() }() // a log handler's: this connection is over all the same
+	args := []any{"peer", s.peer, "server", s.name}
+	if e.why != "" {
+		args = append(args, "why", e.why)
 	}
-	return a.Network() == b.Network() && a.String() == b.String()
+	args = append(args, "err", e.err)
+	if p, ok := e.err.(*curio.PanicError); ok {
+		args = append(args, "stack", string(p.Stack))
+	}
+	curio.LoggerOf(ctx).Log(ctx, e.level, e.message, args...)
 }
 
 // peerOf names the peer of a connection that was just accepted.

@@ -6,7 +6,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
+	"runtime"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +18,7 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/socket"
 )
 
 // Who comes when there is no place waits, and is served when somebody has left.
@@ -205,6 +210,7 @@ func (c *slowConn) RemoteAddr() net.Addr { return nil }
 func TestBadServerConfig(t *testing.T) {
 	testutil.NoLeaks(t)
 	for name, config := range map[string]network.ServerConfig{
+		"Backlog":        {Backlog: -1},
 		"MaxConnections": {MaxConnections: -1},
 		"IdleTimeout":    {IdleTimeout: -1},
 		"Lifetime":       {Lifetime: -1},
@@ -215,6 +221,11 @@ func TestBadServerConfig(t *testing.T) {
 			})
 		})
 	}
+	t.Run("Mode", func(t *testing.T) {
+		mustPanic(t, "more than permissions", func() {
+			_, _ = network.ListenUnix(t.Context(), socketPath(t), &network.ServerConfig{Mode: os.ModeSetuid | 0o700})
+		})
+	})
 	t.Run("NewListener", func(t *testing.T) {
 		s := listen(t, "127.0.0.1:0", nil).Socket()
 		mustPanic(t, "leave out Backlog", func() { network.NewListener(s, &network.ServerConfig{Backlog: 1}) })
@@ -231,4 +242,59 @@ func TestBadServerConfig(t *testing.T) {
 	t.Run("RunServers", func(t *testing.T) {
 		mustPanic(t, "without a listener", func() { _ = network.RunServers(t.Context(), echo) })
 	})
+}
+
+// What this kind of listener cannot have is an error, and nothing listens then; and for one
+// that listens already it is a panic, as is all that says how to listen.
+func TestServerConfigThatDoesNotFit(t *testing.T) {
+	testutil.NoLeaks(t)
+	path := socketPath(t)
+	tcpOnly := &network.ProxyConfig{From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	unixOnly := &network.ProxyConfig{Unix: true}
+	for _, c := range []struct {
+		name, on, addr string
+		config         network.ServerConfig
+		says           string
+	}{
+		{"Mode on TCP", "tcp", "127.0.0.1:0", network.ServerConfig{Mode: 0o600}, "Mode, for TCP"},
+		{"Proxy of Unix on TCP", "tcp", "127.0.0.1:0", network.ServerConfig{Proxy: unixOnly}, "Proxy without From"},
+		{"Proxy of TCP on Unix", "unix", path, network.ServerConfig{Proxy: tcpOnly}, "Proxy without Unix"},
+		{"ReusePort on Unix", "unix", path, network.ServerConfig{ReusePort: true}, "no port for ReusePort"},
+		{"Mode of an abstract name", "unix", "@" + path, network.ServerConfig{Mode: 0o600}, "Mode, for an abstract name"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if strings.HasPrefix(c.addr, "@") && runtime.GOOS != "linux" {
+				t.Skip("abstract names are Linux's")
+			}
+			listen, serve := network.ListenTCP, network.TCPServer
+			if c.on == "unix" {
+				listen, serve = network.ListenUnix, network.UnixServer
+			}
+			l, err := listen(t.Context(), c.addr, &c.config)
+			if err == nil {
+				l.Close()
+			}
+			for _, err := range []error{err, serve(t.Context(), c.addr, echo, &c.config)} {
+				if err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("%v, want %q", err, c.says)
+				}
+				isOp(t, "listen", err)
+			}
+			if _, err := os.Lstat(c.addr); err == nil {
+				t.Error("there is a file")
+			}
+			theirs, err := net.Listen(c.on, c.addr)
+			must(t, err)
+			defer theirs.Close()
+			s, err := socket.FromConn(theirs.(syscall.Conn))
+			must(t, err)
+			defer s.Close()
+			says := c.says
+			if c.config.Proxy == nil {
+				says = "says how to listen"
+			}
+			mustPanic(t, says, func() { network.FromListener(theirs, &c.config) })
+			mustPanic(t, says, func() { network.NewListener(s, &c.config) })
+		})
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/poll"
@@ -21,9 +20,13 @@ import (
 // if the server grants a grace time, when that has run out; see UntilStop. The
 // connection is closed when it returns.
 //
-// Its error is logged, with the address of the peer, and so is its panic; neither
-// ends the server or disturbs other connections. That the peer has gone, or has been
-// silent for too long, is not an error of the server: it is logged at the debug level.
+// Its error is logged at the error level, with the address of the peer, and so is its panic;
+// neither ends the server or disturbs other connections. What the peer has done is no error
+// of the server: that it has gone, has reset the connection, was silent for too long, or
+// has sent garbage instead of TLS is logged at the debug level, also if the handler returns
+// the io.EOF or io.ErrUnexpectedEOF of its Recv. That the server, its Grace time or the
+// Lifetime has ended the handler is not logged as its error. Of several errors that a
+// handler returns in one, by errors.Join or in a group's error, each counts by itself.
 type Handler func(ctx context.Context, conn Conn) error
 
 // TCPServer listens on addr, a "host:port", and serves each connection with
@@ -68,7 +71,9 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 // handlers are cancelled at once.
 //
 // Running out of descriptors or memory does not end the server: it pauses, for 5 ms
-// and then twice as long each time up to a second, and says so in the kernel's log.
+// and then twice as long each time up to a second. That this has begun, and that all
+// MaxConnections are served, is logged as a warning, once, and so is the end when it has
+// been over for ten seconds.
 func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
 	mustListen(listener)
@@ -135,6 +140,7 @@ type server struct {
 	places   *curio.Semaphore // one for each connection; nil if nobody counts them
 	size     int64            // of places
 	owner    context.Context  // that of the task in whose name places are taken and given back
+	name     string           // the address that it listens on, for the log
 	stop     *stop            // nil if there is no grace time
 
 	mu      sync.Mutex
@@ -146,7 +152,7 @@ type server struct {
 func serveAll(ctx, conns context.Context, listener *Listener, handler Handler) error {
 	return curio.Group(conns, func(conns context.Context, group *curio.TaskGroup[struct{}]) error {
 		defer listener.Close() // at once: the handlers may take their time to end
-		s := &server{listener: listener, handler: handler, conns: group, owner: conns}
+		s := &server{listener: listener, handler: handler, conns: group, owner: conns, name: nameOf(listener.LocalAddr())}
 		config := &listener.config
 		if config.MaxConnections > 0 || config.Grace != 0 {
 			s.size = math.MaxInt64
@@ -173,7 +179,7 @@ func (s *server) accept(ctx context.Context) error {
 	until, cancel := s.listener.untilClosed(ctx)
 	defer cancel()
 	err := s.acceptUntil(until)
-	if !errors.Is(err, curio.ErrCancelled) {
+	if until.Err() == nil || !errors.Is(err, curio.ErrCancelled) {
 		return err
 	}
 	if _, ended := wait.At(ctx); ended != nil {
@@ -183,14 +189,16 @@ func (s *server) accept(ctx context.Context) error {
 }
 
 func (s *server) acceptUntil(ctx context.Context) error {
-	next := s.next
+	accepting := &acceptor{name: s.name, next: s.next}
 	for {
-		if s.places != nil {
+		if s.places != nil && !s.places.TryAcquire(ctx) {
+			accepting.full.seen(ctx, s.name, "curio: all connections are in use that MaxConnections allows; others wait", "max", s.size)
 			if err := s.places.Acquire(ctx); err != nil {
 				return err
 			}
+			accepting.full.still(ctx)
 		}
-		conn, err := accept(ctx, next)
+		conn, err := accepting.accept(ctx)
 		if err != nil {
 			s.release()
 			return err
@@ -218,14 +226,15 @@ func (s *server) release() {
 	}
 }
 
+// spawn serves conn in a task of its own. The task reports its panic itself, and that is the
+// only error it has.
 func (s *server) spawn(conn Conn) {
-	peer := peerOf(conn)
-	s.note(conn, peer)
-	s.conns.Spawn(func(ctx context.Context) (struct{}, error) {
-		defer s.release()
-		defer s.forget(conn)
-		return struct{}{}, s.serve(ctx, conn, peer)
-	}, curio.Daemon(), curio.Name(peer))
+	serves := &service{server: s, conn: conn, peer: peerOf(conn)}
+	s.note(conn, serves.peer)
+	s.conns.Go(func(ctx context.Context) error {
+		serves.serve(ctx)
+		return nil
+	}, curio.Daemon(), curio.Name(serves.peer), curio.ReportCrash(false))
 }
 
 // note keeps in mind whom s serves, if there is a grace time after which to tell.
@@ -252,32 +261,6 @@ func (s *server) peers() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Values(s.serving))
-}
-
-// The pauses after running out of something.
-const (
-	firstPause = 5 * time.Millisecond
-	lastPause  = time.Second
-)
-
-// accept returns the next connection.
-func accept(ctx context.Context, next func(context.Context) (Conn, error)) (Conn, error) {
-	for pause := firstPause; ; {
-		conn, err := next(ctx)
-		switch {
-		case err == nil:
-			return conn, nil
-		case gone(err):
-			continue
-		case !exhausted(err):
-			return nil, err
-		}
-		curio.LoggerOf(ctx).WarnContext(ctx, "curio: cannot accept connections for the moment", "pause", pause, "err", err)
-		if err := curio.Sleep(ctx, pause); err != nil {
-			return nil, err
-		}
-		pause = min(2*pause, lastPause)
-	}
 }
 
 // gone reports whether the error is that of one connection, which its peer has given

@@ -24,10 +24,14 @@ import (
 
 // What is logged.
 const (
-	msgFailed = "task failed and nobody joined it"
-	msgPanic  = "task panicked"
+	msgFailed = "handler failed"
+	msgPanic  = "panicked"
+	msgShake  = "handshake failed"
 	msgLost   = "connection lost"
 	msgPause  = "cannot accept connections for the moment"
+	msgResume = "connections are accepted again"
+	msgFull   = "all connections are in use"
+	msgRoom   = "there is room for connections again"
 )
 
 // W1 of the original: echo twice, then the server is cancelled, in this order.
@@ -176,8 +180,8 @@ func TestHandlerFails(t *testing.T) {
 		if record.Level != slog.LevelError || record.Attrs["err"] != boom {
 			t.Errorf("logged: %v", record)
 		}
-		if peer := conn.LocalAddr().String(); !strings.Contains(fmt.Sprint(record.Attrs["task"]), peer) {
-			t.Errorf("%v does not name the peer, %s", record, peer)
+		if peer := conn.LocalAddr().String(); record.Attrs["peer"] != peer || record.Attrs["server"] != s.Addr {
+			t.Errorf("%v does not name the peer, %s, and the server", record, peer)
 		}
 	}
 	is(t, s.cancel(), taskCancelled...)
@@ -205,11 +209,12 @@ func TestHandlerPanics(t *testing.T) {
 	fmt.Fprint(conn, "!")
 	atEnd(t, conn)
 	record := s.Log.TakeOne(t, msgPanic)
-	if record.Level != slog.LevelError || record.Attrs["panic"] != "kaboom" {
+	p, ok := record.Attrs["err"].(*curio.PanicError)
+	if record.Level != slog.LevelError || !ok || p.Value != "kaboom" {
 		t.Errorf("logged: %v", record)
 	}
-	if peer := conn.LocalAddr().String(); !strings.Contains(fmt.Sprint(record.Attrs["task"]), peer) {
-		t.Errorf("%v does not name the peer, %s", record.Attrs["task"], peer)
+	if peer := conn.LocalAddr().String(); record.Attrs["peer"] != peer || record.Attrs["server"] != s.Addr {
+		t.Errorf("%v does not name the peer, %s, and the server", record, peer)
 	}
 	if stack := fmt.Sprint(record.Attrs["stack"]); !strings.Contains(stack, "network_test.explode") {
 		t.Errorf("the stack does not show where it was:\n%s", stack)

@@ -3,12 +3,16 @@ package network
 import (
 	"crypto/tls"
 	"io/fs"
+	"net"
+	"runtime"
+	"strings"
 	"time"
 )
 
 // A ServerConfig says how a server listens and how it serves. The zero value is the
 // default. Making a Listener with values that make no sense, such as negative numbers of
-// connections or TLS without a certificate, panics.
+// connections or TLS without a certificate, panics. A setting that this kind of listener
+// cannot have is refused, and never ignored: see Mode, ReusePort and Proxy.
 type ServerConfig struct {
 	// How it listens.
 
@@ -17,7 +21,7 @@ type ServerConfig struct {
 	Backlog int
 
 	// ReusePort lets several servers, also in other processes, listen on the same
-	// address, if all of them say so (SO_REUSEPORT).
+	// address, if all of them say so (SO_REUSEPORT). For a Unix socket it is an error.
 	ReusePort bool
 
 	// NoReuseAddr leaves SO_REUSEADDR off. Then a port cannot be listened on while
@@ -25,7 +29,8 @@ type ServerConfig struct {
 	// socket's file that nobody listens on is then not replaced.
 	NoReuseAddr bool
 
-	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask.
+	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask. For
+	// what has no file, as TCP or an abstract name, it is an error.
 	Mode fs.FileMode
 
 	// What each connection is.
@@ -34,11 +39,14 @@ type ServerConfig struct {
 	// *TLSConn.
 	TLS *tls.Config
 
-	// Proxy says which peers are proxies, that tell for whom they connect.
+	// Proxy says which peers are proxies, that tell for whom they connect. If none of
+	// them can connect, for TCP without From and for a Unix socket without Unix, it is
+	// an error.
 	Proxy *ProxyConfig
 
 	// HandshakeTimeout bounds what comes before the handler: the handshake of TLS and
-	// the header of a proxy. 0 means 10 s, a negative value no bound.
+	// the header of a proxy. The error is then ErrHandshakeTimeout. 0 means 10 s, a
+	// negative value no bound.
 	HandshakeTimeout time.Duration
 
 	// How each connection is served.
@@ -49,11 +57,11 @@ type ServerConfig struct {
 
 	// IdleTimeout bounds each wait for the peer: Recv and WaitRead fail if nothing comes
 	// for so long, SendAll if the peer takes nothing for so long. The error is then
-	// os.ErrDeadlineExceeded. The waits in the handshake count as well. 0 means no bound.
+	// ErrIdle. The waits in the handshake count as well. 0 means no bound.
 	IdleTimeout time.Duration
 
 	// Lifetime bounds how long a connection is served, handshake included. Its
-	// handler's context expires then. 0 means no bound.
+	// handler's context expires then, with ErrLifetime. 0 means no bound.
 	Lifetime time.Duration
 
 	// Grace is how long handlers may go on when the server stops; see RunServer. 0
@@ -72,6 +80,10 @@ func (c *ServerConfig) mustMakeSense() {
 	switch {
 	case c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil:
 		panic("curio/network: ServerConfig.TLS has no certificate; set Certificates, GetCertificate or GetConfigForClient")
+	case c.Backlog < 0:
+		panic("curio/network: ServerConfig.Backlog is negative; 0 means as many as the system allows")
+	case c.Mode&^fs.ModePerm != 0:
+		panic("curio/network: ServerConfig.Mode has more than permissions: " + c.Mode.String())
 	case c.MaxConnections < 0:
 		panic("curio/network: ServerConfig.MaxConnections is negative; 0 means no limit")
 	case c.IdleTimeout < 0:
@@ -85,5 +97,38 @@ func (c *ServerConfig) mustMakeSense() {
 func (c *ServerConfig) mustNotListen(call string) {
 	if c.Backlog != 0 || c.ReusePort || c.NoReuseAddr || c.Mode != 0 {
 		panic("curio/network: " + call + " with a ServerConfig that says how to listen, which has been done already; leave out Backlog, ReusePort, NoReuseAddr and Mode")
+	}
+}
+
+// refuse says what c has that a listener on addr cannot have.
+func (c *ServerConfig) refuse(addr net.Addr) error {
+	switch addr := addr.(type) {
+	case *net.TCPAddr:
+		switch {
+		case c.Mode != 0:
+			return misused("Mode, for TCP")
+		case c.Proxy != nil && len(c.Proxy.From) == 0:
+			return misused("Proxy without From, for TCP")
+		}
+	case *net.UnixAddr:
+		switch {
+		case c.ReusePort:
+			return &net.AddrError{Err: "a Unix socket has no port for ReusePort", Addr: addr.Name}
+		case c.Mode != 0 && isAbstract(addr.Name):
+			return misused("Mode, for an abstract name")
+		case c.Proxy != nil && !c.Proxy.Unix:
+			return misused("Proxy without Unix, for a Unix socket")
+		}
+	}
+	return nil
+}
+
+// isAbstract reports whether there is no file for the name of a Unix socket.
+func isAbstract(name string) bool { return runtime.GOOS == "linux" && strings.HasPrefix(name, "@") }
+
+// mustFit panics if c has what a listener on addr, which listens already, cannot have.
+func (c *ServerConfig) mustFit(addr net.Addr, call string) {
+	if err := c.refuse(addr); err != nil {
+		panic("curio/network: " + call + " with " + err.Error())
 	}
 }

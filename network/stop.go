@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ErrServerStopping is why a context of UntilStop was cancelled: errors.Is finds it in
-// the error of what was cut short.
+// ErrServerStopping is why a context of UntilStop has ended. errors.Is finds it in the error
+// of each operation of this module that was cut short by that, also in that of a Conn or a
+// stream, and in context.Cause of the context; curio.WhoCancelled gives it as the Reason.
+// What returns the bare error of the context, as many a function of others does, has
+// context.Canceled.
 var ErrServerStopping = errors.New("curio/network: the server is stopping")
 
 // A stop is what a server with a grace time tells its handlers by. Its scope is
@@ -23,16 +27,23 @@ var stopOf curio.Local[*stop]
 
 func newStop(ctx context.Context) *stop { return &stop{wait.New(ctx, wait.Group)} }
 
-func (s *stop) begin(ctx context.Context) { cancelStopping(s.scope, ctx) }
+// begin tells, in the name of the server's task, to which ctx belongs.
+func (s *stop) begin(ctx context.Context) {
+	cause := wait.NewCause(s.scope, wait.Cancelled, ErrServerStopping)
+	cause.Named = true
+	cause.By = curio.CurrentTask(ctx).Path()
+	s.scope.Cancel(cause)
+}
+
+// cause is that with which the contexts of UntilStop end; nil if the server does not stop.
+func (s *stop) cause() *wait.Cause {
+	if c := s.scope.Cause(); c != nil && c.Reason == ErrServerStopping {
+		return c
+	}
+	return nil
+}
 
 func (s *stop) close() { s.scope.Close() }
-
-// cancelStopping cancels scope in the name of the server's task, to which ctx belongs.
-func cancelStopping(scope *wait.Scope, ctx context.Context) {
-	cause := wait.NewCause(scope, wait.Cancelled, ErrServerStopping)
-	cause.By = curio.CurrentTask(ctx).Path()
-	scope.Cancel(cause)
-}
 
 // UntilStop returns a context for what a handler waits for while it has nothing else to
 // do, as for the next request. It ends when ctx does, and, too, as soon as the server
@@ -52,7 +63,11 @@ func UntilStop(ctx context.Context) (_ context.Context, cancel context.CancelFun
 	if !ok {
 		return until, until.Close
 	}
-	unhook := s.scope.AfterFunc(func() { cancelStopping(until, s.scope) })
+	if c := s.cause(); c != nil { // the hook would be called a moment later
+		until.Cancel(c)
+		return until, until.Close
+	}
+	unhook := s.scope.AfterFunc(func() { until.Cancel(s.scope.Cause()) })
 	return until, func() {
 		unhook()
 		until.Close()
@@ -101,7 +116,7 @@ func (s *server) drain(ctx context.Context, err error) error {
 		return err
 	}
 	late := &GraceError{Connections: names, Err: err}
-	curio.LoggerOf(ctx).WarnContext(ctx, "curio: handlers are cancelled that have not ended in the grace time",
-		"server", nameOf(s.listener.LocalAddr()), "grace", grace, "handlers", names)
+	report(ctx, slog.LevelWarn, "curio: handlers are cancelled that have not ended in the grace time",
+		"server", s.name, "grace", grace, "handlers", names)
 	return late
 }

@@ -203,5 +203,5 @@ func (e *wireError) Timeout() bool { return false }
 // Temporary reports whether the next operation can go on where this one has ended.
 func (e *wireError) Temporary() bool {
 	return e.err == errEmpty || errors.Is(e.err, curio.ErrCancelled) ||
-		errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) || errors.Is(e.err, errIdle)
+		errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) || errors.Is(e.err, ErrIdle)
 }

@@ -9,10 +9,17 @@ import (
 
 // ErrLineTooLong is the error of ReadLine and the others for a line that is longer than
 // the limit, in an error that says how long that is, and who has sent it.
-var ErrLineTooLong = errors.New("line too long")
+var ErrLineTooLong error = tooMuch("line too long")
 
 // ErrTooLong is the error of ReadAll for more than its limit.
-var ErrTooLong = errors.New("stream too long")
+var ErrTooLong error = tooMuch("stream too long")
+
+// A tooMuch says that the other side has sent more than the limit. Package network, which
+// knows nothing of streams, asks for PeersDoing: a server takes it for none of its own faults.
+type tooMuch string
+
+func (e tooMuch) Error() string    { return string(e) }
+func (e tooMuch) PeersDoing() bool { return true }
 
 var (
 	errUnusable = errors.New("not made by New, FromConn or FromFile")

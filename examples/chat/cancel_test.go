@@ -14,14 +14,14 @@ import (
 // The server and two clients run in one group, which is cancelled at each of their waits.
 func TestCancelled(t *testing.T) {
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{Grace: farewell})
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &config)
 		if err != nil {
 			return err
 		}
 		addr := listener.LocalAddr().String()
 		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 			g.Go(func(ctx context.Context) error {
-				return network.RunServer(ctx, listener, new(room).serve)
+				return network.RunServer(ctx, listener, (&room{patience: farewell}).serve)
 			}, curio.Daemon())
 			err := chat(ctx, addr)
 			if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {

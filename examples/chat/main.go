@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
@@ -23,23 +24,31 @@ import (
 )
 
 const (
-	backlog  = 100         // how many messages somebody may lag behind
-	longest  = 1000        // bytes of a line
-	farewell = time.Second // for the last words when the server stops
+	backlog     = 100              // how many lines somebody may lag behind before others wait
+	longest     = 1000             // bytes of a line
+	longestName = 40               // bytes of a name
+	askFor      = 30 * time.Second // for the name
+	farewell    = time.Second      // for the last words when the server stops
 )
+
+// config is what the open internet asks for: a bound for everything. Who neither speaks nor
+// listens for an hour is gone.
+var config = network.ServerConfig{MaxConnections: 1000, IdleTimeout: time.Hour, Grace: farewell}
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:25002", "`HOST:PORT` to listen on")
+	patience := flag.Duration("patience", 10*time.Second, "how long others wait for somebody who does not read")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, *addr, &network.ServerConfig{Grace: farewell})
+		listener, err := network.ListenTCP(ctx, *addr, &config)
 		if err != nil {
 			return err
 		}
 		fmt.Println("listening on", listener.LocalAddr())
-		return network.RunServer(ctx, listener, new(room).serve)
+		return network.RunServer(ctx, listener, (&room{patience: *patience}).serve)
 	})
 	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
 		log.Fatal(err)
@@ -58,8 +67,13 @@ func (r *room) serve(ctx context.Context, conn network.Conn) error {
 		return err
 	}
 	m := &member{name: name, conn: conn, inbox: curio.NewQueue[string](backlog)}
-	if !r.join(m) {
+	joined, err := r.join(ctx, m)
+	if !joined {
 		_, err := lines.WriteString(ctx, "* that name will not do, or is taken; good-bye\n")
+		return err
+	}
+	defer r.remove(m) // however it ends
+	if err != nil {
 		return err
 	}
 	err = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
@@ -78,8 +92,25 @@ func ask(ctx context.Context, lines *stream.Stream) (name string, err error) {
 	}
 	waiting, cancel := network.UntilStop(ctx)
 	defer cancel()
-	name, err = lines.ReadLine(waiting)
-	return strings.TrimSpace(name), err
+	silent, err := curio.IgnoreAfter(waiting, askFor, func(ctx context.Context) (err error) {
+		name, err = lines.ReadLine(ctx)
+		return err
+	})
+	if silent && err == nil {
+		err = io.EOF // it is as if it had gone
+	}
+	return clean(name), err
+}
+
+// clean takes out of what somebody says all that is not to be read, such as what a terminal
+// would obey.
+func clean(line string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, line))
 }
 
 // listen tells all others what m says, until it has gone or the server stops. The last
@@ -89,20 +120,19 @@ func (r *room) listen(ctx context.Context, m *member, lines *stream.Stream) erro
 	defer cancel()
 	defer m.inbox.Close()
 	for line, err := range lines.Lines(waiting) {
+		if err == nil {
+			err = r.tell(waiting, m, m.name+": "+clean(line))
+		}
 		switch {
 		case errors.Is(err, network.ErrServerStopping):
 			_ = m.inbox.TryPut("* the server is closing; good-bye\n") // there may be no room
 			return nil
 		case errors.Is(err, stream.ErrLineTooLong):
 			_ = m.inbox.TryPut(fmt.Sprintf("* a line has no more than %d bytes; good-bye\n", longest))
-			r.leave(m)
-			return nil
+			return r.leave(ctx, m)
 		case err != nil:
-			r.leave(m)
-			return err
+			return errors.Join(err, r.leave(ctx, m))
 		}
-		r.tell(m, m.name+": "+strings.TrimSpace(line))
 	}
-	r.leave(m)
-	return nil
+	return r.leave(ctx, m)
 }

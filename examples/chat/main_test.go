@@ -13,10 +13,10 @@ import (
 
 func TestMain(m *testing.M) { testutil.Main(m, main) }
 
-func start(t *testing.T) (server *testutil.Child, addr string) {
+func start(t *testing.T, args ...string) (server *testutil.Child, addr string) {
 	t.Helper()
 	testutil.NoLeaks(t)
-	server = testutil.Self(t, "-addr", "127.0.0.1:0")
+	server = testutil.Self(t, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
 	return server, server.After("listening on ")
 }
 
@@ -131,7 +131,7 @@ func TestNetcat(t *testing.T) {
 func TestRefused(t *testing.T) {
 	server, addr := start(t)
 	ann := joins(t, addr, "Ann")
-	for _, name := range []string{"Ann", "", "  "} {
+	for _, name := range []string{"Ann", "", "  ", "\x1b", "* the server", "a: b", strings.Repeat("x", longestName+1)} {
 		c := enter(t, addr, name)
 		c.hears("* that name will not do, or is taken; good-bye")
 		c.ended()
@@ -145,9 +145,39 @@ func TestRefused(t *testing.T) {
 	ends(t, server)
 }
 
-// Who does not read holds up nobody, and is thrown out.
-func TestSlowReader(t *testing.T) {
+// Who says more at once than others can read is held up, and nobody who reads is thrown out.
+func TestBurst(t *testing.T) {
 	server, addr := start(t)
+	ann := joins(t, addr, "Ann")
+	bob := joins(t, addr, "Bob", ann)
+	cleo := joins(t, addr, "Cleo", ann, bob)
+	const n = 20_000
+	var burst strings.Builder
+	for i := range n {
+		fmt.Fprintf(&burst, "%d\n", i)
+	}
+	sent := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(ann.conn, burst.String())
+		sent <- err
+	}()
+	for i := range n {
+		line := fmt.Sprintf("Ann: %d", i)
+		bob.hears(line)
+		cleo.hears(line)
+	}
+	if err := testutil.Receive(t, "end of the burst", sent); err != nil {
+		t.Error(err)
+	}
+	bob.says("\x1b[2Jenough\a")
+	ann.hears("Bob: [2Jenough")
+	cleo.hears("Bob: [2Jenough")
+	ends(t, server)
+}
+
+// Who does not read holds up others for a while, and is thrown out.
+func TestSlowReader(t *testing.T) {
+	server, addr := start(t, "-patience", "200ms")
 	slow := joins(t, addr, "Slow")
 	ann := joins(t, addr, "Ann", slow)
 	bob := joins(t, addr, "Bob", slow, ann)

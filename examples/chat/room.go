@@ -2,26 +2,41 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/stream"
 )
 
-// A room is where the members are. Its zero value is empty.
+// A room is where the members are. Its zero value is empty, but for patience.
 type room struct {
+	patience time.Duration // for a member that lags behind
+
 	mu      sync.Mutex
 	members map[string]*member
 }
 
-// A member has an inbox, so that nobody has to wait until it has read what he says. Who
-// does not read at all has a full inbox in the end.
+// A member has an inbox, so that nobody waits for it as long as it keeps up. When the inbox
+// is full, those who have something to say wait until there is room: that is what holds up
+// somebody who says more than the others can read. But a member that lags behind has to
+// read at least so much as its inbox holds in each patience, or it is thrown out: otherwise
+// one that does not read, or only a word at a time, could silence everybody else.
 type member struct {
 	name  string
 	conn  network.Conn
 	inbox *curio.Queue[string]
+	read  atomic.Int64 // how many lines have been sent to it
+
+	mu    sync.Mutex
+	lags  bool
+	goal  int64     // what read must be
+	until time.Time // at this time
 }
 
 // deliver sends m what is in its inbox, until that is closed and empty.
@@ -33,49 +48,97 @@ func (m *member) deliver(ctx context.Context, lines *stream.Stream) error {
 		if _, err := lines.WriteString(ctx, text); err != nil {
 			return err
 		}
+		m.read.Add(1)
 	}
 	return nil
 }
 
+// offer puts a line into m's inbox, if there is room.
+func (m *member) offer(ctx context.Context, line string, patience time.Duration) bool {
+	ok := m.inbox.TryPut(line) != curio.ErrQueueFull // if it is closed, m is about to go
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if read := m.read.Load(); !ok && (!m.lags || read >= m.goal) {
+		m.goal, m.until = read+backlog, curio.Clock(ctx).Add(patience)
+	}
+	m.lags = !ok
+	return ok
+}
+
+// limit is until when m has to have read more.
+func (m *member) limit() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.until
+}
+
 // join is false if the name cannot be had.
-func (r *room) join(m *member) bool {
+func (r *room) join(ctx context.Context, m *member) (bool, error) {
 	r.mu.Lock()
 	if r.members == nil {
 		r.members = make(map[string]*member)
 	}
-	if m.name == "" || r.members[m.name] != nil {
+	if !goodName(m.name) || r.members[m.name] != nil {
 		r.mu.Unlock()
-		return false
+		return false, nil
 	}
 	_ = m.inbox.TryPut(fmt.Sprintf("* welcome, %s; others here: %d\n", m.name, len(r.members))) // it is empty
 	r.members[m.name] = m
 	r.mu.Unlock()
-	r.tell(m, "* "+m.name+" has joined")
-	return true
+	return true, r.tell(ctx, m, "* "+m.name+" has joined")
 }
 
-func (r *room) leave(m *member) {
+// goodName refuses names in which something else could be hidden, such as a line of the
+// server's.
+func goodName(name string) bool {
+	return name != "" && len(name) <= longestName && !strings.ContainsAny(name, "*:")
+}
+
+func (r *room) leave(ctx context.Context, m *member) error {
+	r.remove(m)
+	return r.tell(ctx, m, "* "+m.name+" has left")
+}
+
+func (r *room) remove(m *member) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.members[m.name] == m {
 		delete(r.members, m.name)
 	}
-	r.mu.Unlock()
-	r.tell(m, "* "+m.name+" has left")
 }
 
-// tell puts a line into the inbox of everybody but from. Whose inbox is full does not read
-// and has to go: with the connection closed, everything that waits for him ends.
-func (r *room) tell(from *member, line string) {
-	var slow []*member
+func (r *room) others(than *member) (all []*member) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, m := range r.members {
-		if m != from && m.inbox.TryPut(line+"\n") == curio.ErrQueueFull {
-			slow = append(slow, m)
-			delete(r.members, m.name)
+		if m != than {
+			all = append(all, m)
 		}
 	}
-	r.mu.Unlock()
-	for _, m := range slow {
-		_ = m.conn.Close() // he may be just leaving
+	return all
+}
+
+// tell puts a line into the inbox of everybody but from, and waits for those who lag behind,
+// all at the same time. Those for whom that takes too long have to go: with the connection
+// closed, everything that waits for it ends.
+func (r *room) tell(ctx context.Context, from *member, line string) error {
+	line += "\n"
+	var lag []*member
+	for _, m := range r.others(from) {
+		if !m.offer(ctx, line, r.patience) {
+			lag = append(lag, m)
+		}
 	}
+	for _, m := range lag {
+		late, err := curio.IgnoreAt(ctx, m.limit(), func(ctx context.Context) error { return m.inbox.Put(ctx, line) })
+		switch {
+		case errors.Is(err, curio.ErrQueueClosed): // it is about to go
+		case err != nil:
+			return err
+		case late:
+			r.remove(m)
+			_ = m.conn.Close() // it may be just leaving
+		}
+	}
+	return nil
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // A crawler has two queues. What is yet to be visited is in frontier, which has no
-// bound: workers fill it and empty it, and with a bound they could all wait for room.
+// bound: workers fill it and empty it, and with a bound they could all wait for room. It has
+// no more than mostPages in all.
 // What was found is in pages, which has one: if the reader is slow, the workers wait.
 type crawler struct {
 	timeout  time.Duration
@@ -20,6 +21,9 @@ type crawler struct {
 	lock curio.Lock
 	seen map[string]bool // guarded by lock
 }
+
+// mostPages is how many pages are visited, of a site that may have any number.
+const mostPages = 10_000
 
 type page struct {
 	url  string
@@ -69,7 +73,7 @@ func (c *crawler) count(ctx context.Context) (answered, late int, err error) {
 func (c *crawler) visit(ctx context.Context, urls ...string) error {
 	return c.lock.Do(ctx, func(ctx context.Context) error {
 		for _, url := range urls {
-			if c.seen[url] {
+			if c.seen[url] || len(c.seen) >= mostPages {
 				continue
 			}
 			c.seen[url] = true

@@ -25,6 +25,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error { return run(ctx, os.Stdout, site{100, 77}, *workers, *timeout) })
 	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
 		log.Fatal(err)

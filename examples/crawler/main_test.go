@@ -1,6 +1,11 @@
 package main
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,5 +32,29 @@ func TestInterrupt(t *testing.T) {
 	printed, status := child.Rest()
 	if said := printed + child.Stderr(); status != 0 || said != "" || time.Since(began) > time.Second {
 		t.Errorf("it said %q and ended with status %d after %v", said, status, time.Since(began))
+	}
+}
+
+// A site may send without end, and lead elsewhere, or in circles.
+func TestFetch(t *testing.T) {
+	testutil.NoLeaks(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/endless" {
+			for block := strings.Repeat("x", 64<<10); ; {
+				if _, err := io.WriteString(w, block); err != nil {
+					return
+				}
+			}
+		}
+		io.WriteString(w, `<a href="/a"><a href="/a#b"><a href="http://elsewhere.test/"><a href="mailto:me"><a href="b">`)
+	}))
+	defer server.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	links, err := fetch(t.Context(), server.URL+"/x")
+	if want := []string{server.URL + "/a", server.URL + "/a", server.URL + "/b"}; err != nil || !slices.Equal(links, want) {
+		t.Errorf("%q, %v, want %q", links, err, want)
+	}
+	if links, err = fetch(t.Context(), server.URL+"/endless"); err != nil || len(links) > 0 {
+		t.Errorf("%q, %v", links, err)
 	}
 }

@@ -9,7 +9,11 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"time"
 )
+
+// longestPage is how much of a page is read: who knows what another site sends.
+const longestPage = 1 << 20
 
 // A site has pages 1 to last. Page n links to the pages 2n and 2n+1, and back to n/2. The
 // page silent never answers.
@@ -18,7 +22,7 @@ type site struct{ last, silent int }
 // serve serves the site until ctx ends. Server.Serve takes no context, so that is told
 // to it by Close.
 func (s site) serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: s}
+	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -46,7 +50,7 @@ func (s site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var link = regexp.MustCompile(`href="([^"]*)"`)
 
-// fetch returns where the page at url links to.
+// fetch returns where the page at url links to, on the same site.
 func fetch(ctx context.Context, url string) (links []string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -57,7 +61,7 @@ func fetch(ctx context.Context, url string) (links []string, err error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	body, err := io.ReadAll(io.LimitReader(response.Body, longestPage))
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +73,10 @@ func fetch(ctx context.Context, url string) (links []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		links = append(links, to.String())
+		if to.Scheme == request.URL.Scheme && to.Host == request.URL.Host {
+			to.Fragment = "" // it is the same page
+			links = append(links, to.String())
+		}
 	}
 	return links, nil
 }

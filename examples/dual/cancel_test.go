@@ -21,7 +21,7 @@ func TestCancelled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dual.sock")
 	cert, pool := testutil.Certificate(t)
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		all, err := listen(ctx, "127.0.0.1:0", path, "127.0.0.1:0", cert, time.Minute)
+		all, err := listen(ctx, "127.0.0.1:0", path, "127.0.0.1:0", cert, network.ServerConfig{Grace: time.Minute})
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,8 @@
 // Dual is one echo handler, served on TCP, on a Unix socket and with TLS at once. The
 // certificate, for this machine, is made at the start, and written to the file that -ca
 // names, so that clients can verify it. With Ctrl-C the server stops: clients that have
-// sent something get their answer, and -grace is how long that may take.
+// sent something get their answer, and -grace is how long that may take; a second one ends
+// the process at once. Clients that are idle are let go after -idle.
 //
 //	go run ./examples/dual -ca ca.pem
 //	nc 127.0.0.1 25000
@@ -40,17 +41,21 @@ func main() {
 		secure = flag.String("tls", "127.0.0.1:25443", "`HOST:PORT` to listen on with TLS")
 		path   = flag.String("unix", filepath.Join(os.TempDir(), "dual.sock"), "`FILE` of the Unix socket to listen on")
 		ca     = flag.String("ca", "", "`FILE` to write the authority of the certificate to")
+		idle   = flag.Duration("idle", 5*time.Minute, "how long a client may send nothing, or take no answer")
 		grace  = flag.Duration("grace", 5*time.Second, "how long answers may take when the server stops")
 	)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error {
 		cert, err := selfSigned(*ca)
 		if err != nil {
 			return err
 		}
-		listeners, err := listen(ctx, *tcp, *path, *secure, cert, *grace)
+		listeners, err := listen(ctx, *tcp, *path, *secure, cert, network.ServerConfig{
+			MaxConnections: 1000, IdleTimeout: *idle, Grace: *grace,
+		})
 		if err != nil {
 			return err
 		}
@@ -65,7 +70,7 @@ func main() {
 }
 
 // listen listens on all three, each with a configuration of its own, or on none.
-func listen(ctx context.Context, tcp, path, secure string, cert tls.Certificate, grace time.Duration) (all []*network.Listener, err error) {
+func listen(ctx context.Context, tcp, path, secure string, cert tls.Certificate, config network.ServerConfig) (all []*network.Listener, err error) {
 	defer func() {
 		if err != nil {
 			for _, l := range all {
@@ -73,14 +78,17 @@ func listen(ctx context.Context, tcp, path, secure string, cert tls.Certificate,
 			}
 		}
 	}()
+	withMode, withTLS := config, config
+	withMode.Mode = 0o600
+	withTLS.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	for _, one := range []struct {
 		listen func(ctx context.Context, addr string, config *network.ServerConfig) (*network.Listener, error)
 		addr   string
 		config network.ServerConfig
 	}{
-		{network.ListenTCP, tcp, network.ServerConfig{Grace: grace, MaxConnections: 1000}},
-		{network.ListenUnix, path, network.ServerConfig{Grace: grace, Mode: 0o600}},
-		{network.ListenTCP, secure, network.ServerConfig{Grace: grace, MaxConnections: 1000, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}}},
+		{network.ListenTCP, tcp, config},
+		{network.ListenUnix, path, withMode},
+		{network.ListenTCP, secure, withTLS},
 	} {
 		l, err := one.listen(ctx, one.addr, &one.config)
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/curio-go/curio/internal/testutil"
 )
@@ -129,6 +131,51 @@ func TestInterrupt(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A client that takes no answer holds up the stop for the grace time, and a second Ctrl-C
+// does not wait for that.
+func TestInterruptedTwice(t *testing.T) {
+	d := start(t, "-grace", "1h")
+	conn := testutil.Dial(t, d.tcp)
+	flooded := make(chan error, 1)
+	go func() {
+		for block := make([]byte, 1<<20); ; {
+			if err := conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+				flooded <- err
+				return
+			}
+			if _, err := conn.Write(block); err != nil { // there is no room for more
+				flooded <- err
+				return
+			}
+		}
+	}()
+	if err := testutil.Receive(t, "end of the flood", flooded); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	d.Interrupt()
+	testutil.Await(t, "end of listening", func() bool { // the first one has been heard
+		probe, err := net.Dial("tcp", d.tcp)
+		if err == nil {
+			probe.Close()
+		}
+		return err != nil
+	})
+	if status := d.InterruptAgain(); status != -1 {
+		t.Errorf("it ended with status %d", status)
+	}
+}
+
+// Clients that send nothing are let go, on all three, and before the handshake of TLS, too.
+func TestIdle(t *testing.T) {
+	d := start(t, "-idle", "200ms")
+	for _, conn := range append(d.connections(t), testutil.Dial(t, d.tls)) {
+		if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a client received %d, %v, and not the end", n, err)
+		}
+	}
+	d.ends(t, 0)
 }
 
 // Nothing is left of the listeners that could be had if another one cannot.

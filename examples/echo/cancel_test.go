@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
@@ -18,7 +19,7 @@ func TestCancelled(t *testing.T) {
 		}
 		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 			g.Spawn(func(ctx context.Context) (struct{}, error) {
-				return struct{}{}, serve(ctx, listener)
+				return struct{}{}, serve(ctx, listener, time.Minute)
 			}, curio.Daemon())
 			err := client(ctx, listener.LocalAddr().String())
 			if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {

@@ -1,7 +1,10 @@
 // Echo is an echo server on bare sockets: a task for each connection, and all of
 // them end with Ctrl-C.
 //
-//	go run ./examples/echo [-addr HOST:PORT]
+// It does by hand what network.RunServer does by itself: a bound for how many are served at
+// a time, a bound for how long each may be idle, and a pause when it cannot accept.
+//
+//	go run ./examples/echo [-addr HOST:PORT] [-idle 5m]
 //	nc 127.0.0.1 25000
 package main
 
@@ -10,28 +13,35 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/socket"
 )
 
+const (
+	maxConnections = 1000
+	pause          = 100 * time.Millisecond
+)
+
 func main() {
 	addr := flag.String("addr", "127.0.0.1:25000", "`HOST:PORT` to listen on")
+	idle := flag.Duration("idle", 5*time.Minute, "how long a client may send nothing, or take no answer")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error {
 		listener, err := listen(*addr)
 		if err != nil {
 			return err
 		}
 		fmt.Println("listening on", listener.LocalAddr())
-		return serve(ctx, listener)
+		return serve(ctx, listener, *idle)
 	})
 	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
 		log.Fatal(err)
@@ -60,31 +70,50 @@ func listen(addr string) (*socket.Socket, error) {
 
 // serve accepts connections until it is cancelled, and the tasks that it has started
 // with its context are cancelled with it.
-func serve(ctx context.Context, listener *socket.Socket) error {
+func serve(ctx context.Context, listener *socket.Socket, idle time.Duration) error {
 	defer listener.Close()
+	places := curio.NewSemaphore(maxConnections)
 	for {
-		conn, err := listener.Accept(ctx)
-		if err != nil {
+		if err := places.Acquire(ctx); err != nil {
 			return err
 		}
-		curio.Go(ctx, func(ctx context.Context) error { return echo(ctx, conn) })
+		conn, err := listener.Accept(ctx)
+		if err != nil {
+			places.Release(ctx)
+			if cancelled := curio.CheckCancellation(ctx); cancelled != nil {
+				return cancelled
+			}
+			log.Print(err) // too many open files, most likely: they will be fewer
+			if err := curio.Sleep(ctx, pause); err != nil {
+				return err
+			}
+			continue
+		}
+		curio.Go(ctx, func(ctx context.Context) error {
+			defer places.Release(ctx)
+			return echo(ctx, conn, idle)
+		})
 	}
 }
 
-// echo sends back what it receives, until the client has sent all.
-func echo(ctx context.Context, conn *socket.Socket) error {
+// echo sends back what it receives, until the client has sent all, or is idle.
+func echo(ctx context.Context, conn *socket.Socket, idle time.Duration) error {
 	defer conn.Close()
 	buf := make([]byte, 16<<10)
 	for {
-		n, err := conn.Recv(ctx, buf)
-		if err == io.EOF {
-			return nil
+		err := curio.TimeoutAfter(ctx, idle, func(ctx context.Context) error {
+			n, err := conn.Recv(ctx, buf)
+			if err != nil {
+				return err
+			}
+			_, err = conn.SendAll(ctx, buf[:n])
+			return err
+		})
+		if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {
+			return cancelled
 		}
 		if err != nil {
-			return err
-		}
-		if _, err := conn.SendAll(ctx, buf[:n]); err != nil {
-			return err
+			return nil // the client has sent all, has gone, or is idle: that is its own affair
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Echoserver is an echo server on network.TCPServer.
 //
-//	go run ./examples/echoserver [-addr HOST:PORT]
+//	go run ./examples/echoserver [-addr HOST:PORT] [-idle 5m]
 //	nc 127.0.0.1 25000
 package main
 
@@ -13,6 +13,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
@@ -20,11 +21,13 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:25000", "`HOST:PORT` to listen on")
+	idle := flag.Duration("idle", 5*time.Minute, "how long a client may send nothing, or take no answer")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, *addr, nil)
+		listener, err := network.ListenTCP(ctx, *addr, &network.ServerConfig{MaxConnections: 1000, IdleTimeout: *idle})
 		if err != nil {
 			return err
 		}

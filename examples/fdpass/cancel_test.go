@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
@@ -27,7 +28,7 @@ func TestCancelled(t *testing.T) {
 		defer from.Close()
 		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 			g.Go(func(ctx context.Context) error { return pass(ctx, listener, to) }, curio.Daemon())
-			g.Go(func(ctx context.Context) error { return work(ctx, from) }, curio.Daemon())
+			g.Go(func(ctx context.Context) error { return work(ctx, from, time.Minute) }, curio.Daemon())
 			err := client(ctx, listener.LocalAddr().String())
 			if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {
 				return cancelled // and so were the others, which may have gone first

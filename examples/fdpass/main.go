@@ -1,7 +1,7 @@
 // Fdpass is an echo server in two processes. The first one accepts connections, and
 // passes their descriptors over a pair of sockets to the second one, which serves them.
 //
-//	go run ./examples/fdpass [-addr HOST:PORT]
+//	go run ./examples/fdpass [-addr HOST:PORT] [-idle 5m]
 //	nc 127.0.0.1 25000
 package main
 
@@ -15,10 +15,16 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/socket"
+)
+
+const (
+	maxConnections = 1000
+	pause          = 100 * time.Millisecond
 )
 
 // How the second process knows what it is, and its end of the pair.
@@ -29,19 +35,21 @@ const (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:25000", "`HOST:PORT` to listen on")
+	idle := flag.Duration("idle", 5*time.Minute, "how long a client may send nothing, or take no answer")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error {
 		if os.Getenv(workerVariable) == "" {
-			return listen(ctx, *addr)
+			return listen(ctx, *addr, *idle)
 		}
 		from, err := socket.FromFD(workerFD)
 		if err != nil {
 			return err
 		}
 		defer from.Close()
-		return work(ctx, from)
+		return work(ctx, from, *idle)
 	})
 	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
 		log.Fatal(err)
@@ -49,13 +57,13 @@ func main() {
 }
 
 // listen is the first process.
-func listen(ctx context.Context, addr string) error {
+func listen(ctx context.Context, addr string, idle time.Duration) error {
 	listener, err := network.ListenTCP(ctx, addr, nil)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	to, worker, err := startWorker()
+	to, worker, err := startWorker(idle)
 	if err != nil {
 		return err
 	}
@@ -68,7 +76,7 @@ func listen(ctx context.Context, addr string) error {
 }
 
 // startWorker starts this program once more, with one end of a pair of sockets.
-func startWorker() (*socket.Socket, *exec.Cmd, error) {
+func startWorker(idle time.Duration) (*socket.Socket, *exec.Cmd, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
@@ -78,7 +86,7 @@ func startWorker() (*socket.Socket, *exec.Cmd, error) {
 		return nil, nil, err
 	}
 	defer theirs.Close()
-	worker := exec.Command(program)
+	worker := exec.Command(program, "-idle", idle.String())
 	worker.Env = append(os.Environ(), workerVariable+"=1")
 	worker.Stderr = os.Stderr
 	file, err := theirs.File()
@@ -94,12 +102,20 @@ func startWorker() (*socket.Socket, *exec.Cmd, error) {
 	return ours, worker, nil
 }
 
-// pass accepts connections and passes them on. A byte has to go with each descriptor.
+// pass accepts connections and passes them on. A byte has to go with each descriptor. If the
+// worker has enough to do, this waits, and clients wait to be accepted.
 func pass(ctx context.Context, listener *network.Listener, to *socket.Socket) error {
 	for {
 		conn, err := listener.Socket().Accept(ctx)
-		if err != nil {
-			return err
+		if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {
+			return cancelled
+		}
+		if err != nil { // too many open files, most likely: they will be fewer
+			log.Print(err)
+			if err := curio.Sleep(ctx, pause); err != nil {
+				return err
+			}
+			continue
 		}
 		_, err = to.SendFDs(ctx, []byte{'c'}, conn.Fd())
 		conn.Close() // the worker has its own descriptor of it
@@ -110,10 +126,17 @@ func pass(ctx context.Context, listener *network.Listener, to *socket.Socket) er
 }
 
 // work is the second process: it serves what it is passed, until the first one has gone.
-func work(ctx context.Context, from *socket.Socket) error {
+func work(ctx context.Context, from *socket.Socket, idle time.Duration) error {
+	places := curio.NewSemaphore(maxConnections)
 	return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 		for {
+			if err := places.Acquire(ctx); err != nil {
+				return err
+			}
 			_, fds, err := from.RecvFDs(ctx, make([]byte, 1), 1)
+			if len(fds) == 0 { // and nobody takes the place
+				places.Release(ctx)
+			}
 			if err == io.EOF {
 				return nil
 			}
@@ -123,11 +146,14 @@ func work(ctx context.Context, from *socket.Socket) error {
 			for _, fd := range fds {
 				conn, err := socket.FromFD(fd)
 				if err != nil {
+					places.Release(ctx)
+					os.NewFile(uintptr(fd), "refused").Close() // it is still ours
 					return err
 				}
 				g.Go(func(ctx context.Context) error {
+					defer places.Release(ctx)
 					defer conn.Close()
-					return echo(ctx, conn)
+					return echo(ctx, conn, idle)
 				}, curio.Daemon())
 			}
 		}
@@ -135,15 +161,19 @@ func work(ctx context.Context, from *socket.Socket) error {
 }
 
 // echo sends back what it receives, until the client has sent all.
-func echo(ctx context.Context, conn *socket.Socket) error {
+func echo(ctx context.Context, conn *socket.Socket, idle time.Duration) error {
 	buf := make([]byte, 16<<10)
 	for {
-		n, err := conn.Recv(ctx, buf)
-		if err == nil {
+		err := curio.TimeoutAfter(ctx, idle, func(ctx context.Context) error {
+			n, err := conn.Recv(ctx, buf)
+			if err != nil {
+				return err
+			}
 			_, err = conn.SendAll(ctx, buf[:n])
-		}
+			return err
+		})
 		if err != nil {
-			return nil // the client has gone, or we are to go
+			return nil // the client has gone or is idle, or we are to go
 		}
 	}
 }

@@ -1,8 +1,9 @@
 // Httpserver is package net/http on a listener of Curio's. The handler of each request is
 // a task, which /tasks shows with what it waits for, and which is cancelled when its client
-// goes away. Ctrl-C lets the requests in progress end, for up to ten seconds.
+// goes away. Ctrl-C lets the requests in progress end, for up to ten seconds; a second one
+// ends the process at once.
 //
-//	go run ./examples/httpserver [-addr HOST:PORT] [-grace 10s]
+//	go run ./examples/httpserver [-addr HOST:PORT] [-grace 10s] [-patience 10s]
 //	curl http://127.0.0.1:8080/
 //	curl http://127.0.0.1:8080/sleep?for=5s & curl http://127.0.0.1:8080/tasks
 package main
@@ -24,38 +25,57 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
+// What a client may take, on the open internet.
+const (
+	maxConnections = 1000
+	maxHeader      = 64 << 10    // bytes
+	bodyWithin     = time.Minute // to send all of a request
+	answerWithin   = time.Minute // to receive all of the answer
+	idleFor        = time.Minute // between two requests
+)
+
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "`HOST:PORT` to listen on")
 	grace := flag.Duration("grace", 10*time.Second, "how long requests may go on after Ctrl-C")
+	patience := flag.Duration("patience", 10*time.Second, "how long a client may take to send the header of a request")
 	flag.Parse()
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt)
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	context.AfterFunc(interrupted, stop) // a second Ctrl-C ends the process at once
 	kernel := curio.NewKernel()
 	err := kernel.Run(context.Background(), func(ctx context.Context) error {
-		return serve(ctx, *addr, *grace, routes(kernel), interrupts)
+		listener, err := network.ListenTCP(ctx, *addr, &network.ServerConfig{MaxConnections: maxConnections})
+		if err != nil {
+			return err
+		}
+		server := &http.Server{
+			Handler:           inTasks(routes(kernel)),
+			ReadHeaderTimeout: *patience,
+			ReadTimeout:       bodyWithin,
+			WriteTimeout:      answerWithin,
+			IdleTimeout:       idleFor,
+			MaxHeaderBytes:    maxHeader,
+		}
+		return serve(ctx, listener, server, *grace, interrupted.Done())
 	})
 	if err := errors.Join(err, kernel.Shutdown(context.Background())); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// serve serves until something comes from stop, or ctx ends, and then lets the requests in
-// progress end.
-func serve(ctx context.Context, addr string, grace time.Duration, handler http.Handler, stop <-chan os.Signal) error {
-	listener, err := network.ListenTCP(ctx, addr, nil)
-	if err != nil {
-		return err
-	}
-	server := &http.Server{
-		Handler:     inTasks(handler),
-		BaseContext: func(net.Listener) context.Context { return ctx }, // the tasks are ctx's
-	}
+// serve serves until stop is closed, or ctx ends, and then lets the requests in progress
+// end.
+func serve(ctx context.Context, listener *network.Listener, server *http.Server, grace time.Duration, stop <-chan struct{}) error {
+	server.BaseContext = func(net.Listener) context.Context { return ctx } // the tasks are ctx's
 	// ctx bounds the connections, and not that of the task, which ends before they do.
 	accepting := network.NetListener(ctx, listener)
 	task := curio.Go(ctx, func(context.Context) error { return server.Serve(accepting) }, curio.Name("serve"))
 	fmt.Println("listening on", listener.LocalAddr())
 
 	_, stopped := curio.Receive(ctx, stop)
+	if stopped == io.EOF { // stop is closed
+		stopped = nil
+	}
 	inTime, cancel := curio.WithTimeout(ctx, grace)
 	defer cancel()
 	if err := server.Shutdown(inTime); err != nil {
@@ -87,8 +107,8 @@ func inTasks(handler http.Handler) http.Handler {
 		}, curio.Name(r.Method+" "+r.URL.Path))
 		// w is the handler's until it returns, so this waits whatever has become of r.
 		_, err := task.Join(context.Background())
-		if panicked := (*curio.PanicError)(nil); aborted || errors.As(err, &panicked) {
-			panic(http.ErrAbortHandler) // it has been logged
+		if aborted || err != nil { // whatever it was has been logged
+			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	})
 }
@@ -110,6 +130,11 @@ func routes(kernel *curio.Kernel) http.Handler {
 		d, err := time.ParseDuration(r.FormValue("for"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		// This answer takes longer to begin, and no longer to receive.
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d + answerWithin)); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		if err := curio.Sleep(r.Context(), d); err != nil {

@@ -115,6 +115,53 @@ func TestGraceIsOver(t *testing.T) {
 	}
 }
 
+// A second Ctrl-C does not wait for anybody.
+func TestInterruptedTwice(t *testing.T) {
+	server, url := start(t, "-grace", "1h")
+	conn := asks(t, url, "/sleep?for=1h")
+	server.Interrupt()
+	testutil.Await(t, "end of listening", func() bool { // the first one has been heard
+		probe, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err == nil {
+			probe.Close()
+		}
+		return err != nil
+	})
+	if status := server.InterruptAgain(); status != -1 {
+		t.Errorf("it ended with status %d", status)
+	}
+	conn.Close()
+}
+
+// A client that does not send what it should is let go, in the middle of its header too, and
+// one that sends too much.
+func TestClientsThatDoNotAsk(t *testing.T) {
+	server, url := start(t, "-patience", "200ms")
+	addr := strings.TrimPrefix(url, "http://")
+	for _, said := range []string{"", "GET / HT", "GET / HTTP/1.1\r\nHost: x\r\nX-"} {
+		conn := testutil.Dial(t, addr)
+		fmt.Fprint(conn, said)
+		if answer, err := io.ReadAll(conn); err != nil || strings.Contains(string(answer), "200 OK") {
+			t.Errorf("after %q: %q, %v", said, answer, err)
+		}
+	}
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Long", strings.Repeat("x", 2*maxHeader))
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Error(answer.Status)
+	}
+	get(t, url)
+	ends(t, server)
+}
+
 // A panic closes the connection, and is logged once; http.ErrAbortHandler is not.
 func TestPanics(t *testing.T) {
 	server, url := start(t)

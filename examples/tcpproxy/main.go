@@ -22,6 +22,11 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
+const (
+	maxConnections = 1000
+	connectWithin  = 10 * time.Second
+)
+
 func main() {
 	addr := flag.String("addr", "127.0.0.1:25001", "`HOST:PORT` to listen on")
 	to := flag.String("to", "", "`HOST:PORT` to forward connections to")
@@ -33,8 +38,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, *addr, nil)
+		listener, err := network.ListenTCP(ctx, *addr, &network.ServerConfig{MaxConnections: maxConnections})
 		if err != nil {
 			return err
 		}
@@ -49,7 +55,11 @@ func main() {
 // forwardTo returns a handler that connects each client with addr.
 func forwardTo(addr string, idle time.Duration) network.Handler {
 	return func(ctx context.Context, client network.Conn) error {
-		server, err := network.OpenConnection(ctx, addr, nil)
+		var server network.Conn
+		err := curio.TimeoutAfter(ctx, connectWithin, func(ctx context.Context) (err error) {
+			server, err = network.OpenConnection(ctx, addr, nil)
+			return err
+		})
 		if err != nil {
 			reset(client)
 			return err

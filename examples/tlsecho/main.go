@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
@@ -31,11 +32,13 @@ func main() {
 		cert = flag.String("cert", "", "`FILE` with the server's certificate; without one, the server makes one")
 		key  = flag.String("key", "", "`FILE` with the key of the certificate")
 		ca   = flag.String("ca", "", "`FILE` with the authority: the client trusts it, and a server that makes its certificate writes it")
+		idle = flag.Duration("idle", 5*time.Minute, "how long a client may send nothing, or take no answer")
 		asks = flag.Bool("client", false, "be the client: send the arguments and print what comes back")
 	)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error {
 		if *asks {
 			config, err := clientConfig(*addr, *ca)
@@ -53,7 +56,7 @@ func main() {
 			return err
 		}
 		listener, err := network.ListenTCP(ctx, *addr, &network.ServerConfig{
-			TLS: &tls.Config{GetCertificate: certs.GetCertificate},
+			TLS: &tls.Config{GetCertificate: certs.GetCertificate}, MaxConnections: 1000, IdleTimeout: *idle,
 		})
 		if err != nil {
 			return err
@@ -136,6 +139,9 @@ func ask(ctx context.Context, addr string, config *tls.Config, text string) (rep
 	for buf := make([]byte, 4096); ; {
 		n, err := conn.Recv(ctx, buf)
 		reply += string(buf[:n])
+		if len(reply) > len(text) {
+			return reply, errors.New("that is no echo")
+		}
 		if err == io.EOF {
 			return reply, nil
 		}

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -134,4 +136,23 @@ func TestSelfSigned(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// A client that sends nothing is let go, before its handshake or after it, with a proper end.
+func TestIdle(t *testing.T) {
+	server, addr, ca := start(t, "-idle", "300ms")
+	text, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	conn := tls.Client(testutil.Dial(t, addr), &tls.Config{RootCAs: pool, ServerName: "localhost"})
+	testutil.EchoTwice(t, conn)
+	for _, conn := range []net.Conn{conn, testutil.Dial(t, addr)} {
+		if rest, err := io.ReadAll(conn); err != nil {
+			t.Errorf("the client received %q, %v, and not the end", rest, err)
+		}
+	}
+	interrupt(t, server)
 }

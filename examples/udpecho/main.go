@@ -1,4 +1,6 @@
-// Udpecho is an echo server for datagrams.
+// Udpecho is an echo server for datagrams. Anybody can send a datagram in the name of
+// somebody else, so it answers no service that might answer it: two that echo each other
+// never end.
 //
 //	go run ./examples/udpecho [-addr IP:PORT]
 //	nc -u 127.0.0.1 25000
@@ -18,11 +20,15 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
+// leastPort is the first port that does not belong to services.
+const leastPort = 1024
+
 func main() {
 	addr := flag.String("addr", "127.0.0.1:25000", "`IP:PORT` to receive on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error {
 		s, err := listen(*addr)
 		if err != nil {
@@ -65,12 +71,17 @@ func echo(ctx context.Context, s *socket.Socket) error {
 		if err != nil {
 			return err
 		}
+		if !answers(from) {
+			continue
+		}
 		_, err = s.SendToAddrPort(ctx, buf[:n], 0, from)
 		if errors.Is(err, curio.ErrCancelled) {
 			return err
 		}
-		if err != nil {
-			log.Print(err) // as an address that cannot be reached: the others can
-		}
+		// Any other error is about this address, which cannot be reached, perhaps. The others
+		// can; and there would be a line in the log for whatever anybody makes up.
 	}
 }
+
+// answers reports whether to answer a datagram from there.
+func answers(from netip.AddrPort) bool { return from.Port() >= leastPort }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,15 @@ func TestRefusesToStart(t *testing.T) {
 		second := testutil.Self(t, "-addr", on)
 		if printed, status := second.Rest(); printed != "" || status != 1 || !strings.Contains(second.Stderr(), says) {
 			t.Errorf("it printed %q, %q and ended with status %d", printed, second.Stderr(), status)
+		}
+	}
+}
+
+// Nobody is answered who might be another echo server.
+func TestAnswers(t *testing.T) {
+	for from, want := range map[string]bool{"192.0.2.1:7": false, "192.0.2.1:53": false, "[2001:db8::1]:1023": false, "192.0.2.1:1024": true, "192.0.2.1:40000": true} {
+		if got := answers(netip.MustParseAddrPort(from)); got != want {
+			t.Errorf("answers %s: %v", from, got)
 		}
 	}
 }

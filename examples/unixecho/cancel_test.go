@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
@@ -40,7 +41,7 @@ func TestCancelled(t *testing.T) {
 func TestServeCancelled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "echo.sock")
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		server := curio.Go(ctx, func(ctx context.Context) error { return serve(ctx, io.Discard, path) })
+		server := curio.Go(ctx, func(ctx context.Context) error { return serve(ctx, io.Discard, path, time.Minute) })
 		if err := curio.Sleep(ctx, 0); err != nil {
 			return err
 		}

@@ -1,6 +1,6 @@
 // Unixecho is an echo server on a Unix socket, and its client.
 //
-//	go run ./examples/unixecho [-path FILE]
+//	go run ./examples/unixecho [-path FILE] [-idle 5m]
 //	go run ./examples/unixecho [-path FILE] hello "how are you?"
 //
 // Without arguments it serves. The client sends each argument as a line, and prints what
@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
@@ -25,23 +26,30 @@ import (
 
 func main() {
 	path := flag.String("path", filepath.Join(os.TempDir(), "unixecho.sock"), "the socket's `FILE`; @NAME for none, on Linux")
+	idle := flag.Duration("idle", 5*time.Minute, "how long a client may send nothing, or take no answer")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := curio.Run(ctx, func(ctx context.Context) error {
 		if flag.NArg() > 0 {
 			return client(ctx, os.Stdout, *path, flag.Args())
 		}
-		return serve(ctx, os.Stdout, *path)
+		return serve(ctx, os.Stdout, *path, *idle)
 	})
 	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
 		log.Fatal(err)
 	}
 }
 
-// serve serves until ctx ends. The socket's file is there for as long.
-func serve(ctx context.Context, out io.Writer, path string) error {
-	listener, err := network.ListenUnix(ctx, path, nil)
+// serve serves until ctx ends. The socket's file is there for as long, and nobody but the
+// same user can connect.
+func serve(ctx context.Context, out io.Writer, path string, idle time.Duration) error {
+	config := network.ServerConfig{MaxConnections: 1000, IdleTimeout: idle}
+	if !strings.HasPrefix(path, "@") {
+		config.Mode = 0o600
+	}
+	listener, err := network.ListenUnix(ctx, path, &config)
 	if err != nil {
 		return err
 	}

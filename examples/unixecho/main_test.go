@@ -2,22 +2,25 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/curio-go/curio/internal/testutil"
 )
 
 func TestMain(m *testing.M) { testutil.Main(m, main) }
 
-func start(t *testing.T, path string) *testutil.Child {
+func start(t *testing.T, path string, args ...string) *testutil.Child {
 	t.Helper()
 	testutil.NoLeaks(t)
-	server := testutil.Self(t, "-path", path)
+	server := testutil.Self(t, append([]string{"-path", path}, args...)...)
 	if on := server.After("listening on "); on != path {
 		t.Errorf("it listens on %q", on)
 	}
@@ -116,4 +119,25 @@ func TestNobodyThere(t *testing.T) {
 	if printed, status := client.Rest(); status != 1 || printed != "" || !strings.Contains(client.Stderr(), "no such file") {
 		t.Errorf("it printed %q, complained %q and ended with status %d", printed, client.Stderr(), status)
 	}
+}
+
+// A client that sends nothing is let go, and nobody but the same user can be one.
+func TestIdle(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "echo.sock")
+	server := start(t, path, "-idle", "200ms")
+	if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(testutil.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the client received %d, %v, and not the end", n, err)
+	}
+	ends(t, server, path)
 }

@@ -227,10 +227,12 @@ func (f *Conn) error(op string, err error) error {
 }
 
 // wrap puts err into a net.OpError, in the place of the one that package net has put
-// it into.
+// it into. One about another connection, of a function that a handshake calls, stays.
 func (f *Conn) wrap(op string, err error) error {
-	if inner, ok := err.(*net.OpError); ok {
+	if inner, ok := err.(*net.OpError); ok && (op != "handshake" || inner.Addr == nil || sameAddr(inner.Addr, f.RemoteAddr())) {
 		err = inner.Err
 	}
 	return &net.OpError{Op: op, Net: f.network(), Source: f.LocalAddr(), Addr: f.RemoteAddr(), Err: err}
 }
+
+func sameAddr(a, b net.Addr) bool { return a != nil && b != nil && a.String() == b.String() }

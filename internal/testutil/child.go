@@ -171,6 +171,25 @@ func (c *Child) Interrupt() {
 	}
 }
 
+// InterruptAgain sends SIGINT until the child has ended, after a first Interrupt that it has
+// heard but takes its time over. It returns the child's exit status, -1 if it was the signal
+// that ended it.
+func (c *Child) InterruptAgain() int {
+	c.t.Helper()
+	Await(c.t, "end of the child", func() bool {
+		if err := c.command.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			c.t.Fatal(err)
+		}
+		select {
+		case <-c.done:
+			return true
+		default:
+			return false
+		}
+	})
+	return c.command.ProcessState.ExitCode()
+}
+
 // Kill ends the child with SIGKILL, if it still runs.
 func (c *Child) Kill() {
 	if err := c.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {

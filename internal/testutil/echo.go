@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,8 +14,8 @@ import (
 )
 
 // CheckEchoServer tests a program that is an echo server, takes the address to
-// listen on as -addr, says on which it does, and ends with Ctrl-C. It runs as a
-// child of the test binary: see Main.
+// listen on as -addr, says on which it does, and ends with Ctrl-C. Clients may be idle for
+// as long as -idle says. It runs as a child of the test binary: see Main.
 func CheckEchoServer(t *testing.T) {
 	t.Run("nc", func(t *testing.T) { echoesForNetcat(t) })
 	t.Run("clients=50", func(t *testing.T) { echoesForMany(t, 50) })
@@ -23,6 +24,8 @@ func CheckEchoServer(t *testing.T) {
 		server, addr := startEcho(t, "127.0.0.1:0")
 		endsWith(t, server, addr, 0)
 	})
+	t.Run("idle", func(t *testing.T) { letsGoOfTheIdle(t) })
+	t.Run("reset", func(t *testing.T) { survivesResets(t) })
 	t.Run("address in use", func(t *testing.T) {
 		_, addr := startEcho(t, "127.0.0.1:0")
 		refusesToStart(t, addr, addr, "address already in use")
@@ -37,10 +40,10 @@ func CheckEchoServer(t *testing.T) {
 	})
 }
 
-func startEcho(t *testing.T, on string) (server *Child, addr string) {
+func startEcho(t *testing.T, on string, args ...string) (server *Child, addr string) {
 	t.Helper()
 	NoLeaks(t)
-	server = Self(t, "-addr", on)
+	server = Self(t, append([]string{"-addr", on}, args...)...)
 	return server, server.After("listening on ")
 }
 
@@ -126,6 +129,43 @@ func endsWhenInterrupted(t *testing.T) {
 	again := Self(t, "-addr", addr)
 	again.After("listening on " + addr)
 	EchoTwice(t, Dial(t, addr))
+}
+
+// letsGoOfTheIdle has clients that say nothing, that have said something, and that do not
+// read. Nobody else minds, and it is nothing to complain of.
+func letsGoOfTheIdle(t *testing.T) {
+	server, addr := startEcho(t, "127.0.0.1:0", "-idle", "300ms")
+	silent, once, deaf := Dial(t, addr), Dial(t, addr), Dial(t, addr)
+	EchoTwice(t, once)
+	for block := make([]byte, 1<<20); ; {
+		if _, err := deaf.Write(block); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal("a client that does not read is served all the time")
+		} else if err != nil {
+			break
+		}
+	}
+	for _, conn := range []net.Conn{silent, once} {
+		if n, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("an idle client received %d, %v, and not the end", n, err)
+		}
+	}
+	EchoTwice(t, Dial(t, addr))
+	endsWith(t, server, addr, 0)
+}
+
+// survivesResets has clients that break off.
+func survivesResets(t *testing.T) {
+	server, addr := startEcho(t, "127.0.0.1:0")
+	for range 10 {
+		conn := Dial(t, addr)
+		EchoTwice(t, conn)
+		if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
+	EchoTwice(t, Dial(t, addr))
+	endsWith(t, server, addr, 0)
 }
 
 func refusesToStart(t *testing.T, on string, says ...string) {

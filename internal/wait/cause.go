@@ -21,7 +21,8 @@ type Cause struct {
 	Kind   CauseKind
 	By     string  // path of the task that did it, "" for none
 	PC     uintptr // the call that did it
-	Reason error   // why, if somebody said; see Error.Is
+	Reason error   // why, if somebody said
+	Named  bool    // Reason is the name of a deadline: errors.Is finds it, see Error.Is
 	At     int64
 
 	late   bool       // a deadline that passed
@@ -71,8 +72,8 @@ func NewCause(s *Scope, kind CauseKind, reason error) *Cause {
 
 // expired is the cause of s when its deadline has come, however late that is noticed.
 func expired(s *Scope) *Cause {
-	c := NewCause(s, Expired, nil)
-	c.At, c.late = s.expires, true
+	c := NewCause(s, Expired, s.limitName())
+	c.At, c.late, c.Named = s.expires, true, c.Reason != nil
 	c.around = s.timeoutsAround()
 	return c
 }
@@ -127,6 +128,7 @@ func foreignCause(ctx context.Context, derived *Scope) *Cause {
 	}
 	c := NewCause(nil, Foreign, reason)
 	c.late = errors.Is(ctx.Err(), context.DeadlineExceeded)
+	c.Named = c.late
 	return c
 }
 
@@ -218,15 +220,12 @@ type Error struct {
 	cause *Cause
 }
 
-// Is reports whether target is one of the errors that e stands for. The cause given to
-// context.WithTimeoutCause, or WithDeadlineCause, is one of them: it is not a reason but
-// the name of that deadline. Even that does not make it somebody's own timeout.
+// Is reports whether target is one of the errors that e stands for. The name of a deadline
+// is one of them, as a limit has it and as context.WithTimeoutCause is given it: it is not
+// a reason, but says which deadline that is. Even so it makes it nobody's own timeout.
 func (e *Error) Is(target error) bool {
-	if target == e.kind || e.kind.Is(target) {
-		return true
-	}
-	c := e.cause
-	return c.Kind == Foreign && c.late && !isEnding(target) && errors.Is(c.Reason, target)
+	return target == e.kind || e.kind.Is(target) ||
+		e.cause.Named && !isEnding(target) && errors.Is(e.cause.Reason, target)
 }
 
 // isEnding reports whether target is an error by which somebody recognises that a

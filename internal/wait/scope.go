@@ -41,6 +41,7 @@ type Scope struct {
 
 type rare struct {
 	outside context.Context // of a shield: where it was put up
+	name    error           // of a limit; set at birth
 	at      time.Time       // when it expires, as the caller said or was told; the zero time if nobody has
 	shim    context.Context // made by causeShim
 	unhook  func()          // lets go of what else could cancel the scope: a foreign context, an outer scope

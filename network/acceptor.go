@@ -1,0 +1,141 @@
+package network
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// An acceptor accepts connections, pauses when the system has run out of
+// something, and logs that: once when it begins, and once when it is over.
+type acceptor struct {
+	name string // of the server, for the log
+	next func(ctx context.Context) (Conn, error)
+
+	full  episode // no further connection may be served
+	short episode // of descriptors, memory and the like
+}
+
+// The pauses after running out of something.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// accept returns the next connection.
+func (a *acceptor) accept(ctx context.Context) (Conn, error) {
+	for pause := firstPause; ; {
+		conn, err := a.acceptCalmly(ctx)
+		switch {
+		case err == nil:
+			return conn, nil
+		case gone(err):
+			continue
+		case !exhausted(err):
+			return nil, err
+		}
+		a.short.seen(ctx, a.name, "curio: cannot accept connections for the moment", "err", err)
+		if err := curio.Sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// acceptCalmly is next. As long as an episode lasts, it looks up when that may have ended, to
+// say so.
+func (a *acceptor) acceptCalmly(ctx context.Context) (Conn, error) {
+	for {
+		left := min(a.full.left(ctx), a.short.left(ctx))
+		if left == curio.NoTimeout {
+			return a.next(ctx)
+		}
+		bound, cancel := curio.WithTimeout(ctx, left)
+		conn, err := a.next(bound)
+		up := bound.Err() != nil && ctx.Err() == nil
+		cancel()
+		a.full.end(ctx, a.name, "curio: there is room for connections again")
+		a.short.end(ctx, a.name, "curio: connections are accepted again")
+		if err == nil || !up {
+			return conn, err
+		}
+	}
+}
+
+// An episode is a time in which something happens over and over. It begins when that happens
+// for the first time, and ends when it has not for calm: so a server that is just at its
+// limit, or under attack, does not log a line for each connection. Nothing is logged under
+// the mutex.
+type episode struct {
+	mu          sync.Mutex
+	on          bool
+	began, last time.Time
+}
+
+// calm is how long nothing must have happened.
+const calm = 10 * time.Second
+
+// seen notes that it happens, and logs it if that is news.
+func (e *episode) seen(ctx context.Context, server, message string, args ...any) {
+	now := curio.Clock(ctx)
+	e.mu.Lock()
+	news := !e.on
+	if news {
+		e.on, e.began = true, now
+	}
+	e.last = now
+	e.mu.Unlock()
+	if news {
+		report(ctx, slog.LevelWarn, message, append([]any{"server", server}, args...)...)
+	}
+}
+
+// still notes that it has happened up to now.
+func (e *episode) still(ctx context.Context) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.last = curio.Clock(ctx)
+}
+
+// left is how long it is until the end, if nothing happens: NoTimeout in no episode.
+func (e *episode) left(ctx context.Context) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.on {
+		return curio.NoTimeout
+	}
+	return e.last.Add(calm).Sub(curio.Clock(ctx))
+}
+
+// end logs the end, if it has come.
+func (e *episode) end(ctx context.Context, server, message string) {
+	e.mu.Lock()
+	over := e.on && !curio.Clock(ctx).Before(e.last.Add(calm))
+	e.on = e.on && !over
+	lasted := e.last.Sub(e.began)
+	e.mu.Unlock()
+	if over {
+		report(ctx, slog.LevelInfo, message, "server", server, "after", lasted)
+	}
+}
+
+// reportFor is how long a log handler may hold up a server.
+const reportFor = time.Second
+
+// report logs for the task of a server. A log handler is somebody else's code: it may panic,
+// call runtime.Goexit or hang, and none of that is to end a server. So it is called in a
+// goroutine of its own, which is waited for, but not for long.
+func report(ctx context.Context, level slog.Level, message string, args ...any) {
+	logger, done := curio.LoggerOf(ctx), make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }()
+		logger.Log(ctx, level, message, args...)
+	}()
+	bound, cancel := curio.WithTimeout(ctx, reportFor)
+	defer cancel()
+	_, _ = curio.Receive(bound, done)
+}

@@ -1,0 +1,233 @@
+package network
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A blame says whose doing an error is that ended a connection: each part of it is the
+// ending of what the server has set around the handler, or the peer's doing, or the
+// server's own fault. One part that is the server's own makes it the server's.
+type blame struct {
+	*service
+	own bool
+	why string // what the peer has done, or which limit was met
+}
+
+// look looks at all of err. An error that panics when it is looked at is a fault.
+func (b *blame) look(err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			b.own = true
+		}
+	}()
+	b.part(err, false)
+}
+
+// part looks at a part of the error. If it is elsewhere, it is about something else than
+// the connection that is served.
+func (b *blame) part(err error, elsewhere bool) {
+	switch e := err.(type) {
+	case *wait.Error:
+		b.cancelled(e)
+		return
+	case *curio.PanicError:
+		b.own = true
+		return
+	case *net.OpError:
+		b.operation(e)
+		return
+	case *url.Error:
+		b.part(e.Err, true)
+		return
+	case *fs.PathError:
+		b.part(e.Err, true)
+		return
+	case interface{ Unwrap() []error }:
+		if inner := e.Unwrap(); len(inner) > 0 {
+			for _, err := range inner {
+				b.part(err, elsewhere)
+			}
+			return
+		}
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			b.part(inner, elsewhere)
+			return
+		}
+	}
+	b.leaf(err, elsewhere)
+}
+
+// operation looks at the error of an operation on some connection. The loss of another one,
+// which the handler has made itself, is another matter.
+func (b *blame) operation(op *net.OpError) {
+	_, nested := errors.AsType[*net.OpError](op.Err)
+	switch {
+	case op.Err == nil:
+		b.own = true
+	case nested && !b.begun: // in a handshake, that of a function of the configuration, perhaps
+		b.part(op.Err, false)
+	case !concerns(op, b.conn):
+		b.part(op.Err, true)
+	case !b.peers(op.Err):
+		b.part(op.Err, false)
+	}
+}
+
+// peers reports whether err, which has ended an operation on the connection that is served,
+// is the peer's doing, and notes what that was.
+func (b *blame) peers(err error) bool {
+	why := peersDoing(err)
+	if _, cancelled := errors.AsType[*wait.Error](err); why == "" && !cancelled && fromTLS(err, b.begun) {
+		why = "the peer has broken off TLS"
+	}
+	if why != "" && !b.begun {
+		why = "the handshake failed"
+	}
+	if why != "" {
+		b.why = why
+	}
+	return why != ""
+}
+
+// cancelled looks at the error of a scope.
+func (b *blame) cancelled(e *wait.Error) {
+	c, task := e.Cause(), endOf(b.task)
+	switch {
+	case b.life != nil && c == b.life.Cause() && c.Reason == ErrLifetime:
+		b.why = "its lifetime is over"
+	case b.stop != nil && c == b.stop.cause():
+	case task != nil && (c == task || c.Kind == wait.Foreign && task.Kind == wait.Foreign):
+		// By the server, or by what the server is in. A foreign context has no cause that
+		// is always the same.
+	default:
+		b.own = true
+	}
+}
+
+// endOf is why ctx has ended, nil if it has not.
+func endOf(ctx context.Context) *wait.Cause {
+	_, err := wait.At(ctx)
+	if e, ok := err.(*wait.Error); ok {
+		return e.Cause()
+	}
+	return nil
+}
+
+// leaf looks at an error that wraps no other. Most code returns the error of a context as it
+// is, and the end of a stream bare.
+func (b *blame) leaf(err error, elsewhere bool) {
+	is := func(target error) bool { return errors.Is(err, target) }
+	switch {
+	case is(io.EOF) || is(io.ErrUnexpectedEOF) || is(ErrIdle):
+		if elsewhere {
+			b.own = true
+			return
+		}
+		b.why = peersDoing(err)
+	case is(ErrHandshakeTimeout): // of another connection, and yet context.DeadlineExceeded
+		b.own = true
+	case b.lived() && (is(ErrLifetime) || is(context.DeadlineExceeded) || is(context.Canceled)):
+		b.why = "its lifetime is over"
+	case b.stop != nil && b.stop.cause() != nil && (is(ErrServerStopping) || is(context.Canceled)):
+	case b.task.Err() != nil && is(b.task.Err()):
+	default:
+		b.own = true
+	}
+}
+
+// lived reports whether the Lifetime is over.
+func (b *blame) lived() bool {
+	if b.life == nil {
+		return false
+	}
+	c := b.life.Cause()
+	return c != nil && c.Reason == ErrLifetime
+}
+
+// peersDoing says what the peer of a connection has done that ended an operation on it with
+// err, "" for nothing.
+func peersDoing(err error) (why string) {
+	switch {
+	case errors.Is(err, ErrIdle):
+		return "it is idle"
+	case errors.Is(err, ErrHandshakeTimeout):
+		return "the handshake failed"
+	case isAny(err, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED, syscall.ENOTCONN) ||
+		isAny(err, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN, syscall.ENETRESET) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe):
+		return "the peer has gone"
+	case brokenTLS(err):
+		return "the peer has broken off TLS"
+	case errors.Is(err, ErrProxyHeader):
+		return "the peer has sent no good PROXY header"
+	}
+	if e, ok := errors.AsType[interface {
+		error
+		PeersDoing() bool
+	}](err); ok && e.PeersDoing() { // of a stream
+		return "the peer has sent too much"
+	}
+	return ""
+}
+
+// ownFaults are how texts of package tls begin which say that this side cannot do its part.
+var ownFaults = []string{
+	"tls: no certificates configured",
+	"tls: certificate private key",
+	"tls: certificate RSA key size too small",
+	"tls: failed to sign",
+	"tls: unsupported certificate",
+	"tls: unsupported signing key",
+	"tls: unsupported decryption key",
+	"tls: CurvePreferences includes",
+	"tls: internal error:",
+	"tls: a function of the configuration panicked",
+}
+
+// fromTLS reports whether err says what package tls does not like about the other side.
+// There are no types for that, but all its texts begin with its name. What else a handshake
+// ends with comes from a function of the configuration, as GetCertificate, and what such a
+// function cannot do is to be heard of.
+func fromTLS(err error, shaken bool) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return !shaken
+	}
+	text := err.Error()
+	for _, fault := range ownFaults {
+		if strings.HasPrefix(text, fault) {
+			return false
+		}
+	}
+	return strings.HasPrefix(text, "tls: ")
+}
+
+// concerns reports whether op was done on conn, or on what that is built on.
+func concerns(op *net.OpError, conn Conn) bool {
+	for c := range layersOf(conn) {
+		if sameAddr(op.Addr, c.RemoteAddr()) && sameAddr(op.Source, c.LocalAddr()) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameAddr compares addresses by what they say: those of somebody else's connections may
+// be made anew each time, or be of a type that has no ==.
+func sameAddr(a, b net.Addr) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return a.Network() == b.Network() && a.String() == b.String()
+}
