@@ -40,11 +40,15 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 	if err := curio.CheckCancellation(ctx); err != nil {
 		return nil, failed(err)
 	}
+	abstract := runtime.GOOS == "linux" && strings.HasPrefix(path, "@")
 	err := refusePath(path)
+	if err == nil {
+		err = config.refuseUnix(!abstract)
+	}
 	if err != nil {
 		return nil, failed(err)
 	}
-	if runtime.GOOS == "linux" && strings.HasPrefix(path, "@") {
+	if abstract {
 		l.socket, err = listenUnix(ctx, addr, config, false)
 	} else {
 		var unlock func()
@@ -79,9 +83,6 @@ func refusePath(path string) error {
 }
 
 func listenUnix(ctx context.Context, addr *net.UnixAddr, config *ServerConfig, file bool) (*socket.Socket, error) {
-	if config.ReusePort {
-		return nil, &net.AddrError{Err: "a Unix socket has no port for ReusePort", Addr: addr.Name}
-	}
 	s, err := socket.New(socket.AF_UNIX, socket.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,8 @@ import (
 
 // A ServerConfig says how a server listens and how it serves. The zero value is the
 // default. Making a Listener with values that make no sense, such as negative numbers of
-// connections or TLS without a certificate, panics.
+// connections or TLS without a certificate, panics. A field that has no meaning for a kind of
+// listener, such as Mode for TCP, is an error there, and never left out of account.
 type ServerConfig struct {
 	// How it listens.
 
@@ -25,7 +26,8 @@ type ServerConfig struct {
 	// socket's file that nobody listens on is then not replaced.
 	NoReuseAddr bool
 
-	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask.
+	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask. Where
+	// there is no file, Mode is an error.
 	Mode fs.FileMode
 
 	// What each connection is.
@@ -41,7 +43,8 @@ type ServerConfig struct {
 	// the header of a proxy. 0 means 10 s, a negative value no bound.
 	HandshakeTimeout time.Duration
 
-	// How each connection is served.
+	// How each connection is served: by RunServer, and, except for Grace, by whoever
+	// calls Accept of the Listener or of a NetListener.
 
 	// MaxConnections is how many connections are served at a time. Others wait to be
 	// accepted, in the backlog. 0 means no limit.
@@ -72,6 +75,10 @@ func (c *ServerConfig) mustMakeSense() {
 	switch {
 	case c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil:
 		panic("curio/network: ServerConfig.TLS has no certificate; set Certificates, GetCertificate or GetConfigForClient")
+	case c.Backlog < 0:
+		panic("curio/network: ServerConfig.Backlog is negative; 0 means as many as the system allows")
+	case c.Mode&^fs.ModePerm != 0:
+		panic("curio/network: ServerConfig.Mode has more than permissions, such as 0o600")
 	case c.MaxConnections < 0:
 		panic("curio/network: ServerConfig.MaxConnections is negative; 0 means no limit")
 	case c.IdleTimeout < 0:
@@ -79,6 +86,30 @@ func (c *ServerConfig) mustMakeSense() {
 	case c.Lifetime < 0:
 		panic("curio/network: ServerConfig.Lifetime is negative; 0 means no bound")
 	}
+}
+
+// refuseTCP returns what is wrong with c for TCP.
+func (c *ServerConfig) refuseTCP() error {
+	switch {
+	case c.Mode != 0:
+		return misused("ServerConfig.Mode, for TCP, which has no file")
+	case c.Proxy != nil && len(c.Proxy.From) == 0:
+		return misused("ServerConfig.Proxy without From, for TCP: nobody would be a proxy")
+	}
+	return nil
+}
+
+// refuseUnix returns what is wrong with c for a Unix socket, which has a file or not.
+func (c *ServerConfig) refuseUnix(file bool) error {
+	switch {
+	case c.ReusePort:
+		return misused("ServerConfig.ReusePort, for a Unix socket, which has no port")
+	case c.Mode != 0 && !file:
+		return misused("ServerConfig.Mode, for an abstract name, which has no file")
+	case c.Proxy != nil && !c.Proxy.Unix:
+		return misused("ServerConfig.Proxy without Unix, for a Unix socket: nobody would be a proxy")
+	}
+	return nil
 }
 
 // mustNotListen panics if c says how to listen although that has been done.
