@@ -40,6 +40,7 @@ func FromListener(l net.Listener, config *ServerConfig) *Listener {
 	}
 	made := newListener(config)
 	made.config.mustNotListen("FromListener")
+	made.config.mustSuit(l.Addr())
 	made.foreign = foreign.NewListener(l)
 	return made
 }

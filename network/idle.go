@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -22,8 +23,10 @@ type impatient struct {
 	patience time.Duration // 0 for any
 	ends     int64         // a reading of wait.Now, 0 for never: when its lifetime is over
 	lifetime time.Duration
-	free     func() // called by Close, if it is not nil
+	free     func()        // called by Close, if it is not nil
+	bound    time.Duration // of the handshake, which the first operation then does; 0 for none
 
+	shaken  atomic.Bool
 	sending curio.Lock
 }
 
@@ -46,6 +49,9 @@ func (e idleError) Is(target error) bool {
 func (c *impatient) Below() Conn { return c.Conn }
 
 func (c *impatient) within(ctx context.Context, op string, fn func(ctx context.Context) error) error {
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
 	limit, late := c.patience, error(idleError(c.patience))
 	if c.ends != 0 {
 		left := time.Duration(c.ends - wait.Now())
@@ -60,6 +66,19 @@ func (c *impatient) within(ctx context.Context, op string, fn func(ctx context.C
 		return fn(ctx)
 	}
 	return within(ctx, limit, c, op, late, fn)
+}
+
+// ready does the handshake for an operation that needs it, if there is a bound for it.
+// Without one, the connection does that by itself.
+func (c *impatient) ready(ctx context.Context) error {
+	if c.bound == 0 || c.shaken.Load() {
+		return nil
+	}
+	if err := handshakeWithin(ctx, c.Conn, c.bound); err != nil {
+		return err
+	}
+	c.shaken.Store(true)
+	return nil
 }
 
 // Close closes the connection, and makes room for another one.

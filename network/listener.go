@@ -40,6 +40,7 @@ func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	}
 	l := newListener(config)
 	l.config.mustNotListen("NewListener")
+	l.config.mustSuit(s.LocalAddr())
 	l.socket = s
 	return l
 }
@@ -102,17 +103,20 @@ func (l *Listener) accept(ctx context.Context) (Conn, error) {
 
 // dress puts on a connection what it is to wear: the header of a proxy comes before TLS.
 func (l *Listener) dress(conn Conn) Conn {
-	bound := handshakeBound(l.config.HandshakeTimeout)
-	if l.config.Proxy != nil {
-		conn = newProxied(conn, l.config.Proxy)
-		if p, ok := conn.(*proxied); ok {
-			p.bound = bound
-		}
-	}
+	conn = l.proxied(conn)
 	if l.config.TLS != nil {
 		secured := TLSServer(conn, l.config.TLS)
-		secured.bound = bound
+		secured.bound = handshakeBound(l.config.HandshakeTimeout)
 		conn = secured
+	}
+	return conn
+}
+
+// proxied makes conn that of a proxy's client, if its peer is a proxy.
+func (l *Listener) proxied(conn Conn) Conn {
+	conn = newProxied(conn, l.config.Proxy)
+	if p, ok := conn.(*proxied); ok {
+		p.bound = handshakeBound(l.config.HandshakeTimeout)
 	}
 	return conn
 }

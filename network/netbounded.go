@@ -123,23 +123,6 @@ func (b *bounded) handshakeLimit() time.Duration {
 	return b.limits.handshake
 }
 
-// shake does what comes first on a connection, for the operation op, if it is due. A
-// listener's configuration bounds it, whatever deadlines there are.
-func (b *bounded) shake(op string, d *deadline) error {
-	for b.limits.due.Load() {
-		scope := d.scope.Load()
-		err := handshakeWithin(scope, b.conn, b.limits.handshake)
-		if err == nil {
-			b.limits.due.Store(false)
-			return nil
-		}
-		if again, err := b.failed(op, d, scope, err); !again {
-			return err
-		}
-	}
-	return nil
-}
-
 // SetDeadline moves both deadlines; see deadline.
 func (b *bounded) SetDeadline(t time.Time) error {
 	if err := b.SetReadDeadline(t); err != nil {

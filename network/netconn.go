@@ -52,11 +52,6 @@ type netConn struct {
 
 // Read implements net.Conn.
 func (c *netConn) Read(buf []byte) (int, error) {
-	if c.limits != nil {
-		if err := c.shake("read", &c.reads); err != nil {
-			return 0, err
-		}
-	}
 	for {
 		scope := c.reads.scope.Load()
 		n, err := c.conn.Recv(scope, buf)
@@ -73,11 +68,6 @@ func (c *netConn) Read(buf []byte) (int, error) {
 // Write implements net.Conn. Those who wait for the mutex are bounded by the deadline
 // that ends who holds it.
 func (c *netConn) Write(buf []byte) (n int, err error) {
-	if c.limits != nil {
-		if err := c.shake("write", &c.writes); err != nil {
-			return 0, err
-		}
-	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	for {

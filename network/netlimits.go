@@ -7,10 +7,10 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/foreign"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -23,7 +23,6 @@ type limits struct {
 	lifetime  time.Duration
 	free      func() // gives the connection's slot back, once; nil if they are not counted
 
-	due  atomic.Bool // the handshake has to be done, by the first operation
 	term term
 }
 
@@ -72,15 +71,32 @@ func (e lifetimeError) Error() string {
 func (e lifetimeError) Timeout() bool        { return true }
 func (e lifetimeError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
-// limit makes conn keep what l's configuration says, for those who accept themselves.
-func (l *Listener) limit(conn Conn, free func()) Conn {
-	config := &l.config
-	if config.IdleTimeout == 0 && config.Lifetime == 0 && free == nil {
+// bound makes conn keep what l's configuration says of its waits: for those who accept
+// themselves.
+func (l *Listener) bound(conn Conn) Conn {
+	limited := &impatient{Conn: conn, patience: l.config.IdleTimeout}
+	if f, ok := conn.(*foreign.Conn); ok && f.Shakes() {
+		limited.bound = handshakeBound(l.config.HandshakeTimeout)
+	}
+	if limited.patience == 0 && limited.bound == 0 {
 		return conn
 	}
-	limited := &impatient{Conn: conn, patience: config.IdleTimeout, lifetime: config.Lifetime, free: free}
-	if config.Lifetime > 0 {
-		limited.ends = wait.After(config.Lifetime)
+	return limited
+}
+
+// limit makes it keep the rest as well.
+func (l *Listener) limit(conn Conn, free func()) Conn {
+	conn = l.bound(conn)
+	if l.config.Lifetime == 0 && free == nil {
+		return conn
+	}
+	limited, ok := conn.(*impatient)
+	if !ok {
+		limited = &impatient{Conn: conn}
+	}
+	limited.free = free
+	if limited.lifetime = l.config.Lifetime; limited.lifetime > 0 {
+		limited.ends = wait.After(limited.lifetime)
 	}
 	return limited
 }

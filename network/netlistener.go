@@ -88,19 +88,14 @@ func (n *netListener) Accept() (net.Conn, error) {
 // dress makes of what was accepted what the configuration says.
 func (n *netListener) dress(conn Conn, free func()) net.Conn {
 	config := &n.listener.config
-	if config.IdleTimeout > 0 {
-		conn = &impatient{Conn: conn, patience: config.IdleTimeout}
-	}
-	conn = newProxied(conn, config.Proxy)
-	_, shakes := conn.(handshaker)
-	if !shakes && config.TLS == nil && config.Lifetime == 0 && free == nil {
+	conn = n.listener.proxied(n.listener.bound(conn))
+	if config.TLS == nil && config.Proxy == nil && config.Lifetime == 0 && free == nil {
 		return adapt(n.ctx, conn, nil)
 	}
 	l := &limits{handshake: config.HandshakeTimeout, lifetime: config.Lifetime, free: free}
 	if l.lifetime > 0 {
 		l.ends = wait.After(l.lifetime)
 	}
-	l.due.Store(shakes && config.TLS == nil)
 	made := adapt(n.ctx, conn, l)
 	if config.TLS == nil {
 		return made
@@ -123,7 +118,8 @@ func shakeTLS(ctx context.Context, conn *tls.Conn, below *bounded) {
 			return
 		}
 		// A function of the configuration has panicked. It has done so in nobody's Read, so
-		// the connection has to be ended for those who use it.
+		// the connection has to be ended for those who use it. (Whoever was faster, and does
+		// the handshake in an operation, gets the panic, as with package tls.)
 		v := recover()
 		below.end(errPanicked)
 		curio.LoggerOf(ctx).ErrorContext(ctx, "curio: a function of ServerConfig.TLS panicked",

@@ -3,6 +3,7 @@ package network
 import (
 	"crypto/tls"
 	"io/fs"
+	"net"
 	"time"
 )
 
@@ -110,6 +111,20 @@ func (c *ServerConfig) refuseUnix(file bool) error {
 		return misused("ServerConfig.Proxy without Unix, for a Unix socket: nobody would be a proxy")
 	}
 	return nil
+}
+
+// mustSuit panics if c has no meaning for what listens on addr already.
+func (c *ServerConfig) mustSuit(addr net.Addr) {
+	var err error
+	switch addr.(type) {
+	case *net.TCPAddr:
+		err = c.refuseTCP()
+	case *net.UnixAddr:
+		err = c.refuseUnix(true)
+	}
+	if err != nil {
+		panic("curio/network: " + err.Error())
+	}
 }
 
 // mustNotListen panics if c says how to listen although that has been done.
