@@ -7,7 +7,8 @@ import (
 	"io"
 	"log"
 	"net"
-	"runtime"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,16 +60,21 @@ func TestIPv4(t *testing.T) {
 			}
 			must(t, p.SetTOS(0x28))
 			must(t, q.SetControlMessage(ipv4.FlagTTL|ipv4.FlagDst|ipv4.FlagInterface, true))
-			n, err := p.WriteTo([]byte("one"), &ipv4.ControlMessage{TTL: 9}, b.LocalAddr())
+			n, err := p.WriteTo([]byte("one"), nil, b.LocalAddr())
 			if n != 3 || err != nil {
 				t.Fatal(n, err)
 			}
+			// ReadFrom takes the types of package net alone. ReadBatch does the same.
 			buf := make([]byte, 100)
-			n, cm, from, err := q.ReadFrom(buf)
-			if err != nil || string(buf[:n]) != "one" || from.String() != a.LocalAddr().String() {
-				t.Fatalf("%q from %v, %v", buf[:n], from, err)
+			one := []ipv4.Message{{Buffers: [][]byte{buf}, OOB: ipv4.NewControlMessage(ipv4.FlagTTL | ipv4.FlagDst | ipv4.FlagInterface)}}
+			_, err = q.ReadBatch(one, 0)
+			must(t, err)
+			if m := one[0]; string(buf[:m.N]) != "one" || m.Addr.String() != a.LocalAddr().String() {
+				t.Fatalf("%q from %v", buf[:m.N], m.Addr)
 			}
-			if cm == nil || !cm.Dst.Equal(loopback4.IP) || cm.IfIndex == 0 || runtime.GOOS == "linux" && cm.TTL != 9 {
+			cm := new(ipv4.ControlMessage)
+			must(t, cm.Parse(one[0].OOB[:one[0].NN]))
+			if !cm.Dst.Equal(loopback4.IP) || cm.IfIndex == 0 || cm.TTL != 7 {
 				t.Errorf("with it came %v", cm)
 			}
 			batches4(t, p, q, b.LocalAddr())
@@ -124,9 +130,13 @@ func TestIPv6(t *testing.T) {
 			_, err := p.WriteTo([]byte("one"), nil, b.LocalAddr())
 			must(t, err)
 			buf := make([]byte, 100)
-			n, cm, _, err := q.ReadFrom(buf)
-			if err != nil || string(buf[:n]) != "one" || cm == nil || cm.HopLimit != 7 || !cm.Dst.Equal(net.IPv6loopback) {
-				t.Errorf("%q with %v, %v", buf[:n], cm, err)
+			one := []ipv6.Message{{Buffers: [][]byte{buf}, OOB: ipv6.NewControlMessage(ipv6.FlagHopLimit | ipv6.FlagDst)}}
+			_, err = q.ReadBatch(one, 0)
+			must(t, err)
+			cm := new(ipv6.ControlMessage)
+			must(t, cm.Parse(one[0].OOB[:one[0].NN]))
+			if string(buf[:one[0].N]) != "one" || cm.HopLimit != 7 || !cm.Dst.Equal(net.IPv6loopback) {
+				t.Errorf("%q with %v", buf[:one[0].N], cm)
 			}
 		})
 	}
@@ -148,21 +158,20 @@ func TestIPv4Conn(t *testing.T) {
 	})
 }
 
-// A connection of quic-go, with all that it makes use of if it can, and without a warning
-// that package net's would not get here.
+// A connection of quic-go, with all that it makes use of if it can, and without a warning,
+// except of what the system allows to nobody here.
 func TestQUIC(t *testing.T) {
-	var said [2]string
-	for i, side := range packetSides {
+	for _, side := range packetSides {
 		t.Run(side.name, func(t *testing.T) {
+			testutil.NoLeaks(t)
 			var warnings bytes.Buffer
 			log.SetOutput(&warnings)
-			defer log.SetOutput(log.Default().Writer())
+			defer log.SetOutput(os.Stderr)
 			talkQUIC(t, side.listen)
-			said[i] = warnings.String()
+			if said := warnings.String(); said != "" && !strings.Contains(said, "failed to sufficiently increase") {
+				t.Errorf("it warns: %s", said)
+			}
 		})
-	}
-	if said[0] != "" && said[1] == "" {
-		t.Errorf("with ours it warns: %s", said[0])
 	}
 }
 
