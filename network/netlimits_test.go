@@ -189,55 +189,49 @@ func TestHandshakeTimeoutElsewhere(t *testing.T) {
 	})
 }
 
-// talks exchanges nothing but what comes first, and then a byte.
-func talks(t *testing.T, p *place, addr string, k taker) (taken, net.Conn) {
+// givenUp accepts a connection of client, reads until that fails, and checks that it has
+// failed by a bound whose error says so.
+func givenUp(t *testing.T, k taker, client net.Conn, says string) {
 	t.Helper()
-	client := p.dial(t, addr)
-	said := make(chan error, 1)
-	go func() { said <- second(client.Write([]byte("x"))) }()
 	conn, err := k.accept(t.Context())
 	must(t, err)
-	must(t, conn.read())
-	must(t, testutil.Receive(t, "byte", said))
-	return conn, client
+	for err == nil {
+		err = conn.read()
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), says) {
+		t.Errorf("the last read: %v", err)
+	}
+	if err := conn.read(); err == nil {
+		t.Error("after that there is something to read")
+	}
+	conn.Close()
+	client.Close()
 }
 
 // A peer that falls silent is given up.
 func TestIdleTimeoutElsewhere(t *testing.T) {
-	eachTaker(t, network.ServerConfig{IdleTimeout: 4 * short}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
-		conn, _ := talks(t, p, l.LocalAddr().String(), k)
-		defer conn.Close()
-		is(t, conn.read(), os.ErrDeadlineExceeded)
+	eachTaker(t, network.ServerConfig{IdleTimeout: 2 * short}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
+		client := p.dial(t, l.LocalAddr().String())
+		said := make(chan struct{})
+		go func() { defer close(said); _, _ = client.Write([]byte("x")) }()
+		givenUp(t, k, client, "idle")
+		testutil.Receive(t, "end of the client", said)
 	})
 }
 
 // A peer that goes on talking is given up, too, when its time is over.
 func TestLifetimeElsewhere(t *testing.T) {
-	eachTaker(t, network.ServerConfig{Lifetime: 8 * short}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
-		conn, client := talks(t, p, l.LocalAddr().String(), k)
-		defer conn.Close()
-		gone := make(chan struct{})
+	eachTaker(t, network.ServerConfig{Lifetime: 4 * short}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
+		client := p.dial(t, l.LocalAddr().String())
+		said := make(chan struct{})
 		go func() {
-			defer close(gone)
-			for {
-				if _, err := client.Write([]byte("x")); err != nil {
-					return
-				}
-				time.Sleep(time.Millisecond)
+			defer close(said)
+			for err := error(nil); err == nil; {
+				_, err = client.Write([]byte("x"))
 			}
 		}()
-		var err error
-		for err == nil {
-			err = conn.read()
-		}
-		is(t, err, os.ErrDeadlineExceeded)
-		if !strings.Contains(err.Error(), "lifetime") {
-			t.Errorf("the error says %v", err)
-		}
-		is(t, conn.read(), os.ErrDeadlineExceeded)
-		conn.Close()
-		client.Close()
-		testutil.Receive(t, "end of the client", gone)
+		givenUp(t, k, client, "lifetime")
+		testutil.Receive(t, "end of the client", said)
 	})
 }
 
