@@ -19,6 +19,9 @@ type acceptor struct {
 	short episode // of descriptors, memory and the like
 }
 
+// msgFull is logged when all places are taken, by a server and by a NetListener.
+const msgFull = "curio: all connections are in use that MaxConnections allows; others wait"
+
 // The pauses after running out of something.
 const (
 	firstPause = 5 * time.Millisecond

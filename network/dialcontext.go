@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"strings"
 
 	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/socket"
@@ -22,11 +21,8 @@ import (
 // "dial".
 func DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := dial(ctx, network, addr)
-	switch s, _ := conn.(*socket.Socket); {
-	case err == nil && strings.HasPrefix(network, "udp"):
-		return newPacketConn(context.Background(), s), nil
-	case err == nil:
-		return NetConn(context.Background(), conn), nil
+	if err == nil {
+		return adapt(context.Background(), conn, nil), nil
 	}
 	failed := &net.OpError{Op: "dial", Net: network, Addr: name(addr), Err: causeOf(err)}
 	if op, ok := err.(*net.OpError); ok {

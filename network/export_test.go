@@ -19,3 +19,10 @@ func LockFor(t *testing.T, d time.Duration) {
 
 // Split takes a "host:port" apart.
 var Split = split
+
+// WaitsForSlot reports whether somebody waits until l may have one connection more.
+func WaitsForSlot(l *Listener) bool {
+	l.slots.mu.Lock()
+	defer l.slots.mu.Unlock()
+	return !l.slots.queue.Empty()
+}

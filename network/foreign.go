@@ -10,7 +10,7 @@ import (
 // it over: nobody else is to use it any more. Each operation can then be cancelled, by the
 // net.Conn's deadlines, or, if these cannot be set, by closing it. What NetConn or
 // DialContext has made is unwrapped: FromConn ends that, and returns the Conn that it was
-// made of.
+// made of, which goes on having the Lifetime and the slot of a NetListener's.
 //
 // A Conn of a *tls.Conn has a Handshake method. When its handshake or sending was cut
 // short it is of no use any more, for TLS cannot go on after a part of a record; after a
@@ -18,12 +18,8 @@ import (
 // such method. Errors are *net.OpError, but for io.EOF. FromConn panics if c is nil.
 func FromConn(c net.Conn) Conn {
 	switch c := c.(type) {
-	case *netConn:
-		c.retire()
-		return c.conn
-	case *packetConn:
-		c.retire()
-		return c.conn
+	case adapter:
+		return c.bound().release()
 	case nil:
 		panic("curio/network: nil net.Conn; FromConn makes a Conn of one that is open")
 	}

@@ -17,6 +17,14 @@ type handshaker interface {
 // usualHandshake is how long a handshake may take.
 const usualHandshake = 10 * time.Second
 
+// handshakeBound is a HandshakeTimeout as a bound, 0 for none.
+func handshakeBound(limit time.Duration) time.Duration {
+	if limit == 0 {
+		return usualHandshake
+	}
+	return max(limit, 0)
+}
+
 // handshakeWithin does the handshake of conn, if it needs one, within limit: 0 stands for
 // usualHandshake, and a negative limit for none.
 func handshakeWithin(ctx context.Context, conn Conn, limit time.Duration) error {
@@ -24,10 +32,7 @@ func handshakeWithin(ctx context.Context, conn Conn, limit time.Duration) error 
 	if !ok {
 		return nil
 	}
-	switch {
-	case limit == 0:
-		limit = usualHandshake
-	case limit < 0:
+	if limit = handshakeBound(limit); limit == 0 {
 		return h.Handshake(ctx)
 	}
 	return within(ctx, limit, conn, "handshake", lateError(limit), h.Handshake)

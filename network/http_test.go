@@ -49,10 +49,7 @@ func (p *place) serveHTTP(t *testing.T, handler http.Handler, over func(net.List
 	if over != nil {
 		listener = over(listener)
 	}
-	server := &http.Server{Handler: handler, Protocols: new(http.Protocols), ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
-	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetHTTP2(true)
-	server.Protocols.SetUnencryptedHTTP2(true) // to net/http, our TLS looks like none
+	server := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {

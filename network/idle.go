@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
 )
 
-// An impatient is a Conn that bounds each wait for the peer. It is what the header of a
+// An impatient is a Conn that bounds each wait for the peer, or its life. It is what the header of a
 // proxy and TLS are built on, and not the other way round: so it sees what the peer really
 // takes, and handlers get a *TLSConn.
 //
@@ -18,8 +20,14 @@ import (
 // its own.
 type impatient struct {
 	Conn
-	patience time.Duration
-	sending  curio.Lock
+	patience time.Duration // 0 for any
+	ends     int64         // a reading of wait.Now, 0 for never: when its lifetime is over
+	lifetime time.Duration
+	free     func()        // called by Close, if it is not nil
+	bound    time.Duration // of the handshake, which the first operation then does; 0 for none
+
+	shaken  atomic.Bool
+	sending curio.Lock
 }
 
 // piece is how much is sent in one bound.
@@ -38,7 +46,45 @@ func (e idleError) Is(target error) bool {
 func (c *impatient) Below() Conn { return c.Conn }
 
 func (c *impatient) within(ctx context.Context, op string, fn func(ctx context.Context) error) error {
-	return within(ctx, c.patience, c, op, idleError(c.patience), fn)
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	limit, late := c.patience, error(idleError(c.patience))
+	if c.ends != 0 {
+		left := time.Duration(c.ends - wait.Now())
+		switch {
+		case left <= 0:
+			return opError(op, c, lifetimeError(c.lifetime))
+		case limit == 0 || left < limit:
+			limit, late = left, lifetimeError(c.lifetime)
+		}
+	}
+	if limit == 0 {
+		return fn(ctx)
+	}
+	return within(ctx, limit, c, op, late, fn)
+}
+
+// ready does the handshake for an operation that needs it, if there is a bound for it.
+// Without one, the connection does that by itself.
+func (c *impatient) ready(ctx context.Context) error {
+	if c.bound == 0 || c.shaken.Load() {
+		return nil
+	}
+	if err := handshakeWithin(ctx, c.Conn, c.bound); err != nil {
+		return err
+	}
+	c.shaken.Store(true)
+	return nil
+}
+
+// Close closes the connection, and makes room for another one.
+func (c *impatient) Close() error {
+	err := c.Conn.Close()
+	if c.free != nil {
+		c.free()
+	}
+	return err
 }
 
 func (c *impatient) Recv(ctx context.Context, buf []byte) (n int, err error) {

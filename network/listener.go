@@ -23,6 +23,7 @@ type Listener struct {
 	config  ServerConfig
 	file    os.FileInfo // that of the Unix socket, if there is one to remove
 	path    string      // where it is
+	slots   *slots      // for those who accept themselves; nil if connections are not counted
 
 	closing context.Context // ended by Close, through closed
 	closed  context.CancelFunc
@@ -52,21 +53,36 @@ func newListener(config *ServerConfig) *Listener {
 		l.config = *config
 	}
 	l.config.mustMakeSense()
+	if n := l.config.MaxConnections; n > 0 {
+		l.slots = &slots{free: n}
+	}
 	return l
 }
 
 // Accept waits for a connection and returns it. It does not wait for what comes before
 // anybody can talk, the handshake of TLS or the header of a proxy: the connection does that
-// when it is first used. Who does not know the peer should do it at once, by the
-// connection's method Handshake, and within a timeout, as RunServer does. What the
-// ServerConfig says about serving, from MaxConnections to Grace, is for those who serve:
-// RunServer, and the net.Listener of NetListener.
+// when it is first used, within the HandshakeTimeout.
+//
+// What else the ServerConfig says of connections holds for this one as well: with
+// MaxConnections, Accept waits while that many have not been closed; IdleTimeout and Lifetime
+// bound the connection's waits, which fail with os.ErrDeadlineExceeded. Grace is about
+// handlers, of which only RunServer knows: if it is set, Accept fails.
 func (l *Listener) Accept(ctx context.Context) (Conn, error) {
-	conn, err := l.accept(ctx)
+	if l.config.Grace != 0 {
+		return nil, l.opError("accept", misused("ServerConfig.Grace, which is for RunServer"))
+	}
+	free, err := l.admit(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return l.dress(conn), nil
+	conn, err := l.accept(ctx)
+	if err != nil {
+		if free != nil {
+			free()
+		}
+		return nil, err
+	}
+	return l.dress(l.limit(conn, free)), nil
 }
 
 // accept is Accept of what the system or somebody else's listener has.
@@ -87,11 +103,20 @@ func (l *Listener) accept(ctx context.Context) (Conn, error) {
 
 // dress puts on a connection what it is to wear: the header of a proxy comes before TLS.
 func (l *Listener) dress(conn Conn) Conn {
-	if l.config.Proxy != nil {
-		conn = newProxied(conn, l.config.Proxy)
-	}
+	conn = l.proxied(conn)
 	if l.config.TLS != nil {
-		conn = TLSServer(conn, l.config.TLS)
+		secured := TLSServer(conn, l.config.TLS)
+		secured.bound = handshakeBound(l.config.HandshakeTimeout)
+		conn = secured
+	}
+	return conn
+}
+
+// proxied makes conn that of a proxy's client, if its peer is a proxy.
+func (l *Listener) proxied(conn Conn) Conn {
+	conn = newProxied(conn, l.config.Proxy)
+	if p, ok := conn.(*proxied); ok {
+		p.bound = handshakeBound(l.config.HandshakeTimeout)
 	}
 	return conn
 }
@@ -141,7 +166,8 @@ func (l *Listener) Socket() *socket.Socket { return l.socket }
 
 // ListenTCP returns a Listener on addr, as TCPServer describes it. Its socket has
 // SO_REUSEADDR, unless config says otherwise, and its connections have SO_KEEPALIVE, as
-// those of OpenConnection. It is Curio's tcp_server_socket.
+// those of OpenConnection. A config that is about Unix sockets, by its Mode or a Proxy of
+// Unix alone, is an error. It is Curio's tcp_server_socket.
 func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
 	addrs, err := resolve(ctx, "listen", "tcp", addr)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -47,7 +46,7 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 	if err != nil {
 		return nil, failed(err)
 	}
-	if runtime.GOOS == "linux" && strings.HasPrefix(path, "@") {
+	if isAbstract(path) {
 		l.socket, err = listenUnix(ctx, addr, config, false)
 	} else {
 		var unlock func()

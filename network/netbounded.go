@@ -2,9 +2,8 @@ package network
 
 import (
 	"context"
-	"errors"
 	"net"
-	"syscall"
+	"sync/atomic"
 	"time"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -24,17 +23,33 @@ type bounded struct {
 	ctx  context.Context
 	base *wait.Scope
 
-	handshake time.Duration // how long learn may take, as handshakeWithin has it; set at birth
+	limits *limits // nil for none; set at birth
 
 	reads, writes deadline
+
+	// What has ended it for good, first of all: Close or its limits. nil if nothing has.
+	fate atomic.Pointer[error]
 }
 
-func (b *bounded) init(ctx context.Context, conn Conn) {
+func (b *bounded) init(ctx context.Context, conn Conn, limits *limits) {
 	ctx = lasting(ctx)
 	b.conn, b.ctx, b.base = conn, ctx, wait.NewTimeout(ctx, 0)
 	b.reads.init(b.base)
 	b.writes.init(b.base)
+	if limits != nil {
+		b.limits = limits
+		limits.term.over = b.end
+		b.live()
+	}
 }
+
+// An adapter is what this package has made a net.Conn.
+type adapter interface{ bound() *bounded }
+
+func (b *bounded) bound() *bounded { return b }
+
+// live lets b go on until its lifetime is over.
+func (b *bounded) live() { b.limits.term.set(b.limits.ends, lifetimeError(b.limits.lifetime)) }
 
 // lasting is ctx, or, if nothing ends that, a context which is in no task. ctx may have the
 // values of one, and a scope below ctx would end with that task.
@@ -47,15 +62,35 @@ func lasting(ctx context.Context) context.Context {
 
 // Close closes the Conn too. Operations in progress end with net.ErrClosed.
 func (b *bounded) Close() error {
-	b.retire()
-	return b.renamed("close", b.conn.Close())
+	b.end(net.ErrClosed)
+	err := b.conn.Close()
+	if l := b.limits; l != nil {
+		l.term.set(0, nil)
+		if l.free != nil {
+			l.free()
+		}
+	}
+	return b.renamed("close", err)
 }
 
-// retire ends all operations, and all later ones, and leaves the Conn alone.
-func (b *bounded) retire() {
+// end ends all operations, and all later ones, and leaves the Conn alone. why is their
+// error, if nothing else has ended them already.
+func (b *bounded) end(why error) {
+	b.fate.CompareAndSwap(nil, &why)
 	b.reads.close()
 	b.writes.close()
 	b.base.Close()
+}
+
+// release ends b, and returns the Conn with what still limits it.
+func (b *bounded) release() Conn {
+	b.end(net.ErrClosed)
+	l := b.limits
+	if l == nil || l.free == nil && l.ends == 0 {
+		return b.conn
+	}
+	l.term.set(0, nil)
+	return &impatient{Conn: b.conn, ends: l.ends, lifetime: l.lifetime, free: l.free}
 }
 
 // LocalAddr is that of the Conn, nil if not known.
@@ -76,9 +111,16 @@ func (b *bounded) RemoteAddr() net.Addr {
 func (b *bounded) learn() {
 	for c := range layersOf(b.conn) {
 		if p, ok := c.(*proxied); ok && p.phase.Load() == proxyUnread {
-			_ = handshakeWithin(b.reads.scope.Load(), p, b.handshake)
+			_ = handshakeWithin(b.reads.scope.Load(), p, b.handshakeLimit())
 		}
 	}
+}
+
+func (b *bounded) handshakeLimit() time.Duration {
+	if b.limits == nil {
+		return 0
+	}
+	return b.limits.handshake
 }
 
 // SetDeadline moves both deadlines; see deadline.
@@ -97,18 +139,17 @@ func (b *bounded) SetWriteDeadline(t time.Time) error { return b.set(&b.writes, 
 
 func (b *bounded) set(d *deadline, t time.Time) error {
 	if !d.set(t) {
-		return b.opError("set", net.ErrClosed)
+		return b.opError("set", b.ended())
 	}
 	return nil
 }
 
-// SyscallConn is that of the socket.
-func (b *bounded) SyscallConn() (syscall.RawConn, error) {
-	c, ok := b.conn.(syscall.Conn)
-	if !ok {
-		return nil, b.opError("raw-control", errors.ErrUnsupported)
+// ended is why b has been ended.
+func (b *bounded) ended() error {
+	if why := b.fate.Load(); why != nil {
+		return *why
 	}
-	return c.SyscallConn()
+	return net.ErrClosed
 }
 
 // failed says what has become of an operation under scope that failed with err: it is to
@@ -118,7 +159,26 @@ func (b *bounded) failed(op string, d *deadline, scope *wait.Scope, err error) (
 	if again {
 		return true, nil
 	}
+	if cause == net.ErrClosed {
+		cause = b.ended()
+	}
 	return false, b.as(op, err, cause)
+}
+
+// do calls op under d, and again if d was moved out of the past meanwhile. It is for what
+// happens as a whole or not at all.
+func (b *bounded) do(name string, d *deadline, op func(scope *wait.Scope) error) error {
+	for {
+		scope := d.scope.Load()
+		err := op(scope)
+		if err == nil {
+			return nil
+		}
+		again, err := b.failed(name, d, scope, err)
+		if !again {
+			return err
+		}
+	}
 }
 
 // renamed is err, of the Conn, under the name that the operation has in package net. Some

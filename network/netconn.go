@@ -2,14 +2,9 @@ package network
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"sync"
-	"time"
-
-	"github.com/curio-go/curio"
-	"github.com/curio-go/curio/socket"
 )
 
 // NetConn makes a Conn a net.Conn, for libraries that know nothing of contexts, and gives
@@ -22,12 +17,19 @@ import (
 // makes the connection usable again. Errors are *net.OpError of "read" and "write", but
 // for io.EOF. It is safe for concurrent use, and Writes are not mixed with each other.
 //
-// It has more methods than those of net.Conn, which libraries look for:
+// Libraries look for more methods than those of net.Conn. It has those that the connection
+// can keep, and no others, so that a type assertion tells:
 //
-//   - CloseWrite ends the stream in this direction, as that of *net.TCPConn;
-//   - CloseRead and SyscallConn are those of the socket; on a Conn that is no plain socket
-//     they fail with errors.ErrUnsupported;
-//   - ReadFrom, which io.Copy calls, has the system send a file if conn can do that.
+//   - ReadFrom, which io.Copy calls, always; it has the system send a file if conn can;
+//   - CloseWrite, unless conn is made of a net.Conn that has none;
+//   - over a plain stream socket also CloseRead, SyscallConn, File, SetReadBuffer and
+//     SetWriteBuffer, and over one of TCP those of *net.TCPConn for NoDelay, Linger and
+//     KeepAlive; what waits in the syscall.RawConn is bounded as all else is;
+//   - over a *TLSConn also Handshake, HandshakeContext and ConnectionState, as *tls.Conn;
+//   - over a datagram socket all that NetPacketConn describes.
+//
+// Above a socket there may be something else, as the header of a proxy: the socket is then
+// SocketOf(conn)'s to tell of.
 //
 // To close a connection that carries TLS of ours takes up to 5 seconds if the other side
 // takes nothing any more, as with package tls: what was written is to arrive.
@@ -39,19 +41,13 @@ func NetConn(ctx context.Context, conn Conn) net.Conn {
 	if conn == nil {
 		panic("curio/network: nil Conn; NetConn makes a net.Conn of one that is open")
 	}
-	return newNetConn(ctx, conn)
+	return adapt(ctx, conn, nil)
 }
 
 // A netConn is a Conn as a net.Conn.
 type netConn struct {
 	bounded
 	writing sync.Mutex // held by a Write: it may take several SendAll, see deadline
-}
-
-func newNetConn(ctx context.Context, conn Conn) *netConn {
-	c := new(netConn)
-	c.init(ctx, conn)
-	return c
 }
 
 // Read implements net.Conn.
@@ -86,46 +82,4 @@ func (c *netConn) Write(buf []byte) (n int, err error) {
 			return n, err
 		}
 	}
-}
-
-// Close closes the Conn too. Operations in progress end with net.ErrClosed.
-func (c *netConn) Close() error {
-	if t, ok := c.conn.(*TLSConn); ok && t.done.Load() && c.writing.TryLock() {
-		// All that was written is to arrive, and its end. That may take waiting, which
-		// TLSConn.Close does not do, and package tls does, for as long as this.
-		_ = curio.TimeoutAfter(c.base, goodBye, t.CloseWrite)
-		c.writing.Unlock()
-	}
-	return c.bounded.Close()
-}
-
-const goodBye = 5 * time.Second
-
-// CloseWrite ends the stream in this direction. As with package net it does not wait for
-// those who are writing, if the Conn is a plain socket. On others it may have to wait, by
-// the deadline of those who write.
-func (c *netConn) CloseWrite() error {
-	if s, ok := c.conn.(*socket.Socket); ok {
-		return c.renamed("close", s.Shutdown(socket.ShutWR))
-	}
-	for {
-		scope := c.writes.scope.Load()
-		err := c.conn.CloseWrite(scope)
-		if err == nil {
-			return nil
-		}
-		again, err := c.failed("close", &c.writes, scope, err)
-		if !again {
-			return err
-		}
-	}
-}
-
-// CloseRead ends the stream in the other direction: who reads is at its end.
-func (c *netConn) CloseRead() error {
-	s, ok := c.conn.(*socket.Socket)
-	if !ok {
-		return c.opError("close", errors.ErrUnsupported)
-	}
-	return c.renamed("close", s.Shutdown(socket.ShutRD))
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/wait"
@@ -21,8 +22,10 @@ import (
 //
 // Nobody keeps mu while he waits. It may be taken by who has the turn.
 type proxied struct {
+	// Set at birth.
 	conn  Conn
 	limit int
+	bound time.Duration // of the handshake, if it is left to the first operation; 0 for none
 
 	phase atomic.Int32
 
@@ -106,6 +109,14 @@ func (p *proxied) handshake(ctx context.Context) error {
 	}
 }
 
+// ready does the handshake for an operation that needs it.
+func (p *proxied) ready(ctx context.Context) error {
+	if p.bound == 0 || p.phase.Load() != proxyUnread {
+		return p.handshake(ctx)
+	}
+	return handshakeWithin(ctx, p, p.bound)
+}
+
 // more receives some more of the header. Its memory grows with what has arrived.
 func (p *proxied) more(ctx context.Context) error {
 	if len(p.buf) == cap(p.buf) {
@@ -138,7 +149,7 @@ func (p *proxied) begin(header *ProxyHeader, n int) {
 }
 
 func (p *proxied) Recv(ctx context.Context, buf []byte) (int, error) {
-	if err := p.handshake(ctx); err != nil {
+	if err := p.ready(ctx); err != nil {
 		return 0, err
 	}
 	if p.phase.Load() == proxyEarly {
@@ -166,14 +177,14 @@ func (p *proxied) takeEarly(buf []byte) int {
 }
 
 func (p *proxied) SendAll(ctx context.Context, buf []byte) (int, error) {
-	if err := p.handshake(ctx); err != nil {
+	if err := p.ready(ctx); err != nil {
 		return 0, err
 	}
 	return p.conn.SendAll(ctx, buf)
 }
 
 func (p *proxied) WaitRead(ctx context.Context) error {
-	if err := p.handshake(ctx); err != nil {
+	if err := p.ready(ctx); err != nil {
 		return err
 	}
 	if p.phase.Load() == proxyEarly {

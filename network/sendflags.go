@@ -26,7 +26,7 @@ func (p *proxied) SendFlags(ctx context.Context, buf []byte, flags int) (int, er
 	if flags&syscall.MSG_DONTWAIT != 0 && p.phase.Load() == proxyUnread {
 		return 0, opError("send", p.conn, syscall.EAGAIN)
 	}
-	if err := p.handshake(ctx); err != nil {
+	if err := p.ready(ctx); err != nil {
 		return 0, err
 	}
 	return sendFlags(ctx, p.conn, buf, flags)

@@ -192,7 +192,7 @@ func (s *server) acceptUntil(ctx context.Context) error {
 	accepting := &acceptor{name: s.name, next: s.next}
 	for {
 		if s.places != nil && !s.places.TryAcquire(ctx) {
-			accepting.full.seen(ctx, s.name, "curio: all connections are in use that MaxConnections allows; others wait", "max", s.size)
+			accepting.full.seen(ctx, s.name, msgFull, "max", s.size)
 			if err := s.places.Acquire(ctx); err != nil {
 				return err
 			}

@@ -11,8 +11,8 @@ import (
 
 // A ServerConfig says how a server listens and how it serves. The zero value is the
 // default. Making a Listener with values that make no sense, such as negative numbers of
-// connections or TLS without a certificate, panics. A setting that this kind of listener
-// cannot have is refused, and never ignored: see Mode, ReusePort and Proxy.
+// connections or TLS without a certificate, panics. A field that has no meaning for a kind of
+// listener, such as Mode for TCP, is an error there, and never left out of account.
 type ServerConfig struct {
 	// How it listens.
 
@@ -29,8 +29,8 @@ type ServerConfig struct {
 	// socket's file that nobody listens on is then not replaced.
 	NoReuseAddr bool
 
-	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask. For
-	// what has no file, as TCP or an abstract name, it is an error.
+	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask. Where
+	// there is no file, Mode is an error.
 	Mode fs.FileMode
 
 	// What each connection is.
@@ -49,7 +49,8 @@ type ServerConfig struct {
 	// negative value no bound.
 	HandshakeTimeout time.Duration
 
-	// How each connection is served.
+	// How each connection is served: by RunServer, and, except for Grace, by whoever
+	// calls Accept of the Listener or of a NetListener.
 
 	// MaxConnections is how many connections are served at a time. Others wait to be
 	// accepted, in the backlog. 0 means no limit.

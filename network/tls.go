@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/wait"
@@ -26,8 +27,9 @@ import (
 //
 // It is Curio's wrap_socket.
 type TLSConn struct {
-	wire wire
-	tls  *tls.Conn
+	wire  wire
+	tls   *tls.Conn
+	bound time.Duration // of the handshake, if it is left to the first operation; 0 for none; set at birth
 
 	// Each is taken with the operation's context, and in this order.
 	handshakes curio.Lock

@@ -75,8 +75,11 @@ func (c *TLSConn) shake(ctx context.Context) error {
 
 // ready does the handshake if that has not been done.
 func (c *TLSConn) ready(ctx context.Context) error {
-	if c.done.Load() {
+	switch {
+	case c.done.Load():
 		return nil
+	case c.bound > 0:
+		return handshakeWithin(ctx, c, c.bound)
 	}
 	return c.Handshake(ctx)
 }

@@ -92,6 +92,23 @@ func (c rawConn) Read(func(fd uintptr) bool) error { return c.s.failed("read", e
 
 func (c rawConn) Write(func(fd uintptr) bool) error { return c.s.failed("write", errNoContext) }
 
+// ReadContext is Read with a context, for what adapts a Socket to package net: there, the
+// waits are bounded by a connection's deadlines.
+func (c rawConn) ReadContext(ctx context.Context, f func(fd uintptr) bool) error {
+	if err := c.s.fd.RawRead(ctx, "READ_WAIT", f); err != nil {
+		return c.s.failed("read", err)
+	}
+	return nil
+}
+
+// WriteContext is Write with a context.
+func (c rawConn) WriteContext(ctx context.Context, f func(fd uintptr) bool) error {
+	if err := c.s.fd.RawWrite(ctx, "WRITE_WAIT", f); err != nil {
+		return c.s.failed("write", err)
+	}
+	return nil
+}
+
 // ReadCall makes any system call that reads from the socket and may have to wait, in
 // turn with those who receive. call makes it, non-blocking, and returns its error: if
 // that is syscall.EAGAIN, call is called again when there may be something to read, and

@@ -67,6 +67,9 @@ func New(c net.Conn) *Conn {
 // NetConn is the net.Conn. Who reads from it may miss what WaitRead has read.
 func (f *Conn) NetConn() net.Conn { return f.conn }
 
+// Shakes reports whether there is a handshake to do before anything else.
+func (f *Conn) Shakes() bool { return f.handshaker != nil }
+
 // Handshake does the handshake of a net.Conn that has one, if nobody has done so yet. Recv,
 // SendAll and the others call it.
 func (f *Conn) Handshake(ctx context.Context) error {

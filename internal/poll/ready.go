@@ -12,6 +12,8 @@ var (
 	waitingWrite = operation{state: "WRITE_WAIT", call: readyOnce}
 	callingRead  = operation{call: userOnce, eager: true}
 	callingWrite = operation{call: userOnce}
+	rawRead      = operation{call: rawOnce} // not eager: see RawRead
+	rawWrite     = operation{call: rawOnce}
 )
 
 // WaitRead waits until a read would not wait: there is something to read, or the
@@ -46,15 +48,27 @@ func readyOnce(d *direction, fd int) bool {
 // some times before. EINTR calls it again at once. f must not wait, nor keep the
 // descriptor. state is the one in which the task is shown.
 func (f *FD) CallRead(ctx context.Context, state string, call func(fd int) error) error {
-	return f.reader.callUser(ctx, &callingRead, state, call)
+	return f.reader.callUser(ctx, &callingRead, state, userCall(call))
 }
 
 // CallWrite is CallRead for calls that write.
 func (f *FD) CallWrite(ctx context.Context, state string, call func(fd int) error) error {
-	return f.writer.callUser(ctx, &callingWrite, state, call)
+	return f.writer.callUser(ctx, &callingWrite, state, userCall(call))
 }
 
-func (d *direction) callUser(ctx context.Context, op *operation, state string, f userCall) error {
+// RawRead is CallRead with the contract of syscall.RawConn: call is called at once, and,
+// until it returns true, again each time the descriptor has become readable. There are no
+// tries in between, which code written for package net does not expect.
+func (f *FD) RawRead(ctx context.Context, state string, call func(fd uintptr) bool) error {
+	return f.reader.callUser(ctx, &rawRead, state, rawCall(call))
+}
+
+// RawWrite is RawRead for calls that write.
+func (f *FD) RawWrite(ctx context.Context, state string, call func(fd uintptr) bool) error {
+	return f.writer.callUser(ctx, &rawWrite, state, rawCall(call))
+}
+
+func (d *direction) callUser(ctx context.Context, op *operation, state string, f any) error {
 	if err := d.enter(ctx, op); err != nil {
 		return err
 	}
@@ -82,3 +96,8 @@ func userOnce(d *direction, fd int) bool {
 		}
 	}
 }
+
+// A rawCall is what arg is for rawOnce.
+type rawCall func(fd uintptr) bool
+
+func rawOnce(d *direction, fd int) bool { return d.arg.(rawCall)(uintptr(fd)) }

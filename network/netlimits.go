@@ -1,0 +1,189 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/foreign"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// limits are what a listener's ServerConfig says of a connection that somebody else serves.
+// A connection without any has none, and pays nothing.
+type limits struct {
+	// Set at birth.
+	handshake time.Duration // how long what comes first may take, as handshakeWithin has it
+	ends      int64         // a reading of wait.Now, 0 for never: when the lifetime is over
+	lifetime  time.Duration
+	free      func() // gives the connection's slot back, once; nil if they are not counted
+
+	term term
+}
+
+// A term ends a connection at a time. Its handshake has one, and then its life:
+//
+//	set ──► over  at that time
+//	    ──► set   to another time
+type term struct {
+	over func(why error) // set at birth
+
+	mu   sync.Mutex
+	at   int64 // a reading of wait.Now, 0 for never
+	why  error
+	bell wait.Bell
+}
+
+// set makes t call over with why at the time at, a reading of wait.Now, or never if that is
+// 0, and no more at the time before.
+func (t *term) set(at int64, why error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.at, t.why, t.bell.Ring = at, why, t.ring
+	if at == 0 {
+		t.bell.Stop()
+		return
+	}
+	t.bell.Set(at)
+}
+
+// ring is called by the bell, perhaps for a time that counts no more.
+func (t *term) ring() {
+	t.mu.Lock()
+	why, over := t.why, t.at != 0 && wait.Now() >= t.at
+	t.mu.Unlock()
+	if over {
+		t.over(why)
+	}
+}
+
+// A lifetimeError is the cause of errors on a connection whose Lifetime, its value, is over.
+type lifetimeError time.Duration
+
+func (e lifetimeError) Error() string {
+	return fmt.Sprintf("the connection's lifetime of %v is over", time.Duration(e))
+}
+func (e lifetimeError) Timeout() bool        { return true }
+func (e lifetimeError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
+
+// bound makes conn keep what l's configuration says of its waits: for those who accept
+// themselves.
+func (l *Listener) bound(conn Conn) Conn {
+	limited := &impatient{Conn: conn, patience: l.config.IdleTimeout}
+	if f, ok := conn.(*foreign.Conn); ok && f.Shakes() {
+		limited.bound = handshakeBound(l.config.HandshakeTimeout)
+	}
+	if limited.patience == 0 && limited.bound == 0 {
+		return conn
+	}
+	return limited
+}
+
+// limit makes it keep the rest as well.
+func (l *Listener) limit(conn Conn, free func()) Conn {
+	conn = l.bound(conn)
+	if l.config.Lifetime == 0 && free == nil {
+		return conn
+	}
+	limited, ok := conn.(*impatient)
+	if !ok {
+		limited = &impatient{Conn: conn}
+	}
+	limited.free = free
+	if limited.lifetime = l.config.Lifetime; limited.lifetime > 0 {
+		limited.ends = wait.After(limited.lifetime)
+	}
+	return limited
+}
+
+// slots are how many connections a listener may still have, for those who accept
+// themselves.
+type slots struct {
+	mu    sync.Mutex
+	free  int
+	queue wait.List
+}
+
+// take waits for a slot in order of arrival. object is what a task is shown to wait for.
+func (s *slots) take(place wait.Place, object fmt.Stringer) error {
+	s.mu.Lock()
+	if s.free > 0 {
+		s.free--
+		s.mu.Unlock()
+		return nil
+	}
+	w := place.Waiter("ACCEPT_WAIT", object)
+	defer w.Free()
+	return w.WaitIn(&s.queue, &s.mu)
+}
+
+// tryTake takes a slot if there is one.
+func (s *slots) tryTake() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free == 0 {
+		return false
+	}
+	s.free--
+	return true
+}
+
+// haveFree reports whether there is a slot that nobody has.
+func (s *slots) haveFree() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.free > 0
+}
+
+// giveBack hands a slot to the first who waits for one.
+func (s *slots) giveBack() {
+	s.mu.Lock()
+	next := s.queue.Pop()
+	if next == nil {
+		s.free++
+	}
+	s.mu.Unlock()
+	if next != nil {
+		next.Wake()
+	}
+}
+
+// admit waits until l may have one connection more, if they are counted. free, which is nil
+// if they are not, gives the slot back; only its first call counts. Whoever waits notices
+// that l is closed.
+func (l *Listener) admit(ctx context.Context) (free func(), _ error) {
+	if l.slots == nil {
+		return nil, nil
+	}
+	if !l.slots.tryTake() {
+		if err := l.awaitSlot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return sync.OnceFunc(l.slots.giveBack), nil
+}
+
+func (l *Listener) awaitSlot(ctx context.Context) error {
+	until, cancel := l.untilClosed(ctx)
+	defer cancel()
+	place, err := wait.At(until)
+	if err == nil {
+		object := l.LocalAddr()
+		if object == nil {
+			object = name("listener")
+		}
+		err = l.slots.take(place, object)
+	}
+	if !errors.Is(err, curio.ErrCancelled) {
+		return err
+	}
+	if _, ended := wait.At(ctx); ended != nil {
+		return l.opError("accept", ended)
+	}
+	return l.opError("accept", net.ErrClosed)
+}

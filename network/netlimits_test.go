@@ -1,0 +1,358 @@
+package network_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/socket"
+)
+
+// What a ServerConfig says of connections, where somebody else than RunServer serves them.
+
+// A taken is a connection that was accepted, in whichever way.
+type taken struct {
+	io.Closer
+	read func() error
+}
+
+// A taker is a listener from which connections are accepted in one of the ways there are.
+type taker struct {
+	io.Closer
+	accept      func(ctx context.Context) (taken, error)
+	setDeadline func(t time.Time) error // nil if it has none
+}
+
+var takers = map[string]func(ctx context.Context, l *network.Listener) taker{
+	"Accept": func(_ context.Context, l *network.Listener) taker {
+		return taker{l, func(ctx context.Context) (taken, error) {
+			conn, err := l.Accept(ctx)
+			if err != nil {
+				return taken{}, err
+			}
+			return taken{conn, func() error { return second(conn.Recv(context.Background(), make([]byte, 1))) }}, nil
+		}, nil}
+	},
+	"NetListener": func(ctx context.Context, l *network.Listener) taker {
+		n := network.NetListener(ctx, l)
+		return taker{n, func(context.Context) (taken, error) {
+			conn, err := n.Accept()
+			if err != nil {
+				return taken{}, err
+			}
+			return taken{conn, func() error { return second(conn.Read(make([]byte, 1))) }}, nil
+		}, n.(interface{ SetDeadline(t time.Time) error }).SetDeadline}
+	},
+	"FromConn of NetListener": func(ctx context.Context, l *network.Listener) taker {
+		n := network.NetListener(ctx, l)
+		return taker{n, func(context.Context) (taken, error) {
+			c, err := n.Accept()
+			if err != nil {
+				return taken{}, err
+			}
+			conn := network.FromConn(c)
+			return taken{conn, func() error { return second(conn.Recv(context.Background(), make([]byte, 1))) }}, nil
+		}, nil}
+	},
+}
+
+// eachTaker runs test for each way on each kind of listener. dial connects a client, and
+// dresses it if dressed is set.
+func eachTaker(t *testing.T, config network.ServerConfig, kinds []kind, test func(t *testing.T, p *place, l *network.Listener, k taker)) {
+	for _, k := range kinds {
+		for name, take := range takers {
+			t.Run(k.name+"/"+name, func(t *testing.T) {
+				testutil.NoLeaks(t)
+				p := k.place(t)
+				l, err := p.listen(t.Context(), config)
+				must(t, err)
+				closeAtEnd(t, l)
+				test(t, p, l, take(t.Context(), l))
+			})
+		}
+	}
+}
+
+// acceptLater accepts in a task, and returns when that waits.
+func acceptLater(t *testing.T, k taker) (conn <-chan taken, task *curio.Task[struct{}]) {
+	t.Helper()
+	accepted := make(chan taken, 1)
+	task = curio.Go(context.Background(), func(ctx context.Context) error {
+		conn, err := k.accept(ctx)
+		if err == nil {
+			accepted <- conn
+		}
+		return err
+	}, curio.ReportCrash(false))
+	return accepted, task
+}
+
+// With MaxConnections, one that is closed makes room for one more, however often it is
+// closed; and whoever waits for room can be ended as elsewhere.
+func TestMaxConnectionsElsewhere(t *testing.T) {
+	eachTaker(t, network.ServerConfig{MaxConnections: 1}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
+		addr := l.LocalAddr().String()
+		for range 3 {
+			p.raw(t, addr)
+		}
+		first, err := k.accept(t.Context())
+		must(t, err)
+		for range 2 {
+			accepted, task := acceptLater(t, k)
+			// Somebody is there to be accepted. So it is not for a client that it waits.
+			testutil.Await(t, "wait for room", func() bool { return network.WaitsForSlot(l) })
+			if len(accepted) > 0 {
+				t.Fatal("it has accepted one too many")
+			}
+			must(t, first.Close())
+			_ = first.Close()
+			first = testutil.Receive(t, "connection", accepted)
+			must(t, end(t, task))
+		}
+		accepted, task := acceptLater(t, k)
+		testutil.Await(t, "wait for room", func() bool { return network.WaitsForSlot(l) })
+		if k.setDeadline != nil {
+			must(t, k.setDeadline(longAgo))
+			_, err := task.Join(context.Background())
+			isDeadline(t, "accept", errors.Unwrap(err))
+			must(t, k.setDeadline(time.Time{}))
+			accepted, task = acceptLater(t, k)
+			testutil.Await(t, "wait for room", func() bool { return network.WaitsForSlot(l) })
+		}
+		must(t, l.Close()) // and not the net.Listener
+		_, err = task.Join(context.Background())
+		is(t, err, net.ErrClosed)
+		must(t, first.Close())
+		if len(accepted) > 0 {
+			t.Error("it has accepted one after Close")
+		}
+	})
+}
+
+// An Accept that fails gives its slot back.
+func TestFailedAcceptTakesNoSlot(t *testing.T) {
+	testutil.NoLeaks(t)
+	l := listen(t, "127.0.0.1:0", &network.ServerConfig{MaxConnections: 1})
+	n := network.NetListener(t.Context(), l)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 {
+		must(t, n.(bounded).SetDeadline(longAgo))
+		_, err := n.Accept()
+		isDeadline(t, "accept", err)
+		_, err = l.Accept(cancelled)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Accept: %v", err)
+		}
+	}
+	must(t, n.(bounded).SetDeadline(time.Now().Add(testutil.Patience)))
+	testutil.Dial(t, n.Addr().String())
+	conn, err := n.Accept()
+	must(t, err)
+	must(t, conn.Close())
+}
+
+// A peer that says nothing, before anybody can talk, keeps nobody for longer than the
+// HandshakeTimeout, whatever deadlines there are.
+func TestHandshakeTimeoutElsewhere(t *testing.T) {
+	var layered []kind
+	for _, k := range kinds {
+		if k.layered() {
+			layered = append(layered, k)
+		}
+	}
+	eachTaker(t, network.ServerConfig{HandshakeTimeout: short}, layered, func(t *testing.T, p *place, l *network.Listener, k taker) {
+		p.raw(t, l.LocalAddr().String())
+		conn, err := k.accept(t.Context())
+		must(t, err)
+		defer conn.Close()
+		if err := conn.read(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the first read: %v", err)
+		}
+		if err := conn.read(); err == nil {
+			t.Error("the second read succeeds")
+		}
+	})
+}
+
+// givenUp accepts a connection of client, reads until that fails, and checks that it has
+// failed by a bound whose error says so.
+func givenUp(t *testing.T, k taker, client net.Conn, says string) {
+	t.Helper()
+	conn, err := k.accept(t.Context())
+	must(t, err)
+	for err == nil {
+		err = conn.read()
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), says) {
+		t.Errorf("the last read: %v", err)
+	}
+	if err := conn.read(); err == nil {
+		t.Error("after that there is something to read")
+	}
+	conn.Close()
+	client.Close()
+}
+
+// A peer that falls silent is given up.
+func TestIdleTimeoutElsewhere(t *testing.T) {
+	eachTaker(t, network.ServerConfig{IdleTimeout: 2 * short}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
+		client := p.dial(t, l.LocalAddr().String())
+		said := make(chan struct{})
+		go func() { defer close(said); _, _ = client.Write([]byte("x")) }()
+		givenUp(t, k, client, "idle")
+		testutil.Receive(t, "end of the client", said)
+	})
+}
+
+// A peer that goes on talking is given up, too, when its time is over.
+func TestLifetimeElsewhere(t *testing.T) {
+	eachTaker(t, network.ServerConfig{Lifetime: 4 * short}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
+		client := p.dial(t, l.LocalAddr().String())
+		said := make(chan struct{})
+		go func() {
+			defer close(said)
+			for err := error(nil); err == nil; {
+				_, err = client.Write([]byte("x"))
+			}
+		}()
+		givenUp(t, k, client, "lifetime")
+		testutil.Receive(t, "end of the client", said)
+	})
+}
+
+// No deadline that is set afterwards brings a connection back whose lifetime is over.
+func TestLifetimeIsOver(t *testing.T) {
+	testutil.NoLeaks(t)
+	l := network.NetListener(t.Context(), listen(t, "127.0.0.1:0", &network.ServerConfig{Lifetime: short}))
+	client := testutil.Dial(t, l.Addr().String())
+	conn, err := l.Accept()
+	must(t, err)
+	isDeadline(t, "read", second(conn.Read(make([]byte, 1))))
+	is(t, conn.SetDeadline(farAhead), os.ErrDeadlineExceeded)
+	isDeadline(t, "read", second(conn.Read(make([]byte, 1))))
+	isDeadline(t, "write", second(conn.Write([]byte("x"))))
+	must(t, conn.Close())
+	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the client: %v", err)
+	}
+}
+
+// Grace is about handlers, and nobody but RunServer has any.
+func TestGraceElsewhere(t *testing.T) {
+	l := listen(t, "127.0.0.1:0", &network.ServerConfig{Grace: time.Second})
+	_, err := l.Accept(t.Context())
+	isOp(t, "accept", err)
+	if !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "Grace") {
+		t.Errorf("Accept: %v", err)
+	}
+	mustPanic(t, "Grace", func() { network.NetListener(t.Context(), l) })
+}
+
+// Each way to make a listener takes what has a meaning for it, and refuses the rest.
+func TestListenSettings(t *testing.T) {
+	from := &network.ProxyConfig{From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	unix := &network.ProxyConfig{Unix: true}
+	makers := map[string]func(t *testing.T, config *network.ServerConfig) (*network.Listener, error){
+		"TCP": func(t *testing.T, config *network.ServerConfig) (*network.Listener, error) {
+			return network.ListenTCP(t.Context(), "127.0.0.1:0", config)
+		},
+		"Unix": func(t *testing.T, config *network.ServerConfig) (*network.Listener, error) {
+			return network.ListenUnix(t.Context(), socketPath(t), config)
+		},
+		"abstract": func(t *testing.T, config *network.ServerConfig) (*network.Listener, error) {
+			return network.ListenUnix(t.Context(), "@curio"+filepath.Base(filepath.Dir(socketPath(t))), config)
+		},
+		"NewListener": func(t *testing.T, config *network.ServerConfig) (l *network.Listener, err error) {
+			s, err := socket.New(socket.AF_INET, socket.SOCK_STREAM, 0)
+			must(t, errors.Join(err, s.Bind(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}), s.Listen(0)))
+			closeAtEnd(t, s)
+			defer panicAsError(&err)
+			return network.NewListener(s, config), nil
+		},
+		"NewListener on Unix": func(t *testing.T, config *network.ServerConfig) (l *network.Listener, err error) {
+			s, err := socket.New(socket.AF_UNIX, socket.SOCK_STREAM, 0)
+			must(t, errors.Join(err, s.Bind(&net.UnixAddr{Name: socketPath(t), Net: "unix"}), s.Listen(0)))
+			closeAtEnd(t, s)
+			defer panicAsError(&err)
+			return network.NewListener(s, config), nil
+		},
+		"FromListener": func(t *testing.T, config *network.ServerConfig) (l *network.Listener, err error) {
+			theirs, err := net.Listen("tcp", "127.0.0.1:0")
+			must(t, err)
+			t.Cleanup(func() { theirs.Close() })
+			defer panicAsError(&err)
+			return network.FromListener(theirs, config), nil
+		},
+		"FromListener on Unix": func(t *testing.T, config *network.ServerConfig) (l *network.Listener, err error) {
+			theirs, err := net.Listen("unix", socketPath(t))
+			must(t, err)
+			t.Cleanup(func() { theirs.Close() })
+			defer panicAsError(&err)
+			return network.FromListener(theirs, config), nil
+		},
+	}
+	for _, c := range []struct {
+		field  string
+		config network.ServerConfig
+		taken  string // by whom
+	}{
+		{"Backlog", network.ServerConfig{Backlog: 3}, "TCP Unix abstract"},
+		{"ReusePort", network.ServerConfig{ReusePort: true}, "TCP"},
+		{"NoReuseAddr", network.ServerConfig{NoReuseAddr: true}, "TCP Unix abstract"},
+		{"Mode", network.ServerConfig{Mode: 0o600}, "Unix"},
+		{"Proxy", network.ServerConfig{Proxy: from}, "TCP, NewListener, FromListener"},
+		{"Proxy", network.ServerConfig{Proxy: unix}, "Unix, abstract, NewListener on Unix, FromListener on Unix"},
+		{"Proxy", network.ServerConfig{Proxy: everyProxy}, "TCP, Unix, abstract, NewListener, NewListener on Unix, FromListener, FromListener on Unix"},
+		{"MaxConnections", network.ServerConfig{MaxConnections: 1}, "TCP, Unix, abstract, NewListener, NewListener on Unix, FromListener, FromListener on Unix"},
+		{"Backlog", network.ServerConfig{Backlog: -1}, ""},
+		{"Mode", network.ServerConfig{Mode: fs.ModeDir | 0o700}, ""},
+	} {
+		for name, make := range makers {
+			t.Run(fmt.Sprintf("%s/%+v", name, c.field), func(t *testing.T) {
+				if name == "abstract" && runtime.GOOS != "linux" {
+					t.Skip("there are abstract names on Linux only")
+				}
+				l, err := func() (l *network.Listener, err error) {
+					defer panicAsError(&err)
+					return make(t, &c.config)
+				}()
+				if err == nil {
+					l.Close()
+				}
+				sep := " "
+				if strings.Contains(c.taken, ",") {
+					sep = ", "
+				}
+				takes := false
+				for _, by := range strings.Split(c.taken, sep) {
+					takes = takes || by == name
+				}
+				if takes != (err == nil) || err != nil && !strings.Contains(err.Error(), c.field) {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+	}
+}
+
+// panicAsError makes a panic about a configuration an error.
+func panicAsError(err *error) {
+	if v, ok := recover().(string); ok {
+		*err = errors.New(v)
+	}
+}

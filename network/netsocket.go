@@ -1,0 +1,205 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio/socket"
+)
+
+// Libraries find out by a type assertion what a connection can do, and rely on what they
+// find. So there is a type for each thing that a Conn may be, with the methods that it can
+// keep and no others:
+//
+//	netConn      any Conn that cannot be ended in one direction
+//	halfConn     any other
+//	socketConn   a plain stream socket
+//	tcpConn      one of TCP
+//	tlsConn      a *TLSConn
+//	packetConn   a datagram socket; udpConn and ipConn are of the Internet families
+//
+// What is built on a socket, for a proxy's header or an idle timeout, is not that socket: its
+// bytes may have been received already, and its waits have other bounds.
+
+// adapt makes conn a net.Conn of one of these types.
+func adapt(ctx context.Context, conn Conn, limits *limits) net.Conn {
+	switch c := conn.(type) {
+	case *socket.Socket:
+		return adaptSocket(ctx, c, limits)
+	case *TLSConn:
+		made := &tlsConn{tls: c}
+		made.init(ctx, conn, limits)
+		return made
+	}
+	if !endsInHalves(conn) {
+		made := new(netConn)
+		made.init(ctx, conn, limits)
+		return made
+	}
+	made := new(halfConn)
+	made.init(ctx, conn, limits)
+	return made
+}
+
+func adaptSocket(ctx context.Context, s *socket.Socket, limits *limits) net.Conn {
+	switch networkOfSocket(s) {
+	case "tcp":
+		made := new(tcpConn)
+		made.init(ctx, s, limits)
+		made.socket = s
+		return made
+	case "udp", "ip", "unixgram":
+		return newPacketConn(ctx, s)
+	}
+	made := new(socketConn)
+	made.init(ctx, s, limits)
+	made.socket = s
+	return made
+}
+
+// networkOfSocket is what package net calls sockets of this kind, "" if that is not known.
+func networkOfSocket(s *socket.Socket) string {
+	for _, ask := range []func() net.Addr{s.RemoteAddr, s.LocalAddr} { // the other side's is mostly known
+		if addr := ask(); addr != nil {
+			return addr.Network()
+		}
+	}
+	return ""
+}
+
+// endsInHalves reports whether conn has a CloseWrite that can succeed.
+func endsInHalves(conn Conn) bool {
+	for c := range layersOf(conn) {
+		switch c := c.(type) {
+		case *TLSConn:
+			return true // by close_notify, whatever is below
+		case interface{ NetConn() net.Conn }: // of FromConn
+			_, ok := c.NetConn().(interface{ CloseWrite() error })
+			return ok
+		}
+	}
+	return true
+}
+
+// A halfConn is a netConn that can be ended in one direction.
+type halfConn struct{ netConn }
+
+// CloseWrite ends the stream in this direction. It may have to wait, for those who write or
+// for room, by their deadline.
+func (c *halfConn) CloseWrite() error {
+	for {
+		scope := c.writes.scope.Load()
+		err := c.conn.CloseWrite(scope)
+		if err == nil {
+			return nil
+		}
+		again, err := c.failed("close", &c.writes, scope, err)
+		if !again {
+			return err
+		}
+	}
+}
+
+// A socketConn is a stream socket as a net.Conn.
+type socketConn struct {
+	netConn
+	socket *socket.Socket // set at birth
+}
+
+// CloseWrite ends the stream in this direction. As with package net it does not wait for
+// those who are writing.
+func (c *socketConn) CloseWrite() error {
+	return c.renamed("close", c.socket.Shutdown(socket.ShutWR))
+}
+
+// CloseRead ends the stream in the other direction: whoever reads is at its end.
+func (c *socketConn) CloseRead() error {
+	return c.renamed("close", c.socket.Shutdown(socket.ShutRD))
+}
+
+// SyscallConn implements syscall.Conn.
+func (c *socketConn) SyscallConn() (syscall.RawConn, error) { return rawOf(&c.bounded, c.socket) }
+
+// File returns a duplicate of the descriptor, which the caller closes.
+func (c *socketConn) File() (*os.File, error) { return fileOfSocket(&c.bounded, c.socket) }
+
+// SetReadBuffer sets how much the system keeps that has not been read.
+func (c *socketConn) SetReadBuffer(bytes int) error {
+	return setOption(&c.bounded, c.socket, socket.RecvBuffer, bytes)
+}
+
+// SetWriteBuffer sets how much the system takes that has not arrived.
+func (c *socketConn) SetWriteBuffer(bytes int) error {
+	return setOption(&c.bounded, c.socket, socket.SendBuffer, bytes)
+}
+
+// fileOfSocket is File of an adapter whose socket is s.
+func fileOfSocket(b *bounded, s *socket.Socket) (*os.File, error) {
+	f, err := s.File()
+	if err != nil {
+		return nil, b.renamed("file", err)
+	}
+	return f, nil
+}
+
+// setOption sets an option of s, for its adapter.
+func setOption[T any](b *bounded, s *socket.Socket, option socket.Option[T], value T) error {
+	return b.renamed("set", option.Set(s, value))
+}
+
+// A tcpConn is a TCP socket as a net.Conn, with the options that *net.TCPConn has.
+type tcpConn struct{ socketConn }
+
+// SetNoDelay says whether what is written leaves at once, as it does from the beginning.
+func (c *tcpConn) SetNoDelay(noDelay bool) error {
+	return setOption(&c.bounded, c.socket, socket.NoDelay, noDelay)
+}
+
+// SetLinger says what Close does with what has not been sent: with 0 it throws it away, and
+// with a negative number of seconds, as from the beginning, the system goes on sending.
+func (c *tcpConn) SetLinger(sec int) error {
+	return setOption(&c.bounded, c.socket, socket.Linger, time.Duration(sec)*time.Second)
+}
+
+// SetKeepAlive says whether the system asks after a peer that is silent, as it does from the
+// beginning.
+func (c *tcpConn) SetKeepAlive(on bool) error {
+	return setOption(&c.bounded, c.socket, socket.KeepAlive, on)
+}
+
+// SetKeepAlivePeriod says after how long it asks. 0 is the default, and a negative value
+// leaves it as it is.
+func (c *tcpConn) SetKeepAlivePeriod(d time.Duration) error {
+	return c.setEvery(socket.KeepAliveIdle, d)
+}
+
+// SetKeepAliveConfig sets all of it.
+func (c *tcpConn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
+	err := errors.Join(
+		c.SetKeepAlive(config.Enable),
+		c.setEvery(socket.KeepAliveIdle, config.Idle),
+		c.setEvery(socket.KeepAliveInterval, config.Interval),
+	)
+	count := config.Count
+	if count == 0 {
+		count = keepAliveProbes
+	}
+	if count > 0 {
+		err = errors.Join(err, setOption(&c.bounded, c.socket, socket.KeepAliveCount, count))
+	}
+	return err
+}
+
+func (c *tcpConn) setEvery(option socket.Option[time.Duration], d time.Duration) error {
+	switch {
+	case d < 0:
+		return nil
+	case d == 0:
+		d = keepAliveEvery
+	}
+	return setOption(&c.bounded, c.socket, option, d)
+}
