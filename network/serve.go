@@ -55,7 +55,11 @@ func (s *server) handle(ctx context.Context, conn Conn) error {
 	if _, ok := conn.(layered); ok {
 		s.note(conn, peerOf(conn)) // only now is it known who that is, behind a proxy
 	}
-	return s.handler(ctx, conn)
+	err := s.handler(ctx, conn)
+	if err == nil {
+		finish(ctx, conn)
+	}
+	return err
 }
 
 // A handshakeError is an error of the time before the handler.

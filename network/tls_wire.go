@@ -21,7 +21,7 @@ import (
 //     push, when no mutex of package tls is held.
 //   - Read receives with the context of the operation in progress. If that is cut short,
 //     the error is a temporary one: package tls keeps what it has of the record, and goes
-//     on with it in the next Read.
+//     on with it in the next Read. What is left to be sent is sent meanwhile; see pusher.
 //
 // So whoever receives can answer a request for new keys while a sender is blocked, and
 // nobody waits for a mutex for longer than it takes to encrypt a few records.
@@ -40,6 +40,8 @@ type wire struct {
 	unsent   atomic.Int64
 
 	encrypting atomic.Bool // a sender is in Write of package tls
+
+	pusher pusher
 
 	mu      sync.Mutex
 	queued  *[]byte
@@ -113,8 +115,8 @@ func (w *wire) flush(ctx context.Context) error {
 }
 
 // push sends what there is room for. It does not wait; but where the Conn below knows no
-// such thing, and it is urgent, for a moment. What goes wrong, the next flush will tell.
-func (w *wire) push(ctx context.Context, urgent bool) {
+// such thing, and it is urgent, for a moment. If it has not sent all, it says why not.
+func (w *wire) push(ctx context.Context, urgent bool) error {
 	for p := w.next(); p != nil; p = w.next() {
 		n, err := sendFlags(ctx, w.below, p, syscall.MSG_DONTWAIT)
 		w.sent(n)
@@ -124,10 +126,11 @@ func (w *wire) push(ctx context.Context, urgent bool) {
 		if urgent && errors.Is(err, errors.ErrUnsupported) {
 			ctx, cancel := curio.WithTimeout(ctx, lastWords)
 			defer cancel()
-			_ = w.flush(ctx)
+			return w.flush(ctx)
 		}
-		return
+		return &wireError{err}
 	}
+	return nil
 }
 
 // overfull reports whether too many answers are queued.
@@ -150,7 +153,7 @@ func (w *wire) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n, err := w.below.Recv(w.ctx, p)
+	n, err := w.recv(p)
 	switch {
 	case err == io.EOF && w.handshaking:
 		err = errNoHandshake
@@ -160,6 +163,15 @@ func (w *wire) Read(p []byte) (int, error) {
 		err = &wireError{err}
 	}
 	return n, err
+}
+
+// recv is Recv of the Conn below. What is left to be sent goes out meanwhile.
+func (w *wire) recv(p []byte) (int, error) {
+	if !w.handshaking {
+		w.pusher.begin()
+		defer w.pusher.end()
+	}
+	return w.below.Recv(w.ctx, p)
 }
 
 // Close does nothing: package tls calls it when the context of a handshake ends, and that
@@ -201,7 +213,11 @@ func (e *wireError) Unwrap() error { return e.err }
 func (e *wireError) Timeout() bool { return false }
 
 // Temporary reports whether the next operation can go on where this one has ended.
-func (e *wireError) Temporary() bool {
-	return e.err == errEmpty || errors.Is(e.err, curio.ErrCancelled) ||
-		errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) || errors.Is(e.err, errIdle)
+func (e *wireError) Temporary() bool { return e.err == errEmpty || goesOn(e.err) }
+
+// goesOn reports whether err, of the Conn below, is about the operation and not about the
+// connection.
+func goesOn(err error) bool {
+	return errors.Is(err, curio.ErrCancelled) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errIdle)
 }
