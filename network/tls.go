@@ -182,7 +182,7 @@ func (c *TLSConn) await(ctx context.Context, p []byte) (int, error) {
 	c.wire.ctx = ctx
 	n, err := c.receive(p)
 	c.wire.ctx = nil
-	c.answer(ctx, err != nil && err != io.EOF && !goesOn(err))
+	c.answer(ctx, fatal(err))
 	return n, err
 }
 

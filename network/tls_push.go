@@ -2,8 +2,10 @@ package network
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
+	"syscall"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/foreign"
@@ -30,41 +32,101 @@ type pusher struct {
 	wire    *wire
 	senders *curio.Lock
 
-	mu       sync.Mutex // pusher.mu < wire.mu
-	waiting  bool       // somebody waits for the peer
-	closed   bool       // by close, for good
-	lost     bool       // the connection below has failed, which the next sender will be told
-	panicked any        // with which the goroutine has ended
-	scope    *wait.Scope
-	done     chan struct{} // of the goroutine, as scope; nil if there is none
+	mu       sync.Mutex    // pusher.mu < wire.mu
+	waiting  bool          // somebody waits for the peer
+	watch    *wait.Scope   // under which he does, if he began while the goroutine ran
+	scope    *wait.Scope   // of the goroutine, nil if there is none
+	done     chan struct{} // as scope
+	closed   bool          // by close, for good
+	lost     bool          // sending has failed for good, which the next sender will be told
+	failure  error         // that, if who waits is to be told, too
+	panicked any           // with which the goroutine has ended
 }
 
 // nobody is the context of what is done in no task's name. A lock that was taken with it
 // may be released by another goroutine.
 var nobody = context.Background()
 
-// begin is called by who is about to wait for the peer, and end after that.
-func (p *pusher) begin() {
+// recv is Recv of the Conn below. What is left to be sent goes out meanwhile. If that turns
+// out to be impossible, and the peer will not notice, recv says so once: what it waits for
+// may be the answer.
+func (p *pusher) recv(ctx context.Context, buf []byte) (int, error) {
+	watch, err := p.begin(ctx)
+	defer p.end()
+	switch {
+	case err != nil:
+		return 0, err
+	case watch == nil:
+		return p.wire.below.Recv(ctx, buf)
+	}
+	n, err := p.wire.below.Recv(watch, buf)
+	if errors.Is(err, curio.ErrCancelled) {
+		if _, ended := wait.At(ctx); ended != nil {
+			return n, ended // and not as it looks from inside of watch
+		}
+		if failure := p.told(); failure != nil {
+			return n, failure
+		}
+	}
+	return n, err
+}
+
+// begin is called by who is about to wait for the peer: under watch, if that is not nil.
+func (p *pusher) begin(ctx context.Context) (watch *wait.Scope, err error) {
 	p.mu.Lock()
 	p.waiting = true
 	p.mu.Unlock()
+	if p.wire.unsent.Load() == 0 {
+		return nil, nil
+	}
 	p.push()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.failure != nil:
+		err, p.failure = p.failure, nil
+	case p.scope != nil:
+		p.watch = wait.NewTimeout(ctx, 0)
+	}
+	return p.watch, err
 }
 
+// told returns the failure that who waits has not been told of.
+func (p *pusher) told() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	failure := p.failure
+	p.failure = nil
+	return failure
+}
+
+// end is called by who has waited.
 func (p *pusher) end() {
 	p.mu.Lock()
 	p.waiting = false
-	scope, done, panicked := p.scope, p.done, p.panicked
+	watch, scope, done := p.watch, p.scope, p.done
+	p.watch = nil
 	p.mu.Unlock()
+	if watch != nil {
+		watch.Close()
+	}
 	if scope != nil && !fragile(p.wire.below) {
 		scope.Close()
 		<-done
-		p.mu.Lock()
-		panicked = p.panicked
-		p.mu.Unlock()
 	}
+	if watch != nil || scope != nil {
+		p.rethrow()
+	}
+}
+
+// rethrow panics as the Conn below has done in the goroutine, in which nobody could recover.
+func (p *pusher) rethrow() {
+	p.mu.Lock()
+	panicked := p.panicked
+	p.panicked = nil
+	p.mu.Unlock()
 	if panicked != nil {
-		panic(panicked) // of the Conn below, which this task has to do with
+		panic(panicked)
 	}
 }
 
@@ -89,19 +151,27 @@ func (p *pusher) push() {
 
 // run is the goroutine.
 func (p *pusher) run(scope *wait.Scope, done chan struct{}) {
-	lost := true // if it does not return
+	lost, failure := true, error(nil) // if it panics
 	defer func() {
 		v := recover()
 		p.senders.Release(nobody)
 		p.mu.Lock()
-		p.scope, p.done, p.lost, p.panicked = nil, nil, lost, v
+		p.scope, p.done = nil, nil
+		p.lost, p.failure, p.panicked = lost, failure, v
+		watch := p.watch
 		p.mu.Unlock()
 		scope.Close()
+		if watch != nil && failure != nil {
+			watch.Close()
+		}
 		p.push() // an answer may have come too late for flush
 		close(done)
 	}()
 	err := p.wire.flush(scope)
 	lost = err != nil && !goesOn(err)
+	if lost && !errors.Is(err, net.ErrClosed) && !isAny(err, syscall.EPIPE, syscall.ECONNRESET) {
+		failure = &unsentError{p.wire.unsent.Load(), plain(err)}
+	}
 }
 
 // close ends the goroutine, and lets none begin any more. It reports whether there was one,

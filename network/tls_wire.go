@@ -144,16 +144,18 @@ func (w *wire) overfull() bool {
 }
 
 // Read receives, with the context of the operation in progress.
-func (w *wire) Read(p []byte) (int, error) {
-	if w.ctx == nil {
+func (w *wire) Read(p []byte) (n int, err error) {
+	switch {
+	case w.ctx == nil:
 		return 0, errNothingYet
-	}
-	if w.handshaking {
+	case !w.handshaking:
+		n, err = w.pusher.recv(w.ctx, p)
+	default:
 		if err := w.flush(w.ctx); err != nil {
 			return 0, err
 		}
+		n, err = w.below.Recv(w.ctx, p)
 	}
-	n, err := w.recv(p)
 	switch {
 	case err == io.EOF && w.handshaking:
 		err = errNoHandshake
@@ -163,15 +165,6 @@ func (w *wire) Read(p []byte) (int, error) {
 		err = &wireError{err}
 	}
 	return n, err
-}
-
-// recv is Recv of the Conn below. What is left to be sent goes out meanwhile.
-func (w *wire) recv(p []byte) (int, error) {
-	if !w.handshaking {
-		w.pusher.begin()
-		defer w.pusher.end()
-	}
-	return w.below.Recv(w.ctx, p)
 }
 
 // Close does nothing: package tls calls it when the context of a handshake ends, and that
@@ -212,8 +205,12 @@ func (e *wireError) Unwrap() error { return e.err }
 // Timeout is false, as package tls has no use for it.
 func (e *wireError) Timeout() bool { return false }
 
-// Temporary reports whether the next operation can go on where this one has ended.
-func (e *wireError) Temporary() bool { return e.err == errEmpty || goesOn(e.err) }
+// Temporary reports whether the next operation can go on where this one has ended. Where
+// something could not be sent, one can still receive.
+func (e *wireError) Temporary() bool {
+	_, unsent := errors.AsType[*unsentError](e.err)
+	return unsent || e.err == errEmpty || goesOn(e.err)
+}
 
 // goesOn reports whether err, of the Conn below, is about the operation and not about the
 // connection.
