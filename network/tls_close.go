@@ -43,17 +43,19 @@ func closeConn(ctx context.Context, conn Conn) error {
 }
 
 // close is CloseContext, or Close if ctx is nil.
-func (c *TLSConn) close(ctx context.Context) error {
+func (c *TLSConn) close(ctx context.Context) (err error) {
 	var missing error
+	defer func() { // also if the Conn below panics
+		err = closeConn(ctx, c.wire.below)
+		switch {
+		case missing != nil:
+			err = c.failed("close", missing)
+		case err != nil:
+			err = c.failed("close", &wireError{err})
+		}
+	}()
 	if !c.closed.Swap(true) && c.done.Load() {
 		missing = c.farewell(ctx)
-	}
-	err := closeConn(ctx, c.wire.below)
-	switch {
-	case missing != nil:
-		return c.failed("close", missing)
-	case err != nil:
-		return c.failed("close", &wireError{err})
 	}
 	return nil
 }
