@@ -109,6 +109,9 @@ type cutError struct {
 }
 
 func newCutError(by error) error {
+	if e, ok := errors.AsType[*wait.Error](by); ok && e.Cause().Kind == wait.Ended {
+		return &cutError{"its deadline has passed", true} // that of NetConn, which is a scope that is closed
+	}
 	return &cutError{by.Error(), errors.Is(by, os.ErrDeadlineExceeded) || errors.Is(by, context.DeadlineExceeded)}
 }
 
