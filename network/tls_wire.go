@@ -57,8 +57,8 @@ var ciphertexts = sync.Pool{New: func() any { return new([]byte) }}
 const maxAnswers = 8
 
 // lastWords is how long to wait for there to be room for an alert, if the Conn below
-// cannot say that there is none.
-const lastWords = 100 * time.Millisecond
+// cannot say that there is none. Tests change it.
+var lastWords = 100 * time.Millisecond
 
 // Write queues p. It is called with a mutex of package tls held, in the order of the
 // records.
