@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/curio-go/curio"
@@ -32,8 +33,13 @@ type pusher struct {
 	wire    *wire
 	senders *curio.Lock
 
+	// As hardly anything is ever left, who waits takes no mutex unless something is. He
+	// leaves by taking waiting back, and then looks at active; push sets active, and then
+	// looks at waiting: so no goroutine is left to nobody.
+	waiting atomic.Bool // somebody waits for the peer
+	active  atomic.Bool // push may be about to make a goroutine, or has
+
 	mu       sync.Mutex    // pusher.mu < wire.mu
-	waiting  bool          // somebody waits for the peer
 	watch    *wait.Scope   // under which he does, if he began while the goroutine ran
 	scope    *wait.Scope   // of the goroutine, nil if there is none
 	done     chan struct{} // as scope
@@ -52,7 +58,7 @@ var nobody = context.Background()
 // may be the answer.
 func (p *pusher) recv(ctx context.Context, buf []byte) (int, error) {
 	watch, err := p.begin(ctx)
-	defer p.end()
+	defer p.end(watch)
 	switch {
 	case err != nil:
 		return 0, err
@@ -73,9 +79,7 @@ func (p *pusher) recv(ctx context.Context, buf []byte) (int, error) {
 
 // begin is called by who is about to wait for the peer: under watch, if that is not nil.
 func (p *pusher) begin(ctx context.Context) (watch *wait.Scope, err error) {
-	p.mu.Lock()
-	p.waiting = true
-	p.mu.Unlock()
+	p.waiting.Store(true)
 	if p.wire.unsent.Load() == 0 {
 		return nil, nil
 	}
@@ -101,11 +105,14 @@ func (p *pusher) told() error {
 }
 
 // end is called by who has waited.
-func (p *pusher) end() {
+func (p *pusher) end(watch *wait.Scope) {
+	p.waiting.Store(false)
+	if watch == nil && !p.active.Load() {
+		return
+	}
 	p.mu.Lock()
-	p.waiting = false
-	watch, scope, done := p.watch, p.scope, p.done
 	p.watch = nil
+	scope, done := p.scope, p.done
 	p.mu.Unlock()
 	if watch != nil {
 		watch.Close()
@@ -114,16 +121,17 @@ func (p *pusher) end() {
 		scope.Close()
 		<-done
 	}
-	if watch != nil || scope != nil {
-		p.rethrow()
-	}
+	p.rethrow()
 }
 
 // rethrow panics as the Conn below has done in the goroutine, in which nobody could recover.
 func (p *pusher) rethrow() {
 	p.mu.Lock()
 	panicked := p.panicked
-	p.panicked = nil
+	if panicked != nil {
+		p.panicked = nil
+		p.active.Store(false)
+	}
 	p.mu.Unlock()
 	if panicked != nil {
 		panic(panicked)
@@ -141,12 +149,17 @@ func (p *pusher) push() {
 	if p.closed || p.lost || p.scope != nil || !p.senders.TryAcquire(nobody) {
 		return
 	}
-	if err := p.wire.push(nobody, false); err == nil || !p.waiting {
-		p.senders.Release(nobody)
-		return
+	p.active.Store(true)
+	defer func() { // also if the Conn below panics
+		if p.scope == nil {
+			p.active.Store(false)
+			p.senders.Release(nobody)
+		}
+	}()
+	if err := p.wire.push(nobody, false); err != nil && p.waiting.Load() {
+		p.scope, p.done = wait.NewTimeout(nobody, 0), make(chan struct{})
+		go p.run(p.scope, p.done)
 	}
-	p.scope, p.done = wait.NewTimeout(nobody, 0), make(chan struct{})
-	go p.run(p.scope, p.done)
 }
 
 // run is the goroutine.
@@ -158,6 +171,7 @@ func (p *pusher) run(scope *wait.Scope, done chan struct{}) {
 		p.mu.Lock()
 		p.scope, p.done = nil, nil
 		p.lost, p.failure, p.panicked = lost, failure, v
+		p.active.Store(v != nil) // who waits is to find that
 		watch := p.watch
 		p.mu.Unlock()
 		scope.Close()
