@@ -18,7 +18,7 @@ import (
 // while another sends, and those who do the same take turns.
 //
 // A call that is cancelled, but for Handshake, does the connection no harm: what had been
-// received of a record is kept, and so is what is still to be sent of one.
+// received of a record is kept, and so is what is still to be sent of one; see SendAll.
 //
 // Errors are *net.OpError with the operation and the addresses of the connection. Those of
 // TLS itself say "tls:", and can be asked for with [errors.As]: see Handshake. An alert
@@ -89,6 +89,10 @@ var _ Conn = (*TLSConn)(nil)
 // one record at most, and returns how many bytes that was. It does the handshake first if
 // nobody has. If buf is empty it returns 0 at once. A call that is cancelled has received
 // nothing, even if it was in the middle of a record.
+//
+// While it waits, what a SendAll that was cut short has left is sent. If that is found to be
+// impossible, for a reason that the other side does not notice, Recv returns that error
+// once, and can be called again.
 //
 // When the other side has ended the stream, by close_notify, Recv returns io.EOF. If the
 // connection below has ended without that, somebody may have cut it off: the error is
