@@ -20,7 +20,8 @@ type Conn interface {
 	Recv(ctx context.Context, buf []byte) (int, error)
 
 	// SendAll sends all of buf. If it is cut short it returns how many bytes will
-	// reach the other side if the connection lasts; to go on, send the rest.
+	// reach the other side if the connection lasts; to go on, send the rest, even if
+	// that is nothing: TLS may have taken something that is still to be sent.
 	SendAll(ctx context.Context, buf []byte) (int, error)
 
 	// WaitRead waits until Recv would not wait, or only for the rest of what has

@@ -17,6 +17,13 @@ func LockFor(t *testing.T, d time.Duration) {
 	lockFor = d
 }
 
+// LastWords makes d, up to the end of the test, how long Close of a TLSConn waits for room.
+func LastWords(t *testing.T, d time.Duration) {
+	before := lastWords
+	t.Cleanup(func() { lastWords = before })
+	lastWords = d
+}
+
 // Split takes a "host:port" apart.
 var Split = split
 

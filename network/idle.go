@@ -103,6 +103,11 @@ func (c *impatient) CloseWrite(ctx context.Context) error {
 	return c.within(ctx, "shutdown", c.Conn.CloseWrite)
 }
 
+// CloseContext is that of the Conn, or Close.
+func (c *impatient) CloseContext(ctx context.Context) error {
+	return c.within(ctx, "close", func(ctx context.Context) error { return closeConn(ctx, c.Conn) })
+}
+
 func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
 	if err := c.sending.Acquire(ctx); err != nil {
 		return 0, opError("send", c, err)

@@ -200,14 +200,24 @@ func (p *proxied) CloseWrite(ctx context.Context) error { return p.conn.CloseWri
 
 // Close drops what nobody has received: nobody can any more.
 func (p *proxied) Close() error {
+	p.drop()
+	return p.conn.Close()
+}
+
+// CloseContext is that of the connection with the proxy, or Close.
+func (p *proxied) CloseContext(ctx context.Context) error {
+	p.drop()
+	return closeConn(ctx, p.conn)
+}
+
+func (p *proxied) drop() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.closed = true
 	if p.phase.Load() == proxyEarly {
 		p.early = nil
 		p.phase.Store(proxyPlain)
 	}
-	p.mu.Unlock()
-	return p.conn.Close()
 }
 
 // LocalAddr is the address that the client has connected to, once that is known.

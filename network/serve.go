@@ -64,7 +64,11 @@ func (s *service) run(ctx context.Context) error {
 		s.peer = peerOf(s.conn)
 		s.note(s.conn, s.peer)
 	}
-	return s.handler(ctx, s.conn)
+	err := s.handler(ctx, s.conn)
+	if err == nil {
+		finish(ctx, s.conn)
+	}
+	return err
 }
 
 // leave closes the connection and gives its place back. The error is a panic of somebody

@@ -19,7 +19,7 @@ import (
 // while another sends, and those who do the same take turns.
 //
 // A call that is cancelled, but for Handshake, does the connection no harm: what had been
-// received of a record is kept, and so is what is still to be sent of one.
+// received of a record is kept, and so is what is still to be sent of one; see SendAll.
 //
 // Errors are *net.OpError with the operation and the addresses of the connection. Those of
 // TLS itself say "tls:", and can be asked for with [errors.As]: see Handshake. An alert
@@ -81,6 +81,7 @@ func newTLSConn(conn Conn) *TLSConn {
 	}
 	c := new(TLSConn)
 	c.wire.below = conn
+	c.wire.pusher.wire, c.wire.pusher.senders = &c.wire, &c.senders
 	return c
 }
 
@@ -90,6 +91,10 @@ var _ Conn = (*TLSConn)(nil)
 // one record at most, and returns how many bytes that was. It does the handshake first if
 // nobody has. If buf is empty it returns 0 at once. A call that is cancelled has received
 // nothing, even if it was in the middle of a record.
+//
+// While it waits, what a SendAll that was cut short has left is sent. If that is found to be
+// impossible, for a reason that the other side does not notice, Recv returns that error
+// once, and can be called again.
 //
 // When the other side has ended the stream, by close_notify, Recv returns io.EOF. If the
 // connection below has ended without that, somebody may have cut it off: the error is
@@ -175,7 +180,7 @@ func (c *TLSConn) await(ctx context.Context, p []byte) (int, error) {
 			return 0, err
 		}
 		err := c.wire.flush(ctx)
-		c.senders.Release(ctx)
+		c.release(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -183,7 +188,7 @@ func (c *TLSConn) await(ctx context.Context, p []byte) (int, error) {
 	c.wire.ctx = ctx
 	n, err := c.receive(p)
 	c.wire.ctx = nil
-	c.answer(ctx, err != nil)
+	c.answer(ctx, fatal(err))
 	return n, err
 }
 
@@ -198,13 +203,20 @@ func (c *TLSConn) receive(p []byte) (int, error) {
 }
 
 // answer sends what package tls has written while it received, new keys or an alert, if
-// that takes no waiting. What does not go out now goes with what is sent next, and if
-// somebody is sending, that is now.
+// that takes no waiting. What does not go out now goes with what is sent next, or while
+// somebody waits for the peer, and if somebody is sending, that is now.
 func (c *TLSConn) answer(ctx context.Context, urgent bool) {
 	if c.wire.unsent.Load() > 0 && c.senders.TryAcquire(ctx) {
-		c.wire.push(ctx, urgent)
+		_ = c.wire.push(ctx, urgent)
 		c.senders.Release(ctx)
 	}
+}
+
+// release gives senders back. What is left to be sent is then for those who wait for the
+// peer.
+func (c *TLSConn) release(ctx context.Context) {
+	c.senders.Release(ctx)
+	c.wire.pusher.push()
 }
 
 // SendAll sends all of buf. It does the handshake first if nobody has. Other tasks that
@@ -213,18 +225,21 @@ func (c *TLSConn) answer(ctx context.Context, urgent bool) {
 // It encrypts up to 64 KiB, sends that, and so on. If it is cancelled or fails halfway, it
 // returns how many bytes of buf have been encrypted. These cannot be taken back. They, and
 // no others, reach the other side, if the connection lasts and somebody goes on: what was
-// encrypted and not sent, 64 KiB at most, is kept, and goes out before anything else with
-// the next SendAll or CloseWrite; Recv and Close send of it what they can without waiting.
+// encrypted and not sent, 64 KiB at most, is kept, and the error says how much that is. It
+// goes out before anything else with the next SendAll or CloseWrite, and while a Recv or
+// WaitRead waits for the other side, as it may be the request whose answer they wait for.
+// Close sends of it what there is room for, and returns an error if that was not all.
+//
 // So to go on, send the rest, even if nothing is left of it: SendAll of an empty buf sends
 // what is kept.
 func (c *TLSConn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 	if err := c.begin(ctx, "send", &c.senders); err != nil {
 		return 0, err
 	}
-	defer c.senders.Release(ctx)
+	defer c.release(ctx)
 	for {
 		if err := c.wire.flush(ctx); err != nil {
-			return n, c.failed("send", err)
+			return n, c.cut("send", err)
 		}
 		if n == len(buf) {
 			return n, nil
@@ -234,21 +249,22 @@ func (c *TLSConn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 		c.wire.encrypting.Store(false)
 		n += k
 		if err != nil {
-			return n, c.failed("send", err)
+			return n, c.cut("send", err)
 		}
 	}
 }
 
 // CloseWrite ends the stream in this direction, by close_notify, after what others send at
 // the moment and after what an interrupted SendAll has left: the other side receives it all
-// and then the end, and can go on sending. It does the handshake first if nobody has. It
-// leaves the connection below open in both directions. If it is cancelled, call it again:
-// SendAll must not be called after it.
+// and then the end, and can go on sending. For all of that it waits as long as ctx allows.
+// It does the handshake first if nobody has. It leaves the connection below open in both
+// directions. If it is cancelled, call it again: SendAll must not be called after it, but
+// with an empty buf.
 func (c *TLSConn) CloseWrite(ctx context.Context) error {
 	if err := c.begin(ctx, "shutdown", &c.senders); err != nil {
 		return err
 	}
-	defer c.senders.Release(ctx)
+	defer c.release(ctx)
 	err := c.wire.flush(ctx)
 	if err == nil {
 		err = c.tls.CloseWrite()
@@ -257,24 +273,7 @@ func (c *TLSConn) CloseWrite(ctx context.Context) error {
 		err = c.wire.flush(ctx)
 	}
 	if err != nil {
-		return c.failed("shutdown", err)
-	}
-	return nil
-}
-
-// Close closes the connection, and the one below. If nobody sends at the moment it ends
-// the stream at first, by close_notify, if there is room for that without waiting; where
-// there is no socket below that can tell, it waits for room, for up to 100 ms. Operations in
-// progress end with net.ErrClosed, and so do all later ones, a second Close included.
-func (c *TLSConn) Close() error {
-	ctx := context.Background()
-	if !c.closed.Swap(true) && c.done.Load() && c.senders.TryAcquire(ctx) {
-		_ = c.tls.CloseWrite()
-		c.wire.push(ctx, true)
-		c.senders.Release(ctx)
-	}
-	if err := c.wire.below.Close(); err != nil {
-		return c.failed("close", &wireError{err})
+		return c.cut("shutdown", err)
 	}
 	return nil
 }

@@ -38,6 +38,16 @@ func plain(err error) error {
 	return err
 }
 
+// fatal reports whether err, of package tls while it receives, is the end of the connection,
+// of which the peer is told by an alert.
+func fatal(err error) bool {
+	if err == nil || err == io.EOF {
+		return false
+	}
+	below, ok := errors.AsType[*wireError](err)
+	return !ok || !below.Temporary()
+}
+
 // alertOf returns the alert that op is about. package tls has a type for alerts, but
 // keeps another one, with the same numbers, in its errors.
 func alertOf(op *net.OpError) (tls.AlertError, bool) {

@@ -99,7 +99,8 @@ func skipTo(t *testing.T, child *testutil.Child, line string) {
 	}
 }
 
-// openssl as the server, which sends back what it receives, reversed line by line.
+// openssl as the server, which sends back what it receives, reversed line by line. A line
+// whose record is cut anywhere is sent by who waits for its reverse.
 func TestTLSWithOpenSSLServer(t *testing.T) {
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
 		t.Run(version, func(t *testing.T) {
@@ -119,7 +120,8 @@ func TestTLSWithOpenSSLServer(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				client := network.TLSClient(conn, &tls.Config{RootCAs: authority.Pool, ServerName: "localhost"})
+				v := newValve(conn)
+				client := network.TLSClient(nonblocking{v}, &tls.Config{RootCAs: authority.Pool, ServerName: "localhost"})
 				defer client.Close()
 				for range 3 {
 					if _, err := client.SendAll(ctx, []byte("desserts\n")); err != nil {
@@ -127,6 +129,24 @@ func TestTLSWithOpenSSLServer(t *testing.T) {
 					}
 					if err := expectText(ctx, client, "stressed\n"); err != nil {
 						return err
+					}
+				}
+				c := &course{conn: client, valve: v}
+				for at := range len("desserts\n") + 22 {
+					v.shut(at)
+					n := 0
+					err := c.during(ctx, func(ctx context.Context) (err error) {
+						n, err = client.SendAll(ctx, []byte("desserts\n"))
+						return err
+					}, func(cancel func()) { cancel() })
+					if n != len("desserts\n") || !errors.Is(err, context.Canceled) {
+						return fmt.Errorf("at %d: %d, %w", at, n, err)
+					}
+					v.again()
+					if err := c.during(ctx, func(ctx context.Context) error {
+						return expectText(ctx, client, "stressed\n")
+					}, func(func()) { v.open() }); err != nil {
+						return fmt.Errorf("at %d: %w", at, err)
 					}
 				}
 				return nil

@@ -120,7 +120,7 @@ func TestTLSOverEverything(t *testing.T) {
 		for name, pair := range map[string]func(t *testing.T) (a, b network.Conn){
 			"socketpair": func(t *testing.T) (a, b network.Conn) { return socketPair(t) },
 			"tcp":        func(t *testing.T) (a, b network.Conn) { return connected(t, listen(t, "127.0.0.1:0", nil)) },
-			"unix":       unixConnected,
+			"unix":       func(t *testing.T) (a, b network.Conn) { return unixConnected(t) },
 			"tls": func(t *testing.T) (a, b network.Conn) {
 				c, d := socketPair(t)
 				return tlsOver(t, c, d)
@@ -167,7 +167,7 @@ func connected(t testing.TB, l *network.Listener) (client, server network.Conn) 
 	return client, server
 }
 
-func unixConnected(t *testing.T) (client, server network.Conn) {
+func unixConnected(t testing.TB) (client, server network.Conn) {
 	t.Helper()
 	addr := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unix"}
 	l, err := socket.New(socket.AF_UNIX, socket.SOCK_STREAM, 0)

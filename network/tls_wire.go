@@ -21,7 +21,7 @@ import (
 //     push, when no mutex of package tls is held.
 //   - Read receives with the context of the operation in progress. If that is cut short,
 //     the error is a temporary one: package tls keeps what it has of the record, and goes
-//     on with it in the next Read.
+//     on with it in the next Read. What is left to be sent is sent meanwhile; see pusher.
 //
 // So whoever receives can answer a request for new keys while a sender is blocked, and
 // nobody waits for a mutex for longer than it takes to encrypt a few records.
@@ -41,6 +41,8 @@ type wire struct {
 
 	encrypting atomic.Bool // a sender is in Write of package tls
 
+	pusher pusher
+
 	mu      sync.Mutex
 	queued  *[]byte
 	answers int // how many records of those queued no sender has written
@@ -55,8 +57,8 @@ var ciphertexts = sync.Pool{New: func() any { return new([]byte) }}
 const maxAnswers = 8
 
 // lastWords is how long to wait for there to be room for an alert, if the Conn below
-// cannot say that there is none.
-const lastWords = 100 * time.Millisecond
+// cannot say that there is none. Tests change it.
+var lastWords = 100 * time.Millisecond
 
 // Write queues p. It is called with a mutex of package tls held, in the order of the
 // records.
@@ -113,8 +115,8 @@ func (w *wire) flush(ctx context.Context) error {
 }
 
 // push sends what there is room for. It does not wait; but where the Conn below knows no
-// such thing, and it is urgent, for a moment. What goes wrong, the next flush will tell.
-func (w *wire) push(ctx context.Context, urgent bool) {
+// such thing, and it is urgent, for a moment. If it has not sent all, it says why not.
+func (w *wire) push(ctx context.Context, urgent bool) error {
 	for p := w.next(); p != nil; p = w.next() {
 		n, err := sendFlags(ctx, w.below, p, syscall.MSG_DONTWAIT)
 		w.sent(n)
@@ -124,10 +126,11 @@ func (w *wire) push(ctx context.Context, urgent bool) {
 		if urgent && errors.Is(err, errors.ErrUnsupported) {
 			ctx, cancel := curio.WithTimeout(ctx, lastWords)
 			defer cancel()
-			_ = w.flush(ctx)
+			return w.flush(ctx)
 		}
-		return
+		return &wireError{err}
 	}
+	return nil
 }
 
 // overfull reports whether too many answers are queued.
@@ -141,16 +144,18 @@ func (w *wire) overfull() bool {
 }
 
 // Read receives, with the context of the operation in progress.
-func (w *wire) Read(p []byte) (int, error) {
-	if w.ctx == nil {
+func (w *wire) Read(p []byte) (n int, err error) {
+	switch {
+	case w.ctx == nil:
 		return 0, errNothingYet
-	}
-	if w.handshaking {
+	case !w.handshaking:
+		n, err = w.pusher.recv(w.ctx, p)
+	default:
 		if err := w.flush(w.ctx); err != nil {
 			return 0, err
 		}
+		n, err = w.below.Recv(w.ctx, p)
 	}
-	n, err := w.below.Recv(w.ctx, p)
 	switch {
 	case err == io.EOF && w.handshaking:
 		err = errNoHandshake
@@ -200,8 +205,16 @@ func (e *wireError) Unwrap() error { return e.err }
 // Timeout is false, as package tls has no use for it.
 func (e *wireError) Timeout() bool { return false }
 
-// Temporary reports whether the next operation can go on where this one has ended.
+// Temporary reports whether the next operation can go on where this one has ended. Where
+// something could not be sent, one can still receive.
 func (e *wireError) Temporary() bool {
-	return e.err == errEmpty || errors.Is(e.err, curio.ErrCancelled) ||
-		errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) || errors.Is(e.err, ErrIdle)
+	_, unsent := errors.AsType[*unsentError](e.err)
+	return unsent || e.err == errEmpty || goesOn(e.err)
+}
+
+// goesOn reports whether err, of the Conn below, is about the operation and not about the
+// connection.
+func goesOn(err error) bool {
+	return errors.Is(err, curio.ErrCancelled) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrIdle)
 }

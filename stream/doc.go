@@ -20,7 +20,7 @@
 // # Writing
 //
 // When a write returns, the system has the bytes. With SetWriteBuffer the stream collects
-// them, and Flush sends them.
+// them, and Flush sends them. Close sends what is left, or says how much it could not send.
 //
 // # Code without contexts
 //
@@ -36,7 +36,9 @@
 // cancelled, it returns with the error; the rest is there for the next one. So ReadLine
 // and ReadUntil leave half a piece where it is, and ReadExactly, ReadFull and ReadAll
 // return what they have. What can be cut short halfway, as Write, WriteLines and Flush
-// can, says or keeps exactly what has not been sent.
+// can, says or keeps exactly what has not been sent. With TLS some of what it says to be
+// written may still be kept: the next write sends it, and so do Flush, Close, and whoever
+// reads, while it waits.
 //
 // # Limits
 //

@@ -2,7 +2,9 @@ package stream
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
 
 	"github.com/curio-go/curio"
 )
@@ -55,4 +57,56 @@ func (s *Stream) ended(op string, err error) error {
 		return s.failed(op, net.ErrClosed)
 	}
 	return err
+}
+
+// incomplete is the error of Close if it could not send all: err is why, n how much of what
+// was written is left, and closed the error of the transport's Close.
+func (s *Stream) incomplete(err error, n int64, closed error) error {
+	if errors.Is(closed, net.ErrClosed) {
+		closed = nil // by somebody else, which says nothing of what was sent
+	}
+	with := func(cause error) error {
+		if n == 0 && closed == nil {
+			return cause
+		}
+		return &unsentError{n, cause, closed}
+	}
+	switch e := err.(type) {
+	case *net.OpError:
+		return &net.OpError{Op: "close", Net: e.Net, Source: e.Source, Addr: e.Addr, Err: with(e.Err)}
+	case *os.PathError:
+		return &os.PathError{Op: "close", Path: e.Path, Err: with(e.Err)}
+	}
+	return s.failed("close", with(err))
+}
+
+// An unsentError says that something was written that will not be sent.
+type unsentError struct {
+	n      int64 // how much of it
+	err    error // why
+	closed error // what the transport says of it, or nil
+}
+
+func (e *unsentError) Error() string {
+	text := e.err.Error()
+	if e.n > 0 {
+		text = fmt.Sprintf("%d bytes were written and have not been sent: %s", e.n, text)
+	}
+	if e.closed != nil {
+		text += "; " + e.closed.Error()
+	}
+	return text
+}
+
+func (e *unsentError) Unwrap() []error {
+	if e.closed == nil {
+		return []error{e.err}
+	}
+	return []error{e.err, e.closed}
+}
+
+// Timeout is for package net, which does not look deeper.
+func (e *unsentError) Timeout() bool {
+	timeout, ok := e.err.(interface{ Timeout() bool })
+	return ok && timeout.Timeout()
 }

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -10,20 +9,24 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/foreign"
 	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/socket"
 )
 
 // A Transport is what a Stream reads from and writes to: a [*socket.Socket] is one, and
 // so is every network.Conn. Each method can be called while another one waits.
 //
 // A Stream uses these methods as well if a Transport has them: WaitRead(ctx) error, to
-// wait without holding a buffer; CloseWrite(ctx) error; LocalAddr and RemoteAddr.
+// wait without holding a buffer; CloseWrite(ctx) error; CloseContext(ctx) error, which
+// is Close that may wait as long as ctx allows; LocalAddr and RemoteAddr.
 type Transport interface {
 	// Recv waits until there is something to receive, puts as much of it into buf as
 	// fits, and returns how many bytes that was. At the end it returns io.EOF. If it
 	// is cancelled it has received nothing.
 	Recv(ctx context.Context, buf []byte) (int, error)
 
-	// SendAll sends all of buf. If it is cut short it returns how much has been sent.
+	// SendAll sends all of buf. If it is cut short it returns how much has been sent, or
+	// has been taken to be sent before anything else: a Stream then calls it again, in
+	// Flush, Close and the like, even if all that it has is an empty buf.
 	SendAll(ctx context.Context, buf []byte) (int, error)
 
 	// Close closes the transport. Recv and SendAll in progress end with
@@ -41,6 +44,7 @@ type Stream struct {
 	// Set at birth. transport is nil in the zero value.
 	transport Transport
 	waiter    interface{ WaitRead(context.Context) error } // transport, nil if it cannot
+	exact     bool                                         // transport keeps nothing that it says has been sent
 
 	// The settings.
 	lineLimit   atomic.Int64
@@ -51,6 +55,7 @@ type Stream struct {
 	// is sent by Close, or taken back.
 	closed atomic.Bool
 	unsent atomic.Int64 // the length of out, for who does not hold writing
+	cut    atomic.Bool  // the last SendAll has failed, so transport may keep something; set by who holds writing
 
 	// Order: writing < the transport's locks, reading < the transport's locks.
 	reading curio.Lock
@@ -68,6 +73,10 @@ func New(t Transport) *Stream {
 	}
 	s := &Stream{transport: t}
 	s.waiter, _ = t.(interface{ WaitRead(context.Context) error })
+	switch t.(type) {
+	case *socket.Socket, *file:
+		s.exact = true
+	}
 	return s
 }
 
@@ -171,8 +180,11 @@ func (s *Stream) Detach() (Transport, error) {
 
 // Close sends what has been written and not sent yet, as Flush does, and closes the
 // transport. If that cannot be sent, or ctx ends before, the transport is closed all the
-// same, and the error says why. Operations in progress end with net.ErrClosed, and so do
-// all later ones, a second Close included. A Flush in progress is waited for.
+// same, and the error says why, and how much has not been sent. If the transport has
+// something to say at the end, as TLS has, Close waits for that too, as long as ctx allows.
+//
+// Operations in progress end with net.ErrClosed, and so do all later ones, a second Close
+// included. A Flush in progress is waited for.
 func (s *Stream) Close(ctx context.Context) error {
 	err := s.usable()
 	if err == nil && s.closed.Swap(true) {
@@ -181,21 +193,30 @@ func (s *Stream) Close(ctx context.Context) error {
 	if err != nil {
 		return s.failed("close", err)
 	}
-	if _, err = wait.At(ctx); err != nil {
-		err = s.failed("close", err)
-	} else if s.unsent.Load() > 0 {
+	if _, err = wait.At(ctx); err == nil && (s.unsent.Load() > 0 || s.cut.Load()) {
 		err = s.lastFlush(ctx)
 	}
-	return cmp.Or(err, s.transport.Close())
+	if err == nil {
+		return s.hangUp(ctx)
+	}
+	return s.incomplete(err, s.unsent.Load(), s.transport.Close())
+}
+
+// hangUp closes the transport when all has been sent.
+func (s *Stream) hangUp(ctx context.Context) error {
+	if t, ok := s.transport.(interface{ CloseContext(context.Context) error }); ok {
+		return t.CloseContext(ctx)
+	}
+	return s.transport.Close()
 }
 
 // lastFlush comes after those who write at the moment.
 func (s *Stream) lastFlush(ctx context.Context) error {
 	if err := s.writing.Acquire(ctx); err != nil {
-		return s.failed("close", err)
+		return err
 	}
 	defer s.writing.Release(ctx)
-	return s.flush(ctx)
+	return s.sendOut(ctx)
 }
 
 // LocalAddr is the transport's local address, nil if it has none.

@@ -26,8 +26,10 @@ func (s *Stream) startWriting(ctx context.Context) error {
 }
 
 // Write writes all of p: when it returns, the system has it. If it is cancelled or fails
-// halfway, it returns how many bytes have been sent. What other tasks write comes before
-// or after.
+// halfway, it returns how many bytes have been sent, or will be by the next write, Flush or
+// Close, as a transport with TLS cannot take back what it has encrypted. If nothing is left
+// to be written, Flush, or Write of an empty p, sends that. What other tasks write comes
+// before or after.
 //
 // With a write buffer, see SetWriteBuffer, it returns how many bytes the stream has taken
 // over, and these are sent when there are enough of them, or by Flush. If it fails then
@@ -47,10 +49,10 @@ func (s *Stream) WriteString(ctx context.Context, text string) (int, error) {
 	}
 	defer s.writing.Release(ctx)
 	switch {
+	case len(text) == 0 || len(text) > bufferSize:
+		return s.write(ctx, []byte(text))
 	case len(text) <= int(s.writeBuffer.Load())-s.out.len():
 		return keep(s, text)
-	case len(text) > bufferSize:
-		return s.write(ctx, []byte(text))
 	}
 	block := takeBlock()
 	defer giveBlock(block)
@@ -60,7 +62,7 @@ func (s *Stream) WriteString(ctx context.Context, text string) (int, error) {
 // write is Write in turn.
 func (s *Stream) write(ctx context.Context, p []byte) (int, error) {
 	size := int(s.writeBuffer.Load())
-	if s.out.len()+len(p) > size {
+	if s.out.len()+len(p) > size || len(p) == 0 && s.cut.Load() {
 		if err := s.flush(ctx); err != nil {
 			return 0, err
 		}
@@ -71,9 +73,18 @@ func (s *Stream) write(ctx context.Context, p []byte) (int, error) {
 	case len(p) <= size-s.out.len():
 		return keep(s, p)
 	}
-	n, err := s.transport.SendAll(ctx, p)
+	n, err := s.send(ctx, p)
 	if err != nil {
 		err = s.ended("write", err)
+	}
+	return n, err
+}
+
+// send is SendAll of the transport, in turn.
+func (s *Stream) send(ctx context.Context, p []byte) (int, error) {
+	n, err := s.transport.SendAll(ctx, p)
+	if cut := err != nil && !s.exact; cut != s.cut.Load() {
+		s.cut.Store(cut)
 	}
 	return n, err
 }
@@ -90,9 +101,9 @@ func keep[T string | []byte](s *Stream, p T) (int, error) {
 	return len(p), nil
 }
 
-// Flush sends what has been written and not sent yet, which there only is with a write
-// buffer. If it is cancelled or fails halfway, exactly what has not been sent is kept for
-// the next Flush.
+// Flush sends what has been written and not sent yet: what is in the write buffer, and what
+// a write that was cut short has left in the transport, as it does under TLS. If it is
+// cancelled or fails halfway, exactly what has not been sent is kept for the next Flush.
 func (s *Stream) Flush(ctx context.Context) error {
 	if err := s.startWriting(ctx); err != nil {
 		return err
@@ -103,16 +114,21 @@ func (s *Stream) Flush(ctx context.Context) error {
 
 // flush is Flush in turn.
 func (s *Stream) flush(ctx context.Context) error {
-	if s.out.len() == 0 {
-		return nil
-	}
-	n, err := s.transport.SendAll(ctx, s.out.bytes())
-	s.out.drop(n)
-	s.unsent.Store(int64(s.out.len()))
-	if err != nil {
+	if err := s.sendOut(ctx); err != nil {
 		return s.ended("write", err)
 	}
 	return nil
+}
+
+// sendOut is flush with the transport's error.
+func (s *Stream) sendOut(ctx context.Context) error {
+	if s.out.len() == 0 && !s.cut.Load() {
+		return nil
+	}
+	n, err := s.send(ctx, s.out.bytes())
+	s.out.drop(n)
+	s.unsent.Store(int64(s.out.len()))
+	return err
 }
 
 // WriteLines writes the lines as they are: an end of line is not added. It asks for a
@@ -179,7 +195,7 @@ func (g *gathering) add(line string) error {
 }
 
 func (g *gathering) send() error {
-	if g.n == 0 {
+	if g.n == 0 && !g.s.cut.Load() {
 		return nil
 	}
 	n, err := g.s.Write(g.ctx, g.block[:g.n])

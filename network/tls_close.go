@@ -1,0 +1,154 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"github.com/curio-go/curio"
+)
+
+// Close closes the connection, and the one below. If nobody sends at the moment it first
+// sends what an interrupted SendAll has left, and ends the stream, by close_notify, as far
+// as there is room for that without waiting; where there is no socket below that can tell,
+// it waits for room, for up to 100 ms. If something was not sent, the other side misses it:
+// then the error says how many bytes of records that is, or that it is the close_notify,
+// and is [io.ErrShortWrite], or what has gone wrong with the connection below. To wait, use
+// CloseContext.
+//
+// Operations in progress end with net.ErrClosed, and so do all later ones, a second Close
+// included.
+func (c *TLSConn) Close() error { return c.close(nil) }
+
+// CloseContext is Close that waits for room as long as ctx allows. If ctx ends before all
+// is sent, the connection is closed all the same, and the error is that of ctx and says
+// what was not sent. Like Close it does not wait for those who are in the middle of a
+// SendAll.
+func (c *TLSConn) CloseContext(ctx context.Context) error { return c.close(ctx) }
+
+// A politeCloser is a Conn that has something to say before it is closed, for which it may
+// have to wait.
+type politeCloser interface {
+	CloseContext(ctx context.Context) error
+}
+
+// closeConn is Close of conn, or CloseContext if it has that and ctx is not nil.
+func closeConn(ctx context.Context, conn Conn) error {
+	if c, ok := conn.(politeCloser); ok && ctx != nil {
+		return c.CloseContext(ctx)
+	}
+	return conn.Close()
+}
+
+// close is CloseContext, or Close if ctx is nil.
+func (c *TLSConn) close(ctx context.Context) (err error) {
+	var missing error
+	defer func() { // also if the Conn below panics
+		err = closeConn(ctx, c.wire.below)
+		switch {
+		case missing != nil:
+			err = c.failed("close", missing)
+		case err != nil:
+			err = c.failed("close", &wireError{err})
+		}
+	}()
+	if !c.closed.Swap(true) && c.done.Load() {
+		missing = c.farewell(ctx)
+	}
+	return nil
+}
+
+// farewell sends what is left, and close_notify, and returns what is missing then.
+func (c *TLSConn) farewell(ctx context.Context) error {
+	taken, pushing := c.takeOver()
+	if !taken {
+		if pushing {
+			return c.missing(0, nil)
+		}
+		return nil // who is sending will be told
+	}
+	defer c.senders.Release(nobody)
+	before := c.wire.unsent.Load()
+	_ = c.tls.CloseWrite() // an error means that there was a fatal alert, which is enough
+	notify := c.wire.unsent.Load() - before
+	err := c.wire.push(nobody, ctx == nil)
+	if err != nil && ctx != nil {
+		err = c.wire.flush(ctx)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx == nil && (goesOn(err) || errors.Is(err, syscall.EAGAIN)):
+		err = nil
+	}
+	return c.missing(notify, err)
+}
+
+// takeOver takes senders for Close, also from a receiver on whose behalf something is being
+// pushed at the moment.
+func (c *TLSConn) takeOver() (taken, pushing bool) {
+	if !c.wire.pusher.close() {
+		return c.senders.TryAcquire(nobody), false
+	}
+	ctx, cancel := curio.WithTimeout(nobody, lastWords) // a net.Conn may be slow to notice
+	defer cancel()
+	return c.senders.Acquire(ctx) == nil, true
+}
+
+// missing is what Close says if err has kept it from sending all, nil if there was no room.
+// notify is how long the close_notify is.
+func (c *TLSConn) missing(notify int64, err error) error {
+	why := err
+	if why == nil {
+		why = io.ErrShortWrite
+	}
+	switch data := c.wire.unsent.Load() - notify; {
+	case data > 0:
+		return &unsentError{data, plain(why)}
+	case err == nil || goesOn(err):
+		return fmt.Errorf("tls: close_notify has not been sent: %w", plain(why))
+	}
+	return nil // the peer has gone, and got all there was for it
+}
+
+// finish ends the stream of a connection whose handler has returned. The peer may still be
+// busy with what was sent before: without the end, all of it would look cut off.
+func finish(ctx context.Context, conn Conn) {
+	if c, ok := conn.(*TLSConn); ok {
+		ctx, cancel := curio.WithTimeout(ctx, goodBye)
+		defer cancel()
+		_ = c.CloseWrite(ctx)
+	}
+}
+
+// An unsentError says how much of what SendAll has encrypted has not been sent.
+type unsentError struct {
+	bytes int64
+	err   error // why not
+}
+
+// cut is the error of an operation that sends.
+func (c *TLSConn) cut(op string, err error) error {
+	err = plain(err)
+	if left := c.wire.unsent.Load(); left > 0 {
+		err = &unsentError{left, err}
+	}
+	return opError(op, c, err)
+}
+
+func (e *unsentError) Error() string {
+	return fmt.Sprintf("tls: %d bytes of records have not been sent: %v", e.bytes, e.err)
+}
+
+func (e *unsentError) Unwrap() error { return e.err }
+
+// Timeout is for package net, which does not look deeper.
+func (e *unsentError) Timeout() bool {
+	timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](e.err)
+	return ok && timeout.Timeout()
+}

@@ -1,0 +1,184 @@
+package network_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/stream"
+)
+
+// A sending is a connection, or a stream on it, in the middle of which a message was cut.
+type sending struct {
+	*course
+	stream *stream.Stream
+}
+
+// A step is what may follow a SendAll, or a Write, that was cut short.
+type step struct {
+	name   string
+	each   int // at each so many bytes
+	kind   stepKind
+	stream bool
+	do     func(ctx context.Context, s *sending) error
+}
+
+type stepKind int
+
+const (
+	toSend    stepKind = iota
+	toReceive          // the peer's thanks
+	toClose
+)
+
+var steps = []step{
+	{"Recv", 1, toReceive, false, func(ctx context.Context, s *sending) error { return expectText(ctx, s.conn, thanks) }},
+	{"WaitRead", 7, toReceive, false, func(ctx context.Context, s *sending) error { return s.conn.WaitRead(ctx) }},
+	{"SendAll of nothing", 7, toSend, false, func(ctx context.Context, s *sending) error {
+		return second(s.conn.SendAll(ctx, nil))
+	}},
+	{"CloseWrite", 7, toClose, false, func(ctx context.Context, s *sending) error { return s.conn.CloseWrite(ctx) }},
+	{"Close", 1, toClose, false, func(_ context.Context, s *sending) error { return s.conn.Close() }},
+	{"CloseContext", 7, toClose, false, func(ctx context.Context, s *sending) error {
+		if c, ok := s.conn.(interface{ CloseContext(context.Context) error }); ok {
+			return c.CloseContext(ctx)
+		}
+		return s.conn.Close()
+	}},
+	{"ReadLine", 7, toReceive, true, func(ctx context.Context, s *sending) error {
+		line, err := s.stream.ReadLine(ctx)
+		if err == nil && line != thanks {
+			err = fmt.Errorf("read %q", line)
+		}
+		return err
+	}},
+	{"ReadFull", 7, toReceive, true, func(ctx context.Context, s *sending) error {
+		return second(s.stream.ReadFull(ctx, make([]byte, len(thanks))))
+	}},
+	{"Flush", 1, toSend, true, func(ctx context.Context, s *sending) error { return s.stream.Flush(ctx) }},
+	{"Write of nothing", 7, toSend, true, func(ctx context.Context, s *sending) error {
+		return second(s.stream.Write(ctx, nil))
+	}},
+	{"WriteString of nothing", 19, toSend, true, func(ctx context.Context, s *sending) error {
+		return second(s.stream.WriteString(ctx, ""))
+	}},
+	{"WriteLines of nothing", 19, toSend, true, func(ctx context.Context, s *sending) error {
+		_, err := s.stream.WriteLines(ctx, slices.Values([]string(nil)))
+		return err
+	}},
+	{"CloseWrite of a stream", 7, toClose, true, func(ctx context.Context, s *sending) error { return s.stream.CloseWrite(ctx) }},
+	{"Close of a stream", 1, toClose, true, func(ctx context.Context, s *sending) error { return s.stream.Close(ctx) }},
+}
+
+// Where a message is cut: a small one, whose record it is in the middle of, at every byte
+// or some, and a large one of several rounds.
+const (
+	smallMessage = 80
+	largeMessage = 200_000
+)
+
+// cutsOf returns the places for a message of that size: every, or each so many.
+func cutsOf(size, each int) (at []int) {
+	if size == largeMessage {
+		return []int{70_001, 0, 65_000, 135_000}[:max(1, 4/each)]
+	}
+	for i := 0; i < smallMessage+70; i += each {
+		at = append(at, i)
+	}
+	return at
+}
+
+// Every layer over every layer, cut at every byte, and whatever comes then, while the peer
+// takes something again, or does not: either it has got all that SendAll has reported as
+// taken, or an error has said that it has not. Nothing hangs.
+func TestTLSCutThen(t *testing.T) {
+	network.LastWords(t, time.Millisecond) // most of them end without room
+	for _, g := range grounds {
+		t.Run(g.name, func(t *testing.T) {
+			for _, size := range []int{smallMessage, largeMessage} {
+				data := testutil.Pattern(21, size)
+				for _, opens := range []bool{true, false} {
+					for _, step := range steps {
+						each := 41
+						if g.name == "TLS" && !testing.Short() {
+							each = step.each
+						}
+						for _, at := range cutsOf(size, each) {
+							cutThen(t, g, data, at, opens, step)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// send sends data by the stream or without it, and returns how much was taken.
+func (s *sending) send(ctx context.Context, data []byte) (int, error) {
+	if s.stream != nil {
+		return s.stream.Write(ctx, data)
+	}
+	return s.conn.SendAll(ctx, data)
+}
+
+func cutThen(t *testing.T, g ground, data []byte, at int, opens bool, step step) {
+	if g.frail && step.kind == toClose && !opens {
+		return // package tls takes five seconds for that
+	}
+	t.Run(fmt.Sprintf("%d of %d, then %s, opens %v", at, len(data), step.name, opens), func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), testutil.Patience)
+		defer cancel()
+		s := &sending{course: g.start(ctx, t)}
+		if step.stream {
+			s.stream = stream.New(s.conn)
+		}
+		s.valve.shut(at)
+		taken := 0
+		err := s.during(ctx, func(ctx context.Context) (err error) {
+			taken, err = s.send(ctx, data)
+			return err
+		}, func(cancel func()) { cancel() })
+		whole := err == nil
+		if !whole {
+			is(t, err, taskCancelled...)
+		}
+		s.peer.promise(ctx, taken)
+		s.valve.again()
+		err = s.during(ctx, func(ctx context.Context) error { return step.do(ctx, s) }, func(cancel func()) {
+			if opens {
+				s.valve.open()
+			} else {
+				cancel()
+			}
+		})
+		if opens && err != nil && (!g.frail || whole) && step.name != "Close" && !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%v", err)
+		}
+		if step.kind == toReceive && g.frail && g.exact && err != nil {
+			t.Errorf("it cannot receive: %v", err)
+		}
+		if opens || g.frail {
+			s.valve.open()
+		}
+		closed := s.conn.Close()
+		if step.kind == toClose {
+			closed = errors.Join(err, closed)
+		}
+		s.finish(t, data, taken, missed(closed))
+	})
+}
+
+// missed is err if it says that something is missing.
+func missed(err error) error {
+	if err != nil && (strings.Contains(err.Error(), "have not been sent") || errors.Is(err, io.ErrShortWrite)) {
+		return err
+	}
+	return nil
+}
