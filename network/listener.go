@@ -21,24 +21,31 @@ type Listener struct {
 	socket  *socket.Socket    // nil if it is somebody else's net.Listener
 	foreign *foreign.Listener // then this is it
 	config  ServerConfig
-	file    os.FileInfo // that of the Unix socket, if there is one to remove
-	path    string      // where it is
 
 	closing context.Context // ended by Close, through closed
 	closed  context.CancelFunc
 
-	removing sync.Once
+	unlinking sync.Mutex
+	file      os.FileInfo // that of the Unix socket, if there is one that may be removed
+	path      string      // where it is
+	unlink    bool        // whether Close removes it
+	unlinked  bool        // Close has done so, or left it
 }
 
 // NewListener makes a Listener of a socket that listens already, and takes it over. A
-// nil config is the default. NewListener panics if config makes no sense, or if it says how
-// to listen, for that comes too late.
+// nil config is the default. Its connections are as those of ListenTCP: TCP_NODELAY is on,
+// and so is SO_KEEPALIVE; if that was on already, with the times that it had. NewListener
+// panics if config makes no sense, or if it says how to listen, for that comes too late. So
+// it does if there is to be TLS or PROXY on connections that move messages, as those of
+// "unixpacket" do.
 func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	if s == nil {
 		panic("curio/network: NewListener of a nil socket")
 	}
 	l := newListener(config)
 	l.config.mustNotListen("NewListener")
+	l.config.mustCarry("NewListener", s.LocalAddr())
+	adopt(s)
 	l.socket = s
 	return l
 }
@@ -108,7 +115,7 @@ func (l *Listener) Close() error {
 	if l.foreign != nil {
 		return l.foreign.Close()
 	}
-	l.removing.Do(l.removeFile) // before the name is free for others
+	l.removeFile() // before the name is free for others
 	return l.socket.Close()
 }
 
@@ -173,8 +180,8 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 	if err == nil && config.ReusePort {
 		err = socket.ReusePort.Set(s, true)
 	}
-	if err == nil && addr.IP == nil {
-		err = socket.V6Only.Set(s, false)
+	if err == nil && (addr.IP == nil || addr.IP.Equal(net.IPv6unspecified)) {
+		err = socket.V6Only.Set(s, false) // "[::]:80" is what LocalAddr says of ":80"
 	}
 	if err == nil {
 		err = s.Bind(addr)

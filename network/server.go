@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
-	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -30,7 +29,8 @@ type Handler func(ctx context.Context, conn Conn) error
 // handler, in a task of its own, as RunServer does.
 //
 // The host may be a name, of whose addresses one is used, an IPv4 one if there is
-// any; an empty host stands for all addresses of the machine. Port 0 is any free
+// any; an empty host stands for all addresses of the machine, and so does "::", as the
+// listener then calls it. Port 0 is any free
 // port; ListenTCP and RunServer are for who wants to know which. A nil config is the
 // default. TCPServer panics if handler is nil.
 //
@@ -68,7 +68,9 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 // handlers are cancelled at once.
 //
 // Running out of descriptors or memory does not end the server: it pauses, for 5 ms
-// and then twice as long each time up to a second, and says so in the kernel's log.
+// and then twice as long each time up to a second, and says so in the kernel's log. So it
+// does after errors of the network for which accept(2) says to try again, and after those
+// of somebody else's net.Listener that call themselves temporary.
 func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
 	mustListen(listener)
@@ -262,14 +264,14 @@ const (
 
 // accept returns the next connection.
 func accept(ctx context.Context, next func(context.Context) (Conn, error)) (Conn, error) {
-	for pause := firstPause; ; {
+	for pause, tries := firstPause, 1; ; tries++ {
 		conn, err := next(ctx)
-		switch {
+		switch failure := acceptFailure(err); {
 		case err == nil:
 			return conn, nil
-		case gone(err):
+		case failure == once && tries < triesAtOnce:
 			continue
-		case !exhausted(err):
+		case failure == final || failure == once && isAny(err, syscall.EOPNOTSUPP):
 			return nil, err
 		}
 		curio.LoggerOf(ctx).WarnContext(ctx, "curio: cannot accept connections for the moment", "pause", pause, "err", err)
@@ -278,19 +280,6 @@ func accept(ctx context.Context, next func(context.Context) (Conn, error)) (Conn
 		}
 		pause = min(2*pause, lastPause)
 	}
-}
-
-// gone reports whether the error is that of one connection, which its peer has given
-// up before it was accepted.
-func gone(err error) bool { return isAny(err, syscall.ECONNABORTED, syscall.EPROTO) }
-
-// exhausted reports whether trying again later may help: the system has run out of
-// descriptors, memory or watches, or the network is down or a firewall forbids the
-// connection, which accept(2) on Linux reports too.
-func exhausted(err error) bool {
-	return errors.Is(err, poll.ErrNotPollable) ||
-		isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC, syscall.EPERM,
-			syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH)
 }
 
 func isAny(err error, of ...syscall.Errno) bool {
