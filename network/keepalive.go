@@ -16,11 +16,19 @@ func keepAlive(s *socket.Socket) error {
 }
 
 // adopt gives a socket that listens the settings that those of ListenTCP have, for its
-// connections.
-func adopt(s *socket.Socket) {
-	if addr := s.LocalAddr(); addr != nil && addr.Network() == "tcp" {
-		_ = control(s, func(fd int) error { poll.AdoptTCP(fd); return nil })
+// connections. It reports whether it has.
+func adopt(s *socket.Socket) bool {
+	if addr := s.LocalAddr(); addr == nil || addr.Network() != "tcp" {
+		return false
 	}
+	return control(s, func(fd int) error { poll.AdoptTCP(fd); return nil }) == nil
+}
+
+// inherit gives a connection these settings of its listener.
+func inherit(listener, conn *socket.Socket) {
+	_ = control(listener, func(from int) error {
+		return control(conn, func(to int) error { poll.InheritTCP(from, to); return nil })
+	})
 }
 
 func control(s *socket.Socket, fn func(fd int) error) (err error) {

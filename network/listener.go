@@ -21,6 +21,7 @@ type Listener struct {
 	socket  *socket.Socket    // nil if it is somebody else's net.Listener
 	foreign *foreign.Listener // then this is it
 	config  ServerConfig
+	adopted bool // others have made the socket, and connections may wait that are older than its settings
 
 	closing context.Context // ended by Close, through closed
 	closed  context.CancelFunc
@@ -45,7 +46,7 @@ func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	l := newListener(config)
 	l.config.mustNotListen("NewListener")
 	l.config.mustCarry("NewListener", s.LocalAddr())
-	adopt(s)
+	l.adopted = adopt(s)
 	l.socket = s
 	return l
 }
@@ -85,6 +86,9 @@ func (l *Listener) accept(ctx context.Context) (Conn, error) {
 	conn, err := l.socket.Accept(ctx)
 	if err != nil {
 		return nil, err // and not a nil *socket.Socket
+	}
+	if l.adopted {
+		inherit(l.socket, conn)
 	}
 	return conn, nil
 }

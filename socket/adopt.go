@@ -69,6 +69,9 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 		}
 		return nil, adoptFailed("fromconn", 0, 0, "", err)
 	}
+	if twin, ok := c.(*Socket); ok && s != nil {
+		s.adopted = twin.adopted
+	}
 	return s, failed
 }
 
@@ -94,6 +97,7 @@ func duplicated(fd int, op string, foreign bool) (*Socket, error) {
 	}
 	if foreign && s.network() == "tcp" {
 		poll.AdoptTCP(sysfd)
+		s.adopted = true
 	}
 	s.remember() // a peer that resets the connection takes its address with it
 	return s, nil

@@ -70,6 +70,9 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 		return nil, err
 	}
 	conn.remote = conn.netAddr(peer)
+	if s.adopted {
+		_ = s.fd.Control(func(fd int) error { poll.InheritTCP(fd, sysfd); return nil })
+	}
 	return conn, nil
 }
 

@@ -17,6 +17,7 @@ type Socket struct {
 	// Set at birth. fd is nil in the zero value.
 	fd          *poll.FD
 	family, typ int
+	adopted     bool // others have made it, and it has got our settings later
 
 	// The addresses, asked for when somebody wants to know; nil until then, and
 	// again after what changes them. Once closed, a socket keeps what is known.

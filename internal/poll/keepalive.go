@@ -10,17 +10,16 @@ const (
 	keepAliveProbes = 9
 )
 
+// keepAliveTimes are the options for that.
+var keepAliveTimes = [...]int{tcpKeepIdle, tcpKeepInterval, tcpKeepCount}
+
 // KeepAlive sets that for a connection, or for a listener, from which accepted connections
 // have it. What the system does not have is left out.
 func KeepAlive(fd int) error {
 	err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
-	for _, o := range []struct{ name, value int }{
-		{tcpKeepIdle, keepAliveEvery},
-		{tcpKeepInterval, keepAliveEvery},
-		{tcpKeepCount, keepAliveProbes},
-	} {
+	for i, value := range [...]int{keepAliveEvery, keepAliveEvery, keepAliveProbes} {
 		if err == nil {
-			err = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, o.name, o.value)
+			err = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, keepAliveTimes[i], value)
 		}
 		if err == syscall.ENOPROTOOPT {
 			err = nil
@@ -37,4 +36,28 @@ func AdoptTCP(fd int) {
 	if on, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE); err == nil && on == 0 {
 		_ = KeepAlive(fd)
 	}
+}
+
+// InheritTCP gives a connection the settings of AdoptTCP that its listener has. The system
+// does so when the other side connects, and that may have been before the listener had
+// them: with socket activation it is the first connection that starts the server.
+func InheritTCP(listener, conn int) {
+	copyOption(listener, conn, syscall.IPPROTO_TCP, syscall.TCP_NODELAY)
+	if copyOption(listener, conn, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE) {
+		for _, name := range keepAliveTimes {
+			copyOption(listener, conn, syscall.IPPROTO_TCP, name)
+		}
+	}
+}
+
+// copyOption reports whether the option was another one.
+func copyOption(from, to, level, name int) bool {
+	value, err := syscall.GetsockoptInt(from, level, name)
+	if err != nil {
+		return false
+	}
+	if now, err := syscall.GetsockoptInt(to, level, name); err != nil || now == value {
+		return false
+	}
+	return syscall.SetsockoptInt(to, level, name, value) == nil
 }
