@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -30,14 +31,14 @@ const (
 
 // accept returns the next connection.
 func (a *acceptor) accept(ctx context.Context) (Conn, error) {
-	for pause := firstPause; ; {
+	for pause, tries := firstPause, 1; ; tries++ {
 		conn, err := a.acceptCalmly(ctx)
-		switch {
+		switch failure := acceptFailure(err); {
 		case err == nil:
 			return conn, nil
-		case gone(err):
+		case failure == once && tries < triesAtOnce:
 			continue
-		case !exhausted(err):
+		case failure == final || failure == once && isAny(err, syscall.EOPNOTSUPP):
 			return nil, err
 		}
 		a.short.seen(ctx, a.name, "curio: cannot accept connections for the moment", "err", err)

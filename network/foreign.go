@@ -1,6 +1,7 @@
 package network
 
 import (
+	"crypto/tls"
 	"net"
 
 	"github.com/curio-go/curio/internal/foreign"
@@ -15,13 +16,25 @@ import (
 // A Conn of a *tls.Conn has a Handshake method. When its handshake or sending was cut
 // short it is of no use any more, for TLS cannot go on after a part of a record; after a
 // Recv that was cancelled it can. CloseWrite fails with errors.ErrUnsupported if c has no
-// such method. Errors are *net.OpError, but for io.EOF. FromConn panics if c is nil.
+// such method. Errors are *net.OpError, but for io.EOF.
+//
+// A c that moves messages, such as a *net.UDPConn, goes on doing so: each Recv receives one,
+// which may be empty, and loses what does not fit into its buffer, and each SendAll sends
+// one. What c is, if it is not of package net, is told by the Network of its LocalAddr,
+// "udp" or "unixgram" and so on; WaitRead then reads a message, and holds it. Above such
+// a Conn there can be no TLS and no stream.Stream.
+//
+// FromConn panics if c is nil, or a *tls.Conn on a datagram socket.
 func FromConn(c net.Conn) Conn {
 	switch c := c.(type) {
 	case adapter:
 		return c.bound().release()
 	case nil:
 		panic("curio/network: nil net.Conn; FromConn makes a Conn of one that is open")
+	case *tls.Conn:
+		if foreign.Datagrams(c) {
+			panic("curio/network: FromConn of TLS on a datagram socket; TLS needs a stream")
+		}
 	}
 	return foreign.New(c)
 }
@@ -29,7 +42,8 @@ func FromConn(c net.Conn) Conn {
 // FromListener makes a Listener of a net.Listener, for RunServer, and takes it over. Its
 // connections are as FromConn makes them. A nil config is the default. FromListener panics
 // if l is nil, if config makes no sense, or if it says how to listen, for that comes too
-// late.
+// late. So it does if there is to be TLS or PROXY on connections that move messages, as
+// those of "unixpacket" do.
 //
 // Accept can be cancelled, and loses no connection by it. If l has deadlines they are used.
 // If it has none, as that of tls.NewListener, its Accept goes on in a goroutine up to Close,
@@ -41,6 +55,7 @@ func FromListener(l net.Listener, config *ServerConfig) *Listener {
 	made := newListener(config)
 	made.config.mustNotListen("FromListener")
 	made.config.mustFit(l.Addr(), "FromListener")
+	made.config.mustCarry("FromListener", l.Addr())
 	made.foreign = foreign.NewListener(l)
 	return made
 }

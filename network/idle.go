@@ -113,6 +113,10 @@ func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
 		return 0, opError("send", c, err)
 	}
 	defer c.sending.Release(ctx)
+	piece := piece
+	if len(buf) > piece && c.Datagrams() {
+		piece = len(buf) // one message
+	}
 	sent := 0
 	for {
 		before := sent

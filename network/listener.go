@@ -21,19 +21,25 @@ type Listener struct {
 	socket  *socket.Socket    // nil if it is somebody else's net.Listener
 	foreign *foreign.Listener // then this is it
 	config  ServerConfig
-	file    os.FileInfo // that of the Unix socket, if there is one to remove
-	path    string      // where it is
-	slots   *slots      // for those who accept themselves; nil if connections are not counted
+	slots   *slots // for those who accept themselves; nil if connections are not counted
+	adopted bool   // others have made the socket, and connections may wait that are older than its settings
 
 	closing context.Context // ended by Close, through closed
 	closed  context.CancelFunc
 
-	removing sync.Once
+	unlinking sync.Mutex
+	file      os.FileInfo // that of the Unix socket, if there is one that may be removed
+	path      string      // where it is
+	unlink    bool        // whether Close removes it
+	unlinked  bool        // Close has done so, or left it
 }
 
 // NewListener makes a Listener of a socket that listens already, and takes it over. A
-// nil config is the default. NewListener panics if config makes no sense, or if it says how
-// to listen, for that comes too late.
+// nil config is the default. Its connections are as those of ListenTCP: TCP_NODELAY is on,
+// and so is SO_KEEPALIVE; if that was on already, with the times that it had. NewListener
+// panics if config makes no sense, or if it says how to listen, for that comes too late. So
+// it does if there is to be TLS or PROXY on connections that move messages, as those of
+// "unixpacket" do.
 func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	if s == nil {
 		panic("curio/network: NewListener of a nil socket")
@@ -41,6 +47,8 @@ func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	l := newListener(config)
 	l.config.mustNotListen("NewListener")
 	l.config.mustFit(s.LocalAddr(), "NewListener")
+	l.config.mustCarry("NewListener", s.LocalAddr())
+	l.adopted = adopt(s)
 	l.socket = s
 	return l
 }
@@ -98,6 +106,9 @@ func (l *Listener) accept(ctx context.Context) (Conn, error) {
 	if err != nil {
 		return nil, err // and not a nil *socket.Socket
 	}
+	if l.adopted {
+		inherit(l.socket, conn)
+	}
 	return conn, nil
 }
 
@@ -136,7 +147,7 @@ func (l *Listener) Close() error {
 	if l.foreign != nil {
 		return l.foreign.Close()
 	}
-	l.removing.Do(l.removeFile) // before the name is free for others
+	l.removeFile() // before the name is free for others
 	return l.socket.Close()
 }
 
@@ -205,8 +216,8 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 	if err == nil && config.ReusePort {
 		err = socket.ReusePort.Set(s, true)
 	}
-	if err == nil && addr.IP == nil {
-		err = socket.V6Only.Set(s, false)
+	if err == nil && (addr.IP == nil || addr.IP.Equal(net.IPv6unspecified)) {
+		err = socket.V6Only.Set(s, false) // "[::]:80" is what LocalAddr says of ":80"
 	}
 	if err == nil {
 		err = s.Bind(addr)

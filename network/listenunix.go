@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // ListenUnix returns a Listener on a Unix socket with the given path; on Linux a name that
 // begins with "@" is an abstract one, of which no file is made. The file is removed when
-// the Listener is closed, if it is still the same.
+// the Listener is closed, if it is still the same and SetUnlinkOnClose has not said otherwise.
 //
 // A file that was left behind by a server that is gone is replaced: that is a socket on
 // which a connection is refused. (So does, but on Linux, a server that has no room for more
@@ -57,7 +58,7 @@ func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listen
 		l.socket, err = listenUnix(ctx, addr, config, true)
 		if err == nil {
 			l.file, err = os.Lstat(path)
-			l.path = absolute(path)
+			l.path, l.unlink = absolute(path), true
 		}
 	}
 	if err != nil {
@@ -74,7 +75,7 @@ func refusePath(path string) error {
 	switch {
 	case path == "":
 		return misused("missing path")
-	case path[0] != '@' && strings.IndexByte(path, 0) >= 0:
+	case !isAbstract(path) && strings.IndexByte(path, 0) >= 0:
 		return misused("path with a zero byte")
 	}
 	return nil
@@ -167,10 +168,51 @@ func lockDirectory(ctx context.Context, name string) (unlock func(), err error) 
 	}
 }
 
+// SetUnlinkOnClose says whether Close removes the file of a Unix socket: as it does with a
+// Listener of ListenUnix from the beginning, and not with one that was made of a socket,
+// as whoever made that may want to keep it. It is as that of *net.UnixListener. A server
+// that has passed its socket on to another process, which goes on listening there, says
+// false before it closes.
+//
+// Only the file that is there now is removed, and not another one that has taken its place.
+// On a Listener made of a net.Listener it calls that one's method. It does nothing if there
+// is no file.
+func (l *Listener) SetUnlinkOnClose(unlink bool) {
+	if l.foreign != nil {
+		l.foreign.SetUnlinkOnClose(unlink)
+		return
+	}
+	l.unlinking.Lock()
+	defer l.unlinking.Unlock()
+	l.unlink = unlink
+	if unlink && l.file == nil && !l.unlinked {
+		l.findFileLocked()
+	}
+}
+
+// findFileLocked finds the file of a socket that was bound by somebody else.
+func (l *Listener) findFileLocked() {
+	addr, ok := l.socket.LocalAddr().(*net.UnixAddr)
+	if !ok || addr.Name == "" || isAbstract(addr.Name) {
+		return
+	}
+	if file, err := os.Lstat(addr.Name); err == nil && file.Mode().Type() == fs.ModeSocket {
+		l.file, l.path = file, absolute(addr.Name)
+	}
+}
+
+// isAbstract reports whether a socket with that name has no file.
+func isAbstract(name string) bool { return runtime.GOOS == "linux" && strings.HasPrefix(name, "@") }
+
 // removeFile removes the file of a Unix socket that was listened on, unless it has been
-// replaced.
+// replaced. Only the first call does, as the socket keeps the file's number from being
+// given to another file until it is closed.
 func (l *Listener) removeFile() {
-	if l.file == nil {
+	l.unlinking.Lock()
+	defer l.unlinking.Unlock()
+	done := l.unlinked
+	l.unlinked = true
+	if done || l.file == nil || !l.unlink {
 		return
 	}
 	if now, err := os.Lstat(l.path); err == nil && os.SameFile(l.file, now) {

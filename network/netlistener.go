@@ -40,7 +40,7 @@ import (
 //
 // Running out of descriptors or memory is no error: Accept pauses and says so in the log,
 // as TCPServer does. It has SetDeadline, for Accept, as *net.TCPListener has, and, if l has a
-// socket, SyscallConn and File. Errors are *net.OpError of "accept". It is safe for
+// socket, SyscallConn and File; for a Unix socket also SetUnlinkOnClose. Errors are *net.OpError of "accept". It is safe for
 // concurrent use.
 func NetListener(ctx context.Context, l *Listener) net.Listener {
 	mustListen(l)
@@ -49,6 +49,11 @@ func NetListener(ctx context.Context, l *Listener) net.Listener {
 	}
 	if l.socket == nil {
 		n := new(netListener)
+		n.init(ctx, l)
+		return n
+	}
+	if _, unix := l.LocalAddr().(*net.UnixAddr); unix {
+		n := new(unixListener)
 		n.init(ctx, l)
 		return n
 	}
@@ -202,6 +207,12 @@ func (n *socketListener) File() (*os.File, error) {
 	}
 	return f, nil
 }
+
+// A unixListener is a socketListener that may have a file.
+type unixListener struct{ socketListener }
+
+// SetUnlinkOnClose is as that of *net.UnixListener, and of the Listener.
+func (n *unixListener) SetUnlinkOnClose(unlink bool) { n.listener.SetUnlinkOnClose(unlink) }
 
 // A rawListener is the socket of a listener as a syscall.RawConn.
 type rawListener struct {

@@ -19,7 +19,8 @@ type fileSender interface {
 // read. So does io.Copy, which calls this method.
 func (c *netConn) ReadFrom(src io.Reader) (n int64, err error) {
 	if sender, ok := c.conn.(fileSender); ok {
-		if n, err = c.sendFile(sender, src); err != nil {
+		n, err = c.sendFile(sender, src)
+		if err != nil && (n > 0 || !errors.Is(err, errors.ErrUnsupported)) { // as on a datagram socket
 			return n, err
 		}
 	}

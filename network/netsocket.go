@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -186,7 +187,7 @@ func (c *tcpConn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
 	)
 	count := config.Count
 	if count == 0 {
-		count = keepAliveProbes
+		count = poll.KeepAliveProbes
 	}
 	if count > 0 {
 		err = errors.Join(err, setOption(&c.bounded, c.socket, socket.KeepAliveCount, count))
@@ -199,7 +200,7 @@ func (c *tcpConn) setEvery(option socket.Option[time.Duration], d time.Duration)
 	case d < 0:
 		return nil
 	case d == 0:
-		d = keepAliveEvery
+		d = poll.KeepAliveEvery * time.Second
 	}
 	return setOption(&c.bounded, c.socket, option, d)
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -57,6 +58,9 @@ func resolve(ctx context.Context, op, network, addr string) ([]*net.TCPAddr, err
 
 // split takes a "host:port" apart. The port may be the name of a service.
 func split(ctx context.Context, resolver Resolver, network, addr string) (host string, port uint16, err error) {
+	if strings.IndexByte(addr, 0) >= 0 { // at which some resolvers would cut the name off
+		return "", 0, &net.AddrError{Err: "address with a zero byte", Addr: strconv.Quote(addr)}
+	}
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", 0, err

@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/curio-go/curio"
-	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -33,7 +32,8 @@ type Handler func(ctx context.Context, conn Conn) error
 // handler, in a task of its own, as RunServer does.
 //
 // The host may be a name, of whose addresses one is used, an IPv4 one if there is
-// any; an empty host stands for all addresses of the machine. Port 0 is any free
+// any; an empty host stands for all addresses of the machine, and so does "::", as the
+// listener then calls it. Port 0 is any free
 // port; ListenTCP and RunServer are for who wants to know which. A nil config is the
 // default. TCPServer panics if handler is nil.
 //
@@ -71,9 +71,10 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 // handlers are cancelled at once.
 //
 // Running out of descriptors or memory does not end the server: it pauses, for 5 ms
-// and then twice as long each time up to a second. That this has begun, and that all
-// MaxConnections are served, is logged as a warning, once, and so is the end when it has
-// been over for ten seconds.
+// and then twice as long each time up to a second. So it does after errors of the network for
+// which accept(2) says to try again, and after those of somebody else's net.Listener that call
+// themselves temporary. That this has begun, and that all MaxConnections are served, is logged
+// as a warning, once, and so is the end when it has been over for ten seconds.
 func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
 	mustListen(listener)
@@ -261,19 +262,6 @@ func (s *server) peers() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Values(s.serving))
-}
-
-// gone reports whether the error is that of one connection, which its peer has given
-// up before it was accepted.
-func gone(err error) bool { return isAny(err, syscall.ECONNABORTED, syscall.EPROTO) }
-
-// exhausted reports whether trying again later may help: the system has run out of
-// descriptors, memory or watches, or the network is down or a firewall forbids the
-// connection, which accept(2) on Linux reports too.
-func exhausted(err error) bool {
-	return errors.Is(err, poll.ErrNotPollable) ||
-		isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC, syscall.EPERM,
-			syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH)
 }
 
 func isAny(err error, of ...syscall.Errno) bool {

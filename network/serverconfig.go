@@ -4,8 +4,6 @@ import (
 	"crypto/tls"
 	"io/fs"
 	"net"
-	"runtime"
-	"strings"
 	"time"
 )
 
@@ -123,9 +121,6 @@ func (c *ServerConfig) refuse(addr net.Addr) error {
 	}
 	return nil
 }
-
-// isAbstract reports whether there is no file for the name of a Unix socket.
-func isAbstract(name string) bool { return runtime.GOOS == "linux" && strings.HasPrefix(name, "@") }
 
 // mustFit panics if c has what a listener on addr, which listens already, cannot have.
 func (c *ServerConfig) mustFit(addr net.Addr, call string) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/foreign"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -78,6 +79,9 @@ func TLSServer(conn Conn, config *tls.Config) *TLSConn {
 func newTLSConn(conn Conn) *TLSConn {
 	if conn == nil {
 		panic("curio/network: TLS needs a connection: conn is nil")
+	}
+	if foreign.Datagrams(conn) {
+		panic("curio/network: TLS needs a stream, and the connection moves messages; for these there is DTLS, of other packages")
 	}
 	c := new(TLSConn)
 	c.wire.below = conn

@@ -51,6 +51,9 @@ func serveActivated() {
 		if _, err := conn.SendAll(ctx, []byte("this is "+a.Name)); err != nil {
 			fmt.Println(err)
 		}
+		noDelay, _ := socket.NoDelay.Get(conn)
+		keepAlive, _ := socket.KeepAlive.Get(conn)
+		fmt.Println("its settings:", noDelay, keepAlive)
 		conn.Close()
 	}
 }
@@ -97,6 +100,7 @@ func same(t *testing.T, got []string, want ...string) {
 func TestActivated(t *testing.T) {
 	testutil.NoLeaks(t)
 	web := listen(t, socket.AF_INET, localhost, 0)
+	check(t, socket.NoDelay.Set(web, false)) // as it is with systemd, unless one says so
 	api := listen(t, socket.AF_UNIX, &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unix"}, 0)
 	var files []*os.File
 	for _, l := range []*socket.Socket{web, api} {
@@ -120,7 +124,8 @@ func TestActivated(t *testing.T) {
 		}
 	}
 	same(t, lines(), "2 sockets, error: <nil>", "0 again, error: <nil>", "left to children: ",
-		"web "+web.LocalAddr().String(), "unknown "+api.LocalAddr().String())
+		"web "+web.LocalAddr().String(), "its settings: true true",
+		"unknown "+api.LocalAddr().String(), "its settings: false false")
 }
 
 // What is meant for another process, or nonsense, gives no sockets, and children do not
@@ -174,5 +179,5 @@ func TestActivatedAmongOthers(t *testing.T) {
 		t.Fatalf("no error about the number:\n%s", strings.Join(got, "\n"))
 	}
 	same(t, got[:1], `1 sockets, error: curio/socket: socket activation: descriptor 3, "null": fromfd socket: getsockopt: `)
-	same(t, got[last+1:], "0 again", "left to children: ", "web ")
+	same(t, got[last+1:], "0 again", "left to children: ", "web ", "its settings: true true")
 }

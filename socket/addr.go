@@ -4,31 +4,44 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/curio-go/curio/internal/poll"
 )
 
 // LocalAddr returns the socket's own address: getsockname(2). It is nil if it has
-// none that is known, and does not fail.
+// none that is known, and does not fail. A socket that has been closed says what it was.
+//
+// The address can be given to Bind or Connect again, and means the same there. On a socket
+// of the Unix domain that has no name it is empty; an abstract name of Linux begins with
+// "@", and a path that does so is told with a "./" before it. A relative path is told as
+// it was given, and is about the directory in which the program was then.
 func (s *Socket) LocalAddr() net.Addr {
 	if s.usable() != nil {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.addrLocked(&s.local, syscall.Getsockname)
+	return s.addrLocked(&s.local, poll.LocalName)
 }
 
 // RemoteAddr returns the address of the other side: getpeername(2). It is nil if the
-// socket is not connected, and does not fail.
+// socket is not connected, and does not fail. It is told as LocalAddr is.
 func (s *Socket) RemoteAddr() net.Addr {
 	if s.usable() != nil {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.addrLocked(&s.remote, syscall.Getpeername)
+	return s.addrLocked(&s.remote, poll.RemoteName)
+}
+
+// remember asks for the addresses as long as somebody can be asked.
+func (s *Socket) remember() {
+	s.LocalAddr()
+	s.RemoteAddr()
 }
 
 // LocalAddrPort is LocalAddr for a socket of the Internet families, whatever its type.
@@ -49,11 +62,11 @@ func addrPort(addr net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
-func (s *Socket) addrLocked(known *net.Addr, ask func(fd int) (syscall.Sockaddr, error)) net.Addr {
+func (s *Socket) addrLocked(known *net.Addr, ask func(fd int) (poll.Name, error)) net.Addr {
 	if unnamed(*known) {
 		_ = s.fd.Control(func(fd int) error {
-			sa, err := ask(fd)
-			if addr := s.netAddr(sa); err == nil && (*known == nil || !unnamed(addr)) {
+			name, err := ask(fd)
+			if addr := s.netAddr(&name); err == nil && (*known == nil || !unnamed(addr)) {
 				*known = addr
 			}
 			return err
@@ -71,7 +84,7 @@ func unnamed(addr net.Addr) bool {
 	case *net.UDPAddr:
 		return a.Port == 0
 	case *net.UnixAddr:
-		return a.Name == "" || a.Name == "@"
+		return a.Name == ""
 	}
 	return addr == nil
 }
@@ -85,33 +98,33 @@ func (s *Socket) forget() {
 
 var errMissing = &net.AddrError{Err: "missing address"}
 
-// sockaddr is addr as the system wants it, for a socket of this family and type.
-func (s *Socket) sockaddr(addr net.Addr) (syscall.Sockaddr, error) {
+// setAddr makes n the address addr, for a socket of this family and type.
+func (s *Socket) setAddr(n *poll.Name, addr net.Addr) error {
 	switch a := addr.(type) {
 	case nil:
-		return nil, errMissing
+		return errMissing
 	case *net.TCPAddr:
 		if a == nil {
-			return nil, errMissing
+			return errMissing
 		}
-		return s.inetSockaddr(SOCK_STREAM, a.IP, a.Port, a.Zone, a)
+		return s.setInet(n, SOCK_STREAM, a.IP, a.Port, a.Zone, a)
 	case *net.UDPAddr:
 		if a == nil {
-			return nil, errMissing
+			return errMissing
 		}
-		return s.inetSockaddr(SOCK_DGRAM, a.IP, a.Port, a.Zone, a)
+		return s.setInet(n, SOCK_DGRAM, a.IP, a.Port, a.Zone, a)
 	case *net.IPAddr:
 		if a == nil {
-			return nil, errMissing
+			return errMissing
 		}
-		return s.inetSockaddr(SOCK_RAW, a.IP, 0, a.Zone, a)
+		return s.setInet(n, SOCK_RAW, a.IP, 0, a.Zone, a)
 	case *net.UnixAddr:
 		if a == nil {
-			return nil, errMissing
+			return errMissing
 		}
-		return s.unixSockaddr(a)
+		return s.setUnix(n, a)
 	}
-	return nil, &net.AddrError{Err: fmt.Sprintf("unexpected type %T of address", addr), Addr: addr.String()}
+	return &net.AddrError{Err: fmt.Sprintf("unexpected type %T of address", addr), Addr: addr.String()}
 }
 
 // inetAddr is addr as an address of the type that this socket has, nil if it is none.
@@ -122,18 +135,18 @@ func (s *Socket) inetAddr(addr netip.AddrPort) net.Addr {
 	return s.typed(net.IP(addr.Addr().AsSlice()), int(addr.Port()), addr.Addr().Zone())
 }
 
-// inetSockaddr makes the address of a socket of the Internet families. A missing ip
+// setInet makes n the address of a socket of the Internet families. A missing ip
 // is that of all interfaces. On an AF_INET6 socket an IPv4 address is a mapped one.
 // typ is the type of socket that addr is for.
-func (s *Socket) inetSockaddr(typ int, ip net.IP, port int, zone string, addr net.Addr) (syscall.Sockaddr, error) {
+func (s *Socket) setInet(n *poll.Name, typ int, ip net.IP, port int, zone string, addr net.Addr) error {
 	if s.typ != typ && s.family != AF_UNIX {
-		return nil, &net.AddrError{
+		return &net.AddrError{
 			Err:  fmt.Sprintf("unexpected type %T of address, on a socket of network %s", addr, s.network()),
 			Addr: addr.String(),
 		}
 	}
 	if port < 0 || port > 0xffff {
-		return nil, &net.AddrError{Err: "invalid port", Addr: addr.String()}
+		return &net.AddrError{Err: "invalid port", Addr: addr.String()}
 	}
 	switch s.family {
 	case AF_INET:
@@ -142,54 +155,67 @@ func (s *Socket) inetSockaddr(typ int, ip net.IP, port int, zone string, addr ne
 		}
 		ip4 := ip.To4()
 		if ip4 == nil || zone != "" {
-			return nil, &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: addr.String()}
+			return &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: addr.String()}
 		}
-		return &syscall.SockaddrInet4{Port: port, Addr: [4]byte(ip4)}, nil
+		n.SetAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip4)), uint16(port)), false, 0)
+		return nil
 	case AF_INET6:
 		if len(ip) == 0 {
 			ip = net.IPv6zero
 		}
 		ip16 := ip.To16()
 		if ip16 == nil {
-			return nil, &net.AddrError{Err: "no IP address", Addr: addr.String()}
+			return &net.AddrError{Err: "no IP address", Addr: addr.String()}
 		}
 		id, err := zoneID(zone)
 		if err != nil {
-			return nil, &net.AddrError{Err: err.Error(), Addr: addr.String()}
+			return &net.AddrError{Err: err.Error(), Addr: addr.String()}
 		}
-		return &syscall.SockaddrInet6{Port: port, Addr: [16]byte(ip16), ZoneId: id}, nil
+		n.SetAddrPort(netip.AddrPortFrom(netip.AddrFrom16([16]byte(ip16)), uint16(port)), true, id)
+		return nil
 	}
-	return nil, &net.AddrError{Err: "Internet address, on a socket of another family", Addr: addr.String()}
+	return &net.AddrError{Err: "Internet address, on a socket of another family", Addr: addr.String()}
 }
 
-// maxPath is the length of sun_path, with the zero byte at its end that abstract
-// names do not have.
+// maxPath is the length of sun_path. Linux does without the zero byte at its end if there is
+// no room for it.
 const maxPath = len(syscall.RawSockaddrUnix{}.Path)
 
-func (s *Socket) unixSockaddr(addr *net.UnixAddr) (syscall.Sockaddr, error) {
-	abstract := len(addr.Name) > 0 && addr.Name[0] == '@'
+func (s *Socket) setUnix(n *poll.Name, addr *net.UnixAddr) error {
 	switch {
 	case s.family != AF_UNIX:
-		return nil, &net.AddrError{Err: "Unix domain address, on a socket of another family", Addr: addr.String()}
+		return &net.AddrError{Err: "Unix domain address, on a socket of another family", Addr: addr.String()}
 	case addr.Net != "" && addr.Net != s.network():
-		return nil, &net.AddrError{Err: "address of network " + addr.Net + ", on a socket of network " + s.network(), Addr: addr.String()}
-	case len(addr.Name) > maxPath, len(addr.Name) == maxPath && !abstract:
-		return nil, &net.AddrError{Err: fmt.Sprintf("path longer than %d bytes", maxPath-1), Addr: addr.String()}
+		return &net.AddrError{Err: "address of network " + addr.Net + ", on a socket of network " + s.network(), Addr: addr.String()}
+	case n.SetUnix(addr.Name):
+		return nil
+	case addr.Name == "":
+		return errMissing
+	case len(addr.Name) <= maxPath && strings.IndexByte(addr.Name, 0) >= 0:
+		return &net.AddrError{Err: "path with a zero byte", Addr: strconv.Quote(addr.Name)}
 	}
-	return &syscall.SockaddrUnix{Name: addr.Name}, nil
+	return &net.AddrError{Err: fmt.Sprintf("path longer than %d bytes", maxPath), Addr: addr.String()}
 }
 
-// netAddr is sa in the types of package net, nil for what it does not know.
-func (s *Socket) netAddr(sa syscall.Sockaddr) net.Addr {
-	switch sa := sa.(type) {
-	case *syscall.SockaddrInet4:
-		return s.typed(net.IP(sa.Addr[:]), sa.Port, "")
-	case *syscall.SockaddrInet6:
-		return s.typed(net.IP(sa.Addr[:]), sa.Port, zoneName(sa.ZoneId))
-	case *syscall.SockaddrUnix:
-		return &net.UnixAddr{Name: sa.Name, Net: s.network()}
+// netAddr is n in the types of package net, nil for what it does not know.
+func (s *Socket) netAddr(n *poll.Name) net.Addr {
+	switch n.Family() {
+	case AF_INET, AF_INET6:
+		if ip, port, zone := n.Inet(); ip != nil {
+			return s.typed(ip, port, zoneName(zone))
+		}
+	case AF_UNIX:
+		return &net.UnixAddr{Name: n.Unix(), Net: s.network()}
 	}
 	return nil
+}
+
+// sender is netAddr of where a message came from, nil if that has no name.
+func (s *Socket) sender(n *poll.Name) net.Addr {
+	if n.Family() == AF_UNIX && n.Unix() == "" {
+		return nil
+	}
+	return s.netAddr(n)
 }
 
 // typed is an address of the type that this socket has.

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"math"
 	"net"
 	"os"
 	"syscall"
@@ -15,14 +16,17 @@ import (
 //
 // If it succeeds, fd belongs to the Socket and must not be used any more. The Socket
 // has a number of its own, and fd's is free again. The socket is non-blocking from then
-// on, also for other processes that share it, and closed on exec.
+// on, also for other processes that share it, and closed on exec. A socket of TCP has
+// TCP_NODELAY on, as those of New have, and SO_KEEPALIVE, as the connections of package
+// network have; if that was on already, with the times that it had. Set NoDelay and
+// KeepAlive after that to have it otherwise.
 //
 // If it fails, fd stays the caller's, open and as it was. The error wraps
 // syscall.ENOTSOCK for what is no socket, syscall.EAFNOSUPPORT for other families and
 // syscall.EBADF for what is not open. For the descriptor of a connection of package net,
 // or of an os.File, there is FromConn.
 func FromFD(fd int) (*Socket, error) {
-	s, err := duplicated(fd, "fromfd")
+	s, err := duplicated(fd, "fromfd", true)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +38,8 @@ func FromFD(fd int) (*Socket, error) {
 // *net.UnixConn, *net.TCPListener, *net.UnixListener, an *os.File that is a socket, or
 // any other syscall.Conn that has a descriptor. It works on a duplicate: c stays its owner's, who may go
 // on using it and has to close it. The connection ends when both are closed. What c has
-// read ahead into a buffer of its own is not seen by the Socket.
+// read ahead into a buffer of its own is not seen by the Socket. Its options are set as
+// those of FromFD, unless c is a *net.TCPConn, of which package net has set them, or a Socket.
 //
 // A *net.UnixListener removes its path from the file system when it is closed; if the
 // Socket is to go on listening there, call SetUnlinkOnClose(false) before. Both have one
@@ -53,18 +58,27 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 	}
 	var s *Socket
 	var failed error
-	if err := raw.Control(func(fd uintptr) { s, failed = duplicated(int(fd), "fromconn") }); err != nil {
+	foreign := true
+	switch c.(type) {
+	case *net.TCPConn, *Socket:
+		foreign = false
+	}
+	if err := raw.Control(func(fd uintptr) { s, failed = duplicated(int(fd), "fromconn", foreign) }); err != nil {
 		if _, file := c.(*os.File); file {
 			err = os.ErrClosed // package os has an error of its own here
 		}
 		return nil, adoptFailed("fromconn", 0, 0, "", err)
 	}
+	if twin, ok := c.(*Socket); ok && s != nil {
+		s.adopted = twin.adopted
+	}
 	return s, failed
 }
 
-// duplicated makes a Socket of a duplicate of fd, which stays as it is but for its mode.
-// poll.New closes what it cannot use, and that must not happen to somebody else's.
-func duplicated(fd int, op string) (*Socket, error) {
+// duplicated makes a Socket of a duplicate of fd, which stays as it is but for its mode and,
+// if it is foreign, its options. poll.New closes what it cannot use, and that must not happen
+// to somebody else's.
+func duplicated(fd int, op string, foreign bool) (*Socket, error) {
 	family, typ, call, err := kindOf(fd)
 	if err != nil {
 		return nil, adoptFailed(op, family, typ, call, err)
@@ -77,11 +91,23 @@ func duplicated(fd int, op string) (*Socket, error) {
 		syscall.Close(sysfd)
 		return nil, adoptFailed(op, family, typ, "fcntl", err)
 	}
-	return own(sysfd, family, typ, op)
+	s, err := own(sysfd, family, typ, op)
+	if err != nil {
+		return nil, err
+	}
+	if foreign && s.network() == "tcp" {
+		poll.AdoptTCP(sysfd)
+		s.adopted = true
+	}
+	s.remember() // a peer that resets the connection takes its address with it
+	return s, nil
 }
 
 // kindOf asks what kind of socket fd is. call is the system call that failed.
 func kindOf(fd int) (family, typ int, call string, err error) {
+	if fd < 0 || fd > math.MaxInt32 { // which the system would cut off, to some other number
+		return 0, 0, "getsockopt", syscall.EBADF
+	}
 	typ, err = syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE)
 	if err != nil {
 		return 0, 0, "getsockopt", err

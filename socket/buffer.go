@@ -5,7 +5,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/curio-go/curio/internal/poll"
 )
@@ -62,10 +61,12 @@ func (s *Socket) RecvBuffer(ctx context.Context) (*Buffer, error) {
 		return nil, s.failed("recv", err)
 	}
 	p, n, err := s.fd.ReadPooled(ctx, &buffers)
-	if err != nil {
+	switch {
+	case err == io.EOF:
+		return nil, io.EOF
+	case err != nil:
 		return nil, s.failed("recv", err)
-	}
-	if n == 0 && s.typ != syscall.SOCK_DGRAM && s.typ != syscall.SOCK_RAW { // these have empty messages
+	case n == 0 && s.typ == SOCK_STREAM: // others have empty messages
 		buffers.Put(p)
 		return nil, io.EOF
 	}

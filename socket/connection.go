@@ -2,21 +2,27 @@ package socket
 
 import (
 	"context"
+	"math"
 	"net"
 	"net/netip"
 	"syscall"
+
+	"github.com/curio-go/curio/internal/poll"
 )
 
 // Bind gives the socket its local address: bind(2). Port 0 is any free port, which
 // LocalAddr tells. A path of the Unix domain is made in the file system, and left
-// there by Close; a name that begins with "@" is an abstract one, on Linux.
+// there by Close. On Linux, a name that begins with "@" is an abstract one, and an empty
+// name is any free abstract one. A path with a zero byte in it is refused, as the system
+// would cut it off there.
 func (s *Socket) Bind(addr net.Addr) error {
 	if err := s.usable(); err != nil {
 		return s.failedAt("bind", addr, err)
 	}
-	sa, err := s.sockaddr(addr)
+	name := new(poll.Name)
+	err := s.setAddr(name, addr)
 	if err == nil {
-		err = s.fd.Control(func(fd int) error { return syscall.Bind(fd, sa) })
+		err = s.fd.Control(func(fd int) error { return poll.Bind(fd, name) })
 	}
 	if err != nil {
 		return s.failedAt("bind", addr, err)
@@ -38,6 +44,7 @@ func (s *Socket) Listen(backlog int) error {
 	if backlog <= 0 {
 		backlog = maxBacklog()
 	}
+	backlog = min(backlog, math.MaxInt32) // which is more than any system allows
 	err := s.fd.Control(func(fd int) error { return syscall.Listen(fd, backlog) })
 	if err != nil {
 		return s.failedAt("listen", s.LocalAddr(), err)
@@ -63,6 +70,9 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 		return nil, err
 	}
 	conn.remote = conn.netAddr(peer)
+	if s.adopted {
+		_ = s.fd.Control(func(fd int) error { poll.InheritTCP(fd, sysfd); return nil })
+	}
 	return conn, nil
 }
 
@@ -80,9 +90,10 @@ func (s *Socket) Connect(ctx context.Context, addr net.Addr) error {
 	if err := s.usable(); err != nil {
 		return s.failedAt("connect", addr, err)
 	}
-	sa, err := s.sockaddr(addr)
+	name := new(poll.Name)
+	err := s.setAddr(name, addr)
 	if err == nil {
-		err = s.fd.Connect(ctx, sa)
+		err = s.fd.Connect(ctx, name)
 	}
 	if err != nil {
 		return s.failedAt("connect", addr, err)

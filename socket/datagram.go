@@ -33,17 +33,17 @@ func (s *Socket) receive(ctx context.Context, op string, m *poll.Message, room i
 		return s.nothing(ctx, op)
 	}
 	m.All = m.Stream && m.Flags&(MSG_WAITALL|MSG_PEEK) == MSG_WAITALL
-	if err := s.fd.RecvMsg(ctx, m); err != nil {
+	err := s.fd.RecvMsg(ctx, m)
+	switch {
+	case err == io.EOF:
+		return io.EOF
+	case err != nil:
 		return s.failed(op, err)
-	}
-	if m.N == 0 && room > 0 && s.ends() && m.Got&msgErrqueue == 0 && (m.Stream || m.ControlN == 0) {
+	case m.N == 0 && m.Stream && room > 0 && m.Got&msgErrqueue == 0:
 		return io.EOF
 	}
 	return nil
 }
-
-// ends reports whether on this socket nothing at all is the end.
-func (s *Socket) ends() bool { return s.typ == SOCK_STREAM || s.typ == SOCK_SEQPACKET }
 
 func (s *Socket) recv(ctx context.Context, buf []byte, flags int) (int, error) {
 	m := s.message(flags)
@@ -109,7 +109,7 @@ func (s *Socket) RecvFrom(ctx context.Context, buf []byte, flags int) (n int, fr
 	defer free(m)
 	m.SetBuffer(buf)
 	err = s.receive(ctx, "recvfrom", m, len(buf))
-	return m.N, s.netAddr(m.Name.Sockaddr()), err
+	return m.N, s.sender(&m.Name), err
 }
 
 // RecvFromAddrPort is RecvFrom for sockets of the Internet families. It allocates
@@ -140,12 +140,8 @@ func (s *Socket) SendTo(ctx context.Context, buf []byte, flags int, to net.Addr)
 	m := s.message(flags)
 	defer free(m)
 	if to != nil {
-		sa, err := s.sockaddr(to)
-		if err != nil {
+		if err := s.setAddr(&m.Name, to); err != nil {
 			return 0, s.failedTo("sendto", to, err)
-		}
-		if !m.Name.Set(sa) {
-			return 0, s.failedTo("sendto", to, errMissing)
 		}
 	}
 	if n, err = s.sendTo(ctx, m, buf); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,17 @@ func (q query) String() string {
 	return q.host + ":" + q.service
 }
 
+// check refuses a name with a zero byte, at which some resolvers would cut it off, and ask for
+// another one.
+func (q query) check() error {
+	for _, name := range []string{q.host, q.service} {
+		if strings.IndexByte(name, 0) >= 0 {
+			return &net.DNSError{Err: "name with a zero byte", Name: strconv.Quote(name), IsNotFound: true}
+		}
+	}
+	return nil
+}
+
 // failed wraps the error of q. If ctx has ended, that is why it failed: the resolver has
 // errors of its own for that.
 func (q query) failed(ctx context.Context, err error) error {
@@ -48,6 +60,9 @@ func (q query) failed(ctx context.Context, err error) error {
 // answerNow runs look, which asks nobody.
 func answerNow[T any](ctx context.Context, q query, look func(ctx context.Context) (T, error)) (found T, err error) {
 	if _, err = wait.At(ctx); err == nil {
+		err = q.check()
+	}
+	if err == nil {
 		found, err = look(ctx)
 	}
 	if err != nil {

@@ -20,7 +20,12 @@ func (s *Socket) Dup() (*Socket, error) {
 	if err != nil {
 		return nil, s.failed("dup", err)
 	}
-	return own(fd, s.family, s.typ, "dup")
+	twin, err := own(fd, s.family, s.typ, "dup")
+	if err != nil {
+		return nil, err
+	}
+	twin.adopted = s.adopted
+	return twin, nil
 }
 
 // File returns a duplicate of the descriptor as an os.File: for the ExtraFiles of an
@@ -49,6 +54,7 @@ func (s *Socket) Detach() (fd int, err error) {
 	if err != nil {
 		return -1, s.failed("detach", err)
 	}
+	s.remember()
 	if err := s.fd.Close(); err != nil { // somebody was faster
 		syscall.Close(fd)
 		return -1, s.failed("detach", err)

@@ -59,11 +59,7 @@ func (s *Socket) address(p *poll.Message, m *Message) error {
 	case m.AddrPort.IsValid():
 		return s.setName(&p.Name, m.AddrPort)
 	case m.Addr != nil:
-		sa, err := s.sockaddr(m.Addr)
-		if err == nil && !p.Name.Set(sa) {
-			err = errMissing
-		}
-		return err
+		return s.setAddr(&p.Name, m.Addr)
 	}
 	return nil
 }
@@ -81,7 +77,7 @@ func (s *Socket) arrived(m *Message, p *poll.Message) {
 	m.N, m.ControlN, m.Flags = p.N, p.ControlN, p.Got
 	m.AddrPort, m.Addr = netip.AddrPort{}, nil
 	if s.family == AF_UNIX {
-		m.Addr = s.netAddr(p.Name.Sockaddr())
+		m.Addr = s.sender(&p.Name)
 	} else {
 		m.AddrPort = nameAddrPort(&p.Name)
 	}
@@ -89,8 +85,7 @@ func (s *Socket) arrived(m *Message, p *poll.Message) {
 
 // RecvMsg receives one message into m, with one recvmsg(2), and returns how many bytes
 // that was; on a stream, as many as there are. flags are those of RecvFlags. On a stream,
-// and with SOCK_SEQPACKET, it returns io.EOF at the end; there an empty message looks
-// the same. A call that is cancelled has received nothing, but with MSG_WAITALL.
+// and with SOCK_SEQPACKET, it returns io.EOF at the end; see Recv. A call that is cancelled has received nothing, but with MSG_WAITALL.
 //
 // Descriptors that come in the ancillary data are closed on exec, and the caller's: he
 // has to look for them, with ParseControl, and close them. RecvFDs does so.

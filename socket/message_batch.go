@@ -41,8 +41,11 @@ func (s *Socket) batchable() error {
 // RecvMMsg waits for a message, takes with it as many more as have come already, up to
 // len(messages), and returns how many that is: recvmmsg(2) on Linux, and recvmsg(2) for
 // each elsewhere. They are put into messages from the first on, as RecvMsg does it. flags
-// are those of RecvFlags. A call that is cancelled has received nothing. On a stream, which
-// has no messages, it returns syscall.EOPNOTSUPP.
+// are those of RecvFlags. Empty messages count as others do. With SOCK_SEQPACKET it returns
+// io.EOF at the end, see Recv, and before that whatever has come. A call that is cancelled
+// has received nothing. On a stream, which has no messages, it returns syscall.EOPNOTSUPP.
+//
+// Descriptors that come with the messages are the caller's, as with RecvMsg.
 func (s *Socket) RecvMMsg(ctx context.Context, messages []Message, flags int) (n int, err error) {
 	if err := s.batchable(); err != nil {
 		return 0, s.failed("recvmmsg", err)
@@ -52,26 +55,22 @@ func (s *Socket) RecvMMsg(ctx context.Context, messages []Message, flags int) (n
 	}
 	b := s.batch(messages, flags)
 	defer freeBatch(b)
-	if err := s.fd.RecvMMsg(ctx, b); err != nil {
+	switch err := s.fd.RecvMMsg(ctx, b); err {
+	case nil:
+	case io.EOF:
+		return 0, io.EOF
+	default:
 		return 0, s.failed("recvmmsg", err)
 	}
 	for i := range b.N {
-		m := &messages[i]
-		s.arrived(m, &b.Messages[i])
-		if m.N > 0 || !s.ends() || m.ControlN > 0 || length(m.Buffers) == 0 {
-			continue
-		}
-		if i == 0 {
-			return 0, io.EOF
-		}
-		return i, nil // and the end is what comes next
+		s.arrived(&messages[i], &b.Messages[i])
 	}
 	return b.N, nil
 }
 
 // SendMMsg sends all messages, one after the other, and returns how many have been sent:
-// sendmmsg(2) on Linux, and sendmsg(2) for each elsewhere. flags are those of SendFlags. If
-// it is cancelled, or one of them cannot be sent, it returns how many were sent before
+// sendmmsg(2) on Linux, and sendmsg(2) for each elsewhere. flags are those of SendFlags;
+// with MSG_DONTWAIT they may be fewer, and no error, if there is no room for more. If it is cancelled, or one of them cannot be sent, it returns how many were sent before
 // that, with the error. On a stream, which has no messages, it returns
 // syscall.EOPNOTSUPP.
 func (s *Socket) SendMMsg(ctx context.Context, messages []Message, flags int) (n int, err error) {

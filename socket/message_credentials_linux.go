@@ -10,15 +10,16 @@ import (
 // SO_PASSCRED is set.
 const SCM_CREDENTIALS = syscall.SCM_CREDENTIALS
 
-// scmPidfd is a descriptor of the sending process, with the option SO_PASSPIDFD.
-const scmPidfd = 0x4
-
 // Control is a ControlMessage that tells c to the receiver. The system lets only a
 // privileged process give others than its own.
 func (c Credentials) Control() ControlMessage {
-	data := binary.NativeEndian.AppendUint32(nil, uint32(c.PID))
-	data = binary.NativeEndian.AppendUint32(data, uint32(c.UID))
-	data = binary.NativeEndian.AppendUint32(data, uint32(c.GID))
+	var data []byte
+	for _, id := range []int{c.PID, c.UID, c.GID} {
+		if int64(id) != int64(uint32(id)) {
+			id = -1 // which the system refuses, and not some other number
+		}
+		data = binary.NativeEndian.AppendUint32(data, uint32(id))
+	}
 	return ControlMessage{SOL_SOCKET, SCM_CREDENTIALS, data}
 }
 

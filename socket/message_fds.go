@@ -2,10 +2,11 @@ package socket
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"sync"
 	"syscall"
+
+	"github.com/curio-go/curio/internal/poll"
 )
 
 // SendFDs sends data, all of it, and with its first byte descriptors, which the receiver
@@ -70,13 +71,14 @@ var errNoRoomForAll = fmt.Errorf("not all descriptors could be opened: %w", sysc
 // descriptorsOf finds the descriptors in ancillary data, and closes those that nobody
 // expects there.
 func descriptorsOf(control []byte) (fds []int, err error) {
-	messages, err := ParseControl(control)
-	for _, c := range messages {
-		fds = append(fds, c.Rights()...)
-		if c.Level == SOL_SOCKET && c.Type == scmPidfd && len(c.Data) >= 4 {
-			closeAll([]int{int(int32(binary.NativeEndian.Uint32(c.Data)))})
+	for typ, fd := range poll.Descriptors(control) {
+		if typ == SCM_RIGHTS {
+			fds = append(fds, int(*fd))
+		} else {
+			closeAll([]int{int(*fd)})
 		}
 	}
+	_, err = ParseControl(control)
 	return fds, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"strconv"
 	"syscall"
 
 	"github.com/curio-go/curio/internal/poll"
@@ -82,6 +83,8 @@ func (s *Socket) checkGroup(group netip.Addr, source *netip.Addr, ifi *net.Inter
 		return 0, &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: group.String()}
 	case source != nil && (!source.IsValid() || source.Unmap().Is4() != is4 || source.Unmap().IsMulticast()):
 		return 0, &net.AddrError{Err: "no source for the group " + group.String(), Addr: source.String()}
+	case ifi != nil && (ifi.Index < 0 || !isInt(ifi.Index)):
+		return 0, &net.AddrError{Err: "no such interface", Addr: strconv.Itoa(ifi.Index)}
 	case ifi != nil:
 		return uint32(ifi.Index), nil
 	}
@@ -167,6 +170,9 @@ type mreqn struct {
 
 // outgoing is given as a struct ip_mreqn, of which the system returns the address, or all.
 var outgoing = &form[mreqn]{12, func(m mreqn) ([]byte, error) {
+	if m.index < 0 || !isInt(m.index) {
+		return nil, syscall.EINVAL
+	}
 	b := append(make([]byte, 4), m.address.AsSlice()...)
 	return binary.NativeEndian.AppendUint32(b, uint32(m.index)), nil
 }, func(b []byte) mreqn {

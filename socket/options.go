@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,6 +22,9 @@ func (s *Socket) SetsockoptInt(level, name, value int) error {
 		if err := refused(level, name); err != nil {
 			return err
 		}
+		if !isInt(value) {
+			return syscall.EINVAL
+		}
 		return syscall.SetsockoptInt(fd, level, name, value)
 	})
 }
@@ -28,6 +32,9 @@ func (s *Socket) SetsockoptInt(level, name, value int) error {
 // GetsockoptInt returns an option by its number: getsockopt(2).
 func (s *Socket) GetsockoptInt(level, name int) (value int, err error) {
 	err = s.control("getsockopt", func(fd int) (err error) {
+		if !isInt(level) || !isInt(name) {
+			return syscall.EINVAL
+		}
 		value, err = syscall.GetsockoptInt(fd, level, name)
 		return err
 	})
@@ -49,15 +56,25 @@ func (s *Socket) SetsockoptBytes(level, name int, value []byte) error {
 // of the value into buf as fits, and returns how many bytes that is.
 func (s *Socket) GetsockoptBytes(level, name int, buf []byte) (n int, err error) {
 	err = s.control("getsockopt", func(fd int) (err error) {
+		if !isInt(level) || !isInt(name) {
+			return syscall.EINVAL
+		}
 		n, err = poll.Getsockopt(fd, level, name, buf)
 		return err
 	})
 	return n, err
 }
 
-// refused is the error for options that would do nothing. The kernel's timeouts are for
-// system calls that block, which ours do not.
+// isInt reports whether v is an int of C. The system would cut off what is not, and take it
+// for another value, option or level.
+func isInt(v int) bool { return v >= math.MinInt32 && v <= math.MaxInt32 }
+
+// refused is the error for numbers that are none, and for options that would do nothing. The
+// kernel's timeouts are for system calls that block, which ours do not.
 func refused(level, name int) error {
+	if !isInt(level) || !isInt(name) {
+		return syscall.EINVAL
+	}
 	if level != syscall.SOL_SOCKET {
 		return nil
 	}
@@ -83,7 +100,7 @@ type form[T any] struct {
 
 // Values beyond the range of an int of C are refused and not cut off.
 var integer = &form[int]{4, func(v int) ([]byte, error) {
-	if v < math.MinInt32 || v > math.MaxInt32 {
+	if !isInt(v) {
 		return nil, syscall.EINVAL
 	}
 	return binary.NativeEndian.AppendUint32(nil, uint32(v)), nil
@@ -120,11 +137,11 @@ func units(d, unit time.Duration) int {
 	return int(min(n, math.MaxInt32+1))
 }
 
-// text has at most so many bytes, with the zero byte at its end. What is longer the system
-// would cut off, and take for another name.
+// text has at most so many bytes, with the zero byte at its end. What is longer, or has one
+// before, the system would cut off, and take for another name.
 func text(size int) *form[string] {
 	return &form[string]{size, func(v string) ([]byte, error) {
-		if len(v) >= size {
+		if len(v) >= size || strings.IndexByte(v, 0) >= 0 {
 			return nil, syscall.EINVAL
 		}
 		return []byte(v), nil

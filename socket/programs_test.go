@@ -105,6 +105,9 @@ func TestProgramsWithPackets(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("socat has the number of Linux for such sockets")
 	}
+	if _, err := exec.LookPath("socat"); err != nil {
+		t.Skip("socat is not installed here")
+	}
 	l := openOf(t, socket.AF_UNIX, socket.SOCK_SEQPACKET)
 	name := unixgram(t).LocalAddr().String() + "-packet"
 	check(t, l.Bind(&net.UnixAddr{Name: name, Net: "unixpacket"}))

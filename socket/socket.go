@@ -17,6 +17,7 @@ type Socket struct {
 	// Set at birth. fd is nil in the zero value.
 	fd          *poll.FD
 	family, typ int
+	adopted     bool // others have made it, and it has got our settings later
 
 	// The addresses, asked for when somebody wants to know; nil until then, and
 	// again after what changes them. Once closed, a socket keeps what is known.
@@ -38,6 +39,9 @@ func New(family, typ, proto int) (*Socket, error) {
 	case network == "":
 		network = networkOf(family, SOCK_STREAM)
 		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", errWrongType)}
+	}
+	if !isInt(proto) {
+		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", syscall.EPROTONOSUPPORT)}
 	}
 	fd, err := poll.Socket(family, typ, proto)
 	if err != nil {
@@ -80,6 +84,9 @@ func own(sysfd, family, typ int, op string) (*Socket, error) {
 	}
 	s := &Socket{fd: fd, family: family, typ: typ}
 	fd.SetObject(s)
+	if typ == SOCK_SEQPACKET {
+		fd.SetSequenced()
+	}
 	return s, nil
 }
 
@@ -117,6 +124,7 @@ func (s *Socket) Close() error {
 	if err := s.usable(); err != nil {
 		return s.failed("close", err)
 	}
+	s.remember()
 	if err := s.fd.Close(); err != nil {
 		return s.failed("close", err)
 	}
@@ -138,12 +146,15 @@ func (s *Socket) String() string {
 	if s.usable() != nil {
 		return "no socket"
 	}
-	text := s.network()
+	ends := ""
 	if local := s.LocalAddr(); local != nil {
-		text += " " + local.String()
+		ends = local.String()
 	}
 	if remote := s.RemoteAddr(); remote != nil {
-		text += "->" + remote.String()
+		ends += "->" + remote.String()
 	}
-	return text
+	if ends == "" {
+		return s.network()
+	}
+	return s.network() + " " + ends
 }

@@ -16,6 +16,11 @@ import (
 //
 // On a datagram socket it receives one datagram, which may be empty: that is 0 and no
 // error. What does not fit into buf is lost; RecvMsg tells.
+//
+// With SOCK_SEQPACKET there are messages, of which the same is true, and an end, which is
+// io.EOF. To the system an empty message looks like the end, so it is asked whether the
+// connection has ended and what else there is. Only empty messages that were the last
+// ones, and had nothing with them, are taken for the end.
 func (s *Socket) Recv(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("recv", err)
@@ -124,7 +129,12 @@ func (s *Socket) WaitWrite(ctx context.Context) error {
 // ShutWR or ShutRDWR. After ShutWR the other side receives what was sent and then
 // io.EOF, and can go on sending. It does not wait for those who send at the moment.
 func (s *Socket) Shutdown(how int) error {
-	return s.control("shutdown", func(fd int) error { return syscall.Shutdown(fd, how) })
+	return s.control("shutdown", func(fd int) error {
+		if !isInt(how) {
+			return syscall.EINVAL
+		}
+		return syscall.Shutdown(fd, how)
+	})
 }
 
 // CloseWrite is Shutdown with ShutWR for those who share the socket: it waits for its

@@ -11,6 +11,3 @@ func maxBacklog() int { return -1 }
 
 // msgErrqueue is a flag of Linux.
 const msgErrqueue = 0
-
-// scmPidfd is ancillary data of Linux. No type is negative.
-const scmPidfd = -1

@@ -66,11 +66,14 @@ type Stream struct {
 }
 
 // New makes a stream over t, and takes t over: Close closes it. What is received by
-// other ways than the stream is missing in it. It panics if t is nil.
+// other ways than the stream is missing in it. It panics if t is nil, or if it moves
+// messages, as a datagram socket does: these have no lines, and reading them as a stream
+// would cut and join them.
 func New(t Transport) *Stream {
 	if t == nil {
 		panic("curio/stream: New with a nil Transport")
 	}
+	mustStream("New", t)
 	s := &Stream{transport: t}
 	s.waiter, _ = t.(interface{ WaitRead(context.Context) error })
 	switch t.(type) {
@@ -83,7 +86,10 @@ func New(t Transport) *Stream {
 // FromConn makes a stream over a connection of package net, or of any other package, and
 // takes it over, deadlines included: by these an operation is interrupted whose context
 // ends. With a connection that has none, as a few types of other packages do, an operation
-// that waits can only be ended by Close. It panics if c is nil.
+// that waits can only be ended by Close. It panics if c is nil, or if it moves messages, as
+// New does: a connection is taken for one that does if the Network of its LocalAddr is "udp",
+// "ip", "unixgram" or "unixpacket". A protocol that makes a stream of datagrams and has
+// their addresses can be given a LocalAddr of its own, by a type that embeds the net.Conn.
 //
 // TLS does not recover from a handshake or from a write that was cut short halfway: with a
 // *tls.Conn all writes that follow one that was cancelled in the middle fail. Reading goes
@@ -92,7 +98,14 @@ func FromConn(c net.Conn) *Stream {
 	if c == nil {
 		panic("curio/stream: FromConn with a nil net.Conn")
 	}
+	mustStream("FromConn", c)
 	return New(foreign.New(c))
+}
+
+func mustStream(call string, t any) {
+	if foreign.Datagrams(t) {
+		panic("curio/stream: " + call + " of a connection that moves messages and no stream of bytes; use its Recv and SendAll, or RecvFrom and SendTo of a *socket.Socket; network.FromConn takes a net.Conn")
+	}
 }
 
 // DefaultLineLimit is how many bytes a line may have if SetLineLimit has not said

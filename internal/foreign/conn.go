@@ -32,6 +32,7 @@ type Conn struct {
 	conn       net.Conn
 	handshaker handshaker      // nil if it has none
 	raw        syscall.RawConn // of a plain socket, nil for others
+	packets    bool            // it moves messages; see packets.go
 
 	closed atomic.Bool // by Close
 	broken atomic.Bool // closed by breakOff
@@ -57,6 +58,7 @@ func New(c net.Conn) *Conn {
 	f := &Conn{conn: c}
 	f.handshaker, _ = c.(handshaker)
 	f.raw = rawOf(c)
+	f.packets = Datagrams(c)
 	f.handshake.init(f, "HANDSHAKE_TURN", "HANDSHAKE_WAIT", c.SetDeadline)
 	f.handshake.once = true
 	f.reader.init(f, "READ_TURN", "READ_WAIT", c.SetReadDeadline)
@@ -99,7 +101,8 @@ func (f *Conn) do(ctx context.Context, d *direction, call func() error) error {
 
 // Recv waits until there is something to receive, puts as much of it into buf as fits,
 // and returns how many bytes that was. At the end it returns io.EOF. A call that is
-// cancelled has received nothing.
+// cancelled has received nothing. If the net.Conn moves messages it receives one of these,
+// which may be empty.
 func (f *Conn) Recv(ctx context.Context, buf []byte) (n int, err error) {
 	switch {
 	case len(buf) == 0:
@@ -118,6 +121,9 @@ func (f *Conn) Recv(ctx context.Context, buf []byte) (n int, err error) {
 
 // read reads something, or fails. It is called with the reader's turn.
 func (f *Conn) read(buf []byte) (int, error) {
+	if f.packets {
+		return f.readPacket(buf)
+	}
 	if len(f.held) > 0 {
 		n := copy(buf, f.held)
 		f.held = f.held[n:]
@@ -143,10 +149,11 @@ func (f *Conn) read(buf []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// SendAll sends all of buf, or returns how much of it the net.Conn says it has taken.
+// SendAll sends all of buf, or returns how much of it the net.Conn says it has taken. If the
+// net.Conn moves messages buf is one, also if it is empty.
 func (f *Conn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 	switch {
-	case len(buf) == 0:
+	case len(buf) == 0 && !f.packets:
 		err = f.nothing(ctx)
 	default:
 		err = f.do(ctx, &f.writer, func() (err error) {

@@ -153,6 +153,13 @@ func (l *Listener) Close() error {
 	return nil
 }
 
+// SetUnlinkOnClose is that of a *net.UnixListener, if the net.Listener has it.
+func (l *Listener) SetUnlinkOnClose(unlink bool) {
+	if u, ok := l.listener.(interface{ SetUnlinkOnClose(bool) }); ok {
+		u.SetUnlinkOnClose(unlink)
+	}
+}
+
 // Addr is the address that it listens on, as the net.Listener has it.
 func (l *Listener) Addr() net.Addr { return l.listener.Addr() }
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"syscall"
+
+	"github.com/curio-go/curio/internal/poll"
 )
 
 // holding is how much WaitRead reads at most. Each connection keeps a buffer of this size
@@ -15,7 +17,8 @@ const holding = 512
 // WaitRead waits until Recv would not wait: there is something to receive, the end, or an
 // error. It receives nothing.
 //
-// A plain socket can be asked. From anything else something is read, and held for the next
+// A plain socket can be asked. From anything else that moves messages one of these is read.
+// From anything else something is read, and held for the next
 // Recv, which then returns that alone.
 func (f *Conn) WaitRead(ctx context.Context) error {
 	if err := f.do(ctx, &f.reader, f.ready); err != nil {
@@ -27,10 +30,12 @@ func (f *Conn) WaitRead(ctx context.Context) error {
 // ready is called with the reader's turn.
 func (f *Conn) ready() error {
 	switch {
-	case len(f.held) > 0 || f.failed != nil:
+	case len(f.held) > 0 || f.failed != nil || f.packets && f.space != nil:
 		return nil
 	case f.raw != nil:
-		return f.raw.Read(func(fd uintptr) bool { return readable(int(fd)) })
+		return f.raw.Read(func(fd uintptr) bool { return poll.Readable(int(fd)) })
+	case f.packets:
+		return f.holdPacket()
 	}
 	if f.space == nil {
 		f.space = make([]byte, holding)
@@ -56,18 +61,10 @@ func rawOf(c net.Conn) syscall.RawConn {
 		raw, _ = c.SyscallConn()
 	case *net.UnixConn:
 		raw, _ = c.SyscallConn()
+	case *net.UDPConn:
+		raw, _ = c.SyscallConn()
+	case *net.IPConn:
+		raw, _ = c.SyscallConn()
 	}
 	return raw
-}
-
-// readable reports whether recv(2) would not wait. It must look itself before the runtime
-// waits: that is told of a change, not of what is there.
-func readable(fd int) bool {
-	var one [1]byte
-	for {
-		_, _, err := syscall.Recvfrom(fd, one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		if err != syscall.EINTR {
-			return err != syscall.EAGAIN
-		}
-	}
 }

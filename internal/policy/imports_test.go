@@ -22,7 +22,7 @@ const anyPublic = "*"
 var mayImport = map[string][]string{
 	"internal/wait":     {},
 	"internal/poll":     {"internal/wait"},
-	"internal/foreign":  {"internal/wait"},
+	"internal/foreign":  {"internal/wait", "internal/poll"},
 	"internal/testutil": {},
 	"internal/policy":   {},
 	".":                 {"internal/wait", "internal/poll"},

@@ -29,6 +29,16 @@ func address(t testing.TB, f *poll.FD) (sa syscall.Sockaddr) {
 	return sa
 }
 
+// name is sa in the form of this package.
+func name(t testing.TB, sa syscall.Sockaddr) *poll.Name {
+	t.Helper()
+	n := new(poll.Name)
+	if !n.Set(sa) {
+		t.Fatalf("no name: %#v", sa)
+	}
+	return n
+}
+
 func flags(t testing.TB, fd int) (status, descriptor uintptr) {
 	t.Helper()
 	status, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFL, 0)
@@ -48,7 +58,7 @@ func TestBornWithFlags(t *testing.T) {
 	client, err := poll.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	check(t, err)
 	c := own(t, client, true)
-	check(t, c.Connect(context.Background(), address(t, l)))
+	check(t, c.Connect(context.Background(), name(t, address(t, l))))
 	accepted, _, err := l.Accept(context.Background())
 	check(t, err)
 	own(t, accepted, true)
@@ -81,7 +91,7 @@ func TestConnectWaitsForRoom(t *testing.T) {
 	fd, err := poll.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	check(t, err)
 	client := own(t, fd, true)
-	connect := func(ctx context.Context) error { return client.Connect(ctx, to) }
+	connect := func(ctx context.Context) error { return client.Connect(ctx, name(t, to)) }
 
 	o, join := in(t, connect)
 	await(t, parked(o))
@@ -105,7 +115,7 @@ func TestConnectRefused(t *testing.T) {
 	check(t, syscall.Bind(sysfd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	client, err := poll.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	check(t, err)
-	if err := own(t, client, true).Connect(context.Background(), address(t, placeholder)); err != syscall.ECONNREFUSED {
+	if err := own(t, client, true).Connect(context.Background(), name(t, address(t, placeholder))); err != syscall.ECONNREFUSED {
 		t.Error(err)
 	}
 }

@@ -16,10 +16,10 @@ var connecting = operation{state: "CONNECT_WAIT", call: connectOnce}
 
 // Connect connects a socket. After an error, a cancellation included, there is
 // little to be done with the socket but to close it.
-func (f *FD) Connect(ctx context.Context, to syscall.Sockaddr) error {
+func (f *FD) Connect(ctx context.Context, to *Name) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		err := f.connect(ctx, to)
-		if _, local := to.(*syscall.SockaddrUnix); !local || err != syscall.EAGAIN {
+		if !to.isUnix() || err != syscall.EAGAIN {
 			return err
 		}
 		// The listener's queue is full. A blocking connect(2) would wait for
@@ -31,7 +31,7 @@ func (f *FD) Connect(ctx context.Context, to syscall.Sockaddr) error {
 	}
 }
 
-func (f *FD) connect(ctx context.Context, to syscall.Sockaddr) error {
+func (f *FD) connect(ctx context.Context, to *Name) error {
 	d := &f.writer
 	if err := d.enter(ctx, &connecting); err != nil {
 		return err
@@ -44,11 +44,11 @@ func (f *FD) connect(ctx context.Context, to syscall.Sockaddr) error {
 
 // connectOnce uses arg, the address, until the attempt has begun.
 func connectOnce(d *direction, fd int) bool {
-	to, ok := d.arg.(syscall.Sockaddr)
+	to, ok := d.arg.(*Name)
 	if !ok {
 		return connected(d, fd)
 	}
-	switch err := syscall.Connect(fd, to); err {
+	switch err := connect(fd, to); err {
 	case nil:
 	case syscall.EINPROGRESS, syscall.EALREADY, syscall.EINTR:
 		d.arg = nil

@@ -3,11 +3,11 @@ package poll
 import "syscall"
 
 // Dup returns a duplicate of fd, closed on exec: fcntl(2) with F_DUPFD_CLOEXEC. It is
-// the caller's. The two have their number apart and all else in common, the blocking
+// the caller's, and its number is none of the standard streams'. The two have their number apart and all else in common, the blocking
 // mode included. In the runtime's poller each of them is registered for itself.
 func Dup(fd int) (int, error) {
 	for {
-		n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 0)
+		n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, firstFree)
 		switch errno {
 		case 0:
 			return int(n), nil

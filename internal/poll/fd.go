@@ -13,11 +13,15 @@ import (
 // An FD owns a descriptor that the runtime's poller can watch: a socket, pipe,
 // terminal, eventfd, pidfd and so on. It is safe for concurrent use.
 //
-// Set at birth: all but closed. open ──► closed once, by Close. The descriptor
+// Set at birth: all but closed and late. open ──► closed once, by Close. The descriptor
 // itself belongs to file, which outlives every operation inside of it.
 type FD struct {
 	sysfd  int32
 	closed atomic.Bool
+
+	sequenced bool          // SOCK_SEQPACKET; see sequenced.go
+	late      syscall.Errno // of a batch, for the next operation; guarded by reader's turn
+
 	file   *os.File
 	raw    syscall.RawConn
 	object any

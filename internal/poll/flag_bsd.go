@@ -12,11 +12,9 @@ func newFlagFDs() (fds flagFDs, call string, err error) {
 	if err := syscall.Pipe(p[:]); err != nil {
 		return flagFDs{}, "pipe", err
 	}
-	for i, fd := range p {
-		if err := newborn(fd); err != nil { // has closed that one
-			syscall.Close(p[1-i])
-			return flagFDs{}, "fcntl", err
-		}
+	p, err = newbornPair(p)
+	if err != nil {
+		return flagFDs{}, "fcntl", err
 	}
 	return flagFDs{p[0], p[1]}, "", nil
 }

@@ -11,7 +11,11 @@ func newFlagFDs() (fds flagFDs, call string, err error) {
 	if errno != 0 {
 		return flagFDs{}, "eventfd2", errno
 	}
-	return flagFDs{int(fd), int(fd)}, "", nil
+	n, err := aboveStdio(int(fd))
+	if err != nil {
+		return flagFDs{}, "fcntl", err
+	}
+	return flagFDs{n, n}, "", nil
 }
 
 func (f flagFDs) raise() {

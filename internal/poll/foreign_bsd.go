@@ -57,6 +57,9 @@ func newKqueue(fd int, write bool) (kqueue, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("kqueue", err)
 	}
+	if q, err = aboveStdio(q); err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
 	events := make([]syscall.Kevent_t, 2)
 	filter := syscall.EVFILT_READ
 	if write {

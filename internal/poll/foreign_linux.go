@@ -37,6 +37,9 @@ func newEpoll(fd int, write bool) (*FD, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
+	if epoll, err = aboveStdio(epoll); err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
 	// An epoll descriptor has no blocking mode; os.File looks at the flag.
 	if err := syscall.SetNonblock(epoll, true); err != nil {
 		syscall.Close(epoll)

@@ -133,17 +133,27 @@ func (m *Message) received() {
 	m.Name.n = m.hdr.Namelen
 	m.ControlN = int(m.hdr.Controllen)
 	m.Got |= int(m.hdr.Flags) &^ notReceived // with All of all calls
+	if m.ControlN > 0 && !liftDescriptors(m.Control[:m.ControlN]) {
+		m.Got |= syscall.MSG_CTRUNC
+	}
 }
+
+// isFlags reports whether flags are bits of an int of C: the system would not see others.
+func isFlags(flags int) bool { return flags == int(int32(flags)) }
 
 // dontWait reports whether the call is not to wait.
 func dontWait(flags int) bool { return flags&syscall.MSG_DONTWAIT != 0 }
 
 // RecvMsg receives one message, or with All as much as the buffers take, with
 // recvmsg(2). With MSG_DONTWAIT it returns EAGAIN where it would wait. Descriptors that
-// come with the message are closed on exec.
+// come with the message are closed on exec, and have no number of the standard streams. At
+// the end of a stream N is 0; that of a sequenced-packet socket is io.EOF.
 func (f *FD) RecvMsg(ctx context.Context, m *Message) error {
 	d := &f.reader
 	m.N, m.ControlN, m.Got, m.Name.n = 0, 0, 0, 0
+	if !isFlags(m.Flags) {
+		return syscall.EINVAL
+	}
 	if err := d.enterNow(ctx, &receiving, dontWait(m.Flags)); err != nil {
 		return err
 	}
@@ -162,6 +172,9 @@ func (f *FD) RecvMsg(ctx context.Context, m *Message) error {
 // the first ancillary data, which the next call would overwrite.
 func receiveOnce(d *direction, fd int) bool {
 	m := d.arg.(*Message)
+	if d.owes() {
+		return true
+	}
 	for {
 		n, errno := receive(fd, m)
 		if !d.completed(n, errno) {
@@ -170,7 +183,9 @@ func receiveOnce(d *direction, fd int) bool {
 		if errno != 0 {
 			return true
 		}
+		m.N = d.n
 		m.received()
+		d.endsWith(fd, m)
 		if !m.All || n == 0 || d.n >= m.size || m.ControlN > 0 || !d.mayGoOn() {
 			return true
 		}
@@ -224,6 +239,9 @@ func (f *FD) SendMsg(ctx context.Context, m *Message) error {
 
 func (f *FD) sendMsg(ctx context.Context, m *Message) error {
 	d := &f.writer
+	if !isFlags(m.Flags) {
+		return syscall.EINVAL
+	}
 	if err := d.enterNow(ctx, &sending, dontWait(m.Flags)); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"io"
 	"syscall"
 )
 
@@ -20,6 +21,7 @@ type Batch struct {
 	Flags    int // of the call, for all of them
 	N        int
 
+	late    syscall.Errno // what came after the messages; see FD.late
 	headers batchHeaders
 }
 
@@ -50,10 +52,14 @@ func (b *Batch) prepare(receive bool) {
 }
 
 // RecvMMsg waits for a message, and takes with it what else has come, up to the number
-// of messages in b.
+// of messages in b. If it finds the end of a sequenced-packet socket behind them it leaves
+// that to the next call, which returns io.EOF.
 func (f *FD) RecvMMsg(ctx context.Context, b *Batch) error {
 	d := &f.reader
 	b.N = 0
+	if !isFlags(b.Flags) {
+		return syscall.EINVAL
+	}
 	if err := d.enterNow(ctx, &receivingBatch, dontWait(b.Flags)); err != nil {
 		return err
 	}
@@ -67,11 +73,42 @@ func (f *FD) RecvMMsg(ctx context.Context, b *Batch) error {
 
 func receiveBatchOnce(d *direction, fd int) bool {
 	b := d.arg.(*Batch)
+	if d.owes() {
+		return true
+	}
 	n, errno := b.receive(fd)
+	d.fd.late, b.late = b.late, 0
 	if !d.completed(n, errno) {
 		return d.refused(b.Flags)
 	}
+	if d.fd.sequenced && errno == 0 {
+		d.endOfBatch(fd, b)
+	}
 	return true
+}
+
+// owes makes the error that came after the messages of a batch that of this operation.
+func (d *direction) owes() bool {
+	if d.fd.late == 0 {
+		return false
+	}
+	d.err, d.fd.late = d.fd.late, 0
+	return true
+}
+
+// endOfBatch takes off the end of the connection, which recvmmsg(2) returns as so many
+// empty messages. Whatever comes before a message is one.
+func (d *direction) endOfBatch(fd int, b *Batch) {
+	messages := d.n
+	for messages > 0 && b.Messages[messages-1].nothing() {
+		messages--
+	}
+	if messages == d.n || !Ended(fd, b.Flags&syscall.MSG_PEEK == 0) {
+		return
+	}
+	if d.n = messages; messages == 0 {
+		d.err = io.EOF
+	}
 }
 
 // SendMMsg sends all messages of b, one after the other. If it is cut short, N is how
@@ -79,6 +116,9 @@ func receiveBatchOnce(d *direction, fd int) bool {
 func (f *FD) SendMMsg(ctx context.Context, b *Batch) error {
 	d := &f.writer
 	b.N = 0
+	if !isFlags(b.Flags) {
+		return syscall.EINVAL
+	}
 	b.prepare(false)
 	for p := firstPause; ; p = p.next() {
 		if err := d.enterNow(ctx, &sendingBatch, dontWait(b.Flags)); err != nil {

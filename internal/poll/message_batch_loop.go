@@ -10,14 +10,17 @@ type batchHeaders struct{}
 func (*batchHeaders) prepare([]Message) {}
 func (*batchHeaders) clear()            {}
 
-// receive takes what is there. An error that comes after a message is left to the
-// caller, with the messages.
+// receive takes what is there. The system has forgotten an error that comes after a message
+// when it has told of it, so it is kept for the next call, as recvmmsg(2) does.
 func (b *Batch) receive(fd int) (int, syscall.Errno) {
 	for i := range b.Messages {
 		m := &b.Messages[i]
 		n, errno := receive(fd, m)
 		if errno != 0 {
 			if i > 0 {
+				if errno != syscall.EAGAIN {
+					b.late = errno
+				}
 				return i, 0
 			}
 			return 0, errno

@@ -2,7 +2,10 @@
 
 package poll
 
-import "syscall"
+import (
+	"strings"
+	"syscall"
+)
 
 const bsd = true
 
@@ -22,7 +25,7 @@ func (n *Name) setInet6() *syscall.RawSockaddrInet6 {
 
 func (n *Name) setUnix(name string) bool {
 	sa := n.unix()
-	if name == "" || len(name) >= len(sa.Path) {
+	if name == "" || len(name) >= len(sa.Path) || strings.IndexByte(name, 0) >= 0 {
 		return false
 	}
 	n.n = uint32(pathOffset + len(name) + 1)

@@ -14,7 +14,9 @@ func receive(fd int, m *Message) (int, syscall.Errno) {
 		defer syscall.ForkLock.RUnlock()
 		n, errno := callMessage(sysRecvmsg, fd, &m.hdr, m.Flags, m.size)
 		if errno == 0 {
-			markDescriptors(m.Control[:m.hdr.Controllen])
+			for _, fd := range Descriptors(m.Control[:m.hdr.Controllen]) {
+				syscall.CloseOnExec(int(*fd))
+			}
 		}
 		return n, errno
 	}
@@ -60,21 +62,4 @@ func AppendControl(b []byte, level, typ int, data []byte) []byte {
 	h.SetLen(syscall.CmsgLen(len(data)))
 	copy(b[start+syscall.CmsgLen(0):], data)
 	return b
-}
-
-// markDescriptors sees to it that the descriptors in control are closed on exec.
-func markDescriptors(control []byte) {
-	messages, err := syscall.ParseSocketControlMessage(control)
-	if err != nil {
-		return // and nobody can find them
-	}
-	for _, m := range messages {
-		fds, err := syscall.ParseUnixRights(&m)
-		if err != nil {
-			continue // it is something else
-		}
-		for _, fd := range fds {
-			syscall.CloseOnExec(fd)
-		}
-	}
 }

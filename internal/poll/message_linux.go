@@ -1,6 +1,9 @@
 package poll
 
-import "syscall"
+import (
+	"strings"
+	"syscall"
+)
 
 const (
 	bsd          = false
@@ -23,16 +26,16 @@ func (n *Name) setInet6() *syscall.RawSockaddrInet6 {
 }
 
 // setUnix makes n a path, or, if it begins with "@", an abstract name, which has a zero
-// byte there and none at its end.
+// byte there and none at its end. Neither has a path that takes all the room there is.
 func (n *Name) setUnix(name string) bool {
 	sa := n.unix()
 	*sa = syscall.RawSockaddrUnix{Family: syscall.AF_UNIX}
 	abstract := len(name) > 0 && name[0] == '@'
 	end := 1
-	if abstract {
+	if abstract || len(name) == len(sa.Path) {
 		end = 0
 	}
-	if len(name)+end > len(sa.Path) {
+	if len(name)+end > len(sa.Path) || !abstract && strings.IndexByte(name, 0) >= 0 {
 		return false
 	}
 	for i := range len(name) {
@@ -51,8 +54,11 @@ func (n *Name) setUnix(name string) bool {
 // unixName is setUnix the other way round.
 func (n *Name) unixName() string {
 	path := n.path()
-	if len(path) > 0 && path[0] == 0 {
+	switch {
+	case len(path) > 0 && path[0] == 0:
 		return "@" + string(path[1:])
+	case len(path) > 0 && path[0] == '@':
+		return "./" + untilZero(path) // the file, and not the abstract name
 	}
 	return untilZero(path)
 }

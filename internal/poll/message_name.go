@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// A Name is a socket address in the system's form, inside of a Message, so that it
+// A Name is a socket address in the system's form. It is a value: inside of a Message it
 // costs no allocation. The zero value is none.
 type Name struct {
 	raw syscall.RawSockaddrAny
@@ -27,8 +27,8 @@ func (n *Name) unix() *syscall.RawSockaddrUnix {
 	return (*syscall.RawSockaddrUnix)(unsafe.Pointer(&n.raw))
 }
 
-// port is a field in network order, as bytes.
-func port(field *uint16) []byte { return (*[2]byte)(unsafe.Pointer(field))[:] }
+// portOf is a field in network order, as bytes.
+func portOf(field *uint16) []byte { return (*[2]byte)(unsafe.Pointer(field))[:] }
 
 // SetAddrPort makes n the Internet address addr, for a socket of AF_INET6 or AF_INET.
 // zone is the number of addr's zone. It reports false if a socket of AF_INET cannot
@@ -37,7 +37,7 @@ func (n *Name) SetAddrPort(addr netip.AddrPort, inet6 bool, zone uint32) bool {
 	if inet6 {
 		sa := n.setInet6()
 		sa.Addr, sa.Scope_id = addr.Addr().As16(), zone
-		binary.BigEndian.PutUint16(port(&sa.Port), addr.Port())
+		binary.BigEndian.PutUint16(portOf(&sa.Port), addr.Port())
 		return true
 	}
 	ip := addr.Addr().Unmap()
@@ -46,7 +46,7 @@ func (n *Name) SetAddrPort(addr netip.AddrPort, inet6 bool, zone uint32) bool {
 	}
 	sa := n.setInet4()
 	sa.Addr = ip.As4()
-	binary.BigEndian.PutUint16(port(&sa.Port), addr.Port())
+	binary.BigEndian.PutUint16(portOf(&sa.Port), addr.Port())
 	return true
 }
 
@@ -57,10 +57,10 @@ func (n *Name) AddrPort() (addr netip.AddrPort, zone uint32) {
 	case n.n < syscall.SizeofSockaddrInet4:
 	case n.raw.Addr.Family == syscall.AF_INET:
 		sa := n.inet4()
-		addr = netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), binary.BigEndian.Uint16(port(&sa.Port)))
+		addr = netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), binary.BigEndian.Uint16(portOf(&sa.Port)))
 	case n.raw.Addr.Family == syscall.AF_INET6 && n.n >= syscall.SizeofSockaddrInet6:
 		sa := n.inet6()
-		addr = netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), binary.BigEndian.Uint16(port(&sa.Port)))
+		addr = netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), binary.BigEndian.Uint16(portOf(&sa.Port)))
 		zone = sa.Scope_id
 	}
 	return addr, zone
@@ -77,6 +77,53 @@ func (n *Name) Set(sa syscall.Sockaddr) bool {
 		return n.setUnix(sa.Name)
 	}
 	return false
+}
+
+func (n *Name) setFamily(family uint16) {
+	*n = Name{n: uint32(pathOffset)}
+	setNumber(&n.raw.Addr.Family, family)
+}
+
+// setNumber is for a field whose type depends on the system.
+func setNumber[T uint8 | uint16](field *T, n uint16) { *field = T(n) }
+
+// Family is that of the address: AF_INET and so on, -1 if there is none.
+func (n *Name) Family() int {
+	if int(n.n) < pathOffset {
+		return -1
+	}
+	return int(n.raw.Addr.Family)
+}
+
+func (n *Name) isUnix() bool { return n.Family() == syscall.AF_UNIX }
+
+// Inet is n, if it is an Internet address, as the bytes that the system has: an IPv4
+// address that is mapped into IPv6 stays so.
+func (n *Name) Inet() (ip []byte, port int, zone uint32) {
+	switch {
+	case n.n < syscall.SizeofSockaddrInet4:
+	case n.raw.Addr.Family == syscall.AF_INET:
+		sa := n.inet4()
+		return append(ip, sa.Addr[:]...), int(binary.BigEndian.Uint16(portOf(&sa.Port))), 0
+	case n.raw.Addr.Family == syscall.AF_INET6 && n.n >= syscall.SizeofSockaddrInet6:
+		sa := n.inet6()
+		return append(ip, sa.Addr[:]...), int(binary.BigEndian.Uint16(portOf(&sa.Port))), sa.Scope_id
+	}
+	return nil, 0, 0
+}
+
+// SetUnix makes n the name of a socket of the Unix domain, as package net writes it: a
+// path, or, on Linux, an abstract name after an "@". It reports false if there can be
+// none such. A path that has a zero byte would be another one to the system.
+func (n *Name) SetUnix(name string) bool { return n.setUnix(name) }
+
+// Unix is n, if it is of the Unix domain, in such a form that SetUnix makes n of it again,
+// "" if the socket has no name.
+func (n *Name) Unix() string {
+	if !n.isUnix() {
+		return ""
+	}
+	return n.unixName()
 }
 
 // Sockaddr is n in the form of package syscall, nil if it is empty, has no name, or is

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"io"
 	"sync"
 )
 
@@ -17,6 +18,7 @@ var readingPooled = operation{state: "READ_WAIT", call: pooledOnce, eager: true}
 // ReadPooled is Read into a buffer of its own, which it takes from pool, a pool of
 // *Pooled. It has one only while it makes the call, and not while it sleeps. p is nil if
 // there was an error, and the caller's otherwise; at the end of file n is 0.
+// That of a sequenced-packet socket is io.EOF.
 func (f *FD) ReadPooled(ctx context.Context, pool *sync.Pool) (p *Pooled, n int, err error) {
 	d := &f.reader
 	if err := d.enter(ctx, &readingPooled); err != nil {
@@ -36,6 +38,9 @@ func pooledOnce(d *direction, fd int) bool {
 	d.buf = p.Space
 	done := readOnce(d, fd)
 	d.buf = nil
+	if done && d.n == 0 && d.err == nil && d.fd.sequenced && Ended(fd, true) {
+		d.err = io.EOF
+	}
 	if !done || d.err != nil {
 		pool.Put(p)
 		return done

@@ -43,6 +43,13 @@ func readyOnce(d *direction, fd int) bool {
 	return ready || errno != 0
 }
 
+// Readable reports whether a read of fd, which must be open, would not wait. Unlike a look at
+// the data it takes nothing away, not even an error that the socket has to tell.
+func Readable(fd int) bool {
+	ready, errno := ready(fd, false)
+	return ready || errno != 0
+}
+
 // CallRead makes any system call that reads: f is called until it returns something
 // else than EAGAIN, when the descriptor has become readable and, as the others do,
 // some times before. EINTR calls it again at once. f must not wait, nor keep the

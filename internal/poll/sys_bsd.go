@@ -7,15 +7,27 @@ import (
 	"unsafe"
 )
 
-// newborn makes a descriptor non-blocking and closed on exec. The caller holds
+// newborn makes a descriptor non-blocking and closed on exec, gives it another number if
+// it has one of the standard streams, and closes it if that fails. The caller holds
 // syscall.ForkLock for reading where a child could inherit it before.
-func newborn(fd int) error {
+func newborn(fd int) (int, error) {
 	syscall.CloseOnExec(fd)
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		syscall.Close(fd)
-		return err
+		return -1, err
 	}
-	return nil
+	return aboveStdio(fd)
+}
+
+// newbornPair is newborn for both.
+func newbornPair(pair [2]int) (_ [2]int, err error) {
+	for i, fd := range pair {
+		if pair[i], err = newborn(fd); err != nil {
+			syscall.Close(pair[1-i])
+			return pair, err
+		}
+	}
+	return pair, nil
 }
 
 // Socket is socket(2): a descriptor that is non-blocking and closed on exec.
@@ -26,7 +38,7 @@ func Socket(family, typ, proto int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	return fd, newborn(fd)
+	return newborn(fd)
 }
 
 // Socketpair is socketpair(2).
@@ -37,15 +49,7 @@ func Socketpair(family, typ, proto int) ([2]int, error) {
 	if err != nil {
 		return pair, err
 	}
-	if err := newborn(pair[0]); err != nil {
-		syscall.Close(pair[1])
-		return pair, err
-	}
-	if err := newborn(pair[1]); err != nil {
-		syscall.Close(pair[0])
-		return pair, err
-	}
-	return pair, nil
+	return newbornPair(pair)
 }
 
 // pollfd is struct pollfd of <poll.h>, where these are its values as well.

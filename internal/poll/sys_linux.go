@@ -9,15 +9,21 @@ const atBirth = syscall.SOCK_NONBLOCK | syscall.SOCK_CLOEXEC
 
 // Socket is socket(2): a descriptor that is non-blocking and closed on exec.
 func Socket(family, typ, proto int) (int, error) {
-	return syscall.Socket(family, typ|atBirth, proto)
+	fd, err := syscall.Socket(family, typ|atBirth, proto)
+	if err != nil {
+		return -1, err
+	}
+	return aboveStdio(fd)
 }
 
 // Socketpair is socketpair(2).
 func Socketpair(family, typ, proto int) ([2]int, error) {
-	return syscall.Socketpair(family, typ|atBirth, proto)
+	pair, err := syscall.Socketpair(family, typ|atBirth, proto)
+	if err != nil {
+		return pair, err
+	}
+	return pairAboveStdio(pair)
 }
-
-func accept(fd int) (int, syscall.Sockaddr, error) { return syscall.Accept4(fd, atBirth) }
 
 // pollfd is struct pollfd of <poll.h>, where these are its values as well.
 type pollfd struct {
@@ -40,8 +46,7 @@ func ready(fd int, write bool) (bool, syscall.Errno) {
 		p.events = pollOut
 	}
 	for {
-		var now syscall.Timespec
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+		n, errno := pollNow(&p)
 		switch {
 		case errno == syscall.EINTR:
 		case errno != 0:
@@ -52,4 +57,10 @@ func ready(fd int, write bool) (bool, syscall.Errno) {
 			return n > 0, 0
 		}
 	}
+}
+
+func pollNow(p *pollfd) (int, syscall.Errno) {
+	var now syscall.Timespec
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return int(n), errno
 }

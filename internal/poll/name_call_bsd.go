@@ -1,0 +1,26 @@
+//go:build darwin || freebsd
+
+package poll
+
+import "syscall"
+
+// Bind is bind(2).
+func Bind(fd int, n *Name) error { return syscall.Bind(fd, n.Sockaddr()) }
+
+func connect(fd int, n *Name) error { return syscall.Connect(fd, n.Sockaddr()) }
+
+// LocalName is getsockname(2).
+func LocalName(fd int) (Name, error) { return nameFrom(syscall.Getsockname(fd)) }
+
+// RemoteName is getpeername(2).
+func RemoteName(fd int) (Name, error) { return nameFrom(syscall.Getpeername(fd)) }
+
+// nameFrom is the zero Name for what Name does not know.
+func nameFrom(sa syscall.Sockaddr, err error) (n Name, _ error) {
+	if u, ok := sa.(*syscall.SockaddrUnix); ok && u.Name == "" {
+		n.setFamily(syscall.AF_UNIX)
+		return n, err
+	}
+	n.Set(sa)
+	return n, err
+}

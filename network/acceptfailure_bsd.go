@@ -1,0 +1,7 @@
+//go:build darwin || freebsd
+
+package network
+
+import "syscall"
+
+var noNetwork []syscall.Errno
