@@ -73,8 +73,8 @@ func New(t Transport) *Stream {
 
 // FromConn makes a stream over a connection of package net, or of any other package, and
 // takes it over, deadlines included: by these an operation is interrupted whose context
-// ends. With a connection that has none, as a few types of other packages do, an operation
-// that waits can only be ended by Close. It panics if c is nil.
+// ends. A connection that has none, as a few types of other packages, or does not heed them
+// within five seconds, is closed instead. It panics if c is nil.
 //
 // TLS does not recover from a handshake or from a write that was cut short halfway: with a
 // *tls.Conn all writes that follow one that was cancelled in the middle fail. Reading goes
