@@ -72,7 +72,7 @@ func (u *unruly) Close() error                       { return u.shut(u) }
 func (u *unruly) SetDeadline(at time.Time) error     { return u.deadline(at) }
 func (u *unruly) SetReadDeadline(at time.Time) error { return u.deadline(at) }
 func (u *unruly) SetWriteDeadline(t time.Time) error { return u.deadline(t) }
-func (u *unruly) LocalAddr() net.Addr { return &net.UnixAddr{Name: "here", Net: "odd"} }
+func (u *unruly) LocalAddr() net.Addr                { return &net.UnixAddr{Name: "here", Net: "odd"} }
 
 func (u *unruly) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "there", Net: "odd"} }
 
