@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -107,7 +108,7 @@ func TestConditionNotify(t *testing.T) {
 func TestConditionNotifyMany(t *testing.T) {
 	eachCondition(t, func(ctx context.Context, f *fixture, c *curio.Condition) {
 		c.Notify(1)
-		c.Notify(1 << 40)
+		c.Notify(math.MaxInt)
 		c.NotifyAll()
 		left := 0
 		come := func(n int) (tasks []*curio.Task[struct{}]) {

@@ -16,6 +16,7 @@ import (
 // A task, a timeout around its end, and what becomes of it.
 func Example() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		var waiting curio.Event
 		countdown := curio.Go(ctx, func(ctx context.Context) error {
 			for n := 3; n > 0; n-- {
 				fmt.Println("T minus", n)
@@ -24,9 +25,13 @@ func Example() {
 				}
 			}
 			fmt.Println("waiting for the weather")
+			waiting.Set()
 			return curio.Sleep(ctx, time.Hour)
 		})
-		err := curio.TimeoutAfter(ctx, 100*time.Millisecond, countdown.Wait)
+		if err := waiting.Wait(ctx); err != nil {
+			return err
+		}
+		err := curio.TimeoutAfter(ctx, 10*time.Millisecond, countdown.Wait)
 		if errors.Is(err, curio.ErrTaskTimeout) {
 			fmt.Println("calling it off")
 			_, err = countdown.Cancel(ctx)
@@ -163,11 +168,8 @@ func ExampleGroup_waitObject() {
 func ExampleTaskGroup_Done() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[string]) error {
-			for i, name := range []string{"hare", "tortoise"} {
-				g.Spawn(func(ctx context.Context) (string, error) {
-					return name, curio.Sleep(ctx, time.Duration(2-i)*10*time.Millisecond)
-				})
-			}
+			tortoise := g.Spawn(func(ctx context.Context) (string, error) { return "tortoise", nil })
+			g.Spawn(func(ctx context.Context) (string, error) { return "hare", tortoise.Wait(ctx) }) // it overslept
 			for task := range g.Done(ctx) {
 				fmt.Println(task.Result())
 			}

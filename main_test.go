@@ -52,6 +52,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -104,12 +105,23 @@ type fixture struct {
 // has not taken.
 func inKernel(t *testing.T, body func(ctx context.Context, f *fixture), opts ...curio.KernelOption) {
 	t.Helper()
+	awaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) { withKernel(t, body, opts...) })
+}
+
+// awaitEarlierTests waits until nothing is left in the default kernel. Whoever joins a task
+// may go on a moment before that has left it, and the next test looks for what is there.
+func awaitEarlierTests(t *testing.T) {
+	t.Helper()
+	testutil.Await(t, "an empty default kernel", func() bool {
+		return curio.Root(nil).Waiters()+curio.Root(nil).Children() == 0
+	})
 }
 
 // withKernel is inKernel outside of a bubble.
 func withKernel(t *testing.T, body func(ctx context.Context, f *fixture), opts ...curio.KernelOption) {
 	t.Helper()
+	awaitEarlierTests(t)
 	f := &fixture{T: t, Journal: new(journal)}
 	f.Kernel = curio.NewKernel(append(opts, curio.Logger(slog.New(f.Journal)))...)
 	err := f.Kernel.Run(t.Context(), func(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -200,7 +201,7 @@ func TestQueueAllocatesNothing(t *testing.T) {
 		for name, q := range queues {
 			for where, ctx := range map[string]context.Context{"task": ctx, "timeout": timed, "Background": context.Background()} {
 				if n := testing.AllocsPerRun(1000, func() {
-					if err := q.Put(ctx, 1<<40); err != nil {
+					if err := q.Put(ctx, math.MaxInt); err != nil {
 						f.Error(err)
 					}
 					if _, err := q.Get(ctx); err != nil {
@@ -245,7 +246,7 @@ func pingPong(ctx context.Context, f *fixture, there, back *curio.Queue[int]) {
 	before, rounds := main.Cycles(), uint64(0)
 	allocations := testing.AllocsPerRun(2000, func() {
 		rounds++
-		if err := there.Put(ctx, 1<<40); err != nil {
+		if err := there.Put(ctx, math.MaxInt); err != nil {
 			f.Error(err)
 		}
 		if _, err := back.Get(ctx); err != nil {
@@ -275,7 +276,7 @@ func TestQueueWaitingPutAllocatesNothing(t *testing.T) {
 				q := kind.make(1)
 				producer := curio.Go(ctx, func(ctx context.Context) error {
 					for {
-						if err := q.Put(ctx, 1<<40); err != nil {
+						if err := q.Put(ctx, math.MaxInt); err != nil {
 							return err
 						}
 					}

@@ -382,12 +382,18 @@ func init() {
 
 func init() {
 	children["crash late"] = func() {
-		gate := make(threadGate)
+		began, gate := make(chan struct{}), make(threadGate)
+		explode := func() (int, error) {
+			close(began)
+			return gate.explode()
+		}
 		_ = curio.Run(context.Background(), func(ctx context.Context) error {
-			_ = curio.TimeoutAfter(ctx, time.Millisecond, func(ctx context.Context) error {
-				_, err := curio.RunInThread(ctx, gate.explode, func(_ int, err error) { fmt.Println("late got:", err) })
+			caller := curio.Go(ctx, func(ctx context.Context) error {
+				_, err := curio.RunInThread(ctx, explode, func(_ int, err error) { fmt.Println("late got:", err) })
 				return err
 			})
+			<-began
+			_, _ = caller.Cancel(ctx)
 			close(gate)
 			return curio.Sleep(ctx, time.Minute)
 		}, curio.CrashOnPanic(), curio.Logger(slog.New(slog.DiscardHandler)))

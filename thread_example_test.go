@@ -27,13 +27,14 @@ func ExampleRunInThread() {
 
 // What comes too late is not lost: late closes it.
 func ExampleRunInThread_late() {
-	slow, closed := make(chan struct{}), make(chan struct{})
+	began, slow, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	open := func() (*os.File, error) {
+		close(began)
 		<-slow // as on a network that does not answer
 		return os.Open(os.DevNull)
 	}
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
-		err := curio.TimeoutAfter(ctx, time.Millisecond, func(ctx context.Context) error {
+		opens := curio.Go(ctx, func(ctx context.Context) error {
 			_, err := curio.RunInThread(ctx, open, func(f *os.File, err error) {
 				if err == nil {
 					fmt.Println("opened too late; closing:", f.Close())
@@ -42,13 +43,17 @@ func ExampleRunInThread_late() {
 			})
 			return err
 		})
-		fmt.Println("timed out:", errors.Is(err, curio.ErrTaskTimeout))
+		<-began
+		if _, err := opens.Cancel(ctx); err != nil {
+			return err
+		}
+		fmt.Println("cancelled:", errors.Is(opens.Err(), curio.ErrTaskCancelled))
 		close(slow)
 		<-closed
 		return nil
 	})
 	// Output:
-	// timed out: true
+	// cancelled: true
 	// opened too late; closing: <nil>
 }
 
@@ -207,22 +212,26 @@ func ExampleMaxThreads() {
 func ExampleKernel_ThreadCalls() {
 	k := curio.NewKernel()
 	_ = k.Run(context.Background(), func(ctx context.Context) error {
-		hangs := make(chan struct{})
-		err := curio.TimeoutAfter(ctx, time.Millisecond, func(ctx context.Context) error {
-			_, err := curio.BlockInThread(ctx, "printer", func() (int, error) { <-hangs; return 0, nil })
+		began, hangs := make(chan struct{}), make(chan struct{})
+		prints := curio.Go(ctx, func(ctx context.Context) error {
+			_, err := curio.BlockInThread(ctx, "printer", func() (int, error) { close(began); <-hangs; return 0, nil })
 			return err
 		})
-		fmt.Println("timed out:", errors.Is(err, curio.ErrTaskTimeout))
+		<-began
+		if _, err := prints.Cancel(ctx); err != nil {
+			return err
+		}
+		fmt.Println("cancelled:", errors.Is(prints.Err(), curio.ErrTaskCancelled))
 		for _, c := range k.ThreadCalls() {
 			fmt.Println(c.Op, c.Key, "abandoned:", c.Abandoned)
 		}
 		close(hangs)
 		// The next one with this key waits until the function has returned.
-		_, err = curio.BlockInThread(ctx, "printer", func() (int, error) { return 0, nil })
+		_, err := curio.BlockInThread(ctx, "printer", func() (int, error) { return 0, nil })
 		return err
 	})
 	_ = k.Shutdown(context.Background())
 	// Output:
-	// timed out: true
+	// cancelled: true
 	// BlockInThread printer abandoned: true
 }

@@ -122,6 +122,7 @@ for line in sys.stdin:
 
 // Q18: a loop in another language, in a process that has inherited a duplicate.
 func TestUniversalQueueFDInPython(t *testing.T) {
+	testutil.Need(t, "python3")
 	keepsNoDescriptor(t)
 	q := curio.NewUniversalQueue[int](0)
 	dup, err := syscall.Dup(newFD(t, q)) // without FD_CLOEXEC

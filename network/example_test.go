@@ -86,7 +86,9 @@ func ExampleTCPServer() {
 // When the server is cancelled, so are its handlers. One that has to say good-bye
 // does so under DisableCancellation, and the server waits for it.
 func ExampleRunServer() {
+	var begun curio.Event
 	goodBye := func(ctx context.Context, conn network.Conn) error {
+		begun.Set()
 		_, err := conn.Recv(ctx, make([]byte, 1)) // is cancelled
 		return errors.Join(err, curio.DisableCancellation(ctx, func(ctx context.Context) error {
 			return curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
@@ -106,10 +108,13 @@ func ExampleRunServer() {
 		}
 		defer conn.Close()
 
-		_, err = curio.IgnoreAfter(ctx, 200*time.Millisecond, func(ctx context.Context) error {
+		server := curio.Go(ctx, func(ctx context.Context) error {
 			return network.RunServer(ctx, listener, goodBye)
 		})
-		if err != nil {
+		if err := begun.Wait(ctx); err != nil {
+			return err
+		}
+		if _, err := server.Cancel(ctx); err != nil {
 			return err
 		}
 		buf := make([]byte, 100)

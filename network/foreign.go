@@ -9,9 +9,12 @@ import (
 
 // FromConn makes a Conn of a net.Conn, of package net, crypto/tls or anybody's, and takes
 // it over: nobody else is to use it any more. Each operation can then be cancelled, by the
-// net.Conn's deadlines, or, if these cannot be set, by closing it. What NetConn or
-// DialContext has made is unwrapped: FromConn ends that, and returns the Conn that it was
-// made of, which goes on having the Lifetime and the slot of a NetListener's.
+// net.Conn's deadlines, or, if these cannot be set or are not heeded within five seconds, by
+// closing it. Whatever the net.Conn's methods do then, nobody else waits for them; an operation
+// in a method that returns even so only when it likes is shown as waiting until then. Close
+// has no context and takes as long as that of the net.Conn. What NetConn or DialContext has
+// made is unwrapped: FromConn ends that, and returns the Conn that it was made of, which goes on
+// having the Lifetime and the slot of a NetListener's.
 //
 // A Conn of a *tls.Conn has a Handshake method. When its handshake or sending was cut
 // short it is of no use any more, for TLS cannot go on after a part of a record; after a
@@ -45,9 +48,10 @@ func FromConn(c net.Conn) Conn {
 // late. So it does if there is to be TLS or PROXY on connections that move messages, as
 // those of "unixpacket" do.
 //
-// Accept can be cancelled, and loses no connection by it. If l has deadlines they are used.
-// If it has none, as that of tls.NewListener, its Accept goes on in a goroutine up to Close,
-// and what that returns is there for the next call.
+// Accept can be cancelled, and loses no connection by it. A listener of package net has
+// deadlines for that. The Accept of any other, such as that of tls.NewListener, is called in a
+// goroutine, in which it goes on up to Close, and what it returns is there for the next call.
+// A panic in it is one of our Accept.
 func FromListener(l net.Listener, config *ServerConfig) *Listener {
 	if l == nil {
 		panic("curio/network: nil net.Listener; FromListener makes a Listener of one that listens")

@@ -98,6 +98,7 @@ func (p *place) curl(t *testing.T, addr string, paths []string, args ...string) 
 // Several pages on one connection, a large one there and one back, on every kind of
 // listener, with HTTP/1.1 and, where TLS agrees on it, HTTP/2.
 func TestHTTPCurl(t *testing.T) {
+	testutil.Need(t, "curl")
 	big := testutil.Pattern(5, 8<<20)
 	file := testutil.WriteFile(t, "big", big)
 	sum := fmt.Sprintf("%d %x <nil>", len(big), sha256.Sum256(big))
@@ -148,6 +149,7 @@ func TestHTTPCurl(t *testing.T) {
 
 // wrk asks for a second, as fast as it can, on many connections. None may fail.
 func TestHTTPWrk(t *testing.T) {
+	testutil.Need(t, "wrk")
 	for _, k := range []kind{{name: "TCP"}, {name: "TLS", tls: true}} {
 		t.Run(k.name, func(t *testing.T) {
 			p := k.place(t)

@@ -57,6 +57,7 @@ func TestServesPrograms(t *testing.T) {
 		"socat TLS with certificate": {kind{tls: true}, socat("OPENSSL:{addr},cafile={ca},commonname=localhost,cert={cert},key={key}")},
 	} {
 		t.Run(name, func(t *testing.T) {
+			testutil.Need(t, c.args[0])
 			p := c.kind.place(t)
 			var f files
 			if p.tls {
@@ -90,6 +91,7 @@ func TestServesAbstract(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("abstract names are Linux's")
 	}
+	testutil.Need(t, "socat")
 	s := newServer(t)
 	listener := listenUnix(t, "@"+t.TempDir(), nil)
 	s.run(func(ctx context.Context) error { return network.RunServer(ctx, listener, echo) })
@@ -121,6 +123,7 @@ func TestServesWhoHasACertificate(t *testing.T) {
 		{"openssl with a good one", "", own.as(s.Addr, []string{"openssl", "s_client", "-connect", "{addr}", "-CAfile", "{ca}", "-cert", "{cert}", "-key", "{key}", "-quiet"})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			testutil.Need(t, c.args[0])
 			client := testutil.Program(t, c.args[0], c.args[1:]...)
 			_, _ = io.WriteString(client.Stdin, "hello\n") // it may have ended
 			if c.says == "" {
@@ -163,6 +166,7 @@ func TestWithServers(t *testing.T) {
 		"openssl TLS without certificate": {kind{tls: true}, []string{"openssl", "s_server", "-accept", "127.0.0.1:0", "-CAfile", "{ca}", "-cert", "{cert}", "-key", "{key}", "-rev", "-Verify", "1", "-verify_return_error"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			testutil.Need(t, c.args[0])
 			testutil.NoLeaks(t)
 			p := c.kind.place(t)
 			var f files

@@ -89,6 +89,7 @@ func proxyServer(ctx context.Context, conn network.Conn) error {
 }
 
 func TestProxiedCurl(t *testing.T) {
+	testutil.Need(t, "curl")
 	s := serve(t, proxyServer)
 	curl := testutil.Program(t, "curl", "-sS", "--haproxy-protocol", "http://"+s.Addr+"/")
 	line := curl.Line()
@@ -112,6 +113,7 @@ sys.stdout.write(s.makefile().read().split("\n")[-2] + "\n")
 `
 
 func TestProxiedPython(t *testing.T) {
+	testutil.Need(t, "python3")
 	s := serve(t, proxyServer)
 	child := testutil.Program(t, "python3", "-c", pythonProxy, s.Addr)
 	if line := child.Line(); line != "version 2 of [2001:db8::7]:7 to [::1]:443" {

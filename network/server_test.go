@@ -97,6 +97,7 @@ func TestEcho(t *testing.T) {
 }
 
 func TestServesNetcat(t *testing.T) {
+	testutil.Need(t, "nc")
 	s := serve(t, echo)
 	host, port, _ := strings.Cut(s.Addr, ":")
 	nc := testutil.Program(t, "nc", "-N", host, port)
@@ -108,6 +109,7 @@ func TestServesNetcat(t *testing.T) {
 }
 
 func TestServesPython(t *testing.T) {
+	testutil.Need(t, "python3")
 	s := serve(t, echo)
 	host, port, _ := strings.Cut(s.Addr, ":")
 	python := testutil.Program(t, "python3", "-c", `
@@ -132,6 +134,7 @@ print("all there")
 
 // curl sends a request and reads what comes to the end of the stream.
 func TestServesCurl(t *testing.T) {
+	testutil.Need(t, "curl")
 	s := serve(t, func(ctx context.Context, conn network.Conn) error {
 		if _, err := conn.Recv(ctx, make([]byte, 4096)); err != nil {
 			return err

@@ -34,6 +34,7 @@ func serveTLS(t *testing.T, config *tls.Config, handler network.Handler) (s *ser
 }
 
 func TestTLSServesCurl(t *testing.T) {
+	testutil.Need(t, "curl")
 	body := string(testutil.Pattern(1, 100_000))
 	s, ca := serveTLS(t, &tls.Config{NextProtos: []string{"http/1.1"}}, func(ctx context.Context, conn network.Conn) error {
 		var request []byte
@@ -65,6 +66,7 @@ func (w writer) Write(p []byte) (int, error) { return w.conn.SendAll(w.ctx, p) }
 
 // A line there and back, also after openssl has asked for new keys.
 func TestTLSServesOpenSSL(t *testing.T) {
+	testutil.Need(t, "openssl")
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
 		t.Run(version, func(t *testing.T) {
 			s, ca := serveTLS(t, &tls.Config{}, echo)
@@ -102,6 +104,7 @@ func skipTo(t *testing.T, child *testutil.Child, line string) {
 // openssl as the server, which sends back what it receives, reversed line by line. A line
 // whose record is cut anywhere is sent by who waits for its reverse.
 func TestTLSWithOpenSSLServer(t *testing.T) {
+	testutil.Need(t, "openssl")
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
 		t.Run(version, func(t *testing.T) {
 			testutil.NoLeaks(t)
@@ -157,6 +160,7 @@ func TestTLSWithOpenSSLServer(t *testing.T) {
 
 // Python's ssl module, which insists on close_notify.
 func TestTLSServesPython(t *testing.T) {
+	testutil.Need(t, "python3")
 	s, ca := serveTLS(t, &tls.Config{NextProtos: []string{"echo"}}, echo)
 	_, port, _ := net.SplitHostPort(s.Addr)
 	python := testutil.Program(t, "python3", "-c", `

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -181,9 +182,7 @@ s.sendmsg([b"two ", b"parts"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.arr
 
 // Another program takes descriptors, and gives some.
 func TestDescriptorsAndPython(t *testing.T) {
-	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip("python3 is not installed")
-	}
+	testutil.Need(t, "python3")
 	l := openOf(t, socket.AF_UNIX, socket.SOCK_STREAM)
 	name := filepath.Join(filepath.Dir(unixgram(t).LocalAddr().String()), "python")
 	check(t, l.Bind(unixAddr(name)))

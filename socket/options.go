@@ -99,12 +99,15 @@ type form[T any] struct {
 }
 
 // Values beyond the range of an int of C are refused and not cut off.
-var integer = &form[int]{4, func(v int) ([]byte, error) {
-	if !isInt(v) {
+var integer = &form[int]{4, func(v int) ([]byte, error) { return encodeInt(int64(v)) }, intOf}
+
+// encodeInt fails if v is more than an int of C can hold.
+func encodeInt(v int64) ([]byte, error) {
+	if v < math.MinInt32 || v > math.MaxInt32 {
 		return nil, syscall.EINVAL
 	}
 	return binary.NativeEndian.AppendUint32(nil, uint32(v)), nil
-}, intOf}
+}
 
 var boolean = &form[bool]{4, func(on bool) ([]byte, error) {
 	if on {
@@ -124,17 +127,17 @@ func duration(unit time.Duration) *form[time.Duration] {
 		if d < 0 {
 			return nil, syscall.EINVAL
 		}
-		return integer.encode(units(d, unit))
+		return encodeInt(units(d, unit))
 	}, func(b []byte) time.Duration { return time.Duration(intOf(b)) * unit }}
 }
 
-// units is how many units d is, rounded up; more than an int of C can hold if so many.
-func units(d, unit time.Duration) int {
-	n := d / unit
+// units is how many units d is, rounded up.
+func units(d, unit time.Duration) int64 {
+	n := int64(d / unit)
 	if d%unit > 0 {
 		n++
 	}
-	return int(min(n, math.MaxInt32+1))
+	return n
 }
 
 // text has at most so many bytes, with the zero byte at its end. What is longer, or has one
@@ -161,7 +164,7 @@ var lingering = &form[time.Duration]{8, func(d time.Duration) ([]byte, error) {
 		return make([]byte, 8), nil
 	}
 	b, _ := boolean.encode(true)
-	seconds, err := integer.encode(units(d, time.Second))
+	seconds, err := encodeInt(units(d, time.Second))
 	return append(b, seconds...), err
 }, func(b []byte) time.Duration {
 	if len(b) < 8 || intOf(b) == 0 {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -178,6 +179,7 @@ func TestNoSuchName(t *testing.T) {
 }
 
 func TestLinuxOptionsInPython(t *testing.T) {
+	testutil.Need(t, "python3")
 	s := open(t, socket.AF_INET)
 	check(t, errors.Join(
 		socket.UserTimeout.Set(s, 1234*time.Millisecond), socket.KeepAliveIdle.Set(s, 99*time.Second),

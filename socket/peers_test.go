@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -100,9 +101,7 @@ func TestOtherPrograms(t *testing.T) {
 		{"nc", "hello\n", "hello\n", []string{"-N", "127.0.0.1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := exec.LookPath(c.name); err != nil {
-				t.Skip(c.name + " is not installed")
-			}
+			testutil.Need(t, c.name)
 			l := listen(t, socket.AF_INET, localhost, 0)
 			_, join := in(t, serve(l))
 			port := strconv.Itoa(l.LocalAddr().(*net.TCPAddr).Port)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -55,6 +54,7 @@ func talksLines(t *testing.T, args ...string) *testutil.Child {
 func TestProgramsWithDatagrams(t *testing.T) {
 	for _, name := range []string{"nc", "socat", "socat unixgram"} {
 		t.Run(name, func(t *testing.T) {
+			testutil.Need(t, strings.Fields(name)[0])
 			s := udp(t)
 			if name == "socat unixgram" {
 				s = unixgram(t)
@@ -76,14 +76,11 @@ func TestProgramsWithDatagrams(t *testing.T) {
 
 // Our client, and socat, which answers one sender after the other.
 func TestDatagramsToSocat(t *testing.T) {
-	path, err := exec.LookPath("socat")
-	if err != nil {
-		t.Skipf("socat is not installed here: %v", err)
-	}
+	testutil.Need(t, "socat")
 	at := udp(t) // a port that is free
 	addr := at.LocalAddr().String()
 	check(t, at.Close())
-	server := testutil.Program(t, path, "-d", "-d", "UDP-RECVFROM:"+addr[strings.Index(addr, ":")+1:]+",bind=127.0.0.1,fork", "EXEC:cat")
+	server := testutil.Program(t, "socat", "-d", "-d", "UDP-RECVFROM:"+addr[strings.Index(addr, ":")+1:]+",bind=127.0.0.1,fork", "EXEC:cat")
 	testutil.Await(t, "receiver", func() bool { return strings.Contains(server.Stderr(), "receiving on") })
 	s := udp(t)
 	to, err := net.ResolveUDPAddr("udp", addr)
@@ -105,9 +102,7 @@ func TestProgramsWithPackets(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("socat has the number of Linux for such sockets")
 	}
-	if _, err := exec.LookPath("socat"); err != nil {
-		t.Skip("socat is not installed here")
-	}
+	testutil.Need(t, "socat")
 	l := openOf(t, socket.AF_UNIX, socket.SOCK_SEQPACKET)
 	name := unixgram(t).LocalAddr().String() + "-packet"
 	check(t, l.Bind(&net.UnixAddr{Name: name, Net: "unixpacket"}))

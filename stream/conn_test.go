@@ -84,6 +84,7 @@ t.join()
 // Lines to and from other programs.
 func TestOtherPrograms(t *testing.T) {
 	t.Run("python3", func(t *testing.T) {
+		testutil.Need(t, "python3")
 		l, port := listen(t)
 		_, join := in(t, serve(l))
 		child := testutil.Program(t, "python3", "-c", pythonClient, port)
@@ -93,6 +94,7 @@ func TestOtherPrograms(t *testing.T) {
 		check(t, join())
 	})
 	t.Run("nc", func(t *testing.T) {
+		testutil.Need(t, "nc")
 		l, port := listen(t)
 		_, join := in(t, serve(l))
 		child := testutil.Program(t, "nc", "-N", "127.0.0.1", port)

@@ -85,8 +85,8 @@ func New(t Transport) *Stream {
 
 // FromConn makes a stream over a connection of package net, or of any other package, and
 // takes it over, deadlines included: by these an operation is interrupted whose context
-// ends. With a connection that has none, as a few types of other packages do, an operation
-// that waits can only be ended by Close. It panics if c is nil, or if it moves messages, as
+// ends. A connection that has none, as a few types of other packages, or does not heed them
+// within five seconds, is closed instead. It panics if c is nil, or if it moves messages, as
 // New does: a connection is taken for one that does if the Network of its LocalAddr is "udp",
 // "ip", "unixgram" or "unixpacket". A protocol that makes a stream of datagrams and has
 // their addresses can be given a LocalAddr of its own, by a type that embeds the net.Conn.

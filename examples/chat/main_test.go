@@ -105,6 +105,7 @@ func TestChat(t *testing.T) {
 }
 
 func TestNetcat(t *testing.T) {
+	testutil.Need(t, "nc")
 	server, addr := start(t)
 	ann := joins(t, addr, "Ann")
 	host, port, err := net.SplitHostPort(addr)

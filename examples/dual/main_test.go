@@ -65,6 +65,7 @@ func TestPrograms(t *testing.T) {
 		{"socat", "-t", "30", "STDIO", "OPENSSL:" + d.tls + ",cafile=" + d.ca},
 	} {
 		t.Run(strings.Join(args[:len(args)-1], " "), func(t *testing.T) {
+			testutil.Need(t, args[0])
 			client := testutil.Program(t, args[0], args[1:]...)
 			fmt.Fprintln(client.Stdin, "hello")
 			if line := client.Line(); line != "hello" {
@@ -82,6 +83,7 @@ func TestPrograms(t *testing.T) {
 
 // Who is connected when the server stops sees a proper end.
 func TestOpenSSL(t *testing.T) {
+	testutil.Need(t, "openssl")
 	d := start(t)
 	client := testutil.Program(t, "openssl", "s_client", "-connect", d.tls, "-CAfile", d.ca,
 		"-verify_return_error", "-verify_ip", "127.0.0.1", "-quiet")

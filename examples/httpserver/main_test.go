@@ -45,6 +45,7 @@ func get(t *testing.T, url string) string {
 }
 
 func TestCurl(t *testing.T) {
+	testutil.Need(t, "curl")
 	server, url := start(t)
 	body := string(testutil.Pattern(1, 100_000))
 	for _, c := range []struct{ path, data, want string }{

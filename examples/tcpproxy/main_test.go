@@ -118,6 +118,7 @@ func wasReset(t *testing.T, conn *net.TCPConn) {
 }
 
 func TestNetcat(t *testing.T) {
+	testutil.Need(t, "nc")
 	to := newTarget(t)
 	proxy, addr := start(t, to.addr)
 	host, port, err := net.SplitHostPort(addr)

@@ -61,6 +61,7 @@ func TestStranger(t *testing.T) {
 }
 
 func TestOpenSSL(t *testing.T) {
+	testutil.Need(t, "openssl")
 	server, addr, ca := start(t)
 	client := testutil.Program(t, "openssl", "s_client", "-connect", addr, "-CAfile", ca,
 		"-verify_return_error", "-verify_ip", "127.0.0.1", "-quiet")

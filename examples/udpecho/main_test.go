@@ -36,6 +36,7 @@ func ends(t *testing.T, server *testutil.Child, addr string) {
 }
 
 func TestNetcat(t *testing.T) {
+	testutil.Need(t, "nc")
 	server, addr := start(t, "127.0.0.1:0")
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

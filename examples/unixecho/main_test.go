@@ -57,6 +57,7 @@ func TestClient(t *testing.T) {
 }
 
 func TestNetcat(t *testing.T) {
+	testutil.Need(t, "nc")
 	path := filepath.Join(t.TempDir(), "echo.sock")
 	server := start(t, path)
 	nc := testutil.Program(t, "nc", "-N", "-U", path)

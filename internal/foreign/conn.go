@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,12 @@ import (
 // receive while another sends, and those who do the same take turns, in the order in
 // which they came.
 //
-// A net.Conn whose deadlines cannot be set is closed when an operation on it is cancelled.
+// An operation that is cancelled is got out of the net.Conn by a deadline. A net.Conn whose
+// deadlines cannot be set is closed instead, and so is one that takes a deadline and does
+// not heed it within five seconds. An operation whose net.Conn stays in its method even
+// then goes on to wait, in its state, as a goroutine cannot be ended; nobody else waits for
+// it. If the net.Conn panics when its deadline is set, it is closed as well, and the panic
+// becomes a part of the operation's error. A panic in the operation itself is the caller's.
 //
 // It owns the net.Conn, deadlines included: one that somebody else sets is gone after the
 // next cancellation, and ends an operation with os.ErrDeadlineExceeded before.
@@ -34,8 +40,11 @@ type Conn struct {
 	raw        syscall.RawConn // of a plain socket, nil for others
 	packets    bool            // it moves messages; see packets.go
 
-	closed atomic.Bool // by Close
-	broken atomic.Bool // closed by breakOff
+	closed  atomic.Bool           // by Close
+	broken  atomic.Bool           // by breakOff
+	closing atomic.Bool           // by whichever came first, who calls the net.Conn's Close
+	faulty  atomic.Pointer[error] // see breakOff
+	known   atomic.Pointer[addresses]
 
 	handshake, reader, writer direction
 
@@ -43,6 +52,18 @@ type Conn struct {
 	held   []byte // the rest of space, see WaitRead
 	space  []byte // nil until it is needed
 	failed error  // what Read returned with it, or after it
+}
+
+// isPlain reports whether c is a socket of package net, or TLS on one, which only passes
+// deadlines on. Types that embed one of these may do anything.
+func isPlain(c net.Conn) bool {
+	switch c := c.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	case *tls.Conn:
+		return isPlain(c.NetConn())
+	}
+	return false
 }
 
 // A handshaker is a *tls.Conn, or like one.
@@ -59,10 +80,10 @@ func New(c net.Conn) *Conn {
 	f.handshaker, _ = c.(handshaker)
 	f.raw = rawOf(c)
 	f.packets = Datagrams(c)
-	f.handshake.init(f, "HANDSHAKE_TURN", "HANDSHAKE_WAIT", c.SetDeadline)
 	f.handshake.once = true
-	f.reader.init(f, "READ_TURN", "READ_WAIT", c.SetReadDeadline)
-	f.writer.init(f, "WRITE_TURN", "WRITE_WAIT", c.SetWriteDeadline)
+	f.handshake.init(f, "HANDSHAKE_TURN", "HANDSHAKE_WAIT", "SetDeadline", c.SetDeadline)
+	f.reader.init(f, "READ_TURN", "READ_WAIT", "SetReadDeadline", c.SetReadDeadline)
+	f.writer.init(f, "WRITE_TURN", "WRITE_WAIT", "SetWriteDeadline", c.SetWriteDeadline)
 	return f
 }
 
@@ -197,13 +218,22 @@ func (f *Conn) CloseWrite(ctx context.Context) error {
 }
 
 // Close closes the net.Conn. Operations in progress end with net.ErrClosed, and so do all
-// later ones, a second Close included. A *tls.Conn says goodbye, for which it takes up to
-// five seconds if the other side does not read.
+// later ones, a second Close included. It has no context, and takes as long as the Close of
+// the net.Conn: a *tls.Conn says goodbye, for which it takes up to five seconds if the other
+// side does not read. A net.Conn that a cancellation has closed is not closed again: then
+// Close returns at once, with the panic of that other Close if there was one.
 func (f *Conn) Close() error {
 	if f.closed.Swap(true) {
 		return f.error("close", net.ErrClosed)
 	}
-	if err := f.conn.Close(); err != nil && !f.isBroken() {
+	f.dismiss()
+	var err error
+	if f.closing.Swap(true) {
+		err = f.fault()
+	} else {
+		err = f.conn.Close()
+	}
+	if err != nil {
 		return f.wrap("close", err)
 	}
 	return nil
@@ -215,14 +245,30 @@ func (f *Conn) LocalAddr() net.Addr { return f.conn.LocalAddr() }
 // RemoteAddr is the address of the other side, as the net.Conn has it.
 func (f *Conn) RemoteAddr() net.Addr { return f.conn.RemoteAddr() }
 
-// String returns the network and the addresses, as "tcp 127.0.0.1:80->127.0.0.1:4711".
-func (f *Conn) String() string {
-	return fmt.Sprintf("%s %v->%v", f.network(), f.LocalAddr(), f.RemoteAddr())
+// addresses are what a net.Conn says it has.
+type addresses struct{ local, remote net.Addr }
+
+// addresses asks the net.Conn, for errors and for whoever watches. One that was broken off
+// may never answer: what is known of it is what it answered then.
+func (f *Conn) addresses() (a addresses) {
+	if !f.isBroken() {
+		return addresses{f.conn.LocalAddr(), f.conn.RemoteAddr()}
+	}
+	if known := f.known.Load(); known != nil {
+		a = *known
+	}
+	return a
 }
 
-func (f *Conn) network() string {
-	if a := f.LocalAddr(); a != nil {
-		return a.Network()
+// String returns the network and the addresses, as "tcp 127.0.0.1:80->127.0.0.1:4711".
+func (f *Conn) String() string {
+	a := f.addresses()
+	return fmt.Sprintf("%s %v->%v", a.network(), a.local, a.remote)
+}
+
+func (a *addresses) network() string {
+	if a.local != nil {
+		return a.local.Network()
 	}
 	return "conn"
 }
@@ -242,7 +288,8 @@ func (f *Conn) wrap(op string, err error) error {
 	if inner, ok := err.(*net.OpError); ok && (op != "handshake" || inner.Addr == nil || sameAddr(inner.Addr, f.RemoteAddr())) {
 		err = inner.Err
 	}
-	return &net.OpError{Op: op, Net: f.network(), Source: f.LocalAddr(), Addr: f.RemoteAddr(), Err: err}
+	a := f.addresses()
+	return &net.OpError{Op: op, Net: a.network(), Source: a.local, Addr: a.remote, Err: err}
 }
 
 func sameAddr(a, b net.Addr) bool { return a != nil && b != nil && a.String() == b.String() }

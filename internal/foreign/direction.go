@@ -3,9 +3,9 @@ package foreign
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,9 +19,16 @@ type direction struct {
 	// Set at birth.
 	conn          endpoint
 	queued, state string // in which waiting tasks are shown: for the turn, in the call
+	setter        string // the name of setDeadline
 	setDeadline   func(time.Time) error
+	unknown       *Conn // conn, unless its net.Conn is plain
 
 	turn wait.Turn
+
+	// With an unknown net.Conn.
+	mu           sync.Mutex
+	inside       bool          // an operation is in the net.Conn
+	interruption *interruption // its end
 
 	// Of the handshake, which is done once: set in turn, when the deadline has been taken
 	// back, which is that of the other directions too. Who finds it set may go on to those.
@@ -29,26 +36,67 @@ type direction struct {
 	over atomic.Bool
 }
 
-func (d *direction) init(f endpoint, queued, state string, setDeadline func(time.Time) error) {
-	d.conn, d.queued, d.state, d.setDeadline = f, queued, state, setDeadline
+func (d *direction) init(f *Conn, queued, state, setter string, setDeadline func(time.Time) error) {
+	d.conn, d.queued, d.state = f, queued, state
+	d.setter, d.setDeadline = setter, setDeadline
+	if !isPlain(f.conn) {
+		d.unknown = f
+	}
 }
 
 // An endpoint is the Conn or the Listener of a direction.
 type endpoint interface {
 	isClosed() bool
 	isBroken() bool
-	breakOff()
 	String() string
 }
 
 func (f *Conn) isClosed() bool { return f.closed.Load() || f.isBroken() }
 func (f *Conn) isBroken() bool { return f.broken.Load() }
 
-// breakOff is what is left to do with a net.Conn that has no deadlines.
-func (f *Conn) breakOff() {
-	if !f.broken.Swap(true) {
-		_ = f.conn.Close()
+// breakOff is what is left to do with a net.Conn that nothing else gets anybody out of. It
+// is false if somebody is doing so already, or has; otherwise then is called after that.
+// A reason that is a fault is kept, as is one of Close: for the operation, which waits for
+// what was called, and for our Close.
+func (f *Conn) breakOff(reason error, then func()) bool {
+	f.blame(reason)
+	if f.closing.Swap(true) {
+		return false
 	}
+	f.broken.Store(true)
+	f.dismiss()
+	apart(f.conn, "Close", f.closeAndLearn, func(err error) {
+		f.blame(err)
+		then()
+	})
+	return true
+}
+
+// closeAndLearn closes the net.Conn, and asks it for its addresses while it still may take
+// its time. The error of an operation has them, and cannot wait for them.
+func (f *Conn) closeAndLearn() error {
+	defer func() { f.known.Store(&addresses{f.conn.LocalAddr(), f.conn.RemoteAddr()}) }()
+	return f.conn.Close()
+}
+
+// dismiss sends away those who wait behind somebody whom nothing may get out.
+func (f *Conn) dismiss() {
+	for _, d := range []*direction{&f.handshake, &f.reader, &f.writer} {
+		d.turn.Close()
+	}
+}
+
+func (f *Conn) blame(err error) {
+	if isFault(err) {
+		f.faulty.CompareAndSwap(nil, &err)
+	}
+}
+
+func (f *Conn) fault() error {
+	if err := f.faulty.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // past is a deadline that has expired, whatever the clock says.
@@ -65,7 +113,10 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 	if err != nil {
 		return err
 	}
-	if err := d.turn.Take(place, d.queued, d.conn); err != nil {
+	switch err := d.turn.Take(place, d.queued, d.conn); {
+	case err == wait.ErrTurnClosed:
+		return net.ErrClosed
+	case err != nil:
 		return err
 	}
 	defer d.turn.Pass() // also if the net.Conn panics
@@ -77,7 +128,11 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 	}
 	w := place.Waiter(d.state, d)
 	defer w.Free()
+	if d.unknown != nil {
+		d.enter()
+	}
 	if !w.Begin() {
+		d.leave()
 		return w.Fail()
 	}
 	failed, ended := d.interruptible(w, call)
@@ -88,32 +143,47 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 	case ended == nil:
 		return failed
 	case expired(failed), failed != nil && d.conn.isBroken():
-		return ended
+		return d.blaming(ended)
 	}
 	place.Saved(ended)
 	return failed
 }
 
+// blaming adds to an operation's end what its net.Conn did when it was interrupted.
+func (d *direction) blaming(ended error) error {
+	if d.unknown == nil {
+		return ended
+	}
+	if fault := d.unknown.fault(); fault != nil {
+		return errors.Join(ended, fault)
+	}
+	return ended
+}
+
 // interruptible makes call, and settles who has ended it.
 func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed, ended error) {
-	defer func() {
+	defer func() { // also if the net.Conn panics
+		if d.unknown != nil {
+			d.leave()
+		}
 		ended = w.End() // and Interrupt is through
-		if ended != nil {
+		if d.unknown == nil && ended != nil {
 			_ = d.setDeadline(time.Time{})
 		}
 	}()
 	return call(), nil
 }
 
-// Interrupt is how a scope that has claimed w gets the goroutine out of the net.Conn. On
-// one that was closed meanwhile, by whichever side, there is no deadline to set, and nobody
-// stays in it. One that has no deadlines is closed: nothing else would get anybody out.
+// Interrupt is how a scope that has claimed w gets the goroutine out of the net.Conn. On one
+// of package net that was closed meanwhile there is no deadline to set, and nobody stays
+// in it.
 func (d *direction) Interrupt(w *wait.Waiter) {
-	interrupting()
-	err := d.setDeadline(past)
-	if err != nil && !d.conn.isClosed() && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe) {
-		d.conn.breakOff()
+	if d.unknown != nil {
+		d.interrupt(w)
+		return
 	}
+	interrupting()
+	_ = d.setDeadline(past)
 	w.Wake()
 }
 

@@ -18,11 +18,16 @@
 // meets it. The handshake is a direction too, which goes before the others and sets the
 // deadline of both. If the net.Conn has moved data all the same, the operation has succeeded.
 //
+// So it is with the sockets of package net, which set a deadline at once. Any other
+// net.Conn may hang in that, or panic, and the scope has others to end as well. There
+// an interruption makes these calls, apart from the scope and from the operation.
+//
 // # Order of locks
 //
 //	the handshake's turn < nothing    it is passed on before a direction's is taken
 //	a direction's turn < the net.Conn's own locks
 //	a direction's turn < Scope.mu
+//	a direction's mu < nothing
 //
 // The net.Conn is called, and deadlines are set, with no mutex held.
 package foreign

@@ -14,29 +14,33 @@ import (
 // A Listener is a net.Listener whose Accept takes a context. It comes from NewListener and
 // is safe for concurrent use.
 //
-// If the net.Listener has deadlines, these end an Accept as they do an operation on a Conn.
-// If not, nothing ends one but Close; so it is called in a goroutine, which hands what it
-// gets to the first who waits, and keeps it for the next one if nobody waits any more:
+// Those of package net have deadlines, which end an Accept as they do an operation on a
+// Conn. Of any other nothing is known, whether it has deadlines or not: its Accept is called
+// in a goroutine, which hands what it gets to the first who waits, and keeps it for the next
+// one if nobody waits any more:
 //
 //	no helper ──► helping   by who finds nothing accepted and no helper
 //	helping   ──► helping   somebody else waits: once more
 //	          ──► no helper nobody does
+//
+// So whoever waits for a connection waits for the helper, and can be cancelled whatever the
+// net.Listener does.
 type Listener struct {
 	// Set at birth.
 	listener net.Listener
-	deadline bool
+	plain    bool // package net's
 
 	closed  atomic.Bool
-	accepts direction // if it has deadlines
+	accepts direction // if it is plain
 
-	// If it has none.
+	// If it is not.
 	mu      sync.Mutex
 	helping bool
 	queue   wait.List // the slot is the accepted
 	kept    *accepted
 }
 
-// An accepted is what Accept of a net.Listener returned.
+// An accepted is what Accept of a net.Listener returned. The error is a *fault if it did not.
 type accepted struct {
 	conn net.Conn
 	err  error
@@ -48,17 +52,24 @@ func NewListener(l net.Listener) *Listener {
 		panic("curio: a listener made of a nil net.Listener")
 	}
 	f := &Listener{listener: l}
-	if d, ok := l.(interface{ SetDeadline(time.Time) error }); ok && d.SetDeadline(time.Time{}) == nil {
-		f.deadline = true
-		f.accepts = direction{conn: f, queued: "ACCEPT_TURN", state: "ACCEPT_WAIT", setDeadline: d.SetDeadline}
+	switch l := l.(type) {
+	case *net.TCPListener:
+		f.deadlines(l.SetDeadline)
+	case *net.UnixListener:
+		f.deadlines(l.SetDeadline)
 	}
 	return f
 }
 
+func (l *Listener) deadlines(set func(time.Time) error) {
+	l.plain = true
+	l.accepts = direction{conn: l, queued: "ACCEPT_TURN", state: "ACCEPT_WAIT", setDeadline: set}
+}
+
 // Accept waits for a connection. If one comes in the moment in which it is cancelled, that
-// is returned, or there for the next call.
+// is returned, or there for the next call. If the net.Listener panics, so does Accept.
 func (l *Listener) Accept(ctx context.Context) (conn net.Conn, err error) {
-	if l.deadline {
+	if l.plain {
 		err = l.accepts.do(ctx, func() (err error) {
 			conn, err = l.listener.Accept()
 			return err
@@ -82,7 +93,7 @@ func (l *Listener) receive(ctx context.Context) (net.Conn, error) {
 	if got := l.kept; got != nil {
 		l.kept = nil
 		l.mu.Unlock()
-		return got.conn, got.err
+		return got.result()
 	}
 	if l.closed.Load() {
 		l.mu.Unlock()
@@ -90,7 +101,7 @@ func (l *Listener) receive(ctx context.Context) (net.Conn, error) {
 	}
 	if !l.helping {
 		l.helping = true
-		go l.help()
+		l.help()
 	}
 	w := place.Waiter("ACCEPT_WAIT", l)
 	defer w.Free()
@@ -99,51 +110,66 @@ func (l *Listener) receive(ctx context.Context) (net.Conn, error) {
 	}
 	got := w.Slot.(*accepted)
 	w.Slot = nil
-	return got.conn, got.err
+	return got.result()
+}
+
+// result is for the caller of Accept, in whose goroutine a panic belongs.
+func (a *accepted) result() (net.Conn, error) {
+	if f, ok := a.err.(*fault); ok && f.value != nil {
+		panic(f)
+	}
+	return a.conn, a.err
 }
 
 // help accepts for those who wait.
 func (l *Listener) help() {
-	for more := true; more; {
-		got := new(accepted)
-		got.conn, got.err = l.listener.Accept()
-		var first *wait.Waiter
-		first, more = l.hand(got)
-		if first != nil {
-			first.Wake()
-		}
-	}
+	got := new(accepted)
+	apart(l.listener, "Accept", func() (err error) {
+		got.conn, err = l.listener.Accept()
+		return err
+	}, func(err error) {
+		got.err = err
+		l.hand(got)
+	})
 }
 
-// hand gives what was accepted to the first who waits, whom the caller has to wake, and
-// reports whether there are others.
-func (l *Listener) hand(got *accepted) (first *wait.Waiter, more bool) {
+// hand gives what was accepted to the first who waits, and goes on to accept if there are
+// others.
+func (l *Listener) hand(got *accepted) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	first = l.queue.Pop()
+	first := l.queue.Pop()
+	unwanted := false
 	switch {
 	case first != nil:
 		first.Slot = got
 	case !l.closed.Load():
 		l.kept = got
-	case got.err == nil:
-		got.conn.Close() // nobody will ask for it
+	default:
+		unwanted = got.err == nil
 	}
 	l.helping = !l.queue.Empty()
-	return first, l.helping
+	more := l.helping
+	l.mu.Unlock()
+	if first != nil {
+		first.Wake()
+	}
+	if more {
+		l.help()
+	}
+	if unwanted { // nobody will ask for it, nor for how its end went
+		apart(got.conn, "Close", got.conn.Close, func(error) {})
+	}
 }
 
 // Close closes the net.Listener, and a connection that was accepted for nobody. Whoever is
-// in Accept gets net.ErrClosed.
+// in Accept gets net.ErrClosed. It has no context, and takes as long as the net.Listener's
+// Close.
 func (l *Listener) Close() error {
 	if l.closed.Swap(true) {
 		return l.error("close", net.ErrClosed)
 	}
+	kept := l.dismiss()
 	err := l.listener.Close()
-	l.mu.Lock()
-	kept := l.kept
-	l.kept = nil
-	l.mu.Unlock()
 	if kept != nil && kept.err == nil {
 		kept.conn.Close()
 	}
@@ -160,6 +186,21 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	}
 }
 
+// dismiss ends the wait of those who wait for a helper, which need not come back, and
+// returns what was kept.
+func (l *Listener) dismiss() (kept *accepted) {
+	var woken wait.Batch
+	l.mu.Lock()
+	kept, l.kept = l.kept, nil
+	for w := l.queue.Pop(); w != nil; w = l.queue.Pop() {
+		w.Slot = &accepted{err: net.ErrClosed}
+		woken.Add(w)
+	}
+	l.mu.Unlock()
+	woken.Wake()
+	return kept
+}
+
 // Addr is the address that it listens on, as the net.Listener has it.
 func (l *Listener) Addr() net.Addr { return l.listener.Addr() }
 
@@ -174,10 +215,6 @@ func (l *Listener) String() string {
 
 func (l *Listener) isClosed() bool { return l.closed.Load() }
 func (l *Listener) isBroken() bool { return false }
-
-// breakOff does nothing: a net.Listener that has deadlines, which it was asked at birth,
-// keeps them.
-func (l *Listener) breakOff() {}
 
 func (l *Listener) error(op string, err error) error {
 	if l.closed.Load() && !errors.Is(err, wait.ErrCancelled) {

@@ -49,14 +49,49 @@ func Self(t testing.TB, args ...string) *Child {
 	return start(t, command)
 }
 
-// Program starts a program, and skips the test if it is not installed.
+// Need skips the test if the program is not installed. It comes before all else in a test: a
+// task or a child that has been started by then would be left in the middle.
+func Need(t testing.TB, program string) {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Skipf("%s is not installed here: %v", program, err)
+	}
+	if program == "nc" {
+		needNetcat(t, path)
+	}
+	needed.Store(t.Name()+" "+program, true)
+}
+
+// needNetcat skips the test if nc is one of those that know neither Unix sockets nor how to
+// end their side. The one of OpenBSD does.
+func needNetcat(t testing.TB, path string) {
+	t.Helper()
+	help, _ := exec.Command(path, "-h").CombinedOutput() // its status says nothing
+	for _, option := range []string{"-N", "-U"} {
+		if !bytes.Contains(help, []byte(option)) {
+			t.Skipf("%s has no option %s: it is not the one of OpenBSD", path, option)
+		}
+	}
+}
+
+// needed has the name of each test that has called Need, and of what.
+var needed sync.Map
+
+// Program starts a program. The test, or one that it is a part of, must have called Need: so
+// a skip that comes too late shows on machines that have all programs, too.
 func Program(t testing.TB, name string, args ...string) *Child {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is not installed here: %v", name, err)
+	for test := t.Name(); ; {
+		if _, ok := needed.Load(test + " " + name); ok {
+			return start(t, exec.Command(name, args...))
+		}
+		i := strings.LastIndexByte(test, '/')
+		if i < 0 {
+			t.Fatalf("a test that runs %[1]s begins with testutil.Need(t, %[1]q)", name)
+		}
+		test = test[:i]
 	}
-	return start(t, exec.Command(path, args...))
 }
 
 func start(t testing.TB, command *exec.Cmd) *Child {

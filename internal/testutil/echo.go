@@ -70,6 +70,7 @@ func endsWith(t *testing.T, server *Child, addr string, want int) {
 }
 
 func echoesForNetcat(t *testing.T) {
+	Need(t, "nc")
 	server, addr := startEcho(t, "127.0.0.1:0")
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

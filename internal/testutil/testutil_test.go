@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -160,5 +161,58 @@ func TestMute(t *testing.T) {
 	if err == nil {
 		conn.Close()
 		t.Error("it answers")
+	}
+}
+
+// A judge notes how a test has ended.
+type judge struct {
+	testing.TB
+	name, skipped, failed string
+}
+
+func (j *judge) Helper()      {}
+func (j *judge) Name() string { return j.name }
+
+func (j *judge) Skipf(format string, args ...any) {
+	j.skipped = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func (j *judge) Fatalf(format string, args ...any) {
+	j.failed = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func (j *judge) judges(test func()) *judge {
+	done := make(chan struct{})
+	go func() { defer close(done); test() }()
+	<-done
+	return j
+}
+
+// Whoever runs a program says so first, on every machine: where it is missing, that skips
+// the test.
+func TestNeed(t *testing.T) {
+	j := &judge{TB: t, name: "TestA/part"}
+	if j.judges(func() { testutil.Program(j, "sh", "-c", "exit 3") }); j.failed != `a test that runs sh begins with testutil.Need(t, "sh")` {
+		t.Errorf("%+v", j)
+	}
+	missing := &judge{TB: t}
+	missing.judges(func() { testutil.Need(missing, "no such program") })
+	if !strings.HasPrefix(missing.skipped, "no such program is not installed here") {
+		t.Errorf("%+v", missing)
+	}
+	whole := &judge{TB: t, name: "TestA"}
+	if whole.judges(func() { testutil.Need(whole, "sh") }); whole.skipped != "" {
+		t.Skip(whole.skipped)
+	}
+	j.failed = ""
+	j.judges(func() {
+		if status := testutil.Program(j, "sh", "-c", "exit 3").Wait(); status != 3 {
+			t.Errorf("it ended with status %d", status)
+		}
+	})
+	if j.failed != "" || j.skipped != "" {
+		t.Errorf("%+v", j)
 	}
 }

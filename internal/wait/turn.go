@@ -1,6 +1,7 @@
 package wait
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 )
@@ -21,9 +22,16 @@ import (
 type Turn struct {
 	state atomic.Uint32
 
-	mu    sync.Mutex
-	queue List
+	mu     sync.Mutex
+	closed bool
+	queue  List
 }
+
+// ErrTurnClosed is what Take returns if it would have to queue for a Turn that was closed.
+var ErrTurnClosed = errors.New("curio: nobody queues here any more")
+
+// dismissed is the slot of those who were in the queue when the turn was closed.
+type dismissed struct{}
 
 const (
 	free = iota
@@ -49,31 +57,56 @@ func (t *Turn) Take(place Place, op string, object any) error {
 	}
 	w := place.Waiter(op, object)
 	defer w.Free()
-	if t.takeOrQueue(w) {
-		return nil
+	if taken, err := t.takeOrQueue(w); taken || err != nil {
+		return err
 	}
 	err := w.Wait()
 	if err != nil {
 		t.mu.Lock()
 		t.queue.Remove(w)
 		t.mu.Unlock()
+		return err
 	}
-	return err
+	if _, is := w.Slot.(dismissed); is {
+		w.Slot = nil
+		return ErrTurnClosed
+	}
+	return nil
 }
 
 // takeOrQueue takes the turn if it has become free, and puts w in the queue if
 // not.
-func (t *Turn) takeOrQueue(w *Waiter) (taken bool) {
+func (t *Turn) takeOrQueue(w *Waiter) (taken bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for t.state.Load() != contended {
 		if t.state.CompareAndSwap(free, held) {
-			return true
+			return true, nil
+		}
+		if t.closed {
+			return false, ErrTurnClosed
 		}
 		t.state.CompareAndSwap(held, contended)
 	}
+	if t.closed {
+		return false, ErrTurnClosed
+	}
 	t.queue.Push(w)
-	return false
+	return false, nil
+}
+
+// Close sends away everybody who queues, and from then on nobody does. The turn is still
+// its holder's, who may never pass it on, and after that whose it is whenever it is free.
+func (t *Turn) Close() {
+	var woken Batch
+	t.mu.Lock()
+	t.closed = true
+	for w := t.queue.Pop(); w != nil; w = t.queue.Pop() {
+		w.Slot = dismissed{}
+		woken.Add(w)
+	}
+	t.mu.Unlock()
+	woken.Wake()
 }
 
 // Pass hands the turn to the next, or sets it free.

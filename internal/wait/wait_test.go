@@ -3,6 +3,7 @@ package wait_test
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -93,7 +94,7 @@ func TestExpiryIsNoticedWithoutWaiting(t *testing.T) {
 	o := newTask(t)
 	s := wait.NewTimeout(&o.Scope, wait.After(5*time.Millisecond))
 	defer s.Close()
-	b := box{tokens: 1 << 40}
+	b := box{tokens: math.MaxInt}
 	var err error
 	for err == nil {
 		err = b.take(s)
