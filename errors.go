@@ -180,5 +180,5 @@ func WhoCancelled(err error) (Cancellation, bool) {
 		return Cancellation{}, false
 	}
 	c := e.Cause()
-	return Cancellation{By: c.By, Where: c.Where(), When: c.When(), Reason: c.Reason, Expired: c.Kind == wait.Expired}, true
+	return Cancellation{By: c.Who(), Where: c.Where(), When: c.When(), Reason: c.Reason, Expired: c.Kind == wait.Expired}, true
 }

@@ -85,10 +85,9 @@ func (g *TaskGroup[T]) Spawn(fn func(context.Context) (T, error), opts ...SpawnO
 	if fn == nil {
 		panic("curio: TaskGroup.Spawn of a nil function")
 	}
-	t := &Task[T]{fn: fn}
-	t.prepare(g.group.inner, t, reflect.ValueOf(fn).Pointer(), opts)
-	g.group.add(&t.AnyTask, false)
-	t.start(g.group.inner, g.group)
+	t := &Task[T]{fn: fn, AnyTask: prepare(g.group.inner, reflect.ValueOf(fn).Pointer(), opts)}
+	g.group.add(t, false)
+	t.start(g.group.inner, g.group, t)
 	return t
 }
 
@@ -98,10 +97,9 @@ func (g *TaskGroup[T]) Go(fn func(context.Context) error, opts ...SpawnOption) *
 	if fn == nil {
 		panic("curio: TaskGroup.Go with a nil function")
 	}
-	t := &Task[T]{fn: func(ctx context.Context) (v T, err error) { return v, fn(ctx) }}
-	t.prepare(g.group.inner, t, reflect.ValueOf(fn).Pointer(), opts)
-	g.group.add(&t.AnyTask, false)
-	t.start(g.group.inner, g.group)
+	t := &Task[T]{AnyTask: prepare(g.group.inner, reflect.ValueOf(fn).Pointer(), opts)}
+	g.group.add(t, false)
+	t.start(g.group.inner, g.group, plain(fn))
 	return t
 }
 
@@ -109,7 +107,7 @@ func (g *TaskGroup[T]) Go(fn func(context.Context) error, opts ...SpawnOption) *
 // ended. The group then waits for it and cancels it as it does its own, but Limit does
 // not hold it up. It returns an error if the task is in a group already or is the one
 // that runs the group, and panics after the group's end.
-func (g *TaskGroup[T]) AddTask(t *Task[T]) error { return g.group.adopt(&t.AnyTask) }
+func (g *TaskGroup[T]) AddTask(t *Task[T]) error { return g.group.adopt(t) }
 
 // NextDone waits for the next task to end, in order of ending, and takes it out of
 // the group: its failure is then no failure of the group. It returns nil when no
@@ -119,7 +117,7 @@ func (g *TaskGroup[T]) NextDone(ctx context.Context) (*Task[T], error) {
 	if t == nil {
 		return nil, err
 	}
-	return t.body().(*Task[T]), nil
+	return t.(*Task[T]), nil
 }
 
 // NextResult is NextDone for its result. The error is the task's own. If no task
@@ -167,7 +165,7 @@ func (g *TaskGroup[T]) CancelRemaining(ctx context.Context) error {
 // or with WaitObject the first whose result is not nil. nil if there is none.
 func (g *TaskGroup[T]) Completed() *Task[T] {
 	if t := g.group.firstCompleted(); t != nil {
-		return t.body().(*Task[T])
+		return t.(*Task[T])
 	}
 	return nil
 }
@@ -179,7 +177,7 @@ func (g *TaskGroup[T]) Completed() *Task[T] {
 func (g *TaskGroup[T]) Results() ([]T, error) {
 	var values []T
 	for _, t := range g.group.remaining() {
-		v, err := t.body().(*Task[T]).Result()
+		v, err := t.(*Task[T]).Result()
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +191,7 @@ func (g *TaskGroup[T]) Results() ([]T, error) {
 func (g *TaskGroup[T]) Tasks() []*Task[T] {
 	var tasks []*Task[T]
 	for _, t := range g.group.remaining() {
-		tasks = append(tasks, t.body().(*Task[T]))
+		tasks = append(tasks, t.(*Task[T]))
 	}
 	return tasks
 }

@@ -30,7 +30,7 @@ func (s *stop) close() { s.scope.Close() }
 // cancelStopping cancels scope in the name of the server's task, to which ctx belongs.
 func cancelStopping(scope *wait.Scope, ctx context.Context) {
 	cause := wait.NewCause(scope, wait.Cancelled, ErrServerStopping)
-	cause.By = curio.CurrentTask(ctx).Path()
+	cause.By = wait.Text(curio.CurrentTask(ctx).Path())
 	scope.Cancel(cause)
 }
 

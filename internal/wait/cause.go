@@ -15,9 +15,9 @@ import (
 // never changed.
 type Cause struct {
 	Kind   CauseKind
-	By     string  // path of the task that did it, "" for none
-	PC     uintptr // the call that did it
-	Reason error   // why, if somebody said
+	By     fmt.Stringer // names the task that did it, nil for none; keeps no task
+	PC     uintptr      // the call that did it
+	Reason error        // why, if somebody said
 	At     int64
 
 	scope *Scope // whose own cancellation it is; nil for one from a foreign context
@@ -176,8 +176,8 @@ func (e *Error) Error() string {
 	case Failed:
 		text += " because a member of its group failed"
 	}
-	if c.By != "" {
-		text += " by " + c.By
+	if by := c.Who(); by != "" {
+		text += " by " + by
 	}
 	if where := c.Where(); where != "" {
 		text += " at " + where
@@ -186,6 +186,19 @@ func (e *Error) Error() string {
 		text += ": " + c.Reason.Error()
 	}
 	return text
+}
+
+// Text is a By that is known beforehand.
+type Text string
+
+func (t Text) String() string { return string(t) }
+
+// Who is the task that cancelled, "" if it was none.
+func (c *Cause) Who() string {
+	if c.By == nil {
+		return ""
+	}
+	return c.By.String()
 }
 
 // Where is the file and line of the call that cancelled, "" if nobody called.
