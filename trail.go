@@ -2,7 +2,6 @@ package curio
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -16,6 +15,8 @@ const trailLength = 16
 type trail struct {
 	names []label // from the outermost
 	cut   bool    // there are more further out
+
+	few [3]label // room for names
 }
 
 // A label is what a task is called, before it is worked out.
@@ -38,14 +39,16 @@ func (l label) String() string {
 }
 
 // trailOf is the path of t; that of nil is empty.
-func trailOf(t *AnyTask) trail {
+func trailOf(t *AnyTask) *trail {
 	var names [trailLength]label
 	i := len(names)
 	for ; t != nil && i > 0; t = t.Parent() {
 		i--
 		names[i] = t.label()
 	}
-	return trail{slices.Clone(names[i:]), t != nil}
+	tr := &trail{cut: t != nil}
+	tr.names = append(tr.few[:0], names[i:]...)
+	return tr
 }
 
 // authorOf is t as the author of a cancellation, nil for none.
@@ -53,8 +56,7 @@ func authorOf(t *AnyTask) fmt.Stringer {
 	if t == nil {
 		return nil
 	}
-	by := trailOf(t)
-	return &by
+	return trailOf(t)
 }
 
 // String is the names with slashes between, and "…" for those that are left out.
@@ -74,6 +76,8 @@ func (t *trail) String() string {
 
 // trail is the path of t for a message. That of nil is "".
 func (t *AnyTask) trail() string {
-	path := trailOf(t)
-	return path.String()
+	if t == nil {
+		return ""
+	}
+	return trailOf(t).String()
 }
