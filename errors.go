@@ -148,15 +148,19 @@ func (e *TaskGroupError) Unwrap() []error {
 	return errs
 }
 
-// A ShutdownError says which tasks have not ended when Shutdown gave up.
+// A ShutdownError says what had not ended when Shutdown gave up.
 type ShutdownError struct {
-	Tasks []string // path, state and place of each
-	Err   error    // why Shutdown gave up
+	// Tasks has a line for each: path, state and place of a task, or of what else holds
+	// the kernel up, as a goroutine of no task in a shield. It is never empty. If there
+	// are more than 50, the last line says how many are left out.
+	Tasks []string
+
+	Err error // why Shutdown gave up
 }
 
-// Error lists the tasks, one a line.
+// Error lists what has not ended, one a line.
 func (e *ShutdownError) Error() string {
-	return fmt.Sprintf("curio: shutdown gave up on %d tasks: %v\n\t%s", len(e.Tasks), e.Err, strings.Join(e.Tasks, "\n\t"))
+	return fmt.Sprintf("curio: shutdown gave up: %v; what has not ended:\n\t%s", e.Err, strings.Join(e.Tasks, "\n\t"))
 }
 
 // Unwrap returns Err.

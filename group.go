@@ -161,8 +161,14 @@ func (g *TaskGroup[T]) CancelRemaining(ctx context.Context) error {
 	return g.group.cancelRemaining(ctx, caller(3))
 }
 
-// Completed is the task that satisfied the group's policy: the first that ended,
-// or with WaitObject the first whose result is not nil. nil if there is none.
+// Completed is the first of the group's tasks that ended with a result, which is without
+// an error, and with WaitObject with one that is not nil; nil if there is none. It may
+// have been taken. With WaitAny and WaitObject it is the one that ended the group. If
+// with WaitAny, without KeepGoing, the first that ends has failed, it is that one.
+//
+// With WaitAll and WaitNone it ends nothing: it is just the first. What ends when the
+// group has failed, or is cancelling what is left, does not count any more, whatever it
+// returns; and a daemon never does.
 func (g *TaskGroup[T]) Completed() *Task[T] {
 	if t := g.group.firstCompleted(); t != nil {
 		return t.(*Task[T])

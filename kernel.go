@@ -26,10 +26,10 @@ func Run(ctx context.Context, main func(context.Context) error, opts ...KernelOp
 // A Kernel owns tasks: those that it runs and all that these spawn. NewKernel
 // makes one. All methods are safe for concurrent use.
 type Kernel struct {
-	root    *wait.Scope
-	logger  *slog.Logger
-	crash   bool
-	threads threads
+	root     *wait.Scope
+	logger   *slog.Logger
+	crash    bool
+	threads  threads
 	failures failures
 }
 

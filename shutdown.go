@@ -47,8 +47,11 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 			budget = hastyStacks
 		}
 		lines := k.hanging(budget)
-		if len(lines) == 0 {
-			runtime.Gosched() // the last of them is leaving the tree in this moment
+		switch {
+		case len(lines) > 0:
+		case gone != nil:
+			lines = []string{"tasks that are just ending"} // there was something
+		default:
 			continue
 		}
 		if gone != nil {
@@ -139,9 +142,19 @@ func (k *Kernel) hanging(budget int) []string {
 		dump = allStacks()
 	}
 	stacks := stacksOf(scopes, dump)
-	lines := make([]string, len(scopes))
-	for i, s := range scopes {
-		lines[i] = describe(s, placeOf(s, stacks[s]))
+	var lines []string
+	byStack := make(map[string]int) // one goroutine may have opened several
+	for _, s := range scopes {
+		stack := stacks[s]
+		line := describe(s, placeOf(s, stack))
+		if i, told := byStack[stack]; told && stack != "" {
+			if _, waits := s.Parked(); waits {
+				lines[i] = line
+			}
+			continue
+		}
+		byStack[stack] = len(lines)
+		lines = append(lines, line)
 	}
 	if more := n - len(scopes); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more, of which the first and the last are listed here", more))
