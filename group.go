@@ -18,7 +18,7 @@ import (
 // body in its current or next blocking call. Group then returns a
 // *TaskGroupError. It is no failure of the group if somebody is in that task's
 // Join at the time, who gets the error, and none if the task was cancelled by its
-// own Cancel. With KeepGoing, failures cancel nobody, and from body's first call
+// own Cancel. A Join that comes later, with the group's context, is cut. With KeepGoing, failures cancel nobody, and from body's first call
 // of NextDone, NextResult or Done on it is the same: they are body's to look at,
 // and those that it has not taken are reported at the end.
 //

@@ -20,6 +20,8 @@ import (
 // The result is kept as long as the Task. What else leads to the task, as the context or
 // an error of it, leads to its AnyTask, which does not keep the result.
 type Task[T any] struct {
+	_ noCopy
+
 	value T // written by the task's goroutine, before the state is terminated
 
 	*AnyTask
@@ -103,8 +105,8 @@ func (t *Task[T]) hasObject() bool {
 // ctx (see ErrCancelled), and the task is left alone. Any number may join a task,
 // also after its end.
 //
-// Joining a member of a group takes it out of the group: its failure is then the
-// joiner's to handle. But if the failure has cancelled the group before Join was called,
+// Joining a member of a group that goes on takes it out of the group: its failure is then
+// the joiner's to handle. But if the failure has cancelled the group before Join was called,
 // and ctx is of the group, the error is that cancellation. A task that joins itself
 // panics, for it would never end.
 func (t *Task[T]) Join(ctx context.Context) (T, error) {
