@@ -205,8 +205,8 @@ func (g *group) memberDone(t *AnyTask) {
 // settleLocked works out what the end of t means for the group, unless that has been
 // done, and reports whether it cuts the group short.
 //
-// joining says that somebody has come to Join it just now: too late for the failure to be
-// his, but no other gets the task.
+// joining says that somebody has come to Join it just now: too late for a failure to be
+// his, if that cuts the group, but otherwise no other gets the task.
 func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 	if t.settled {
 		return false
@@ -229,7 +229,7 @@ func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 			cuts, g.cut = !g.cut, true
 		}
 	}
-	if t.handled || joining {
+	if t.handled || joining && !(t.blamed && g.cut) {
 		g.takeLocked(t)
 	} else {
 		g.done = append(g.done, t)
@@ -332,25 +332,23 @@ func (g *group) next(ctx context.Context) (member, error) {
 }
 
 // join takes t, which has ended, out of the group for somebody who was in its Join, or
-// has come to it now. In that case a failure may have become the group's: the body then
-// learns of it as it learns of all others, by the error that join returns.
-func (g *group) join(ctx context.Context, t *AnyTask) error {
+// has come to it now. In that case a failure may have become the group's. Then t stays
+// where it is, and by the time that join returns the group's context has been cancelled:
+// the joiner learns of the failure as of any other.
+func (g *group) join(t *AnyTask) {
 	g.mu.Lock()
-	cuts := g.settleLocked(t, true)
-	g.takeLocked(t)
-	lost := t.blamed && g.cut
+	g.settleLocked(t, true)
+	cut := t.blamed && g.cut
+	if !cut {
+		g.takeLocked(t)
+	}
 	woken := g.changedLocked()
 	g.mu.Unlock()
 
-	if lost && (cuts || g.scope.Cause() == nil) { // who has settled it may not be there yet
+	if cut && g.scope.Cause() == nil { // whoever has settled it is not there yet
 		g.scope.Cancel(g.failure(t))
 	}
 	woken.Wake()
-	if lost {
-		_, err := wait.At(ctx)
-		return err
-	}
-	return nil
 }
 
 // takeLocked takes t out of the group, if it is still in it.

@@ -133,7 +133,7 @@ var kept = []struct {
 		return task
 	}, 0},
 	{"one of a kernel that was shut down", func(ctx context.Context, l *loads) any {
-		k := curio.NewKernel()
+		k := curio.NewKernel(discard)
 		var inside context.Context
 		_ = k.Run(ctx, func(ctx context.Context) error { inside = context.WithoutCancel(ctx); return nil })
 		_ = k.Shutdown(ctx)

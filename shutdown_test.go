@@ -223,7 +223,9 @@ func TestShutdownDoesNotWaitForTheLog(t *testing.T) {
 				k := curio.NewKernel(curio.Logger(slog.New(h)))
 				_ = k.Run(t.Context(), main)
 				start := time.Now()
-				err := curio.TimeoutAfter(t.Context(), 10*time.Second, k.Shutdown)
+				bound, cancel := curio.WithTimeout(t.Context(), 10*time.Second)
+				err := k.Shutdown(bound)
+				cancel()
 				if d := time.Since(start); d > 10*time.Second {
 					t.Errorf("it took %v: %v", d, err)
 				}

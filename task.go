@@ -114,16 +114,29 @@ func (t *Task[T]) Join(ctx context.Context) (T, error) {
 	if err := t.waitFor(ctx, opJoin); err != nil {
 		return none, err
 	}
-	if g := t.member(); g != nil && !t.daemon {
-		if err := g.join(ctx, t.AnyTask); err != nil {
-			return none, err
-		}
+	if err := t.claim(ctx); err != nil {
+		return none, err
 	}
 	t.see()
 	if t.err != nil {
 		return none, &TaskError{t.AnyTask, t.err}
 	}
 	return t.value, nil
+}
+
+// claim takes t, which has ended, out of its group for somebody who joins it. If the
+// failure of t has cancelled the group, and ctx with it, err is that cancellation.
+func (t *AnyTask) claim(ctx context.Context) (err error) {
+	switch g := t.group.Load(); {
+	case g == nil || t.daemon:
+		return nil
+	case g != noGroup:
+		g.join(t)
+	}
+	if t.blamed {
+		_, err = wait.At(ctx)
+	}
+	return err
 }
 
 // Result returns what the task's function returned, without waiting:
