@@ -156,11 +156,17 @@ type ShutdownError struct {
 	Tasks []string
 
 	Err error // why Shutdown gave up
+
+	more int // how many the last line stands for, 0 for itself
 }
 
 // Error lists what has not ended, one a line.
 func (e *ShutdownError) Error() string {
-	return fmt.Sprintf("curio: shutdown gave up: %v; what has not ended:\n\t%s", e.Err, strings.Join(e.Tasks, "\n\t"))
+	n := len(e.Tasks)
+	if e.more > 0 {
+		n += e.more - 1
+	}
+	return fmt.Sprintf("curio: shutdown gave up on %d tasks: %v\n\t%s", n, e.Err, strings.Join(e.Tasks, "\n\t"))
 }
 
 // Unwrap returns Err.

@@ -46,7 +46,7 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 		if gone != nil {
 			budget = hastyStacks
 		}
-		lines := k.hanging(budget)
+		lines, more := k.hanging(budget)
 		switch {
 		case len(lines) > 0:
 		case gone != nil:
@@ -55,7 +55,7 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 			continue
 		}
 		if gone != nil {
-			return &ShutdownError{Tasks: lines, Err: gone}
+			return &ShutdownError{Tasks: lines, Err: gone, more: more}
 		}
 		logWithin(ctx, func() {
 			k.say(slog.LevelWarn, "curio: tasks do not react to the shutdown of their kernel", "tasks", lines)
@@ -110,8 +110,9 @@ const (
 )
 
 // hanging describes what has not ended. It is empty only if all has, or is about to.
-// With more goroutines than budget, the places are where the tasks began.
-func (k *Kernel) hanging(budget int) []string {
+// With more goroutines than budget, the places are where the tasks began. The last line
+// stands for more that have none, if that is not 0.
+func (k *Kernel) hanging(budget int) (lines []string, more int) {
 	var outer, inner []*wait.Scope
 	n := 0
 	k.root.Walk(func(s *wait.Scope) bool {
@@ -130,9 +131,9 @@ func (k *Kernel) hanging(budget int) []string {
 		return true
 	})
 	if n == 0 {
-		return nil
+		return nil, 0
 	}
-	if more := n - len(outer) - len(inner); more > 0 { // inner is a ring
+	if more = n - len(outer) - len(inner); more > 0 { // inner is a ring
 		first := more % innermostHanging
 		inner = append(append([]*wait.Scope(nil), inner[first:]...), inner[:first]...)
 	}
@@ -142,7 +143,6 @@ func (k *Kernel) hanging(budget int) []string {
 		dump = allStacks()
 	}
 	stacks := stacksOf(scopes, dump)
-	var lines []string
 	byStack := make(map[string]int) // one goroutine may have opened several
 	for _, s := range scopes {
 		stack := stacks[s]
@@ -156,10 +156,10 @@ func (k *Kernel) hanging(budget int) []string {
 		byStack[stack] = len(lines)
 		lines = append(lines, line)
 	}
-	if more := n - len(scopes); more > 0 {
+	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more, of which the first and the last are listed here", more))
 	}
-	return lines
+	return lines, more
 }
 
 // isHeldUp reports whether s is what a shutdown waits for: a task, or what a goroutine of

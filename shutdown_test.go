@@ -124,6 +124,9 @@ func TestShutdownOfAChainThatDoesNotReact(t *testing.T) {
 			if s.Tasks[50] != fmt.Sprintf("and %d more, of which the first and the last are listed here", n+1-50) {
 				t.Errorf("in the end it says %q", s.Tasks[50])
 			}
+			if want := fmt.Sprintf("gave up on %d tasks", n+1); !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is missing in its text", want)
+			}
 			first, last := s.Tasks[1], s.Tasks[49]
 			if !strings.Contains(first, "/x: RUNNING at ") || !strings.HasPrefix(last, "…/x/x/x/x/x/x/x/x/x/x/x/x/x/x/x/x: RUNNING at ") {
 				t.Errorf("it begins %q and ends %q", first, last)

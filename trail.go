@@ -2,6 +2,7 @@ package curio
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -40,14 +41,13 @@ func (l label) String() string {
 
 // trailOf is the path of t; that of nil is empty.
 func trailOf(t *AnyTask) *trail {
-	var names [trailLength]label
-	i := len(names)
-	for ; t != nil && i > 0; t = t.Parent() {
-		i--
-		names[i] = t.label()
+	tr := new(trail)
+	tr.names = tr.few[:0]
+	for ; t != nil && len(tr.names) < trailLength; t = t.Parent() {
+		tr.names = append(tr.names, t.label())
 	}
-	tr := &trail{cut: t != nil}
-	tr.names = append(tr.few[:0], names[i:]...)
+	tr.cut = t != nil
+	slices.Reverse(tr.names)
 	return tr
 }
 

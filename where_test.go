@@ -70,7 +70,7 @@ func TestWhereIsInTheUsersCode(t *testing.T) {
 		for _, s := range tasks {
 			s.task.CancelNow()
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(2 * time.Hour)
 	})
 }
 
