@@ -333,9 +333,9 @@ func (g *group) next(ctx context.Context) (member, error) {
 
 // join takes t, which has ended, out of the group for somebody who was in its Join, or
 // has come to it now. In that case a failure may have become the group's. Then t stays
-// where it is, and by the time that join returns the group's context has been cancelled:
-// the joiner learns of the failure as of any other.
-func (g *group) join(t *AnyTask) {
+// where it is, and if ctx is of the group, it has been cancelled by the time that join
+// returns: the joiner learns of the failure as of any other.
+func (g *group) join(ctx context.Context, t *AnyTask) {
 	g.mu.Lock()
 	g.settleLocked(t, true)
 	cut := t.blamed && g.cut
@@ -349,6 +349,9 @@ func (g *group) join(t *AnyTask) {
 		g.scope.Cancel(g.failure(t))
 	}
 	woken.Wake()
+	if cut && g.scope.Cancels(ctx) {
+		<-ctx.Done() // it is on its way down to ctx
+	}
 }
 
 // takeLocked takes t out of the group, if it is still in it.

@@ -131,7 +131,7 @@ func (t *AnyTask) claim(ctx context.Context) (err error) {
 	case g == nil || t.daemon:
 		return nil
 	case g != noGroup:
-		g.join(t)
+		g.join(ctx, t)
 	}
 	if t.blamed {
 		_, err = wait.At(ctx)

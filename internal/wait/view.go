@@ -1,6 +1,9 @@
 package wait
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // This file is for whoever watches: the state layer, the monitor, tests.
 
@@ -147,6 +150,18 @@ func taskByID(id uint64) (found *Owner) {
 		return found == nil
 	})
 	return found
+}
+
+// Cancels reports whether a cancellation of s reaches ctx, if that is a scope. To find out
+// it walks up from there.
+func (s *Scope) Cancels(ctx context.Context) bool {
+	p, _ := ctx.(*Scope)
+	for window := false; p != nil; p = p.canceller(&window) {
+		if p == s {
+			return true
+		}
+	}
+	return false
 }
 
 // Kind is what s is for.
