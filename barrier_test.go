@@ -127,7 +127,7 @@ func TestBarrierString(t *testing.T) {
 		if got, want := b.String(), "Barrier(1 of 2)"; got != want || task.State() != "BARRIER_WAIT" {
 			f.Errorf("it is %q, want %q; %v", got, want, task)
 		}
-		if s := b.Snapshot(); len(s.Holders) != 0 || len(s.Waiters) != 1 || s.Waiters[0] != (curio.Waiter{Task: &task.AnyTask, Op: "BARRIER_WAIT"}) {
+		if s := b.Snapshot(); len(s.Holders) != 0 || len(s.Waiters) != 1 || s.Waiters[0] != (curio.Waiter{Task: task.AnyTask, Op: "BARRIER_WAIT"}) {
 			f.Errorf("the snapshot is %v", s)
 		}
 		_, _ = b.Wait(ctx)

@@ -64,7 +64,7 @@ func TestCancelNow(t *testing.T) {
 		f.elapsed(start, time.Minute)
 		_, err := task.Join(ctx)
 		var failed *curio.TaskError
-		if !errors.As(err, &failed) || failed.Task != &task.AnyTask {
+		if !errors.As(err, &failed) || failed.Task != task.AnyTask {
 			f.Errorf("Join: %v", err)
 		}
 		is(f, "Join", err, taskCancelled...)

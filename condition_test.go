@@ -471,7 +471,7 @@ func TestConditionString(t *testing.T) {
 		says("Condition()")
 		task := waiter(ctx, f, &c, func(error) {})
 		says("Condition(1 waiting)")
-		if got, want := c.Snapshot().Waiters, []curio.Waiter{{Task: &task.AnyTask, Op: "CONDITION_WAIT"}}; !slices.Equal(got, want) {
+		if got, want := c.Snapshot().Waiters, []curio.Waiter{{Task: task.AnyTask, Op: "CONDITION_WAIT"}}; !slices.Equal(got, want) {
 			f.Errorf("waiting are %v", got)
 		}
 		succeed(c.Acquire(ctx))

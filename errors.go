@@ -189,15 +189,25 @@ func (e *TaskGroupError) Unwrap() []error {
 	return errs
 }
 
-// A ShutdownError says which tasks have not ended when Shutdown gave up.
+// A ShutdownError says what had not ended when Shutdown gave up.
 type ShutdownError struct {
-	Tasks []string // path, state and place of each
-	Err   error    // why Shutdown gave up
+	// Tasks has a line for each: path, state and place of a task, or of what else holds
+	// the kernel up, as a goroutine of no task in a shield. It is never empty. If there
+	// are more than 50, the last line says how many are left out.
+	Tasks []string
+
+	Err error // why Shutdown gave up
+
+	more int // how many the last line stands for, 0 for itself
 }
 
-// Error lists the tasks, one a line.
+// Error lists what has not ended, one a line.
 func (e *ShutdownError) Error() string {
-	return fmt.Sprintf("curio: shutdown gave up on %d tasks: %v\n\t%s", len(e.Tasks), e.Err, strings.Join(e.Tasks, "\n\t"))
+	n := len(e.Tasks)
+	if e.more > 0 {
+		n += e.more - 1
+	}
+	return fmt.Sprintf("curio: shutdown gave up on %d tasks: %v\n\t%s", n, e.Err, strings.Join(e.Tasks, "\n\t"))
 }
 
 // Unwrap returns Err.
@@ -221,5 +231,5 @@ func WhoCancelled(err error) (Cancellation, bool) {
 		return Cancellation{}, false
 	}
 	c := e.Cause()
-	return Cancellation{By: c.By, Where: c.Where(), When: c.When(), Reason: c.Reason, Expired: c.Kind == wait.Expired}, true
+	return Cancellation{By: c.Who(), Where: c.Where(), When: c.When(), Reason: c.Reason, Expired: c.Kind == wait.Expired}, true
 }

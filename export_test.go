@@ -24,3 +24,14 @@ func Root(k *Kernel) *wait.Scope {
 
 // ScopeOf is the scope that ctx is.
 func ScopeOf(ctx context.Context) *wait.Scope { return ctx.(*wait.Scope) }
+
+// Trimmed makes code be judged as in a program that was built with -trimpath, and returns
+// how to undo it.
+func Trimmed(dir string) (restore func()) {
+	oldHome, oldLibrary := home, library
+	home, library = dir, ""
+	return func() { home, library = oldHome, oldLibrary }
+}
+
+// IsUsers reports whether a function in a file is the user's.
+func IsUsers(function, file string) bool { return isUsers(function, file) }

@@ -18,7 +18,7 @@ import (
 // body in its current or next blocking call. Group then returns a
 // *TaskGroupError. It is no failure of the group if somebody is in that task's
 // Join at the time, who gets the error, and none if the task was cancelled by its
-// own Cancel. With KeepGoing, failures cancel nobody, and from body's first call
+// own Cancel. A Join that comes later, with the group's context, is cut. With KeepGoing, failures cancel nobody, and from body's first call
 // of NextDone, NextResult or Done on it is the same: they are body's to look at,
 // and those that it has not taken are reported at the end.
 //
@@ -85,10 +85,9 @@ func (g *TaskGroup[T]) Spawn(fn func(context.Context) (T, error), opts ...SpawnO
 	if fn == nil {
 		panic("curio: TaskGroup.Spawn of a nil function")
 	}
-	t := &Task[T]{fn: fn}
-	t.prepare(g.group.inner, t, reflect.ValueOf(fn).Pointer(), opts)
-	g.group.add(&t.AnyTask, false)
-	t.start(g.group.inner, g.group)
+	t := &Task[T]{fn: fn, AnyTask: prepare(g.group.inner, reflect.ValueOf(fn).Pointer(), opts)}
+	g.group.add(t, false)
+	t.start(g.group.inner, g.group, t)
 	return t
 }
 
@@ -98,10 +97,9 @@ func (g *TaskGroup[T]) Go(fn func(context.Context) error, opts ...SpawnOption) *
 	if fn == nil {
 		panic("curio: TaskGroup.Go with a nil function")
 	}
-	t := &Task[T]{fn: func(ctx context.Context) (v T, err error) { return v, fn(ctx) }}
-	t.prepare(g.group.inner, t, reflect.ValueOf(fn).Pointer(), opts)
-	g.group.add(&t.AnyTask, false)
-	t.start(g.group.inner, g.group)
+	t := &Task[T]{AnyTask: prepare(g.group.inner, reflect.ValueOf(fn).Pointer(), opts)}
+	g.group.add(t, false)
+	t.start(g.group.inner, g.group, plain(fn))
 	return t
 }
 
@@ -109,7 +107,7 @@ func (g *TaskGroup[T]) Go(fn func(context.Context) error, opts ...SpawnOption) *
 // ended. The group then waits for it and cancels it as it does its own, but Limit does
 // not hold it up. It returns an error if the task is in a group already or is the one
 // that runs the group, and panics after the group's end.
-func (g *TaskGroup[T]) AddTask(t *Task[T]) error { return g.group.adopt(&t.AnyTask) }
+func (g *TaskGroup[T]) AddTask(t *Task[T]) error { return g.group.adopt(t) }
 
 // NextDone waits for the next task to end, in order of ending, and takes it out of
 // the group: its failure is then no failure of the group. It returns nil when no
@@ -119,7 +117,7 @@ func (g *TaskGroup[T]) NextDone(ctx context.Context) (*Task[T], error) {
 	if t == nil {
 		return nil, err
 	}
-	return t.body().(*Task[T]), nil
+	return t.(*Task[T]), nil
 }
 
 // NextResult is NextDone for its result. The error is the task's own; but a timeout of the
@@ -164,11 +162,17 @@ func (g *TaskGroup[T]) CancelRemaining(ctx context.Context) error {
 	return g.group.cancelRemaining(ctx, caller(3))
 }
 
-// Completed is the task that satisfied the group's policy: the first that ended,
-// or with WaitObject the first whose result is not nil. nil if there is none.
+// Completed is the first of the group's tasks that ended with a result, which is without
+// an error, and with WaitObject with one that is not nil; nil if there is none. It may
+// have been taken. With WaitAny and WaitObject it is the one that ended the group. If
+// with WaitAny, without KeepGoing, the first that ends has failed, it is that one.
+//
+// With WaitAll and WaitNone it ends nothing: it is just the first. What ends when the
+// group has failed, or is cancelling what is left, does not count any more, whatever it
+// returns; and a daemon never does.
 func (g *TaskGroup[T]) Completed() *Task[T] {
 	if t := g.group.firstCompleted(); t != nil {
-		return t.body().(*Task[T])
+		return t.(*Task[T])
 	}
 	return nil
 }
@@ -180,7 +184,7 @@ func (g *TaskGroup[T]) Completed() *Task[T] {
 func (g *TaskGroup[T]) Results() ([]T, error) {
 	var values []T
 	for _, t := range g.group.remaining() {
-		v, err := t.body().(*Task[T]).outcome()
+		v, err := t.(*Task[T]).outcome()
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +198,7 @@ func (g *TaskGroup[T]) Results() ([]T, error) {
 func (g *TaskGroup[T]) Tasks() []*Task[T] {
 	var tasks []*Task[T]
 	for _, t := range g.group.remaining() {
-		tasks = append(tasks, t.body().(*Task[T]))
+		tasks = append(tasks, t.(*Task[T]))
 	}
 	return tasks
 }

@@ -3,6 +3,7 @@ package curio
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -15,15 +16,17 @@ import (
 //
 // A member is running, then done (it has ended and nobody has taken it), then
 // perhaps taken. Members enter by add and adopt, under mu, until the group is
-// closed; memberDone is called once for each. The group is closed when nothing
-// runs any more, under the same mu, so none is left behind.
+// closed; settleLocked and memberDone are called once for each. The group is closed when
+// nothing runs any more, under the same mu, so none is left behind.
+//
+// Only members leads to the tasks' results, and it lets go of each as soon as it is
+// taken. A task leads to its group until it is taken, or the group has ended.
 //
 // Lock order: AnyTask.mu < group.mu.
 type group struct {
 	scope  *wait.Scope // the body's; a failure cancels it
 	inner  *wait.Scope // the members', below scope
 	kernel *Kernel
-	outer  context.Context
 	policy policy
 	limit  int // 0 for none
 
@@ -31,26 +34,60 @@ type group struct {
 
 	mu        sync.Mutex
 	keepGoing bool
-	closed    bool
-	members   []*AnyTask // without daemons, as spawned; those taken are swept out now and then
+	stopping  bool       // what is left is being cancelled
+	closed    bool       // nothing can be added any more
+	members   []member   // without daemons, as spawned; nil in the place of those taken
 	taken     int        // how many of members have been taken
-	done      []*AnyTask // have ended, in that order; NextDone takes from here
+	done      []*AnyTask // have ended, in that order, some of them taken; NextDone takes from here
 	running   int        // members that have not ended, without daemons
 	daemons   int        // daemons that have not ended
-	completed *AnyTask
+	completed member
 	short     bool                     // a member ended as it was cancelled
 	failed    []*AnyTask               // in order of failing
 	adopted   map[*AnyTask]func() bool // end the hold that inner has on a task not born under it
 	reported  bool                     // somebody has the verdict
 	cut       bool                     // a failure has cancelled the group
-	watchers  wait.List                // waiting for any change of the above
+
+	collectors wait.List // in NextDone; done is empty as long as there are any
+	satisfied  wait.List // waiting for what the policy asks for
+	idle       wait.List // waiting until nothing runs
 
 	// With a limit: a member takes a slot when it is added, or stands in line for
 	// one, and gives it back when it has ended. One that finds itself without when
 	// its goroutine has started waits in parked.
-	slots  int // in use
-	line   []*AnyTask
+	slots  int        // in use
+	line   []*AnyTask // some of them have ended
+	stale  int        // how many of line have ended
 	parked map[*AnyTask]*wait.Waiter
+}
+
+// A member is a Task, of whatever type of result.
+type member interface {
+	common() *AnyTask
+	hasObject() bool // the value is not nil
+}
+
+// membership is what a task is in its group.
+type membership struct {
+	index   int  // among members; not of a daemon
+	adopted bool // by AddTask; set before the task's group
+	slot    bool // has a slot of the group's limit; the task's own, then under group.mu
+	queued  bool // is in line for one
+	settled bool // what its end means for the group has been worked out
+	counted bool // memberDone has been called
+	blamed  bool // is in group.failed
+	taken   bool // out of the group
+}
+
+// noGroup is the group of a task that has left its own.
+var noGroup = new(group)
+
+// member is the group that t is in, nil for none.
+func (t *AnyTask) member() *group {
+	if g := t.group.Load(); g != noGroup {
+		return g
+	}
+	return nil
 }
 
 type policy int
@@ -63,7 +100,7 @@ const (
 )
 
 func newGroup(ctx context.Context, opts []GroupOption) *group {
-	g := &group{scope: wait.New(ctx, wait.Group), kernel: kernelOf(ctx), outer: ctx}
+	g := &group{scope: wait.New(ctx, wait.Group), kernel: kernelOf(ctx)}
 	g.inner = wait.New(g.scope, wait.Group)
 	for _, o := range opts {
 		o(g)
@@ -71,9 +108,10 @@ func newGroup(ctx context.Context, opts []GroupOption) *group {
 	return g
 }
 
-// add counts t in. One that was adopted has no part in the limit: it may run
+// add counts m in. One that was adopted has no part in the limit: it may run
 // already.
-func (g *group) add(t *AnyTask, adopted bool) {
+func (g *group) add(m member, adopted bool) {
+	t := m.common()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -86,21 +124,18 @@ func (g *group) add(t *AnyTask, adopted bool) {
 		return
 	}
 	g.running++
-	g.members = append(g.members, t)
-	switch {
-	case adopted:
-	case g.slots < g.limit:
-		g.slots++
-		t.slot = true
-	case g.limit > 0:
-		g.line = append(g.line, t)
+	t.index = len(g.members)
+	g.members = append(g.members, m)
+	if !adopted && g.limit > 0 {
+		g.queueLocked(t)
 	}
 }
 
-// adopt makes an existing task a member. Its end is noticed by finish, or here if
-// it is over, or by both.
-func (g *group) adopt(t *AnyTask) error {
-	for p := CurrentTask(g.outer); p != nil; p = p.Parent() {
+// adopt makes an existing task a member. Its end is noticed by leave, or here if it is
+// over.
+func (g *group) adopt(m member) error {
+	t := m.common()
+	for p := CurrentTask(g.scope); p != nil; p = p.Parent() {
 		if p == t {
 			return fmt.Errorf("curio: AddTask: task %s runs the group, which would wait for it for ever", t.Name())
 		}
@@ -108,15 +143,16 @@ func (g *group) adopt(t *AnyTask) error {
 	t.mu.Lock()
 	if t.group.Load() != nil {
 		t.mu.Unlock()
-		return fmt.Errorf("curio: AddTask: task %s is in a group already", t.Name())
+		return fmt.Errorf("curio: AddTask: task %s is in a group already, or was", t.Name())
 	}
+	over := !t.expectJoiner()
 	func() {
 		defer t.mu.Unlock()
-		g.add(t, true)
+		g.add(m, true)
 	}()
-	if t.Terminated() {
+	if over {
 		t.see() // from now on it is the group's to report
-		g.memberDone(t, false)
+		g.memberDone(t)
 		return nil
 	}
 	release := g.inner.AfterFunc(func() { t.owner.Scope.Cancel(g.inner.Cause()) })
@@ -135,79 +171,22 @@ func (g *group) adopt(t *AnyTask) error {
 	return nil
 }
 
-// admit waits for t's slot. It is called by t itself, and false if t was cancelled
-// meanwhile; its error is set then.
-func (g *group) admit(t *AnyTask) bool {
-	if g.limit == 0 || t.daemon || t.adopted {
-		return true
-	}
-	p, err := wait.At(&t.owner.Scope)
-	if err != nil {
-		t.err = err
-		return false
-	}
+// memberDone is called once, when t has ended.
+func (g *group) memberDone(t *AnyTask) {
 	g.mu.Lock()
-	if t.slot {
-		g.mu.Unlock()
-		return true
-	}
-	if g.parked == nil {
-		g.parked = make(map[*AnyTask]*wait.Waiter)
-	}
-	w := p.Waiter("GROUP_LIMIT", nil)
-	g.parked[t] = w
-	g.mu.Unlock()
-
-	t.err = w.Wait()
-	g.mu.Lock()
-	delete(g.parked, t)
-	g.mu.Unlock()
-	w.Free()
-	return t.err == nil
-}
-
-// passSlotLocked gives t's slot, if it has one, to the first in line that can use it.
-// The waiter that it returns is to be woken.
-func (g *group) passSlotLocked(t *AnyTask) *wait.Waiter {
-	if !t.slot {
-		return nil
-	}
-	t.slot = false
-	for len(g.line) > 0 {
-		heir := g.line[0]
-		g.line[0], g.line = nil, g.line[1:]
-		w := g.parked[heir]
-		if heir.counted || w != nil && !w.Grant() {
-			continue // it has been cancelled
-		}
-		heir.slot = true
-		return w
-	}
-	g.slots--
-	return nil
-}
-
-// memberDone is called when t has ended, and counts once; joined says that somebody
-// was in its Join, who sees its error.
-func (g *group) memberDone(t *AnyTask, joined bool) {
-	g.mu.Lock()
-	if t.counted {
-		g.mu.Unlock()
-		return
-	}
 	t.counted = true
 	heir := g.passSlotLocked(t)
 	cuts := false
 	if t.daemon {
 		g.daemons--
+		t.group.Store(noGroup)
 	} else {
 		g.running--
-		g.done = append(g.done, t)
-		cuts = g.settleLocked(t, joined)
+		cuts = g.settleLocked(t, false)
 	}
 	release := g.adopted[t]
 	delete(g.adopted, t)
-	watchers := g.watchers.PopAll()
+	woken := g.changedLocked()
 	g.mu.Unlock()
 
 	if release != nil {
@@ -219,35 +198,103 @@ func (g *group) memberDone(t *AnyTask, joined bool) {
 	if cuts {
 		g.scope.Cancel(g.failure(t))
 	}
-	watchers.Wake()
+	woken.Wake()
 }
 
-// settleLocked works out what the end of t means for the group, and reports whether
-// it cuts the group short.
-func (g *group) settleLocked(t *AnyTask, joined bool) (cuts bool) {
+// settleLocked works out what the end of t means for the group, unless that has been
+// done, and reports whether it cuts the group short.
+//
+// joining says that somebody has come to Join it just now: too late for a failure to be
+// his, if that cuts the group, but otherwise no other gets the task.
+func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
+	if t.settled {
+		return false
+	}
+	t.settled = true
 	switch {
 	case !t.failed:
 		g.short = g.short || t.err != nil
-		if g.completed == nil && t.err == nil && (g.policy != waitObject || t.body().hasObject()) {
-			g.completed = t
+		if t.err == nil {
+			g.completeLocked(t)
 		}
-	case joined:
+	case t.handled:
 	default:
 		g.failed = append(g.failed, t)
+		t.blamed = true
 		if !g.keepGoing {
-			cuts, g.cut = !g.cut, true
-			if g.policy == waitAny && g.completed == nil {
-				g.completed = t
+			if g.policy == waitAny {
+				g.completeLocked(t)
 			}
+			cuts, g.cut = !g.cut, true
 		}
 	}
+	if t.handled || joining && !(t.blamed && g.cut) {
+		g.takeLocked(t)
+	} else {
+		g.done = append(g.done, t)
+	}
 	return cuts
+}
+
+// completeLocked makes t the task that Completed returns, if it is the first that counts,
+// and nothing has stopped the group before.
+func (g *group) completeLocked(t *AnyTask) {
+	if g.completed != nil || g.cut || g.stopping {
+		return
+	}
+	if m := g.members[t.index]; g.policy != waitObject || m.hasObject() {
+		g.completed = m
+	}
+}
+
+// changedLocked hands the members that are done to those who collect them, in order of
+// arrival, and returns everybody who has what he waits for.
+func (g *group) changedLocked() (woken wait.Batch) {
+	for !g.collectors.Empty() {
+		m := g.firstDoneLocked()
+		if m == nil && g.running > 0 {
+			break
+		}
+		w := g.collectors.Pop()
+		if w == nil {
+			break // they have all been cancelled
+		}
+		if m != nil {
+			g.takeLocked(m.common())
+		}
+		w.Slot = m
+		woken.Add(w)
+	}
+	if !g.satisfied.Empty() && g.satisfiedLocked() {
+		popInto(&woken, &g.satisfied)
+	}
+	if g.running == 0 && g.daemons == 0 {
+		popInto(&woken, &g.idle)
+	}
+	return woken
+}
+
+func popInto(woken *wait.Batch, l *wait.List) {
+	for w := l.Pop(); w != nil; w = l.Pop() {
+		woken.Add(w)
+	}
+}
+
+// firstDoneLocked is the first member that has ended and nobody has taken, nil for none.
+func (g *group) firstDoneLocked() member {
+	for len(g.done) > 0 {
+		if t := g.done[0]; !t.taken {
+			return g.members[t.index]
+		}
+		g.done[0], g.done = nil, g.done[1:]
+	}
+	return nil
 }
 
 // failure is the cause by which t's failure cancels the others.
 func (g *group) failure(t *AnyTask) *wait.Cause {
 	c := wait.NewCause(g.scope, wait.Failed, newTaskError(t))
-	c.By = t.Path()
+	c.By = authorOf(t)
 	return c
 }
 
@@ -259,73 +306,99 @@ func (g *group) collect() {
 }
 
 // next takes the next member that has ended; nil if there is none.
-func (g *group) next(ctx context.Context) (*AnyTask, error) {
+func (g *group) next(ctx context.Context) (member, error) {
 	g.collect()
-	var t *AnyTask
-	err := g.until(ctx, "TASKGROUP_NEXT", func() bool {
-		for len(g.done) > 0 && t == nil {
-			t = g.done[0]
-			g.done[0], g.done = nil, g.done[1:]
-			if !g.takeLocked(t) {
-				t = nil // somebody joined it
-			}
-		}
-		return t != nil || g.running == 0
-	})
-	return t, err
-}
-
-// take takes t out of the group for somebody who has joined it.
-func (g *group) take(t *AnyTask) {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return nil, err
+	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.takeLocked(t)
+	m := g.firstDoneLocked()
+	if m != nil || g.running == 0 {
+		if m != nil {
+			g.takeLocked(m.common())
+		}
+		g.mu.Unlock()
+		return m, nil
+	}
+	w := p.Waiter("TASKGROUP_NEXT", nil)
+	if err = w.WaitIn(&g.collectors, &g.mu); err == nil {
+		m, _ = w.Slot.(member)
+		w.Slot = nil
+	}
+	w.Free()
+	return m, err
 }
 
-// takeLocked reports whether t was still to be taken.
-func (g *group) takeLocked(t *AnyTask) bool {
+// join takes t, which has ended, out of the group for somebody who was in its Join, or
+// has come to it now. In that case a failure may have become the group's. Then t stays
+// where it is, and if ctx is of the group, it has been cancelled by the time that join
+// returns: the joiner learns of the failure as of any other.
+func (g *group) join(ctx context.Context, t *AnyTask) {
+	g.mu.Lock()
+	g.settleLocked(t, true)
+	cut := t.blamed && g.cut
+	if !cut {
+		g.takeLocked(t)
+	}
+	woken := g.changedLocked()
+	g.mu.Unlock()
+
+	if cut && g.scope.Cause() == nil { // whoever has settled it is not there yet
+		g.scope.Cancel(g.failure(t))
+	}
+	woken.Wake()
+	if cut && g.scope.Cancels(ctx) {
+		<-ctx.Done() // it is on its way down to ctx
+	}
+}
+
+// takeLocked takes t out of the group, if it is still in it.
+func (g *group) takeLocked(t *AnyTask) {
 	if t.taken {
-		return false
+		return
 	}
 	t.taken = true
+	t.group.Store(noGroup)
+	g.members[t.index] = nil
 	g.taken++
 	if g.taken > len(g.members)/2 {
 		g.sweepLocked()
 	}
-	return true
 }
 
 // sweepLocked forgets the members that have been taken, lest a group that lives long
-// keep them all.
+// remember them all.
 func (g *group) sweepLocked() {
 	g.taken = 0
-	g.members = slices.DeleteFunc(g.members, (*AnyTask).isTaken)
+	g.members = slices.DeleteFunc(g.members, func(m member) bool { return m == nil })
+	for i, m := range g.members {
+		m.common().index = i
+	}
 	g.done = slices.DeleteFunc(g.done, (*AnyTask).isTaken)
 	if !g.cut {
 		g.failed = slices.DeleteFunc(g.failed, (*AnyTask).isTaken)
 	}
 }
 
-// until waits for cond, which it calls under mu, whenever something has changed.
-// What cond took is kept even if ctx ends at the same moment.
-func (g *group) until(ctx context.Context, op string, cond func() bool) error {
+// await waits in l until cond holds, which it calls under mu.
+func (g *group) await(ctx context.Context, l *wait.List, cond func() bool) error {
 	p, err := wait.At(ctx)
 	if err != nil {
 		return err
 	}
-	for {
-		g.mu.Lock()
-		if cond() {
-			g.mu.Unlock()
-			return nil
-		}
-		w := p.Waiter(op, nil)
-		err := w.WaitIn(&g.watchers, &g.mu)
+	g.mu.Lock()
+	for !cond() {
+		w := p.Waiter("TASKGROUP_JOIN", nil)
+		err := w.WaitIn(l, &g.mu)
 		w.Free()
 		if err != nil {
 			return err
 		}
+		g.mu.Lock()
 	}
+	g.mu.Unlock()
+	return nil
 }
 
 // end is what happens after the body, which returned err: the group waits as its
@@ -338,12 +411,12 @@ func (g *group) end(ctx context.Context, err error) error {
 		panic(fmt.Sprintf("curio: task %s joins its own group and would wait for itself; let the group's function do it", t.Name()))
 	}
 	if err == nil {
-		err = g.until(ctx, "TASKGROUP_JOIN", g.satisfiedLocked)
+		err = g.await(ctx, &g.satisfied, g.satisfiedLocked)
 		if err == nil && g.fellShort() {
 			_, err = wait.At(ctx) // it may be that which cancelled the members
 		}
 	}
-	g.stop(caller(4))
+	g.stop(5)
 	return g.verdict(err)
 }
 
@@ -371,16 +444,47 @@ func (g *group) satisfiedLocked() bool {
 }
 
 // stop cancels all that is left and waits until nothing runs. Nothing interrupts
-// it: no member outlives its group.
-func (g *group) stop(pc uintptr) {
-	c := wait.NewCause(g.inner, wait.Cancelled, nil)
-	c.By, c.PC = CurrentTask(g.outer).Path(), pc
-	g.inner.Cancel(c)
-	_ = g.until(context.WithoutCancel(g.outer), "TASKGROUP_JOIN", func() bool {
-		g.closed = g.running == 0 && g.daemons == 0
-		return g.closed
-	})
+// it: no member outlives its group. up is where the call is that does it, as for caller;
+// 0 for none.
+func (g *group) stop(up int) {
+	if !g.close() || !g.inner.Empty() { // what members have spawned counts too
+		c := wait.NewCause(g.inner, wait.Cancelled, nil)
+		c.By = authorOf(CurrentTask(g.scope))
+		if up > 0 {
+			c.PC = caller(up)
+		}
+		g.inner.Cancel(c)
+		shield := wait.New(g.scope, wait.Shield)
+		_ = g.await(shield, &g.idle, g.closeLocked)
+		shield.Close()
+	}
 	g.inner.Close()
+	g.dismiss()
+}
+
+// close closes the group if nothing runs, and reports whether it is closed. From then on
+// nothing that ends has completed.
+func (g *group) close() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopping = true
+	return g.closeLocked()
+}
+
+func (g *group) closeLocked() bool {
+	g.closed = g.running == 0 && g.daemons == 0
+	return g.closed
+}
+
+// dismiss makes the members forget the group, which is closed.
+func (g *group) dismiss() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.members {
+		if m != nil {
+			m.common().group.Store(noGroup)
+		}
+	}
 }
 
 // verdict is the error of a closed group whose body returned, or waited in vain
@@ -425,8 +529,8 @@ func (g *group) leave() {
 		}
 	}()
 	if v != nil && g.left() > 0 {
-		g.kernel.log().Error("curio: panic in the function of a task group",
-			"task", CurrentTask(g.outer).Path(), "panic", v, "stack", string(debug.Stack()))
+		g.kernel.say(slog.LevelError, "curio: panic in the function of a task group",
+			"task", CurrentTask(g.scope).trail(), "panic", v, "stack", string(debug.Stack()))
 	}
 }
 
@@ -439,13 +543,18 @@ func (g *group) left() int {
 // cancelRemaining cancels the members there are, and waits for them.
 func (g *group) cancelRemaining(ctx context.Context, pc uintptr) error {
 	members := g.remaining()
-	for _, t := range members {
+	by := authorOf(CurrentTask(ctx))
+	for _, m := range members {
+		t := m.common()
+		if t.Terminated() {
+			continue
+		}
 		c := wait.NewCause(&t.owner.Scope, wait.Cancelled, nil)
-		c.By, c.PC = CurrentTask(ctx).Path(), pc
+		c.By, c.PC = by, pc
 		t.owner.Scope.Cancel(c)
 	}
-	for _, t := range members {
-		if err := t.Wait(ctx); err != nil {
+	for _, m := range members {
+		if err := m.common().Wait(ctx); err != nil {
 			return err
 		}
 	}
@@ -453,13 +562,13 @@ func (g *group) cancelRemaining(ctx context.Context, pc uintptr) error {
 }
 
 // remaining are the members that have not been taken, without daemons.
-func (g *group) remaining() []*AnyTask {
+func (g *group) remaining() []member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(g.members), (*AnyTask).isTaken)
+	return slices.DeleteFunc(slices.Clone(g.members), func(m member) bool { return m == nil })
 }
 
-func (g *group) firstCompleted() *AnyTask {
+func (g *group) firstCompleted() member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.completed

@@ -178,7 +178,7 @@ func TestMemberFailureCancelsTheOthers(t *testing.T) {
 		})
 		f.elapsed(start, time.Second)
 		var group *curio.TaskGroupError
-		if !errors.As(err, &group) || !slices.Equal(group.Failed, []*curio.AnyTask{&bad.AnyTask}) || group.Body != nil {
+		if !errors.As(err, &group) || !slices.Equal(group.Failed, []*curio.AnyTask{bad.AnyTask}) || group.Body != nil {
 			f.Errorf("got %v", err)
 		}
 		is(f, "group", err, errBoom)

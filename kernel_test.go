@@ -429,7 +429,7 @@ func TestKernelTasks(t *testing.T) {
 		for _, task := range f.Kernel.Tasks() {
 			names[task] = true
 		}
-		if len(names) != 3 || !names[&a.AnyTask] || !names[&b.AnyTask] || !names[curio.CurrentTask(ctx)] {
+		if len(names) != 3 || !names[a.AnyTask] || !names[b.AnyTask] || !names[curio.CurrentTask(ctx)] {
 			f.Errorf("tasks: %v", f.Kernel.Tasks())
 		}
 	})

@@ -229,7 +229,7 @@ func (h *hurdle) works(ctx context.Context, f *fixture) {
 	f.Helper()
 	later := curio.Go(ctx, h.wait)
 	synctest.Wait()
-	h.waiters(f, &later.AnyTask)
+	h.waiters(f, later.AnyTask)
 	h.open()
 	if _, err := later.Join(ctx); err != nil {
 		f.Errorf("the next one: %v", err)
@@ -245,7 +245,7 @@ func TestSyncCancel(t *testing.T) {
 		if s := waiter.State(); s != h.op {
 			f.Errorf("the waiter is %s, want %s", s, h.op)
 		}
-		h.waiters(f, &waiter.AnyTask)
+		h.waiters(f, waiter.AnyTask)
 		if did, err := waiter.Cancel(ctx); !did || err != nil {
 			f.Errorf("Cancel: %v, %v", did, err)
 		}

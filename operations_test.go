@@ -72,7 +72,7 @@ var ways = []way{
 	}, taskCancelled},
 	{"cancelled while waiting", func(ctx context.Context, f *fixture, o operation, b *blocked) error {
 		task := curio.Go(ctx, b.run)
-		o.awaitIn(f, &task.AnyTask)
+		o.awaitIn(f, task.AnyTask)
 		_, err := task.Cancel(ctx)
 		return errors.Join(err, task.Err())
 	}, taskCancelled},
@@ -201,7 +201,7 @@ func TestEveryOperation(t *testing.T) {
 
 func (o operation) endsWhenClosed(ctx context.Context, f *fixture, b *blocked) {
 	task := curio.Go(ctx, b.run)
-	o.awaitIn(f, &task.AnyTask)
+	o.awaitIn(f, task.AnyTask)
 	b.close()
 	_ = task.Wait(ctx)
 	if err := task.Err(); err != b.closed {

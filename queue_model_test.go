@@ -258,7 +258,7 @@ func (g *queueGame) compare() {
 	}
 	var want []curio.Waiter
 	for _, c := range m.waiting() {
-		want = append(want, curio.Waiter{Task: &c.task.AnyTask, Op: c.task.State()})
+		want = append(want, curio.Waiter{Task: c.task.AnyTask, Op: c.task.State()})
 	}
 	if got := q.Snapshot().Waiters; !slices.Equal(got, want) {
 		g.Errorf("%v wait, want %v", got, want)

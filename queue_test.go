@@ -460,7 +460,7 @@ func TestQueueSnapshot(t *testing.T) {
 		parkedAs(f, g1, "QUEUE_GET")
 		g2 := curio.Spawn(ctx, q.Get)
 		parkedAs(f, g2, "QUEUE_GET")
-		want := []curio.Waiter{{Task: &g1.AnyTask, Op: "QUEUE_GET"}, {Task: &g2.AnyTask, Op: "QUEUE_GET"}}
+		want := []curio.Waiter{{Task: g1.AnyTask, Op: "QUEUE_GET"}, {Task: g2.AnyTask, Op: "QUEUE_GET"}}
 		if s := q.Snapshot(); !slices.Equal(s.Waiters, want) || s.Holders != nil {
 			f.Errorf("%v, want %v", s, want)
 		}
@@ -473,7 +473,7 @@ func TestQueueSnapshot(t *testing.T) {
 		parkedAs(f, p2, "QUEUE_PUT")
 		j := curio.Go(ctx, q.Join)
 		parkedAs(f, j, "QUEUE_JOIN")
-		want = []curio.Waiter{{Op: "QUEUE_PUT"}, {Task: &p2.AnyTask, Op: "QUEUE_PUT"}, {Task: &j.AnyTask, Op: "QUEUE_JOIN"}}
+		want = []curio.Waiter{{Op: "QUEUE_PUT"}, {Task: p2.AnyTask, Op: "QUEUE_PUT"}, {Task: j.AnyTask, Op: "QUEUE_JOIN"}}
 		if s := q.Snapshot(); !slices.Equal(s.Waiters, want) || s.Holders != nil {
 			f.Errorf("%v, want %v", s, want)
 		}

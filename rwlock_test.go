@@ -188,7 +188,7 @@ func TestRWLockSnapshotAndString(t *testing.T) {
 		synctest.Wait()
 		writer := curio.Go(ctx, l.Acquire)
 		synctest.Wait()
-		want := []curio.Waiter{{Task: &reader.AnyTask, Op: "READ_ACQUIRE"}, {Task: &writer.AnyTask, Op: "WRITE_ACQUIRE"}}
+		want := []curio.Waiter{{Task: reader.AnyTask, Op: "READ_ACQUIRE"}, {Task: writer.AnyTask, Op: "WRITE_ACQUIRE"}}
 		if got := l.Snapshot().Waiters; !slices.Equal(got, want) || reader.State() != "READ_ACQUIRE" || writer.State() != "WRITE_ACQUIRE" {
 			f.Errorf("waiting are %v, want %v", got, want)
 		}
@@ -202,7 +202,7 @@ func TestRWLockSnapshotAndString(t *testing.T) {
 		}
 		succeed(l.AcquireRead(context.Background()))
 		holders := l.Snapshot().Holders
-		for _, h := range []curio.Holder{holderOf(me, 3), holderOf(&reader.AnyTask, 1), holderOf(nil, 1)} {
+		for _, h := range []curio.Holder{holderOf(me, 3), holderOf(reader.AnyTask, 1), holderOf(nil, 1)} {
 			if len(holders) != 3 || !slices.Contains(holders, h) {
 				f.Errorf("held by %v, want %v among them", holders, h)
 			}

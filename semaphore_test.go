@@ -397,7 +397,7 @@ type actor struct {
 
 func newActor(ctx context.Context) *actor {
 	a := &actor{do: make(chan func(context.Context)), stop: func() {}}
-	a.task = &curio.Go(ctx, func(ctx context.Context) error {
+	a.task = curio.Go(ctx, func(ctx context.Context) error {
 		for f := range a.do {
 			inner, cancel := curio.WithTimeout(ctx, curio.NoTimeout)
 			a.stop = cancel

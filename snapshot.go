@@ -48,7 +48,7 @@ func taskName(t *AnyTask) string {
 	if t == nil {
 		return "a goroutine of no task"
 	}
-	return "task " + t.Path()
+	return "task " + t.trail()
 }
 
 // text says in words what s shows, of an object called kind, with details.

@@ -24,9 +24,8 @@ func Spawn[T any](ctx context.Context, fn func(context.Context) (T, error), opts
 	if fn == nil {
 		panic("curio: Spawn of a nil function")
 	}
-	t := &Task[T]{fn: fn}
-	t.prepare(ctx, t, reflect.ValueOf(fn).Pointer(), opts)
-	t.start(ctx, nil)
+	t := &Task[T]{fn: fn, AnyTask: prepare(ctx, reflect.ValueOf(fn).Pointer(), opts)}
+	t.start(ctx, nil, t)
 	return t
 }
 
@@ -35,9 +34,8 @@ func Go(ctx context.Context, fn func(context.Context) error, opts ...SpawnOption
 	if fn == nil {
 		panic("curio: Go with a nil function")
 	}
-	t := &Task[struct{}]{fn: func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) }}
-	t.prepare(ctx, t, reflect.ValueOf(fn).Pointer(), opts)
-	t.start(ctx, nil)
+	t := &Task[struct{}]{AnyTask: prepare(ctx, reflect.ValueOf(fn).Pointer(), opts)}
+	t.start(ctx, nil, plain(fn))
 	return t
 }
 
@@ -62,33 +60,40 @@ func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent =
 
 var lastID atomic.Uint64
 
-func (t *AnyTask) prepare(ctx context.Context, b body, entry uintptr, opts []SpawnOption) {
+// prepare makes a task of the function whose entry is given, in the name of whoever has
+// called the caller.
+func prepare(ctx context.Context, entry uintptr, opts []SpawnOption) *AnyTask {
+	t := &AnyTask{kernel: kernelOf(ctx), entry: entry}
 	t.owner.ID = lastID.Add(1)
-	t.owner.Task, t.entry = b, entry
-	t.kernel = kernelOf(ctx)
+	t.owner.Task = t
 	t.owner.InheritLocals(wait.CurrentTask(ctx))
+	if !isUsersFunction(entry) {
+		t.spawned = caller(4)
+	}
 	for _, o := range opts {
 		o(t)
 	}
+	return t
 }
 
-// start puts t into the tree and starts its goroutine. g is the group it is a
-// member of, if any, whose scope ctx is.
-func (t *AnyTask) start(ctx context.Context, g *group) {
-	if t.enter(ctx, g) {
-		go t.run()
+// start puts t into the tree and starts its goroutine, in which fn runs. g is the group
+// it is a member of, if any, whose scope ctx is.
+func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
+	if t.enter(ctx, g, fn) {
+		go t.run(fn)
 	}
 }
 
 // enter puts t into the tree. It is false if the kernel has been shut down; then t has
 // ended.
-func (t *AnyTask) enter(ctx context.Context, g *group) (open bool) {
+func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
 	if t.daemon && g == nil {
 		open = t.owner.InitDaemon(ctx, t.kernel.root)
 	} else {
 		open = t.owner.InitTask(ctx, t.kernel.root)
 	}
 	if !open {
+		fn.forget()
 		t.err = ErrKernelShutdown
 		t.finish()
 	}
@@ -96,10 +101,10 @@ func (t *AnyTask) enter(ctx context.Context, g *group) (open bool) {
 }
 
 // run is the task's goroutine. Traceback finds the goroutine by this function's
-// name and its argument, which is why it is not inlined and keeps t to the end.
+// name and its first argument, which is why it is not inlined and keeps t to the end.
 //
 //go:noinline
-func (t *AnyTask) run() {
+func (t *AnyTask) run(fn runner) {
 	defer t.finish()
 	defer func() {
 		if v := recover(); v != nil {
@@ -107,9 +112,11 @@ func (t *AnyTask) run() {
 		}
 	}()
 	t.state.CompareAndSwap(created, running)
-	if g := t.group.Load(); g == nil || g.admit(t) {
+	if g := t.member(); g == nil || g.admit(t) {
 		t.err = ErrGoexit // what is true if the function does not return
-		t.err = t.body().call(&t.owner.Scope)
+		t.err = fn.call(&t.owner.Scope)
+	} else {
+		fn.forget()
 	}
 	runtime.KeepAlive(t)
 }
@@ -125,42 +132,80 @@ func (t *AnyTask) panicked(v any) {
 // newPanicError is for a panic with v in the name of t, to be called by the function
 // that has recovered it. t may be nil.
 func newPanicError(t *AnyTask, v any) *PanicError {
-	return &PanicError{Task: t.Path(), Value: v, Stack: debug.Stack()}
+	return &PanicError{Task: t.trail(), Value: v, Stack: debug.Stack()}
 }
 
 // finish ends the task.
 func (t *AnyTask) finish() {
-	defer t.leave() // whatever a log handler does
+	var seer wait.Batch
+	defer func() { t.leave(seer) }() // whatever an Error method or a log handler does
 	t.stopped = t.owner.Seal()
 	if t.err != nil {
 		t.settleError()
 	}
-	if t.failed && !t.silent && (t.daemon || t.group.Load() == nil) {
-		t.kernel.unseen(t) // before somebody can see it
+	if !t.failed || t.silent {
+		return
+	}
+	switch {
+	case t.daemon:
+		t.kernel.unseen(t)
+	case t.member() == nil:
+		if seer = t.claimJoiner(); !seer.Has(opJoin) {
+			t.kernel.unseen(t) // before somebody can see it
+		}
 	}
 }
 
-// leave takes the task out of the tree, and lets those who wait for it go on.
-func (t *AnyTask) leave() {
+// claimJoiner takes one of those off the list who wait in Join, if there is one, and
+// from then on certainly see how t ends. So the report of an error that goes up through
+// many joins, each of which would be as long as the one before, is never made.
+func (t *AnyTask) claimJoiner() (claimed wait.Batch) {
+	if t.state.Load() != joined {
+		return claimed
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for w := t.joiners.First(); w != nil; {
+		next := t.joiners.Next(w)
+		if w.Op() == opJoin && t.joiners.Take(w) {
+			claimed.Add(w)
+			break
+		}
+		w = next
+	}
+	return claimed
+}
+
+// leave ends the task for everybody else: it takes it out of the tree and lets those who
+// wait for it go on. seer is who has been told of the end already.
+//
+// A Join is either on the list when the state becomes terminated, and handled says so, or
+// finds the task terminated. For a member of a group that decides whose the failure is,
+// so it is one step, under mu. AddTask looks at the task under mu too, and marks it as
+// joined, so that it is not overlooked by the short way.
+func (t *AnyTask) leave(seer wait.Batch) {
 	var woken wait.Batch
-	if t.state.Swap(terminated) == joined {
+	g := t.member()
+	if g != nil || !t.state.CompareAndSwap(running, terminated) {
 		t.mu.Lock()
 		woken = t.joiners.PopAll()
+		t.handled = woken.Has(opJoin) || seer.Has(opJoin)
+		g = t.member()
+		t.state.Store(terminated)
 		t.mu.Unlock()
 	}
 	t.owner.Scope.Close()
-	if g := t.group.Load(); g != nil { // read after the swap: see adopt
-		if t.failed && !t.daemon {
-			t.kernel.seen(t) // it may have been adopted just now
-		}
-		g.memberDone(t, woken.Has(opJoin))
+	if g != nil {
+		t.see() // it may have been adopted after the failure was noted
+		g.memberDone(t)
 	}
+	seer.Wake()
 	woken.Wake()
 }
 
 // see notes that somebody has seen how the task ended.
 func (t *AnyTask) see() {
-	if t.err != nil {
+	if t.noted {
 		t.kernel.seen(t)
 	}
 }

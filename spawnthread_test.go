@@ -41,7 +41,7 @@ func TestSpawnThread(t *testing.T) {
 		bad := curio.SpawnThread(ctx, after(time.Second, 7, errBoom))
 		_, err = bad.Join(ctx)
 		var failed *curio.TaskError
-		if !errors.As(err, &failed) || failed.Task != &bad.AnyTask || failed.Err != errBoom {
+		if !errors.As(err, &failed) || failed.Task != bad.AnyTask || failed.Err != errBoom {
 			f.Error(err)
 		}
 		if v, err := bad.Result(); v != 7 || err != errBoom {

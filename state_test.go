@@ -26,7 +26,7 @@ func TestStates(t *testing.T) {
 			if s := task.State(); s != want {
 				f.Errorf("it is %s, want %s", s, want)
 			}
-			return &task.AnyTask
+			return task.AnyTask
 		}
 		tasks := []*curio.AnyTask{
 			start("TIME_SLEEP", sleeper),
@@ -53,7 +53,7 @@ func TestStates(t *testing.T) {
 			start("TASKGROUP_JOIN", func(ctx context.Context) error {
 				return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
 					g.Spawn(sleeping)
-					limited <- &g.Spawn(sleeping).AnyTask
+					limited <- g.Spawn(sleeping).AnyTask
 					return nil
 				}, curio.Limit(1))
 			}),

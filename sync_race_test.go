@@ -78,7 +78,7 @@ func TestSyncWokenAndCancelled(t *testing.T) {
 				}
 				second := curio.Go(ctx, h.wait)
 				synctest.Wait()
-				h.waiters(f, &first.AnyTask, &second.AnyTask)
+				h.waiters(f, first.AnyTask, second.AnyTask)
 				if openFirst {
 					h.open()
 					cancel()
@@ -201,7 +201,7 @@ func TestSyncOrder(t *testing.T) {
 			line[i].CancelNow()
 		}
 		synctest.Wait()
-		h.waiters(f, &line[1].AnyTask, &line[2].AnyTask, &line[3].AnyTask, &line[5].AnyTask, &line[6].AnyTask, &line[7].AnyTask)
+		h.waiters(f, line[1].AnyTask, line[2].AnyTask, line[3].AnyTask, line[5].AnyTask, line[6].AnyTask, line[7].AnyTask)
 		h.open()
 		if err := h.pass(ctx, func(context.Context) error { order = append(order, -1); return nil }); err != nil {
 			f.Errorf("newcomer: %v", err)
@@ -366,7 +366,7 @@ func TestRaceLockHolderIsKnown(t *testing.T) {
 			func() { spin(); end.Set() },
 			func() {
 				for range 20 {
-					if s := l.Snapshot(); s.Holders[0].Task != &holder.AnyTask {
+					if s := l.Snapshot(); s.Holders[0].Task != holder.AnyTask {
 						t.Errorf("%v holds it, but it was held by %v", holder, s.Holders)
 						return
 					}

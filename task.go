@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,37 +16,46 @@ import (
 // A Task is a goroutine with a handle: a name, a parent, a result of type T, and a
 // switch that stops it. Spawn makes one. All methods are safe for concurrent use;
 // a Task must not be copied.
+//
+// The result is kept as long as the Task. What else leads to the task, as the context or
+// an error of it, leads to its AnyTask, which does not keep the result.
 type Task[T any] struct {
-	AnyTask
+	_ noCopy
 
-	fn    func(context.Context) (T, error)
-	value T
+	value T // written by the task's goroutine, before the state is terminated
+
+	*AnyTask
+
+	fn func(context.Context) (T, error) // until the task has begun or will not begin
 }
 
-// AnyTask is what all tasks have in common, whatever the type of their result. It
-// is embedded in Task and is not made by itself.
+// AnyTask is what all tasks have in common, whatever the type of their result. Task
+// embeds it. It is not made by itself, and must not be copied. It keeps neither the
+// task's function nor its result, and, once the task has left its group, not the group.
 type AnyTask struct {
-	owner   wait.Owner
-	kernel  *Kernel
-	group   atomic.Pointer[group] // nil for none; set once, by add
-	adopted bool                  // by AddTask; set before group
-	slot    bool                  // has a slot of the group's limit; the task's own, then under group.mu
-	counted bool                  // group.memberDone has been called; under group.mu
-	taken   bool                  // out of its group; under group.mu
+	owner  wait.Owner
+	kernel *Kernel
+	group  atomic.Pointer[group] // nil for none, and noGroup for one that it has left; see member
+	err    error
 
 	name    string  // "" for the name of its function
 	entry   uintptr // of its function
-	daemon  bool
-	silent  bool // ReportCrash(false)
-	stopped bool // was cancelled before it ended; as err
-	failed  bool // ended with an error of its own, and not just because it was cancelled; as err
+	spawned uintptr // the call that spawned it; 0 if its function is the user's and says as much
 
 	// created ──► running ──► terminated, by the task's goroutine; joined
 	// stands for either of the first two from the first joiner on, who sets it
-	// under mu. err, and the Task's value, are written before the last step and
-	// never after.
+	// under mu. err, the flags of the end and the Task's value are written before the
+	// last step and never after.
 	state atomic.Uint32
-	err   error
+
+	membership // guarded by the group's mu
+
+	daemon  bool
+	silent  bool // ReportCrash(false)
+	stopped bool // was cancelled before it ended
+	failed  bool // ended with an error of its own, and not just because it was cancelled
+	handled bool // somebody was in its Join when it ended, and has its error
+	noted   bool // its error is in kernel.failed, if nobody has seen it
 
 	mu      sync.Mutex
 	joiners wait.List
@@ -58,24 +68,29 @@ const (
 	terminated
 )
 
-// body is the part of a task that knows the type of its result.
-type body interface {
-	call(ctx context.Context) error // runs the function and keeps the value
-	hasObject() bool                // the value is not nil
-	common() *AnyTask
+// A runner is a task's function. It is what the task's goroutine has, and nobody else,
+// so that nothing of it is kept when the task has ended.
+type runner interface {
+	call(ctx context.Context) error
+	forget() // it will not be called
 }
 
-// body is what t is embedded in.
-func (t *AnyTask) body() body { return t.owner.Task.(body) }
+// plain is the runner of a task without a result.
+type plain func(context.Context) error
 
-func (t *AnyTask) common() *AnyTask { return t }
+func (fn plain) call(ctx context.Context) error { return fn(ctx) }
+func (fn plain) forget()                        {}
 
 func (t *Task[T]) call(ctx context.Context) (err error) {
 	fn := t.fn
-	t.fn = nil // what it captured is not kept as long as the task
+	t.fn = nil
 	t.value, err = fn(ctx)
 	return err
 }
+
+func (t *Task[T]) forget() { t.fn = nil }
+
+func (t *Task[T]) common() *AnyTask { return t.AnyTask }
 
 func (t *Task[T]) hasObject() bool {
 	switch v := reflect.ValueOf(&t.value).Elem(); v.Kind() {
@@ -90,19 +105,21 @@ func (t *Task[T]) hasObject() bool {
 // ctx (see ErrCancelled), and the task is left alone. Any number may join a task,
 // also after its end.
 //
-// Joining a member of a group takes it out of the group: its failure is then the
-// joiner's to handle. A task that joins itself panics, for it would never end.
+// Joining a member of a group that goes on takes it out of the group: its failure is then
+// the joiner's to handle. But if the failure has cancelled the group before Join was called,
+// and ctx is of the group, the error is that cancellation. A task that joins itself
+// panics, for it would never end.
 func (t *Task[T]) Join(ctx context.Context) (T, error) {
 	var none T
 	if err := t.waitFor(ctx, opJoin); err != nil {
 		return none, err
 	}
-	t.see()
-	if g := t.group.Load(); g != nil {
-		g.take(&t.AnyTask)
+	if err := t.claim(ctx); err != nil {
+		return none, err
 	}
+	t.see()
 	if t.err != nil {
-		return none, newTaskError(&t.AnyTask)
+		return none, newTaskError(t.AnyTask)
 	}
 	return t.value, nil
 }
@@ -111,6 +128,21 @@ func (t *Task[T]) Join(ctx context.Context) (T, error) {
 func (t *Task[T]) outcome() (T, error) {
 	v, err := t.Result()
 	return v, fromElsewhere(err, 0)
+}
+
+// claim takes t, which has ended, out of its group for somebody who joins it. If the
+// failure of t has cancelled the group, and ctx with it, err is that cancellation.
+func (t *AnyTask) claim(ctx context.Context) (err error) {
+	switch g := t.group.Load(); {
+	case g == nil || t.daemon:
+		return nil
+	case g != noGroup:
+		g.join(ctx, t)
+	}
+	if t.blamed {
+		_, err = wait.At(ctx)
+	}
+	return err
 }
 
 // Result returns what the task's function returned, without waiting:
@@ -144,7 +176,7 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 	if CurrentTask(ctx) == t {
 		panic(fmt.Sprintf("curio: task %s waits on itself (%s) and would do so for ever; let another task join it", t.Name(), op))
 	}
-	if t.state.Load() == created && t.group.Load() == nil { // a group wants to see who joins
+	if t.state.Load() == created && t.member() == nil { // a group wants to see who joins
 		// Most likely it runs next, on this very processor, and may end at once:
 		// a third off the time of a spawn and join.
 		runtime.Gosched()
@@ -204,7 +236,7 @@ func (t *AnyTask) cancel(by *AnyTask, reason []error) bool {
 	if len(reason) > 0 {
 		c.Reason = reason[0]
 	}
-	c.By = by.Path()
+	c.By = authorOf(by)
 	c.PC = caller(4)
 	return t.owner.Scope.Cancel(c)
 }
@@ -221,15 +253,7 @@ func caller(up int) uintptr {
 func (t *AnyTask) ID() uint64 { return t.owner.ID }
 
 // Name is the name given to Spawn, or that of the task's function.
-func (t *AnyTask) Name() string {
-	if t.name != "" {
-		return t.name
-	}
-	if name := functionName(t.entry); name != "" {
-		return name
-	}
-	return fmt.Sprintf("task %d", t.owner.ID)
-}
+func (t *AnyTask) Name() string { return t.label().String() }
 
 // functionName is the name of the function at pc with its package, "" if it has none.
 func functionName(pc uintptr) string {
@@ -241,28 +265,31 @@ func functionName(pc uintptr) string {
 }
 
 // Path is the names of the task's living ancestors and its own, from the
-// outermost, with slashes between. That of nil is "".
+// outermost, with slashes between. That of nil is "". It is as long as the tree is deep;
+// errors and the log have the innermost 16 names, after "…/" if there are more.
 func (t *AnyTask) Path() string {
 	if t == nil {
 		return ""
 	}
-	path := t.Name()
+	names := []string{t.Name()}
 	for p := t.Parent(); p != nil; p = p.Parent() {
-		path = p.Name() + "/" + path
+		names = append(names, p.Name())
 	}
-	return path
+	slices.Reverse(names)
+	return strings.Join(names, "/")
 }
 
 // Parent is the task with whose context the task was spawned. If that has ended,
 // it is the nearest ancestor that has not; nil if there is none, and for a
 // daemon.
 func (t *AnyTask) Parent() *AnyTask {
-	for s := t.owner.Scope.Parent(); s != nil; s = s.Parent() {
-		if o := s.Owner(); o != nil {
-			if p := taskOf(o); !p.Terminated() {
-				return p
-			}
+	// What is below a task belongs to it, so the way from one to the next is one step.
+	for s := t.owner.Scope.Parent(); s != nil && s.Owner() != nil; {
+		p := taskOf(s.Owner())
+		if !p.Terminated() {
+			return p
 		}
+		s = p.owner.Scope.Parent()
 	}
 	return nil
 }
@@ -359,5 +386,5 @@ func taskOf(o *wait.Owner) *AnyTask {
 	if o == nil {
 		return nil
 	}
-	return o.Task.(body).common()
+	return o.Task.(*AnyTask)
 }

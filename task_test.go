@@ -34,7 +34,7 @@ func TestJoinOfAFailure(t *testing.T) {
 		task := curio.Spawn(ctx, func(context.Context) (int, error) { return 9, errBoom }, curio.Name("bad"))
 		v, err := task.Join(ctx)
 		var failed *curio.TaskError
-		if v != 0 || !errors.As(err, &failed) || failed.Task != &task.AnyTask || failed.Err != errBoom {
+		if v != 0 || !errors.As(err, &failed) || failed.Task != task.AnyTask || failed.Err != errBoom {
 			f.Errorf("Join: %d, %v", v, err)
 		}
 		is(f, "Join", err, errBoom)
@@ -65,7 +65,7 @@ func TestJoinOfACancelledTask(t *testing.T) {
 		_, late := task.Join(ctx)
 		for what, err := range map[string]error{"early": joiner.Err(), "late": late} {
 			var failed *curio.TaskError
-			if !errors.As(err, &failed) || failed.Task != &task.AnyTask {
+			if !errors.As(err, &failed) || failed.Task != task.AnyTask {
 				f.Errorf("%s: %v", what, err)
 			}
 			is(f, what, err, taskCancelled...)
@@ -203,11 +203,11 @@ func (hasMethod) run(context.Context) error { return nil }
 func TestNameIDAndString(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		for want, task := range map[string]*curio.AnyTask{
-			"curio_test.namedFunction":    &curio.Spawn(ctx, namedFunction).AnyTask,
-			"curio_test.sleeper":          &curio.Go(ctx, sleeper, curio.Daemon()).AnyTask,
-			"curio_test.hasMethod.run-fm": &curio.Go(ctx, hasMethod{}.run).AnyTask,
-			"given":                       &curio.Spawn(ctx, namedFunction, curio.Name("given")).AnyTask,
-			"curio_test.TestNameIDAndString.func1.1": &curio.Spawn(ctx, func(context.Context) (int, error) {
+			"curio_test.namedFunction":    curio.Spawn(ctx, namedFunction).AnyTask,
+			"curio_test.sleeper":          curio.Go(ctx, sleeper, curio.Daemon()).AnyTask,
+			"curio_test.hasMethod.run-fm": curio.Go(ctx, hasMethod{}.run).AnyTask,
+			"given":                       curio.Spawn(ctx, namedFunction, curio.Name("given")).AnyTask,
+			"curio_test.TestNameIDAndString.func1.1": curio.Spawn(ctx, func(context.Context) (int, error) {
 				return 0, nil
 			}).AnyTask,
 		} {
@@ -237,12 +237,12 @@ func TestPathAndParent(t *testing.T) {
 		var child, daemon, member, inTimeout *curio.AnyTask
 		gate := make(chan struct{})
 		parent := curio.Go(ctx, func(ctx context.Context) error {
-			child = &curio.Go(ctx, sleeper, curio.Name("child")).AnyTask
-			daemon = &curio.Go(ctx, sleeper, curio.Name("daemon"), curio.Daemon()).AnyTask
+			child = curio.Go(ctx, sleeper, curio.Name("child")).AnyTask
+			daemon = curio.Go(ctx, sleeper, curio.Name("daemon"), curio.Daemon()).AnyTask
 			return curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error {
-				inTimeout = &curio.Go(ctx, sleeper, curio.Name("timed")).AnyTask
+				inTimeout = curio.Go(ctx, sleeper, curio.Name("timed")).AnyTask
 				return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-					member = &g.Spawn(sleeping, curio.Name("member")).AnyTask
+					member = g.Spawn(sleeping, curio.Name("member")).AnyTask
 					<-gate
 					return nil
 				}, curio.WaitNone)
@@ -251,13 +251,13 @@ func TestPathAndParent(t *testing.T) {
 		synctest.Wait()
 		base := main.Path() + "/parent"
 		for path, task := range map[string]*curio.AnyTask{
-			base: &parent.AnyTask, base + "/child": child, base + "/timed": inTimeout, base + "/member": member, "daemon": daemon,
+			base: parent.AnyTask, base + "/child": child, base + "/timed": inTimeout, base + "/member": member, "daemon": daemon,
 		} {
 			if got := task.Path(); got != path {
 				f.Errorf("path %q, want %q", got, path)
 			}
 		}
-		if child.Parent() != &parent.AnyTask || member.Parent() != &parent.AnyTask || parent.Parent() != main || main.Parent() != nil || daemon.Parent() != nil {
+		if child.Parent() != parent.AnyTask || member.Parent() != parent.AnyTask || parent.Parent() != main || main.Parent() != nil || daemon.Parent() != nil {
 			f.Error("wrong parents")
 		}
 		close(gate)
@@ -292,7 +292,7 @@ func TestCurrentTask(t *testing.T) {
 			})
 			return self, nil
 		})
-		if self, err := task.Join(ctx); self != &task.AnyTask || err != nil {
+		if self, err := task.Join(ctx); self != task.AnyTask || err != nil {
 			f.Errorf("%v, %v", self, err)
 		}
 		if curio.CurrentTask(ctx) == nil || curio.CurrentTask(f.Context()) != nil {

@@ -3,6 +3,7 @@ package curio
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -70,7 +71,7 @@ func newCall[T any](ctx context.Context, op string, fn func() (T, error), late [
 	}
 	t := CurrentTask(ctx)
 	c := &call[T]{kernel: kernelOf(ctx), task: t, fn: fn}
-	c.ThreadCall = ThreadCall{Op: op, Name: functionName(reflect.ValueOf(fn).Pointer()), Task: t.Path(), Since: wait.Clock()}
+	c.ThreadCall = ThreadCall{Op: op, Name: functionName(reflect.ValueOf(fn).Pointer()), Task: t.trail(), Since: wait.Clock()}
 	switch len(late) {
 	case 0:
 	case 1:
@@ -151,7 +152,7 @@ func (c *call[T]) settle(v T, err error) {
 		return
 	}
 	if _, reported := err.(*PanicError); err != nil && !reported {
-		c.kernel.log().Error("curio: function in a thread failed after its call was abandoned",
+		c.kernel.say(slog.LevelError, "curio: function in a thread failed after its call was abandoned",
 			"call", c.Op, "function", c.Name, "task", c.Task, "err", err)
 	}
 }

@@ -2,6 +2,7 @@ package curio
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 )
@@ -87,7 +88,7 @@ func (k *Kernel) abandoned(c *ThreadCall) {
 	}
 	t.mu.Unlock()
 	if warn {
-		k.log().Warn("curio: functions in threads whose calls were abandoned still run", "count", n, "last", c.Name)
+		k.say(slog.LevelWarn, "curio: functions in threads whose calls were abandoned still run", "count", n, "last", c.Name)
 	}
 }
 

@@ -146,5 +146,5 @@ func sayIfLate(s *wait.Scope, d time.Duration) {
 		return
 	}
 	kernelOf(s).log().Warn("curio: a function took longer than its timeout and succeeded",
-		"task", CurrentTask(s).Path(), "timeout", d, "late", late)
+		"task", CurrentTask(s).trail(), "timeout", d, "late", late)
 }

@@ -439,7 +439,7 @@ func TestVisible(t *testing.T) {
 			synctest.Wait()
 			var got []string
 			for _, task := range k.Tasks() {
-				if task.Parent() == &opening.AnyTask {
+				if task.Parent() == opening.AnyTask {
 					got = append(got, task.Name()+" "+task.State())
 				}
 			}

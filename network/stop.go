@@ -31,7 +31,7 @@ func newStop(ctx context.Context) *stop { return &stop{wait.New(ctx, wait.Group)
 func (s *stop) begin(ctx context.Context) {
 	cause := wait.NewCause(s.scope, wait.Cancelled, ErrServerStopping)
 	cause.Named = true
-	cause.By = curio.CurrentTask(ctx).Path()
+	cause.By = wait.Text(curio.CurrentTask(ctx).Path())
 	s.scope.Cancel(cause)
 }
 

@@ -19,10 +19,10 @@ import (
 // scope and the task that it is of, and not pointers, which would keep them.
 type Cause struct {
 	Kind   CauseKind
-	By     string  // path of the task that did it, "" for none
-	PC     uintptr // the call that did it
-	Reason error   // why, if somebody said
-	Named  bool    // Reason is the name of a deadline: errors.Is finds it, see Error.Is
+	By     fmt.Stringer // names the task that did it, nil for none; keeps no task
+	PC     uintptr      // the call that did it
+	Reason error        // why, if somebody said
+	Named  bool         // Reason is the name of a deadline: errors.Is finds it, see Error.Is
 	At     int64
 
 	late   bool       // a deadline that passed
@@ -259,8 +259,8 @@ func (e *Error) Error() string {
 	case Failed:
 		text += " because a member of its group failed"
 	}
-	if c.By != "" {
-		text += " by " + c.By
+	if by := c.Who(); by != "" {
+		text += " by " + by
 	}
 	if where := c.Where(); where != "" {
 		text += " at " + where
@@ -269,6 +269,19 @@ func (e *Error) Error() string {
 		text += ": " + c.Reason.Error()
 	}
 	return text
+}
+
+// Text is a By that is known beforehand.
+type Text string
+
+func (t Text) String() string { return string(t) }
+
+// Who is the task that cancelled, "" if it was none.
+func (c *Cause) Who() string {
+	if c.By == nil {
+		return ""
+	}
+	return c.By.String()
 }
 
 // Where is the file and line of the call that cancelled, "" if nobody called.

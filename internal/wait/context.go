@@ -128,7 +128,7 @@ func (s *Scope) catchUp(around *Scope) {
 // String says what s is, in words that never change: contexts are printed by logs and
 // mocks while others use them.
 func (s *Scope) String() string {
-	text := "curio." + kindNames[s.kind]
+	text := "curio." + s.kind.String()
 	if id := s.ownerID(); id != 0 {
 		text += fmt.Sprintf("(task %d)", id)
 	}
@@ -137,8 +137,6 @@ func (s *Scope) String() string {
 
 // GoString is String, for the same reason.
 func (s *Scope) GoString() string { return s.String() }
-
-var kindNames = [...]string{"Kernel", "Task", "Group", "Timeout", "Shield", "Unshielded", "Wait"}
 
 // Value returns s itself for the key that find uses. The rest comes from the
 // context that s was derived from, or from s's twin, by which package context finds that.

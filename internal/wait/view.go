@@ -1,5 +1,10 @@
 package wait
 
+import (
+	"context"
+	"slices"
+)
+
 // This file is for whoever watches: the state layer, the monitor, tests.
 
 // A Snapshot is what a goroutine waits for.
@@ -11,30 +16,85 @@ type Snapshot struct {
 }
 
 // Parked returns what the task waits for, false if it is not waiting in one of our
-// operations.
-func (o *Owner) Parked() (Snapshot, bool) { return o.Scope.parked(o) }
+// operations. To look for it costs the waits nothing.
+func (o *Owner) Parked() (Snapshot, bool) {
+	for range 10 {
+		before := moves.Load()
+		if w, ok := o.parked(); ok || moves.Load() == before {
+			return w, ok
+		}
+		// It may have been passed on, from where we had not been to where we had.
+	}
+	return Snapshot{}, false
+}
 
-// parked looks for o's own wait in s and in o's other scopes below. To look for it costs
-// the waits nothing.
-func (s *Scope) parked(o *Owner) (Snapshot, bool) {
+// parked looks for o's own wait in its scope and in its other scopes below.
+func (o *Owner) parked() (found Snapshot, ok bool) {
+	own := func(w *Waiter) bool {
+		if !w.shown || w.owner != o {
+			return false
+		}
+		found = w.snapshot()
+		return true
+	}
+	var some [8]*Scope
+	for left := append(some[:0], &o.Scope); len(left) > 0; {
+		s := left[len(left)-1]
+		left = left[:len(left)-1]
+		if s.waiting(own) {
+			return found, true
+		}
+		left = s.appendChildren(left, func(c *Scope) bool { return c.kind != Task && c.owner == o })
+	}
+	o.mu.Lock()
+	var foreign *Scope
+	if o.rare != nil {
+		foreign = o.rare.adopted
+	}
+	o.mu.Unlock()
+	return found, foreign != nil && foreign.waiting(own)
+}
+
+// Parked returns what a goroutine waits for directly in s, false if none does.
+func (s *Scope) Parked() (found Snapshot, ok bool) {
+	ok = s.waiting(func(w *Waiter) bool {
+		if _, isHook := w.object.(*callback); isHook {
+			return false
+		}
+		found = w.snapshot()
+		return true
+	})
+	return found, ok
+}
+
+// waiting reports whether f, which is called under the mutex, is true of one of those
+// who wait in s.
+func (s *Scope) waiting(f func(*Waiter) bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for w := s.waiters; w != nil; w = w.scopeNext {
-		if w.shown && w.owner == o {
-			return Snapshot{w.op, w.object, w.since, w.until}, true
+		if f(w) {
+			return true
 		}
 	}
+	return false
+}
+
+func (w *Waiter) snapshot() Snapshot { return Snapshot{w.op, w.object, w.since, w.until} }
+
+// appendChildren appends those of s's children for which cond, if there is one, holds, the
+// newest last.
+func (s *Scope) appendChildren(to []*Scope, cond func(*Scope) bool) []*Scope {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	start := len(to)
 	for c := s.children; c != nil; c = c.next {
-		if c.kind != Task && c.owner == o {
-			if found, ok := c.parked(o); ok {
-				return found, true
-			}
+		if cond == nil || cond(c) {
+			to = append(to, c)
 		}
 	}
-	if s.rare != nil && s.rare.adopted != nil {
-		return s.rare.adopted.parked(o)
-	}
-	return Snapshot{}, false
+	slices.Reverse(to[start:])
+	return to
 }
 
 // Cycles is how many times the task has waited.
@@ -52,22 +112,24 @@ func (s *Scope) Expires() int64 { return s.expires }
 // Cause is why s was cancelled, nil while it is live.
 func (s *Scope) Cause() *Cause { return s.cause.Load() }
 
-// Tasks calls f for every task below s, the newest first, until f returns false.
-// It holds no lock while f runs, so tasks that come and go meanwhile may be seen
-// or not.
-func (s *Scope) Tasks(f func(*Owner) bool) bool {
-	s.mu.Lock()
-	var children []*Scope
-	for c := s.children; c != nil; c = c.next {
-		children = append(children, c)
-	}
-	s.mu.Unlock()
-	for _, c := range children {
-		if c.kind == Task && !f(c.owner) || !c.Tasks(f) {
+// Walk calls f for every scope below s, a parent before its children and of these the
+// newest first, until f returns false. It holds no lock while f runs, so scopes that come
+// and go meanwhile may be seen or not. The tree may be as deep as it likes.
+func (s *Scope) Walk(f func(*Scope) bool) bool {
+	for left := s.appendChildren(nil, nil); len(left) > 0; {
+		c := left[len(left)-1]
+		left = left[:len(left)-1]
+		if !f(c) {
 			return false
 		}
+		left = c.appendChildren(left, nil)
 	}
 	return true
+}
+
+// Tasks is Walk for tasks.
+func (s *Scope) Tasks(f func(*Owner) bool) bool {
+	return s.Walk(func(c *Scope) bool { return c.kind != Task || f(c.owner) })
 }
 
 // TaskByID is the task with that number, in whatever kernel; nil if it has ended.
@@ -91,6 +153,33 @@ func taskByID(id uint64) (found *Owner) {
 		return found == nil
 	})
 	return found
+}
+
+// Cancels reports whether a cancellation of s reaches ctx, if that is a scope. To find out
+// it walks up from there.
+func (s *Scope) Cancels(ctx context.Context) bool {
+	p, _ := ctx.(*Scope)
+	for window := false; p != nil; p = p.canceller(&window) {
+		if p == s {
+			return true
+		}
+	}
+	return false
+}
+
+// Kind is what s is for.
+func (s *Scope) Kind() Kind { return s.kind }
+
+// String is what a scope of that kind is called in texts.
+func (k Kind) String() string {
+	return [...]string{"kernel", "task", "group", "timeout", "shield", "window in a shield", "wait"}[k]
+}
+
+// Empty reports whether no scope hangs below s.
+func (s *Scope) Empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.children == nil
 }
 
 // Waiters is how many waiters are registered with s itself, and Children how many

@@ -1,0 +1,169 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/curio-go/curio"
+)
+
+// dally is a little while, of a different length each time.
+func dally() {
+	for range rand.IntN(20) {
+		if rand.IntN(4) == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// A member fails in the moment in which the body joins it: either Join has its error and the
+// group has not failed, or the group has failed and Join has been cut. Never both, and never
+// neither.
+func TestAMemberFailsAsItIsJoined(t *testing.T) {
+	rounds := 30_000
+	if raceEnabled || testing.Short() {
+		rounds = 3_000
+	}
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		handled := 0
+		for range rounds {
+			var joined error
+			var member *curio.Task[int]
+			err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+				member = g.Spawn(func(context.Context) (int, error) { dally(); return 0, errBoom })
+				dally()
+				_, joined = member.Join(ctx)
+				return nil
+			})
+			_, has := joined.(*curio.TaskError)
+			if has {
+				handled++
+			}
+			if failed := err != nil; failed == has {
+				f.Fatalf("Join has returned %v, and the group %v", joined, err)
+			}
+			if !has && !errors.Is(joined, curio.ErrCancelled) {
+				f.Fatalf("Join was cut by %v", joined)
+			}
+		}
+		f.Logf("in %d of %d rounds it was the body's", handled, rounds)
+	})
+}
+
+// So it is with any number of joiners: if one of them was there in time, all have the error,
+// else none has who is in the group.
+func TestAMemberFailsAsManyJoinIt(t *testing.T) {
+	rounds := 5_000
+	if raceEnabled || testing.Short() {
+		rounds = 500
+	}
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		for range rounds {
+			var mu sync.Mutex
+			has, cut := 0, 0
+			err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+				start := make(chan struct{})
+				bad := g.Spawn(func(context.Context) (int, error) { <-start; dally(); return 0, errBoom })
+				for range 3 {
+					g.Go(func(ctx context.Context) error {
+						<-start
+						dally()
+						_, err := bad.Join(ctx)
+						mu.Lock()
+						defer mu.Unlock()
+						if _, ok := err.(*curio.TaskError); ok {
+							has++
+						} else {
+							cut++
+						}
+						return nil
+					})
+				}
+				close(start)
+				return nil
+			})
+			if has+cut != 3 || (err != nil) == (has > 0) {
+				f.Fatalf("%d have the error, %d were cut, and the group returned %v", has, cut, err)
+			}
+		}
+	})
+}
+
+// A task that fails in the moment in which it is adopted is reported once: by its joiner or
+// by the group, and not by the log.
+func TestATaskFailsAsItIsAdopted(t *testing.T) {
+	rounds := 5_000
+	if raceEnabled || testing.Short() {
+		rounds = 500
+	}
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		for range rounds {
+			err := curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
+				bad := curio.Spawn(ctx, func(context.Context) (int, error) { dally(); return 0, errBoom })
+				dally()
+				return g.AddTask(bad)
+			})
+			checkGroupError(f, err, errBoom)
+		}
+	})
+}
+
+// Each member that ends goes to one collector, whatever happens to these.
+func TestCollectorsAreCancelledAsMembersEnd(t *testing.T) {
+	rounds := 2_000
+	if raceEnabled || testing.Short() {
+		rounds = 200
+	}
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		const n = 8
+		for range rounds {
+			var mu sync.Mutex
+			got := map[*curio.Task[int]]int{}
+			note := func(task *curio.Task[int]) {
+				mu.Lock()
+				defer mu.Unlock()
+				got[task]++
+			}
+			err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+				start := make(chan struct{})
+				for range n {
+					g.Spawn(func(context.Context) (int, error) { <-start; dally(); return 0, errBoom })
+				}
+				collectors := make([]*curio.Task[struct{}], n)
+				for i := range collectors {
+					collectors[i] = curio.Go(ctx, func(ctx context.Context) error {
+						task, err := g.NextDone(ctx)
+						if task != nil {
+							note(task)
+						}
+						return err
+					}, curio.ReportCrash(false))
+				}
+				close(start)
+				for _, c := range collectors[:n/2] {
+					dally()
+					c.CancelNow()
+				}
+				for _, c := range collectors {
+					_ = c.Wait(ctx)
+				}
+				for task := range g.Done(ctx) {
+					note(task)
+				}
+				return nil
+			}, curio.KeepGoing)
+			if err != nil || len(got) != n {
+				f.Fatalf("%d of %d members were collected: %v", len(got), n, err)
+			}
+			for _, times := range got {
+				if times != 1 {
+					f.Fatalf("one was collected %d times", times)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,193 @@
+package curio
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// Shutdown cancels every task of the kernel, and those that these still spawn, and
+// waits until all have ended. Then it logs the errors of tasks that nobody has
+// joined. After that the kernel runs nothing more. It does not wait for functions in
+// threads that tasks have abandoned (see RunInThread), but logs which they are.
+//
+// If ctx ends first, the error is a *ShutdownError that says which tasks have not
+// ended and where they hang; Shutdown may be called again. A task of the kernel
+// cannot shut it down, as it would have to wait for itself: that is an error too.
+//
+// Shutdown waits also for goroutines that are no tasks, if they are inside of a timeout,
+// a group or a shield that they have put up with a context of the kernel's.
+func (k *Kernel) Shutdown(ctx context.Context) error { return k.shutdown(ctx, caller(3)) }
+
+// stubborn is after what time a task that does not end is complained about.
+var stubborn = 5 * time.Second
+
+func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
+	t := CurrentTask(ctx)
+	if t != nil && t.kernel == k {
+		return fmt.Errorf("curio: Shutdown called by task %s of the same kernel, which would wait for its own end", t.trail())
+	}
+	c := wait.NewCause(k.root, wait.Shutdown, nil)
+	c.By, c.PC = authorOf(t), pc
+	k.root.Cancel(c)
+	for patience := stubborn; !k.root.CloseEmpty(); patience *= 2 {
+		s := wait.NewTimeout(ctx, wait.After(patience))
+		err := k.root.WaitEmpty(s, "KERNEL_SHUTDOWN")
+		s.Close()
+		if err == nil {
+			continue
+		}
+		_, gone := wait.At(ctx)
+		budget := patientStacks
+		if gone != nil {
+			budget = hastyStacks
+		}
+		lines, more := k.hanging(budget)
+		switch {
+		case len(lines) > 0:
+		case gone != nil:
+			lines = []string{"tasks that are just ending"} // there was something
+		default:
+			continue
+		}
+		if gone != nil {
+			return &ShutdownError{Tasks: lines, Err: gone, more: more}
+		}
+		logWithin(ctx, func() {
+			k.say(slog.LevelWarn, "curio: tasks do not react to the shutdown of their kernel", "tasks", lines)
+		})
+		k.root.Cancel(c) // again, for a daemon that has come out of a shield meanwhile
+	}
+	if failures, calls := k.takeUnseen(), k.ThreadCalls(); len(failures)+len(calls) > 0 {
+		logWithin(ctx, func() {
+			defer k.reportAll(failures)
+			k.reportThreads(calls)
+		})
+	}
+	return nil
+}
+
+// logWithin calls write, which calls the handler of the log, in another goroutine. If ctx
+// ends first, it does not wait any longer: the handler may hang.
+func logWithin(ctx context.Context, write func()) {
+	var written Result[struct{}]
+	go func() {
+		defer written.SetValue(struct{}{})
+		write()
+	}()
+	_ = written.wait(ctx, "KERNEL_SHUTDOWN", nil)
+}
+
+// reportThreads logs which functions in threads outlive the kernel, if any do.
+func (k *Kernel) reportThreads(calls []ThreadCall) {
+	if len(calls) == 0 {
+		return
+	}
+	lines := make([]string, len(calls))
+	for i, c := range calls {
+		lines[i] = c.String()
+	}
+	k.say(slog.LevelWarn, "curio: functions in threads outlive their kernel", "calls", lines)
+}
+
+// What a shutdown waits for is told in at most so many lines: of a chain of tasks the
+// outermost and, which it most likely is about, the innermost.
+const (
+	outermostHanging = 25
+	innermostHanging = 25
+)
+
+// The stacks of all goroutines are looked through if there are at most so many: to print
+// them takes up to 30 µs for each, in which the program stands still, and a Shutdown
+// whose context has ended is to return.
+const (
+	patientStacks = 30_000
+	hastyStacks   = 4_000
+)
+
+// hanging describes what has not ended. It is empty only if all has, or is about to.
+// With more goroutines than budget, the places are where the tasks began. The last line
+// stands for more that have none, if that is not 0.
+func (k *Kernel) hanging(budget int) (lines []string, more int) {
+	var outer, inner []*wait.Scope
+	n := 0
+	k.root.Walk(func(s *wait.Scope) bool {
+		if !isHeldUp(s) {
+			return true
+		}
+		switch i := n - outermostHanging; {
+		case i < 0:
+			outer = append(outer, s)
+		case i < innermostHanging:
+			inner = append(inner, s)
+		default:
+			inner[i%innermostHanging] = s
+		}
+		n++
+		return true
+	})
+	if n == 0 {
+		return nil, 0
+	}
+	if more = n - len(outer) - len(inner); more > 0 { // inner is a ring
+		first := more % innermostHanging
+		inner = append(append([]*wait.Scope(nil), inner[first:]...), inner[:first]...)
+	}
+	scopes := append(outer, inner...)
+	var dump string
+	if runtime.NumGoroutine() <= budget {
+		dump = allStacks()
+	}
+	stacks := stacksOf(scopes, dump)
+	byStack := make(map[string]int) // one goroutine may have opened several
+	for _, s := range scopes {
+		stack := stacks[s]
+		line := describe(s, placeOf(s, stack))
+		if i, told := byStack[stack]; told && stack != "" {
+			if _, waits := s.Parked(); waits {
+				lines[i] = line
+			}
+			continue
+		}
+		byStack[stack] = len(lines)
+		lines = append(lines, line)
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more, of which the first and the last are listed here", more))
+	}
+	return lines, more
+}
+
+// isHeldUp reports whether s is what a shutdown waits for: a task, or what a goroutine of
+// no task, or of one that has ended, has opened and not closed.
+func isHeldUp(s *wait.Scope) bool {
+	if s.Kind() == wait.Task {
+		return !taskOf(s.Owner()).Terminated()
+	}
+	ofNobody := s.Owner() == nil || taskOf(s.Owner()).Terminated()
+	return ofNobody && s.Empty() // else what is inside is the reason
+}
+
+// describe says what s is, what it waits for, and where that is.
+func describe(s *wait.Scope, at place) string {
+	who, state := "", "RUNNING"
+	switch t := taskOf(s.Owner()); {
+	case s.Kind() == wait.Task:
+		who, state = t.trail(), t.State()
+	case t == nil:
+		who = fmt.Sprintf("a goroutine of no task, in a %v", s.Kind())
+	default:
+		who = fmt.Sprintf("a goroutine of task %s, which has ended, in a %v", t.trail(), s.Kind())
+	}
+	if w, ok := s.Parked(); ok && s.Kind() != wait.Task {
+		state = w.Op
+	}
+	if at.file == "" {
+		return fmt.Sprintf("%s: %s at a place that is not known", who, state)
+	}
+	return fmt.Sprintf("%s: %s at %s:%d", who, state, at.file, at.line)
+}
