@@ -159,12 +159,15 @@ func (g *group) admit(t *AnyTask) bool {
 	g.parked[t] = w
 	g.mu.Unlock()
 
-	t.err = w.Wait()
+	ok := w.Wait()
 	g.mu.Lock()
 	delete(g.parked, t)
 	g.mu.Unlock()
 	w.Free()
-	return t.err == nil
+	if !ok {
+		t.err = p.Failure()
+	}
+	return ok
 }
 
 // passSlotLocked gives t's slot, if it has one, to the first in line that can use it.
@@ -320,10 +323,11 @@ func (g *group) until(ctx context.Context, op string, cond func() bool) error {
 			g.mu.Unlock()
 			return nil
 		}
-		w := p.Waiter(op, nil)
-		err := w.WaitIn(&g.watchers, &g.mu)
-		w.Free()
-		if err != nil {
+		if p.Untrusted() {
+			g.mu.Unlock()
+			return p.Follow(func(p wait.Place) error { return g.until(p.Scope(), op, cond) })
+		}
+		if err := p.Block(op, nil, &g.watchers, &g.mu); err != nil {
 			return err
 		}
 	}

@@ -78,6 +78,10 @@ func (l *Listener) receive(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.receiveAt(place)
+}
+
+func (l *Listener) receiveAt(place wait.Place) (conn net.Conn, err error) {
 	l.mu.Lock()
 	if got := l.kept; got != nil {
 		l.kept = nil
@@ -88,17 +92,26 @@ func (l *Listener) receive(ctx context.Context) (net.Conn, error) {
 		l.mu.Unlock()
 		return nil, net.ErrClosed
 	}
+	if place.Untrusted() {
+		l.mu.Unlock()
+		err = place.Follow(func(p wait.Place) (err error) {
+			conn, err = l.receiveAt(p)
+			return err
+		})
+		return conn, err
+	}
 	if !l.helping {
 		l.helping = true
 		go l.help()
 	}
 	w := place.Waiter("ACCEPT_WAIT", l)
-	defer w.Free()
-	if err := w.WaitIn(&l.queue, &l.mu); err != nil {
-		return nil, err
-	}
-	got := w.Slot.(*accepted)
+	ok := w.WaitIn(&l.queue, &l.mu)
+	got, _ := w.Slot.(*accepted)
 	w.Slot = nil
+	w.Free()
+	if !ok {
+		return nil, place.Failure()
+	}
 	return got.conn, got.err
 }
 
@@ -109,10 +122,25 @@ func (l *Listener) help() {
 		got.conn, got.err = l.listener.Accept()
 		var first *wait.Waiter
 		first, more = l.hand(got)
-		if first != nil {
+		switch {
+		case first != nil:
 			first.Wake()
+		case got.err == nil && l.closed.Load() && l.forget(got):
+			got.conn.Close() // nobody will ask for it
 		}
 	}
+}
+
+// forget takes got back, which was kept for the next who asks. It is false if that has
+// come, or Close has taken it.
+func (l *Listener) forget(got *accepted) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.kept != got {
+		return false
+	}
+	l.kept = nil
+	return true
 }
 
 // hand gives what was accepted to the first who waits, whom the caller has to wake, and
@@ -124,10 +152,8 @@ func (l *Listener) hand(got *accepted) (first *wait.Waiter, more bool) {
 	switch {
 	case first != nil:
 		first.Slot = got
-	case !l.closed.Load():
+	case !l.closed.Load() || got.err == nil:
 		l.kept = got
-	case got.err == nil:
-		got.conn.Close() // nobody will ask for it
 	}
 	l.helping = !l.queue.Empty()
 	return first, l.helping

@@ -19,8 +19,7 @@ func (f *FD) Accept(ctx context.Context) (sysfd int, peer syscall.Sockaddr, err 
 	err = d.run()
 	sysfd = d.n
 	peer, _ = d.arg.(syscall.Sockaddr)
-	d.leave()
-	return sysfd, peer, err
+	return sysfd, peer, d.leave(err)
 }
 
 func acceptOnce(d *direction, fd int) bool {

@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"syscall"
 
@@ -35,9 +36,9 @@ func WaitFD(ctx context.Context, fd int, write bool) error {
 }
 
 // foreignReady is ready. poll(2) ignores a negative number: it would be a
-// descriptor that is never ready.
+// descriptor that is never ready. Of one that does not fit it sees another descriptor.
 func foreignReady(fd int, write bool) (bool, syscall.Errno) {
-	if fd < 0 {
+	if fd < 0 || int64(fd) > math.MaxInt32 {
 		return false, syscall.EBADF
 	}
 	return ready(fd, write)

@@ -26,9 +26,7 @@ func (d *direction) wait(ctx context.Context, op *operation) error {
 	if err := d.enter(ctx, op); err != nil {
 		return err
 	}
-	err := d.run()
-	d.leave()
-	return err
+	return d.leave(d.run())
 }
 
 // readyOnce asks by poll(2), which costs as much as a peek at the data would, and
@@ -54,14 +52,14 @@ func (f *FD) CallWrite(ctx context.Context, state string, call func(fd int) erro
 	return f.writer.callUser(ctx, &callingWrite, state, call)
 }
 
-func (d *direction) callUser(ctx context.Context, op *operation, state string, f userCall) error {
+func (d *direction) callUser(ctx context.Context, op *operation, state string, f userCall) (err error) {
 	if err := d.enter(ctx, op); err != nil {
 		return err
 	}
 	d.arg, d.state = f, state
 	defer func() { // also if the caller's function panics
-		_ = d.settle()
-		d.leave()
+		d.settle()
+		err = d.leave(err)
 	}()
 	return d.run()
 }

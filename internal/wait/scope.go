@@ -33,13 +33,14 @@ type Scope struct {
 }
 
 type rare struct {
-	outside context.Context // of a shield: where it was put up
-	limit   int64           // the deadline of the foreign context that it follows; 0 for none
-	shim    context.Context // made by causeShim
-	unhook  func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
-	waiting List            // for the scope to have no children
-	locals  locals          // of a task
-	adopted *Scope          // of a task: where it waits under a foreign context
+	outside  context.Context // of a shield: where it was put up
+	limit    int64           // the deadline of the foreign context that it follows; 0 for none
+	shim     context.Context // made by causeShim
+	unhook   func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
+	waiting  List            // for the scope to have no children
+	locals   locals          // of a task
+	adopted  *Scope          // of a task: where it waits under a foreign context
+	followed *Place          // of a scope that Follow made: whose context it follows
 }
 
 // rareLocked returns s.rare, which it makes if need be.
@@ -78,9 +79,6 @@ type Owner struct {
 	spare  atomic.Pointer[alarm]
 	cycles atomic.Uint64
 }
-
-// moves counts the scopes that were passed on to another parent, for TaskByID.
-var moves atomic.Uint64
 
 // process is the root of all: kernels hang below it.
 var process = &Scope{kind: Kernel}
@@ -333,15 +331,20 @@ func (s *Scope) WaitEmpty(ctx context.Context, op string) error {
 	if err != nil {
 		return err
 	}
+	return s.waitEmpty(p, op)
+}
+
+func (s *Scope) waitEmpty(p Place, op string) error {
 	s.mu.Lock()
 	if s.children == nil {
 		s.mu.Unlock()
 		return nil
 	}
-	w := p.Waiter(op, nil)
-	err = w.WaitIn(&s.rareLocked().waiting, &s.mu)
-	w.Free()
-	return err
+	if p.Untrusted() {
+		s.mu.Unlock()
+		return p.Follow(func(p Place) error { return s.waitEmpty(p, op) })
+	}
+	return p.Block(op, nil, &s.rareLocked().waiting, &s.mu)
 }
 
 // lockParent locks and returns the scope that s is now a child of; nil for one
@@ -387,7 +390,6 @@ func (s *Scope) close(forgotten bool) {
 	s.closed = true
 	var orphans []*Scope
 	for c := s.children; c != nil; c = s.children {
-		moves.Add(1)
 		s.unlinkLocked(c)
 		if p != nil {
 			p.adoptLocked(c)

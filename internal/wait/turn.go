@@ -47,18 +47,24 @@ func (t *Turn) Take(place Place, op string, object any) error {
 	if t.Try() {
 		return nil
 	}
-	w := place.Waiter(op, object)
-	defer w.Free()
-	if t.takeOrQueue(w) {
-		return nil
+	if place.Untrusted() {
+		return place.Follow(func(p Place) error { return t.wait(p, op, object) })
 	}
-	err := w.Wait()
-	if err != nil {
+	return t.wait(place, op, object)
+}
+
+func (t *Turn) wait(place Place, op string, object any) error {
+	w := place.Waiter(op, object)
+	taken := t.takeOrQueue(w)
+	if !taken && !w.Wait() {
 		t.mu.Lock()
 		t.queue.Remove(w)
 		t.mu.Unlock()
+		w.Free()
+		return place.Failure()
 	}
-	return err
+	w.Free()
+	return nil
 }
 
 // takeOrQueue takes the turn if it has become free, and puts w in the queue if

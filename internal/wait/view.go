@@ -67,29 +67,6 @@ func (s *Scope) Tasks(f func(*Owner) bool) bool {
 	return true
 }
 
-// TaskByID is the task with that number, in whatever kernel; nil if it has ended.
-func TaskByID(id uint64) (found *Owner) {
-	for range 100 {
-		before := moves.Load()
-		found = taskByID(id)
-		if found != nil || moves.Load() == before {
-			break
-		}
-		// It may just have been passed on, from where we had not been to where we had.
-	}
-	return found
-}
-
-func taskByID(id uint64) (found *Owner) {
-	process.Tasks(func(o *Owner) bool {
-		if o.ID == id {
-			found = o
-		}
-		return found == nil
-	})
-	return found
-}
-
 // Waiters is how many waiters are registered with s itself, and Children how many
 // scopes hang below it: what a leak would leave behind.
 func (s *Scope) Waiters() (n int) {
