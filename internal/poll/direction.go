@@ -33,8 +33,8 @@ type direction struct {
 	cut      bool // the scope has ended it, and leave finds out with which error
 	followed bool // place comes from FollowNow
 	op       *operation
-	place  wait.Place
-	waiter *wait.Waiter // since the first EAGAIN
+	place    wait.Place
+	waiter   *wait.Waiter // since the first EAGAIN
 
 	// Its arguments and results; each call knows which of them it uses.
 	buf   []byte
