@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
 )
 
 // Between the moment in which an operation is given what it waits for and its return no
@@ -95,19 +96,19 @@ func TestNothingForeignAfterAGrant(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			inKernel(t, func(ctx context.Context, f *fixture) {
 				wait, grant := g.make(ctx)
-				h := &hostile{Context: ctx, acted: make(chan struct{})}
+				h := testutil.NewHostile()
 				task := curio.Go(ctx, func(ctx context.Context) error {
 					h.Context = ctx
-					return wait(newCallback(h))
+					return wait(h.WithAfterFunc())
 				})
 				synctest.Wait()
-				before := h.all
+				before := h.Calls()
 				grant()
 				if err := task.Wait(ctx); err != nil || task.Err() != nil {
 					f.Errorf("%v, %v", err, task.Err())
 				}
-				if h.all != before {
-					f.Errorf("its context was called %d times after the grant", h.all-before)
+				if n := h.Calls() - before; n != 0 {
+					f.Errorf("its context was called %d times after the grant", n)
 				}
 			})
 		})
@@ -143,12 +144,12 @@ func TestHostileContextHoldsUpNobodyBehind(t *testing.T) {
 			inKernel(t, func(ctx context.Context, f *fixture) {
 				first, behind := begin(ctx)
 				release := make(chan struct{})
-				h := &hostile{acted: make(chan struct{}), act: func() { <-release }}
+				h := testutil.NewHostile()
 				base, cancel := context.WithCancel(ctx)
 				h.Context = base
-				one := curio.Go(ctx, func(context.Context) error { return first(newCallback(h)) })
+				one := curio.Go(ctx, func(context.Context) error { return first(h.WithAfterFunc()) })
 				synctest.Wait()
-				h.method, h.n = "Err", 1
+				h.At("Err", 1, func() { <-release })
 				if name == "Barrier" {
 					cancel()
 					synctest.Wait()
@@ -157,7 +158,7 @@ func TestHostileContextHoldsUpNobodyBehind(t *testing.T) {
 				synctest.Wait()
 				cancel()
 				synctest.Wait()
-				if !h.hasActed() {
+				if !h.HasActed() {
 					f.Error("its context has not been asked")
 				}
 				if !other.Terminated() || other.Err() != nil {

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"runtime"
 	"sync"
-	"unsafe"
 
 	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/internal/wait"
@@ -74,12 +74,12 @@ func cellOf[T any](w *wait.Waiter) *cell[T] {
 	return c
 }
 
-// keptCell is how large a cell is at most that a task keeps for its next wait.
+// keptCell is how large an item is at most whose cell a task keeps for its next wait.
 const keptCell = 256
 
 // leave forgets what is in the cell of w.
 func (c *cell[T]) leave(w *wait.Waiter) {
-	if unsafe.Sizeof(*c) > keptCell {
+	if reflect.TypeFor[T]().Size() > keptCell {
 		w.Slot = nil
 		return
 	}
