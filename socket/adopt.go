@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"syscall"
@@ -65,6 +66,9 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 // duplicated makes a Socket of a duplicate of fd, which stays as it is but for its mode.
 // poll.New closes what it cannot use, and that must not happen to somebody else's.
 func duplicated(fd int, op string) (*Socket, error) {
+	if !poll.IsFD(fd) {
+		return nil, adoptFailed(op, 0, 0, "getsockopt", fmt.Errorf("fd %d: %w", fd, syscall.EBADF))
+	}
 	family, typ, call, err := kindOf(fd)
 	if err != nil {
 		return nil, adoptFailed(op, family, typ, call, err)

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"math"
 	"net"
 	"net/netip"
 	"syscall"
@@ -38,6 +39,7 @@ func (s *Socket) Listen(backlog int) error {
 	if backlog <= 0 {
 		backlog = maxBacklog()
 	}
+	backlog = min(backlog, math.MaxInt32) // the system allows less anyway
 	err := s.fd.Control(func(fd int) error { return syscall.Listen(fd, backlog) })
 	if err != nil {
 		return s.failedAt("listen", s.LocalAddr(), err)

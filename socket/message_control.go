@@ -48,6 +48,9 @@ func ControlSpace(data int) int { return syscall.CmsgSpace(data) }
 func Rights(fds ...int) ControlMessage {
 	data := make([]byte, 0, 4*len(fds))
 	for _, fd := range fds {
+		if !poll.IsFD(fd) {
+			fd = -1 // which sendmsg(2) refuses: cut off it would be another descriptor
+		}
 		data = binary.NativeEndian.AppendUint32(data, uint32(fd))
 	}
 	return ControlMessage{SOL_SOCKET, SCM_RIGHTS, data}

@@ -21,6 +21,9 @@ func (s *Socket) SetsockoptInt(level, name, value int) error {
 		if err := refused(level, name); err != nil {
 			return err
 		}
+		if !poll.FitsInt(value) {
+			return fmt.Errorf("value %d: %w", value, syscall.EINVAL)
+		}
 		return syscall.SetsockoptInt(fd, level, name, value)
 	})
 }
@@ -28,6 +31,9 @@ func (s *Socket) SetsockoptInt(level, name, value int) error {
 // GetsockoptInt returns an option by its number: getsockopt(2).
 func (s *Socket) GetsockoptInt(level, name int) (value int, err error) {
 	err = s.control("getsockopt", func(fd int) (err error) {
+		if err := misnumbered(level, name); err != nil {
+			return err
+		}
 		value, err = syscall.GetsockoptInt(fd, level, name)
 		return err
 	})
@@ -49,15 +55,29 @@ func (s *Socket) SetsockoptBytes(level, name int, value []byte) error {
 // of the value into buf as fits, and returns how many bytes that is.
 func (s *Socket) GetsockoptBytes(level, name int, buf []byte) (n int, err error) {
 	err = s.control("getsockopt", func(fd int) (err error) {
+		if err := misnumbered(level, name); err != nil {
+			return err
+		}
 		n, err = poll.Getsockopt(fd, level, name, buf)
 		return err
 	})
 	return n, err
 }
 
+// misnumbered is the error for what the system would cut off, and take for another option.
+func misnumbered(level, name int) error {
+	if poll.FitsInt(level) && poll.FitsInt(name) {
+		return nil
+	}
+	return fmt.Errorf("option %d of level %d: %w", name, level, syscall.ENOPROTOOPT)
+}
+
 // refused is the error for options that would do nothing. The kernel's timeouts are for
 // system calls that block, which ours do not.
 func refused(level, name int) error {
+	if err := misnumbered(level, name); err != nil {
+		return err
+	}
 	if level != syscall.SOL_SOCKET {
 		return nil
 	}
