@@ -11,7 +11,7 @@ import (
 
 // A Semaphore lets so many units of something be used at once. Who asks for more than
 // there is waits, in order of arrival: a large request is not overtaken by small ones, as
-// long as it is for no more than the size.
+// long as it is for no more than the size. What it costs does not depend on how many wait.
 // The zero value has no units; NewSemaphore makes one that has. It must not be copied
 // after first use. All methods are safe for concurrent use.
 //
