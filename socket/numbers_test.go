@@ -51,7 +51,7 @@ func TestNumbersBeyondAnInt(t *testing.T) {
 			}
 		}
 	}
-	if _, err := a.SendMsg(ctx, &socket.Message{Buffers: [][]byte{{1}}, Control: socket.AppendControl(nil, socket.Rights(2 * beyond))}, 0); err == nil {
+	if _, err := a.SendMsg(ctx, &socket.Message{Buffers: [][]byte{{1}}, Control: socket.AppendControl(nil, socket.Rights(2*beyond))}, 0); err == nil {
 		t.Error("SendMsg with such a descriptor succeeds")
 	}
 	l, err := socket.New(socket.AF_INET, socket.SOCK_STREAM, 0)
