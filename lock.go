@@ -105,8 +105,10 @@ func (l *Lock) Acquire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.acquire(p); err != nil {
-		return err
+	if !l.tryAcquire(p.Owner()) { // as acquire, without the call
+		if err := l.queue(p); err != nil {
+			return err
+		}
 	}
 	wait.Held(ctx, l, 1)
 	return nil
