@@ -24,23 +24,28 @@ func Abide(ctx context.Context, mu sync.Locker) (release func(), err error) {
 	if !isKey(mu) {
 		panic(fmt.Sprintf("curio: Abide of a lock of type %T, which cannot be compared; use a pointer to it", mu))
 	}
-	if _, err := wait.At(ctx); err != nil {
+	p, err := wait.At(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if try, ok := mu.(interface{ TryLock() bool }); !ok || !try.TryLock() {
 		c := newCall(ctx, "Abide", lock(mu), []func(struct{}, error){unlock(mu)})
 		c.Name = fmt.Sprintf("%T", mu)
-		if _, err := blockInThread(ctx, abided{mu}, "ABIDE", c); err != nil {
+		_, err := c.at(ctx, func(c *call[struct{}], p wait.Place) (struct{}, error) {
+			return blockInThread(p, abided{mu}, "ABIDE", c)
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
+	owner := p.Owner()
 	wait.Held(ctx, mu, 1)
 	var released atomic.Bool
 	return func() {
 		if released.Swap(true) {
 			panic("curio: a lock taken with Abide is released a second time")
 		}
-		wait.Held(ctx, mu, -1)
+		wait.Returned(owner, mu, 1)
 		mu.Unlock()
 	}, nil
 }

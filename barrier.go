@@ -41,6 +41,17 @@ func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if p.Untrusted() {
+		err = p.Follow(func(p wait.Place) (err error) {
+			last, err = b.wait(p)
+			return err
+		})
+		return last, err
+	}
+	return b.wait(p)
+}
+
+func (b *Barrier) wait(p wait.Place) (last bool, err error) {
 	b.mu.Lock()
 	round := b.round
 	if b.arrived++; b.arrived == b.n {
@@ -52,12 +63,16 @@ func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
 		return true, nil
 	}
 	w := p.Waiter("BARRIER_WAIT", b)
-	if err = w.WaitIn(&b.waiters, &b.mu); err != nil && b.withdraw(round) {
-		p.Saved(err)
-		err = nil
-	}
+	ok := w.WaitIn(&b.waiters, &b.mu)
 	w.Free()
-	return false, err
+	switch {
+	case ok:
+		return false, nil
+	case b.withdraw(round):
+		p.Survived()
+		return false, nil
+	}
+	return false, p.Failure()
 }
 
 // withdraw takes one that was cancelled out of its round. It reports whether that is too

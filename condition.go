@@ -71,20 +71,31 @@ func (c *Condition) Wait(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.Untrusted() {
+		return p.Follow(func(p wait.Place) error { return c.waitWith(p, l) })
+	}
+	return c.waitWith(p, l)
+}
+
+func (c *Condition) waitWith(p wait.Place, l Locker) error {
 	w := p.Waiter("CONDITION_WAIT", c)
 	c.mu.Lock()
 	c.waiters.Push(w)
 	c.mu.Unlock()
 
-	depth := l.leave(ctx)
-	if err = w.Wait(); err != nil {
+	depth := l.leave(p.Owner())
+	ok := w.Wait()
+	if !ok {
 		c.mu.Lock()
 		c.waiters.Remove(w)
 		c.mu.Unlock()
 	}
 	w.Free()
-	l.enter(ctx, depth)
-	return err
+	l.enter(p, depth)
+	if !ok {
+		return p.Failure()
+	}
+	return nil
 }
 
 // WaitFor waits until ready returns true. It calls it with the lock held: at once, and

@@ -44,18 +44,25 @@ func (e *Event) IsSet() bool { return e.set.Load() }
 // that of ctx.
 func (e *Event) Wait(ctx context.Context) error {
 	p, err := wait.At(ctx)
-	if err != nil || e.set.Load() {
+	if err != nil {
 		return err
+	}
+	return e.wait(p)
+}
+
+func (e *Event) wait(p wait.Place) error {
+	switch {
+	case e.set.Load():
+		return nil
+	case p.Untrusted():
+		return p.Follow(e.wait)
 	}
 	e.mu.Lock()
 	if e.set.Load() {
 		e.mu.Unlock()
 		return nil
 	}
-	w := p.Waiter("EVENT_WAIT", e)
-	err = w.WaitIn(&e.waiters, &e.mu)
-	w.Free()
-	return err
+	return p.Block("EVENT_WAIT", e, &e.waiters, &e.mu)
 }
 
 // Snapshot returns who waits. Nobody holds an event.

@@ -312,8 +312,12 @@ func (g *group) next(ctx context.Context) (member, error) {
 	if err != nil {
 		return nil, err
 	}
+	return g.nextAt(p)
+}
+
+func (g *group) nextAt(p wait.Place) (m member, err error) {
 	g.mu.Lock()
-	m := g.firstDoneLocked()
+	m = g.firstDoneLocked()
 	if m != nil || g.running == 0 {
 		if m != nil {
 			g.takeLocked(m.common())
@@ -321,13 +325,25 @@ func (g *group) next(ctx context.Context) (member, error) {
 		g.mu.Unlock()
 		return m, nil
 	}
+	if p.Untrusted() {
+		g.mu.Unlock()
+		err = p.Follow(func(p wait.Place) (err error) {
+			m, err = g.nextAt(p)
+			return err
+		})
+		return m, err
+	}
 	w := p.Waiter("TASKGROUP_NEXT", nil)
-	if err = w.WaitIn(&g.collectors, &g.mu); err == nil {
+	ok := w.WaitIn(&g.collectors, &g.mu)
+	if ok {
 		m, _ = w.Slot.(member)
 		w.Slot = nil
 	}
 	w.Free()
-	return m, err
+	if !ok {
+		return nil, p.Failure()
+	}
+	return m, nil
 }
 
 // join takes t, which has ended, out of the group for somebody who was in its Join, or
@@ -389,10 +405,11 @@ func (g *group) await(ctx context.Context, l *wait.List, cond func() bool) error
 	}
 	g.mu.Lock()
 	for !cond() {
-		w := p.Waiter("TASKGROUP_JOIN", nil)
-		err := w.WaitIn(l, &g.mu)
-		w.Free()
-		if err != nil {
+		if p.Untrusted() {
+			g.mu.Unlock()
+			return p.Follow(func(p wait.Place) error { return g.await(p.Scope(), l, cond) })
+		}
+		if err := p.Block("TASKGROUP_JOIN", nil, l, &g.mu); err != nil {
 			return err
 		}
 		g.mu.Lock()

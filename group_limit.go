@@ -43,12 +43,15 @@ func (g *group) admit(t *AnyTask) bool {
 	g.parked[t] = w
 	g.mu.Unlock()
 
-	t.err = w.Wait()
+	ok := w.Wait()
 	g.mu.Lock()
 	delete(g.parked, t)
 	g.mu.Unlock()
 	w.Free()
-	return t.err == nil
+	if !ok {
+		t.err = p.Failure()
+	}
+	return ok
 }
 
 // passSlotLocked is for when t has ended: it takes it out of the line, or gives its slot

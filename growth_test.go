@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -309,7 +310,7 @@ func TestGrowthIsLinear(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector's own costs are not linear")
 	}
-	for _, g := range growths {
+	for _, g := range slices.Concat(growths, syncGrowths) {
 		t.Run(g.what, func(t *testing.T) {
 			err := curio.Run(t.Context(), func(ctx context.Context) error {
 				// What is quadratic is 16 times as slow with 16 n, at best; what is not is
@@ -348,7 +349,7 @@ func least(a, b float64) float64 {
 }
 
 func BenchmarkGrowth(b *testing.B) {
-	for _, g := range growths {
+	for _, g := range slices.Concat(growths, syncGrowths) {
 		for n := 1_000; n <= g.most; n *= 10 {
 			b.Run(fmt.Sprintf("what=%s/n=%d", g.what, n), func(b *testing.B) {
 				err := curio.Run(b.Context(), func(ctx context.Context) error {

@@ -36,9 +36,14 @@ type Locker interface {
 	// Snapshot returns who holds the lock and who waits for it.
 	Snapshot() Snapshot
 
+	// Without a context: between the taking of a lock and its release none is asked for
+	// anything, as it may be somebody's and fail.
+	acquire(p wait.Place) error
+	tryAcquire(o *wait.Owner) bool
+	release(o *wait.Owner)
 	heldBy(o *wait.Owner) bool
-	leave(ctx context.Context) (depth int) // releases it, however often it is held
-	enter(ctx context.Context, depth int)  // takes it back, whatever happens
+	leave(o *wait.Owner) (depth int) // releases it, however often it is held
+	enter(p wait.Place, depth int)   // takes it back, whatever happens
 }
 
 // A Lock is a mutual exclusion lock: sync.Mutex with a context. Waiting for it can be
@@ -60,36 +65,35 @@ type Lock struct {
 	// Who holds it is one word, so that taking a free lock and releasing it is one
 	// swap each: half of what a mutex around a pointer costs.
 	//
-	//	free ──► held             by who takes it
-	//	held ──► free             by the holder
-	//	held ──► contended        under mu, by who is about to queue
-	//	contended ──► contended   under mu, by the holder, who hands the lock to the
-	//	         held or free     first in the queue: held if nobody is behind that
-	//	                          one, free if all had been cancelled
+	//	free ──► the holder       by who takes it
+	//	the holder ──► free       by the holder
+	//	the holder ──► contended  under mu, by who is about to queue
+	//	contended ──► contended,  under mu, by the holder, who hands the lock to the
+	//	   a holder or free       first in the queue: to a holder if nobody is behind
+	//	                          that one, free if all had been cancelled
 	//
 	// Nobody queues unless it is contended, and it is never free while somebody does:
 	// so nobody overtakes.
-	state atomic.Uint64
+	state atomic.Pointer[wait.Owner] // nil if it is free
 
 	mu      sync.Mutex
+	holder  *wait.Owner // while state is contended
 	waiters wait.List
 }
 
-// What a Lock's state is made of: 0 if it is free, and else the number of the task that
-// holds it, shifted, and flags.
-const (
-	held      = 1
-	contended = 2
-	shift     = 2
+// What a Lock's state may be besides a task.
+var (
+	nobody    = new(wait.Owner) // it is held by goroutines of no task
+	contended = new(wait.Owner) // it is held, and somebody queues; see Lock.holder
 )
 
-// heldState is the state of a Lock that o holds and nobody queues for. o is nil for
+// markOf is the state of a Lock that o holds and nobody queues for. o is nil for
 // goroutines of no task.
-func heldState(o *wait.Owner) uint64 {
+func markOf(o *wait.Owner) *wait.Owner {
 	if o == nil {
-		return held
+		return nobody
 	}
-	return o.ID<<shift | held
+	return o
 }
 
 var _ Locker = (*Lock)(nil)
@@ -101,7 +105,7 @@ func (l *Lock) Acquire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !l.state.CompareAndSwap(0, heldState(p.Owner())) {
+	if !l.tryAcquire(p.Owner()) { // as acquire, without the call
 		if err := l.queue(p); err != nil {
 			return err
 		}
@@ -110,75 +114,96 @@ func (l *Lock) Acquire(ctx context.Context) error {
 	return nil
 }
 
+func (l *Lock) acquire(p wait.Place) error {
+	if l.tryAcquire(p.Owner()) {
+		return nil
+	}
+	return l.queue(p)
+}
+
 // queue takes the lock if it has become free, and waits for it if not.
 func (l *Lock) queue(p wait.Place) error {
 	l.mu.Lock()
-	for state := l.state.Load(); state&contended == 0; state = l.state.Load() {
-		if state == 0 {
-			if l.state.CompareAndSwap(0, heldState(p.Owner())) {
+	for {
+		switch state := l.state.Load(); {
+		case state == nil:
+			if l.state.CompareAndSwap(nil, markOf(p.Owner())) {
 				l.mu.Unlock()
 				return nil
 			}
-			continue
+		case p.Untrusted():
+			l.mu.Unlock()
+			return p.Follow(l.acquire)
+		case state == contended:
+			return p.Block("LOCK_ACQUIRE", l, &l.waiters, &l.mu)
+		case l.state.CompareAndSwap(state, contended):
+			l.holder = state
 		}
-		l.state.CompareAndSwap(state, state|contended)
 	}
-	w := p.Waiter("LOCK_ACQUIRE", l)
-	err := w.WaitIn(&l.waiters, &l.mu)
-	w.Free()
-	return err
 }
 
 // TryAcquire takes the lock if it is free, and reports whether it has. It does not ask
 // whether ctx is alive.
 func (l *Lock) TryAcquire(ctx context.Context) bool {
-	free := l.state.CompareAndSwap(0, heldState(wait.CurrentTask(ctx)))
-	if free {
+	took := l.tryAcquire(wait.CurrentTask(ctx))
+	if took {
 		wait.Held(ctx, l, 1)
 	}
-	return free
+	return took
 }
+
+func (l *Lock) tryAcquire(o *wait.Owner) bool { return l.state.CompareAndSwap(nil, markOf(o)) }
 
 // Release hands the lock to the one that has waited longest. It never blocks and does
 // not ask whether ctx is alive. It panics if the lock is not held, or held by another
 // task.
-func (l *Lock) Release(ctx context.Context) {
-	me := wait.CurrentTask(ctx)
-	if !l.state.CompareAndSwap(heldState(me), 0) {
+func (l *Lock) Release(ctx context.Context) { l.release(wait.CurrentTask(ctx)) }
+
+func (l *Lock) release(me *wait.Owner) {
+	if !l.state.CompareAndSwap(markOf(me), nil) {
 		l.pass(me)
 	}
-	wait.Held(ctx, l, -1)
+	wait.Returned(me, l, 1)
 }
 
 // pass hands the lock, which is contended, to the first in the queue.
 func (l *Lock) pass(me *wait.Owner) {
 	l.mu.Lock()
-	if state := l.state.Load(); state != heldState(me)|contended {
+	if is := l.holderLocked(); is != markOf(me) || l.state.Load() != contended {
 		l.mu.Unlock()
-		panic(wrongRelease("Lock", me, state != 0, holderIn(state)))
+		panic(wrongRelease("Lock", me, is != nil, holderAs(is)))
 	}
-	var state uint64
 	next := l.waiters.Pop()
-	if next != nil {
-		state = heldState(next.Owner())
+	l.holder = nil
+	switch {
+	case next == nil:
+		l.state.Store(nil)
+	case l.waiters.Empty():
+		l.state.Store(markOf(next.Owner()))
+	default:
+		l.holder = markOf(next.Owner())
 	}
-	if !l.waiters.Empty() {
-		state |= contended
-	}
-	l.state.Store(state)
 	l.mu.Unlock()
 	if next != nil {
 		next.Wake()
 	}
 }
 
-// holderIn is the holder of a Lock that is in that state.
-func holderIn(state uint64) Holder {
-	h := Holder{ID: state >> shift, N: 1}
-	if h.ID != 0 {
-		h.Task = taskOf(wait.TaskByID(h.ID))
+// holderLocked is who holds the lock, nil for nobody.
+func (l *Lock) holderLocked() *wait.Owner {
+	state := l.state.Load()
+	if state == contended {
+		return l.holder
 	}
-	return h
+	return state
+}
+
+// holderAs is the holder that mark stands for.
+func holderAs(mark *wait.Owner) Holder {
+	if mark == nobody {
+		mark = nil
+	}
+	return holder(mark, 1)
 }
 
 // wrongRelease says what is wrong when me releases a lock that h holds.
@@ -201,24 +226,29 @@ func withLock(ctx context.Context, l Locker, fn func(context.Context) error) err
 	if fn == nil {
 		panic("curio: Do with a nil function")
 	}
-	if err := l.Acquire(ctx); err != nil {
+	p, err := wait.At(ctx)
+	if err != nil {
 		return err
 	}
-	defer l.Release(ctx)
+	me := p.Owner()
+	if err := l.acquire(p); err != nil {
+		return err
+	}
+	defer l.release(me)
+	wait.Held(ctx, l, 1)
 	return fn(ctx)
 }
 
 // Locked reports whether the lock is held.
-func (l *Lock) Locked() bool { return l.state.Load() != 0 }
+func (l *Lock) Locked() bool { return l.state.Load() != nil }
 
 // Snapshot returns who holds the lock and who waits for it.
 func (l *Lock) Snapshot() Snapshot {
 	l.mu.Lock()
-	state := l.state.Load()
+	defer l.mu.Unlock()
 	s := Snapshot{Waiters: appendWaiters(nil, &l.waiters)}
-	l.mu.Unlock()
-	if state != 0 {
-		s.Holders = []Holder{holderIn(state)}
+	if is := l.holderLocked(); is != nil {
+		s.Holders = []Holder{holderAs(is)}
 	}
 	return s
 }
@@ -226,21 +256,25 @@ func (l *Lock) Snapshot() Snapshot {
 // String says who holds the lock and how many wait.
 func (l *Lock) String() string { return l.Snapshot().text("Lock", "") }
 
-func (l *Lock) heldBy(o *wait.Owner) bool { return l.state.Load()&^contended == heldState(o) }
+func (l *Lock) heldBy(o *wait.Owner) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.holderLocked() == markOf(o)
+}
 
-func (l *Lock) leave(ctx context.Context) int {
-	l.Release(ctx)
+func (l *Lock) leave(o *wait.Owner) int {
+	l.release(o)
 	return 1
 }
 
-func (l *Lock) enter(ctx context.Context, _ int) { mustAcquire(ctx, l) }
+func (l *Lock) enter(p wait.Place, _ int) { mustAcquire(p, l) }
 
-// mustAcquire takes l whatever becomes of ctx, for a Condition.
-func mustAcquire(ctx context.Context, l Locker) {
-	if l.TryAcquire(ctx) {
-		return
+// mustAcquire takes l whatever becomes of the context of p, for a Condition.
+func mustAcquire(p wait.Place, l Locker) {
+	if !l.tryAcquire(p.Owner()) {
+		if err := l.acquire(p.Shielded()); err != nil {
+			panic("curio: internal error: a wait that nothing ends was ended: " + err.Error())
+		}
 	}
-	if err := DisableCancellation(ctx, l.Acquire); err != nil {
-		panic("curio: internal error: a wait under a shield was cancelled: " + err.Error())
-	}
+	p.Held(l, 1)
 }

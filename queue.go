@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"runtime"
 	"sync"
 
@@ -73,6 +74,18 @@ func cellOf[T any](w *wait.Waiter) *cell[T] {
 	return c
 }
 
+// keptCell is how large an item is at most whose cell a task keeps for its next wait.
+const keptCell = 256
+
+// leave forgets what is in the cell of w.
+func (c *cell[T]) leave(w *wait.Waiter) {
+	if reflect.TypeFor[T]().Size() > keptCell {
+		w.Slot = nil
+		return
+	}
+	*c = cell[T]{}
+}
+
 // NewQueue makes a queue for at most max items, or for any number if max is 0. It panics
 // if max is negative.
 func NewQueue[T any](max int) *Queue[T] {
@@ -87,26 +100,36 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	if err != nil {
 		return err
 	}
+	return q.put(p, v)
+}
+
+func (q *Queue[T]) put(p wait.Place, v T) error {
 	q.mu.Lock()
 	if done, err := q.putLocked(v); done { // has released the mutex
 		return err
 	}
+	if p.Untrusted() {
+		q.mu.Unlock()
+		return p.Follow(func(p wait.Place) error { return q.put(p, v) })
+	}
 	w := p.Waiter("QUEUE_PUT", q)
 	c := cellOf[T](w)
 	c.item = v
-	err = w.WaitIn(&q.putters, &q.mu)
-	how := *c
-	*c = cell[T]{}
+	ok := w.WaitIn(&q.putters, &q.mu)
+	panicked, exited, refused := c.panicked, c.exited, c.refused
+	c.leave(w)
 	w.Free()
 	switch {
-	case how.panicked != nil:
-		panic(how.panicked)
-	case how.exited:
+	case panicked != nil:
+		panic(panicked)
+	case exited:
 		runtime.Goexit()
-	case err == nil && how.refused:
+	case !ok:
+		return p.Failure()
+	case refused:
 		return ErrQueueClosed
 	}
-	return err
+	return nil
 }
 
 // TryPut appends v if there is room. If not, the error is ErrQueueFull, or
@@ -172,20 +195,36 @@ func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
+	return q.get(p)
+}
+
+func (q *Queue[T]) get(p wait.Place) (v T, err error) {
 	q.mu.Lock()
 	if v, done, err := q.getLocked(); done { // has released the mutex
 		return v, err
 	}
+	if p.Untrusted() {
+		q.mu.Unlock()
+		err = p.Follow(func(p wait.Place) (err error) {
+			v, err = q.get(p)
+			return err
+		})
+		return v, err
+	}
 	w := p.Waiter("QUEUE_GET", q)
 	c := cellOf[T](w)
-	err = w.WaitIn(&q.getters, &q.mu)
+	ok := w.WaitIn(&q.getters, &q.mu)
 	v = c.item
-	if err == nil && c.refused {
-		err = ErrQueueClosed
-	}
-	*c = cell[T]{}
+	refused := c.refused
+	c.leave(w)
 	w.Free()
-	return v, err
+	switch {
+	case !ok:
+		return v, p.Failure()
+	case refused:
+		return v, ErrQueueClosed
+	}
+	return v, nil
 }
 
 // TryGet removes the first item and returns it, if there is one. If not, the error is
@@ -237,7 +276,7 @@ func (q *Queue[T]) refillLocked(woken *wait.Batch) {
 }
 
 // getComparedLocked is for a priority queue, whose comparison may panic, or exit the
-// goroutine: the mutex is released, and who was to be woken is, all the same.
+// goroutine, before anything has changed: the mutex is released all the same.
 func (q *Queue[T]) getComparedLocked() T {
 	var woken wait.Batch
 	defer func() {
@@ -250,22 +289,29 @@ func (q *Queue[T]) getComparedLocked() T {
 }
 
 // admitLocked puts the item of a putter that has waited. If the comparison of a priority
-// queue panics, or exits the goroutine, it is the putter who does.
+// queue panics, or exits the goroutine, it is the putter who does. So it is called in a
+// goroutine of its own: the caller has an item of the queue, and nobody can stop an exit.
 func (q *Queue[T]) admitLocked(c *cell[T]) {
-	if q.items.compare == nil {
+	if q.items.compare == nil || q.items.len() == 0 { // nothing is compared
 		q.items.push(c.item)
 		q.unfinished++
 		return
 	}
-	c.exited = true // what is true if it neither returns nor panics
-	defer func() {
-		if c.panicked = recover(); c.panicked != nil {
-			c.exited = false
-		}
+	var compared sync.WaitGroup
+	compared.Add(1)
+	go func() {
+		c.exited = true // what is true if it neither returns nor panics
+		defer compared.Done()
+		defer func() {
+			if c.panicked = recover(); c.panicked != nil {
+				c.exited = false
+			}
+		}()
+		q.items.push(c.item)
+		q.unfinished++
+		c.exited = false
 	}()
-	q.items.push(c.item)
-	q.unfinished++
-	c.exited = false
+	compared.Wait()
 }
 
 // Close closes the queue: nothing can be put any more, and those who wait in Put get
@@ -313,15 +359,20 @@ func (q *Queue[T]) Join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return q.join(p)
+}
+
+func (q *Queue[T]) join(p wait.Place) error {
 	q.mu.Lock()
 	if q.unfinished == 0 {
 		q.mu.Unlock()
 		return nil
 	}
-	w := p.Waiter("QUEUE_JOIN", q)
-	err = w.WaitIn(&q.joiners, &q.mu)
-	w.Free()
-	return err
+	if p.Untrusted() {
+		q.mu.Unlock()
+		return p.Follow(q.join)
+	}
+	return p.Block("QUEUE_JOIN", q, &q.joiners, &q.mu)
 }
 
 // All gets items for as long as the loop runs. It ends when the queue has been closed

@@ -1,5 +1,7 @@
 package curio
 
+import "reflect"
+
 // items are what is in a queue, in one of three orders. The zero value is empty, first
 // in first out. It is guarded by the queue's mutex.
 type items[T any] struct {
@@ -10,6 +12,10 @@ type items[T any] struct {
 	n       int              // how many there are in the ring
 	heap    []prioritised[T] // if compare is not nil
 	arrival uint64           // of the next in the heap
+
+	// In items, from the first on: how large the ring is at least, and up to which size
+	// it, or the heap, is kept when there is little in it.
+	least, keep int
 }
 
 // A prioritised item knows when it came, as equals come out in order of arrival.
@@ -22,16 +28,32 @@ type prioritised[T any] struct {
 // use, so that a queue does not keep for ever what it needed once.
 const smallest = 8
 
+// keptMemory is how much memory a queue keeps at most, in bytes, when it is empty.
+const keptMemory = 64 << 10
+
+// measure sets the limits: items may be large.
+func (s *items[T]) measure() {
+	each := max(int(reflect.TypeFor[T]().Size()), 1)
+	s.keep = 8 * smallest
+	for s.keep > 0 && s.keep*each > keptMemory {
+		s.keep /= 2
+	}
+	s.least = min(max(s.keep, 1), smallest)
+}
+
 func (s *items[T]) len() int { return s.n + len(s.heap) }
 
 // push adds v.
 func (s *items[T]) push(v T) {
+	if s.least == 0 {
+		s.measure()
+	}
 	if s.compare != nil {
 		s.pushHeap(v)
 		return
 	}
 	if s.n == len(s.ring) {
-		s.resize(max(2*s.n, smallest))
+		s.resize(max(2*s.n, s.least))
 	}
 	s.ring[(s.first+s.n)&(len(s.ring)-1)] = v
 	s.n++
@@ -53,13 +75,16 @@ func (s *items[T]) pop() T {
 	v := s.ring[at]
 	s.ring[at] = none
 	s.n--
-	if len(s.ring) > 8*smallest && 4*s.n <= len(s.ring) {
+	if len(s.ring) > s.keep && 4*s.n <= len(s.ring) {
 		s.resize(len(s.ring) / 2)
 	}
 	return v
 }
 
 func (s *items[T]) resize(size int) {
+	if s.n == 0 && size > 0 && size < len(s.ring) {
+		size = 0 // it is for large items, or it would have shrunk before
+	}
 	ring := make([]T, size)
 	for i := range s.n {
 		ring[i] = s.ring[(s.first+i)&(len(s.ring)-1)]
@@ -117,8 +142,11 @@ func (s *items[T]) popHeap() T {
 	}
 	s.heap[last] = prioritised[T]{}
 	s.heap = s.heap[:last]
-	if cap(s.heap) > 8*smallest && 4*len(s.heap) <= cap(s.heap) {
-		s.heap = append(make([]prioritised[T], 0, cap(s.heap)/2), s.heap...)
+	if c := cap(s.heap); c > s.keep && 4*len(s.heap) <= c {
+		if len(s.heap) == 0 {
+			c = 0
+		}
+		s.heap = append(make([]prioritised[T], 0, c/2), s.heap...)
 	}
 	return moved.item
 }

@@ -56,23 +56,28 @@ func (r *Result[T]) IsSet() bool { return r.set.Load() }
 
 // Wait waits until the result is set, to whatever. The error is that of ctx, if ctx ends
 // first.
-func (r *Result[T]) Wait(ctx context.Context) error { return r.wait(ctx, "RESULT_WAIT", r) }
+func (r *Result[T]) Wait(ctx context.Context) error {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return err
+	}
+	return r.wait(p, "RESULT_WAIT", r)
+}
 
 // wait is Wait for object in the state op.
-func (r *Result[T]) wait(ctx context.Context, op string, object any) error {
-	p, err := wait.At(ctx)
-	if err != nil || r.set.Load() {
-		return err
+func (r *Result[T]) wait(p wait.Place, op string, object any) error {
+	switch {
+	case r.set.Load():
+		return nil
+	case p.Untrusted():
+		return p.Follow(func(p wait.Place) error { return r.wait(p, op, object) })
 	}
 	r.mu.Lock()
 	if r.set.Load() {
 		r.mu.Unlock()
 		return nil
 	}
-	w := p.Waiter(op, object)
-	err = w.WaitIn(&r.waiters, &r.mu)
-	w.Free()
-	return err
+	return p.Block(op, object, &r.waiters, &r.mu)
 }
 
 // Get waits until the result is set and returns it: the value, or the error that
@@ -80,11 +85,15 @@ func (r *Result[T]) wait(ctx context.Context, op string, object any) error {
 // matters, call Wait first. If the error that was set is a timeout of another task's own, it
 // is context.DeadlineExceeded here and not ErrTaskTimeout.
 func (r *Result[T]) Get(ctx context.Context) (T, error) {
-	if err := r.Wait(ctx); err != nil {
+	p, err := wait.At(ctx)
+	if err == nil {
+		err = r.wait(p, "RESULT_WAIT", r)
+	}
+	if err != nil {
 		var none T
 		return none, err
 	}
-	return r.value, fromElsewhere(r.err, idOf(CurrentTask(ctx)))
+	return r.value, fromElsewhere(r.err, idOf(taskOf(p.Owner())))
 }
 
 // Do calls fn and sets the result to what it returns. If fn panics, the result is a

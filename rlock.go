@@ -33,16 +33,21 @@ func (l *RLock) Acquire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.take(p.Owner()) { // with the mutex held if it is false
+	if err = l.acquire(p); err == nil {
 		wait.Held(ctx, l, 1)
+	}
+	return err
+}
+
+func (l *RLock) acquire(p wait.Place) error {
+	if l.take(p.Owner()) { // with the mutex held if it is false
 		return nil
 	}
-	w := p.Waiter("RLOCK_ACQUIRE", l)
-	if err = w.WaitIn(&l.waiters, &l.mu); err == nil {
-		wait.Held(ctx, l, 1)
+	if p.Untrusted() {
+		l.mu.Unlock()
+		return p.Follow(l.acquire)
 	}
-	w.Free()
-	return err
+	return p.Block("RLOCK_ACQUIRE", l, &l.waiters, &l.mu)
 }
 
 // take takes the lock if that can be done at once. If not, it is false and leaves the
@@ -64,21 +69,29 @@ func (l *RLock) take(me *wait.Owner) bool {
 // TryAcquire takes the lock if it is free or held by the task of ctx, and reports
 // whether it has. It does not ask whether ctx is alive.
 func (l *RLock) TryAcquire(ctx context.Context) bool {
-	if !l.take(wait.CurrentTask(ctx)) {
+	took := l.tryAcquire(wait.CurrentTask(ctx))
+	if took {
+		wait.Held(ctx, l, 1)
+	}
+	return took
+}
+
+func (l *RLock) tryAcquire(o *wait.Owner) bool {
+	if !l.take(o) {
 		l.mu.Unlock()
 		return false
 	}
-	wait.Held(ctx, l, 1)
 	return true
 }
 
 // Release undoes one Acquire; the last one hands the lock to the task that has waited
 // longest. It never blocks and does not ask whether ctx is alive. It panics if the lock
 // is not held, or held by another task.
-func (l *RLock) Release(ctx context.Context) { l.release(ctx, 1) }
+func (l *RLock) Release(ctx context.Context) { l.release(wait.CurrentTask(ctx)) }
 
-func (l *RLock) release(ctx context.Context, times int) {
-	me := wait.CurrentTask(ctx)
+func (l *RLock) release(o *wait.Owner) { l.releaseTimes(o, 1) }
+
+func (l *RLock) releaseTimes(me *wait.Owner, times int) {
 	l.mu.Lock()
 	if l.holder == nil || l.holder != me {
 		held, h := l.holder != nil, holder(l.holder, 1)
@@ -94,7 +107,7 @@ func (l *RLock) release(ctx context.Context, times int) {
 	}
 	l.mu.Unlock()
 
-	wait.Held(ctx, l, -int64(times))
+	wait.Returned(me, l, int64(times))
 	if next != nil {
 		next.Wake()
 	}
@@ -133,16 +146,16 @@ func (l *RLock) heldBy(o *wait.Owner) bool {
 	return o != nil && l.holder == o
 }
 
-func (l *RLock) leave(ctx context.Context) int {
+func (l *RLock) leave(o *wait.Owner) int {
 	l.mu.Lock()
 	depth := l.depth
 	l.mu.Unlock()
-	l.release(ctx, depth)
+	l.releaseTimes(o, depth)
 	return depth
 }
 
-func (l *RLock) enter(ctx context.Context, depth int) {
+func (l *RLock) enter(p wait.Place, depth int) {
 	for range depth { // only the first can block
-		mustAcquire(ctx, l)
+		mustAcquire(p, l)
 	}
 }

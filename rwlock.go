@@ -36,31 +36,43 @@ var _ Locker = (*RWLock)(nil)
 
 // Acquire takes the lock for writing, and waits for it if it must, in order of arrival.
 // If ctx ends first, the error is that of ctx and the lock is not taken.
-func (l *RWLock) Acquire(ctx context.Context) error { return l.acquire(ctx, opWrite) }
+func (l *RWLock) Acquire(ctx context.Context) error { return l.acquireFor(ctx, opWrite) }
 
 // AcquireRead takes the lock for reading, and waits if somebody writes or waits for it.
 // If ctx ends first, the error is that of ctx and the lock is not taken.
-func (l *RWLock) AcquireRead(ctx context.Context) error { return l.acquire(ctx, opRead) }
+func (l *RWLock) AcquireRead(ctx context.Context) error { return l.acquireFor(ctx, opRead) }
 
-func (l *RWLock) acquire(ctx context.Context, op string) error {
+func (l *RWLock) acquireFor(ctx context.Context, op string) error {
 	p, err := wait.At(ctx)
 	if err != nil {
 		return err
 	}
+	if err = l.acquireAt(p, op); err == nil {
+		wait.Held(ctx, l, 1)
+	}
+	return err
+}
+
+func (l *RWLock) acquire(p wait.Place) error { return l.acquireAt(p, opWrite) }
+
+func (l *RWLock) acquireAt(p wait.Place, op string) error {
 	l.mu.Lock()
 	if l.takeLocked(op, p.Owner()) {
 		l.mu.Unlock()
-		wait.Held(ctx, l, 1)
 		return nil
 	}
-	w := p.Waiter(op, l)
-	if err = w.WaitIn(&l.waiters, &l.mu); err == nil {
-		wait.Held(ctx, l, 1)
-	} else {
-		l.pass() // it may have been all that held up those behind it
+	if p.Untrusted() {
+		l.mu.Unlock()
+		return p.Follow(func(p wait.Place) error { return l.acquireAt(p, op) })
 	}
+	w := p.Waiter(op, l)
+	ok := w.WaitIn(&l.waiters, &l.mu)
 	w.Free()
-	return err
+	if !ok {
+		l.pass() // it may have been all that held up those behind it
+		return p.Failure()
+	}
+	return nil
 }
 
 // takeLocked takes the lock if nobody is in the way.
@@ -105,27 +117,33 @@ func (l *RWLock) passLocked() (woken wait.Batch) {
 
 // TryAcquire takes the lock for writing if it is free, and reports whether it has. It
 // does not ask whether ctx is alive.
-func (l *RWLock) TryAcquire(ctx context.Context) bool { return l.tryAcquire(ctx, opWrite) }
+func (l *RWLock) TryAcquire(ctx context.Context) bool { return l.tryAcquireFor(ctx, opWrite) }
 
 // TryAcquireRead takes the lock for reading if nobody writes or waits, and reports
 // whether it has. It does not ask whether ctx is alive.
-func (l *RWLock) TryAcquireRead(ctx context.Context) bool { return l.tryAcquire(ctx, opRead) }
+func (l *RWLock) TryAcquireRead(ctx context.Context) bool { return l.tryAcquireFor(ctx, opRead) }
 
-func (l *RWLock) tryAcquire(ctx context.Context, op string) bool {
-	me := wait.CurrentTask(ctx)
-	l.mu.Lock()
-	took := l.takeLocked(op, me)
-	l.mu.Unlock()
+func (l *RWLock) tryAcquireFor(ctx context.Context, op string) bool {
+	took := l.tryAcquireAs(wait.CurrentTask(ctx), op)
 	if took {
 		wait.Held(ctx, l, 1)
 	}
 	return took
 }
 
+func (l *RWLock) tryAcquire(o *wait.Owner) bool { return l.tryAcquireAs(o, opWrite) }
+
+func (l *RWLock) tryAcquireAs(o *wait.Owner, op string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.takeLocked(op, o)
+}
+
 // Release ends the writing, and hands the lock on. It never blocks and does not ask
 // whether ctx is alive. It panics if the task does not hold the lock for writing.
-func (l *RWLock) Release(ctx context.Context) {
-	me := wait.CurrentTask(ctx)
+func (l *RWLock) Release(ctx context.Context) { l.release(wait.CurrentTask(ctx)) }
+
+func (l *RWLock) release(me *wait.Owner) {
 	l.mu.Lock()
 	if !l.writing || l.writer != me {
 		writing, h := l.writing, holder(l.writer, 1)
@@ -136,15 +154,16 @@ func (l *RWLock) Release(ctx context.Context) {
 	woken := l.passLocked()
 	l.mu.Unlock()
 
-	wait.Held(ctx, l, -1)
+	wait.Returned(me, l, 1)
 	woken.Wake()
 }
 
 // ReleaseRead ends one reading of the task; the last of all hands the lock on. It never
 // blocks and does not ask whether ctx is alive. It panics if the task does not hold the
 // lock for reading.
-func (l *RWLock) ReleaseRead(ctx context.Context) {
-	me := wait.CurrentTask(ctx)
+func (l *RWLock) ReleaseRead(ctx context.Context) { l.releaseRead(wait.CurrentTask(ctx)) }
+
+func (l *RWLock) releaseRead(me *wait.Owner) {
 	l.mu.Lock()
 	if l.readers.remove(me, 1) != 0 {
 		l.mu.Unlock()
@@ -153,7 +172,7 @@ func (l *RWLock) ReleaseRead(ctx context.Context) {
 	woken := l.passLocked()
 	l.mu.Unlock()
 
-	wait.Held(ctx, l, -1)
+	wait.Returned(me, l, 1)
 	woken.Wake()
 }
 
@@ -168,10 +187,16 @@ func (l *RWLock) DoRead(ctx context.Context, fn func(context.Context) error) err
 	if fn == nil {
 		panic("curio: DoRead with a nil function")
 	}
-	if err := l.AcquireRead(ctx); err != nil {
+	p, err := wait.At(ctx)
+	if err != nil {
 		return err
 	}
-	defer l.ReleaseRead(ctx)
+	me := p.Owner()
+	if err := l.acquireAt(p, opRead); err != nil {
+		return err
+	}
+	defer l.releaseRead(me)
+	wait.Held(ctx, l, 1)
 	return fn(ctx)
 }
 
@@ -211,9 +236,9 @@ func (l *RWLock) heldBy(o *wait.Owner) bool {
 	return l.writing && l.writer == o
 }
 
-func (l *RWLock) leave(ctx context.Context) int {
-	l.Release(ctx)
+func (l *RWLock) leave(o *wait.Owner) int {
+	l.release(o)
 	return 1
 }
 
-func (l *RWLock) enter(ctx context.Context, _ int) { mustAcquire(ctx, l) }
+func (l *RWLock) enter(p wait.Place, _ int) { mustAcquire(p, l) }

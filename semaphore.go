@@ -11,7 +11,7 @@ import (
 
 // A Semaphore lets so many units of something be used at once. Who asks for more than
 // there is waits, in order of arrival: a large request is not overtaken by small ones, as
-// long as it is for no more than the size.
+// long as it is for no more than the size. What it costs does not depend on how many wait.
 // The zero value has no units; NewSemaphore makes one that has. It must not be copied
 // after first use. All methods are safe for concurrent use.
 //
@@ -24,11 +24,8 @@ type Semaphore struct {
 	mu      sync.Mutex
 	size    int64 // how many units there are, whoever has them
 	held    holds
-	waiters wait.List // who asks for more than one unit has a request in its slot
+	waiters line
 }
-
-// A request is for n units of a semaphore.
-type request struct{ n int64 }
 
 // NewSemaphore makes a semaphore of n units. It panics if n is negative.
 func NewSemaphore(n int64) *Semaphore {
@@ -48,78 +45,69 @@ func (s *Semaphore) Acquire(ctx context.Context) error { return s.AcquireN(ctx, 
 
 // AcquireN takes n units at once, and waits for them if it must, in order of arrival. A
 // request for more than the size waits for the size to grow, and does not hold up those
-// behind it. If ctx ends first, the error is that of ctx and nothing is taken. It panics
+// behind it; when the size has grown it is where it was, before all that came later. If ctx ends first, the error is that of ctx and nothing is taken. It panics
 // if n is negative; with 0 it only looks whether ctx is alive.
 func (s *Semaphore) AcquireN(ctx context.Context, n int64) error {
 	mustNotBeNegative("AcquireN", n)
-	err := s.acquire(ctx, n, "SEMA_ACQUIRE")
-	if err == nil {
+	p, err := wait.At(ctx)
+	if err != nil || n == 0 {
+		return err
+	}
+	if err = s.acquire(p, n, "SEMA_ACQUIRE"); err == nil {
 		wait.Held(ctx, s, n)
 	}
 	return err
 }
 
-// acquire is AcquireN in the state op.
-func (s *Semaphore) acquire(ctx context.Context, n int64, op string) error {
-	p, err := wait.At(ctx)
-	if err != nil || n == 0 {
-		return err
-	}
+// acquire is AcquireN in the state op. n is not 0.
+func (s *Semaphore) acquire(p wait.Place, n int64, op string) error {
 	s.mu.Lock()
 	if s.takeLocked(p.Owner(), n) {
 		s.mu.Unlock()
 		return nil
 	}
-	w := p.Waiter(op, s)
-	w.Slot = nil
-	if n > 1 {
-		w.Slot = &request{n}
+	if p.Untrusted() {
+		s.mu.Unlock()
+		return p.Follow(func(p wait.Place) error { return s.acquire(p, n, op) })
 	}
-	if err = w.WaitIn(&s.waiters, &s.mu); err != nil {
-		s.pass() // it may have been all that held up those behind it
+	w := p.Waiter(op, s)
+	s.waiters.push(w, n)
+	s.mu.Unlock()
+	ok := w.Wait()
+	if !ok {
+		s.giveUp(w)
 	}
 	w.Free()
-	return err
+	if !ok {
+		return p.Failure()
+	}
+	return nil
+}
+
+// giveUp takes w, which has been cancelled, out of the line. It may have been all that
+// held up those behind it.
+func (s *Semaphore) giveUp(w *wait.Waiter) {
+	s.mu.Lock()
+	s.waiters.remove(w)
+	woken := s.passLocked()
+	s.mu.Unlock()
+	woken.Wake()
 }
 
 // takeLocked takes n units if there are as many and nobody is in the way.
 func (s *Semaphore) takeLocked(me *wait.Owner, n int64) bool {
-	if n > s.size-s.held.total || s.nextLocked() != nil {
+	if n > s.size-s.held.total || s.waiters.next(s.size) != nil {
 		return false
 	}
 	s.held.add(me, n)
 	return true
 }
 
-// nextLocked is the first in the queue that can ever be served.
-func (s *Semaphore) nextLocked() *wait.Waiter {
-	w := s.waiters.First()
-	for w != nil && wanted(w) > s.size {
-		w = s.waiters.Next(w)
-	}
-	return w
-}
-
-// wanted is how many units w waits for.
-func wanted(w *wait.Waiter) int64 {
-	if r, ok := w.Slot.(*request); ok {
-		return r.n
-	}
-	return 1
-}
-
-// pass serves those in the queue for whom there is enough.
-func (s *Semaphore) pass() {
-	s.mu.Lock()
-	woken := s.passLocked()
-	s.mu.Unlock()
-	woken.Wake()
-}
-
+// passLocked serves those in the line for whom there is enough.
 func (s *Semaphore) passLocked() (woken wait.Batch) {
-	for w := s.nextLocked(); w != nil && wanted(w) <= s.size-s.held.total; w = s.nextLocked() {
+	for w := s.waiters.next(s.size); w != nil && wanted(w) <= s.size-s.held.total; w = s.waiters.next(s.size) {
 		n := wanted(w)
-		if s.waiters.Take(w) {
+		if s.waiters.take(w) {
 			s.held.add(w.Owner(), n)
 			woken.Add(w)
 		}
@@ -157,13 +145,14 @@ func (s *Semaphore) Release(ctx context.Context) { s.ReleaseN(ctx, 1) }
 func (s *Semaphore) ReleaseN(ctx context.Context, n int64) { s.giveBack(ctx, n, false) }
 
 func (s *Semaphore) giveBack(ctx context.Context, n int64, bounded bool) {
-	s.release(ctx, n, bounded)
-	wait.Held(ctx, s, -n)
-}
-
-func (s *Semaphore) release(ctx context.Context, n int64, bounded bool) {
 	mustNotBeNegative("ReleaseN", n)
 	me := wait.CurrentTask(ctx)
+	s.release(me, n, bounded)
+	wait.Returned(me, s, n)
+}
+
+// release is ReleaseN in the name of me.
+func (s *Semaphore) release(me *wait.Owner, n int64, bounded bool) {
 	s.mu.Lock()
 	if held := s.held.total; bounded && n > held {
 		s.mu.Unlock()
@@ -211,10 +200,23 @@ func (s *Semaphore) do(ctx context.Context, n int64, fn func(context.Context) er
 	if fn == nil {
 		panic("curio: Do with a nil function")
 	}
-	if err := s.AcquireN(ctx, n); err != nil {
+	mustNotBeNegative("AcquireN", n)
+	p, err := wait.At(ctx)
+	if err != nil {
 		return err
 	}
-	defer s.giveBack(ctx, n, bounded)
+	if n == 0 {
+		return fn(ctx)
+	}
+	me := p.Owner()
+	if err := s.acquire(p, n, "SEMA_ACQUIRE"); err != nil {
+		return err
+	}
+	defer func() {
+		s.release(me, n, bounded)
+		wait.Returned(me, s, n)
+	}()
+	wait.Held(ctx, s, n)
 	return fn(ctx)
 }
 
@@ -240,7 +242,7 @@ func (s *Semaphore) Snapshot() Snapshot {
 }
 
 func (s *Semaphore) snapshotLocked() Snapshot {
-	return Snapshot{s.held.appendTo(nil), appendWaiters(nil, &s.waiters)}
+	return Snapshot{s.held.appendTo(nil), appendWaiters(nil, &s.waiters.list)}
 }
 
 // String says how many units are free, who holds the others, and how many wait.

@@ -79,7 +79,9 @@ func logWithin(ctx context.Context, write func()) {
 		defer written.SetValue(struct{}{})
 		write()
 	}()
-	_ = written.wait(ctx, "KERNEL_SHUTDOWN", nil)
+	if p, err := wait.At(ctx); err == nil {
+		_ = written.wait(p, "KERNEL_SHUTDOWN", nil)
+	}
 }
 
 // reportThreads logs which functions in threads outlive the kernel, if any do.

@@ -2,6 +2,7 @@ package curio
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -16,7 +17,7 @@ type Snapshot struct {
 
 // A Holder is a task that holds something, as a lock.
 type Holder struct {
-	Task *AnyTask // nil for goroutines of no task, and for one that has ended without releasing a Lock
+	Task *AnyTask // nil for goroutines of no task; it may have ended without releasing what it holds
 	ID   uint64   // of the task, 0 for goroutines of no task
 	N    int64    // how much: how often it holds a lock, how many units of a semaphore
 }
@@ -31,10 +32,11 @@ func holder(o *wait.Owner, n int64) Holder {
 
 // who is h in words.
 func (h Holder) who() string {
-	if h.Task == nil && h.ID != 0 {
-		return fmt.Sprintf("task %d (ended)", h.ID)
+	name := taskName(h.Task)
+	if h.Task != nil && h.Task.Terminated() {
+		name += " (ended)"
 	}
-	return taskName(h.Task)
+	return name
 }
 
 // A Waiter is a task that waits for something.
@@ -87,6 +89,7 @@ type holds struct {
 	one  *wait.Owner // holds n; its entry in more counts too
 	n    int64
 	more map[*wait.Owner]int64
+	most int // how many there have been in more
 }
 
 // add notes that o, which is nil for goroutines of no task, holds n more.
@@ -102,6 +105,19 @@ func (h *holds) add(o *wait.Owner, n int64) {
 			h.more = make(map[*wait.Owner]int64)
 		}
 		h.more[o] += n
+		h.most = max(h.most, len(h.more))
+	}
+}
+
+// forget takes o out of more. A map does not shrink, and to look for anybody in one that
+// has been large takes long: so it is made anew when a quarter is left.
+func (h *holds) forget(o *wait.Owner) {
+	delete(h.more, o)
+	switch n := len(h.more); {
+	case n == 0 && h.most > smallest:
+		h.more, h.most = nil, 0
+	case 4*n <= h.most && h.most > 8*smallest:
+		h.more, h.most = maps.Collect(maps.All(h.more)), n
 	}
 }
 
@@ -126,7 +142,7 @@ func (h *holds) remove(o *wait.Owner, n int64) (left int64) {
 	if took < has {
 		h.more[o] = has - took
 	} else {
-		delete(h.more, o)
+		h.forget(o)
 	}
 	return n - took
 }
@@ -134,11 +150,11 @@ func (h *holds) remove(o *wait.Owner, n int64) (left int64) {
 // removeAny is remove from whoever holds something. n is at most the total.
 func (h *holds) removeAny(n int64) {
 	n = h.remove(h.one, n)
-	for o := range h.more {
-		if n == 0 {
-			return
+	for n > 0 {
+		for o := range h.more {
+			n = h.remove(o, n)
+			break // remove may have made more anew
 		}
-		n = h.remove(o, n)
 	}
 }
 

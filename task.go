@@ -173,6 +173,9 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 	if err != nil || t.Terminated() {
 		return err
 	}
+	if p.Untrusted() {
+		return p.Follow(func(p wait.Place) error { return t.waitFor(p.Scope(), op) })
+	}
 	if CurrentTask(ctx) == t {
 		panic(fmt.Sprintf("curio: task %s waits on itself (%s) and would do so for ever; let another task join it", t.Name(), op))
 	}
@@ -189,10 +192,7 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 		t.mu.Unlock()
 		return nil
 	}
-	w := p.Waiter(op, t)
-	err = w.WaitIn(&t.joiners, &t.mu)
-	w.Free()
-	return err
+	return p.Block(op, t, &t.joiners, &t.mu)
 }
 
 // expectJoiner makes the end of t look for joiners. It is false if t has ended.

@@ -24,16 +24,19 @@ import (
 // It is Curio's run_in_thread; late is its call_on_cancel. A task that waits is in the
 // state THREAD_SLOT, and then THREAD_CALL.
 func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(T, error)) (T, error) {
-	c := newCall(ctx, "RunInThread", fn, late)
+	return newCall(ctx, "RunInThread", fn, late).at(ctx, (*call[T]).inThread)
+}
+
+func (c *call[T]) inThread(p wait.Place) (T, error) {
 	slots := c.kernel.threads.slots
-	if err := slots.acquire(ctx, 1, "THREAD_SLOT"); err != nil {
+	if err := slots.acquire(p, 1, "THREAD_SLOT"); err != nil {
 		var none T
 		return none, err
 	}
-	defer slots.release(ctx, 1, true)
+	defer slots.release(p.Owner(), 1, true)
 	c.kernel.threads.add(&c.ThreadCall)
 	go c.run()
-	return c.wait(ctx, "THREAD_CALL")
+	return c.wait(p, "THREAD_CALL")
 }
 
 // BlockInThread is RunInThread for what may block for long and what many tasks may wait
@@ -50,7 +53,7 @@ func BlockInThread[T any](ctx context.Context, key any, fn func() (T, error), la
 	}
 	c := newCall(ctx, "BlockInThread", fn, late)
 	c.Key = key
-	return blockInThread(ctx, key, "THREAD_CALL", c)
+	return c.at(ctx, func(c *call[T], p wait.Place) (T, error) { return blockInThread(p, key, "THREAD_CALL", c) })
 }
 
 // isKey reports whether key is equal to itself, unlike a function and unlike NaN.
@@ -59,21 +62,27 @@ func isKey(key any) bool {
 	return key != nil && v.Comparable() && v.Equal(v)
 }
 
-func blockInThread[T any](ctx context.Context, key any, op string, c *call[T]) (T, error) {
+func blockInThread[T any](p wait.Place, key any, op string, c *call[T]) (T, error) {
 	threads := &c.kernel.threads
 	turn := threads.join(key)
-	if err := turn.acquire(ctx, 1, "THREAD_TURN"); err != nil {
-		threads.leave(key)
+	owner, begun := p.Owner(), false
+	defer func() { // also if the context panics
+		if !begun {
+			threads.leave(key)
+		}
+	}()
+	if err := turn.acquire(p, 1, "THREAD_TURN"); err != nil {
 		var none T
 		return none, err
 	}
+	begun = true
 	threads.add(&c.ThreadCall)
 	go func() {
 		defer threads.leave(key)
-		defer turn.release(ctx, 1, true)
+		defer turn.release(owner, 1, true)
 		c.run()
 	}()
-	return c.wait(ctx, op)
+	return c.wait(p, op)
 }
 
 // An Executor runs functions, in goroutines or threads of its own. Submit may block; an
@@ -92,13 +101,11 @@ func RunInExecutor[T any](ctx context.Context, ex Executor, fn func() (T, error)
 		panic("curio: RunInExecutor without an executor")
 	}
 	c := newCall(ctx, "RunInExecutor", fn, late)
-	if _, err := wait.At(ctx); err != nil {
-		var none T
-		return none, err
-	}
-	c.kernel.threads.add(&c.ThreadCall)
-	go c.submit(ex)
-	return c.wait(ctx, "THREAD_CALL")
+	return c.at(ctx, func(c *call[T], p wait.Place) (T, error) {
+		c.kernel.threads.add(&c.ThreadCall)
+		go c.submit(ex)
+		return c.wait(p, "THREAD_CALL")
+	})
 }
 
 // SpawnThread is Spawn for a task that owns an OS thread for its whole life. Nothing else

@@ -82,19 +82,49 @@ func newCall[T any](ctx context.Context, op string, fn func() (T, error), late [
 	return c
 }
 
+// at makes the call at the place of ctx. All of it waits, so a context that is not ours is
+// followed before anything begins.
+func (c *call[T]) at(ctx context.Context, do func(c *call[T], p wait.Place) (T, error)) (v T, err error) {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return v, err
+	}
+	if !p.Untrusted() {
+		return do(c, p)
+	}
+	err = p.Follow(func(p wait.Place) (err error) {
+		v, err = do(c, p)
+		return err
+	})
+	return v, err
+}
+
 // wait waits for the function to return, or abandons it.
-func (c *call[T]) wait(ctx context.Context, op string) (T, error) {
-	err := c.result.wait(ctx, op, c)
-	switch abandoned := err != nil && c.result.SetError(err); {
-	case abandoned && !c.phase.CompareAndSwap(pending, dropped):
+func (c *call[T]) wait(p wait.Place, op string) (T, error) {
+	waited, err := false, ErrGoexit
+	defer func() {
+		if !waited { // the context has panicked, or ended the goroutine: nobody will ask
+			c.abandon(err)
+		}
+	}()
+	err = c.result.wait(p, op, c)
+	waited = true
+	if !c.abandon(err) && err != nil {
+		p.Saved(err)
+	}
+	return c.result.value, c.result.err // it may have returned in the moment that the context ended
+}
+
+// abandon settles the call with err, if that is an error and the function has not returned,
+// and reports whether it has.
+func (c *call[T]) abandon(err error) bool {
+	abandoned := err != nil && c.result.SetError(err)
+	if abandoned && !c.phase.CompareAndSwap(pending, dropped) {
 		c.kernel.abandoned(&c.ThreadCall)
-	case err != nil && !abandoned:
-		wait.Saved(ctx, err)
-		fallthrough
-	default:
+	} else {
 		c.kernel.threads.remove(&c.ThreadCall)
 	}
-	return c.result.value, c.result.err // it may have returned in the moment that ctx ended
+	return abandoned
 }
 
 // submit hands the call to an executor.

@@ -41,11 +41,11 @@ func MaxThreads(n int) KernelOption {
 // among them.
 func (k *Kernel) ThreadCalls() []ThreadCall {
 	k.threads.mu.Lock()
-	defer k.threads.mu.Unlock()
-	var calls []ThreadCall
+	calls := make([]ThreadCall, 0, len(k.threads.calls))
 	for c := range k.threads.calls {
 		calls = append(calls, *c)
 	}
+	k.threads.mu.Unlock()
 	slices.SortFunc(calls, func(a, b ThreadCall) int { return a.Since.Compare(b.Since) })
 	return calls
 }

@@ -53,8 +53,11 @@ func (s *Sequencer) Step(ctx context.Context, n int, fn func() error) error {
 }
 
 // turn waits until it is n's turn.
-func (s *Sequencer) turn(ctx context.Context, n int) error {
+func (s *Sequencer) turn(ctx context.Context, n int) (err error) {
 	p, err := wait.At(ctx)
+	if err == nil && p.Untrusted() {
+		return p.Follow(func(p wait.Place) error { return s.turn(p.Scope(), n) })
+	}
 	s.mu.Lock()
 	s.claimLocked(n)
 	if err != nil {
@@ -65,13 +68,20 @@ func (s *Sequencer) turn(ctx context.Context, n int) error {
 		w.Slot = n
 		s.waiters.Push(w)
 		s.mu.Unlock()
-		err = w.Wait()
+		ok := w.Wait()
 		s.mu.Lock()
 		s.waiters.Remove(w)
 		w.Slot = nil
 		w.Free()
-		if err != nil {
-			return s.giveUp(n, err)
+		if !ok {
+			s.mu.Unlock()
+			err = errors.New("its context panicked") // unless it does not
+			defer func() {
+				s.mu.Lock()
+				_ = s.giveUp(n, err)
+			}()
+			err = p.Failure()
+			return err
 		}
 	}
 	isBroken, broken := s.isBrokenLocked(n), s.broken

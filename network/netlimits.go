@@ -117,9 +117,11 @@ func (s *slots) take(place wait.Place, object fmt.Stringer) error {
 		s.mu.Unlock()
 		return nil
 	}
-	w := place.Waiter("ACCEPT_WAIT", object)
-	defer w.Free()
-	return w.WaitIn(&s.queue, &s.mu)
+	if place.Untrusted() {
+		s.mu.Unlock()
+		return place.Follow(func(p wait.Place) error { return s.take(p, object) })
+	}
+	return place.Block("ACCEPT_WAIT", object, &s.queue, &s.mu)
 }
 
 // tryTake takes a slot if there is one.

@@ -87,14 +87,27 @@ func asking[T any](ctx context.Context, name string, ask func() (T, error)) (ans
 	if err != nil {
 		return answer, err
 	}
+	if place.Untrusted() {
+		err = place.Follow(func(p wait.Place) (err error) {
+			answer, err = askingAt(p, name, ask)
+			return err
+		})
+		return answer, err
+	}
+	return askingAt(place, name, ask)
+}
+
+func askingAt[T any](place wait.Place, name string, ask func() (T, error)) (answer T, err error) {
 	w := place.Waiter("DNS_WAIT", name)
-	defer w.Free()
 	if !w.Begin() {
-		return answer, w.Fail()
+		w.Free()
+		return answer, place.Failure()
 	}
 	defer func() { // also if a resolver panics
-		if ended := w.End(); ended != nil {
-			err = ended
+		ok := w.End()
+		w.Free()
+		if !ok {
+			err = place.Failure()
 		}
 	}()
 	return ask()

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"fmt"
 	"math"
 	"net"
 	"os"
@@ -79,6 +80,9 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 // if it is foreign, its options. poll.New closes what it cannot use, and that must not happen
 // to somebody else's.
 func duplicated(fd int, op string, foreign bool) (*Socket, error) {
+	if !poll.IsFD(fd) {
+		return nil, adoptFailed(op, 0, 0, "getsockopt", fmt.Errorf("fd %d: %w", fd, syscall.EBADF))
+	}
 	family, typ, call, err := kindOf(fd)
 	if err != nil {
 		return nil, adoptFailed(op, family, typ, call, err)

@@ -48,8 +48,8 @@ func ControlSpace(data int) int { return syscall.CmsgSpace(data) }
 func Rights(fds ...int) ControlMessage {
 	data := make([]byte, 0, 4*len(fds))
 	for _, fd := range fds {
-		if !isInt(fd) {
-			fd = -1 // which no system takes, and not for some other number
+		if !poll.IsFD(fd) {
+			fd = -1 // which sendmsg(2) refuses: cut off it would be another descriptor
 		}
 		data = binary.NativeEndian.AppendUint32(data, uint32(fd))
 	}

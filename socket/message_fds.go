@@ -17,6 +17,11 @@ import (
 // It returns how many bytes were sent. If that is 0, no descriptor was.
 func (s *Socket) SendFDs(ctx context.Context, data []byte, fds ...int) (n int, err error) {
 	m := Message{Buffers: [][]byte{data}}
+	for _, fd := range fds {
+		if !poll.IsFD(fd) {
+			return 0, s.failed("sendmsg", fmt.Errorf("fd %d: %w", fd, syscall.EBADF))
+		}
+	}
 	if len(fds) > 0 {
 		m.Control = AppendControl(nil, Rights(fds...))
 	}

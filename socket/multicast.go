@@ -83,7 +83,7 @@ func (s *Socket) checkGroup(group netip.Addr, source *netip.Addr, ifi *net.Inter
 		return 0, &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: group.String()}
 	case source != nil && (!source.IsValid() || source.Unmap().Is4() != is4 || source.Unmap().IsMulticast()):
 		return 0, &net.AddrError{Err: "no source for the group " + group.String(), Addr: source.String()}
-	case ifi != nil && (ifi.Index < 0 || !isInt(ifi.Index)):
+	case ifi != nil && (ifi.Index < 0 || !poll.FitsInt(ifi.Index)):
 		return 0, &net.AddrError{Err: "no such interface", Addr: strconv.Itoa(ifi.Index)}
 	case ifi != nil:
 		return uint32(ifi.Index), nil
@@ -170,7 +170,7 @@ type mreqn struct {
 
 // outgoing is given as a struct ip_mreqn, of which the system returns the address, or all.
 var outgoing = &form[mreqn]{12, func(m mreqn) ([]byte, error) {
-	if m.index < 0 || !isInt(m.index) {
+	if m.index < 0 || !poll.FitsInt(m.index) {
 		return nil, syscall.EINVAL
 	}
 	b := append(make([]byte, 4), m.address.AsSlice()...)

@@ -22,8 +22,8 @@ func (s *Socket) SetsockoptInt(level, name, value int) error {
 		if err := refused(level, name); err != nil {
 			return err
 		}
-		if !isInt(value) {
-			return syscall.EINVAL
+		if !poll.FitsInt(value) {
+			return fmt.Errorf("value %d: %w", value, syscall.EINVAL)
 		}
 		return syscall.SetsockoptInt(fd, level, name, value)
 	})
@@ -32,8 +32,8 @@ func (s *Socket) SetsockoptInt(level, name, value int) error {
 // GetsockoptInt returns an option by its number: getsockopt(2).
 func (s *Socket) GetsockoptInt(level, name int) (value int, err error) {
 	err = s.control("getsockopt", func(fd int) (err error) {
-		if !isInt(level) || !isInt(name) {
-			return syscall.EINVAL
+		if err := misnumbered(level, name); err != nil {
+			return err
 		}
 		value, err = syscall.GetsockoptInt(fd, level, name)
 		return err
@@ -56,8 +56,8 @@ func (s *Socket) SetsockoptBytes(level, name int, value []byte) error {
 // of the value into buf as fits, and returns how many bytes that is.
 func (s *Socket) GetsockoptBytes(level, name int, buf []byte) (n int, err error) {
 	err = s.control("getsockopt", func(fd int) (err error) {
-		if !isInt(level) || !isInt(name) {
-			return syscall.EINVAL
+		if err := misnumbered(level, name); err != nil {
+			return err
 		}
 		n, err = poll.Getsockopt(fd, level, name, buf)
 		return err
@@ -65,15 +65,19 @@ func (s *Socket) GetsockoptBytes(level, name int, buf []byte) (n int, err error)
 	return n, err
 }
 
-// isInt reports whether v is an int of C. The system would cut off what is not, and take it
-// for another value, option or level.
-func isInt(v int) bool { return v >= math.MinInt32 && v <= math.MaxInt32 }
+// misnumbered is the error for what the system would cut off, and take for another option.
+func misnumbered(level, name int) error {
+	if poll.FitsInt(level) && poll.FitsInt(name) {
+		return nil
+	}
+	return fmt.Errorf("option %d of level %d: %w", name, level, syscall.ENOPROTOOPT)
+}
 
-// refused is the error for numbers that are none, and for options that would do nothing. The
-// kernel's timeouts are for system calls that block, which ours do not.
+// refused is the error for options that would do nothing. The kernel's timeouts are for
+// system calls that block, which ours do not.
 func refused(level, name int) error {
-	if !isInt(level) || !isInt(name) {
-		return syscall.EINVAL
+	if err := misnumbered(level, name); err != nil {
+		return err
 	}
 	if level != syscall.SOL_SOCKET {
 		return nil

@@ -40,7 +40,7 @@ func New(family, typ, proto int) (*Socket, error) {
 		network = networkOf(family, SOCK_STREAM)
 		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", errWrongType)}
 	}
-	if !isInt(proto) {
+	if !poll.FitsInt(proto) {
 		return nil, &net.OpError{Op: "socket", Net: network, Err: os.NewSyscallError("socket", syscall.EPROTONOSUPPORT)}
 	}
 	fd, err := poll.Socket(family, typ, proto)

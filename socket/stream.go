@@ -6,6 +6,7 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -130,7 +131,7 @@ func (s *Socket) WaitWrite(ctx context.Context) error {
 // io.EOF, and can go on sending. It does not wait for those who send at the moment.
 func (s *Socket) Shutdown(how int) error {
 	return s.control("shutdown", func(fd int) error {
-		if !isInt(how) {
+		if !poll.FitsInt(how) {
 			return syscall.EINVAL
 		}
 		return syscall.Shutdown(fd, how)

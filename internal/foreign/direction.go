@@ -113,18 +113,34 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 	if err != nil {
 		return err
 	}
+	if place.Untrusted() {
+		return place.Follow(func(p wait.Place) error { return d.doAt(p, call) })
+	}
+	return d.doAt(place, call)
+}
+
+func (d *direction) doAt(place wait.Place, call func() error) error {
 	switch err := d.turn.Take(place, d.queued, d.conn); {
 	case err == wait.ErrTurnClosed:
 		return net.ErrClosed
 	case err != nil:
 		return err
 	}
+	cut, err := d.inTurn(place, call) // which it has passed on
+	if cut {
+		return d.blaming(place.Failure())
+	}
+	return err
+}
+
+// inTurn makes call, and passes the turn on. cut says that the scope has ended it.
+func (d *direction) inTurn(place wait.Place, call func() error) (cut bool, failed error) {
 	defer d.turn.Pass() // also if the net.Conn panics
 	switch {
 	case d.conn.isClosed():
-		return net.ErrClosed
+		return false, net.ErrClosed
 	case d.over.Load():
-		return nil
+		return false, nil
 	}
 	w := place.Waiter(d.state, d)
 	defer w.Free()
@@ -133,20 +149,20 @@ func (d *direction) do(ctx context.Context, call func() error) error {
 	}
 	if !w.Begin() {
 		d.leave()
-		return w.Fail()
+		return true, nil
 	}
-	failed, ended := d.interruptible(w, call)
+	failed, ok := d.interruptible(w, call)
 	if d.once && failed == nil {
 		d.over.Store(true)
 	}
 	switch {
-	case ended == nil:
-		return failed
+	case ok:
 	case expired(failed), failed != nil && d.conn.isBroken():
-		return d.blaming(ended)
+		return true, nil
+	default:
+		place.Survived()
 	}
-	place.Saved(ended)
-	return failed
+	return false, failed
 }
 
 // blaming adds to an operation's end what its net.Conn did when it was interrupted.
@@ -160,18 +176,18 @@ func (d *direction) blaming(ended error) error {
 	return ended
 }
 
-// interruptible makes call, and settles who has ended it.
-func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed, ended error) {
+// interruptible makes call, and settles who has ended it: ok is false if it was the scope.
+func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed error, ok bool) {
 	defer func() { // also if the net.Conn panics
 		if d.unknown != nil {
 			d.leave()
 		}
-		ended = w.End() // and Interrupt is through
-		if d.unknown == nil && ended != nil {
+		ok = w.End() // and Interrupt is through
+		if d.unknown == nil && !ok {
 			_ = d.setDeadline(time.Time{})
 		}
 	}()
-	return call(), nil
+	return call(), true
 }
 
 // Interrupt is how a scope that has claimed w gets the goroutine out of the net.Conn. On one

@@ -89,6 +89,10 @@ func (l *Listener) receive(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.receiveAt(place)
+}
+
+func (l *Listener) receiveAt(place wait.Place) (conn net.Conn, err error) {
 	l.mu.Lock()
 	if got := l.kept; got != nil {
 		l.kept = nil
@@ -99,17 +103,26 @@ func (l *Listener) receive(ctx context.Context) (net.Conn, error) {
 		l.mu.Unlock()
 		return nil, net.ErrClosed
 	}
+	if place.Untrusted() {
+		l.mu.Unlock()
+		err = place.Follow(func(p wait.Place) (err error) {
+			conn, err = l.receiveAt(p)
+			return err
+		})
+		return conn, err
+	}
 	if !l.helping {
 		l.helping = true
 		l.help()
 	}
 	w := place.Waiter("ACCEPT_WAIT", l)
-	defer w.Free()
-	if err := w.WaitIn(&l.queue, &l.mu); err != nil {
-		return nil, err
-	}
-	got := w.Slot.(*accepted)
+	ok := w.WaitIn(&l.queue, &l.mu)
+	got, _ := w.Slot.(*accepted)
 	w.Slot = nil
+	w.Free()
+	if !ok {
+		return nil, place.Failure()
+	}
 	return got.result()
 }
 

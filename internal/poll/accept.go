@@ -20,8 +20,7 @@ func (f *FD) Accept(ctx context.Context) (sysfd int, peer *Name, err error) {
 	d.n, d.arg = -1, peer
 	err = d.run()
 	sysfd = d.n
-	d.leave()
-	return sysfd, peer, err
+	return sysfd, peer, d.leave(err)
 }
 
 func acceptOnce(d *direction, fd int) bool {

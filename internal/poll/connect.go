@@ -37,9 +37,7 @@ func (f *FD) connect(ctx context.Context, to *Name) error {
 		return err
 	}
 	d.arg = to
-	err := d.run()
-	d.leave()
-	return err
+	return d.leave(d.run())
 }
 
 // connectOnce uses arg, the address, until the attempt has begun.

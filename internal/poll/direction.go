@@ -28,11 +28,13 @@ type direction struct {
 	habit   habit
 
 	// The operation.
-	ended  bool // the scope had ended by the first EAGAIN
-	done   bool // the call completed, and err is how
-	op     *operation
-	place  wait.Place
-	waiter *wait.Waiter // since the first EAGAIN
+	ended    bool // the scope had ended by the first EAGAIN
+	done     bool // the call completed, and err is how
+	cut      bool // the scope has ended it, and leave finds out with which error
+	followed bool // place comes from FollowNow
+	op       *operation
+	place    wait.Place
+	waiter   *wait.Waiter // since the first EAGAIN
 
 	// Its arguments and results; each call knows which of them it uses.
 	buf   []byte
@@ -66,6 +68,13 @@ func (d *direction) enter(ctx context.Context, op *operation) error {
 	if err != nil {
 		return err
 	}
+	if place.Untrusted() {
+		return d.enterFollowed(place.FollowNow(), op)
+	}
+	return d.enterAt(place, op)
+}
+
+func (d *direction) enterAt(place wait.Place, op *operation) error {
 	queued := "READ_TURN"
 	if d.writing {
 		queued = "WRITE_TURN"
@@ -77,6 +86,19 @@ func (d *direction) enter(ctx context.Context, op *operation) error {
 	return nil
 }
 
+// enterFollowed is for a context whose methods may do anything: that is asked now, with
+// no turn taken, and not when there is to be waited.
+func (d *direction) enterFollowed(place wait.Place, op *operation) error {
+	if err := d.enterAt(place, op); err != nil {
+		return place.Leave(err)
+	}
+	d.followed = true
+	return nil
+}
+
+// errCut stands for the scope's error until leave has found out which that is.
+var errCut = errors.New("internal error: an operation whose scope has ended")
+
 // run makes the call, and waits until it completes or the wait is ended: steps 2
 // to 4, up to the turn, which the caller passes on with leave when it has taken
 // its results.
@@ -87,15 +109,16 @@ func (d *direction) run() error {
 	} else {
 		left = d.fd.raw.Read(d.attempt)
 	}
-	ended := d.settle()
+	ok := d.settle()
 	switch {
+	case d.done && !ok:
+		d.place.Survived()
+		fallthrough
 	case d.done:
-		if ended != nil {
-			d.place.Saved(ended)
-		}
 		return d.err
-	case ended != nil:
-		return ended
+	case !ok:
+		d.cut = true
+		return errCut
 	}
 	return d.fd.left(left)
 }
@@ -122,28 +145,41 @@ func (d *direction) try(fd uintptr) bool {
 	return d.ended
 }
 
-// settle ends the operation's wait, if it came to one, and returns the scope's
-// error if it was the scope that ended it.
-func (d *direction) settle() error {
+// settle ends the operation's wait, if it came to one. It is false if it was the scope
+// that ended it.
+func (d *direction) settle() (ok bool) {
 	w := d.waiter
 	if w == nil {
-		return nil
+		return true
 	}
 	d.waiter = nil
-	defer w.Free()
-	if d.ended {
-		return w.Fail()
+	if !d.ended {
+		ok = w.End() // and Interrupt is through
+		if !ok {
+			d.setDeadline(time.Time{})
+		}
 	}
-	err := w.End() // and Interrupt is through
-	if err != nil {
-		d.setDeadline(time.Time{})
+	w.Free()
+	return ok
+}
+
+// leave clears what belongs to the operation and passes the turn on. err is how the
+// operation has ended, and what leave returns is how the caller is to be told: the
+// context may have to be asked, which is done when nothing is held.
+func (d *direction) leave(err error) error {
+	place, cut, followed := d.place, d.cut, d.followed
+	d.pass()
+	if cut {
+		err = place.Failure()
+	}
+	if followed {
+		err = place.Leave(err)
 	}
 	return err
 }
 
-// leave clears what belongs to the operation and passes the turn on.
-func (d *direction) leave() {
-	d.ended, d.done, d.op, d.place = false, false, nil, wait.Place{}
+func (d *direction) pass() {
+	d.ended, d.done, d.cut, d.followed, d.op, d.place = false, false, false, false, nil, wait.Place{}
 	d.buf, d.n = nil, 0
 	if d.err != nil {
 		d.err = nil

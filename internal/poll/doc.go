@@ -7,7 +7,8 @@
 // operation at a time:
 //
 //  0. ask the context whether it is still alive (wait.At): a cancelled context
-//     ends an operation although it could complete;
+//     ends an operation although it could complete. A context that is not ours is
+//     followed now (wait.Place.FollowNow), as its methods may do anything;
 //  1. take the direction's turn, in order of arrival (wait.Turn). The runtime has a
 //     lock of its own for this, in which a goroutine cannot be cancelled: who
 //     holds the turn finds that one free, so nobody ever waits there;
@@ -16,7 +17,7 @@
 //  3. on EAGAIN take a waiter and register it with the scope, once, and sleep in
 //     the runtime's poller; on waking make the call again;
 //  4. leave: settle with the scope who ended the wait, put the deadline back, pass
-//     the turn on.
+//     the turn on, and only then work out the error.
 //
 // # Cancelling a sleeper
 //

@@ -6,6 +6,9 @@ import "syscall"
 // the caller's, and its number is none of the standard streams'. The two have their number apart and all else in common, the blocking
 // mode included. In the runtime's poller each of them is registered for itself.
 func Dup(fd int) (int, error) {
+	if !IsFD(fd) {
+		return -1, syscall.EBADF
+	}
 	for {
 		n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, firstFree)
 		switch errno {

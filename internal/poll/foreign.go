@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"syscall"
 
@@ -34,10 +35,17 @@ func WaitFD(ctx context.Context, fd int, write bool) error {
 	return waitForeign(ctx, place, fd, write)
 }
 
+// IsFD reports whether fd can be a descriptor. To the system they are ints of C: of a number
+// that does not fit it sees the lower half, which is another descriptor.
+func IsFD(fd int) bool { return fd >= 0 && FitsInt(fd) }
+
+// FitsInt reports whether n fits into an int of C, as numbers of options and the like do.
+func FitsInt(n int) bool { return int64(n) >= math.MinInt32 && int64(n) <= math.MaxInt32 }
+
 // foreignReady is ready. poll(2) ignores a negative number: it would be a
 // descriptor that is never ready.
 func foreignReady(fd int, write bool) (bool, syscall.Errno) {
-	if fd < 0 {
+	if !IsFD(fd) {
 		return false, syscall.EBADF
 	}
 	return ready(fd, write)

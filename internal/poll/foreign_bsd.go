@@ -15,7 +15,10 @@ import (
 // it, on a thread of its own for as long. The runtime's poller, which would need
 // none, asks for writability too of whatever it takes, and that a kqueue does not
 // have.
-func waitForeign(_ context.Context, place wait.Place, fd int, write bool) error {
+func waitForeign(ctx context.Context, place wait.Place, fd int, write bool) error {
+	if place.Untrusted() {
+		return place.Follow(func(p wait.Place) error { return waitForeign(ctx, p, fd, write) })
+	}
 	q, err := newKqueue(fd, write)
 	if err != nil {
 		return err
@@ -27,13 +30,18 @@ func waitForeign(_ context.Context, place wait.Place, fd int, write bool) error 
 		op = "WRITE_WAIT"
 	}
 	w := place.Waiter(op, watched{q, foreign(fd)})
-	defer w.Free()
 	if !w.Begin() {
-		return w.Fail()
+		w.Free()
+		return place.Failure()
 	}
 	ready, err := q.sleep(fd)
-	if ended := w.End(); ended != nil && !ready {
-		return ended
+	ok := w.End()
+	w.Free()
+	switch {
+	case !ok && !ready:
+		return place.Failure()
+	case !ok:
+		place.Survived()
 	}
 	return err
 }

@@ -2,6 +2,8 @@ package poll_test
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,4 +102,24 @@ func TestWaitFDTwice(t *testing.T) {
 	check(t, err)
 	check(t, join1())
 	check(t, join2())
+}
+
+// A number that does not fit into an int of C is no descriptor, and not the one that is
+// left when it is cut off.
+func TestWaitFDOfAHugeNumber(t *testing.T) {
+	beyond := math.MaxInt32
+	if beyond++; beyond < 0 {
+		t.Skip("an int is no larger")
+	}
+	for _, fd := range []int{beyond, 2 * beyond, 2*beyond + 1, 512 * beyond} {
+		for _, write := range []bool{false, true} {
+			err := poll.WaitFD(context.Background(), fd, write)
+			want(t, err, syscall.EBADF)
+			if text := fmt.Sprintf("fd %d: poll: bad file descriptor", fd); err.Error() != text {
+				t.Errorf("%q, want %q", err, text)
+			}
+		}
+		_, err := poll.Dup(fd)
+		want(t, err, syscall.EBADF)
+	}
 }

@@ -161,7 +161,7 @@ func (f *FD) RecvMsg(ctx context.Context, m *Message) error {
 	d.arg = m
 	err := d.run()
 	m.N = d.n
-	d.leave()
+	err = d.leave(err)
 	if err != nil && m.N == 0 {
 		m.Name.n = 0
 	}
@@ -215,10 +215,17 @@ func (d *direction) enterNow(ctx context.Context, op *operation, now bool) error
 	if err != nil {
 		return err
 	}
+	followed := place.Untrusted()
+	if followed {
+		place = place.FollowNow()
+	}
 	if !d.turn.Try() {
+		if followed {
+			return place.Leave(syscall.EAGAIN)
+		}
 		return syscall.EAGAIN
 	}
-	d.place, d.op = place, op
+	d.place, d.op, d.followed = place, op, followed
 	return nil
 }
 
@@ -249,8 +256,7 @@ func (f *FD) sendMsg(ctx context.Context, m *Message) error {
 	d.arg = m
 	err := d.run()
 	m.N = d.n
-	d.leave()
-	return err
+	return d.leave(err)
 }
 
 func sendOnce(d *direction, fd int) bool {

@@ -67,8 +67,7 @@ func (f *FD) RecvMMsg(ctx context.Context, b *Batch) error {
 	d.arg = b
 	err := d.run()
 	b.N = d.n
-	d.leave()
-	return err
+	return d.leave(err)
 }
 
 func receiveBatchOnce(d *direction, fd int) bool {
@@ -129,7 +128,7 @@ func (f *FD) SendMMsg(ctx context.Context, b *Batch) error {
 		if b.N < d.n {
 			b.N, p = d.n, firstPause
 		}
-		d.leave()
+		err = d.leave(err)
 		if err == nil || b.N == len(b.Messages) || !b.Messages[b.N].unannounced(err) {
 			return err
 		}

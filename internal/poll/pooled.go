@@ -28,8 +28,7 @@ func (f *FD) ReadPooled(ctx context.Context, pool *sync.Pool) (p *Pooled, n int,
 	err = d.run()
 	p, _ = d.arg.(*Pooled)
 	n = d.n
-	d.leave()
-	return p, n, err
+	return p, n, d.leave(err)
 }
 
 func pooledOnce(d *direction, fd int) bool {

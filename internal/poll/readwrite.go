@@ -28,8 +28,7 @@ func (f *FD) Read(ctx context.Context, p []byte) (int, error) {
 	d.buf = p[:min(len(p), maxTransfer)]
 	err := d.run()
 	n := d.n
-	d.leave()
-	return n, err
+	return n, d.leave(err)
 }
 
 func readOnce(d *direction, fd int) bool {
@@ -59,8 +58,7 @@ func (f *FD) write(ctx context.Context, p []byte, op *operation) (int, error) {
 	d.buf = p
 	err := d.run()
 	n := d.n
-	d.leave()
-	return n, err
+	return n, d.leave(err)
 }
 
 func writeOnce(d *direction, fd int) bool {
@@ -75,8 +73,10 @@ func writeOnce(d *direction, fd int) bool {
 // mayGoOn is for an operation that takes several calls, between two of them: if its context
 // has ended it reports false, and that is the operation's error.
 func (d *direction) mayGoOn() bool {
-	d.err = d.place.Err()
-	return d.err == nil
+	if d.place.Ended() {
+		d.cut, d.err = true, errCut
+	}
+	return !d.cut
 }
 
 // writeChunk is how much WriteAll writes until it asks whether its context is alive. With a

@@ -28,9 +28,7 @@ func (d *direction) wait(ctx context.Context, op *operation) error {
 	if err := d.enter(ctx, op); err != nil {
 		return err
 	}
-	err := d.run()
-	d.leave()
-	return err
+	return d.leave(d.run())
 }
 
 // readyOnce asks by poll(2), which costs as much as a peek at the data would, and
@@ -75,14 +73,14 @@ func (f *FD) RawWrite(ctx context.Context, state string, call func(fd uintptr) b
 	return f.writer.callUser(ctx, &rawWrite, state, rawCall(call))
 }
 
-func (d *direction) callUser(ctx context.Context, op *operation, state string, f any) error {
+func (d *direction) callUser(ctx context.Context, op *operation, state string, f any) (err error) {
 	if err := d.enter(ctx, op); err != nil {
 		return err
 	}
 	d.arg, d.state = f, state
 	defer func() { // also if the caller's function panics
-		_ = d.settle()
-		d.leave()
+		d.settle()
+		err = d.leave(err)
 	}()
 	return d.run()
 }

@@ -40,7 +40,7 @@ func (f *FD) SendFile(ctx context.Context, src int, offset, count int64) (sent i
 	if err := d.enter(ctx, &sendingFile); err != nil {
 		return 0, err
 	}
-	defer d.leave()
+	defer func() { err = d.leave(err) }()
 	r := &fileRange{src: src, offset: offset}
 	d.arg = r
 	for {
@@ -59,8 +59,8 @@ func (f *FD) SendFile(ctx context.Context, src int, offset, count int64) (sent i
 		if n == 0 || sent == count {
 			return sent, nil
 		}
-		if err := d.place.Err(); err != nil {
-			return sent, err
+		if !d.mayGoOn() {
+			return sent, d.err
 		}
 	}
 }

@@ -128,6 +128,9 @@ func (s *Shared) do(ctx context.Context, writes bool, call func(fd int) syscall.
 	if err != nil {
 		return err
 	}
+	if place.Untrusted() {
+		return place.Follow(func(p wait.Place) error { return s.do(p.Scope(), writes, call) })
+	}
 	t, queued := &s.reading, "READ_TURN"
 	if writes {
 		t, queued = &s.writing, "WRITE_TURN"

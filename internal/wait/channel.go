@@ -67,18 +67,36 @@ func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 // and reports whether something has passed. If it has, it is not lost, even if the scope
 // ended in the same moment. op and object are what a waiting task is shown to do.
 func inChannel(p Place, op string, object any, pass func(ended <-chan struct{}) bool) (done bool, err error) {
+	if p.Untrusted() {
+		err = p.Follow(func(p Place) (err error) {
+			done, err = inChannel(p, op, object, pass)
+			return err
+		})
+		return done, err
+	}
 	i := &interruption{object, make(chan struct{})}
 	w := p.Waiter(op, i)
-	defer w.Free()
 	if !w.Begin() {
-		return false, w.Fail()
+		w.Free()
+		return false, p.Failure()
 	}
+	switch done, ok := i.during(w, pass); {
+	case ok:
+		return done, nil
+	case done:
+		p.Survived()
+		return true, nil
+	}
+	return false, p.Failure()
+}
+
+// during calls pass, and reports whether it was not the scope that ended it.
+func (i *interruption) during(w *Waiter, pass func(ended <-chan struct{}) bool) (done, ok bool) {
 	defer func() { // also if a send panics
-		if err = w.End(); err != nil && done {
-			p.Saved(err)
-		}
+		ok = w.End()
+		w.Free()
 	}()
-	return pass(i.ended), nil
+	return pass(i.ended), true
 }
 
 // An interruption ends a wait in a select statement.

@@ -81,6 +81,9 @@ func (a *alarm) ring() {
 	a.mu.Lock()
 	s, w := a.scope, a.waiter
 	claimed := w != nil && w.claim(granted)
+	if claimed {
+		a.waiter = nil // who keeps the alarm for later does not keep the waiter
+	}
 	a.mu.Unlock()
 
 	if claimed {

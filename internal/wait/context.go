@@ -307,9 +307,25 @@ func (s *Scope) follow(ctx context.Context) {
 		s.Cancel(foreignCause(ctx, src.derived))
 	case ours:
 		s.hook(other.OnCancel(func() { s.Cancel(other.cause.Load()) }))
+	case trusted(ctx):
+		s.hook(context.AfterFunc(ctx, src.end))
 	default:
-		s.hook(context.AfterFunc(ctx, func() { s.Cancel(foreignCause(ctx, src.derived)) }))
+		s.hook(context.AfterFunc(&watched{ctx: ctx, done: ctx.Done()}, src.end))
 	}
+}
+
+// end ends the scope of src because src.ctx has ended. It runs in a goroutine of package
+// context's, in which a panic of somebody's context must end neither the program nor the
+// wait.
+func (src *source) end() {
+	c := contextEnded
+	defer func() {
+		if v := recover(); v != nil {
+			c = NewCause(nil, Foreign, fmt.Errorf("curio: a context panicked when it was asked why it has ended: %v", v))
+		}
+		src.scope.Cancel(c)
+	}()
+	c = foreignCause(src.ctx, src.derived)
 }
 
 // A Place is where a wait happens: in a scope, or under a foreign context.

@@ -42,22 +42,34 @@ func (b *box) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return b.takeAt(p)
+}
+
+func (b *box) takeAt(p wait.Place) error {
 	b.mu.Lock()
 	if b.tokens > 0 {
 		b.tokens--
 		b.mu.Unlock()
 		return nil
 	}
+	if p.Untrusted() {
+		b.mu.Unlock()
+		return p.Follow(b.takeAt)
+	}
 	w := p.Waiter("BOX", b)
 	b.waiters.Push(w)
 	b.mu.Unlock()
-	if err = w.Wait(); err != nil {
+	ok := w.Wait()
+	if !ok {
 		b.mu.Lock()
 		b.waiters.Remove(w)
 		b.mu.Unlock()
 	}
 	w.Free()
-	return err
+	if !ok {
+		return p.Failure()
+	}
+	return nil
 }
 
 // put hands a token to the longest waiting, or keeps it.

@@ -49,6 +49,9 @@ func (l *List) Remove(w *Waiter) {
 	w.list, w.prev, w.next = nil, nil, nil
 }
 
+// Listed reports whether w is listed here.
+func (l *List) Listed(w *Waiter) bool { return w.list == l }
+
 // Pop takes off the longest waiting of those that can still be had, claims it
 // for the object and returns it; nil if there is none. The caller does for the
 // waiter what it waited for, releases the object's mutex and calls Wake.

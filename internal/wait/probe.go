@@ -51,44 +51,41 @@ func WithProbe(ctx context.Context, p Probe) (probed context.Context, remove fun
 	}
 }
 
-// Held tells the probe of ctx, if there is one, that n of object have been taken, or,
-// if n is negative, given back.
+// Held tells the probe of ctx, if there is one, that n of object have been taken.
 func Held(ctx context.Context, object any, n int64) {
-	if probing.Load() != 0 {
-		probeHeld(ctx, object, n)
+	if probing.Load() == 0 {
+		return
 	}
+	if p := probeOf(ctx); p != nil {
+		p.Held(object, CurrentTask(ctx), n)
+	}
+}
+
+// Returned tells all probes that n of object, which owner had, have been given back.
+func Returned(owner *Owner, object any, n int64) {
+	if probing.Load() == 0 {
+		return
+	}
+	probes.Range(func(p, _ any) bool {
+		p.(Probe).Held(object, owner, -n)
+		return true
+	})
 }
 
 // Saved tells the probe of p, if there is one, that an operation succeeds although its
 // wait has just ended with err.
 func (p Place) Saved(err error) {
-	switch {
-	case probing.Load() == 0:
-	case p.foreign != nil:
-		Saved(p.foreign, err)
-	case p.scope != nil:
-		Saved(p.scope, err)
+	if probing.Load() != 0 {
+		if probe := p.probe(); probe != nil {
+			probe.Saved(p.Owner(), err)
+		}
 	}
 }
 
-// Saved is Place.Saved for ctx.
-func Saved(ctx context.Context, err error) {
-	if p := probeOf(ctx); p != nil && probing.Load() != 0 {
-		p.Saved(CurrentTask(ctx), err)
-	}
-}
-
-func probeHeld(ctx context.Context, object any, n int64) {
-	owner := CurrentTask(ctx)
-	if n < 0 {
-		probes.Range(func(p, _ any) bool {
-			p.(Probe).Held(object, owner, n)
-			return true
-		})
-		return
-	}
-	if p := probeOf(ctx); p != nil {
-		p.Held(object, owner, n)
+// Survived is for an operation that succeeds although its scope has ended its wait.
+func (p Place) Survived() {
+	if probing.Load() != 0 {
+		p.Saved(p.Failure())
 	}
 }
 
@@ -114,10 +111,17 @@ func (w *Waiter) probeParked() {
 	}
 }
 
-func probeFailed(s *Scope, err error) {
-	if p := s.probe(); p != nil {
-		p.Failed(s.owner, err)
+func (p Place) probeFailed(err error) {
+	if probe := p.probe(); probe != nil {
+		probe.Failed(p.Owner(), err)
 	}
+}
+
+func (p Place) probe() Probe {
+	if p.foreign != nil {
+		return probeOf(p.foreign)
+	}
+	return p.scope.probe()
 }
 
 // probeOf is the probe of ctx, nil for none.

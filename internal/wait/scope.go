@@ -40,14 +40,15 @@ type Scope struct {
 }
 
 type rare struct {
-	outside context.Context // of a shield: where it was put up
-	name    error           // of a limit; set at birth
-	at      time.Time       // when it expires, as the caller said or was told; the zero time if nobody has
-	shim    context.Context // made by causeShim
-	unhook  func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
-	waiting List            // for the scope to have no children
-	locals  locals          // of a task
-	adopted *Scope          // of a task: where it waits under a foreign context
+	outside  context.Context // of a shield: where it was put up
+	name     error           // of a limit; set at birth
+	at       time.Time       // when it expires, as the caller said or was told; the zero time if nobody has
+	shim     context.Context // made by causeShim
+	unhook   func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
+	waiting  List            // for the scope to have no children
+	locals   locals          // of a task
+	adopted  *Scope          // of a task: where it waits under a foreign context
+	followed *Place          // of a scope that Follow made: whose context it follows
 }
 
 // rareLocked returns s.rare, which it makes if need be.
@@ -87,7 +88,8 @@ type Owner struct {
 	cycles atomic.Uint64
 }
 
-// moves counts the scopes that were passed on to another parent, for TaskByID.
+// moves counts the scopes that were passed on to another parent, for who looks through the
+// tree meanwhile.
 var moves atomic.Uint64
 
 // process is the root of all: kernels hang below it.
@@ -349,15 +351,20 @@ func (s *Scope) WaitEmpty(ctx context.Context, op string) error {
 	if err != nil {
 		return err
 	}
+	return s.waitEmpty(p, op)
+}
+
+func (s *Scope) waitEmpty(p Place, op string) error {
 	s.mu.Lock()
 	if s.children == nil {
 		s.mu.Unlock()
 		return nil
 	}
-	w := p.Waiter(op, nil)
-	err = w.WaitIn(&s.rareLocked().waiting, &s.mu)
-	w.Free()
-	return err
+	if p.Untrusted() {
+		s.mu.Unlock()
+		return p.Follow(func(p Place) error { return s.waitEmpty(p, op) })
+	}
+	return p.Block(op, nil, &s.rareLocked().waiting, &s.mu)
 }
 
 // lockParent locks and returns the scope that s is now a child of; nil for one

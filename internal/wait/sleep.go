@@ -15,17 +15,27 @@ func Sleep(ctx context.Context, at int64) error {
 		runtime.Gosched() // a loop that sleeps for no time lets others run
 		return nil
 	}
+	return p.sleep(at)
+}
+
+func (p Place) sleep(at int64) error {
+	if p.Untrusted() {
+		return p.Follow(func(p Place) error { return p.sleep(at) })
+	}
 	w := p.Waiter("TIME_SLEEP", nil)
 	a := w.takeAlarm()
 	w.until = at
 	a.set(at, nil, w)
-	err = w.Wait()
+	ok := w.Wait()
 	// One that has rung is done with us: it claimed the waiter.
-	if (err == nil || a.clear()) && w.owner != nil {
+	if (ok || a.clear()) && w.owner != nil {
 		w.owner.spare.Store(a)
 	}
 	w.Free()
-	return err
+	if !ok {
+		return p.Failure()
+	}
+	return nil
 }
 
 func (w *Waiter) takeAlarm() *alarm {

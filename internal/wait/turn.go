@@ -55,20 +55,32 @@ func (t *Turn) Take(place Place, op string, object any) error {
 	if t.Try() {
 		return nil
 	}
+	if place.Untrusted() {
+		return place.Follow(func(p Place) error { return t.wait(p, op, object) })
+	}
+	return t.wait(place, op, object)
+}
+
+func (t *Turn) wait(place Place, op string, object any) error {
 	w := place.Waiter(op, object)
-	defer w.Free()
-	if taken, err := t.takeOrQueue(w); taken || err != nil {
+	taken, err := t.takeOrQueue(w)
+	if taken || err != nil {
+		w.Free()
 		return err
 	}
-	err := w.Wait()
-	if err != nil {
+	if !w.Wait() {
 		t.mu.Lock()
 		t.queue.Remove(w)
 		t.mu.Unlock()
-		return err
+		w.Free()
+		return place.Failure()
 	}
-	if _, is := w.Slot.(dismissed); is {
+	_, sentAway := w.Slot.(dismissed)
+	if sentAway {
 		w.Slot = nil
+	}
+	w.Free()
+	if sentAway {
 		return ErrTurnClosed
 	}
 	return nil

@@ -132,29 +132,6 @@ func (s *Scope) Tasks(f func(*Owner) bool) bool {
 	return s.Walk(func(c *Scope) bool { return c.kind != Task || f(c.owner) })
 }
 
-// TaskByID is the task with that number, in whatever kernel; nil if it has ended.
-func TaskByID(id uint64) (found *Owner) {
-	for range 100 {
-		before := moves.Load()
-		found = taskByID(id)
-		if found != nil || moves.Load() == before {
-			break
-		}
-		// It may just have been passed on, from where we had not been to where we had.
-	}
-	return found
-}
-
-func taskByID(id uint64) (found *Owner) {
-	process.Tasks(func(o *Owner) bool {
-		if o.ID == id {
-			found = o
-		}
-		return found == nil
-	})
-	return found
-}
-
 // Cancels reports whether a cancellation of s reaches ctx, if that is a scope. To find out
 // it walks up from there.
 func (s *Scope) Cancels(ctx context.Context) bool {

@@ -7,6 +7,9 @@ import (
 
 // A Waiter is one goroutine that is blocked, or about to be. Waiters come from
 // Place.Waiter and go back with Free.
+//
+// An operation that fails works out its error at the very end, by Place.Failure, when the
+// waiter has been freed and others have been served: that may call a context of somebody's.
 type Waiter struct {
 	parker
 	state      atomic.Uint32 // idle, waiting, granted, cancelled
@@ -65,12 +68,17 @@ var pool = sync.Pool{New: func() any {
 // A task keeps its waiter from one wait to the next. It waits for one thing at a
 // time, unless its function shared its context with other goroutines; these take
 // theirs from the pool, and do not show in the task's state.
+//
+// p must not be Untrusted: see Follow.
 func (p Place) Waiter(op string, object any) *Waiter {
 	o := p.Owner()
 	w, own := takeWaiter(o)
 	w.owner, w.shown = o, own
 	w.op, w.object = op, object
 	if p.foreign != nil {
+		if !trusted(p.foreign) {
+			panic("curio: internal error: a wait under a foreign context that is not followed")
+		}
 		w.foreign = &Place{p.scope, p.foreign}
 	} else {
 		w.scope = p.scope
@@ -97,11 +105,18 @@ func takeWaiter(o *Owner) (w *Waiter, own bool) {
 // Free gives w back. It must be off its object's list.
 func (w *Waiter) Free() {
 	own := w.shown
+	var adopted *Scope
+	if w.foreign != nil {
+		adopted = w.scope
+	}
 	w.object, w.until, w.scope, w.foreign = nil, 0, nil, nil
 	w.owner, w.shown = nil, false
 	w.state.Store(idle)
 	if !own {
 		pool.Put(w)
+	}
+	if adopted != nil {
+		adopted.Close()
 	}
 }
 
@@ -123,27 +138,41 @@ func (w *Waiter) Grant() bool { return w.claim(granted) }
 // Wake ends the wait of a waiter that the caller has claimed.
 func (w *Waiter) Wake() { w.unpark() }
 
-// Wait blocks until w is granted (nil) or its scope ends (the scope's error). In
-// the second case the caller takes w off the object's list. Then it frees w.
-func (w *Waiter) Wait() error {
+// Wait blocks until w is granted, or its scope ends. In the second case the caller takes
+// w off the object's list, and does for those behind it what is to be done. Then it frees w,
+// and Place.Failure is the error.
+func (w *Waiter) Wait() (ok bool) {
 	if w.Begin() {
 		w.park()
 	}
-	return w.end(w.state.Load() == granted)
+	w.leaveScope()
+	return w.state.Load() == granted
 }
 
 // WaitIn pushes w on l, whose mutex mu is held, releases mu and waits as Wait does.
-// If the scope ends, it has taken w off l again. It is how most operations block.
-func (w *Waiter) WaitIn(l *List, mu *sync.Mutex) error {
+// If the scope ends, it has taken w off l again.
+func (w *Waiter) WaitIn(l *List, mu *sync.Mutex) (ok bool) {
 	l.Push(w)
 	mu.Unlock()
-	err := w.Wait()
-	if err != nil {
+	ok = w.Wait()
+	if !ok {
 		mu.Lock()
 		l.Remove(w)
 		mu.Unlock()
 	}
-	return err
+	return ok
+}
+
+// Block waits in l, whose mutex mu is held and is released. It is how most operations
+// wait: it is all of a waiter's life. p must not be Untrusted.
+func (p Place) Block(op string, object any, l *List, mu *sync.Mutex) error {
+	w := p.Waiter(op, object)
+	ok := w.WaitIn(l, mu)
+	w.Free()
+	if !ok {
+		return p.Failure()
+	}
+	return nil
 }
 
 // Begin registers w with its scope, which from then on may end the wait. It
@@ -153,11 +182,13 @@ func (w *Waiter) WaitIn(l *List, mu *sync.Mutex) error {
 func (w *Waiter) Begin() bool {
 	if w.foreign != nil {
 		w.scope = w.foreign.adopt()
-		w.showAdopted(w.scope)
 	}
 	s := w.scope
 	if s == nil {
 		return true
+	}
+	if s.kind == Adopted {
+		w.showAdopted(s)
 	}
 	w.since = Now()
 	if o := w.owner; o != nil {
@@ -170,18 +201,22 @@ func (w *Waiter) Begin() bool {
 		return true
 	}
 	// If the claim fails, the object was faster and its wake-up is on the way.
-	return !w.claim(cancelled)
+	if !w.claim(cancelled) {
+		return true
+	}
+	w.leaveScope()
+	return false
 }
 
-// End is for after Begin returned true, whatever has become of the wait: if the
-// scope claimed w it returns the scope's error, and not before Interrupt is
-// through.
-func (w *Waiter) End() error {
-	if w.claim(granted) {
-		return w.end(true)
+// End is for after Begin returned true, whatever has become of the wait. ok is false if the
+// scope claimed w; then it returns when Interrupt is through.
+func (w *Waiter) End() (ok bool) {
+	ok = w.claim(granted)
+	if !ok {
+		w.park()
 	}
-	w.park()
-	return w.end(false)
+	w.leaveScope()
+	return ok
 }
 
 // showAdopted notes where a task waits under a foreign context, as that is not in the
@@ -196,30 +231,16 @@ func (w *Waiter) showAdopted(s *Scope) {
 	o.mu.Unlock()
 }
 
-// Fail is for after Begin returned false: it returns the scope's error.
-func (w *Waiter) Fail() error { return w.end(false) }
-
-// end takes w off its scope's list.
-func (w *Waiter) end(granted bool) (err error) {
+// leaveScope takes w off its scope's list.
+func (w *Waiter) leaveScope() {
 	s := w.scope
 	if s == nil {
-		return nil
+		return
 	}
 	s.unregister(w)
-	switch {
-	case w.foreign != nil:
+	if s.kind == Adopted {
 		w.showAdopted(nil)
-		s.Close()
-		if !granted {
-			err = w.foreign.foreignFailure()
-		}
-	case !granted:
-		err = s.failure()
 	}
-	if err != nil && probing.Load() != 0 {
-		probeFailed(s, err)
-	}
-	return err
 }
 
 // interrupt is how a scope that has claimed w, which sleeps elsewhere, ends the wait.

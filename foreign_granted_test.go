@@ -1,0 +1,175 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+)
+
+// Between the moment in which an operation is given what it waits for and its return no
+// method of a foreign context is called.
+func TestNothingForeignAfterAGrant(t *testing.T) {
+	type granting struct {
+		name string
+		make func(ctx context.Context) (wait func(context.Context) error, grant func())
+	}
+	lock := func(l curio.Locker) func(context.Context) (func(context.Context) error, func()) {
+		return func(ctx context.Context) (func(context.Context) error, func()) {
+			succeed(l.Acquire(ctx))
+			return l.Acquire, func() { l.Release(ctx) }
+		}
+	}
+	var rw curio.RWLock
+	var event curio.Event
+	var result curio.Result[int]
+	for _, g := range []granting{
+		{"Lock", lock(new(curio.Lock))},
+		{"RLock", lock(new(curio.RLock))},
+		{"RWLock", lock(new(curio.RWLock))},
+		{"RWLock.AcquireRead", func(ctx context.Context) (func(context.Context) error, func()) {
+			succeed(rw.Acquire(ctx))
+			return rw.AcquireRead, func() { rw.Release(ctx) }
+		}},
+		{"Lock.Do", func(ctx context.Context) (func(context.Context) error, func()) {
+			l := new(curio.Lock)
+			succeed(l.Acquire(ctx))
+			return func(ctx context.Context) error { return l.Do(ctx, nothing) }, func() { l.Release(ctx) }
+		}},
+		{"Semaphore", func(ctx context.Context) (func(context.Context) error, func()) {
+			s := curio.NewSemaphore(0)
+			return s.Acquire, func() { s.Release(ctx) }
+		}},
+		{"Semaphore.DoN", func(ctx context.Context) (func(context.Context) error, func()) {
+			s := curio.NewSemaphore(0)
+			return func(ctx context.Context) error { return s.DoN(ctx, 2, nothing) }, func() { s.Resize(2) }
+		}},
+		{"Event", func(context.Context) (func(context.Context) error, func()) { return event.Wait, event.Set }},
+		{"Result", func(context.Context) (func(context.Context) error, func()) {
+			return result.Wait, func() { result.SetValue(1) }
+		}},
+		{"Queue.Get", func(ctx context.Context) (func(context.Context) error, func()) {
+			q := curio.NewQueue[int](0)
+			return func(ctx context.Context) error { _, err := q.Get(ctx); return err }, func() { succeed(q.TryPut(1)) }
+		}},
+		{"Queue.Put", func(ctx context.Context) (func(context.Context) error, func()) {
+			q := curio.NewQueue[int](1)
+			succeed(q.TryPut(1))
+			return func(ctx context.Context) error { return q.Put(ctx, 2) }, func() { _, _ = q.TryGet() }
+		}},
+		{"Queue.Join", func(ctx context.Context) (func(context.Context) error, func()) {
+			q := curio.NewQueue[int](1)
+			succeed(q.TryPut(1))
+			return q.Join, q.TaskDone
+		}},
+		{"Barrier", func(ctx context.Context) (func(context.Context) error, func()) {
+			b := curio.NewBarrier(2)
+			return func(ctx context.Context) error { _, err := b.Wait(ctx); return err }, func() { _, _ = b.Wait(ctx) }
+		}},
+		{"Condition", func(ctx context.Context) (func(context.Context) error, func()) {
+			c := new(curio.Condition)
+			return func(ctx context.Context) error { return c.Do(ctx, c.Wait) }, c.NotifyAll
+		}},
+		{"Receive", func(ctx context.Context) (func(context.Context) error, func()) {
+			ch := make(chan int)
+			return func(ctx context.Context) error { _, err := curio.Receive(ctx, ch); return err }, func() { ch <- 1 }
+		}},
+		{"SendTo", func(ctx context.Context) (func(context.Context) error, func()) {
+			ch := make(chan int)
+			return func(ctx context.Context) error { return curio.SendTo(ctx, ch, 1) }, func() { <-ch }
+		}},
+		{"Sleep", func(ctx context.Context) (func(context.Context) error, func()) {
+			return func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) }, func() { time.Sleep(time.Hour) }
+		}},
+		{"RunInThread", func(ctx context.Context) (func(context.Context) error, func()) {
+			returns := make(chan struct{})
+			return func(ctx context.Context) error {
+				_, err := curio.RunInThread(ctx, func() (int, error) { <-returns; return 1, nil })
+				return err
+			}, func() { close(returns) }
+		}},
+	} {
+		t.Run(g.name, func(t *testing.T) {
+			inKernel(t, func(ctx context.Context, f *fixture) {
+				wait, grant := g.make(ctx)
+				h := testutil.NewHostile()
+				task := curio.Go(ctx, func(ctx context.Context) error {
+					h.Context = ctx
+					return wait(h.WithAfterFunc())
+				})
+				synctest.Wait()
+				before := h.Calls()
+				grant()
+				if err := task.Wait(ctx); err != nil || task.Err() != nil {
+					f.Errorf("%v, %v", err, task.Err())
+				}
+				if n := h.Calls() - before; n != 0 {
+					f.Errorf("its context was called %d times after the grant", n)
+				}
+			})
+		})
+	}
+}
+
+// An operation that is cancelled lets those behind it go on before its context is asked for
+// the error.
+func TestHostileContextHoldsUpNobodyBehind(t *testing.T) {
+	for name, begin := range map[string]func(ctx context.Context) (first, behind func(context.Context) error){
+		"RWLock": func(ctx context.Context) (first, behind func(context.Context) error) {
+			l := new(curio.RWLock)
+			succeed(l.AcquireRead(ctx))
+			return l.Acquire, l.AcquireRead
+		},
+		"Semaphore": func(ctx context.Context) (first, behind func(context.Context) error) {
+			s := curio.NewSemaphore(2)
+			succeed(s.Acquire(ctx))
+			return func(ctx context.Context) error { return s.AcquireN(ctx, 2) }, s.Acquire
+		},
+		"Barrier": func(ctx context.Context) (first, behind func(context.Context) error) {
+			b := curio.NewBarrier(2)
+			wait := func(ctx context.Context) error { _, err := b.Wait(ctx); return err }
+			return wait, func(ctx context.Context) error {
+				if b.Waiting() > 0 {
+					return errors.New("one who has gone is counted")
+				}
+				return nil
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inKernel(t, func(ctx context.Context, f *fixture) {
+				first, behind := begin(ctx)
+				release := make(chan struct{})
+				h := testutil.NewHostile()
+				base, cancel := context.WithCancel(ctx)
+				h.Context = base
+				one := curio.Go(ctx, func(context.Context) error { return first(h.WithAfterFunc()) })
+				synctest.Wait()
+				h.At("Err", 1, func() { <-release })
+				if name == "Barrier" {
+					cancel()
+					synctest.Wait()
+				}
+				other := curio.Go(ctx, behind)
+				synctest.Wait()
+				cancel()
+				synctest.Wait()
+				if !h.HasActed() {
+					f.Error("its context has not been asked")
+				}
+				if !other.Terminated() || other.Err() != nil {
+					f.Errorf("the one behind: %v, %v", other.State(), other.Err())
+				}
+				close(release)
+				_ = one.Wait(ctx)
+				is(f, "error", one.Err(), scopeCancelled...)
+				other.CancelNow()
+				_ = other.Wait(ctx)
+			})
+		})
+	}
+}

@@ -1,0 +1,119 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+)
+
+// A context of somebody's may panic, end the goroutine or hang in any of its methods, at
+// any call. Then the operation that it was given to has ended, or hangs, and that is all:
+// what it would have waited at is as it was, for everybody else.
+
+// hostileOperations are those that open no scope below their context, as a group does. What
+// becomes of such a scope has to do with nobody else.
+func hostileOperations() (all []operation) {
+	for _, o := range operations() {
+		if !strings.HasPrefix(o.name, "TaskGroup") && !strings.HasPrefix(o.name, "Group") && o.name != "Kernel.Shutdown" {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+func TestHostileContexts(t *testing.T) {
+	for _, o := range hostileOperations() {
+		for deed := range testutil.HostileActs(nil) {
+			if deed == "hangs" && strings.HasPrefix(o.state, "CONDITION") {
+				continue // it hangs with the lock, which it had before
+			}
+			for _, method := range testutil.HostileMethods {
+				t.Run(o.name+"/"+deed+" in "+method, func(t *testing.T) {
+					for n := 1; o.meets(t, deed, method, n); n++ {
+						if n == 50 {
+							t.Fatal("it calls it without end")
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// meets runs o with a context that is hostile at the nth call of method, and reports
+// whether it came to that.
+func (o operation) meets(t *testing.T, deed, method string, n int) (met bool) {
+	run := inKernel
+	if o.real {
+		run = withKernel
+	}
+	for _, own := range []bool{false, true} {
+		run(t, func(ctx context.Context, f *fixture) {
+			b := o.begin(ctx, f)
+			release, ended := make(chan struct{}), make(chan struct{})
+			h := testutil.NewHostile()
+			h.At(method, n, testutil.HostileActs(release)[deed])
+			begun := make(chan context.CancelFunc, 1)
+			var err error
+			task := curio.Go(ctx, func(ctx context.Context) error {
+				defer close(ended)
+				base, cancel := context.WithCancel(ctx)
+				begun <- cancel
+				h.Context = base
+				var given context.Context = h
+				if own {
+					given = h.WithAfterFunc()
+				}
+				err = b.run(given)
+				return nil
+			}, curio.ReportCrash(false))
+			cancel := <-begun
+			defer cancel()
+			o.settled(h, task.AnyTask, ended)
+			cancel() // if it waits
+			select {
+			case <-ended:
+			case <-h.Acted():
+				if deed != "hangs" {
+					<-ended
+				}
+			}
+			if err := b.works(ctx); err != nil {
+				f.Errorf("call %d of %s: %v", n, method, err)
+			}
+			close(release)
+			<-ended
+			if !h.HasActed() && !errors.Is(err, context.Canceled) {
+				f.Errorf("call %d of %s: it was cancelled, and the error is %v", n, method, err)
+			}
+			met = met || h.HasActed()
+			_ = task.Wait(ctx)
+			f.Journal.take("whose calls were abandoned")
+			f.Journal.take("outlive their kernel")
+			f.Journal.take("panicked")
+		}, curio.MaxThreads(1))
+	}
+	return met
+}
+
+// settled returns when the operation waits, has ended, or its context has acted.
+func (o operation) settled(h *testutil.Hostile, task *curio.AnyTask, ended <-chan struct{}) {
+	if !o.real {
+		synctest.Wait()
+		return
+	}
+	for !h.HasActed() && task.State() != o.state {
+		select {
+		case <-ended:
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
+}

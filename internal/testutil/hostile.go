@@ -1,0 +1,132 @@
+package testutil
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// A Hostile is a context that acts in the nth call of one of its methods, or of AfterFunc
+// or of the function that stops what that has begun.
+type Hostile struct {
+	context.Context // which it is otherwise
+
+	acted chan struct{} // closed when it does
+
+	mu     sync.Mutex
+	calls  int
+	method string
+	n      int // calls of method that are left until it acts
+	act    func()
+}
+
+// NewHostile makes a context that does not act yet. Its Context is to be set before it is
+// used.
+func NewHostile() *Hostile { return &Hostile{acted: make(chan struct{})} }
+
+// At makes h act in the nth call of method from now on.
+func (h *Hostile) At(method string, n int, act func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.method, h.n, h.act = method, n, act
+}
+
+// HostileMethods are what At knows.
+var HostileMethods = []string{"Done", "Err", "Deadline", "Value", "AfterFunc", "stop"}
+
+// HostileActs are what a context may do. One that hangs does so until release is closed.
+func HostileActs(release <-chan struct{}) map[string]func() {
+	return map[string]func(){
+		"panics": func() { panic("hostile") },
+		"exits":  runtime.Goexit,
+		"hangs":  func() { <-release },
+	}
+}
+
+// Calls is how often any method has been called.
+func (h *Hostile) Calls() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.calls
+}
+
+// Acted is closed when h has acted.
+func (h *Hostile) Acted() <-chan struct{} { return h.acted }
+
+// HasActed reports whether it has.
+func (h *Hostile) HasActed() bool {
+	select {
+	case <-h.acted:
+		return true
+	default:
+		return false
+	}
+}
+
+func (h *Hostile) called(method string) {
+	h.mu.Lock()
+	h.calls++
+	var act func()
+	if method == h.method {
+		if h.n--; h.n == 0 {
+			act = h.act
+			close(h.acted)
+		}
+	}
+	h.mu.Unlock()
+	if act != nil {
+		act()
+	}
+}
+
+// Done is part of context.Context, as the other three.
+func (h *Hostile) Done() <-chan struct{} {
+	h.called("Done")
+	return h.Context.Done()
+}
+
+// Err is part of context.Context.
+func (h *Hostile) Err() error {
+	h.called("Err")
+	return h.Context.Err()
+}
+
+// Deadline is part of context.Context.
+func (h *Hostile) Deadline() (time.Time, bool) {
+	h.called("Deadline")
+	return h.Context.Deadline()
+}
+
+// Value is part of context.Context.
+func (h *Hostile) Value(key any) any {
+	h.called("Value")
+	return h.Context.Value(key)
+}
+
+// WithAfterFunc returns h as a context that has an AfterFunc of its own, and a Done channel
+// that package context does not know.
+func (h *Hostile) WithAfterFunc() context.Context {
+	c := hostileAfter{h, make(chan struct{})}
+	context.AfterFunc(h.Context, func() { close(c.done) })
+	return c
+}
+
+type hostileAfter struct {
+	*Hostile
+	done chan struct{}
+}
+
+func (c hostileAfter) Done() <-chan struct{} {
+	c.called("Done")
+	return c.done
+}
+
+func (c hostileAfter) AfterFunc(f func()) (stop func() bool) {
+	c.called("AfterFunc")
+	stop = context.AfterFunc(c.Context, f)
+	return func() bool {
+		c.called("stop")
+		return stop()
+	}
+}

@@ -1,0 +1,162 @@
+package curio_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// What an operation of a lock, a queue or the like costs does not depend on how many others
+// wait. See growth_test.go.
+
+// beside is a growth of what one operation costs beside n others.
+func beside(what string, cost func(ctx context.Context, n int) time.Duration) growth {
+	return growth{what, 1_000, 1_000_000, func(ctx context.Context, n int) (time.Duration, int) { return cost(ctx, n), 1 }}
+}
+
+// throng starts n tasks and waits until all of them wait.
+func throng(ctx context.Context, n int, fn func(ctx context.Context) error) []*curio.Task[struct{}] {
+	tasks := make([]*curio.Task[struct{}], n)
+	for i := range tasks {
+		tasks[i] = curio.Go(ctx, fn, curio.ReportCrash(false))
+	}
+	for _, task := range tasks {
+		for task.Cycles() == 0 {
+			time.Sleep(10 * time.Microsecond)
+		}
+	}
+	return tasks
+}
+
+// disperse cancels tasks in any order, and returns what each took.
+func disperse(ctx context.Context, tasks []*curio.Task[struct{}]) time.Duration {
+	rand.Shuffle(len(tasks), func(i, j int) { tasks[i], tasks[j] = tasks[j], tasks[i] })
+	took := timed(func() {
+		for _, task := range tasks {
+			task.CancelNow()
+		}
+		for _, task := range tasks {
+			_ = task.Wait(ctx)
+		}
+	})
+	return took / time.Duration(max(len(tasks), 1))
+}
+
+// each measures what an operation takes, while tasks wait, which are cancelled after that.
+func each(ctx context.Context, tasks []*curio.Task[struct{}], op func()) time.Duration {
+	const rounds, times = 20, 50
+	took := time.Hour // the shortest counts, as the machine has other things to do
+	for range rounds {
+		start := time.Now()
+		for range times {
+			op()
+		}
+		took = min(took, time.Since(start)/times)
+	}
+	for _, task := range tasks {
+		task.CancelNow()
+	}
+	for _, task := range tasks {
+		_ = task.Wait(ctx)
+	}
+	return took
+}
+
+// cancelling is a growth in which n wait that are cancelled in any order.
+func cancelling(name string, waiting func(ctx context.Context) func(context.Context) error) growth {
+	return beside("cancel waiters of "+name, func(ctx context.Context, n int) time.Duration {
+		return disperse(ctx, throng(ctx, n, waiting(ctx)))
+	})
+}
+
+func tooLarge(s *curio.Semaphore, n int64) func(context.Context) error {
+	return func(ctx context.Context) error { return s.AcquireN(ctx, n) }
+}
+
+var syncGrowths = []growth{
+	cancelling("Lock", func(ctx context.Context) func(context.Context) error {
+		l := new(curio.Lock)
+		succeed(l.Acquire(ctx))
+		return l.Acquire
+	}),
+	cancelling("RLock", func(ctx context.Context) func(context.Context) error {
+		l := new(curio.RLock)
+		succeed(l.Acquire(ctx))
+		return l.Acquire
+	}),
+	cancelling("RWLock", func(ctx context.Context) func(context.Context) error {
+		l := new(curio.RWLock)
+		succeed(l.AcquireRead(ctx))
+		return l.Acquire
+	}),
+	cancelling("Condition", func(ctx context.Context) func(context.Context) error {
+		c := new(curio.Condition)
+		return func(ctx context.Context) error { return c.Do(ctx, c.Wait) }
+	}),
+	cancelling("Event", func(ctx context.Context) func(context.Context) error { return new(curio.Event).Wait }),
+	cancelling("Result", func(ctx context.Context) func(context.Context) error { return new(curio.Result[int]).Wait }),
+	cancelling("Barrier", func(ctx context.Context) func(context.Context) error {
+		b := curio.NewBarrier(1 << 30)
+		return func(ctx context.Context) error { _, err := b.Wait(ctx); return err }
+	}),
+	cancelling("Queue", func(ctx context.Context) func(context.Context) error {
+		q := new(curio.Queue[int])
+		return func(ctx context.Context) error { _, err := q.Get(ctx); return err }
+	}),
+	cancelling("a Semaphore of size 0", func(ctx context.Context) func(context.Context) error { return new(curio.Semaphore).Acquire }),
+	cancelling("a Semaphore of size 1", func(ctx context.Context) func(context.Context) error {
+		s := curio.NewSemaphore(1)
+		succeed(s.Acquire(ctx))
+		return s.Acquire
+	}),
+	cancelling("a Semaphore, all too large", func(ctx context.Context) func(context.Context) error {
+		return tooLarge(curio.NewSemaphore(10), 11)
+	}),
+	beside("Acquire and Release beside requests that are too large", func(ctx context.Context, n int) time.Duration {
+		s := curio.NewSemaphore(10)
+		return each(ctx, throng(ctx, n, tooLarge(s, 11)), func() {
+			succeed(s.Acquire(ctx))
+			s.Release(ctx)
+		})
+	}),
+	beside("Resize beside requests that are too large", func(ctx context.Context, n int) time.Duration {
+		s := curio.NewSemaphore(10)
+		size := int64(0)
+		return each(ctx, throng(ctx, n, tooLarge(s, 11)), func() {
+			s.Resize(size)
+			size = 10 - size
+		})
+	}),
+	beside("Resize of a Semaphore to nothing and back", func(ctx context.Context, n int) time.Duration {
+		s := curio.NewSemaphore(10)
+		succeed(s.AcquireN(ctx, 10))
+		size := int64(0)
+		return each(ctx, throng(ctx, n, s.Acquire), func() {
+			s.Resize(size)
+			size = 10 - size
+		})
+	}),
+	beside("Snapshot of a Lock beside tasks that do something else", func(ctx context.Context, n int) time.Duration {
+		l := new(curio.Lock)
+		holder := throng(ctx, 1, func(ctx context.Context) error { return l.Do(ctx, sleeper) })
+		took := each(ctx, throng(ctx, n, sleeper), func() { _ = l.Snapshot() })
+		return took + each(ctx, holder, func() {})
+	}),
+	beside("Release of what others hold", func(ctx context.Context, n int) time.Duration {
+		s := curio.NewSemaphore(int64(n))
+		holding := func(ctx context.Context) error {
+			if err := s.Acquire(ctx); err != nil {
+				return err
+			}
+			return sleeper(ctx)
+		}
+		tasks := throng(ctx, n, holding)
+		s.ReleaseN(ctx, int64(n-1))
+		return each(ctx, tasks, func() {
+			s.TryAcquire(context.Background())
+			s.Release(ctx)
+		})
+	}),
+}

@@ -1,0 +1,92 @@
+package curio_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+
+	"github.com/curio-go/curio"
+)
+
+const megabyte = 1 << 20
+
+// heap is how much memory is in use, in megabytes.
+func heap() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc / megabyte)
+}
+
+// A task that has got something large from a queue, by waiting for it, does not keep room
+// for as much as long as it lives.
+func TestTaskKeepsNoLargeCell(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		type block [megabyte / 16]byte
+		var q curio.Queue[block]
+		var end curio.Event
+		const n = 200
+		got := curio.NewSemaphore(0)
+		before := heap()
+		for range n {
+			curio.Go(ctx, func(ctx context.Context) error {
+				func() { v, _ := q.Get(ctx); runtime.KeepAlive(&v) }()
+				got.Release(ctx)
+				return end.Wait(ctx)
+			})
+		}
+		until(f, "all getters", func() bool { return len(q.Snapshot().Waiters) == n })
+		for range n {
+			succeed(q.Put(ctx, block{}))
+		}
+		succeed(got.AcquireN(ctx, n))
+		until(f, "all at the event", func() bool { return len(end.Snapshot().Waiters) == n })
+		if more := heap() - before; more > 4 {
+			f.Errorf("%d MB are kept for %d tasks", more, n)
+		}
+		end.Set()
+	})
+}
+
+// A queue that has been emptied does not keep room for many large items.
+func TestEmptyQueueKeepsLittle(t *testing.T) {
+	for name, q := range map[string]*curio.Queue[[megabyte]byte]{
+		"Queue":         new(curio.Queue[[megabyte]byte]),
+		"LIFOQueue":     &curio.NewLIFOQueue[[megabyte]byte](0).Queue,
+		"PriorityQueue": &curio.NewPriorityQueue(0, func(a, b [megabyte]byte) int { return int(a[0]) - int(b[0]) }).Queue,
+	} {
+		before := heap()
+		for range 40 {
+			succeed(q.TryPut([megabyte]byte{}))
+		}
+		for range 40 {
+			_, _ = q.TryGet()
+		}
+		if more := heap() - before; more > 2 {
+			t.Errorf("%s: %d MB are kept by an empty queue", name, more)
+		}
+		runtime.KeepAlive(q)
+	}
+}
+
+// A semaphore that many have held, all at once, does not keep their table.
+func TestSemaphoreForgetsItsHolders(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		const n = 100_000
+		s := curio.NewSemaphore(n)
+		before := heap()
+		for range n {
+			_, _ = curio.Go(ctx, s.Acquire).Join(ctx)
+		}
+		for range n {
+			s.Release(ctx) // what others hold
+		}
+		if more := heap() - before; more > 2 {
+			f.Errorf("%d MB are kept", more)
+		}
+		if s.Value() != n {
+			f.Errorf("%d units are free", s.Value())
+		}
+	})
+}
