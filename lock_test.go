@@ -530,7 +530,7 @@ func TestLockString(t *testing.T) {
 		ended := curio.Go(ctx, l.Acquire) // and never releases it
 		_, _ = ended.Join(ctx)
 		says(fmt.Sprintf("Lock(held by task %s (ended))", ended.Path()))
-		if h := l.Snapshot().Holders; len(h) != 1 || h[0] != (curio.Holder{Task: &ended.AnyTask, ID: ended.ID(), N: 1}) {
+		if h := l.Snapshot().Holders; len(h) != 1 || h[0] != (curio.Holder{Task: ended.AnyTask, ID: ended.ID(), N: 1}) {
 			f.Errorf("held by %v", h)
 		}
 		panics(f, fmt.Sprintf("task %s (ended)", ended.Path()), func() { l.Release(ctx) })

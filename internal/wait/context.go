@@ -68,7 +68,7 @@ func (s *Scope) Err() error {
 		return nil
 	}
 	if t := s.twin.Load(); t != nil {
-		<-t.done // whoever cancels s is about to close it
+		t.end()
 	}
 	return s.errOf(c)
 }
@@ -146,7 +146,7 @@ func (s *Scope) Value(key any) any {
 	}
 	if t := s.twin.Load(); t != nil {
 		if s.cause.Load() != nil {
-			<-t.done
+			t.end()
 		}
 		return t.ctx.Value(key)
 	}
@@ -279,7 +279,7 @@ type source struct {
 // it was derived from when that is told to, and so that is asked first.
 func (src *source) ended() bool {
 	if src.derived != nil {
-		src.derived.look()
+		_ = src.derived.Err()
 	}
 	return src.ctx.Err() != nil
 }
@@ -373,7 +373,7 @@ func (p Place) Err() error {
 // foreignEnded asks also what the foreign context was derived from, see source.ended.
 func (p Place) foreignEnded() bool {
 	if p.scope != nil {
-		p.scope.look()
+		_ = p.scope.Err()
 	}
 	return p.foreign.Err() != nil
 }

@@ -675,7 +675,7 @@ func (s *Scope) remember() bool {
 // tells standard contexts, about which those who wake up may ask.
 func (b *Batch) wakeForScope() {
 	for _, t := range b.twins {
-		t.tell()
+		t.end()
 	}
 	b.twins = nil
 	var elsewhere, calls Batch

@@ -1,6 +1,9 @@
 package wait
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // This file is for standard contexts below ours.
 
@@ -10,12 +13,19 @@ import "context"
 // cancellation of the scope returns. Nobody else sees a twin.
 //
 // It is made when Done is asked for. Whoever cancels the scope tells the twin before waking
-// anybody; who needs it in between, as what Err says and Done have to agree, waits for its
-// Done.
+// anybody; who comes in between, and needs what Err says and Done to agree, does so first.
 type twin struct {
 	ctx  context.Context
 	done <-chan struct{}
 	tell func() // that the scope has ended; nil if it had when the twin was made
+	told sync.Once
+}
+
+// end tells t that its scope has ended. When it returns, all that hangs on t has ended too.
+func (t *twin) end() {
+	if t.tell != nil {
+		t.told.Do(t.tell)
+	}
 }
 
 // twinOf is s's twin, which it makes if need be.
@@ -37,7 +47,7 @@ func (s *Scope) twinOf() *twin {
 	missed := s.cause.Load() != nil && t.tell != nil
 	s.mu.Unlock()
 	if missed {
-		t.tell()
+		t.end()
 	}
 	return t
 }
