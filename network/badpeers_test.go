@@ -1,6 +1,7 @@
 package network_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -295,7 +296,22 @@ func TestByteByByte(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			p := k.place(t)
 			s := p.serve(t, network.ServerConfig{}, echo)
-			testutil.EchoTwice(t, p.dress(t, byteByByte{p.raw(t, s.Addr)}))
+			client := p.dress(t, byteByByte{p.raw(t, s.Addr)})
+			for i := range 2 {
+				// It receives while it sends: each byte costs as much of a buffer as hundreds
+				// do, and both sides would wait for room.
+				data, back := testutil.Pattern(i, 1000), make([]byte, 1000)
+				var sending sync.WaitGroup
+				sending.Go(func() {
+					if _, err := client.Write(data); err != nil {
+						t.Error(err)
+					}
+				})
+				if _, err := io.ReadFull(client, back); err != nil || !bytes.Equal(back, data) {
+					t.Errorf("received something else, or %v", err)
+				}
+				sending.Wait()
+			}
 			is(t, s.cancel(), taskCancelled...)
 		})
 	}

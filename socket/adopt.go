@@ -40,7 +40,8 @@ func FromFD(fd int) (*Socket, error) {
 // any other syscall.Conn that has a descriptor. It works on a duplicate: c stays its owner's, who may go
 // on using it and has to close it. The connection ends when both are closed. What c has
 // read ahead into a buffer of its own is not seen by the Socket. Its options are set as
-// those of FromFD, unless c is a *net.TCPConn, of which package net has set them, or a Socket.
+// those of FromFD, unless c is a Socket, or has a method SetNoDelay, as a *net.TCPConn has:
+// whoever made that has set them, and the caller may have chosen others.
 //
 // A *net.UnixListener removes its path from the file system when it is closed; if the
 // Socket is to go on listening there, call SetUnlinkOnClose(false) before. Both have one
@@ -61,7 +62,7 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 	var failed error
 	foreign := true
 	switch c.(type) {
-	case *net.TCPConn, *Socket:
+	case interface{ SetNoDelay(bool) error }, *Socket:
 		foreign = false
 	}
 	if err := raw.Control(func(fd uintptr) { s, failed = duplicated(int(fd), "fromconn", foreign) }); err != nil {
