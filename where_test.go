@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,7 +112,8 @@ func TestWhereOfAMainTaskThatIsOurs(t *testing.T) {
 func TestWhoseCode(t *testing.T) {
 	_, here, _, _ := runtime.Caller(0)
 	ours := here[:len(here)-len("where_test.go")]
-	library := runtime.GOROOT() + "/src/"
+	sleep, _ := runtime.FuncForPC(reflect.ValueOf(time.Sleep).Pointer()).FileLine(reflect.ValueOf(time.Sleep).Pointer())
+	library := strings.TrimSuffix(sleep, "time/sleep.go")
 	const trimmed = "github.com/curio-go/curio@v0.9.0/"
 	for _, c := range []struct {
 		dir, function, file string

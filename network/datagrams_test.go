@@ -225,7 +225,7 @@ func TestStreamOnDatagrams(t *testing.T) {
 		defer b.Close()
 		_, _ = b.Write([]byte("a long line\n"))
 	}()
-	got := ""
+	var got strings.Builder
 	for buf := make([]byte, 4); ; {
 		err := conn.WaitRead(t.Context())
 		must(t, err)
@@ -234,10 +234,10 @@ func TestStreamOnDatagrams(t *testing.T) {
 			break
 		}
 		must(t, err)
-		got += string(buf[:n])
+		got.WriteString(string(buf[:n]))
 	}
-	if got != "a long line\n" {
-		t.Errorf("%q", got)
+	if got.String() != "a long line\n" {
+		t.Errorf("%q", got.String())
 	}
 	stream.FromConn(wrapper{a}).Close(t.Context())
 	network.TLSClient(network.FromConn(a), &tls.Config{ServerName: "x"}).Close()

@@ -339,7 +339,7 @@ func TestListenSettings(t *testing.T) {
 					sep = ", "
 				}
 				takes := false
-				for _, by := range strings.Split(c.taken, sep) {
+				for by := range strings.SplitSeq(c.taken, sep) {
 					takes = takes || by == name
 				}
 				if takes != (err == nil) || err != nil && !strings.Contains(err.Error(), c.field) {

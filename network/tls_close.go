@@ -20,7 +20,10 @@ import (
 //
 // Operations in progress end with net.ErrClosed, and so do all later ones, a second Close
 // included.
-func (c *TLSConn) Close() error { return c.close(nil) }
+func (c *TLSConn) Close() error { return c.close(noWait) }
+
+// noWait, in the place of a context, is for a close that has none.
+var noWait context.Context
 
 // CloseContext is Close that waits for room as long as ctx allows. If ctx ends before all
 // is sent, the connection is closed all the same, and the error is that of ctx and says

@@ -96,16 +96,16 @@ func TestUnrulyListener(t *testing.T) {
 
 // A panic in Accept, which goes on in a goroutine of ours, is the caller's.
 func TestListenerPanics(t *testing.T) {
-	accept := func(l *foreign.Listener) (err error, panicked any) {
+	accept := func(l *foreign.Listener) (panicked any, err error) {
 		defer func() { panicked = recover() }()
 		_, err = l.Accept(background)
-		return err, nil
+		return nil, err
 	}
 	inner := newUnruly()
 	l := foreign.NewListener(inner)
 	inner.accept = func(*unrulyListener) (net.Conn, error) { panic(errBoom) }
 	for range 3 {
-		err, panicked := accept(l)
+		panicked, err := accept(l)
 		fault, _ := panicked.(error)
 		if err != nil || !errors.Is(fault, errBoom) || !strings.HasPrefix(fault.Error(), "panic in Accept of *foreign_test.unrulyListener: boom (unruly_listener_test.go:") {
 			t.Errorf("%v, %v", err, panicked)
@@ -113,7 +113,7 @@ func TestListenerPanics(t *testing.T) {
 	}
 	inner.accept = func(*unrulyListener) (net.Conn, error) { runtime.Goexit(); return nil, nil }
 	for range 3 {
-		if err, panicked := accept(l); err == nil || !strings.Contains(err.Error(), "Accept of *foreign_test.unrulyListener called runtime.Goexit") {
+		if panicked, err := accept(l); err == nil || !strings.Contains(err.Error(), "Accept of *foreign_test.unrulyListener called runtime.Goexit") {
 			t.Errorf("%v, %v", err, panicked)
 		}
 	}

@@ -79,14 +79,6 @@ func (n *Name) Set(sa syscall.Sockaddr) bool {
 	return false
 }
 
-func (n *Name) setFamily(family uint16) {
-	*n = Name{n: uint32(pathOffset)}
-	setNumber(&n.raw.Addr.Family, family)
-}
-
-// setNumber is for a field whose type depends on the system.
-func setNumber[T uint8 | uint16](field *T, n uint16) { *field = T(n) }
-
 // Family is that of the address: AF_INET and so on, -1 if there is none.
 func (n *Name) Family() int {
 	if int(n.n) < pathOffset {

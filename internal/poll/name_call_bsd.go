@@ -24,3 +24,11 @@ func nameFrom(sa syscall.Sockaddr, err error) (n Name, _ error) {
 	n.Set(sa)
 	return n, err
 }
+
+func (n *Name) setFamily(family uint16) {
+	*n = Name{n: uint32(pathOffset)}
+	setNumber(&n.raw.Addr.Family, family)
+}
+
+// setNumber is for a field whose type depends on the system.
+func setNumber[T uint8 | uint16](field *T, n uint16) { *field = T(n) }

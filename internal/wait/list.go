@@ -124,3 +124,15 @@ func (b *Batch) Add(w *Waiter) {
 
 // Wake wakes them all, in order.
 func (b *Batch) Wake() { b.each((*Waiter).Wake) }
+
+// each takes the waiters out of b, in order, and calls f for each: afterwards it is
+// somebody else's.
+func (b *Batch) each(f func(w *Waiter)) {
+	for w := b.head; w != nil; {
+		next := w.batch
+		w.batch = nil
+		f(w)
+		w = next
+	}
+	b.head, b.tail = nil, nil
+}

@@ -1,0 +1,127 @@
+package wait
+
+// This file is for timeouts whose cancel function nobody calls, as happens with those of
+// package context too. One that has ended, and has nothing below it, leaves the tree:
+//
+//	in the tree ──► gone   by forget, when it has ended or its last child has left
+//	gone ──► in the tree   by remember, when somebody opens a scope in it
+//	gone ──► closed        by Close, or by remember if its task has ended meanwhile
+//
+// Its parent still is what it was, so those inside see no difference.
+
+// forget takes a timeout that has ended out of the tree as long as there is nothing below
+// it, and lets go of its timer and of the context that it follows: its cancel function may
+// never be called, and whoever is inside may stay there for long.
+func (s *Scope) forget() {
+	for s != nil {
+		p := s.lockParent()
+		if p == nil {
+			return // not in the tree yet
+		}
+		var b Batch
+		s.mu.Lock()
+		s.forgetLocked(p, &b)
+		s.mu.Unlock()
+		above := p
+		if !p.isIdle() {
+			above = nil
+		}
+		p.mu.Unlock()
+		b.release()
+		s = above
+	}
+}
+
+// isIdle reports whether s is a timeout that has ended, with nothing below it. s is locked.
+func (s *Scope) isIdle() bool {
+	return s.kind == Timeout && s.children == nil && !s.closed && !s.loose && !s.gone && s.cause.Load() != nil
+}
+
+// forgetLocked is forget below p; both are locked.
+func (s *Scope) forgetLocked(p *Scope, b *Batch) {
+	if !s.isIdle() {
+		return
+	}
+	p.unlinkLocked(s)
+	s.gone = true
+	if s.alarm != nil || s.rare != nil && s.rare.unhook != nil {
+		b.gone = append(b.gone, s)
+	}
+}
+
+// release does what is left to do for timeouts that have been forgotten.
+func (b *Batch) release() {
+	for _, s := range b.gone {
+		s.mu.Lock()
+		a, unhook := s.takeTiesLocked()
+		s.mu.Unlock()
+		s.untie(a, unhook)
+	}
+	b.gone = nil
+}
+
+// takeTiesLocked takes from s what can still call it.
+func (s *Scope) takeTiesLocked() (a *alarm, unhook func()) {
+	a, s.alarm = s.alarm, nil
+	if s.rare != nil {
+		unhook, s.rare.unhook = s.rare.unhook, nil
+	}
+	return a, unhook
+}
+
+func (s *Scope) untie(a *alarm, unhook func()) {
+	if unhook != nil {
+		unhook()
+	}
+	if a != nil && a.clear() && s.owner != nil {
+		s.owner.spare.Store(a)
+	}
+}
+
+// lockInTree locks s, and puts it back into the tree if it was forgotten and can be: it is
+// about to get a child.
+func (s *Scope) lockInTree() {
+	s.mu.Lock()
+	for s.gone && !s.closed {
+		s.mu.Unlock()
+		if !s.remember() {
+			s.mu.Lock()
+			return
+		}
+		s.mu.Lock()
+	}
+}
+
+// remember puts s, and what was forgotten above it, back into the tree. It is false if
+// there is no tree above any more.
+func (s *Scope) remember() bool {
+	top := s
+	for p := s.parent.Load(); ; p = p.parent.Load() {
+		p.mu.Lock()
+		switch {
+		case p.closed && p.kind == Kernel || p.loose:
+			p.mu.Unlock()
+			return false
+		case p.closed && (p.kind == Task || p.lost): // who would have closed s
+			s.mu.Lock()
+			s.closed, s.lost = true, true
+			s.mu.Unlock()
+			p.mu.Unlock()
+			return true
+		case p.closed: // who would have passed top on to its parent
+			top.parent.CompareAndSwap(p, p.parent.Load())
+		case p.gone:
+			top = p
+		default:
+			top.mu.Lock()
+			if top.gone && !top.closed && top.parent.Load() == p {
+				p.adoptLocked(top)
+				top.gone = false
+			}
+			top.mu.Unlock()
+			p.mu.Unlock()
+			return true // lockInTree looks whether s was the top
+		}
+		p.mu.Unlock()
+	}
+}
