@@ -65,36 +65,32 @@ type Lock struct {
 	// Who holds it is one word, so that taking a free lock and releasing it is one
 	// swap each: half of what a mutex around a pointer costs.
 	//
-	//	free ──► the holder       by who takes it
-	//	the holder ──► free       by the holder
-	//	the holder ──► contended  under mu, by who is about to queue
-	//	contended ──► contended,  under mu, by the holder, who hands the lock to the
-	//	   a holder or free       first in the queue: to a holder if nobody is behind
-	//	                          that one, free if all had been cancelled
+	//	free ──► held             by who takes it
+	//	held ──► free             by the holder
+	//	held ──► contended        under mu, by who is about to queue
+	//	contended ──► contended   under mu, by the holder, who hands the lock to the
+	//	         held or free     first in the queue: held if nobody is behind that
+	//	                          one, free if all had been cancelled
 	//
 	// Nobody queues unless it is contended, and it is never free while somebody does:
 	// so nobody overtakes.
-	state atomic.Pointer[wait.Owner] // nil if it is free
+	state atomic.Uint64
 
 	mu      sync.Mutex
-	holder  *wait.Owner // while state is contended
 	waiters wait.List
 }
 
-// What a Lock's state may be besides a task.
-var (
-	nobody    = new(wait.Owner) // it is held by goroutines of no task
-	contended = new(wait.Owner) // it is held, and somebody queues; see Lock.holder
+// What a Lock's state is made of: 0 if it is free, and else the number of the task that
+// holds it, shifted, and flags.
+const (
+	held      = 1
+	contended = 2
+	shift     = 2
 )
 
-// markOf is the state of a Lock that o holds and nobody queues for. o is nil for
+// heldState is the state of a Lock that o holds and nobody queues for. o is nil for
 // goroutines of no task.
-func markOf(o *wait.Owner) *wait.Owner {
-	if o == nil {
-		return nobody
-	}
-	return o
-}
+func heldState(o *wait.Owner) uint64 { return o.Hold()<<shift | held }
 
 var _ Locker = (*Lock)(nil)
 
@@ -126,18 +122,18 @@ func (l *Lock) queue(p wait.Place) error {
 	l.mu.Lock()
 	for {
 		switch state := l.state.Load(); {
-		case state == nil:
-			if l.state.CompareAndSwap(nil, markOf(p.Owner())) {
+		case state == 0:
+			if l.state.CompareAndSwap(0, heldState(p.Owner())) {
 				l.mu.Unlock()
 				return nil
 			}
 		case p.Untrusted():
 			l.mu.Unlock()
 			return p.Follow(l.acquire)
-		case state == contended:
+		case state&contended != 0:
 			return p.Block("LOCK_ACQUIRE", l, &l.waiters, &l.mu)
-		case l.state.CompareAndSwap(state, contended):
-			l.holder = state
+		default:
+			l.state.CompareAndSwap(state, state|contended)
 		}
 	}
 }
@@ -152,7 +148,7 @@ func (l *Lock) TryAcquire(ctx context.Context) bool {
 	return took
 }
 
-func (l *Lock) tryAcquire(o *wait.Owner) bool { return l.state.CompareAndSwap(nil, markOf(o)) }
+func (l *Lock) tryAcquire(o *wait.Owner) bool { return l.state.CompareAndSwap(0, heldState(o)) }
 
 // Release hands the lock to the one that has waited longest. It never blocks and does
 // not ask whether ctx is alive. It panics if the lock is not held, or held by another
@@ -160,7 +156,7 @@ func (l *Lock) tryAcquire(o *wait.Owner) bool { return l.state.CompareAndSwap(ni
 func (l *Lock) Release(ctx context.Context) { l.release(wait.CurrentTask(ctx)) }
 
 func (l *Lock) release(me *wait.Owner) {
-	if !l.state.CompareAndSwap(markOf(me), nil) {
+	if !l.state.CompareAndSwap(heldState(me), 0) {
 		l.pass(me)
 	}
 	wait.Returned(me, l, 1)
@@ -169,41 +165,32 @@ func (l *Lock) release(me *wait.Owner) {
 // pass hands the lock, which is contended, to the first in the queue.
 func (l *Lock) pass(me *wait.Owner) {
 	l.mu.Lock()
-	if is := l.holderLocked(); is != markOf(me) || l.state.Load() != contended {
+	if state := l.state.Load(); state != heldState(me)|contended {
 		l.mu.Unlock()
-		panic(wrongRelease("Lock", me, is != nil, holderAs(is)))
+		panic(wrongRelease("Lock", me, state != 0, holderIn(state)))
 	}
+	var state uint64
 	next := l.waiters.Pop()
-	l.holder = nil
-	switch {
-	case next == nil:
-		l.state.Store(nil)
-	case l.waiters.Empty():
-		l.state.Store(markOf(next.Owner()))
-	default:
-		l.holder = markOf(next.Owner())
+	if next != nil {
+		state = heldState(next.Owner())
 	}
+	if !l.waiters.Empty() {
+		state |= contended
+	}
+	l.state.Store(state)
 	l.mu.Unlock()
 	if next != nil {
 		next.Wake()
 	}
 }
 
-// holderLocked is who holds the lock, nil for nobody.
-func (l *Lock) holderLocked() *wait.Owner {
-	state := l.state.Load()
-	if state == contended {
-		return l.holder
+// holderIn is the holder of a Lock that is in that state.
+func holderIn(state uint64) Holder {
+	h := Holder{ID: state >> shift, N: 1}
+	if h.ID != 0 {
+		h.Task = taskOf(wait.Holder(h.ID))
 	}
-	return state
-}
-
-// holderAs is the holder that mark stands for.
-func holderAs(mark *wait.Owner) Holder {
-	if mark == nobody {
-		mark = nil
-	}
-	return holder(mark, 1)
+	return h
 }
 
 // wrongRelease says what is wrong when me releases a lock that h holds.
@@ -240,15 +227,16 @@ func withLock(ctx context.Context, l Locker, fn func(context.Context) error) err
 }
 
 // Locked reports whether the lock is held.
-func (l *Lock) Locked() bool { return l.state.Load() != nil }
+func (l *Lock) Locked() bool { return l.state.Load() != 0 }
 
 // Snapshot returns who holds the lock and who waits for it.
 func (l *Lock) Snapshot() Snapshot {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	state := l.state.Load()
 	s := Snapshot{Waiters: appendWaiters(nil, &l.waiters)}
-	if is := l.holderLocked(); is != nil {
-		s.Holders = []Holder{holderAs(is)}
+	l.mu.Unlock()
+	if state != 0 {
+		s.Holders = []Holder{holderIn(state)}
 	}
 	return s
 }
@@ -256,11 +244,7 @@ func (l *Lock) Snapshot() Snapshot {
 // String says who holds the lock and how many wait.
 func (l *Lock) String() string { return l.Snapshot().text("Lock", "") }
 
-func (l *Lock) heldBy(o *wait.Owner) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.holderLocked() == markOf(o)
-}
+func (l *Lock) heldBy(o *wait.Owner) bool { return l.state.Load()&^contended == heldState(o) }
 
 func (l *Lock) leave(o *wait.Owner) int {
 	l.release(o)

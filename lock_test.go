@@ -529,11 +529,11 @@ func TestLockString(t *testing.T) {
 
 		ended := curio.Go(ctx, l.Acquire) // and never releases it
 		_, _ = ended.Join(ctx)
-		says(fmt.Sprintf("Lock(held by task %s (ended))", ended.Path()))
-		if h := l.Snapshot().Holders; len(h) != 1 || h[0] != (curio.Holder{Task: ended.AnyTask, ID: ended.ID(), N: 1}) {
+		says(fmt.Sprintf("Lock(held by task %d (ended))", ended.ID()))
+		if h := l.Snapshot().Holders; len(h) != 1 || h[0] != (curio.Holder{ID: ended.ID(), N: 1}) {
 			f.Errorf("held by %v", h)
 		}
-		panics(f, fmt.Sprintf("task %s (ended)", ended.Path()), func() { l.Release(ctx) })
+		panics(f, fmt.Sprintf("task %d (ended)", ended.ID()), func() { l.Release(ctx) })
 	})
 }
 

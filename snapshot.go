@@ -17,7 +17,7 @@ type Snapshot struct {
 
 // A Holder is a task that holds something, as a lock.
 type Holder struct {
-	Task *AnyTask // nil for goroutines of no task; it may have ended without releasing what it holds
+	Task *AnyTask // nil for goroutines of no task, and for one that has ended without releasing a Lock
 	ID   uint64   // of the task, 0 for goroutines of no task
 	N    int64    // how much: how often it holds a lock, how many units of a semaphore
 }
@@ -32,6 +32,9 @@ func holder(o *wait.Owner, n int64) Holder {
 
 // who is h in words.
 func (h Holder) who() string {
+	if h.Task == nil && h.ID != 0 {
+		return fmt.Sprintf("task %d (ended)", h.ID)
+	}
 	name := taskName(h.Task)
 	if h.Task != nil && h.Task.Terminated() {
 		name += " (ended)"

@@ -86,6 +86,7 @@ type Owner struct {
 	waiter atomic.Pointer[Waiter]
 	spare  atomic.Pointer[alarm]
 	cycles atomic.Uint64
+	held   atomic.Uint32 // see Hold
 }
 
 // moves counts the scopes that were passed on to another parent, for who looks through the
@@ -455,6 +456,7 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	}
 	if s.kind == Task {
 		s.owner.leaveWaiter()
+		s.owner.strike()
 	}
 	return todo
 }
