@@ -17,7 +17,7 @@ type trail struct {
 	names []label // from the outermost
 	cut   bool    // there are more further out
 
-	few [3]label // room for names
+	few [2]label // room for names
 }
 
 // A label is what a task is called, before it is worked out.

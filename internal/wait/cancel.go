@@ -74,7 +74,7 @@ func (s *Scope) hearLocked(c *Cause, woken *Batch) (did, down bool) {
 func (s *Scope) endLocked(c *Cause, woken *Batch) {
 	s.cause.Store(c)
 	if t := s.twin.Load(); t != nil && t.tell != nil {
-		woken.twins = append(woken.twins, t)
+		woken.addTwin(t)
 	}
 	for w := s.waiters; w != nil; w = w.scopeNext {
 		if w.claim(cancelled) {
@@ -88,10 +88,14 @@ func (s *Scope) endLocked(c *Cause, woken *Batch) {
 // whoever has asked for that. So nobody waits for anybody else's code. Before all that it
 // tells standard contexts, about which those who wake up may ask.
 func (b *Batch) wakeForScope() {
-	for _, t := range b.twins {
-		t.end()
+	if b.head == nil && b.aside == nil {
+		return
 	}
-	b.twins = nil
+	if b.aside != nil {
+		for _, t := range b.aside.twins {
+			t.end()
+		}
+	}
 	var elsewhere, calls Batch
 	b.each(func(w *Waiter) {
 		switch w.object.(type) {

@@ -19,13 +19,13 @@ import (
 // scope and the task that it is of, and not pointers, which would keep them.
 type Cause struct {
 	Kind   CauseKind
+	Named  bool         // Reason is the name of a deadline: errors.Is finds it, see Error.Is
+	late   bool         // a deadline that passed
 	By     fmt.Stringer // names the task that did it, nil for none; keeps no task
 	PC     uintptr      // the call that did it
 	Reason error        // why, if somebody said
-	Named  bool         // Reason is the name of a deadline: errors.Is finds it, see Error.Is
 	At     int64
 
-	late   bool       // a deadline that passed
 	of     uint64     // identity of the scope whose own cancellation it is, 0 for a foreign one
 	task   uint64     // ID of that scope's task, 0 for none
 	around *[4]uint64 // of an expiry: see timeoutsAround

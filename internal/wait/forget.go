@@ -45,19 +45,22 @@ func (s *Scope) forgetLocked(p *Scope, b *Batch) {
 	p.unlinkLocked(s)
 	s.gone = true
 	if s.alarm != nil || s.rare != nil && s.rare.unhook != nil {
-		b.gone = append(b.gone, s)
+		b.addGone(s)
 	}
 }
 
 // release does what is left to do for timeouts that have been forgotten.
 func (b *Batch) release() {
-	for _, s := range b.gone {
+	if b.aside == nil {
+		return
+	}
+	for _, s := range b.aside.gone {
 		s.mu.Lock()
 		a, unhook := s.takeTiesLocked()
 		s.mu.Unlock()
 		s.untie(a, unhook)
 	}
-	b.gone = nil
+	b.aside = nil
 }
 
 // takeTiesLocked takes from s what can still call it.

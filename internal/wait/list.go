@@ -92,13 +92,31 @@ func (l *List) PopAll() Batch {
 	return b
 }
 
-// A Batch is a set of claimed waiters, to be woken when all locks are released.
+// A Batch is a set of claimed waiters, to be woken when all locks are released. It is small,
+// as it lies on the stacks of tasks that have just been made.
 type Batch struct {
 	head, tail *Waiter
+	aside      *aside // of a cancellation, nil for nothing
+}
 
-	// Of a cancellation:
+// aside is what else a cancellation leaves to do.
+type aside struct {
 	twins []*twin  // of scopes that have ended, to be told
 	gone  []*Scope // timeouts that have been forgotten
+}
+
+func (b *Batch) addTwin(t *twin) {
+	if b.aside == nil {
+		b.aside = new(aside)
+	}
+	b.aside.twins = append(b.aside.twins, t)
+}
+
+func (b *Batch) addGone(s *Scope) {
+	if b.aside == nil {
+		b.aside = new(aside)
+	}
+	b.aside.gone = append(b.aside.gone, s)
 }
 
 // Has reports whether one of them is in the state op.
