@@ -1,5 +1,7 @@
 package interop_test
 
+//lint:file-ignore SA1019 Programs use golang.org/x/net/http2 directly, deprecated as it is.
+
 import (
 	"context"
 	"crypto/tls"
