@@ -104,6 +104,9 @@ func (k *Kernel) Tasks() []*AnyTask {
 	return tasks
 }
 
+// String is "Kernel". A kernel can be printed while it runs.
+func (k *Kernel) String() string { return "Kernel" }
+
 // LoggerOf returns the logger of the kernel that ctx belongs to: for packages that
 // have to say something in the name of a task.
 func LoggerOf(ctx context.Context) *slog.Logger { return kernelOf(ctx).log() }

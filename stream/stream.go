@@ -65,6 +65,14 @@ type Stream struct {
 	out     buffer // written, and not yet sent
 }
 
+// String says what s is over. A stream can be printed while others use it.
+func (s *Stream) String() string {
+	if t, ok := s.transport.(fmt.Stringer); ok {
+		return "stream over " + t.String()
+	}
+	return fmt.Sprintf("stream over a %T", s.transport)
+}
+
 // New makes a stream over t, and takes t over: Close closes it. What is received by
 // other ways than the stream is missing in it. It panics if t is nil, or if it moves
 // messages, as a datagram socket does: these have no lines, and reading them as a stream
