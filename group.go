@@ -105,7 +105,9 @@ func (g *TaskGroup[T]) Go(fn func(context.Context) error, opts ...SpawnOption) *
 }
 
 // String says how many tasks there are in the group that have not been taken out of it.
-func (g *TaskGroup[T]) String() string { return fmt.Sprintf("TaskGroup(%d tasks)", len(g.group.remaining())) }
+func (g *TaskGroup[T]) String() string {
+	return fmt.Sprintf("TaskGroup(%d tasks)", len(g.group.remaining()))
+}
 
 // AddTask makes a task of the group that was spawned outside of it, running or
 // ended. The group then waits for it and cancels it as it does its own, but Limit does
