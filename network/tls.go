@@ -38,8 +38,9 @@ type TLSConn struct {
 	senders    curio.Lock
 
 	closed  atomic.Bool
-	done    atomic.Bool // the handshake has succeeded
-	failure error       // why the handshake has not; of who holds handshakes
+	notify  atomic.Int64 // the length of close_notify once that is in the wire, where it is the last
+	done    atomic.Bool  // the handshake has succeeded
+	failure error        // why the handshake has not; of who holds handshakes
 
 	// A byte that WaitRead has received; of who holds receivers.
 	kept [1]byte
@@ -271,7 +272,7 @@ func (c *TLSConn) CloseWrite(ctx context.Context) error {
 	defer c.release(ctx)
 	err := c.wire.flush(ctx)
 	if err == nil {
-		err = c.tls.CloseWrite()
+		err = c.endStream()
 	}
 	if err == nil {
 		err = c.wire.flush(ctx)

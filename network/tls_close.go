@@ -68,14 +68,12 @@ func (c *TLSConn) farewell(ctx context.Context) error {
 	taken, pushing := c.takeOver()
 	if !taken {
 		if pushing {
-			return c.missing(0, nil)
+			return c.missing(nil)
 		}
 		return nil // who is sending will be told
 	}
 	defer c.senders.Release(nobody)
-	before := c.wire.unsent.Load()
-	_ = c.tls.CloseWrite() // an error means that there was a fatal alert, which is enough
-	notify := c.wire.unsent.Load() - before
+	_ = c.endStream() // an error means that there was a fatal alert, which is enough
 	err := c.wire.push(nobody, ctx == nil)
 	if err != nil && ctx != nil {
 		err = c.wire.flush(ctx)
@@ -86,7 +84,16 @@ func (c *TLSConn) farewell(ctx context.Context) error {
 	case ctx == nil && (goesOn(err) || errors.Is(err, syscall.EAGAIN)):
 		err = nil
 	}
-	return c.missing(notify, err)
+	return c.missing(err)
+}
+
+// endStream puts close_notify into the wire, after which nothing comes any more, if it is
+// not there yet. It is called with senders.
+func (c *TLSConn) endStream() error {
+	before := c.wire.unsent.Load()
+	err := c.tls.CloseWrite()
+	c.notify.Add(c.wire.unsent.Load() - before)
+	return err
 }
 
 // takeOver takes senders for Close, also from a receiver on whose behalf something is being
@@ -101,13 +108,13 @@ func (c *TLSConn) takeOver() (taken, pushing bool) {
 }
 
 // missing is what Close says if err has kept it from sending all, nil if there was no room.
-// notify is how long the close_notify is.
-func (c *TLSConn) missing(notify int64, err error) error {
+func (c *TLSConn) missing(err error) error {
 	why := err
 	if why == nil {
 		why = io.ErrShortWrite
 	}
-	switch data := c.wire.unsent.Load() - notify; {
+	unsent := c.wire.unsent.Load()
+	switch data := unsent - min(unsent, c.notify.Load()); {
 	case data > 0:
 		return &unsentError{data, plain(why)}
 	case err == nil || goesOn(err):
