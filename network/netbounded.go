@@ -63,14 +63,13 @@ func lasting(ctx context.Context) context.Context {
 // Close closes the Conn too. Operations in progress end with net.ErrClosed.
 func (b *bounded) Close() error {
 	b.end(net.ErrClosed)
-	err := b.conn.Close()
 	if l := b.limits; l != nil {
 		l.term.set(0, nil)
 		if l.free != nil {
-			l.free()
+			defer l.free() // also if the Conn is somebody else's, and panics
 		}
 	}
-	return b.renamed("close", err)
+	return b.renamed("close", b.conn.Close())
 }
 
 // end ends all operations, and all later ones, and leaves the Conn alone. why is their

@@ -20,6 +20,7 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/socket"
+	"github.com/curio-go/curio/stream"
 )
 
 // What a ServerConfig says of connections, where somebody else than RunServer serves them.
@@ -47,6 +48,25 @@ var takers = map[string]func(ctx context.Context, l *network.Listener) taker{
 			return taken{conn, func() error { return second(conn.Recv(context.Background(), make([]byte, 1))) }}, nil
 		}, nil}
 	},
+	"stream of Accept": func(_ context.Context, l *network.Listener) taker {
+		return taker{l, func(ctx context.Context) (taken, error) {
+			conn, err := l.Accept(ctx)
+			if err != nil {
+				return taken{}, err
+			}
+			return takenStream(stream.New(conn)), nil
+		}, nil}
+	},
+	"stream of NetListener": func(ctx context.Context, l *network.Listener) taker {
+		n := network.NetListener(ctx, l)
+		return taker{n, func(context.Context) (taken, error) {
+			conn, err := n.Accept()
+			if err != nil {
+				return taken{}, err
+			}
+			return takenStream(stream.New(network.FromConn(conn))), nil
+		}, nil}
+	},
 	"NetListener": func(ctx context.Context, l *network.Listener) taker {
 		n := network.NetListener(ctx, l)
 		return taker{n, func(context.Context) (taken, error) {
@@ -68,6 +88,15 @@ var takers = map[string]func(ctx context.Context, l *network.Listener) taker{
 			return taken{conn, func() error { return second(conn.Recv(context.Background(), make([]byte, 1))) }}, nil
 		}, nil}
 	},
+}
+
+// A closeStream closes a stream, which is polite to what is below it.
+type closeStream struct{ *stream.Stream }
+
+func (s closeStream) Close() error { return s.Stream.Close(context.Background()) }
+
+func takenStream(s *stream.Stream) taken {
+	return taken{closeStream{s}, func() error { return second(s.Read(context.Background(), make([]byte, 1))) }}
 }
 
 // eachTaker runs test for each way on each kind of listener. dial connects a client, and
@@ -180,9 +209,7 @@ func TestHandshakeTimeoutElsewhere(t *testing.T) {
 		conn, err := k.accept(t.Context())
 		must(t, err)
 		defer conn.Close()
-		if err := conn.read(); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("the first read: %v", err)
-		}
+		isLimit(t, conn.read(), network.ErrHandshakeTimeout)
 		if err := conn.read(); err == nil {
 			t.Error("the second read succeeds")
 		}
@@ -190,22 +217,40 @@ func TestHandshakeTimeoutElsewhere(t *testing.T) {
 }
 
 // givenUp accepts a connection of client, reads until that fails, and checks that it has
-// failed by a bound whose error says so.
-func givenUp(t *testing.T, k taker, client net.Conn, says string) {
+// failed by a bound whose error says so, and has then been closed.
+func givenUp(t *testing.T, k taker, client net.Conn, limit error) {
 	t.Helper()
 	conn, err := k.accept(t.Context())
 	must(t, err)
 	for err == nil {
 		err = conn.read()
 	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), says) {
-		t.Errorf("the last read: %v", err)
-	}
+	isLimit(t, err, limit)
 	if err := conn.read(); err == nil {
 		t.Error("after that there is something to read")
 	}
 	conn.Close()
+	must(t, client.SetReadDeadline(time.Now().Add(testutil.Patience)))
+	for err = nil; err == nil; {
+		_, err = client.Read(make([]byte, 1<<10))
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("it is still open after Close")
+	}
 	client.Close()
+}
+
+// isLimit checks that err is that of limit, and of no other one.
+func isLimit(t *testing.T, err, limit error) {
+	t.Helper()
+	for _, l := range []error{network.ErrIdle, network.ErrHandshakeTimeout, network.ErrLifetime} {
+		if errors.Is(err, l) != (l == limit) {
+			t.Errorf("errors.Is(%v, %q) is %t", err, l, l != limit)
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%v is no os.ErrDeadlineExceeded", err)
+	}
 }
 
 // A peer that falls silent is given up.
@@ -214,7 +259,7 @@ func TestIdleTimeoutElsewhere(t *testing.T) {
 		client := p.dial(t, l.LocalAddr().String())
 		said := make(chan struct{})
 		go func() { defer close(said); _, _ = client.Write([]byte("x")) }()
-		givenUp(t, k, client, "idle")
+		givenUp(t, k, client, network.ErrIdle)
 		testutil.Receive(t, "end of the client", said)
 	})
 }
@@ -230,7 +275,7 @@ func TestLifetimeElsewhere(t *testing.T) {
 				_, err = client.Write([]byte("x"))
 			}
 		}()
-		givenUp(t, k, client, "lifetime")
+		givenUp(t, k, client, network.ErrLifetime)
 		testutil.Receive(t, "end of the client", said)
 	})
 }
