@@ -3,13 +3,13 @@ package network
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"os"
 	"runtime/debug"
 	"syscall"
 	"time"
 
-	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -153,7 +153,7 @@ func shakeTLS(ctx context.Context, conn *tls.Conn, below *bounded) {
 		// the handshake in an operation, gets the panic, as with package tls.)
 		v := recover()
 		below.end(errPanicked)
-		curio.LoggerOf(ctx).ErrorContext(ctx, "curio: a function of ServerConfig.TLS panicked",
+		say(ctx, slog.LevelError, "curio: a function of ServerConfig.TLS panicked",
 			"peer", peerOf(below.conn), "panic", v, "stack", string(debug.Stack()))
 	}()
 	if limit := handshakeBound(below.limits.handshake); limit > 0 {
