@@ -146,9 +146,15 @@ func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
 	}
 }
 
+// Handshake is that of the Conn. It counts as one wait, as what is in it cannot be seen.
 func (c *impatient) Handshake(ctx context.Context) error {
-	if below, ok := c.Conn.(handshaker); ok {
+	below, ok := c.Conn.(handshaker)
+	if !ok {
+		return nil
+	}
+	limit, late := c.limit()
+	if late == nil {
 		return below.Handshake(ctx)
 	}
-	return nil
+	return within(ctx, max(limit, 0), c, "handshake", late, below.Handshake)
 }

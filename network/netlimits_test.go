@@ -2,11 +2,14 @@ package network_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -294,6 +297,74 @@ func TestLifetimeIsOver(t *testing.T) {
 	must(t, conn.Close())
 	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the client: %v", err)
+	}
+}
+
+// The limits hold in the handshake of somebody else's TLS, too, if nothing else bounds that.
+func TestLimitsInAForeignHandshake(t *testing.T) {
+	_, server := configs(t)
+	for _, limit := range []error{network.ErrIdle, network.ErrLifetime} {
+		t.Run(limit.Error(), func(t *testing.T) {
+			testutil.NoLeaks(t)
+			config := &network.ServerConfig{HandshakeTimeout: -1, IdleTimeout: short}
+			if limit == network.ErrLifetime {
+				config.IdleTimeout, config.Lifetime = 0, short
+			}
+			theirs, err := net.Listen("tcp", "127.0.0.1:0")
+			must(t, err)
+			l := network.FromListener(tls.NewListener(theirs, server), config)
+			closeAtEnd(t, l)
+			testutil.Dial(t, l.LocalAddr().String()) // who says nothing
+			conn, err := l.Accept(t.Context())
+			must(t, err)
+			isLimit(t, conn.(interface {
+				Handshake(ctx context.Context) error
+			}).Handshake(t.Context()), limit)
+			must(t, conn.Close())
+		})
+	}
+}
+
+// A client that hangs takes the only place of an HTTP server for no longer than that allows.
+func TestHTTPServerIsNotHeldUp(t *testing.T) {
+	for _, k := range kinds {
+		for _, hangs := range []string{"at once", "in its request"} {
+			t.Run(k.name+"/"+hangs, func(t *testing.T) {
+				testutil.NoLeaks(t)
+				p := k.place(t)
+				l, err := p.listen(t.Context(), network.ServerConfig{MaxConnections: 1, HandshakeTimeout: 2 * short})
+				must(t, err)
+				server := &http.Server{
+					Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }),
+					ReadHeaderTimeout: 2 * short,
+					ErrorLog:          log.New(io.Discard, "", 0),
+				}
+				served := make(chan error, 1)
+				go func() { served <- server.Serve(network.NetListener(t.Context(), l)) }()
+				defer func() {
+					must(t, server.Close())
+					is(t, testutil.Receive(t, "end of the server", served), http.ErrServerClosed)
+				}()
+				addr := l.LocalAddr().String()
+				if hangs == "at once" {
+					p.raw(t, addr)
+				} else {
+					first := p.dial(t, addr)
+					defer first.Close()
+					_, err := io.WriteString(first, "GET / HTTP/1.1\r\n")
+					must(t, err)
+				}
+				second := p.dial(t, addr)
+				defer second.Close()
+				must(t, second.SetDeadline(time.Now().Add(testutil.Patience)))
+				_, err = io.WriteString(second, "GET / HTTP/1.0\r\n\r\n")
+				must(t, err)
+				answer, err := io.ReadAll(second)
+				if err != nil || !strings.HasSuffix(string(answer), "hello") {
+					t.Errorf("%q, %v", answer, err)
+				}
+			})
+		}
 	}
 }
 
