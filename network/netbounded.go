@@ -48,8 +48,14 @@ type adapter interface{ bound() *bounded }
 
 func (b *bounded) bound() *bounded { return b }
 
-// live lets b go on until its lifetime is over.
-func (b *bounded) live() { b.limits.term.set(b.limits.ends, lifetimeError(b.limits.lifetime)) }
+// live lets b go on until its lifetime is over. If it has ended, nothing is left to ring for:
+// end comes before what stops the term.
+func (b *bounded) live() {
+	b.limits.term.set(b.limits.ends, lifetimeError(b.limits.lifetime))
+	if b.fate.Load() != nil {
+		b.limits.term.set(0, nil)
+	}
+}
 
 // lasting is ctx, or, if nothing ends that, a context which is in no task. ctx may have the
 // values of one, and a scope below ctx would end with that task.
