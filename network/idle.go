@@ -79,11 +79,7 @@ func (c *impatient) ready(ctx context.Context) error {
 	if c.bound == 0 || c.shaken.Load() {
 		return nil
 	}
-	if err := handshakeWithin(ctx, c.Conn, c.bound); err != nil {
-		return err
-	}
-	c.shaken.Store(true)
-	return nil
+	return c.Handshake(ctx)
 }
 
 // Close closes the connection, and makes room for another one.
@@ -153,8 +149,17 @@ func (c *impatient) Handshake(ctx context.Context) error {
 		return nil
 	}
 	limit, late := c.limit()
-	if late == nil {
-		return below.Handshake(ctx)
+	if c.bound > 0 && (late == nil || c.bound < limit) {
+		limit, late = c.bound, lateError(c.bound)
 	}
-	return within(ctx, max(limit, 0), c, "handshake", late, below.Handshake)
+	var err error
+	if late == nil {
+		err = below.Handshake(ctx)
+	} else {
+		err = within(ctx, max(limit, 0), c, "handshake", late, below.Handshake)
+	}
+	if err == nil {
+		c.shaken.Store(true)
+	}
+	return err
 }

@@ -70,6 +70,24 @@ var takers = map[string]func(ctx context.Context, l *network.Listener) taker{
 			return takenStream(stream.New(network.FromConn(conn))), nil
 		}, nil}
 	},
+	"Handshake after Accept": func(_ context.Context, l *network.Listener) taker {
+		return taker{l, func(ctx context.Context) (taken, error) {
+			conn, err := l.Accept(ctx)
+			if err != nil {
+				return taken{}, err
+			}
+			return taken{conn, func() error {
+				if h, ok := conn.(interface {
+					Handshake(ctx context.Context) error
+				}); ok {
+					if err := h.Handshake(context.Background()); err != nil {
+						return err
+					}
+				}
+				return second(conn.Recv(context.Background(), make([]byte, 1)))
+			}}, nil
+		}, nil}
+	},
 	"NetListener": func(ctx context.Context, l *network.Listener) taker {
 		n := network.NetListener(ctx, l)
 		return taker{n, func(context.Context) (taken, error) {
