@@ -133,13 +133,26 @@ const reportFor = time.Second
 // call runtime.Goexit or hang, and none of that is to end a server. So it is called in a
 // goroutine of its own, which is waited for, but not for long.
 func report(ctx context.Context, level slog.Level, message string, args ...any) {
-	logger, done := curio.LoggerOf(ctx), make(chan struct{})
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer func() { _ = recover() }()
-		logger.Log(ctx, level, message, args...)
+		say(ctx, level, message, args...)
 	}()
 	bound, cancel := curio.WithTimeout(ctx, reportFor)
 	defer cancel()
 	_, _ = curio.Receive(bound, done)
+}
+
+// reportLast is report for what ends: it waits also if ctx has ended.
+func reportLast(ctx context.Context, level slog.Level, message string, args ...any) {
+	_ = curio.DisableCancellation(ctx, func(ctx context.Context) error {
+		report(ctx, level, message, args...)
+		return nil
+	})
+}
+
+// say logs in a goroutine that nothing depends on, whatever the log handler does.
+func say(ctx context.Context, level slog.Level, message string, args ...any) {
+	defer func() { _ = recover() }()
+	curio.LoggerOf(ctx).Log(ctx, level, message, args...)
 }

@@ -221,10 +221,11 @@ func TestOddLogHandlers(t *testing.T) {
 				if _, err := conn.Read(make([]byte, 1)); err == nil {
 					t.Error("the connection is open")
 				}
+				ended := server.State() == "TERMINATED"
 				close(hung)
 				var late *network.GraceError
-				if err := server.Wait(context.Background()); err != nil || !errors.As(server.Err(), &late) {
-					t.Errorf("%v, %v", err, server.Err())
+				if err := server.Wait(context.Background()); err != nil || !errors.As(server.Err(), &late) || !ended {
+					t.Errorf("%v, %v; ended before the log handler: %t", err, server.Err(), ended)
 				}
 			})
 		})

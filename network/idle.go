@@ -49,20 +49,28 @@ func (c *impatient) within(ctx context.Context, op string, fn func(ctx context.C
 	if err := c.ready(ctx); err != nil {
 		return err
 	}
-	limit, late := c.patience, error(idleError(c.patience))
+	limit, late := c.limit()
+	switch {
+	case late == nil:
+		return fn(ctx)
+	case limit <= 0:
+		return opError(op, c, late)
+	}
+	return within(ctx, limit, c, op, late, fn)
+}
+
+// limit is how long a wait may take now, and what it fails with when that is over: no error
+// if it may take any time.
+func (c *impatient) limit() (limit time.Duration, late error) {
+	if c.patience > 0 {
+		limit, late = c.patience, idleError(c.patience)
+	}
 	if c.ends != 0 {
-		left := time.Duration(c.ends - wait.Now())
-		switch {
-		case left <= 0:
-			return opError(op, c, lifetimeError(c.lifetime))
-		case limit == 0 || left < limit:
+		if left := time.Duration(c.ends - wait.Now()); late == nil || left < limit {
 			limit, late = left, lifetimeError(c.lifetime)
 		}
 	}
-	if limit == 0 {
-		return fn(ctx)
-	}
-	return within(ctx, limit, c, op, late, fn)
+	return limit, late
 }
 
 // ready does the handshake for an operation that needs it, if there is a bound for it.
@@ -71,20 +79,27 @@ func (c *impatient) ready(ctx context.Context) error {
 	if c.bound == 0 || c.shaken.Load() {
 		return nil
 	}
-	if err := handshakeWithin(ctx, c.Conn, c.bound); err != nil {
-		return err
-	}
-	c.shaken.Store(true)
-	return nil
+	return c.Handshake(ctx)
 }
 
 // Close closes the connection, and makes room for another one.
-func (c *impatient) Close() error {
-	err := c.Conn.Close()
+func (c *impatient) Close() error { return c.close(noWait) }
+
+// CloseContext is that of the Conn, or Close. It closes also what has no time left, and what
+// has had no handshake.
+func (c *impatient) CloseContext(ctx context.Context) error { return c.close(ctx) }
+
+// close is CloseContext, or Close if ctx is nil.
+func (c *impatient) close(ctx context.Context) error {
 	if c.free != nil {
-		c.free()
+		defer c.free()
 	}
-	return err
+	polite := func(ctx context.Context) error { return closeConn(ctx, c.Conn) }
+	limit, late := c.limit()
+	if ctx == nil || late == nil {
+		return polite(ctx)
+	}
+	return within(ctx, max(limit, 0), c, "close", late, polite)
 }
 
 func (c *impatient) Recv(ctx context.Context, buf []byte) (n int, err error) {
@@ -101,11 +116,6 @@ func (c *impatient) WaitRead(ctx context.Context) error {
 
 func (c *impatient) CloseWrite(ctx context.Context) error {
 	return c.within(ctx, "shutdown", c.Conn.CloseWrite)
-}
-
-// CloseContext is that of the Conn, or Close.
-func (c *impatient) CloseContext(ctx context.Context) error {
-	return c.within(ctx, "close", func(ctx context.Context) error { return closeConn(ctx, c.Conn) })
 }
 
 func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
@@ -132,9 +142,24 @@ func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
 	}
 }
 
+// Handshake is that of the Conn. It counts as one wait, as what is in it cannot be seen.
 func (c *impatient) Handshake(ctx context.Context) error {
-	if below, ok := c.Conn.(handshaker); ok {
-		return below.Handshake(ctx)
+	below, ok := c.Conn.(handshaker)
+	if !ok {
+		return nil
 	}
-	return nil
+	limit, late := c.limit()
+	if c.bound > 0 && (late == nil || c.bound < limit) {
+		limit, late = c.bound, lateError(c.bound)
+	}
+	var err error
+	if late == nil {
+		err = below.Handshake(ctx)
+	} else {
+		err = within(ctx, max(limit, 0), c, "handshake", late, below.Handshake)
+	}
+	if err == nil {
+		c.shaken.Store(true)
+	}
+	return err
 }

@@ -73,7 +73,7 @@ func newListener(config *ServerConfig) *Listener {
 //
 // What else the ServerConfig says of connections holds for this one as well: with
 // MaxConnections, Accept waits while that many have not been closed; IdleTimeout and Lifetime
-// bound the connection's waits, which fail with os.ErrDeadlineExceeded. Grace is about
+// bound the connection's waits, which fail with ErrIdle and ErrLifetime. Grace is about
 // handlers, of which only RunServer knows: if it is set, Accept fails.
 func (l *Listener) Accept(ctx context.Context) (Conn, error) {
 	if l.config.Grace != 0 {

@@ -48,8 +48,14 @@ type adapter interface{ bound() *bounded }
 
 func (b *bounded) bound() *bounded { return b }
 
-// live lets b go on until its lifetime is over.
-func (b *bounded) live() { b.limits.term.set(b.limits.ends, lifetimeError(b.limits.lifetime)) }
+// live lets b go on until its lifetime is over. If it has ended, nothing is left to ring for:
+// end comes before what stops the term.
+func (b *bounded) live() {
+	b.limits.term.set(b.limits.ends, lifetimeError(b.limits.lifetime))
+	if b.fate.Load() != nil {
+		b.limits.term.set(0, nil)
+	}
+}
 
 // lasting is ctx, or, if nothing ends that, a context which is in no task. ctx may have the
 // values of one, and a scope below ctx would end with that task.
@@ -63,14 +69,13 @@ func lasting(ctx context.Context) context.Context {
 // Close closes the Conn too. Operations in progress end with net.ErrClosed.
 func (b *bounded) Close() error {
 	b.end(net.ErrClosed)
-	err := b.conn.Close()
 	if l := b.limits; l != nil {
 		l.term.set(0, nil)
 		if l.free != nil {
-			l.free()
+			defer l.free() // also if the Conn is somebody else's, and panics
 		}
 	}
-	return b.renamed("close", err)
+	return b.renamed("close", b.conn.Close())
 }
 
 // end ends all operations, and all later ones, and leaves the Conn alone. why is their

@@ -68,8 +68,10 @@ type lifetimeError time.Duration
 func (e lifetimeError) Error() string {
 	return fmt.Sprintf("the connection's lifetime of %v is over", time.Duration(e))
 }
-func (e lifetimeError) Timeout() bool        { return true }
-func (e lifetimeError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
+func (e lifetimeError) Timeout() bool { return true }
+func (e lifetimeError) Is(target error) bool {
+	return target == os.ErrDeadlineExceeded || target == ErrLifetime
+}
 
 // bound makes conn keep what l's configuration says of its waits: for those who accept
 // themselves.

@@ -2,11 +2,14 @@ package network_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,6 +23,7 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/socket"
+	"github.com/curio-go/curio/stream"
 )
 
 // What a ServerConfig says of connections, where somebody else than RunServer serves them.
@@ -47,6 +51,43 @@ var takers = map[string]func(ctx context.Context, l *network.Listener) taker{
 			return taken{conn, func() error { return second(conn.Recv(context.Background(), make([]byte, 1))) }}, nil
 		}, nil}
 	},
+	"stream of Accept": func(_ context.Context, l *network.Listener) taker {
+		return taker{l, func(ctx context.Context) (taken, error) {
+			conn, err := l.Accept(ctx)
+			if err != nil {
+				return taken{}, err
+			}
+			return takenStream(stream.New(conn)), nil
+		}, nil}
+	},
+	"stream of NetListener": func(ctx context.Context, l *network.Listener) taker {
+		n := network.NetListener(ctx, l)
+		return taker{n, func(context.Context) (taken, error) {
+			conn, err := n.Accept()
+			if err != nil {
+				return taken{}, err
+			}
+			return takenStream(stream.New(network.FromConn(conn))), nil
+		}, nil}
+	},
+	"Handshake after Accept": func(_ context.Context, l *network.Listener) taker {
+		return taker{l, func(ctx context.Context) (taken, error) {
+			conn, err := l.Accept(ctx)
+			if err != nil {
+				return taken{}, err
+			}
+			return taken{conn, func() error {
+				if h, ok := conn.(interface {
+					Handshake(ctx context.Context) error
+				}); ok {
+					if err := h.Handshake(context.Background()); err != nil {
+						return err
+					}
+				}
+				return second(conn.Recv(context.Background(), make([]byte, 1)))
+			}}, nil
+		}, nil}
+	},
 	"NetListener": func(ctx context.Context, l *network.Listener) taker {
 		n := network.NetListener(ctx, l)
 		return taker{n, func(context.Context) (taken, error) {
@@ -68,6 +109,15 @@ var takers = map[string]func(ctx context.Context, l *network.Listener) taker{
 			return taken{conn, func() error { return second(conn.Recv(context.Background(), make([]byte, 1))) }}, nil
 		}, nil}
 	},
+}
+
+// A closeStream closes a stream, which is polite to what is below it.
+type closeStream struct{ *stream.Stream }
+
+func (s closeStream) Close() error { return s.Stream.Close(context.Background()) }
+
+func takenStream(s *stream.Stream) taken {
+	return taken{closeStream{s}, func() error { return second(s.Read(context.Background(), make([]byte, 1))) }}
 }
 
 // eachTaker runs test for each way on each kind of listener. dial connects a client, and
@@ -180,9 +230,7 @@ func TestHandshakeTimeoutElsewhere(t *testing.T) {
 		conn, err := k.accept(t.Context())
 		must(t, err)
 		defer conn.Close()
-		if err := conn.read(); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("the first read: %v", err)
-		}
+		isLimit(t, conn.read(), network.ErrHandshakeTimeout)
 		if err := conn.read(); err == nil {
 			t.Error("the second read succeeds")
 		}
@@ -190,22 +238,40 @@ func TestHandshakeTimeoutElsewhere(t *testing.T) {
 }
 
 // givenUp accepts a connection of client, reads until that fails, and checks that it has
-// failed by a bound whose error says so.
-func givenUp(t *testing.T, k taker, client net.Conn, says string) {
+// failed by a bound whose error says so, and has then been closed.
+func givenUp(t *testing.T, k taker, client net.Conn, limit error) {
 	t.Helper()
 	conn, err := k.accept(t.Context())
 	must(t, err)
 	for err == nil {
 		err = conn.read()
 	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), says) {
-		t.Errorf("the last read: %v", err)
-	}
+	isLimit(t, err, limit)
 	if err := conn.read(); err == nil {
 		t.Error("after that there is something to read")
 	}
 	conn.Close()
+	must(t, client.SetReadDeadline(time.Now().Add(testutil.Patience)))
+	for err = nil; err == nil; {
+		_, err = client.Read(make([]byte, 1<<10))
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("it is still open after Close")
+	}
 	client.Close()
+}
+
+// isLimit checks that err is that of limit, and of no other one.
+func isLimit(t *testing.T, err, limit error) {
+	t.Helper()
+	for _, l := range []error{network.ErrIdle, network.ErrHandshakeTimeout, network.ErrLifetime} {
+		if errors.Is(err, l) != (l == limit) {
+			t.Errorf("errors.Is(%v, %q) is %t", err, l, l != limit)
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%v is no os.ErrDeadlineExceeded", err)
+	}
 }
 
 // A peer that falls silent is given up.
@@ -214,7 +280,7 @@ func TestIdleTimeoutElsewhere(t *testing.T) {
 		client := p.dial(t, l.LocalAddr().String())
 		said := make(chan struct{})
 		go func() { defer close(said); _, _ = client.Write([]byte("x")) }()
-		givenUp(t, k, client, "idle")
+		givenUp(t, k, client, network.ErrIdle)
 		testutil.Receive(t, "end of the client", said)
 	})
 }
@@ -230,7 +296,7 @@ func TestLifetimeElsewhere(t *testing.T) {
 				_, err = client.Write([]byte("x"))
 			}
 		}()
-		givenUp(t, k, client, "lifetime")
+		givenUp(t, k, client, network.ErrLifetime)
 		testutil.Receive(t, "end of the client", said)
 	})
 }
@@ -249,6 +315,74 @@ func TestLifetimeIsOver(t *testing.T) {
 	must(t, conn.Close())
 	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the client: %v", err)
+	}
+}
+
+// The limits hold in the handshake of somebody else's TLS, too, if nothing else bounds that.
+func TestLimitsInAForeignHandshake(t *testing.T) {
+	_, server := configs(t)
+	for _, limit := range []error{network.ErrIdle, network.ErrLifetime} {
+		t.Run(limit.Error(), func(t *testing.T) {
+			testutil.NoLeaks(t)
+			config := &network.ServerConfig{HandshakeTimeout: -1, IdleTimeout: short}
+			if limit == network.ErrLifetime {
+				config.IdleTimeout, config.Lifetime = 0, short
+			}
+			theirs, err := net.Listen("tcp", "127.0.0.1:0")
+			must(t, err)
+			l := network.FromListener(tls.NewListener(theirs, server), config)
+			closeAtEnd(t, l)
+			testutil.Dial(t, l.LocalAddr().String()) // who says nothing
+			conn, err := l.Accept(t.Context())
+			must(t, err)
+			isLimit(t, conn.(interface {
+				Handshake(ctx context.Context) error
+			}).Handshake(t.Context()), limit)
+			must(t, conn.Close())
+		})
+	}
+}
+
+// A client that hangs takes the only place of an HTTP server for no longer than that allows.
+func TestHTTPServerIsNotHeldUp(t *testing.T) {
+	for _, k := range kinds {
+		for _, hangs := range []string{"at once", "in its request"} {
+			t.Run(k.name+"/"+hangs, func(t *testing.T) {
+				testutil.NoLeaks(t)
+				p := k.place(t)
+				l, err := p.listen(t.Context(), network.ServerConfig{MaxConnections: 1, HandshakeTimeout: 2 * short})
+				must(t, err)
+				server := &http.Server{
+					Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }),
+					ReadHeaderTimeout: 2 * short,
+					ErrorLog:          log.New(io.Discard, "", 0),
+				}
+				served := make(chan error, 1)
+				go func() { served <- server.Serve(network.NetListener(t.Context(), l)) }()
+				defer func() {
+					must(t, server.Close())
+					is(t, testutil.Receive(t, "end of the server", served), http.ErrServerClosed)
+				}()
+				addr := l.LocalAddr().String()
+				if hangs == "at once" {
+					p.raw(t, addr)
+				} else {
+					first := p.dial(t, addr)
+					defer first.Close()
+					_, err := io.WriteString(first, "GET / HTTP/1.1\r\n")
+					must(t, err)
+				}
+				second := p.dial(t, addr)
+				defer second.Close()
+				must(t, second.SetDeadline(time.Now().Add(testutil.Patience)))
+				_, err = io.WriteString(second, "GET / HTTP/1.0\r\n\r\n")
+				must(t, err)
+				answer, err := io.ReadAll(second)
+				if err != nil || !strings.HasSuffix(string(answer), "hello") {
+					t.Errorf("%q, %v", answer, err)
+				}
+			})
+		}
 	}
 }
 

@@ -3,13 +3,13 @@ package network
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"os"
 	"runtime/debug"
 	"syscall"
 	"time"
 
-	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -27,13 +27,15 @@ import (
 //   - Proxy: their addresses are the client's. The header is read by the first Read or
 //     Write, or by the first call of RemoteAddr or LocalAddr, which waits for it.
 //   - HandshakeTimeout bounds all that comes first, also if no deadline is set. Read and
-//     Write then fail with os.ErrDeadlineExceeded.
+//     Write then fail with ErrHandshakeTimeout.
 //   - MaxConnections: while there are that many, Accept waits until one of them is closed.
-//   - IdleTimeout bounds each wait for the peer. net/http waits for the peer also while a
+//   - IdleTimeout bounds each wait for the peer, which fails with ErrIdle. net/http waits for the peer also while a
 //     handler runs, so there it bounds how long a request may take of which nothing more is
 //     received.
-//   - Lifetime: when it is over, everything on the connection fails with
-//     os.ErrDeadlineExceeded, whatever deadlines are set.
+//   - Lifetime: when it is over, everything on the connection fails with ErrLifetime,
+//     whatever deadlines are set.
+//
+// These three are os.ErrDeadlineExceeded as well.
 //
 // Grace is about handlers, which only the library knows: NetListener panics if it is set.
 // Such libraries have a call for it, as http.Server.Shutdown.
@@ -151,7 +153,7 @@ func shakeTLS(ctx context.Context, conn *tls.Conn, below *bounded) {
 		// the handshake in an operation, gets the panic, as with package tls.)
 		v := recover()
 		below.end(errPanicked)
-		curio.LoggerOf(ctx).ErrorContext(ctx, "curio: a function of ServerConfig.TLS panicked",
+		say(ctx, slog.LevelError, "curio: a function of ServerConfig.TLS panicked",
 			"peer", peerOf(below.conn), "panic", v, "stack", string(debug.Stack()))
 	}()
 	if limit := handshakeBound(below.limits.handshake); limit > 0 {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
 )
@@ -188,6 +189,35 @@ func TestNetListenerTLSPanics(t *testing.T) {
 	if r := log.TakeOne(t, "ServerConfig.TLS panicked"); r.Level != slog.LevelError || r.Attrs["panic"] == nil {
 		t.Errorf("the log says %v", r)
 	}
+}
+
+// So it is if the log handler panics as well.
+func TestNetListenerTLSPanicsAndSoDoesTheLog(t *testing.T) {
+	testutil.NoLeaks(t)
+	logged := make(chan struct{}, 1)
+	logger := &odd{fn: func() { logged <- struct{}{}; panic("in the log") }}
+	k := curio.NewKernel(curio.Logger(slog.New(logger)))
+	must(t, k.Run(t.Context(), func(ctx context.Context) error {
+		l := listen(t, "127.0.0.1:0", &network.ServerConfig{TLS: &tls.Config{
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { panic("no such name") },
+		}})
+		n := network.NetListener(ctx, l)
+		client := tls.Client(testutil.Dial(t, l.LocalAddr().String()), &tls.Config{InsecureSkipVerify: true})
+		said := make(chan error, 1)
+		go func() { said <- client.HandshakeContext(ctx) }()
+		conn, err := n.Accept()
+		must(t, err)
+		testutil.Receive(t, "line of the log", logged)
+		if err := second(conn.Read(make([]byte, 1))); err == nil {
+			t.Error("there is something to read")
+		}
+		must(t, conn.Close())
+		if testutil.Receive(t, "end of the client", said) == nil {
+			t.Error("the handshake succeeds")
+		}
+		return nil
+	}))
+	must(t, k.Shutdown(context.Background()))
 }
 
 // The handshake of our own TLS as a net.Conn ends as other operations do.

@@ -73,7 +73,7 @@ func (p *proxied) Handshake(ctx context.Context) error {
 	if _, err := wait.At(ctx); err != nil {
 		return p.failed("proxy", err)
 	}
-	return p.handshake(ctx)
+	return p.ready(ctx)
 }
 
 // handshake is Handshake for those who ask later whether ctx is alive.
@@ -109,12 +109,12 @@ func (p *proxied) handshake(ctx context.Context) error {
 	}
 }
 
-// ready does the handshake for an operation that needs it.
+// ready does the handshake within its bound.
 func (p *proxied) ready(ctx context.Context) error {
 	if p.bound == 0 || p.phase.Load() != proxyUnread {
 		return p.handshake(ctx)
 	}
-	return handshakeWithin(ctx, p, p.bound)
+	return within(ctx, p.bound, p, "handshake", lateError(p.bound), p.handshake)
 }
 
 // more receives some more of the header. Its memory grows with what has arrived.

@@ -129,7 +129,6 @@ func (s *service) log(ctx context.Context, e entry) {
 	if e.message == "" {
 		return
 	}
-	defer func() { _ = recover() }() // a log handler's: this connection is over all the same
 	args := []any{"peer", s.peer, "server", s.name}
 	if e.why != "" {
 		args = append(args, "why", e.why)
@@ -138,7 +137,7 @@ func (s *service) log(ctx context.Context, e entry) {
 	if p, ok := e.err.(*curio.PanicError); ok {
 		args = append(args, "stack", string(p.Stack))
 	}
-	curio.LoggerOf(ctx).Log(ctx, e.level, e.message, args...)
+	reportLast(ctx, e.level, e.message, args...) // a server that stops waits for this task
 }
 
 // peerOf names the peer of a connection that was just accepted.

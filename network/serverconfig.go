@@ -56,7 +56,8 @@ type ServerConfig struct {
 
 	// IdleTimeout bounds each wait for the peer: Recv and WaitRead fail if nothing comes
 	// for so long, SendAll if the peer takes nothing for so long. The error is then
-	// ErrIdle. The waits in the handshake count as well. 0 means no bound.
+	// ErrIdle. The waits in the handshake count as well; that of TLS which a net.Listener
+	// has made, see FromListener, is one wait. 0 means no bound.
 	IdleTimeout time.Duration
 
 	// Lifetime bounds how long a connection is served, handshake included. Its

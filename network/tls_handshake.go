@@ -30,8 +30,16 @@ import (
 // does not speak TLS, [io.ErrUnexpectedEOF], or another one of package tls.
 //
 // The functions of the configuration, such as GetCertificate, get a context that is derived
-// from ctx. It is Curio's do_handshake.
+// from ctx. If a Listener's Accept has returned the connection, that one's
+// HandshakeTimeout counts too. It is Curio's do_handshake.
 func (c *TLSConn) Handshake(ctx context.Context) error {
+	if c.bound == 0 || c.done.Load() {
+		return c.handshake(ctx)
+	}
+	return within(ctx, c.bound, c, "handshake", lateError(c.bound), c.handshake)
+}
+
+func (c *TLSConn) handshake(ctx context.Context) error {
 	if err := c.handshakes.Acquire(ctx); err != nil {
 		return c.failed("handshake", err)
 	}
@@ -129,11 +137,8 @@ func timedOut(err error) bool {
 
 // ready does the handshake if that has not been done.
 func (c *TLSConn) ready(ctx context.Context) error {
-	switch {
-	case c.done.Load():
+	if c.done.Load() {
 		return nil
-	case c.bound > 0:
-		return handshakeWithin(ctx, c, c.bound)
 	}
 	return c.Handshake(ctx)
 }

@@ -38,10 +38,61 @@ func (s *Socket) RemoteAddr() net.Addr {
 	return s.addrLocked(&s.remote, poll.RemoteName)
 }
 
-// remember asks for the addresses as long as somebody can be asked.
-func (s *Socket) remember() {
-	s.LocalAddr()
-	s.RemoteAddr()
+// An end is one of the addresses of a socket. Most are asked for by nobody, and kept all the
+// same, for after Close: so an address of net is made only when somebody asks.
+type end struct {
+	addr     net.Addr  // as it has been told, nil until then
+	inet     poll.Inet // or what it is, in the Internet families
+	nameless bool      // or that it is an empty name of the Unix domain
+}
+
+// keep makes e the address n, of s.
+func (e *end) keep(s *Socket, n *poll.Name) {
+	inet := n.Inet()
+	switch {
+	case inet.IsValid():
+		*e = end{inet: inet}
+	case n.Family() == AF_UNIX && n.Unix() == "":
+		*e = end{nameless: true}
+	default:
+		*e = end{addr: s.netAddr(n)}
+	}
+}
+
+// tell returns what e is, nil if that is not known.
+func (e *end) tell(s *Socket) net.Addr {
+	switch {
+	case e.addr != nil:
+	case e.inet.IsValid():
+		e.addr = s.inetName(&e.inet)
+	case e.nameless:
+		e.addr = &net.UnixAddr{Net: s.network()}
+	}
+	return e.addr
+}
+
+// certain reports whether the system has nothing else to say of e.
+func (e *end) certain(s *Socket) bool {
+	if e.addr == nil && e.inet.IsValid() {
+		return e.inet.Port != 0 || s.typ == SOCK_RAW
+	}
+	return !unnamed(e.addr)
+}
+
+// remember asks for the addresses as long as somebody can be asked. fd is the descriptor.
+func (s *Socket) remember(fd int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.local.certain(s) {
+		if name, err := poll.LocalName(fd); err == nil {
+			s.local.keep(s, &name)
+		}
+	}
+	if !s.remote.certain(s) {
+		if name, err := poll.RemoteName(fd); err == nil {
+			s.remote.keep(s, &name)
+		}
+	}
 }
 
 // LocalAddrPort is LocalAddr for a socket of the Internet families, whatever its type.
@@ -62,17 +113,17 @@ func addrPort(addr net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
-func (s *Socket) addrLocked(known *net.Addr, ask func(fd int) (poll.Name, error)) net.Addr {
-	if unnamed(*known) {
+func (s *Socket) addrLocked(known *end, ask func(fd int) (poll.Name, error)) net.Addr {
+	if !known.certain(s) {
 		_ = s.fd.Control(func(fd int) error {
 			name, err := ask(fd)
-			if addr := s.netAddr(&name); err == nil && (*known == nil || !unnamed(addr)) {
-				*known = addr
+			if addr := s.netAddr(&name); err == nil && (known.tell(s) == nil || !unnamed(addr)) {
+				known.addr = addr
 			}
 			return err
 		})
 	}
-	return *known
+	return known.tell(s)
 }
 
 // unnamed reports whether the system may still choose a port or a name, as it does when a
@@ -93,7 +144,7 @@ func unnamed(addr net.Addr) bool {
 func (s *Socket) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.local, s.remote = nil, nil
+	s.local, s.remote = end{}, end{}
 }
 
 var errMissing = &net.AddrError{Err: "missing address"}
@@ -201,13 +252,18 @@ func (s *Socket) setUnix(n *poll.Name, addr *net.UnixAddr) error {
 func (s *Socket) netAddr(n *poll.Name) net.Addr {
 	switch n.Family() {
 	case AF_INET, AF_INET6:
-		if ip, port, zone := n.Inet(); ip != nil {
-			return s.typed(ip, port, zoneName(zone))
+		if inet := n.Inet(); inet.IsValid() {
+			return s.inetName(&inet)
 		}
 	case AF_UNIX:
 		return &net.UnixAddr{Name: n.Unix(), Net: s.network()}
 	}
 	return nil
+}
+
+// inetName is a in the types of package net.
+func (s *Socket) inetName(a *poll.Inet) net.Addr {
+	return s.typed(a.IP(), int(a.Port), zoneName(a.Zone))
 }
 
 // sender is netAddr of where a message came from, nil if that has no name.

@@ -104,7 +104,7 @@ func duplicated(fd int, op string, foreign bool) (*Socket, error) {
 		poll.AdoptTCP(sysfd)
 		s.adopted = true
 	}
-	s.remember() // a peer that resets the connection takes its address with it
+	s.remember(sysfd) // a peer that resets the connection takes its address with it
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"runtime"
 	"testing"
 
 	"github.com/curio-go/curio/socket"
@@ -30,6 +31,37 @@ func TestNothingAllocated(t *testing.T) {
 		}); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
+	}
+}
+
+// That the addresses are to be told after Close costs those nothing who do not ask: what is
+// left is the same as for Close of the descriptor alone.
+func TestNothingAllocatedForAddressesAtClose(t *testing.T) {
+	switch {
+	case raceEnabled:
+		t.Skip("the race detector allocates")
+	case runtime.GOOS != "linux":
+		t.Skip("package syscall allocates")
+	}
+	const n = 100
+	a, b := make([]*socket.Socket, 0, n+1), make([]*socket.Socket, 0, n+1)
+	for range n + 1 {
+		c, d := tcpPair(t)
+		a, b = append(a, c), append(b, d)
+	}
+	closeNext := func(of *[]*socket.Socket) func() {
+		return func() {
+			check(t, (*of)[0].Close())
+			*of = (*of)[1:]
+		}
+	}
+	for _, s := range b {
+		s.LocalAddr()
+		s.RemoteAddr()
+	}
+	known := testing.AllocsPerRun(n, closeNext(&b))
+	if unknown := testing.AllocsPerRun(n, closeNext(&a)); unknown != known {
+		t.Errorf("%v allocations, and %v if the addresses are known", unknown, known)
 	}
 }
 

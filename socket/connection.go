@@ -69,7 +69,7 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.remote = conn.netAddr(peer)
+	conn.remote.keep(conn, peer)
 	if s.adopted {
 		_ = s.fd.Control(func(fd int) error { poll.InheritTCP(fd, sysfd); return nil })
 	}

@@ -54,8 +54,7 @@ func (s *Socket) Detach() (fd int, err error) {
 	if err != nil {
 		return -1, s.failed("detach", err)
 	}
-	s.remember()
-	if err := s.fd.Close(); err != nil { // somebody was faster
+	if err := s.fd.CloseAfter(s.remember); err != nil { // somebody was faster
 		syscall.Close(fd)
 		return -1, s.failed("detach", err)
 	}

@@ -19,10 +19,10 @@ type Socket struct {
 	family, typ int
 	adopted     bool // others have made it, and it has got our settings later
 
-	// The addresses, asked for when somebody wants to know; nil until then, and
-	// again after what changes them. Once closed, a socket keeps what is known.
+	// The addresses, asked for when somebody wants to know; not known until then, and
+	// no more after what changes them. Once closed, a socket keeps what is known.
 	mu            sync.Mutex
-	local, remote net.Addr
+	local, remote end
 }
 
 // New makes a socket: socket(2). family is AF_INET, AF_INET6 or AF_UNIX. typ is
@@ -124,8 +124,7 @@ func (s *Socket) Close() error {
 	if err := s.usable(); err != nil {
 		return s.failed("close", err)
 	}
-	s.remember()
-	if err := s.fd.Close(); err != nil {
+	if err := s.fd.CloseAfter(s.remember); err != nil {
 		return s.failed("close", err)
 	}
 	return nil

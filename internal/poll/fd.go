@@ -89,10 +89,15 @@ func (f *FD) Control(call func(fd int) error) error {
 // Close makes every operation on f end with net.ErrClosed, those in progress
 // included, closes the descriptor after the last of them, and returns then. It takes
 // the turns back that are lent. A second Close returns net.ErrClosed.
-func (f *FD) Close() error {
+func (f *FD) Close() error { return f.CloseAfter(func(int) {}) }
+
+// CloseAfter is Close that calls last with the descriptor before it is closed, if it is this
+// call that closes it.
+func (f *FD) CloseAfter(last func(fd int)) error {
 	if f.closed.Swap(true) {
 		return net.ErrClosed
 	}
+	last(int(f.sysfd))
 	err := f.file.Close()
 	if l := f.loan.Load(); l != nil {
 		l.Return()

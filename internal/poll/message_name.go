@@ -89,19 +89,34 @@ func (n *Name) Family() int {
 
 func (n *Name) isUnix() bool { return n.Family() == syscall.AF_UNIX }
 
-// Inet is n, if it is an Internet address, as the bytes that the system has: an IPv4
-// address that is mapped into IPv6 stays so.
-func (n *Name) Inet() (ip []byte, port int, zone uint32) {
+// An Inet is an Internet address in less memory than a Name. The zero value is none.
+type Inet struct {
+	ip   [16]byte
+	Zone uint32
+	Port uint16
+	n    uint8 // how much of ip it takes
+}
+
+// IsValid reports whether a is an address.
+func (a *Inet) IsValid() bool { return a.n > 0 }
+
+// IP returns the bytes that the system has: an IPv4 address that is mapped into IPv6
+// stays so.
+func (a *Inet) IP() []byte { return append([]byte(nil), a.ip[:a.n]...) }
+
+// Inet is n as an Inet, and none if n is of another family.
+func (n *Name) Inet() (a Inet) {
 	switch {
 	case n.n < syscall.SizeofSockaddrInet4:
 	case n.raw.Addr.Family == syscall.AF_INET:
 		sa := n.inet4()
-		return append(ip, sa.Addr[:]...), int(binary.BigEndian.Uint16(portOf(&sa.Port))), 0
+		a.n, a.Port = uint8(copy(a.ip[:], sa.Addr[:])), binary.BigEndian.Uint16(portOf(&sa.Port))
 	case n.raw.Addr.Family == syscall.AF_INET6 && n.n >= syscall.SizeofSockaddrInet6:
 		sa := n.inet6()
-		return append(ip, sa.Addr[:]...), int(binary.BigEndian.Uint16(portOf(&sa.Port))), sa.Scope_id
+		a.n, a.Port = uint8(copy(a.ip[:], sa.Addr[:])), binary.BigEndian.Uint16(portOf(&sa.Port))
+		a.Zone = sa.Scope_id
 	}
-	return nil, 0, 0
+	return a
 }
 
 // SetUnix makes n the name of a socket of the Unix domain, as package net writes it: a
