@@ -27,7 +27,7 @@ func (s *Scope) forget() {
 			above = nil
 		}
 		p.mu.Unlock()
-		b.release()
+		b.wakeForScope()
 		s = above
 	}
 }
@@ -44,6 +44,8 @@ func (s *Scope) forgetLocked(p *Scope, b *Batch) {
 	}
 	p.unlinkLocked(s)
 	s.gone = true
+	emptied := p.emptiedLocked()
+	emptied.each(b.Add)
 	if s.alarm != nil || s.rare != nil && s.rare.unhook != nil {
 		b.addGone(s)
 	}
