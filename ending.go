@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -76,7 +77,7 @@ func isLeaf(err error) bool {
 	case interface{ Unwrap() error }:
 		return err.Unwrap() == nil
 	case interface{ Unwrap() []error }:
-		return false
+		return !slices.ContainsFunc(err.Unwrap(), func(err error) bool { return err != nil })
 	}
 	return true
 }

@@ -558,3 +558,25 @@ func TestStandardErrorOfAnotherTask(t *testing.T) {
 		}
 	}
 }
+
+// A timeoutError is one of a library's own, which holds what others may have added.
+type timeoutError struct{ added []error }
+
+func (e *timeoutError) Error() string        { return "the library's context has ended" }
+func (e *timeoutError) Unwrap() []error      { return e.added }
+func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// An error that could hold others, and holds none, is by itself what ctx.Err returns.
+func TestErrorThatHoldsNone(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for _, added := range [][]error{nil, {nil}} {
+			expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error {
+				_ = sleeper(ctx)
+				return &timeoutError{added}
+			})
+			if !expired || err != nil {
+				f.Errorf("%v: %v, %v", added, expired, err)
+			}
+		}
+	})
+}
