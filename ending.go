@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -76,7 +77,7 @@ func isLeaf(err error) bool {
 	case interface{ Unwrap() error }:
 		return err.Unwrap() == nil
 	case interface{ Unwrap() []error }:
-		return false
+		return !slices.ContainsFunc(err.Unwrap(), func(err error) bool { return err != nil })
 	}
 	return true
 }
@@ -86,32 +87,42 @@ func isLeaf(err error) bool {
 // What nothing was replaced in is the identical value, and what has lost all that was in
 // it is gone too.
 func rewrite(err error, to func(error) (by error, done bool)) (_ error, changed bool) {
+	return rewriteIn(err, to, false)
+}
+
+// rewriteIn is rewrite of an error that may be of another task. If that was cancelled from
+// here, settleError has made its error one of ours. So what package context says there is
+// about something of that task's own, and stays.
+func rewriteIn(err error, to func(error) (by error, done bool), another bool) (_ error, changed bool) {
+	if _, ours := err.(*wait.Error); another && !ours && isLeaf(err) {
+		return err, false
+	}
 	if by, done := to(err); done {
 		return by, !same(by, err)
 	}
 	switch e := err.(type) {
 	case *TaskError:
-		by, changed := rewrite(e.innermost(), to)
+		by, changed := rewriteIn(e.innermost(), to, true)
 		switch {
 		case !changed:
 			return err, false
 		case by == nil:
 			return nil, true
 		}
-		return &altered{err, []error{by}}, true
+		return alter(err, by), true
 	case *TaskGroupError:
-		return e.rewrite(to)
+		return e.rewrite(to, another)
 	case interface{ Unwrap() error }:
-		by, changed := rewrite(e.Unwrap(), to)
+		by, changed := rewriteIn(e.Unwrap(), to, another)
 		switch {
 		case !changed:
 			return err, false
 		case by == nil:
 			return nil, true
 		}
-		return &altered{err, []error{by}}, true
+		return alter(err, by), true
 	case interface{ Unwrap() []error }:
-		by, changed := rewriteAll(e.Unwrap(), to)
+		by, changed := rewriteAll(e.Unwrap(), to, another)
 		switch {
 		case !changed:
 			return err, false
@@ -122,7 +133,7 @@ func rewrite(err error, to func(error) (by error, done bool)) (_ error, changed 
 		case reflect.TypeOf(err) == joinError:
 			return errors.Join(by...), true
 		}
-		return &altered{err, by}, true
+		return alter(err, by...), true
 	}
 	return err, false
 }
@@ -130,12 +141,12 @@ func rewrite(err error, to func(error) (by error, done bool)) (_ error, changed 
 // joinError is what errors.Join returns, which can be made anew.
 var joinError = reflect.TypeOf(errors.Join(context.Canceled))
 
-func rewriteAll(errs []error, to func(error) (error, bool)) (all []error, changed bool) {
+func rewriteAll(errs []error, to func(error) (error, bool), another bool) (all []error, changed bool) {
 	for _, err := range errs {
 		if err == nil {
 			continue
 		}
-		by, c := rewrite(err, to)
+		by, c := rewriteIn(err, to, another)
 		changed = changed || c
 		if by != nil {
 			all = append(all, by)
@@ -145,14 +156,14 @@ func rewriteAll(errs []error, to func(error) (error, bool)) (all []error, change
 }
 
 // rewrite is for what is in e.
-func (e *TaskGroupError) rewrite(to func(error) (error, bool)) (_ error, changed bool) {
+func (e *TaskGroupError) rewrite(to func(error) (error, bool), another bool) (_ error, changed bool) {
 	var body error
 	if e.Body != nil {
-		body, changed = rewrite(e.Body, to)
+		body, changed = rewriteIn(e.Body, to, another)
 	}
 	var failed []*AnyTask
 	for _, t := range e.Failed {
-		if by, _ := rewrite(t.err, to); by != nil {
+		if by, _ := rewriteIn(t.err, to, true); by != nil {
 			failed = append(failed, t)
 		}
 	}
@@ -165,14 +176,15 @@ func (e *TaskGroupError) rewrite(to func(error) (error, bool)) (_ error, changed
 	return &TaskGroupError{Body: body, Failed: failed}, true
 }
 
-// same compares errors of which one was made of the other, and which may be of a type
-// that cannot be compared.
-func same(a, b error) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
+// same reports whether by, which stands in the place of err, is err. Only an error of ours
+// takes the place of another, and those of others may hold what cannot be compared.
+func same(by, err error) bool {
+	b, ours := by.(*wait.Error)
+	if !ours {
+		return (by == nil) == (err == nil)
 	}
-	ta := reflect.TypeOf(a)
-	return ta == reflect.TypeOf(b) && (!ta.Comparable() || a == b)
+	e, ours := err.(*wait.Error)
+	return ours && b == e
 }
 
 // An altered error reads as another one did, but is only what is left of that, or what
@@ -180,6 +192,15 @@ func same(a, b error) bool {
 type altered struct {
 	error // what it reads like
 	parts []error
+}
+
+// alter is err, in which parts are left. If err has been altered before, it still is what
+// it was in the beginning.
+func alter(err error, parts ...error) error {
+	if a, ok := err.(*altered); ok {
+		err = a.error
+	}
+	return &altered{err, parts}
 }
 
 // Unwrap returns what is left.

@@ -477,3 +477,106 @@ func TestNamedDeadline(t *testing.T) {
 		}
 	})
 }
+
+// A box is an error whose type can be compared, but not what is in it.
+type box struct{ content any }
+
+func (b box) Error() string { return fmt.Sprint("a box of ", b.content) }
+
+// Errors of whatever kind come out of a timeout as they are.
+func TestErrorThatCannotBeCompared(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for what, err := range map[string]error{
+			"bare":    box{[]int{1}},
+			"wrapped": fmt.Errorf("x: %w", box{[]int{1}}),
+			"joined":  errors.Join(box{[]int{1}}, errCleanUp),
+		} {
+			got := curio.TimeoutAfter(ctx, time.Hour, func(context.Context) error { return err })
+			var b box
+			if got == nil || got.Error() != err.Error() || !errors.As(got, &b) {
+				f.Errorf("%s: %v", what, got)
+			}
+		}
+	})
+}
+
+// What several scopes have taken their ending out of still is what it was by type.
+func TestErrorThatWasAlteredTwice(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		expired, err := curio.IgnoreAfter(ctx, 2*time.Second, func(outer context.Context) error {
+			expired, err := curio.IgnoreAfter(outer, time.Second, func(ctx context.Context) error {
+				return &net.OpError{Op: "read", Err: errors.Join(sleeper(ctx), sleeper(outer), errCleanUp)}
+			})
+			if !expired {
+				f.Error("the inner one has not expired")
+			}
+			return err
+		})
+		var op *net.OpError
+		if !expired || !errors.As(err, &op) || !errors.Is(err, op) || !errors.Is(err, errCleanUp) || errors.Is(err, context.DeadlineExceeded) {
+			f.Errorf("%v, %v", expired, err)
+		}
+	})
+}
+
+// What package context says in the error of another task is about that one, even if the
+// scope has ended in the same way since then.
+func TestStandardErrorOfAnotherTask(t *testing.T) {
+	for _, std := range []error{context.DeadlineExceeded, context.Canceled} {
+		for _, fm := range forms {
+			t.Run(std.Error()+"/"+fm.name, func(t *testing.T) {
+				inKernel(t, func(ctx context.Context, f *fixture) {
+					fails := func(context.Context) error { return fm.err(std) }
+					for how, get := range map[string]func(context.Context) error{
+						"Join": func(ctx context.Context) error { _, err := curio.Go(ctx, fails).Join(ctx); return err },
+						"Group": func(ctx context.Context) error {
+							return curio.Group(ctx, spawning(func(ctx context.Context) (int, error) { return 0, fails(ctx) }))
+						},
+					} {
+						late := func(ctx context.Context) error {
+							err := fmt.Errorf("got: %w", get(ctx))
+							_ = sleeper(ctx)
+							return err
+						}
+						expired, err := curio.IgnoreAfter(ctx, time.Second, late)
+						if expired || !errors.Is(err, std) {
+							f.Errorf("%s: IgnoreAfter: %v, %v", how, expired, err)
+						}
+						err = curio.TimeoutAfter(ctx, time.Second, late)
+						if errors.Is(err, curio.ErrTaskTimeout) || !errors.Is(err, std) {
+							f.Errorf("%s: TimeoutAfter: %v", how, err)
+						}
+						victim := curio.Go(ctx, late)
+						synctest.Wait()
+						_, _ = victim.Cancel(ctx)
+						if err := victim.Err(); errors.Is(err, curio.ErrTaskCancelled) || !errors.Is(err, std) {
+							f.Errorf("%s: a task: %v", how, err)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// A timeoutError is one of a library's own, which holds what others may have added.
+type timeoutError struct{ added []error }
+
+func (e *timeoutError) Error() string        { return "the library's context has ended" }
+func (e *timeoutError) Unwrap() []error      { return e.added }
+func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// An error that could hold others, and holds none, is by itself what ctx.Err returns.
+func TestErrorThatHoldsNone(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for _, added := range [][]error{nil, {nil}} {
+			expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error {
+				_ = sleeper(ctx)
+				return &timeoutError{added}
+			})
+			if !expired || err != nil {
+				f.Errorf("%v: %v, %v", added, expired, err)
+			}
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
@@ -115,5 +116,56 @@ func (o operation) settled(h *testutil.Hostile, task *curio.AnyTask, ended <-cha
 		default:
 			runtime.Gosched()
 		}
+	}
+}
+
+// A moody context behaves until it has ended.
+type moody struct {
+	context.Context
+	act func()
+}
+
+func (m moody) Err() error {
+	err := m.Context.Err()
+	if err != nil {
+		m.act()
+	}
+	return err
+}
+
+// Who cancels a scope does not ask the context above why that has ended, to tell a
+// standard context below: that could end the program, or hold up a shutdown.
+func TestTwinAsksNoForeignContext(t *testing.T) {
+	atEnd := make(chan struct{})
+	defer close(atEnd)
+	for deed, act := range map[string]func(){
+		"panics": func() { panic("a context of somebody's") },
+		"exits":  runtime.Goexit,
+		"hangs":  func() { <-atEnd },
+	} {
+		t.Run(deed, func(t *testing.T) {
+			ended := make(chan struct{})
+			above, cancelAbove := curio.WithTimeout(context.Background(), time.Hour)
+			own, cancelOwn := context.WithCancel(above)
+			defer cancelOwn()
+			allowed := make(chan struct{})
+			s, cancel := curio.WithTimeout(moody{own, func() {
+				<-allowed // not before the scope has ended by itself
+				act()
+			}}, time.Hour)
+			std, cancelStd := context.WithCancel(s)
+			defer cancelStd()
+			go func() {
+				cancelAbove()
+				close(allowed)
+				cancel()
+				close(ended)
+			}()
+			<-ended
+			<-std.Done()
+			if err := std.Err(); err != context.Canceled {
+				t.Errorf("the standard context below says %v", err)
+			}
+		})
 	}
 }

@@ -209,6 +209,20 @@ var growths = []growth{
 		_ = task.Wait(ctx)
 		return d, n
 	}},
+	{"scope opened in forgotten timeouts", 100, 100_000, func(ctx context.Context, n int) (d time.Duration, of int) {
+		ctx, cancel := curio.WithTimeout(ctx, curio.NoTimeout)
+		inner := ctx
+		for range n {
+			inner, _ = curio.WithTimeout(inner, curio.NoTimeout)
+		}
+		cancel()
+		return timed(func() {
+			for range 10 {
+				_, cancel := curio.WithTimeout(inner, curio.NoTimeout)
+				cancel()
+			}
+		}), 10 * n
+	}},
 	{"shutdown of a chain that does not react", 200, 30_000, func(_ context.Context, n int) (d time.Duration, of int) {
 		k := curio.NewKernel(discard)
 		ended, cancel := context.WithCancel(context.Background())

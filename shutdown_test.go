@@ -280,3 +280,34 @@ func TestAHangingHandlerHoldsUpNoCleanup(t *testing.T) {
 	}
 	until(t, "that all three are reported", func() bool { return len(h.lines()) == 3 })
 }
+
+// A timeout that has ended, and that nobody closes, leaves the tree when what is in it
+// ends. A shutdown that waits for that hears of it.
+func TestShutdownHearsThatTimeoutsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := curio.NewKernel()
+		var beside context.Context // of no task, but of the kernel
+		var cancel context.CancelFunc
+		succeed(k.Run(context.Background(), func(ctx context.Context) error {
+			beside, cancel = context.WithCancel(context.WithoutCancel(ctx))
+			return nil
+		}))
+		defer cancel()
+		forgotten, _ := curio.WithTimeout(beside, time.Hour)
+		release := make(chan struct{})
+		go func() {
+			_ = curio.DisableCancellation(forgotten, func(context.Context) error { <-release; return nil })
+		}()
+		synctest.Wait()
+		start, done := time.Now(), make(chan error, 1)
+		go func() { done <- k.Shutdown(context.Background()) }()
+		synctest.Wait()
+		if len(done) > 0 {
+			t.Error("it has not waited")
+		}
+		close(release)
+		if err := <-done; err != nil || time.Since(start) > 0 {
+			t.Errorf("%v, after %v", err, time.Since(start))
+		}
+	})
+}

@@ -354,10 +354,16 @@ func (s *Scope) Expire() error {
 // worked out afresh for each operation, since an outer scope may end later.
 func (s *Scope) failure() error {
 	s.look()
+	return s.failureBy((*source).endedWithOurs)
+}
+
+// failureBy is failure of a scope that has ended. endedWithOurs is how it finds out about
+// the foreign contexts on the way.
+func (s *Scope) failureBy(endedWithOurs func(*source, *Scope) bool) error {
 	of := s
 	timeouts, inside := 0, 0 // timeouts passed on the way up; those of them inside of the outermost
 	window := false
-	for p := s; p != nil; p = p.outer(&window) {
+	for p := s; p != nil; p = p.outer(&window, endedWithOurs) {
 		if p.expires != 0 && p.cause.Load() == nil && Now() >= p.expires {
 			p.expire()
 		}
@@ -374,11 +380,11 @@ func (s *Scope) failure() error {
 
 // outer is the next scope outwards that can have cancelled what is in s, within the
 // task; nil if there is none.
-func (s *Scope) outer(window *bool) *Scope {
+func (s *Scope) outer(window *bool, endedWithOurs func(*source, *Scope) bool) *Scope {
 	if s.kind == Task || s.kind == Kernel {
 		return nil
 	}
-	if s.detached && s.kind != Shield && s.sources.endedWithOurs(s) {
+	if s.detached && s.kind != Shield && endedWithOurs(s.sources, s) {
 		return s.parent.Load()
 	}
 	return s.canceller(window)
@@ -389,6 +395,15 @@ func (s *Scope) outer(window *bool) *Scope {
 func (src *source) endedWithOurs(s *Scope) bool {
 	return src != nil && src.scope == s && src.derived != nil && src.derived.cause.Load() != nil &&
 		src.ctx.Err() != nil && foreignCause(src.ctx, src.derived).of != 0
+}
+
+// knownToEndWithOurs is endedWithOurs for who must not call anybody's context: whoever
+// cancels s, and tells its twin why. Then what has ended s first counts.
+func (src *source) knownToEndWithOurs(s *Scope) bool {
+	if src == nil || src.scope != s || trusted(src.ctx) {
+		return src.endedWithOurs(s)
+	}
+	return src.derived.endedBy(s.cause.Load())
 }
 
 // seenFrom is how c looks in scopes under of, which it cancelled, with so many

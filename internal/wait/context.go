@@ -177,7 +177,7 @@ func (s *Scope) causeShim() context.Context {
 	if made != nil {
 		return made
 	}
-	err := s.failure()
+	err := s.failureBy((*source).knownToEndWithOurs)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.rare

@@ -27,7 +27,7 @@ func (s *Scope) forget() {
 			above = nil
 		}
 		p.mu.Unlock()
-		b.release()
+		b.wakeForScope()
 		s = above
 	}
 }
@@ -44,6 +44,8 @@ func (s *Scope) forgetLocked(p *Scope, b *Batch) {
 	}
 	p.unlinkLocked(s)
 	s.gone = true
+	emptied := p.emptiedLocked()
+	emptied.each(b.Add)
 	if s.alarm != nil || s.rare != nil && s.rare.unhook != nil {
 		b.addGone(s)
 	}
@@ -98,7 +100,7 @@ func (s *Scope) lockInTree() {
 // remember puts s, and what was forgotten above it, back into the tree. It is false if
 // there is no tree above any more.
 func (s *Scope) remember() bool {
-	top := s
+	gone := []*Scope{s} // upwards
 	for p := s.parent.Load(); ; p = p.parent.Load() {
 		p.mu.Lock()
 		switch {
@@ -111,20 +113,32 @@ func (s *Scope) remember() bool {
 			s.mu.Unlock()
 			p.mu.Unlock()
 			return true
-		case p.closed: // who would have passed top on to its parent
-			top.parent.CompareAndSwap(p, p.parent.Load())
+		case p.closed: // who would have passed on to its parent what is below
+			gone[len(gone)-1].parent.CompareAndSwap(p, p.parent.Load())
 		case p.gone:
-			top = p
+			gone = append(gone, p)
 		default:
-			top.mu.Lock()
-			if top.gone && !top.closed && top.parent.Load() == p {
-				p.adoptLocked(top)
-				top.gone = false
-			}
-			top.mu.Unlock()
-			p.mu.Unlock()
-			return true // lockInTree looks whether s was the top
+			p.putBackLocked(gone)
+			return true // lockInTree looks whether that has worked out
 		}
 		p.mu.Unlock()
 	}
+}
+
+// putBackLocked puts the last of gone below s, the one before that below it, and so on,
+// until one is not where it was any more. It unlocks s.
+func (s *Scope) putBackLocked(gone []*Scope) {
+	for i := len(gone) - 1; i >= 0; i-- {
+		c := gone[i]
+		c.mu.Lock()
+		if !c.gone || c.closed || c.parent.Load() != s {
+			c.mu.Unlock()
+			break
+		}
+		s.adoptLocked(c)
+		c.gone = false
+		s.mu.Unlock()
+		s = c // locked, so nobody forgets it before it has a child
+	}
+	s.mu.Unlock()
 }
