@@ -223,9 +223,14 @@ type Error struct {
 // Is reports whether target is one of the errors that e stands for. The name of a deadline
 // is one of them, as a limit has it and as context.WithTimeoutCause is given it: it is not
 // a reason, but says which deadline that is. Even so it makes it nobody's own timeout.
+//
+// A task that the deadline of a foreign context has ended was cancelled, and sees in its
+// context that it was a deadline.
 func (e *Error) Is(target error) bool {
+	c := e.cause
 	return target == e.kind || e.kind.Is(target) ||
-		e.cause.Named && !isEnding(target) && errors.Is(e.cause.Reason, target)
+		c.Named && !isEnding(target) && errors.Is(c.Reason, target) ||
+		c.Kind == Foreign && c.late && target == context.DeadlineExceeded
 }
 
 // isEnding reports whether target is an error by which somebody recognises that a
