@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/curio-go/curio/network"
@@ -25,12 +26,18 @@ func (nobody) LookupPort(context.Context, string, string) (int, error) { return 
 // FuzzAddress: an address is taken apart as package net does it, or is an error; and what
 // comes of it, put together again, is the same.
 func FuzzAddress(f *testing.F) {
-	for _, addr := range []string{"", ":", ":80", "a:80", "[::1]:443", "[fe80::1%lo]:1", "::1:80", "[a]:b", "1.2.3.4:70000", "x:-1", "x:+1", "x:00080"} {
+	for _, addr := range []string{"", ":", ":80", "a:80", "[::1]:443", "[fe80::1%lo]:1", "::1:80", "[a]:b", "1.2.3.4:70000", "x:-1", "x:+1", "x:00080", "a\x00b:80", ":\x00"} {
 		f.Add(addr)
 	}
 	f.Fuzz(func(t *testing.T, addr string) {
 		host, port, err := network.Split(t.Context(), nobody{}, "tcp", addr)
 		wantHost, service, wantErr := net.SplitHostPort(addr)
+		if strings.IndexByte(addr, 0) >= 0 { // which package net takes, and resolvers cut off
+			if err == nil {
+				t.Errorf("%q is host %q and port %d", addr, host, port)
+			}
+			return
+		}
 		switch {
 		case err == nil && (wantErr != nil || host != wantHost):
 			t.Errorf("%q: host %q, want %q, %v", addr, host, wantHost, wantErr)
