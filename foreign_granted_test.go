@@ -134,7 +134,7 @@ func TestHostileContextHoldsUpNobodyBehind(t *testing.T) {
 			wait := func(ctx context.Context) error { _, err := b.Wait(ctx); return err }
 			return wait, func(ctx context.Context) error {
 				if b.Waiting() > 0 {
-					return errors.New("one who has gone is counted")
+					return errors.New("a task that was cancelled is still counted")
 				}
 				return nil
 			}

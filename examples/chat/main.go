@@ -37,7 +37,7 @@ var config = network.ServerConfig{MaxConnections: 1000, IdleTimeout: time.Hour, 
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:25002", "`HOST:PORT` to listen on")
-	patience := flag.Duration("patience", 10*time.Second, "how long others wait for somebody who does not read")
+	patience := flag.Duration("patience", 10*time.Second, "how long the others wait for a member that does not read")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

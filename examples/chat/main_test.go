@@ -146,7 +146,8 @@ func TestRefused(t *testing.T) {
 	ends(t, server)
 }
 
-// Who says more at once than others can read is held up, and nobody who reads is thrown out.
+// A member that sends more at once than the others can read is held up. No member that reads
+// is thrown out.
 func TestBurst(t *testing.T) {
 	server, addr := start(t)
 	ann := joins(t, addr, "Ann")
@@ -176,7 +177,7 @@ func TestBurst(t *testing.T) {
 	ends(t, server)
 }
 
-// Who does not read holds up others for a while, and is thrown out.
+// A member that does not read holds the others up for a while, and is then thrown out.
 func TestSlowReader(t *testing.T) {
 	server, addr := start(t, "-patience", "200ms")
 	slow := joins(t, addr, "Slow")

@@ -14,7 +14,7 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// A room is where the members are. Its zero value is empty, but for patience.
+// A room holds the members. Its zero value is an empty room; set patience before use.
 type room struct {
 	patience time.Duration // for a member that lags behind
 
