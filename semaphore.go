@@ -71,7 +71,7 @@ func (s *Semaphore) acquire(p wait.Place, n int64, op string) error {
 		return p.Follow(func(p wait.Place) error { return s.acquire(p, n, op) })
 	}
 	w := p.Waiter(op, s)
-	s.waiters.push(w, n)
+	s.waiters.push(w, n, s.size)
 	s.mu.Unlock()
 	ok := w.Wait()
 	if !ok {

@@ -25,8 +25,9 @@ type request struct {
 	at int
 }
 
-// push appends w, which asks for n units.
-func (l *line) push(w *wait.Waiter, n int64) {
+// push appends w, which asks for n of size units. A request for more than there are makes
+// the index at once, so that no call of somebody else's has to go through all who wait.
+func (l *line) push(w *wait.Waiter, n, size int64) {
 	r, ok := w.Slot.(*request)
 	switch {
 	case ok: // of an earlier wait
@@ -37,8 +38,11 @@ func (l *line) push(w *wait.Waiter, n int64) {
 		w.Slot = &request{n: n}
 	}
 	l.list.Push(w)
-	if l.index != nil {
+	switch {
+	case l.index != nil:
 		l.index.push(w)
+	case n > size:
+		l.index = indexOf(&l.list)
 	}
 }
 
