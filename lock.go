@@ -90,7 +90,12 @@ const (
 
 // heldState is the state of a Lock that o holds and nobody queues for. o is nil for
 // goroutines of no task.
-func heldState(o *wait.Owner) uint64 { return o.Hold()<<shift | held }
+func heldState(o *wait.Owner) uint64 {
+	if o == nil {
+		return held
+	}
+	return o.ID<<shift | held
+}
 
 var _ Locker = (*Lock)(nil)
 
@@ -101,7 +106,9 @@ func (l *Lock) Acquire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !l.tryAcquire(p.Owner()) { // as acquire, without the call
+	me := p.Owner()
+	me.Hold()
+	if !l.state.CompareAndSwap(0, heldState(me)) { // as acquire, without the calls
 		if err := l.queue(p); err != nil {
 			return err
 		}
@@ -148,12 +155,21 @@ func (l *Lock) TryAcquire(ctx context.Context) bool {
 	return took
 }
 
-func (l *Lock) tryAcquire(o *wait.Owner) bool { return l.state.CompareAndSwap(0, heldState(o)) }
+func (l *Lock) tryAcquire(o *wait.Owner) bool {
+	o.Hold()
+	return l.state.CompareAndSwap(0, heldState(o))
+}
 
 // Release hands the lock to the one that has waited longest. It never blocks and does
 // not ask whether ctx is alive. It panics if the lock is not held, or held by another
 // task.
-func (l *Lock) Release(ctx context.Context) { l.release(wait.CurrentTask(ctx)) }
+func (l *Lock) Release(ctx context.Context) {
+	me := wait.CurrentTask(ctx)
+	if !l.state.CompareAndSwap(heldState(me), 0) { // as release, without the call
+		l.pass(me)
+	}
+	wait.Returned(me, l, 1)
+}
 
 func (l *Lock) release(me *wait.Owner) {
 	if !l.state.CompareAndSwap(heldState(me), 0) {

@@ -100,17 +100,24 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	if err != nil {
 		return err
 	}
-	return q.put(p, v)
-}
-
-func (q *Queue[T]) put(p wait.Place, v T) error {
 	q.mu.Lock()
 	if done, err := q.putLocked(v); done { // has released the mutex
 		return err
 	}
+	return q.waitToPut(p, v)
+}
+
+// waitToPut waits to put v. The mutex is held, and is released.
+func (q *Queue[T]) waitToPut(p wait.Place, v T) error {
 	if p.Untrusted() {
 		q.mu.Unlock()
-		return p.Follow(func(p wait.Place) error { return q.put(p, v) })
+		return p.Follow(func(p wait.Place) error {
+			q.mu.Lock()
+			if done, err := q.putLocked(v); done {
+				return err
+			}
+			return q.waitToPut(p, v)
+		})
 	}
 	w := p.Waiter("QUEUE_PUT", q)
 	c := cellOf[T](w)
@@ -195,21 +202,18 @@ func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
-	return q.get(p)
-}
-
-func (q *Queue[T]) get(p wait.Place) (v T, err error) {
 	q.mu.Lock()
 	if v, done, err := q.getLocked(); done { // has released the mutex
 		return v, err
 	}
+	return q.waitToGet(p)
+}
+
+// waitToGet waits for an item. The mutex is held, and is released.
+func (q *Queue[T]) waitToGet(p wait.Place) (v T, err error) {
 	if p.Untrusted() {
 		q.mu.Unlock()
-		err = p.Follow(func(p wait.Place) (err error) {
-			v, err = q.get(p)
-			return err
-		})
-		return v, err
+		return q.getFollowing(p)
 	}
 	w := p.Waiter("QUEUE_GET", q)
 	c := cellOf[T](w)
@@ -225,6 +229,19 @@ func (q *Queue[T]) get(p wait.Place) (v T, err error) {
 		return v, ErrQueueClosed
 	}
 	return v, nil
+}
+
+// getFollowing is Get at a place that has to be followed before anybody waits there.
+func (q *Queue[T]) getFollowing(p wait.Place) (v T, err error) {
+	err = p.Follow(func(p wait.Place) (err error) {
+		var done bool
+		q.mu.Lock()
+		if v, done, err = q.getLocked(); !done {
+			v, err = q.waitToGet(p)
+		}
+		return err
+	})
+	return v, err
 }
 
 // TryGet removes the first item and returns it, if there is one. If not, the error is

@@ -47,10 +47,14 @@ func (l *RWLock) acquireFor(ctx context.Context, op string) error {
 	if err != nil {
 		return err
 	}
-	if err = l.acquireAt(p, op); err == nil {
-		wait.Held(ctx, l, 1)
+	l.mu.Lock()
+	if l.takeLocked(op, p.Owner()) {
+		l.mu.Unlock()
+	} else if err = l.waitLocked(p, op); err != nil {
+		return err
 	}
-	return err
+	wait.Held(ctx, l, 1)
+	return nil
 }
 
 func (l *RWLock) acquire(p wait.Place) error { return l.acquireAt(p, opWrite) }
@@ -61,6 +65,11 @@ func (l *RWLock) acquireAt(p wait.Place, op string) error {
 		l.mu.Unlock()
 		return nil
 	}
+	return l.waitLocked(p, op)
+}
+
+// waitLocked waits for the lock. The mutex is held, and is released.
+func (l *RWLock) waitLocked(p wait.Place, op string) error {
 	if p.Untrusted() {
 		l.mu.Unlock()
 		return p.Follow(func(p wait.Place) error { return l.acquireAt(p, op) })

@@ -96,7 +96,7 @@ func (s *Semaphore) giveUp(w *wait.Waiter) {
 
 // takeLocked takes n units if there are as many and nobody is in the way.
 func (s *Semaphore) takeLocked(me *wait.Owner, n int64) bool {
-	if n > s.size-s.held.total || s.waiters.next(s.size) != nil {
+	if n > s.size-s.held.total || !s.waiters.empty() && s.waiters.next(s.size) != nil {
 		return false
 	}
 	s.held.add(me, n)
@@ -169,6 +169,10 @@ func (s *Semaphore) release(me *wait.Owner, n int64, bounded bool) {
 		left -= others
 	}
 	s.size += left
+	if s.waiters.empty() {
+		s.mu.Unlock()
+		return
+	}
 	woken := s.passLocked()
 	s.mu.Unlock()
 	woken.Wake()

@@ -46,6 +46,9 @@ func (l *line) push(w *wait.Waiter, n, size int64) {
 	}
 }
 
+// empty reports whether nobody waits.
+func (l *line) empty() bool { return l.list.Empty() }
+
 // remove takes w off, if it is still there.
 func (l *line) remove(w *wait.Waiter) {
 	if !l.list.Listed(w) {
@@ -56,13 +59,18 @@ func (l *line) remove(w *wait.Waiter) {
 }
 
 // take takes w off and claims it; it is false if its scope was faster.
-func (l *line) take(w *wait.Waiter) bool {
+func (l *line) take(w *wait.Waiter) (claimed bool) {
+	claimed = l.list.Take(w)
 	l.forget(w)
-	return l.list.Take(w)
+	return claimed
 }
 
+// forget is for w, which is off the list.
 func (l *line) forget(w *wait.Waiter) {
-	if l.index != nil {
+	switch {
+	case l.list.Empty():
+		l.index = nil
+	case l.index != nil:
 		l.index.remove(w)
 	}
 }
@@ -72,7 +80,6 @@ func (l *line) next(size int64) *wait.Waiter {
 	first := l.list.First()
 	switch {
 	case first == nil:
-		l.index = nil
 		return nil
 	case wanted(first) <= size:
 		return first

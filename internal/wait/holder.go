@@ -21,15 +21,11 @@ var holders [64]struct {
 	tasks map[uint64]*Owner
 }
 
-// Hold makes o known to Holder, and returns its number: 0 for nil, which is no task.
-func (o *Owner) Hold() uint64 {
-	if o == nil {
-		return 0
-	}
-	if o.held.Load() == unlisted {
+// Hold makes o, which is about to take a lock, known to Holder. nil is no task.
+func (o *Owner) Hold() {
+	if o != nil && o.held.Load() == unlisted {
 		o.list()
 	}
-	return o.ID
 }
 
 func (o *Owner) list() {
@@ -59,7 +55,7 @@ func (o *Owner) strike() {
 	}
 }
 
-// Holder is the task that Hold has returned the number of, nil if it has ended.
+// Holder is the task with that number, of those that have called Hold; nil if it has ended.
 func Holder(id uint64) *Owner {
 	part := &holders[id%uint64(len(holders))]
 	part.mu.Lock()

@@ -53,9 +53,12 @@ func WithProbe(ctx context.Context, p Probe) (probed context.Context, remove fun
 
 // Held tells the probe of ctx, if there is one, that n of object have been taken.
 func Held(ctx context.Context, object any, n int64) {
-	if probing.Load() == 0 {
-		return
+	if probing.Load() != 0 {
+		probeHeld(ctx, object, n)
 	}
+}
+
+func probeHeld(ctx context.Context, object any, n int64) {
 	if p := probeOf(ctx); p != nil {
 		p.Held(object, CurrentTask(ctx), n)
 	}
@@ -63,9 +66,12 @@ func Held(ctx context.Context, object any, n int64) {
 
 // Returned tells all probes that n of object, which owner had, have been given back.
 func Returned(owner *Owner, object any, n int64) {
-	if probing.Load() == 0 {
-		return
+	if probing.Load() != 0 {
+		probeReturned(owner, object, n)
 	}
+}
+
+func probeReturned(owner *Owner, object any, n int64) {
 	probes.Range(func(p, _ any) bool {
 		p.(Probe).Held(object, owner, -n)
 		return true
