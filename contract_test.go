@@ -410,8 +410,8 @@ func TestContextsCanBePrinted(t *testing.T) {
 	})
 }
 
-// Whoever cancels wakes those who sleep and goes on, whatever others have hung on the
-// context: functions that hang or panic do so somewhere else.
+// The canceller wakes the waiters and goes on, whatever functions others have hung on the
+// context: if these hang or panic, they do so in goroutines of their own.
 func TestForeignFunctionsDoNotHoldUpTheCanceller(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		block := make(chan struct{})
@@ -488,8 +488,8 @@ func TestDeeplyNestedTimeouts(t *testing.T) {
 	})
 }
 
-// A timeout of which the cancel function was forgotten is forgotten when it has expired, or
-// was cancelled from outside, as those of package context are; and it can be used as before.
+// A timeout whose cancel function is never called leaves the tree when it has expired or was
+// cancelled from outside, like a context of package context. It can still be used.
 func TestTimeoutThatWasForgotten(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		root := curio.ScopeOf(ctx)
@@ -528,7 +528,7 @@ func TestTimeoutThatWasForgotten(t *testing.T) {
 				f.Errorf("%s: shielded in it: %v", what, err)
 			}
 			if n := root.Children(); n != 0 {
-				f.Errorf("%s: %d scopes are left in the end", what, n)
+				f.Errorf("%s: %d scopes are left", what, n)
 			}
 		}
 	})

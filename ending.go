@@ -13,8 +13,8 @@ import (
 // the error that its function returns: it takes its own ending out of it, wherever in the
 // tree of the error that is, and lets everything else through.
 
-// An ending is how a scope has ended, as its function sees it. Its zero value is that of
-// a scope that has not.
+// An ending is how a scope has ended, as its function sees it. The zero value is for a scope
+// that has not ended.
 type ending struct {
 	cause *wait.Cause
 	err   error // what the scope's Err returns
@@ -176,8 +176,8 @@ func (e *TaskGroupError) rewrite(to func(error) (error, bool), another bool) (_ 
 	return &TaskGroupError{Body: body, Failed: failed}, true
 }
 
-// same reports whether by, which stands in the place of err, is err. Only an error of ours
-// takes the place of another, and those of others may hold what cannot be compared.
+// same reports whether by, which stands in the place of err, is err. Only errors of ours take
+// the place of another; a foreign error may be of a type that cannot be compared.
 func same(by, err error) bool {
 	b, ours := by.(*wait.Error)
 	if !ours {

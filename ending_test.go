@@ -13,8 +13,8 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// The rule for scopes (ending.go), as a table: what a function returns, in which form,
-// out of which scope.
+// The rule for scopes (ending.go) as a table: what a function returns, in which form, out of
+// which scope.
 
 var errCleanUp = errors.New("the clean-up failed")
 
@@ -171,8 +171,8 @@ func TestEndingOfAnInnerTimeout(t *testing.T) {
 	}
 }
 
-// Timeouts that are somebody else's: of another task, by every way in which its error
-// comes here, of a goroutine of no task, and one of this very task from before.
+// Foreign timeouts: another task's, by every way in which its error can arrive, that of a
+// goroutine outside of any task, and an earlier one of this task.
 func TestTimeoutsOfOthers(t *testing.T) {
 	slow := func(ctx context.Context) (int, error) { return 0, curio.TimeoutAfter(ctx, time.Second, sleeper) }
 	for how, get := range map[string]func(ctx context.Context) error{
@@ -462,7 +462,8 @@ func TestReasonIsNoIdentity(t *testing.T) {
 	})
 }
 
-// The name that somebody has given to a deadline is no reason, but what it is.
+// The cause given to a deadline beforehand names that deadline: errors.Is finds it, unlike a
+// reason.
 func TestNamedDeadline(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		for _, name := range []error{errBoom, curio.ErrTaskTimeout, context.Canceled} {

@@ -191,9 +191,9 @@ func (e *TaskGroupError) Unwrap() []error {
 
 // A ShutdownError says what had not ended when Shutdown gave up.
 type ShutdownError struct {
-	// Tasks has a line for each: path, state and place of a task, or of what else holds
-	// the kernel up, as a goroutine of no task in a shield. It is never empty. If there
-	// are more than 50, the last line says how many are left out.
+	// Tasks has a line for each task that has not ended, with its path, state and place,
+	// and for whatever else holds the kernel up, such as a goroutine outside of any task
+	// in a shield. It is never empty. Of more than 50, the last line counts the rest.
 	Tasks []string
 
 	Err error // why Shutdown gave up

@@ -10,7 +10,7 @@ import (
 // failures are the errors of a kernel's tasks that nobody has seen.
 type failures struct {
 	mu        sync.Mutex
-	byTask    map[uint64]failure // that somebody may still look at
+	byTask    map[uint64]failure // that may still be looked at
 	forgotten []failure          // that nobody can see any more, to be reported
 	reporting bool               // a goroutine does that
 }

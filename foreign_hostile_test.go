@@ -13,12 +13,12 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-// A context of somebody's may panic, end the goroutine or hang in any of its methods, at
-// any call. Then the operation that it was given to has ended, or hangs, and that is all:
-// what it would have waited at is as it was, for everybody else.
+// A foreign context may panic, end the goroutine or hang in any of its methods, at any call.
+// Then the operation that it was given to ends, or hangs, and that is all: what it would have
+// waited at is unchanged for everybody else.
 
-// hostileOperations are those that open no scope below their context, as a group does. What
-// becomes of such a scope has to do with nobody else.
+// hostileOperations are the operations that open no scope below their context, unlike a group,
+// whose scope concerns nobody else.
 func hostileOperations() (all []operation) {
 	for _, o := range operations() {
 		if !strings.HasPrefix(o.name, "TaskGroup") && !strings.HasPrefix(o.name, "Group") && o.name != "Kernel.Shutdown" {
@@ -133,7 +133,7 @@ func (m moody) Err() error {
 	return err
 }
 
-// Who cancels a scope does not ask the context above why that has ended, to tell a
+// The canceller of a scope does not ask a context above why it has ended, in order to tell a
 // standard context below: that could end the program, or hold up a shutdown.
 func TestTwinAsksNoForeignContext(t *testing.T) {
 	atEnd := make(chan struct{})

@@ -184,9 +184,9 @@ func (g *TaskGroup[T]) Completed() *Task[T] {
 }
 
 // Results returns the results of the tasks in the order in which they were
-// spawned, but for daemons and those that have been taken by NextDone, NextResult,
-// Done or Join. The error is that of the first that failed or was cancelled, in that order,
-// as NextResult has it, or ErrNotTerminated if one still runs.
+// spawned, without daemons and tasks that NextDone, NextResult, Done or Join have returned
+// already. The error is the one that NextResult would return for the first of them that
+// failed or was cancelled, or ErrNotTerminated if one still runs.
 func (g *TaskGroup[T]) Results() ([]T, error) {
 	var values []T
 	for _, t := range g.group.remaining() {

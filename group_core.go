@@ -204,8 +204,8 @@ func (g *group) memberDone(t *AnyTask) {
 // settleLocked works out what the end of t means for the group, unless that has been
 // done, and reports whether it cuts the group short.
 //
-// joining says that somebody has come to Join it just now: too late for a failure to be
-// his, if that cuts the group, but otherwise no other gets the task.
+// joining says that a task has come to Join t just now: too late to get a failure that cuts
+// the group short, but otherwise no other gets t.
 func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 	if t.settled {
 		return false
@@ -247,8 +247,8 @@ func (g *group) completeLocked(t *AnyTask) {
 	}
 }
 
-// changedLocked hands the members that are done to those who collect them, in order of
-// arrival, and returns everybody who has what he waits for.
+// changedLocked hands the members that are done to the collectors, in order of arrival, and
+// returns the waiters that now have what they wait for.
 func (g *group) changedLocked() (woken wait.Batch) {
 	for !g.collectors.Empty() {
 		m := g.firstDoneLocked()
@@ -346,7 +346,7 @@ func (g *group) nextAt(p wait.Place) (m member, err error) {
 	return m, nil
 }
 
-// join takes t, which has ended, out of the group for somebody who was in its Join, or
+// join takes t, which has ended, out of the group for a caller that was in its Join, or
 // has come to it now. In that case a failure may have become the group's. Then t stays
 // where it is, and if ctx is of the group, it has been cancelled by the time that join
 // returns: the joiner learns of the failure as of any other.
@@ -360,7 +360,7 @@ func (g *group) join(ctx context.Context, t *AnyTask) {
 	woken := g.changedLocked()
 	g.mu.Unlock()
 
-	if cut && g.scope.Cause() == nil { // whoever has settled it is not there yet
+	if cut && g.scope.Cause() == nil { // the one that settled it has not cancelled it yet
 		g.scope.Cancel(g.failure(t))
 	}
 	woken.Wake()

@@ -54,8 +54,8 @@ func TestAMemberFailsAsItIsJoined(t *testing.T) {
 	})
 }
 
-// So it is with any number of joiners: if one of them was there in time, all have the error,
-// else none has who is in the group.
+// The same holds for any number of joiners: if one of them was there in time, all get the
+// error, otherwise none that is in the group does.
 func TestAMemberFailsAsManyJoinIt(t *testing.T) {
 	rounds := 5_000
 	if raceEnabled || testing.Short() {

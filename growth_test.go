@@ -23,9 +23,9 @@ import (
 // A growth is something of which there can be many.
 type growth struct {
 	what string
-	n    int                                                            // for the test, which compares it with 16 n
-	most int                                                            // for the benchmark: what 4 GB of memory allow
-	cost func(ctx context.Context, n int) (total time.Duration, of int) // of so many operations with n of them there
+	n    int                                                             // for the test, which compares it with 16 n
+	most int                                                             // for the benchmark: what 4 GB of memory allow
+	cost func(ctx context.Context, n int) (total time.Duration, ops int) // the time of ops operations while there are n of them
 }
 
 // chain calls leaf in the innermost of n tasks, each of which was spawned by the one

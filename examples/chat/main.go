@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	backlog     = 100              // how many lines somebody may lag behind before others wait
+	backlog     = 100              // how many lines a member may lag behind before others wait
 	longest     = 1000             // bytes of a line
 	longestName = 40               // bytes of a name
 	askFor      = 30 * time.Second // for the name
@@ -102,8 +102,7 @@ func ask(ctx context.Context, lines *stream.Stream) (name string, err error) {
 	return clean(name), err
 }
 
-// clean takes out of what somebody says all that is not to be read, such as what a terminal
-// would obey.
+// clean takes out of a line whatever is not text, such as what a terminal would obey.
 func clean(line string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -23,10 +23,10 @@ type room struct {
 }
 
 // A member has an inbox, so that nobody waits for it as long as it keeps up. When the inbox
-// is full, those who have something to say wait until there is room: that is what holds up
-// somebody who says more than the others can read. But a member that lags behind has to
-// read at least so much as its inbox holds in each patience, or it is thrown out: otherwise
-// one that does not read, or only a word at a time, could silence everybody else.
+// is full, those who have something to say wait until there is room: that holds up a member
+// that says more than the others can read. But a member that lags behind has to read at least
+// one inbox full in each patience, or it is thrown out: otherwise one that does not read, or
+// reads a word at a time, could silence everybody else.
 type member struct {
 	name  string
 	conn  network.Conn

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// longestPage is how much of a page is read: who knows what another site sends.
+// longestPage is how many bytes of a page are read: another site may send anything.
 const longestPage = 1 << 20
 
 // A site has pages 1 to last. Page n links to the pages 2n and 2n+1, and back to n/2. The

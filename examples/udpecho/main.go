@@ -1,6 +1,5 @@
-// Udpecho is an echo server for datagrams. Anybody can send a datagram in the name of
-// somebody else, so it answers no service that might answer it: two that echo each other
-// never end.
+// Udpecho is an echo server for datagrams. The source address of a datagram can be forged, so
+// the server answers no service that might answer it: two that echo each other never end.
 //
 //	go run ./examples/udpecho [-addr IP:PORT]
 //	nc -u 127.0.0.1 25000

@@ -23,8 +23,7 @@ func apart(c any, method string, call func() error, then func(err error)) {
 	}()
 }
 
-// A fault is a method of somebody's that panicked, or called runtime.Goexit, in a goroutine
-// of ours.
+// A fault is a foreign method that panicked, or called runtime.Goexit, in a goroutine of ours.
 type fault struct {
 	method string // as "SetDeadline of *tunnel.Conn"
 	value  any    // what panic was called with, nil for runtime.Goexit

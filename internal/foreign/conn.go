@@ -21,8 +21,8 @@ import (
 // An operation that is cancelled is got out of the net.Conn by a deadline. A net.Conn whose
 // deadlines cannot be set is closed instead, and so is one that takes a deadline and does
 // not heed it within five seconds. An operation whose net.Conn stays in its method even
-// then goes on to wait, in its state, as a goroutine cannot be ended; nobody else waits for
-// it. If the net.Conn panics when its deadline is set, it is closed as well, and the panic
+// then goes on waiting, in its state, as a goroutine cannot be ended; no other operation waits
+// for it. If the net.Conn panics when its deadline is set, it is closed as well, and the panic
 // becomes a part of the operation's error. A panic in the operation itself is the caller's.
 //
 // It owns the net.Conn, deadlines included: one that somebody else sets is gone after the
@@ -42,7 +42,7 @@ type Conn struct {
 
 	closed  atomic.Bool           // by Close
 	broken  atomic.Bool           // by breakOff
-	closing atomic.Bool           // by whichever came first, who calls the net.Conn's Close
+	closing atomic.Bool           // set by the first to close, which calls the net.Conn's Close
 	faulty  atomic.Pointer[error] // see breakOff
 	known   atomic.Pointer[addresses]
 
@@ -248,8 +248,8 @@ func (f *Conn) RemoteAddr() net.Addr { return f.conn.RemoteAddr() }
 // addresses are what a net.Conn says it has.
 type addresses struct{ local, remote net.Addr }
 
-// addresses asks the net.Conn, for errors and for whoever watches. One that was broken off
-// may never answer: what is known of it is what it answered then.
+// addresses asks the net.Conn, for errors and for the monitor. One that was broken off may
+// never answer: then the addresses that it gave last are used.
 func (f *Conn) addresses() (a addresses) {
 	if !f.isBroken() {
 		return addresses{f.conn.LocalAddr(), f.conn.RemoteAddr()}

@@ -54,10 +54,10 @@ type endpoint interface {
 func (f *Conn) isClosed() bool { return f.closed.Load() || f.isBroken() }
 func (f *Conn) isBroken() bool { return f.broken.Load() }
 
-// breakOff is what is left to do with a net.Conn that nothing else gets anybody out of. It
-// is false if somebody is doing so already, or has; otherwise then is called after that.
-// A reason that is a fault is kept, as is one of Close: for the operation, which waits for
-// what was called, and for our Close.
+// breakOff closes a net.Conn when nothing else gets an operation out of it. It returns false
+// if that has been done, or has begun; otherwise it calls then afterwards. A reason that is a
+// fault is kept, and so is a fault in Close: for the operation, which waits for what was
+// called, and for our Close.
 func (f *Conn) breakOff(reason error, then func()) bool {
 	f.blame(reason)
 	if f.closing.Swap(true) {
@@ -79,7 +79,7 @@ func (f *Conn) closeAndLearn() error {
 	return f.conn.Close()
 }
 
-// dismiss sends away those who wait behind somebody whom nothing may get out.
+// dismiss ends the operations that wait behind one that may never return.
 func (f *Conn) dismiss() {
 	for _, d := range []*direction{&f.handshake, &f.reader, &f.writer} {
 		d.turn.Close()
@@ -176,7 +176,7 @@ func (d *direction) blaming(ended error) error {
 	return ended
 }
 
-// interruptible makes call, and settles who has ended it: ok is false if it was the scope.
+// interruptible makes call, and settles what has ended it: ok is false if it was the scope.
 func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed error, ok bool) {
 	defer func() { // also if the net.Conn panics
 		if d.unknown != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-// A context of somebody's may panic, end the goroutine or hang at any call of its methods:
-// the connection is for the others as if it had never been.
+// A foreign context may panic, end the goroutine or hang at any call of its methods: the
+// connection is unchanged for everybody else.
 func TestHostileContexts(t *testing.T) {
 	for act := range testutil.HostileActs(nil) {
 		for _, method := range testutil.HostileMethods {

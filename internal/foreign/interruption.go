@@ -23,8 +23,8 @@ import (
 //	setting, set, clearing ──► closing   after patience
 //	closing ──► over       Close has returned, or after patience once more
 //
-// Whoever makes it over wakes the waiter. Whatever a net.Conn does later is of no
-// consequence: it was closed, and no operation calls it any more.
+// The step to over wakes the waiter. What the net.Conn does later does not matter: it was
+// closed, and no operation calls it any more.
 type interruption struct {
 	d *direction
 	w *wait.Waiter

@@ -14,17 +14,17 @@ import (
 // A Listener is a net.Listener whose Accept takes a context. It comes from NewListener and
 // is safe for concurrent use.
 //
-// Those of package net have deadlines, which end an Accept as they do an operation on a
-// Conn. Of any other nothing is known, whether it has deadlines or not: its Accept is called
-// in a goroutine, which hands what it gets to the first who waits, and keeps it for the next
-// one if nobody waits any more:
+// A listener of package net has deadlines, which end an Accept as they do an operation on a
+// Conn. Nothing is known of any other, whether it has deadlines or not: its Accept is called
+// in a goroutine, which hands what it gets to the first waiter, and keeps it for the next one
+// if nobody waits any more:
 //
 //	no helper ──► helping   by who finds nothing accepted and no helper
 //	helping   ──► helping   somebody else waits: once more
 //	          ──► no helper nobody does
 //
-// So whoever waits for a connection waits for the helper, and can be cancelled whatever the
-// net.Listener does.
+// So a caller of Accept waits for the helper, and can be cancelled whatever the net.Listener
+// does.
 type Listener struct {
 	// Set at birth.
 	listener net.Listener
@@ -146,8 +146,7 @@ func (l *Listener) help() {
 	})
 }
 
-// hand gives what was accepted to the first who waits, and goes on to accept if there are
-// others.
+// hand gives what was accepted to the first waiter, and goes on accepting if there are others.
 func (l *Listener) hand(got *accepted) {
 	l.mu.Lock()
 	first := l.queue.Pop()
@@ -192,7 +191,7 @@ func (l *Listener) Close() error {
 	return nil
 }
 
-// SetUnlinkOnClose is that of a *net.UnixListener, if the net.Listener has it.
+// SetUnlinkOnClose calls the net.Listener's method of that name, if it has one.
 func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	if u, ok := l.listener.(interface{ SetUnlinkOnClose(bool) }); ok {
 		u.SetUnlinkOnClose(unlink)

@@ -13,9 +13,9 @@ import (
 // Some connections move messages, and no stream of bytes: datagrams, and packets of the Unix
 // domain. What they move must not be joined, cut, or left out for being empty.
 
-// Datagrams reports whether c, a connection of whatever kind, moves messages: it says so, or
-// its socket has such a type, or its address is of a network of such. TLS is a stream,
-// whatever its addresses are, unless it is known to be on something that cannot carry it.
+// Datagrams reports whether c, a connection of any kind, moves messages: by a method of c, by
+// the type of its socket, or by the network of its address. TLS is a stream, whatever its
+// addresses are, unless it is known to be on something that cannot carry it.
 func Datagrams(c any) bool {
 	switch c := c.(type) {
 	case interface{ Datagrams() bool }:
@@ -94,7 +94,7 @@ func (f *Conn) readPacket(buf []byte) (int, error) {
 	n, err := f.conn.Read(buf)
 	switch {
 	case n > 0 && err != nil:
-		if !expired(err) { // that of this operation, which has completed
+		if !expired(err) { // this operation has completed, with an error of its own
 			f.failed = err
 		}
 		return n, nil

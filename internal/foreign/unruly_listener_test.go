@@ -49,8 +49,7 @@ func newUnruly() *unrulyListener {
 	return l
 }
 
-// Whatever a net.Listener does, who waits for a connection is ended at once, as are all
-// others.
+// Whatever a net.Listener does, a caller of Accept is ended at once, and so are all others.
 func TestUnrulyListener(t *testing.T) {
 	hang := func(l *unrulyListener) error { <-l.release; return nil }
 	for name, change := range map[string]func(l *unrulyListener){
@@ -83,7 +82,7 @@ func TestUnrulyListener(t *testing.T) {
 						t.Errorf("closed: %v", closed)
 					}
 					if len(waits) == 0 {
-						t.Fatal("who waits stays in Accept when the listener has been closed")
+						t.Fatal("the caller stays in Accept when the listener has been closed")
 					}
 					want(t, <-waits, net.ErrClosed)
 					_, err = l.Accept(background)

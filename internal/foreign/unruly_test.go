@@ -24,12 +24,12 @@ var (
 	errReleased = errors.New("released at the end of the test")
 )
 
-// An unruly is a net.Conn whose methods do what they like. Whoever is in one that waits for
-// the other side is let out by goOut.
+// An unruly is a net.Conn whose methods do what they like. A call that waits for the other
+// side is let out by goOut.
 type unruly struct {
 	set, takeBack, shut func(u *unruly) error // SetDeadline to the past, to none, and Close
 
-	locks   bool          // who waits for the other side holds the lock
+	locks   bool          // a call that waits for the other side holds the lock
 	lock    chan struct{} // full while it is held; a sync.Mutex keeps a bubble's time from passing
 	out     chan struct{}
 	goOut   func()
@@ -116,10 +116,10 @@ var unrulies = map[string]struct {
 	"all is well":                                {unruly{set: works, shut: works}, 0, "", true},
 	"no deadlines":                               {unruly{set: refuses, shut: works}, 0, "", false},
 	"no deadlines, Close hangs":                  {unruly{set: refuses, shut: hangs}, never, "", false},
-	"no deadlines, Close hangs in the end":       {unruly{set: refuses, shut: lingers}, patience, "", false},
+	"no deadlines, Close hangs at last":          {unruly{set: refuses, shut: lingers}, patience, "", false},
 	"no deadlines, Close panics":                 {unruly{set: refuses, shut: panics}, never, "panic in Close of", false},
-	"no deadlines, Close panics in the end":      {unruly{set: refuses, shut: blurts}, 0, "panic in Close of", false},
-	"no deadlines, Close exits in the end":       {unruly{set: refuses, shut: leaves}, 0, "Close of", false},
+	"no deadlines, Close panics at last":         {unruly{set: refuses, shut: blurts}, 0, "panic in Close of", false},
+	"no deadlines, Close exits at last":          {unruly{set: refuses, shut: leaves}, 0, "Close of", false},
 	"no deadlines, Close needs a lock":           {unruly{set: refuses, shut: locked(works), locks: true}, never, "", false},
 	"SetDeadline hangs":                          {unruly{set: hangs, shut: works}, patience, "", false},
 	"SetDeadline hangs, having worked":           {unruly{set: lingers, shut: works}, patience, "", false},
@@ -191,7 +191,8 @@ func TestUnruly(t *testing.T) {
 	}
 }
 
-// says fails the test if err says something else than fault, which is "" for nothing.
+// says fails the test unless err mentions fault. If fault is "", err must be nil or the
+// cancellation alone.
 func says(t *testing.T, err error, fault string) {
 	t.Helper()
 	switch {
@@ -246,7 +247,7 @@ func (c *crowd) end(t *testing.T, how, state string, after time.Duration, releas
 		}()
 		synctest.Wait()
 		if !cancelled {
-			t.Error("who cancels is held up")
+			t.Error("the canceller is held up")
 		}
 	} else {
 		time.Sleep(time.Hour)
@@ -383,8 +384,8 @@ type generous struct {
 
 func (g generous) Read(p []byte) (int, error) { <-g.goOn; return len(p), nil }
 
-// What a net.Conn does in the operation itself is the caller's, whoever has been cancelled:
-// the turn is passed on.
+// A panic of a net.Conn in the operation itself reaches the caller, even if that has been
+// cancelled: the turn is passed on.
 func TestUnrulyOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, read := range map[string]func([]byte) (int, error){

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// checkInterrupts finds programs that catch a signal and do not let go of it when they have
-// got it: whoever sends it once more, because the end takes too long, is not heard.
+// checkInterrupts finds programs that catch a signal and do not let go of it once it has come:
+// a second one, sent because the end takes too long, would have no effect.
 func checkInterrupts(s *source) []string {
 	name := importedAs(s.tree, "os/signal")
 	caught, letGo := ast.Node(nil), false

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// accepting uses arg: a *Name, for who has connected.
+// accepting uses arg: a *Name, for the address of the peer.
 var accepting = operation{state: "ACCEPT_WAIT", call: acceptOnce}
 
 // Accept takes the next connection off a listening socket's queue. The new

@@ -13,8 +13,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A context of somebody's may panic, end the goroutine or hang at any call of its methods:
-// the descriptor, its turns and its deadline are for the others as if it had never been.
+// A foreign context may panic, end the goroutine or hang at any call of its methods: the
+// descriptor, its turns and its deadline are unchanged for everybody else.
 func TestHostileContexts(t *testing.T) {
 	for _, o := range []struct {
 		name   string

@@ -29,8 +29,8 @@ func KeepAlive(fd int) error {
 }
 
 // AdoptTCP gives a TCP socket that others have made, connected or listening, the settings
-// of ours: TCP_NODELAY and KeepAlive. One that has SO_KEEPALIVE on keeps its times, which
-// somebody has chosen. They are no options of every protocol there is, so nothing fails.
+// of ours: TCP_NODELAY and KeepAlive. One that has SO_KEEPALIVE on keeps its times, as they
+// may have been chosen. Not every protocol has these options, so nothing fails.
 func AdoptTCP(fd int) {
 	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	if on, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE); err == nil && on == 0 {

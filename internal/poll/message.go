@@ -147,7 +147,7 @@ func dontWait(flags int) bool { return flags&syscall.MSG_DONTWAIT != 0 }
 // RecvMsg receives one message, or with All as much as the buffers take, with
 // recvmsg(2). With MSG_DONTWAIT it returns EAGAIN where it would wait. Descriptors that
 // come with the message are closed on exec, and have no number of the standard streams. At
-// the end of a stream N is 0; that of a sequenced-packet socket is io.EOF.
+// the end of a stream N is 0; at the end of a sequenced-packet connection the error is io.EOF.
 func (f *FD) RecvMsg(ctx context.Context, m *Message) error {
 	d := &f.reader
 	m.N, m.ControlN, m.Got, m.Name.n = 0, 0, 0, 0

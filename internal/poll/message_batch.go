@@ -86,7 +86,7 @@ func receiveBatchOnce(d *direction, fd int) bool {
 	return true
 }
 
-// owes makes the error that came after the messages of a batch that of this operation.
+// owes returns the error that came after the messages of the last batch, once.
 func (d *direction) owes() bool {
 	if d.fd.late == 0 {
 		return false
@@ -95,8 +95,8 @@ func (d *direction) owes() bool {
 	return true
 }
 
-// endOfBatch takes off the end of the connection, which recvmmsg(2) returns as so many
-// empty messages. Whatever comes before a message is one.
+// endOfBatch takes off the end of the connection, which recvmmsg(2) returns as any number of
+// empty messages. An empty message that comes before another one is a message.
 func (d *direction) endOfBatch(fd int, b *Batch) {
 	messages := d.n
 	for messages > 0 && b.Messages[messages-1].nothing() {

@@ -35,9 +35,9 @@ const scmPidfd = 0x4
 // descriptors that the process has got with it.
 func isDescriptors(typ int) bool { return typ == syscall.SCM_RIGHTS || typ == scmPidfd && !bsd }
 
-// liftDescriptors gives those that have come with a message other numbers than those of
-// the standard streams. It reports false if that could not be done for one: then this one
-// is closed, and a number that no descriptor has stands in its place.
+// liftDescriptors moves descriptors that came with a message off the numbers of the standard
+// streams. It reports false if it could not move one: that one is closed, and a number that no
+// descriptor has stands in its place.
 func liftDescriptors(control []byte) bool {
 	all := true
 	for _, fd := range Descriptors(control) {

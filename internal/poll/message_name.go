@@ -79,7 +79,7 @@ func (n *Name) Set(sa syscall.Sockaddr) bool {
 	return false
 }
 
-// Family is that of the address: AF_INET and so on, -1 if there is none.
+// Family returns the family of the address, AF_INET and so on, or -1 if there is none.
 func (n *Name) Family() int {
 	if int(n.n) < pathOffset {
 		return -1
@@ -124,8 +124,8 @@ func (n *Name) Inet() (a Inet) {
 // none such. A path that has a zero byte would be another one to the system.
 func (n *Name) SetUnix(name string) bool { return n.setUnix(name) }
 
-// Unix is n, if it is of the Unix domain, in such a form that SetUnix makes n of it again,
-// "" if the socket has no name.
+// Unix returns n, an address of the Unix domain, in the form that SetUnix takes, or "" if the
+// socket has no name.
 func (n *Name) Unix() string {
 	if !n.isUnix() {
 		return ""

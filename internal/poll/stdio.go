@@ -3,8 +3,8 @@ package poll
 import "syscall"
 
 // firstFree is the lowest number that a descriptor of ours may have. The numbers below
-// it are those of the standard streams, whoever has closed these: what a program prints,
-// or a crash of the runtime, would go into a connection that had such a number.
+// it belong to the standard streams, even if these are closed: what a program prints, or a
+// crash of the runtime, would go into a connection that had such a number.
 const firstFree = 3
 
 // aboveStdio gives a new descriptor another number if it has one that is kept for the

@@ -190,8 +190,8 @@ func (j *judge) judges(test func()) *judge {
 	return j
 }
 
-// Whoever runs a program says so first, on every machine: where it is missing, that skips
-// the test.
+// A test that runs a program calls Need first, on every machine: where the program is missing,
+// Need skips the test.
 func TestNeed(t *testing.T) {
 	j := &judge{TB: t, name: "TestA/part"}
 	if j.judges(func() { testutil.Program(j, "sh", "-c", "exit 3") }); j.failed != `a test that runs sh begins with testutil.Need(t, "sh")` {
