@@ -82,9 +82,29 @@ func (b *bounded) Close() error {
 // error, if nothing else has ended them already.
 func (b *bounded) end(why error) {
 	b.fate.CompareAndSwap(nil, &why)
-	b.reads.close()
-	b.writes.close()
+	b.lockBoth()
+	b.reads.closeLocked()
+	b.writes.closeLocked()
+	b.unlockBoth()
+	b.settle()
 	b.base.Close()
+}
+
+func (b *bounded) lockBoth() {
+	b.reads.mu.Lock()
+	b.writes.mu.Lock()
+}
+
+func (b *bounded) unlockBoth() {
+	b.writes.mu.Unlock()
+	b.reads.mu.Unlock()
+}
+
+// settle makes both deadlines felt by what begins from now on, if their time has come. So
+// nobody who knows of one of them writes after the other.
+func (b *bounded) settle() {
+	b.reads.settle()
+	b.writes.settle()
 }
 
 // release ends b, and returns the Conn with what still limits it.
@@ -130,10 +150,17 @@ func (b *bounded) handshakeLimit() time.Duration {
 
 // SetDeadline moves both deadlines; see deadline.
 func (b *bounded) SetDeadline(t time.Time) error {
-	if err := b.SetReadDeadline(t); err != nil {
-		return err
+	at, late := deadlineAt(t)
+	b.lockBoth()
+	open := b.reads.moveLocked(at, late) && b.writes.moveLocked(at, late)
+	b.unlockBoth()
+	if !open {
+		return b.opError("set", b.ended())
 	}
-	return b.SetWriteDeadline(t)
+	if late {
+		b.settle()
+	}
+	return nil
 }
 
 // SetReadDeadline moves the deadline of those who read.
@@ -164,6 +191,7 @@ func (b *bounded) failed(op string, d *deadline, scope *wait.Scope, err error) (
 	if again {
 		return true, nil
 	}
+	b.settle()
 	if cause == net.ErrClosed {
 		cause = b.ended()
 	}

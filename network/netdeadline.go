@@ -29,7 +29,7 @@ import (
 // as it is when the deadline moves on: it rings at the earlier time, and is then set to the
 // later one. That is a timer once in the length of a timeout, and not twice for each read.
 //
-// deadline.mu < Scope.mu: nothing that a scope calls is called under its mutex.
+// bounded.reads.mu < bounded.writes.mu < Scope.mu: nothing that a scope calls is called under its mutex.
 type deadline struct {
 	parent context.Context
 	scope  atomic.Pointer[wait.Scope] // changed under mu, and read without by each operation
@@ -51,32 +51,41 @@ func (d *deadline) init(parent context.Context) {
 
 // set moves d to t, or to never if t is zero. It reports false if d is closed.
 func (d *deadline) set(t time.Time) bool {
-	at, late := int64(0), false
-	if !t.IsZero() {
-		left := time.Until(t)
-		at, late = wait.After(left), left <= 0
-	}
+	at, late := deadlineAt(t)
 	d.mu.Lock()
+	ok := d.moveLocked(at, late)
+	d.mu.Unlock()
+	if late {
+		d.settle()
+	}
+	return ok
+}
+
+// deadlineAt is t as a reading of wait.Now, 0 for none, and whether it has passed.
+func deadlineAt(t time.Time) (at int64, late bool) {
+	if t.IsZero() {
+		return 0, false
+	}
+	left := time.Until(t)
+	return wait.After(left), left <= 0
+}
+
+// moveLocked is set, but leaves it to the caller to settle d if it is late.
+func (d *deadline) moveLocked(at int64, late bool) bool {
 	if d.closed {
-		d.mu.Unlock()
 		return false
 	}
 	d.at = at
-	var over *wait.Scope
 	switch {
-	case late && !d.passed:
-		d.passed, over = true, d.scope.Load()
-	case !late && d.passed:
+	case late:
+		d.passed = true
+	case d.passed:
 		d.passed = false
 		d.scope.Store(wait.NewTimeout(d.parent, 0))
 	}
 	if at != 0 && !late && (d.rings == 0 || at < d.rings) {
 		d.rings = at
 		d.bell.Set(at)
-	}
-	d.mu.Unlock()
-	if over != nil {
-		over.Close()
 	}
 	return true
 }
@@ -85,14 +94,25 @@ func (d *deadline) set(t time.Time) bool {
 func (d *deadline) ring() {
 	d.mu.Lock()
 	d.rings = 0
-	var over *wait.Scope
-	switch {
-	case d.closed || d.at == 0 || d.passed:
-	case wait.Now() < d.at: // it has moved on
+	if !d.closed && !d.passed && d.at > wait.Now() { // it has moved on
 		d.rings = d.at
 		d.bell.Set(d.at)
-	default:
-		d.passed, over = true, d.scope.Load()
+	}
+	d.mu.Unlock()
+	d.settle()
+}
+
+// settle ends what waits under d if d is closed or its time has come. A connection has two
+// deadlines, which often come at one time: whoever has met one of them settles both, and so
+// does not find the other one still open.
+func (d *deadline) settle() {
+	d.mu.Lock()
+	if d.at != 0 && d.at <= wait.Now() {
+		d.passed = true
+	}
+	var over *wait.Scope
+	if d.closed || d.passed {
+		over = d.scope.Load()
 	}
 	d.mu.Unlock()
 	if over != nil {
@@ -103,11 +123,15 @@ func (d *deadline) ring() {
 // close ends what waits under d for good.
 func (d *deadline) close() {
 	d.mu.Lock()
+	d.closeLocked()
+	d.mu.Unlock()
+	d.settle()
+}
+
+// closeLocked is close, but leaves it to the caller to settle d.
+func (d *deadline) closeLocked() {
 	d.closed = true
 	d.bell.Stop()
-	over := d.scope.Load()
-	d.mu.Unlock()
-	over.Close()
 }
 
 // failed says what has become of an operation under scope, one of d's, that failed with

@@ -294,6 +294,40 @@ func TestRaceLastDeadlineCounts(t *testing.T) {
 	}
 }
 
+// What ends both directions has ended both for whoever learns of it from one of them.
+func TestRaceOneEndForBothDirections(t *testing.T) {
+	testutil.NoLeaks(t)
+	for _, c := range []struct {
+		name string
+		end  func(conn net.Conn, round int) error
+		want error
+	}{
+		{"a deadline that has passed", func(conn net.Conn, _ int) error { return conn.SetDeadline(longAgo) }, os.ErrDeadlineExceeded},
+		{"a deadline that comes", func(conn net.Conn, round int) error {
+			return conn.SetDeadline(time.Now().Add(time.Duration(round%100) * time.Microsecond))
+		}, os.ErrDeadlineExceeded},
+		{"FromConn", func(conn net.Conn, _ int) error { network.FromConn(conn); return nil }, net.ErrClosed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for i := range rounds(1000) {
+				x, y := twoSockets(t)
+				conn := network.NetConn(t.Context(), x)
+				written := make(chan error, 1)
+				go func() {
+					_, err := conn.Read(make([]byte, 1))
+					if errors.Is(err, c.want) {
+						_, err = conn.Write([]byte("x"))
+					}
+					written <- err
+				}()
+				must(t, c.end(conn, i))
+				is(t, testutil.Receive(t, "end", written), c.want)
+				must(t, errors.Join(x.Close(), y.Close()))
+			}
+		})
+	}
+}
+
 // Close, deadlines, reading and writing all at once: everybody gets out, with one of the
 // errors there are.
 func TestRaceCloseAndEverything(t *testing.T) {

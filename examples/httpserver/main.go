@@ -139,6 +139,7 @@ func routes(kernel *curio.Kernel) http.Handler {
 		}
 		if err := curio.Sleep(r.Context(), d); err != nil {
 			fmt.Println("cancelled:", r.URL)
+			http.Error(w, "cancelled", http.StatusServiceUnavailable) // if anybody is still there to read it
 			return
 		}
 		fmt.Fprintln(w, "slept for", d)
