@@ -18,9 +18,9 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// The contract of package context, which ours have to keep as well as its own do.
+// The contract of package context, which our contexts have to keep just as its own do.
 
-// iterations is n, or fewer where that takes long.
+// iterations returns n, or less where n iterations would take long.
 func iterations(n int) int {
 	if testing.Short() || raceEnabled {
 		return n / 10
@@ -28,8 +28,7 @@ func iterations(n int) int {
 	return n
 }
 
-// A link makes a context below another one: ours, and the twin that package context has
-// for it.
+// A link makes a context below another one: ours, and its counterpart in package context.
 type link struct {
 	name string
 	ours func(context.Context) (context.Context, context.CancelFunc)
@@ -73,10 +72,11 @@ var links = []link{
 	},
 }
 
-// Chains of our contexts and of standard ones, in any order, one of which is cancelled: as
-// soon as the cancel function has returned, each Err, Done and Deadline is as in a chain of
-// standard contexts alone, and our operations agree. What package context tells ours of
-// takes a moment to get to its own contexts below those, unless ours are asked.
+// One context is cancelled in a chain of our contexts and standard ones, in any order. As
+// soon as the cancel function has returned, every Err, Done and Deadline is as in a chain
+// of standard contexts alone, and our operations agree. If the cancellation reaches one of
+// ours from a standard context, the standard contexts below ours hear of it a moment later,
+// unless ours is asked.
 func TestChainsOfContexts(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		for round := range iterations(20_000) {
@@ -132,7 +132,7 @@ func TestChainsOfContexts(t *testing.T) {
 				twinCancels[i]()
 				compare(fmt.Sprintf("level %d cancelled", i))
 			} else {
-				time.Sleep(time.Hour) // of the bubble: what expires then expires
+				time.Sleep(time.Hour) // in the bubble: some of the timeouts expire
 				synctest.Wait()
 				compare("an hour later")
 			}
@@ -155,8 +155,8 @@ func isDone(ctx context.Context) bool {
 	}
 }
 
-// What is below a standard context has ended when that one's cancel function has returned:
-// tasks, groups, what is inside of a window, and in any depth.
+// Everything below a standard context has ended when its cancel function has returned:
+// tasks, groups and what is inside a window, at any depth.
 func TestStandardCancellationIsSeenAtOnce(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		var q curio.Queue[int]
@@ -211,7 +211,8 @@ func TestStandardCancellationIsSeenAtOnce(t *testing.T) {
 	})
 }
 
-// The other way round, standard contexts below ours: at once as well, and by whatever.
+// The other way round, a standard context below ours is done at once as well, whatever
+// cancels ours.
 func TestOurCancellationIsSeenAtOnce(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		var std context.Context
@@ -243,8 +244,8 @@ func TestOurCancellationIsSeenAtOnce(t *testing.T) {
 	})
 }
 
-// A task that has ended by itself takes nobody with it, although the standard context that
-// it was spawned with ends later.
+// A task that has ended by itself does not cancel its children, although the standard
+// context that it was spawned with is cancelled later.
 func TestEndedTaskPassesNothingOn(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		std, cancel := context.WithCancel(ctx)
@@ -266,7 +267,7 @@ func TestEndedTaskPassesNothingOn(t *testing.T) {
 	})
 }
 
-// Done is closed when Err says that it is over.
+// Done is closed by the time Err returns an error.
 func TestDoneIsClosedWhenErrIsSet(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		for what, with := range map[string]func() (context.Context, func()){
@@ -315,7 +316,7 @@ func TestDoneIsClosedWhenErrIsSet(t *testing.T) {
 	})
 }
 
-// Deadline is what was given, at each call and after the end.
+// Deadline returns the time that was given, on every call and after the context is done.
 func TestDeadlineIsWhatWasGiven(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		same := func(what string, c context.Context, want time.Time) {
@@ -371,8 +372,8 @@ func TestDeadlineIsWhatWasGiven(t *testing.T) {
 	})
 }
 
-// Contexts are printed, by logs and mocks, while others use them: without a data race, and
-// in a few words.
+// Contexts can be printed, by logs and mocks, while other goroutines use them: without a
+// data race, and in a few words.
 func TestContextsCanBePrinted(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		var texts []string
@@ -410,8 +411,9 @@ func TestContextsCanBePrinted(t *testing.T) {
 	})
 }
 
-// The canceller wakes the waiters and goes on, whatever functions others have hung on the
-// context: if these hang or panic, they do so in goroutines of their own.
+// The goroutine that cancels wakes the waiters and goes on, whatever functions others have
+// registered with the context: if these hang or panic, they do so in goroutines of their
+// own.
 func TestForeignFunctionsDoNotHoldUpTheCanceller(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		block := make(chan struct{})
@@ -448,7 +450,7 @@ func TestForeignFunctionsDoNotHoldUpTheCanceller(t *testing.T) {
 	})
 }
 
-// Scopes may be nested deeper than a stack is.
+// Scopes may be nested deeper than a stack allows.
 func TestDeeplyNestedTimeouts(t *testing.T) {
 	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
 	inKernel(t, func(ctx context.Context, f *fixture) {
@@ -516,7 +518,7 @@ func TestTimeoutThatWasForgotten(t *testing.T) {
 			if err := curio.Sleep(c, 0); err == nil {
 				f.Errorf("%s: an operation succeeds", what)
 			}
-			task := curio.Go(c, sleeper) // under what was forgotten
+			task := curio.Go(c, sleeper) // below the forgotten timeout
 			_ = task.Wait(ctx)
 			want := taskCancelled
 			if strings.Contains(what, "standard") {
@@ -534,8 +536,8 @@ func TestTimeoutThatWasForgotten(t *testing.T) {
 	})
 }
 
-// Failing costs no allocation, in however many timeouts that have expired, and asking for
-// Done none after the first time.
+// Failing costs no allocation, no matter how many expired timeouts are around it, and
+// neither does asking for Done again.
 func TestFailingCostsNoAllocation(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -564,8 +566,8 @@ func TestFailingCostsNoAllocation(t *testing.T) {
 	}
 }
 
-// Errors are kept: in logs, in results. They do not keep what they have to do with: the
-// task, what it returned, the values of its context.
+// Errors are kept, in logs and in results. They do not keep what they are about in memory:
+// the task, what it returned, the values of its context.
 func TestErrorsKeepNoTasks(t *testing.T) {
 	const mb = 1 << 20
 	type value struct{ data *[mb]byte }

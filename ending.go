@@ -9,9 +9,9 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// This file is the one rule by which a scope, be it a timeout, a group or a task, treats
-// the error that its function returns: it takes its own ending out of it, wherever in the
-// tree of the error that is, and lets everything else through.
+// This file has the one rule for the error that the function of a scope returns, be that a
+// timeout, a group or a task: the scope takes its own ending out of the error, wherever in
+// the error's tree it is, and lets everything else through.
 
 // An ending is how a scope has ended, as its function sees it. The zero value is for a scope
 // that has not ended.
@@ -20,7 +20,8 @@ type ending struct {
 	err   error // what the scope's Err returns
 }
 
-// expiryOf is how the timeout s has ended, if it has expired itself.
+// expiryOf returns how the timeout s has ended if s itself has expired, otherwise the zero
+// ending.
 func expiryOf(s *wait.Scope) ending {
 	err := s.Err() // looks at the clock
 	if c := s.Cause(); c != nil && c.Kind == wait.Expired && c.IsOf(s) {
@@ -29,7 +30,7 @@ func expiryOf(s *wait.Scope) ending {
 	return ending{}
 }
 
-// endingOf is how s has ended, by whatever.
+// endingOf returns how s has ended, whatever ended it.
 func endingOf(s *wait.Scope) ending {
 	if c := s.Cause(); c != nil {
 		return ending{c, s.Err()}
@@ -37,9 +38,9 @@ func endingOf(s *wait.Scope) ending {
 	return ending{}
 }
 
-// owns reports whether leaf, an error that wraps no other, is the scope's ending. Most of
-// Go knows nothing of ours and returns what ctx.Err does: that is the scope's ending too,
-// if it is what the scope's Err returns.
+// owns reports whether leaf, an error that wraps no other, is the scope's ending. Most Go
+// code does not know our errors and returns ctx.Err(): that is the scope's ending too, if
+// the scope's Err returns the same.
 func (e ending) owns(leaf error) bool {
 	if _, panicked := leaf.(*PanicError); panicked || e.cause == nil {
 		return false
@@ -50,8 +51,8 @@ func (e ending) owns(leaf error) bool {
 	return errors.Is(leaf, e.err) || e.cause.Late() && errors.Is(leaf, context.DeadlineExceeded)
 }
 
-// rest is err without the scope's ending, nil if that is all that it is. owned reports
-// whether it was in it.
+// rest returns err without the scope's ending, nil if nothing else is in it. owned reports
+// whether the ending was in err.
 func (e ending) rest(err error) (rest error, owned bool) {
 	rest, _ = rewrite(err, func(err error) (error, bool) {
 		if !isLeaf(err) {
@@ -66,8 +67,8 @@ func (e ending) rest(err error) (rest error, owned bool) {
 	return rest, owned
 }
 
-// isLeaf reports whether rewrite goes no further than err. A panic is one: it is never
-// just an ending, whatever it was called with.
+// isLeaf reports whether rewrite goes no further than err. A panic is a leaf: it is never
+// just an ending, whatever panic was called with.
 func isLeaf(err error) bool {
 	switch err := err.(type) {
 	case *wait.Error, *PanicError:
@@ -82,17 +83,17 @@ func isLeaf(err error) bool {
 	return true
 }
 
-// rewrite replaces errors in the tree of err. It calls to for each error from the top
-// down, until that says done, and takes what it returns in its place; nil takes it out.
-// What nothing was replaced in is the identical value, and what has lost all that was in
-// it is gone too.
+// rewrite replaces errors in the tree of err. It calls the function to for each error, from
+// the top down. Where that reports done, rewrite goes no deeper and puts by in the error's
+// place, or takes the error out if by is nil. An error in which nothing was replaced stays
+// the identical value, and one that has lost everything in it is taken out too.
 func rewrite(err error, to func(error) (by error, done bool)) (_ error, changed bool) {
 	return rewriteIn(err, to, false)
 }
 
-// rewriteIn is rewrite of an error that may be of another task. If that was cancelled from
-// here, settleError has made its error one of ours. So what package context says there is
-// about something of that task's own, and stays.
+// rewriteIn is rewrite for an error that may be another task's. If that task was cancelled
+// from here, settleError has made its error one of ours. So an error of package context
+// there is about something of that task's own, and stays.
 func rewriteIn(err error, to func(error) (by error, done bool), another bool) (_ error, changed bool) {
 	if _, ours := err.(*wait.Error); another && !ours && isLeaf(err) {
 		return err, false
@@ -138,7 +139,7 @@ func rewriteIn(err error, to func(error) (by error, done bool), another bool) (_
 	return err, false
 }
 
-// joinError is what errors.Join returns, which can be made anew.
+// joinError is the type of what errors.Join returns. Such an error can be made anew.
 var joinError = reflect.TypeOf(errors.Join(context.Canceled))
 
 func rewriteAll(errs []error, to func(error) (error, bool), another bool) (all []error, changed bool) {
@@ -155,7 +156,7 @@ func rewriteAll(errs []error, to func(error) (error, bool), another bool) (all [
 	return all, changed
 }
 
-// rewrite is for what is in e.
+// rewrite is rewriteIn for the errors in e.
 func (e *TaskGroupError) rewrite(to func(error) (error, bool), another bool) (_ error, changed bool) {
 	var body error
 	if e.Body != nil {
@@ -176,8 +177,9 @@ func (e *TaskGroupError) rewrite(to func(error) (error, bool), another bool) (_ 
 	return &TaskGroupError{Body: body, Failed: failed}, true
 }
 
-// same reports whether by, which stands in the place of err, is err. Only errors of ours take
-// the place of another; a foreign error may be of a type that cannot be compared.
+// same reports whether by, which takes the place of err, is err itself. Only our own errors
+// take the place of another, so only they are compared; a foreign error may be of a type
+// that cannot be.
 func same(by, err error) bool {
 	b, ours := by.(*wait.Error)
 	if !ours {
@@ -187,15 +189,15 @@ func same(by, err error) bool {
 	return ours && b == e
 }
 
-// An altered error reads as another one did, but is only what is left of that, or what
-// that looks like from where it is now.
+// An altered error has the text of another error, but wraps only what is left of that, or
+// what that looks like from where it is now.
 type altered struct {
-	error // what it reads like
+	error // whose text it has
 	parts []error
 }
 
-// alter is err, in which parts are left. If err has been altered before, it still is what
-// it was in the beginning.
+// alter returns err with only parts left in it. If err has been altered before, the result
+// alters the original error.
 func alter(err error, parts ...error) error {
 	if a, ok := err.(*altered); ok {
 		err = a.error
@@ -206,7 +208,7 @@ func alter(err error, parts ...error) error {
 // Unwrap returns what is left.
 func (a *altered) Unwrap() []error { return a.parts }
 
-// Is asks the error itself, and not what it wraps.
+// Is asks the error itself, not what it wraps.
 func (a *altered) Is(target error) bool {
 	if reflect.TypeOf(target).Comparable() && target == a.error {
 		return true
@@ -215,8 +217,8 @@ func (a *altered) Is(target error) bool {
 	return ok && is.Is(target)
 }
 
-// As finds the error itself by its type. By an interface, such as net.Error, it does not:
-// the error would answer for all that it had in it.
+// As finds the error itself by its type, but not by an interface such as net.Error: the
+// error would answer for everything that was in it.
 func (a *altered) As(target any) bool {
 	to := reflect.ValueOf(target).Elem()
 	if to.Kind() == reflect.Interface || reflect.TypeOf(a.error) != to.Type() {
@@ -226,8 +228,8 @@ func (a *altered) As(target any) bool {
 	return true
 }
 
-// fromElsewhere is err as those see it who are not in the task with the number home: a
-// timeout of that task's own is none of theirs. 0 is no task.
+// fromElsewhere returns err as it looks in the task whose number is here, 0 for no task.
+// There, a timeout of another task is not one of the task's own.
 func fromElsewhere(err error, here uint64) error {
 	if err == nil {
 		return nil

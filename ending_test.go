@@ -42,14 +42,14 @@ var forms = []form{
 	}},
 }
 
-// A pair is an error that holds two, as some libraries have them.
+// A pair is an error that wraps two others, as some libraries have.
 type pair struct{ a, b error }
 
 func (p *pair) Error() string   { return p.a.Error() + " and " + p.b.Error() }
 func (p *pair) Unwrap() []error { return []error{p.a, p.b} }
 
-// A source is where the function has the ending from: from an operation of ours, as
-// package context has it, or both.
+// A source is where the function gets the ending from: an operation of ours, package
+// context, or both.
 var sources = []struct {
 	name string
 	err  func(ctx context.Context) error
@@ -81,7 +81,7 @@ func eachForm(t *testing.T, test func(ctx context.Context, f *fixture, fm form, 
 	}
 }
 
-// kept checks that the function's own error has come along, if there was one.
+// kept checks that the function's own error is in err, if there was one.
 func (fm form) kept(f *fixture, what string, err error) {
 	f.Helper()
 	if errors.Is(err, errCleanUp) != fm.along {
@@ -106,7 +106,8 @@ func TestOwnEndingOfATimeout(t *testing.T) {
 	})
 }
 
-// The expiry of a timeout further out, which passes through as what it is and ends there.
+// The expiry of a timeout further out, which passes through the inner one as what it is,
+// and ends at its own timeout.
 func TestEndingOfAnOuterTimeout(t *testing.T) {
 	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
 		fn := func(ctx context.Context) error { return fm.err(source(ctx)) }
@@ -171,7 +172,7 @@ func TestEndingOfAnInnerTimeout(t *testing.T) {
 	}
 }
 
-// Foreign timeouts: another task's, by every way in which its error can arrive, that of a
+// Foreign timeouts: another task's, in every way in which its error can arrive, one of a
 // goroutine outside of any task, and an earlier one of this task.
 func TestTimeoutsOfOthers(t *testing.T) {
 	slow := func(ctx context.Context) (int, error) { return 0, curio.TimeoutAfter(ctx, time.Second, sleeper) }
@@ -235,7 +236,7 @@ func spawning(fn func(context.Context) (int, error)) func(context.Context, *curi
 	return func(_ context.Context, g *curio.TaskGroup[int]) error { g.Spawn(fn); return nil }
 }
 
-// A timeout's error that was kept is nobody's any more.
+// The error of a timeout, kept until later, is no other timeout's own expiry.
 func TestTimeoutThatWasKept(t *testing.T) {
 	for _, fm := range forms {
 		t.Run(fm.name, func(t *testing.T) {
@@ -256,8 +257,8 @@ func TestTimeoutThatWasKept(t *testing.T) {
 	}
 }
 
-// A group that a member's failure has cut: what the body says of that is dropped, and
-// nothing else.
+// In a group that a member's failure has cut short, what the body says about that is
+// dropped, and nothing else.
 func TestEndingOfAGroup(t *testing.T) {
 	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
 		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
@@ -273,7 +274,7 @@ func TestEndingOfAGroup(t *testing.T) {
 	})
 }
 
-// A member that is cancelled has failed if it says more than that.
+// A member that is cancelled has failed if it returns more than its cancellation.
 func TestEndingOfAMember(t *testing.T) {
 	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
 		var member *curio.Task[struct{}]
@@ -293,7 +294,7 @@ func TestEndingOfAMember(t *testing.T) {
 	})
 }
 
-// A task that was cancelled, whatever it returns: who did it and why is not lost.
+// Whatever a cancelled task returns, it is not lost who cancelled it and why.
 func TestEndingOfATask(t *testing.T) {
 	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
 		task := curio.Go(ctx, func(ctx context.Context) error { return fm.err(source(ctx)) })
@@ -304,7 +305,7 @@ func TestEndingOfATask(t *testing.T) {
 	})
 }
 
-// because0 is because for an error of which the text may be the user's.
+// because0 is because for an error whose text may be the user's.
 func because0(f *fixture, what string, err, reason error, want ...error) {
 	f.Helper()
 	is(f, what, err, want...)
@@ -313,7 +314,7 @@ func because0(f *fixture, what string, err, reason error, want ...error) {
 	}
 }
 
-// A failure that came with the ending of a timeout, through a group: in the clean-up of a
+// A failure gets through a group along with the ending of a timeout: in the clean-up of a
 // member, before the ending, as a panic, in a group that keeps going.
 func TestFailuresInAGroupInATimeout(t *testing.T) {
 	var panicked *curio.PanicError
@@ -357,7 +358,7 @@ func TestFailuresInAGroupInATimeout(t *testing.T) {
 	}
 }
 
-// What is left of an error reads as it did, and is what it was by type.
+// What is left of an error has the text that the error had, and is still found by its type.
 func TestWhatIsLeftOfAnError(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		whole := func(ctx context.Context) error { return &pair{sleeper(ctx), &customError{7}} }
@@ -396,7 +397,7 @@ type uncomparable []string
 
 func (u uncomparable) Error() string { return "uncomparable " + u[0] }
 
-// The standard error of a scope that has not ended like that is nobody's ending.
+// A standard error is not the ending of a scope that has not ended in that way.
 func TestStandardErrorThatIsNotTheScopes(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		for _, std := range []error{context.DeadlineExceeded, context.Canceled, io.EOF} {
@@ -420,7 +421,8 @@ func TestStandardErrorThatIsNotTheScopes(t *testing.T) {
 	})
 }
 
-// A task's own timeout is an ending of the task's for nobody: it has failed.
+// The error of a timeout inside a task is not the task's own ending, even if the task is
+// cancelled afterwards: the task has failed.
 func TestCancelledTaskThatHadTimedOut(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		task := curio.Go(ctx, func(ctx context.Context) error {
@@ -436,7 +438,7 @@ func TestCancelledTaskThatHadTimedOut(t *testing.T) {
 	})
 }
 
-// A reason is to be read. It does not make a cancellation something else.
+// A reason is for people to read. It does not make a cancellation something else.
 func TestReasonIsNoIdentity(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		_, joined := curio.Spawn(ctx, fails).Join(ctx)
@@ -462,8 +464,8 @@ func TestReasonIsNoIdentity(t *testing.T) {
 	})
 }
 
-// The cause given to a deadline beforehand names that deadline: errors.Is finds it, unlike a
-// reason.
+// A cause that is given together with a deadline names that deadline: errors.Is finds it,
+// unlike a reason.
 func TestNamedDeadline(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		for _, name := range []error{errBoom, curio.ErrTaskTimeout, context.Canceled} {
@@ -484,7 +486,7 @@ type box struct{ content any }
 
 func (b box) Error() string { return fmt.Sprint("a box of ", b.content) }
 
-// Errors of whatever kind come out of a timeout as they are.
+// Errors of any kind come out of a timeout as they are.
 func TestErrorThatCannotBeCompared(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		for what, err := range map[string]error{
@@ -501,7 +503,7 @@ func TestErrorThatCannotBeCompared(t *testing.T) {
 	})
 }
 
-// What several scopes have taken their ending out of still is what it was by type.
+// An error that several scopes have taken their endings out of is still found by its type.
 func TestErrorThatWasAlteredTwice(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		expired, err := curio.IgnoreAfter(ctx, 2*time.Second, func(outer context.Context) error {
@@ -520,8 +522,8 @@ func TestErrorThatWasAlteredTwice(t *testing.T) {
 	})
 }
 
-// What package context says in the error of another task is about that one, even if the
-// scope has ended in the same way since then.
+// An error of package context inside another task's error is about that task, even if the
+// scope here has ended in the same way since then.
 func TestStandardErrorOfAnotherTask(t *testing.T) {
 	for _, std := range []error{context.DeadlineExceeded, context.Canceled} {
 		for _, fm := range forms {
@@ -560,14 +562,15 @@ func TestStandardErrorOfAnotherTask(t *testing.T) {
 	}
 }
 
-// A timeoutError is one of a library's own, which holds what others may have added.
+// A timeoutError is a library's own timeout error, which wraps what others may have added.
 type timeoutError struct{ added []error }
 
 func (e *timeoutError) Error() string        { return "the library's context has ended" }
 func (e *timeoutError) Unwrap() []error      { return e.added }
 func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// An error that could hold others, and holds none, is by itself what ctx.Err returns.
+// An error that could wrap others, and wraps none, is itself compared with what ctx.Err
+// returns.
 func TestErrorThatHoldsNone(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		for _, added := range [][]error{nil, {nil}} {

@@ -60,8 +60,8 @@ var (
 	ErrGoexit = errors.New("curio: task called runtime.Goexit")
 )
 
-// uncaught is ErrUncaughtTimeout, with what escaped. That is no cancellation any more, and
-// nobody's own timeout.
+// uncaught is ErrUncaughtTimeout, with the error that escaped. That is no longer a
+// cancellation, and nobody's own timeout.
 type uncaught struct{ err error }
 
 func (u *uncaught) Error() string {
@@ -84,13 +84,14 @@ type TaskError struct {
 	Task *AnyTask
 	Err  error // what the task ended with
 
-	// If Err is the TaskError of another task, and so on: where that ends, and how many
-	// there are. So neither the text nor a search goes through all of them.
+	// If Err is the TaskError of another task, and so on: the error at the end of that
+	// chain, and how many TaskErrors are in it. So neither the text nor a search goes
+	// through all of them.
 	end   error
 	below int
 }
 
-// newTaskError is the error of t, which has ended with one.
+// newTaskError returns the TaskError of t, which has ended with an error.
 func newTaskError(t *AnyTask) *TaskError {
 	e := &TaskError{Task: t, Err: t.err, end: t.err}
 	if inner, ok := t.err.(*TaskError); ok {
@@ -99,7 +100,7 @@ func newTaskError(t *AnyTask) *TaskError {
 	return e
 }
 
-// innermost is the error that the last one in a row of TaskErrors is about.
+// innermost returns the Err of the last TaskError in a chain of them.
 func (e *TaskError) innermost() error {
 	if e.end != nil {
 		return e.end
@@ -107,11 +108,11 @@ func (e *TaskError) innermost() error {
 	return e.Err
 }
 
-// namedTasks is how many tasks the text of an error names that has come through many.
+// namedTasks is how many tasks the text of a TaskError names at most.
 const namedTasks = 8
 
-// Error names the task and says what it ended with. Of an error that has come through
-// many tasks it names the outermost.
+// Error names the task and says what it ended with. If the error has come through many
+// tasks, it names only the outermost ones.
 func (e *TaskError) Error() string {
 	var b strings.Builder
 	b.WriteString("curio: ")
@@ -128,8 +129,8 @@ func (e *TaskError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns Err. If that is, or wraps, a timeout of the task's own, then it is one of
-// another task here: context.DeadlineExceeded, but not ErrTaskTimeout.
+// Unwrap returns Err. If Err is, or wraps, a timeout of the task's own, that is another
+// task's timeout to the caller: context.DeadlineExceeded, but not ErrTaskTimeout.
 func (e *TaskError) Unwrap() error { return fromElsewhere(e.Err, 0) }
 
 // A PanicError is what a task ended with that panicked.
@@ -192,16 +193,17 @@ func (e *TaskGroupError) Unwrap() []error {
 // A ShutdownError says what had not ended when Shutdown gave up.
 type ShutdownError struct {
 	// Tasks has a line for each task that has not ended, with its path, state and place,
-	// and for whatever else holds the kernel up, such as a goroutine outside of any task
-	// in a shield. It is never empty. Of more than 50, the last line counts the rest.
+	// and one for everything else that holds the kernel up, such as a goroutine that is in
+	// a shield but in no task. It is never empty. If there are more than 50, the last line
+	// counts the rest.
 	Tasks []string
 
 	Err error // why Shutdown gave up
 
-	more int // how many the last line stands for, 0 for itself
+	more int // how many the last line stands for, 0 if only for itself
 }
 
-// Error lists what has not ended, one a line.
+// Error lists what has not ended, one per line.
 func (e *ShutdownError) Error() string {
 	n := len(e.Tasks)
 	if e.more > 0 {

@@ -25,8 +25,8 @@ func Root(k *Kernel) *wait.Scope {
 // ScopeOf is the scope that ctx is.
 func ScopeOf(ctx context.Context) *wait.Scope { return ctx.(*wait.Scope) }
 
-// Trimmed makes code be judged as in a program that was built with -trimpath, and returns
-// how to undo it.
+// Trimmed makes isUsers judge code as in a program built with -trimpath, and returns a
+// function that undoes this.
 func Trimmed(dir string) (restore func()) {
 	oldHome, oldLibrary := home, library
 	home, library = dir, ""

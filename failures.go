@@ -7,23 +7,23 @@ import (
 	"sync"
 )
 
-// failures are the errors of a kernel's tasks that nobody has seen.
+// failures holds the errors of a kernel's tasks that nobody has seen.
 type failures struct {
 	mu        sync.Mutex
-	byTask    map[uint64]failure // that may still be looked at
+	byTask    map[uint64]failure // that somebody may still see
 	forgotten []failure          // that nobody can see any more, to be reported
-	reporting bool               // a goroutine does that
+	reporting bool               // a goroutine is reporting these
 }
 
-// A failure is what is left of a task whose error nobody has seen. It does not
-// keep the task.
+// A failure is what is left of a task whose error nobody has seen. It does not keep the
+// task in memory.
 //
-// That is why it has the error as text: many errors lead back to the task.
+// That is why it has the error as text: many errors refer to the task.
 type failure struct{ path, err string }
 
-// unseen takes note of a failed task. A daemon is joined by nobody, so its error
-// is logged now. That of any other task is logged when it is certain that nobody
-// will see it: when the task is garbage, or the kernel is shut down.
+// unseen takes note of a failed task. Nobody joins a daemon, so its error is logged now.
+// The error of any other task is logged when it is certain that nobody will see it: when
+// the task is garbage, or the kernel is shut down.
 func (k *Kernel) unseen(t *AnyTask) {
 	if _, panicked := t.err.(*PanicError); panicked {
 		return // that was logged when it happened
@@ -50,8 +50,8 @@ func (k *Kernel) seen(t *AnyTask) {
 	delete(k.failures.byTask, t.owner.ID)
 }
 
-// forgotten is called when a failed task has become garbage. That is in the goroutine in
-// which the runtime does such things for the whole program, so the log, whose handler may
+// forgotten is called when a failed task has become garbage. The runtime calls it in a
+// goroutine that runs the cleanups of the whole program, so the log, whose handler may
 // hang, is written in another one.
 func (k *Kernel) forgotten(id uint64) {
 	u := &k.failures
@@ -69,8 +69,8 @@ func (k *Kernel) forgotten(id uint64) {
 	}
 }
 
-// reportForgotten reports what is forgotten until nothing is left. If the log's handler
-// ends the goroutine, another one goes on.
+// reportForgotten reports forgotten failures until none is left. If the log's handler ends
+// the goroutine, a new one goes on.
 func (k *Kernel) reportForgotten() {
 	left := true
 	defer func() {
@@ -93,8 +93,8 @@ func (k *Kernel) reportForgotten() {
 	}
 }
 
-// takeUnseen returns all failures that nobody has seen, which are then the caller's to
-// report.
+// takeUnseen takes out and returns all failures that nobody has seen. The caller has to
+// report them.
 func (k *Kernel) takeUnseen() []failure {
 	u := &k.failures
 	u.mu.Lock()
@@ -107,7 +107,7 @@ func (k *Kernel) takeUnseen() []failure {
 	return all
 }
 
-// reportAll reports failures, also if the log's handler ends the goroutine.
+// reportAll reports failures, even if the log's handler ends the goroutine.
 func (k *Kernel) reportAll(left []failure) {
 	defer func() {
 		if len(left) > 0 {

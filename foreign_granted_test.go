@@ -11,8 +11,8 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-// Between the moment in which an operation is given what it waits for and its return no
-// method of a foreign context is called.
+// No method of a foreign context is called between the moment an operation is given what it
+// waits for and its return.
 func TestNothingForeignAfterAGrant(t *testing.T) {
 	type granting struct {
 		name string
@@ -115,8 +115,8 @@ func TestNothingForeignAfterAGrant(t *testing.T) {
 	}
 }
 
-// An operation that is cancelled lets those behind it go on before its context is asked for
-// the error.
+// An operation that is cancelled lets the waiters behind it go on before it asks its
+// context for the error.
 func TestHostileContextHoldsUpNobodyBehind(t *testing.T) {
 	for name, begin := range map[string]func(ctx context.Context) (first, behind func(context.Context) error){
 		"RWLock": func(ctx context.Context) (first, behind func(context.Context) error) {

@@ -13,12 +13,12 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-// A foreign context may panic, end the goroutine or hang in any of its methods, at any call.
-// Then the operation that it was given to ends, or hangs, and that is all: what it would have
-// waited at is unchanged for everybody else.
+// A foreign context may panic, end the goroutine or hang in any of its methods, at any
+// call. Then the operation that it was passed to ends or hangs, and that is all: the object
+// that the operation would have waited for is unchanged for everybody else.
 
-// hostileOperations are the operations that open no scope below their context, unlike a group,
-// whose scope concerns nobody else.
+// hostileOperations returns the operations that open no scope below their context. A group
+// opens one, but that concerns nobody else.
 func hostileOperations() (all []operation) {
 	for _, o := range operations() {
 		if !strings.HasPrefix(o.name, "TaskGroup") && !strings.HasPrefix(o.name, "Group") && o.name != "Kernel.Shutdown" {
@@ -32,7 +32,7 @@ func TestHostileContexts(t *testing.T) {
 	for _, o := range hostileOperations() {
 		for deed := range testutil.HostileActs(nil) {
 			if deed == "hangs" && strings.HasPrefix(o.state, "CONDITION") {
-				continue // it hangs with the lock, which it had before
+				continue // it hangs holding the lock, which it had before
 			}
 			for _, method := range testutil.HostileMethods {
 				t.Run(o.name+"/"+deed+" in "+method, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestHostileContexts(t *testing.T) {
 }
 
 // meets runs o with a context that is hostile at the nth call of method, and reports
-// whether it came to that.
+// whether that call was made.
 func (o operation) meets(t *testing.T, deed, method string, n int) (met bool) {
 	run := inKernel
 	if o.real {
@@ -119,7 +119,7 @@ func (o operation) settled(h *testutil.Hostile, task *curio.AnyTask, ended <-cha
 	}
 }
 
-// A moody context behaves until it has ended.
+// A moody context behaves until it is done.
 type moody struct {
 	context.Context
 	act func()
@@ -133,8 +133,8 @@ func (m moody) Err() error {
 	return err
 }
 
-// The canceller of a scope does not ask a context above why it has ended, in order to tell a
-// standard context below: that could end the program, or hold up a shutdown.
+// A goroutine that cancels a scope does not ask a context above why it is done, in order to
+// tell a standard context below: that could crash the program, or hold up a shutdown.
 func TestTwinAsksNoForeignContext(t *testing.T) {
 	atEnd := make(chan struct{})
 	defer close(atEnd)

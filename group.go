@@ -15,13 +15,13 @@ import (
 // After body, the group waits as its policy says (WaitAll, unless another is
 // given), cancels what is left, all at once, and waits for that.
 //
-// A task that fails or panics cancels the group at once: the other tasks, and
-// body in its current or next blocking call. Group then returns a
-// *TaskGroupError. It is no failure of the group if somebody is in that task's
-// Join at the time, who gets the error, and none if the task was cancelled by its
-// own Cancel. A Join that comes later, with the group's context, is cut. With KeepGoing, failures cancel nobody, and from body's first call
-// of NextDone, NextResult or Done on it is the same: they are body's to look at,
-// and those that it has not taken are reported at the end.
+// A task that fails or panics cancels the group at once: the other tasks, and body in its
+// current or next blocking call. Group then returns a *TaskGroupError. It is not a failure
+// of the group if a caller is in that task's Join at the time, as that caller gets the
+// error, or if the task was cancelled by its own Cancel. A Join that comes later, with the
+// group's context, is cut short. With KeepGoing, failures cancel nobody. The same holds
+// from body's first call of NextDone, NextResult or Done on: failures are body's to look
+// at, and those that it has not taken are reported at the end.
 //
 // An error of body is returned as it is, or as the Body of the *TaskGroupError if
 // tasks have failed too.
@@ -104,7 +104,7 @@ func (g *TaskGroup[T]) Go(fn func(context.Context) error, opts ...SpawnOption) *
 	return t
 }
 
-// String says how many tasks there are in the group that have not been taken out of it.
+// String says how many tasks of the group have not been taken out of it.
 func (g *TaskGroup[T]) String() string {
 	return fmt.Sprintf("TaskGroup(%d tasks)", len(g.group.remaining()))
 }
@@ -126,8 +126,9 @@ func (g *TaskGroup[T]) NextDone(ctx context.Context) (*Task[T], error) {
 	return t.(*Task[T]), nil
 }
 
-// NextResult is NextDone for its result. The error is the task's own; but a timeout of the
-// task's is context.DeadlineExceeded here and not ErrTaskTimeout. If no task is left it is
+// NextResult takes the next task to end, as NextDone does, and returns its result. The
+// error is the task's own, except that a timeout of the task's own is
+// context.DeadlineExceeded here and not ErrTaskTimeout. If no task is left, the error is
 // ErrNoTask.
 func (g *TaskGroup[T]) NextResult(ctx context.Context) (T, error) {
 	t, err := g.NextDone(ctx)
@@ -168,14 +169,15 @@ func (g *TaskGroup[T]) CancelRemaining(ctx context.Context) error {
 	return g.group.cancelRemaining(ctx, caller(3))
 }
 
-// Completed is the first of the group's tasks that ended with a result, which is without
-// an error, and with WaitObject with one that is not nil; nil if there is none. It may
-// have been taken. With WaitAny and WaitObject it is the one that ended the group. If
-// with WaitAny, without KeepGoing, the first that ends has failed, it is that one.
+// Completed returns the first of the group's tasks that ended with a result, nil if there
+// is none. It has to end without an error and, with WaitObject, with a value that is not
+// nil. The task may have been taken. With WaitAny and WaitObject it is the task that ended
+// the group. With WaitAny and without KeepGoing, it is the first task that ends, even if
+// that has failed.
 //
-// With WaitAll and WaitNone it ends nothing: it is just the first. What ends when the
-// group has failed, or is cancelling what is left, does not count any more, whatever it
-// returns; and a daemon never does.
+// With WaitAll and WaitNone it ends nothing: it is just the first. A task that ends when
+// the group has failed, or is cancelling what is left, does not count any more, whatever it
+// returns; and a daemon never counts.
 func (g *TaskGroup[T]) Completed() *Task[T] {
 	if t := g.group.firstCompleted(); t != nil {
 		return t.(*Task[T])

@@ -8,8 +8,9 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Which member Completed is, for each policy, with KeepGoing and without. The members end
-// one after the other, a second apart; the table has the number of the one, or -1.
+// Which member Completed returns, for each policy, with KeepGoing and without. The members
+// end one after the other, a second apart. The table has the index of the member, or -1 for
+// none.
 func TestCompleted(t *testing.T) {
 	value := 1
 	type end struct {

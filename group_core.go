@@ -19,8 +19,8 @@ import (
 // closed; settleLocked and memberDone are called once for each. The group is closed when
 // nothing runs any more, under the same mu, so none is left behind.
 //
-// Only members leads to the tasks' results, and it lets go of each as soon as it is
-// taken. A task leads to its group until it is taken, or the group has ended.
+// Only members refers to the tasks' results, and it lets go of each as soon as it is taken.
+// A task refers to its group until it is taken, or the group has ended.
 //
 // Lock order: AnyTask.mu < group.mu.
 type group struct {
@@ -36,9 +36,9 @@ type group struct {
 	keepGoing bool
 	stopping  bool       // what is left is being cancelled
 	closed    bool       // nothing can be added any more
-	members   []member   // without daemons, as spawned; nil in the place of those taken
+	members   []member   // without daemons, in the order of spawning; nil in place of those taken
 	taken     int        // how many of members have been taken
-	done      []*AnyTask // have ended, in that order, some of them taken; NextDone takes from here
+	done      []*AnyTask // tasks that have ended, in that order, some of them taken; NextDone takes from here
 	running   int        // members that have not ended, without daemons
 	daemons   int        // daemons that have not ended
 	completed member
@@ -48,28 +48,28 @@ type group struct {
 	reported  bool                     // somebody has the verdict
 	cut       bool                     // a failure has cancelled the group
 
-	collectors wait.List // in NextDone; done is empty as long as there are any
-	satisfied  wait.List // waiting for what the policy asks for
+	collectors wait.List // waiting in NextDone; done is empty while there are any
+	satisfied  wait.List // waiting until the policy is satisfied
 	idle       wait.List // waiting until nothing runs
 
 	// With a limit: a member takes a slot when it is added, or stands in line for
 	// one, and gives it back when it has ended. One that finds itself without when
 	// its goroutine has started waits in parked.
 	slots  int        // in use
-	line   []*AnyTask // some of them have ended
+	line   []*AnyTask // for a slot; some of them have ended
 	stale  int        // how many of line have ended
 	parked map[*AnyTask]*wait.Waiter
 }
 
-// A member is a Task, of whatever type of result.
+// A member is a Task of any result type.
 type member interface {
 	common() *AnyTask
 	hasObject() bool // the value is not nil
 }
 
-// membership is what a task is in its group.
+// membership is the state of a task in its group.
 type membership struct {
-	index   int  // among members; not of a daemon
+	index   int  // in members; not set for a daemon
 	adopted bool // by AddTask; set before the task's group
 	slot    bool // has a slot of the group's limit; the task's own, then under group.mu
 	queued  bool // is in line for one
@@ -82,7 +82,7 @@ type membership struct {
 // noGroup is the group of a task that has left its own.
 var noGroup = new(group)
 
-// member is the group that t is in, nil for none.
+// member returns the group that t is in, nil for none.
 func (t *AnyTask) member() *group {
 	if g := t.group.Load(); g != noGroup {
 		return g
@@ -108,7 +108,7 @@ func newGroup(ctx context.Context, opts []GroupOption) *group {
 	return g
 }
 
-// add counts m in. One that was adopted has no part in the limit: it may run
+// add makes m a member. An adopted task does not count for the limit: it may be running
 // already.
 func (g *group) add(m member, adopted bool) {
 	t := m.common()
@@ -131,8 +131,8 @@ func (g *group) add(m member, adopted bool) {
 	}
 }
 
-// adopt makes an existing task a member. Its end is noticed by leave, or here if it is
-// over.
+// adopt makes an existing task a member. AnyTask.leave notices when the task ends, or adopt
+// does if it has ended already.
 func (g *group) adopt(m member) error {
 	t := m.common()
 	for p := CurrentTask(g.scope); p != nil; p = p.Parent() {
@@ -204,8 +204,8 @@ func (g *group) memberDone(t *AnyTask) {
 // settleLocked works out what the end of t means for the group, unless that has been
 // done, and reports whether it cuts the group short.
 //
-// joining says that a task has come to Join t just now: too late to get a failure that cuts
-// the group short, but otherwise no other gets t.
+// joining says that a caller has come to t's Join just now. That is too late to get a
+// failure that cuts the group short; otherwise this caller gets t, and nobody else does.
 func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 	if t.settled {
 		return false
@@ -280,7 +280,8 @@ func popInto(woken *wait.Batch, l *wait.List) {
 	}
 }
 
-// firstDoneLocked is the first member that has ended and nobody has taken, nil for none.
+// firstDoneLocked returns the first member that has ended and has not been taken, nil for
+// none.
 func (g *group) firstDoneLocked() member {
 	for len(g.done) > 0 {
 		if t := g.done[0]; !t.taken {
@@ -346,10 +347,10 @@ func (g *group) nextAt(p wait.Place) (m member, err error) {
 	return m, nil
 }
 
-// join takes t, which has ended, out of the group for a caller that was in its Join, or
-// has come to it now. In that case a failure may have become the group's. Then t stays
-// where it is, and if ctx is of the group, it has been cancelled by the time that join
-// returns: the joiner learns of the failure as of any other.
+// join takes t, which has ended, out of the group for a caller that was in t's Join at the
+// time, or has come to it now. If it came only now, t's failure may have become the
+// group's. Then t stays in the group, and if ctx belongs to the group, it has been
+// cancelled by the time join returns: the joiner learns of the failure as of any other.
 func (g *group) join(ctx context.Context, t *AnyTask) {
 	g.mu.Lock()
 	g.settleLocked(t, true)
@@ -360,12 +361,12 @@ func (g *group) join(ctx context.Context, t *AnyTask) {
 	woken := g.changedLocked()
 	g.mu.Unlock()
 
-	if cut && g.scope.Cause() == nil { // the one that settled it has not cancelled it yet
+	if cut && g.scope.Cause() == nil { // the goroutine that settled t has not cancelled the group yet
 		g.scope.Cancel(g.failure(t))
 	}
 	woken.Wake()
 	if cut && g.scope.Cancels(ctx) {
-		<-ctx.Done() // it is on its way down to ctx
+		<-ctx.Done() // the cancellation is on its way down to ctx
 	}
 }
 
@@ -397,7 +398,7 @@ func (g *group) sweepLocked() {
 	}
 }
 
-// await waits in l until cond holds, which it calls under mu.
+// await waits in l until cond, which it calls under mu, returns true.
 func (g *group) await(ctx context.Context, l *wait.List, cond func() bool) error {
 	p, err := wait.At(ctx)
 	if err != nil {
@@ -460,9 +461,8 @@ func (g *group) satisfiedLocked() bool {
 	return g.running == 0
 }
 
-// stop cancels all that is left and waits until nothing runs. Nothing interrupts
-// it: no member outlives its group. up is where the call is that does it, as for caller;
-// 0 for none.
+// stop cancels all that is left and waits until nothing runs. Nothing interrupts it: no
+// member outlives its group. up says which call cancels, as for caller; 0 for none.
 func (g *group) stop(up int) {
 	if !g.close() || !g.inner.Empty() { // what members have spawned counts too
 		c := wait.NewCause(g.inner, wait.Cancelled, nil)
@@ -479,8 +479,8 @@ func (g *group) stop(up int) {
 	g.dismiss()
 }
 
-// close closes the group if nothing runs, and reports whether it is closed. From then on
-// nothing that ends has completed.
+// close closes the group if nothing runs, and reports whether it is closed. From then on no
+// task that ends counts as completed.
 func (g *group) close() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -507,7 +507,7 @@ func (g *group) dismiss() {
 // verdict is the error of a closed group whose body returned, or waited in vain
 // with, err. The first who asks gets it.
 func (g *group) verdict(err error) error {
-	own := err // the body's, without what is just how it saw that the group was cut
+	own := err // the body's error, without what only says that the group was cut short
 	if c := g.scope.Cause(); err != nil && c != nil && c.IsOf(g.scope) {
 		own, _ = endingOf(g.scope).rest(err)
 	}

@@ -16,12 +16,12 @@ func (g *group) queueLocked(t *AnyTask) {
 	t.queued = true
 	g.line = append(g.line, t)
 	if t.spawned == 0 {
-		t.spawned = caller(5) // while it waits, nothing of the user's is in its stack
+		t.spawned = caller(5) // while t waits, there is no user code on its stack
 	}
 }
 
-// admit waits for t's slot. It is called by t itself, and false if t was cancelled
-// meanwhile; its error is set then.
+// admit waits for t's slot. t itself calls it. It returns false if t was cancelled
+// meanwhile, and then it has set t's error.
 func (g *group) admit(t *AnyTask) bool {
 	if g.limit == 0 || t.daemon || t.adopted {
 		return true
@@ -54,8 +54,9 @@ func (g *group) admit(t *AnyTask) bool {
 	return ok
 }
 
-// passSlotLocked is for when t has ended: it takes it out of the line, or gives its slot
-// to the first in line that can use it. The waiter that it returns is to be woken.
+// passSlotLocked is called when t has ended. It takes t out of the line, or gives t's slot
+// to the first in line that can use it. The caller must wake the waiter that it returns, if
+// any.
 func (g *group) passSlotLocked(t *AnyTask) *wait.Waiter {
 	if t.queued {
 		t.queued = false

@@ -11,7 +11,7 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// dally is a little while, of a different length each time.
+// dally takes a little while, of a different length each time.
 func dally() {
 	for range rand.IntN(20) {
 		if rand.IntN(4) == 0 {
@@ -20,9 +20,9 @@ func dally() {
 	}
 }
 
-// A member fails in the moment in which the body joins it: either Join has its error and the
-// group has not failed, or the group has failed and Join has been cut. Never both, and never
-// neither.
+// A member fails at the moment the body joins it: either Join returns its error and the
+// group has not failed, or the group has failed and Join was cut short. Never both, and
+// never neither.
 func TestAMemberFailsAsItIsJoined(t *testing.T) {
 	rounds := 30_000
 	if raceEnabled || testing.Short() {
@@ -54,8 +54,8 @@ func TestAMemberFailsAsItIsJoined(t *testing.T) {
 	})
 }
 
-// The same holds for any number of joiners: if one of them was there in time, all get the
-// error, otherwise none that is in the group does.
+// The same holds for any number of joiners: if one of them came in time, all get the error;
+// otherwise none of those in the group does.
 func TestAMemberFailsAsManyJoinIt(t *testing.T) {
 	rounds := 5_000
 	if raceEnabled || testing.Short() {
@@ -93,8 +93,8 @@ func TestAMemberFailsAsManyJoinIt(t *testing.T) {
 	})
 }
 
-// A task that fails in the moment in which it is adopted is reported once: by its joiner or
-// by the group, and not by the log.
+// A task that fails at the moment it is adopted is reported once: by its joiner or by the
+// group, and not by the log.
 func TestATaskFailsAsItIsAdopted(t *testing.T) {
 	rounds := 5_000
 	if raceEnabled || testing.Short() {
@@ -112,7 +112,8 @@ func TestATaskFailsAsItIsAdopted(t *testing.T) {
 	})
 }
 
-// Each member that ends goes to one collector, whatever happens to these.
+// Each member that ends goes to one collector, even if collectors are cancelled at that
+// time.
 func TestCollectorsAreCancelledAsMembersEnd(t *testing.T) {
 	rounds := 2_000
 	if raceEnabled || testing.Short() {

@@ -17,10 +17,10 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Nothing that happens once for each task, cancellation or end may cost more the deeper or
-// wider the tree is. The tests compare n with 16 n; BenchmarkGrowth shows the figures.
+// Nothing that happens once for each task, cancellation or end may cost more in a deeper or
+// wider tree. The tests compare n with 16 n; BenchmarkGrowth shows the figures.
 
-// A growth is something of which there can be many.
+// A growth measures what an operation costs when there are many of something.
 type growth struct {
 	what string
 	n    int                                                             // for the test, which compares it with 16 n
@@ -28,8 +28,8 @@ type growth struct {
 	cost func(ctx context.Context, n int) (total time.Duration, ops int) // the time of ops operations while there are n of them
 }
 
-// chain calls leaf in the innermost of n tasks, each of which was spawned by the one
-// before and waits for it by Join.
+// chain calls leaf in the innermost of n tasks. Each task spawns the next one, and waits
+// for it with Join.
 func chain(ctx context.Context, n int, leaf func(ctx context.Context) error) error {
 	if n == 0 {
 		return leaf(ctx)
@@ -38,7 +38,7 @@ func chain(ctx context.Context, n int, leaf func(ctx context.Context) error) err
 	return err
 }
 
-// loose is chain of tasks that do not wait for each other, and ends them.
+// loose is chain for tasks that do not wait for each other. After leaf, they all end.
 func loose(ctx context.Context, n int, leaf func(ctx context.Context)) {
 	done := make(chan struct{})
 	var all sync.WaitGroup
@@ -64,7 +64,7 @@ func loose(ctx context.Context, n int, leaf func(ctx context.Context)) {
 // discard makes a kernel log nothing.
 var discard = curio.Logger(slog.New(slog.DiscardHandler))
 
-// timed is how much of the processors' time fn takes: other programs do not count.
+// timed returns the processor time that fn takes: other programs do not count.
 func timed(fn func()) time.Duration {
 	start, cpu := time.Now(), used()
 	fn()
@@ -74,7 +74,7 @@ func timed(fn func()) time.Duration {
 	return time.Since(start) // on a system that counts in ticks
 }
 
-// used is the time that the process has used.
+// used returns the processor time that the process has used.
 func used() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
@@ -83,7 +83,7 @@ func used() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-const often = 200 // an operation that is short is made so often
+const often = 200 // a short operation is repeated this many times
 
 var growths = []growth{
 	{"cancel at the end of a chain", 500, 100_000, func(ctx context.Context, n int) (d time.Duration, of int) {
@@ -328,8 +328,9 @@ func TestGrowthIsLinear(t *testing.T) {
 	for _, g := range slices.Concat(growths, syncGrowths) {
 		t.Run(g.what, func(t *testing.T) {
 			err := curio.Run(t.Context(), func(ctx context.Context) error {
-				// What is quadratic is 16 times as slow with 16 n, at best; what is not is
-				// slower because of the caches, and now and then because of the collector.
+				// If the cost is quadratic, each operation takes at least 16 times as long
+				// with 16 n. If not, it takes longer because of the caches and, now and
+				// then, the garbage collector.
 				var few, many float64
 				for range 20 {
 					few, many = least(few, g.each(ctx, g.n)), least(many, g.each(ctx, 16*g.n))
@@ -350,7 +351,7 @@ func TestGrowthIsLinear(t *testing.T) {
 	}
 }
 
-// each is what one operation costs, in nanoseconds.
+// each returns what one operation costs, in nanoseconds.
 func (g *growth) each(ctx context.Context, n int) float64 {
 	total, of := g.cost(ctx, n)
 	return float64(total.Nanoseconds()) / float64(of)
@@ -363,8 +364,8 @@ func least(a, b float64) float64 {
 	return min(a, b)
 }
 
-// BenchmarkGrowth goes up to 10,000, as the gate runs it too. CURIO_BENCH_MOST is how far it
-// goes otherwise: 1,000,000 takes minutes, and 4 GB of memory.
+// BenchmarkGrowth goes up to 10,000, because the gate runs it too. CURIO_BENCH_MOST sets
+// another limit: 1,000,000 takes minutes, and 4 GB of memory.
 func BenchmarkGrowth(b *testing.B) {
 	most := 10_000
 	if text := os.Getenv("CURIO_BENCH_MOST"); text != "" {

@@ -104,7 +104,7 @@ func (k *Kernel) Tasks() []*AnyTask {
 	return tasks
 }
 
-// String is "Kernel". A kernel can be printed while it runs.
+// String returns "Kernel". A kernel can be printed while it runs.
 func (k *Kernel) String() string { return "Kernel" }
 
 // LoggerOf returns the logger of the kernel that ctx belongs to: for packages that
@@ -118,8 +118,8 @@ func (k *Kernel) log() *slog.Logger {
 	return slog.Default()
 }
 
-// say logs in the name of the kernel. A handler is foreign code: if it panics, that is not
-// the business of whoever is just ending a task.
+// say logs in the name of the kernel. A log handler is foreign code: if it panics, that
+// must not affect the goroutine that is just ending a task.
 func (k *Kernel) say(level slog.Level, text string, args ...any) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -133,7 +133,7 @@ func (k *Kernel) say(level slog.Level, text string, args ...any) {
 // process if that is what the kernel does.
 func (k *Kernel) panicked(e *PanicError, silent bool) {
 	if k.crash {
-		defer func() { panic(e.Value) }() // also if the handler of the log ends the goroutine
+		defer func() { panic(e.Value) }() // even if the log handler ends the goroutine
 	}
 	if !silent {
 		k.say(slog.LevelError, "curio: task panicked", "task", e.Task, "panic", e.Value, "stack", string(e.Stack))

@@ -36,13 +36,13 @@ type Locker interface {
 	// Snapshot returns who holds the lock and who waits for it.
 	Snapshot() Snapshot
 
-	// Without a context: between the taking of a lock and its release none is asked for
-	// anything, as it may be somebody's and fail.
+	// The same without a context: between taking and releasing a lock no context is called,
+	// as it may be a foreign one and fail.
 	acquire(p wait.Place) error
 	tryAcquire(o *wait.Owner) bool
 	release(o *wait.Owner)
 	heldBy(o *wait.Owner) bool
-	leave(o *wait.Owner) (depth int) // releases it, however often it is held
+	leave(o *wait.Owner) (depth int) // releases it, no matter how often it is held
 	enter(p wait.Place, depth int)   // takes it back, whatever happens
 }
 
@@ -108,7 +108,7 @@ func (l *Lock) Acquire(ctx context.Context) error {
 	}
 	me := p.Owner()
 	me.Hold()
-	if !l.state.CompareAndSwap(0, heldState(me)) { // as acquire, without the calls
+	if !l.state.CompareAndSwap(0, heldState(me)) { // like acquire, without the calls
 		if err := l.queue(p); err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (l *Lock) tryAcquire(o *wait.Owner) bool {
 // task.
 func (l *Lock) Release(ctx context.Context) {
 	me := wait.CurrentTask(ctx)
-	if !l.state.CompareAndSwap(heldState(me), 0) { // as release, without the call
+	if !l.state.CompareAndSwap(heldState(me), 0) { // like release, without the call
 		l.pass(me)
 	}
 	wait.Returned(me, l, 1)
@@ -269,7 +269,7 @@ func (l *Lock) leave(o *wait.Owner) int {
 
 func (l *Lock) enter(p wait.Place, _ int) { mustAcquire(p, l) }
 
-// mustAcquire takes l whatever becomes of the context of p, for a Condition.
+// mustAcquire takes l for a Condition, whatever happens to p's context.
 func mustAcquire(p wait.Place, l Locker) {
 	if !l.tryAcquire(p.Owner()) {
 		if err := l.acquire(p.Shielded()); err != nil {

@@ -109,8 +109,9 @@ func inKernel(t *testing.T, body func(ctx context.Context, f *fixture), opts ...
 	synctest.Test(t, func(t *testing.T) { withKernel(t, body, opts...) })
 }
 
-// awaitEarlierTests waits until nothing is left in the default kernel. Whoever joins a task
-// may go on a moment before that has left it, and the next test looks for what is there.
+// awaitEarlierTests waits until nothing is left in the default kernel. A caller that joins
+// a task may go on a moment before the task has left the kernel, and the next test looks at
+// what is there.
 func awaitEarlierTests(t *testing.T) {
 	t.Helper()
 	testutil.Await(t, "an empty default kernel", func() bool {
@@ -298,7 +299,8 @@ func is(t testing.TB, what string, err error, want ...error) {
 	}
 }
 
-// because is is for a cancellation, the reason of which is for WhoCancelled to tell.
+// because is like is, for a cancellation. It also checks the reason, which WhoCancelled
+// returns.
 func because(t testing.TB, what string, err, reason error, want ...error) {
 	t.Helper()
 	is(t, what, err, want...)

@@ -12,7 +12,7 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// This file knows which code is the user's.
+// This file finds out which code is the user's.
 
 // A place is a line of the user's code. The zero value is no place.
 type place struct {
@@ -20,8 +20,8 @@ type place struct {
 	line int
 }
 
-// placeOf is where the goroutine with that stack, which is in s, is in the user's code.
-// For a task of which nothing of the user's is running, it is where it was spawned.
+// placeOf returns where in the user's code the goroutine with the given stack is, which is
+// in s. For a task that is not running any user code, that is where it was spawned.
 func placeOf(s *wait.Scope, stack string) place {
 	at := where(stack)
 	if at.file == "" && s.Kind() == wait.Task {
@@ -30,8 +30,7 @@ func placeOf(s *wait.Scope, stack string) place {
 	return at
 }
 
-// where finds in a stack the innermost place that is the user's. It is the line that
-// waits.
+// where returns the innermost place in a stack that is the user's: the line that waits.
 func where(stack string) place {
 	function := ""
 	for l := range strings.SplitSeq(stack, "\n") {
@@ -51,8 +50,9 @@ func where(stack string) place {
 	return place{}
 }
 
-// origin is where t was spawned. If it was by code that is not the user's, it is where
-// the task was that did it, and so on.
+// origin returns where t was spawned, if that is the user's code, or else where its
+// function begins, if that is. If neither is, it returns the origin of t's parent, and so
+// on.
 func (t *AnyTask) origin() place {
 	for range trailLength {
 		if t == nil {
@@ -71,7 +71,7 @@ func (t *AnyTask) origin() place {
 	return place{}
 }
 
-// callPlace is the line of the call at pc, and whether that is the user's.
+// callPlace returns the line of the call at pc, and whether that is the user's.
 func callPlace(pc uintptr) (at place, users bool) {
 	if pc == 0 {
 		return place{}, false
@@ -80,9 +80,9 @@ func callPlace(pc uintptr) (at place, users bool) {
 	return place{f.File, f.Line}, isUsers(f.Function, f.File)
 }
 
-// users remembers of functions, by their entries, whether they are the user's: to find
-// that out costs more than to spawn a task. The lowest bit of a word is the answer, the
-// rest the entry, which is even.
+// users remembers whether functions are the user's, by their entries: finding that out
+// costs more than spawning a task. The lowest bit of a word is the answer, the rest is the
+// entry, which is even.
 var users [1 << 9]atomic.Uintptr
 
 // isUsersFunction reports whether the function that begins at entry is the user's.
@@ -104,21 +104,21 @@ func isUsersFunction(entry uintptr) bool {
 	return true
 }
 
-// isUsers reports whether code is the user's: neither of this module, nor of the
-// standard library, nor made by the compiler. It goes by the file, as the name of a
-// function that was inlined is that of the one it was inlined into.
+// isUsers reports whether code is the user's: not this module's, not the standard
+// library's, and not made by the compiler. It goes by the file, because an inlined function
+// has the name of the function that it was inlined into.
 func isUsers(function, file string) bool {
 	return !strings.HasPrefix(file, "<") && !strings.HasPrefix(file, "_cgo_") && !isOurs(file) && !isStandard(function, file)
 }
 
-// home is the directory of this module's sources, as stacks have it.
+// home is the directory of this module's sources, as it appears in stacks.
 var home = func() string {
 	_, file, _, _ := runtime.Caller(0)
 	return file[:strings.LastIndexByte(file, '/')+1]
 }()
 
-// isOurs reports whether a source file is of this module, and not of its examples or
-// tests, or of the modules within.
+// isOurs reports whether a source file belongs to this module, and not to its examples or
+// tests or to the modules nested in it.
 func isOurs(file string) bool {
 	rest, ok := strings.CutPrefix(file, home)
 	if !ok || strings.HasSuffix(rest, "_test.go") {
@@ -132,19 +132,20 @@ func isOurs(file string) bool {
 	return true
 }
 
-// library is the directory of the standard library's sources, as stacks have it; "" in
-// a program that was built with -trimpath.
+// library is the directory of the standard library's sources, as it appears in stacks; ""
+// in a program that was built with -trimpath.
 var library = func() string {
 	entry := reflect.ValueOf(strings.Cut).Pointer()
 	file, _ := runtime.FuncForPC(entry).FileLine(entry)
 	return strings.TrimSuffix(file, "strings/strings.go")
 }()
 
-// isStandard reports whether a source file is of the standard library.
+// isStandard reports whether a source file belongs to the standard library.
 //
-// With -trimpath its path there begins with that of its package, as "time/sleep.go",
-// and that of any other file with that of its module. A module's path has a dot in its
-// first element, or it is that of the program or of something that replaces it.
+// With -trimpath, such a file's path begins with the path of its package, as in
+// "time/sleep.go". Any other file's path begins with the path of its module. The path of a
+// module has a dot in its first element, unless the module is the program itself or
+// replaces another.
 func isStandard(function, file string) bool {
 	if library != "" {
 		return strings.HasPrefix(file, library)
@@ -161,8 +162,8 @@ func isStandard(function, file string) bool {
 	return true
 }
 
-// dotless are the paths of the program's modules that could be taken for packages of the
-// standard library.
+// dotless returns the paths of the program's modules that could be taken for packages of
+// the standard library.
 var dotless = sync.OnceValue(func() (paths []string) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

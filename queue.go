@@ -74,10 +74,11 @@ func cellOf[T any](w *wait.Waiter) *cell[T] {
 	return c
 }
 
-// keptCell is how large an item is at most whose cell a task keeps for its next wait.
+// keptCell is the largest size of an item, in bytes, whose cell a task keeps for its next
+// wait.
 const keptCell = 256
 
-// leave forgets what is in the cell of w.
+// leave clears c, the cell of w. If the cell is too large to be kept, it takes it from w.
 func (c *cell[T]) leave(w *wait.Waiter) {
 	if reflect.TypeFor[T]().Size() > keptCell {
 		w.Slot = nil
@@ -107,7 +108,7 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	return q.waitToPut(p, v)
 }
 
-// waitToPut waits to put v. The mutex is held, and is released.
+// waitToPut waits to put v. The caller holds the mutex, and waitToPut releases it.
 func (q *Queue[T]) waitToPut(p wait.Place, v T) error {
 	if p.Untrusted() {
 		q.mu.Unlock()
@@ -209,7 +210,7 @@ func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	return q.waitToGet(p)
 }
 
-// waitToGet waits for an item. The mutex is held, and is released.
+// waitToGet waits for an item. The caller holds the mutex, and waitToGet releases it.
 func (q *Queue[T]) waitToGet(p wait.Place) (v T, err error) {
 	if p.Untrusted() {
 		q.mu.Unlock()
@@ -231,7 +232,7 @@ func (q *Queue[T]) waitToGet(p wait.Place) (v T, err error) {
 	return v, nil
 }
 
-// getFollowing is Get at a place that has to be followed before anybody waits there.
+// getFollowing is Get at a place that has to be followed before a wait there.
 func (q *Queue[T]) getFollowing(p wait.Place) (v T, err error) {
 	err = p.Follow(func(p wait.Place) (err error) {
 		var done bool
@@ -292,7 +293,7 @@ func (q *Queue[T]) refillLocked(woken *wait.Batch) {
 	}
 }
 
-// getComparedLocked is for a priority queue, whose comparison may panic, or exit the
+// getComparedLocked is for a priority queue. Its comparison may panic, or exit the
 // goroutine, before anything has changed: the mutex is released all the same.
 func (q *Queue[T]) getComparedLocked() T {
 	var woken wait.Batch
@@ -317,7 +318,7 @@ func (q *Queue[T]) admitLocked(c *cell[T]) {
 	var compared sync.WaitGroup
 	compared.Add(1)
 	go func() {
-		c.exited = true // what is true if it neither returns nor panics
+		c.exited = true // stays true if push neither returns nor panics
 		defer compared.Done()
 		defer func() {
 			if c.panicked = recover(); c.panicked != nil {

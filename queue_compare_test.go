@@ -26,7 +26,7 @@ func (f *fuse) compare(a, b int) int {
 	return cmp.Compare(a, b)
 }
 
-// How an operation on a queue in a goroutine of its own has ended.
+// An outcome is how an operation on a queue has ended, in a goroutine of its own.
 type outcome struct {
 	returned bool
 	v        int
@@ -47,9 +47,8 @@ func outcomeOf(op func() (int, error)) chan outcome {
 	return ended
 }
 
-// At each comparison of each operation a comparison may panic or end the goroutine. It is
-// the one whose item is compared who ends; no item is lost, none is there twice, and the
-// queue goes on.
+// Any comparison in any operation may panic or end the goroutine. Then the caller whose
+// item is compared ends, no item is lost or duplicated, and the queue goes on working.
 func TestPriorityQueueComparisonThatFails(t *testing.T) {
 	const full = 7
 	for how, blow := range map[string]func(){"panics": func() { panic("blown") }, "exits": runtime.Goexit} {
@@ -125,8 +124,8 @@ func TestPriorityQueueComparisonThatFails(t *testing.T) {
 	}
 }
 
-// Who gets an item does not end with a comparison that is made for the one that waits to
-// put.
+// A comparison for a Put that has waited may end its goroutine. That does not end the Get
+// that made room.
 func TestPriorityQueueExitOfAComparisonIsThePutters(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		var fuse fuse

@@ -13,8 +13,8 @@ type items[T any] struct {
 	heap    []prioritised[T] // if compare is not nil
 	arrival uint64           // of the next in the heap
 
-	// In items, from the first on: how large the ring is at least, and up to which size
-	// it, or the heap, is kept when there is little in it.
+	// In items, set by the first push: the least size of the ring, and the size up to which
+	// the ring or the heap is kept when there is little in it.
 	least, keep int
 }
 
@@ -28,10 +28,10 @@ type prioritised[T any] struct {
 // use, so that a queue does not keep for ever what it needed once.
 const smallest = 8
 
-// keptMemory is how much memory a queue keeps at most, in bytes, when it is empty.
+// keptMemory is the most memory, in bytes, that an empty queue keeps.
 const keptMemory = 64 << 10
 
-// measure sets the limits: items may be large.
+// measure sets least and keep by the size of an item, which may be large.
 func (s *items[T]) measure() {
 	each := max(int(reflect.TypeFor[T]().Size()), 1)
 	s.keep = 8 * smallest
@@ -83,7 +83,7 @@ func (s *items[T]) pop() T {
 
 func (s *items[T]) resize(size int) {
 	if s.n == 0 && size > 0 && size < len(s.ring) {
-		size = 0 // it is for large items, or it would have shrunk before
+		size = 0 // the items are large, or it would have shrunk before
 	}
 	ring := make([]T, size)
 	for i := range s.n {

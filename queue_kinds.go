@@ -5,11 +5,11 @@ package curio
 // zero value all items are equal. As a *Queue it can be had by &q.Queue.
 type PriorityQueue[T any] struct{ Queue[T] }
 
-// NewPriorityQueue makes a priority queue for at most max items, or for any number if
-// max is 0. compare is negative if a comes before b, positive if b does, and 0 if they
-// are equal, as cmp.Compare. It is called with the queue locked, so it must not use the
-// queue; if it panics, or calls runtime.Goexit, Put or Get does, and the queue
-// is as it was; what it does for a Put that has waited is that Put's. NewPriorityQueue
+// NewPriorityQueue makes a priority queue for at most max items, or for any number if max
+// is 0. compare is negative if a comes before b, positive if b does, and 0 if they are
+// equal, as cmp.Compare. It is called with the queue locked, so it must not use the queue.
+// If it panics, or calls runtime.Goexit, the Put or Get that called it does, and the queue
+// is as it was. If it was called for a Put that has waited, that Put does. NewPriorityQueue
 // panics if max is negative or compare is nil.
 func NewPriorityQueue[T any](max int, compare func(a, b T) int) *PriorityQueue[T] {
 	mustNotBeNegative("NewPriorityQueue", int64(max))

@@ -80,10 +80,10 @@ func (r *Result[T]) wait(p wait.Place, op string, object any) error {
 	return p.Block(op, object, &r.waiters, &r.mu)
 }
 
-// Get waits until the result is set and returns it: the value, or the error that
-// SetError was given. If ctx ends first, the error is that of ctx; where the difference
-// matters, call Wait first. If the error that was set is a timeout of another task's own, it
-// is context.DeadlineExceeded here and not ErrTaskTimeout.
+// Get waits until the result is set and returns it: the value, or the error that SetError
+// was given. If ctx is done first, the error is ctx's error; where the difference matters,
+// call Wait first. If the error that was set is another task's own timeout, it is
+// context.DeadlineExceeded here and not ErrTaskTimeout.
 func (r *Result[T]) Get(ctx context.Context) (T, error) {
 	p, err := wait.At(ctx)
 	if err == nil {

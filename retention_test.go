@@ -11,10 +11,10 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// What is still there of a task when all that is left is something that leads to it: its
-// handle, its context, an error.
+// What is kept of a task when only something that refers to it is left: its handle, its
+// context, an error.
 
-// A load is a result, or what a function has captured: it must go when nobody has its
+// A load is a result, or what a function has captured. It must be gone when nobody has its
 // Task any more.
 type load [1 << 12]byte
 
@@ -27,8 +27,8 @@ func (l *loads) make() *load {
 	return v
 }
 
-// spawnLoads spawns a task with a load as its result, which its function has captured, and
-// which calls during before that.
+// spawn spawns a task whose function has captured a load. The function calls during and
+// returns the load.
 func (l *loads) spawn(ctx context.Context, during func(context.Context)) *curio.Task[*load] {
 	return curio.Spawn(ctx, l.function(during))
 }
@@ -43,7 +43,7 @@ func (l *loads) function(during func(context.Context)) func(context.Context) (*l
 	}
 }
 
-// left is how many are still there.
+// left returns how many loads are still there.
 func (l *loads) left() (n int) {
 	for range 5 {
 		n = 0
@@ -61,9 +61,9 @@ func (l *loads) left() (n int) {
 	return n
 }
 
-// kept are the ways to keep something of a task. Each is called in a task of its own, which
-// goes on while what it returns is kept; the loads must be gone by then, but for some that
-// are asked for.
+// kept lists the ways to keep something of a task. Each is called in a task of its own,
+// which goes on while the returned value is kept. By then all loads must be gone, except as
+// many as want says.
 var kept = []struct {
 	what string
 	keep func(ctx context.Context, l *loads) any
@@ -140,7 +140,7 @@ var kept = []struct {
 		return l.spawn(inside, nil)
 	}, 0},
 
-	// Groups. In these the members and what they have are loads, and one of them is kept.
+	// Groups, whose members have loads. One thing of each group is kept.
 	{"a member", func(ctx context.Context, l *loads) (keep any) {
 		_ = curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[*load]) error {
 			for range 10 {
@@ -191,7 +191,7 @@ var kept = []struct {
 	}, 10 - 1},
 }
 
-// Whatever leads to a task keeps neither its result nor what its function captured.
+// What refers to a task keeps neither its result nor what its function captured.
 func TestWhatKeepsAResult(t *testing.T) {
 	for _, k := range kept {
 		t.Run(k.what, func(t *testing.T) {
@@ -221,8 +221,7 @@ func TestWhatKeepsAResult(t *testing.T) {
 	}
 }
 
-// A group that goes on lets go of each member as soon as it is taken, and that of the
-// group, whose members another load is; and of daemons.
+// A running group lets go of each member as soon as it is taken, and of daemons.
 func TestWhatARunningGroupKeeps(t *testing.T) {
 	for what, take := range map[string]func(context.Context, *curio.TaskGroup[*load], *loads) any{
 		"Join": func(ctx context.Context, g *curio.TaskGroup[*load], l *loads) any {
@@ -263,7 +262,7 @@ func TestWhatARunningGroupKeeps(t *testing.T) {
 					keep := take(ctx, g, &l)
 					want := 0
 					if what == "daemon" {
-						want = 1 // that one is the user's to keep
+						want = 1 // the user keeps that one
 					}
 					// With KeepGoing or not, the first that succeeds is kept for Completed.
 					if c := g.Completed(); c != nil {
@@ -303,7 +302,7 @@ func TestATakenMemberForgetsItsGroup(t *testing.T) {
 		if n := l.left(); n > 0 {
 			f.Errorf("%d loads are left", n)
 		}
-		// And none of them can be in another one.
+		// And none of them can join another group.
 		err := curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[*load]) error {
 			for _, task := range taken {
 				if err := g.AddTask(&curio.Task[*load]{AnyTask: task}); err == nil {
@@ -318,7 +317,7 @@ func TestATakenMemberForgetsItsGroup(t *testing.T) {
 	})
 }
 
-// A member that is cancelled while it stands in line leaves the line, and what its function
+// A member that is cancelled while it waits in line leaves the line, and what its function
 // captured is gone, whether or not somebody keeps its handle.
 func TestTheLineOfALimitedGroupForgetsTheCancelled(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
@@ -348,7 +347,7 @@ func TestTheLineOfALimitedGroupForgetsTheCancelled(t *testing.T) {
 	})
 }
 
-// What a kernel remembers of those that failed is not the tasks, whatever their errors lead to.
+// A kernel does not keep the tasks that have failed, whatever their errors refer to.
 func TestAFailureThatIsNotSeenDoesNotKeepTheTask(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		var l loads
@@ -369,7 +368,7 @@ func TestAFailureThatIsNotSeenDoesNotKeepTheTask(t *testing.T) {
 	})
 }
 
-// A holder is an error that leads to its task, and to a load.
+// A holder is an error that refers to its task, and to a load.
 type holder struct {
 	ctx context.Context
 	v   *load

@@ -40,7 +40,7 @@ func (l *RLock) Acquire(ctx context.Context) error {
 }
 
 func (l *RLock) acquire(p wait.Place) error {
-	if l.take(p.Owner()) { // with the mutex held if it is false
+	if l.take(p.Owner()) { // if it returns false, the mutex is held
 		return nil
 	}
 	if p.Untrusted() {

@@ -68,7 +68,7 @@ func (l *RWLock) acquireAt(p wait.Place, op string) error {
 	return l.waitLocked(p, op)
 }
 
-// waitLocked waits for the lock. The mutex is held, and is released.
+// waitLocked waits for the lock. The caller holds the mutex, and waitLocked releases it.
 func (l *RWLock) waitLocked(p wait.Place, op string) error {
 	if p.Untrusted() {
 		l.mu.Unlock()

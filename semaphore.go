@@ -9,11 +9,11 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Semaphore lets so many units of something be used at once. Who asks for more than
-// there is waits, in order of arrival: a large request is not overtaken by small ones, as
-// long as it is for no more than the size. What it costs does not depend on how many wait.
-// The zero value has no units; NewSemaphore makes one that has. It must not be copied
-// after first use. All methods are safe for concurrent use.
+// A Semaphore lets at most a given number of units be used at once. A caller that asks for
+// more than there are has to wait, in order of arrival: a large request is not overtaken by
+// small ones, as long as it is for no more than the size. The cost of an operation does not
+// depend on how many wait. The zero value has no units; NewSemaphore makes one that has. It
+// must not be copied after first use. All methods are safe for concurrent use.
 //
 // It keeps account of who holds how much. A task may also release what another has
 // acquired, or what nobody has: then there is one unit more than before. That is how a
@@ -45,8 +45,9 @@ func (s *Semaphore) Acquire(ctx context.Context) error { return s.AcquireN(ctx, 
 
 // AcquireN takes n units at once, and waits for them if it must, in order of arrival. A
 // request for more than the size waits for the size to grow, and does not hold up those
-// behind it; when the size has grown it is where it was, before all that came later. If ctx ends first, the error is that of ctx and nothing is taken. It panics
-// if n is negative; with 0 it only looks whether ctx is alive.
+// behind it. When the size has grown, it still comes before all later requests. If ctx is
+// done first, the error is ctx's error and nothing is taken. It panics if n is negative;
+// with 0 it only checks whether ctx is alive.
 func (s *Semaphore) AcquireN(ctx context.Context, n int64) error {
 	mustNotBeNegative("AcquireN", n)
 	p, err := wait.At(ctx)
@@ -84,8 +85,8 @@ func (s *Semaphore) acquire(p wait.Place, n int64, op string) error {
 	return nil
 }
 
-// giveUp takes w, which has been cancelled, out of the line. It may have been all that
-// held up those behind it.
+// giveUp takes w, which has been cancelled, out of the line. w may have been all that held
+// up those behind it.
 func (s *Semaphore) giveUp(w *wait.Waiter) {
 	s.mu.Lock()
 	s.waiters.remove(w)
@@ -103,7 +104,7 @@ func (s *Semaphore) takeLocked(me *wait.Owner, n int64) bool {
 	return true
 }
 
-// passLocked serves those in the line for whom there is enough.
+// passLocked serves the waiters in the line for which there are enough units.
 func (s *Semaphore) passLocked() (woken wait.Batch) {
 	for w := s.waiters.next(s.size); w != nil && wanted(w) <= s.size-s.held.total; w = s.waiters.next(s.size) {
 		n := wanted(w)

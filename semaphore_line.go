@@ -6,27 +6,27 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A line is who waits for units of a semaphore, in order of arrival. The zero value is
-// empty. It is guarded by the semaphore's mutex.
+// A line holds the waiters of a semaphore, in order of arrival. The zero value is empty. It
+// is guarded by the semaphore's mutex.
 //
-// The next to be served is the first whose request is for no more than the size. As long
-// as that is the first of all, a list is all there is. When somebody who asks for more is
-// found in front, it gets an index, which finds the first for no more than any size in
-// logarithmic time; the index stays until nobody waits.
+// The next to be served is the first waiter whose request is for no more than the size. As
+// long as that is the first of all, the line is just a list. When a waiter that asks for
+// more is found in front, the line gets an index, which finds the first request for no more
+// than a given size in logarithmic time. The index stays until nobody waits.
 type line struct {
-	list  wait.List // all of them, for those who watch too
+	list  wait.List // all of them; snapshots use it too
 	index *index
 }
 
-// A request is what a waiter of a semaphore has in its slot: how many units it is for, and
-// where it is in the index.
+// A request is what a waiter of a semaphore has in its Slot: how many units it asks for,
+// and where it is in the index.
 type request struct {
 	n  int64
 	at int
 }
 
-// push appends w, which asks for n of size units. A request for more than there are makes
-// the index at once, so that no call of somebody else's has to go through all who wait.
+// push appends w, which asks for n of size units. A request for more than size makes the
+// index at once, so that no other caller has to go through all waiters.
 func (l *line) push(w *wait.Waiter, n, size int64) {
 	r, ok := w.Slot.(*request)
 	switch {
@@ -58,14 +58,14 @@ func (l *line) remove(w *wait.Waiter) {
 	l.forget(w)
 }
 
-// take takes w off and claims it; it is false if its scope was faster.
+// take takes w off and claims it. claimed is false if w's scope was faster.
 func (l *line) take(w *wait.Waiter) (claimed bool) {
 	claimed = l.list.Take(w)
 	l.forget(w)
 	return claimed
 }
 
-// forget is for w, which is off the list.
+// forget takes w, which is off the list, out of the index.
 func (l *line) forget(w *wait.Waiter) {
 	switch {
 	case l.list.Empty():
@@ -75,7 +75,7 @@ func (l *line) forget(w *wait.Waiter) {
 	}
 }
 
-// next is the first for at most size units, nil for none.
+// next returns the first waiter that asks for at most size units, nil for none.
 func (l *line) next(size int64) *wait.Waiter {
 	first := l.list.First()
 	switch {
@@ -89,7 +89,7 @@ func (l *line) next(size int64) *wait.Waiter {
 	return l.index.first(size)
 }
 
-// wanted is how many units w waits for.
+// wanted returns how many units w waits for.
 func wanted(w *wait.Waiter) int64 {
 	if r, ok := w.Slot.(*request); ok {
 		return r.n
@@ -97,11 +97,11 @@ func wanted(w *wait.Waiter) int64 {
 	return 1
 }
 
-// An index is a binary tree over the places of a line: each node knows the least that is
-// asked for below it. tree[1] is the root, those below tree[i] are tree[2i] and tree[2i+1],
-// and the places are the last half. Places are used once; when they run out, those still
-// in use move up into a new tree. So each change costs the depth of the tree, and the
-// moving a constant for each waiter.
+// An index is a binary tree over the places of a line: each node has the smallest request
+// below it. tree[1] is the root, the children of tree[i] are tree[2i] and tree[2i+1], and
+// the places are the last half. Each place is used once. When they run out, the waiters
+// that are left move up into a new tree. So each change costs the depth of the tree, and
+// moving costs a constant for each waiter.
 type index struct {
 	tree []uint64
 	who  []*wait.Waiter // by place, nil for one that has left
@@ -109,10 +109,10 @@ type index struct {
 	n    int            // how many are in use
 }
 
-// left is what the place of one that has left asks for: more than any semaphore has.
+// left is the request at the place of a waiter that has left: more than any semaphore has.
 const left = math.MaxUint64
 
-// fewest is how many places an index has at least.
+// fewest is the least number of places in an index.
 const fewest = 16
 
 func indexOf(l *wait.List) *index {
@@ -128,7 +128,7 @@ func indexOf(l *wait.List) *index {
 	return x
 }
 
-// make makes room for twice n.
+// make makes room for twice n waiters.
 func (x *index) make(n int) {
 	places := fewest
 	for places < 2*n {
@@ -140,7 +140,7 @@ func (x *index) make(n int) {
 	}
 }
 
-// add gives w the next place. The nodes above it are not yet right.
+// add gives w the next place. It does not update the nodes above that.
 func (x *index) add(w *wait.Waiter) {
 	r := w.Slot.(*request)
 	r.at = x.next
@@ -150,14 +150,14 @@ func (x *index) add(w *wait.Waiter) {
 	x.n++
 }
 
-// order puts all nodes right.
+// order recomputes all nodes.
 func (x *index) order() {
 	for i := len(x.who) - 1; i > 0; i-- {
 		x.tree[i] = min(x.tree[2*i], x.tree[2*i+1])
 	}
 }
 
-// update puts the nodes above a place right.
+// update recomputes the nodes above the place at.
 func (x *index) update(at int) {
 	for i := (len(x.who) + at) / 2; i > 0; i /= 2 {
 		least := min(x.tree[2*i], x.tree[2*i+1])
@@ -176,7 +176,7 @@ func (x *index) push(w *wait.Waiter) {
 	x.update(x.next - 1)
 }
 
-// renew moves all that are there into a new tree.
+// renew moves all waiters into a new tree.
 func (x *index) renew() {
 	old := x.who
 	x.make(x.n)
@@ -196,7 +196,7 @@ func (x *index) remove(w *wait.Waiter) {
 	x.update(at)
 }
 
-// first is the first that asks for at most size.
+// first returns the first waiter that asks for at most size, nil for none.
 func (x *index) first(size int64) *wait.Waiter {
 	if x.tree[1] > uint64(size) {
 		return nil

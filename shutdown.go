@@ -10,20 +10,21 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Shutdown cancels every task of the kernel, and those that these still spawn, and
-// waits until all have ended. Then it logs the errors of tasks that nobody has
-// joined. After that the kernel runs nothing more. It does not wait for functions in
-// threads that tasks have abandoned (see RunInThread), but logs which they are.
+// Shutdown cancels every task of the kernel, and every task that these still spawn, and
+// waits until all have ended. Then it logs the errors of tasks that nobody has joined.
+// After that the kernel runs nothing more. It does not wait for functions in threads that
+// tasks have abandoned (see RunInThread), but logs them.
 //
-// If ctx ends first, the error is a *ShutdownError that says which tasks have not
-// ended and where they hang; Shutdown may be called again. A task of the kernel
-// cannot shut it down, as it would have to wait for itself: that is an error too.
+// If ctx is done first, the error is a *ShutdownError that says which tasks have not ended
+// and where they hang; Shutdown may be called again. A task of the kernel cannot shut it
+// down, as it would have to wait for itself: that is an error too.
 //
-// Shutdown waits also for goroutines that are no tasks, if they are inside of a timeout,
-// a group or a shield that they have put up with a context of the kernel's.
+// Shutdown also waits for goroutines that are not tasks, if they are inside a timeout, a
+// group or a shield that they have opened with a context of the kernel's.
 func (k *Kernel) Shutdown(ctx context.Context) error { return k.shutdown(ctx, caller(3)) }
 
-// stubborn is after what time a task that does not end is complained about.
+// stubborn is how long Shutdown waits before it first complains about tasks that do not
+// end.
 var stubborn = 5 * time.Second
 
 func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
@@ -71,8 +72,8 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 	return nil
 }
 
-// logWithin calls write, which calls the handler of the log, in another goroutine. If ctx
-// ends first, it does not wait any longer: the handler may hang.
+// logWithin calls write, which calls the log handler, in another goroutine, and waits for
+// it. When ctx is done it waits no longer: the handler may hang.
 func logWithin(ctx context.Context, write func()) {
 	var written Result[struct{}]
 	go func() {
@@ -96,24 +97,24 @@ func (k *Kernel) reportThreads(calls []ThreadCall) {
 	k.say(slog.LevelWarn, "curio: functions in threads outlive their kernel", "calls", lines)
 }
 
-// What a shutdown waits for is told in at most so many lines: of a chain of tasks the
-// outermost and, which it most likely is about, the innermost.
+// What a shutdown waits for is listed in at most this many lines: of a chain of tasks, the
+// outermost and the innermost, which are most likely the reason.
 const (
 	outermostHanging = 25
 	innermostHanging = 25
 )
 
-// The stacks of all goroutines are looked through if there are at most so many: to print
-// them takes up to 30 µs for each, in which the program stands still, and a Shutdown
-// whose context has ended is to return.
+// The stacks of all goroutines are searched if there are at most this many. Printing them
+// takes up to 30 µs for each, during which the program is stopped, and a Shutdown whose
+// context is done has to return.
 const (
 	patientStacks = 30_000
 	hastyStacks   = 4_000
 )
 
-// hanging describes what has not ended. It is empty only if all has, or is about to.
-// With more goroutines than budget, the places are where the tasks began. The last line
-// stands for more that have none, if that is not 0.
+// hanging describes what has not ended. lines is empty only if everything has ended, or is
+// about to. With more goroutines than budget, the places are where the tasks began. If more
+// is not 0, the last line stands for that many scopes without a line of their own.
 func (k *Kernel) hanging(budget int) (lines []string, more int) {
 	var outer, inner []*wait.Scope
 	n := 0
@@ -164,8 +165,8 @@ func (k *Kernel) hanging(budget int) (lines []string, more int) {
 	return lines, more
 }
 
-// isHeldUp reports whether s is what a shutdown waits for: a task, or what a goroutine of
-// no task, or of one that has ended, has opened and not closed.
+// isHeldUp reports whether a shutdown waits for s: a task, or a scope that was opened and
+// not closed by a goroutine of no task or of a task that has ended.
 func isHeldUp(s *wait.Scope) bool {
 	if s.Kind() == wait.Task {
 		return !taskOf(s.Owner()).Terminated()

@@ -14,15 +14,15 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// holdings are what that a goroutine of no task can be inside of, so that the kernel
-// waits for it.
+// holdings lists what a goroutine of no task can be inside of so that the kernel waits for
+// it.
 var holdings = []struct {
 	kind string
 	in   func(ctx context.Context, fn func(context.Context) error) error
 }{
 	{"shield", curio.DisableCancellation},
 	{"timeout", func(ctx context.Context, fn func(context.Context) error) error {
-		time.Sleep(time.Second) // the task has ended; a timeout of before would be forgotten
+		time.Sleep(time.Second) // the task has ended by now; an earlier timeout would be forgotten
 		return curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Hour, fn) })
 	}},
 	{"timeout", func(ctx context.Context, fn func(context.Context) error) error {
@@ -41,7 +41,7 @@ var holdings = []struct {
 	}},
 }
 
-// What a shutdown waits for has a name, also if it is no task.
+// A shutdown names what it waits for, even if that is not a task.
 func TestShutdownNamesGoroutinesOfNoTask(t *testing.T) {
 	for i, h := range holdings {
 		for _, sleeps := range []bool{false, true} {
@@ -102,8 +102,8 @@ func TestShutdownNamesGoroutinesOfNoTask(t *testing.T) {
 	}
 }
 
-// Of a long chain the shutdown names the first and the last, and says how many there are,
-// within its time.
+// For a long chain, a shutdown names the first and the last tasks, and says how many more
+// there are, within its time.
 func TestShutdownOfAChainThatDoesNotReact(t *testing.T) {
 	const n = 3000
 	k := curio.NewKernel(discard)
@@ -139,7 +139,7 @@ func TestShutdownOfAChainThatDoesNotReact(t *testing.T) {
 	}
 }
 
-// A chain may be deeper than any stack.
+// A chain of tasks may be deeper than any stack.
 func TestTasksOfADeepChain(t *testing.T) {
 	k := curio.NewKernel(discard)
 	const n = 20_000
@@ -157,7 +157,7 @@ func TestTasksOfADeepChain(t *testing.T) {
 	_ = k.Shutdown(context.Background())
 }
 
-// A badHandler is a handler of the log that is as bad as it can be.
+// A badHandler is a log handler that is as bad as it can be.
 type badHandler struct {
 	journal
 	what func()
@@ -172,8 +172,8 @@ func (h *badHandler) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// However a handler of the log behaves, everything ends, every failure is handed to it, and
-// nobody else is held up.
+// However a log handler behaves, everything ends, every failure is handed to it, and nobody
+// else is held up.
 func TestHandlersThatPanicOrExit(t *testing.T) {
 	for what, bad := range map[string]func(){
 		"panic": func() { panic("handler") },
@@ -213,7 +213,7 @@ func TestHandlersThatPanicOrExit(t *testing.T) {
 
 func fail(context.Context) error { return errBoom }
 
-// A handler that hangs does not keep Shutdown beyond its time.
+// A log handler that hangs does not keep Shutdown from returning when its context is done.
 func TestShutdownDoesNotWaitForTheLog(t *testing.T) {
 	for what, main := range map[string]func(ctx context.Context) error{
 		"failures":  func(ctx context.Context) error { return curio.Go(ctx, fail).Wait(ctx) },
@@ -241,8 +241,8 @@ func TestShutdownDoesNotWaitForTheLog(t *testing.T) {
 	}
 }
 
-// A handler that hangs does not hold up the runtime's goroutine for cleanups, and with it
-// all of the program's.
+// A log handler that hangs does not hold up the runtime's goroutine for cleanups, and with
+// it all cleanups of the program.
 func TestAHangingHandlerHoldsUpNoCleanup(t *testing.T) {
 	release, hanging := make(chan struct{}), make(chan struct{}, 1)
 	h := &badHandler{what: func() {

@@ -92,7 +92,7 @@ type holds struct {
 	one  *wait.Owner // holds n; its entry in more counts too
 	n    int64
 	more map[*wait.Owner]int64
-	most int // how many there have been in more
+	most int // the most entries that more has had
 }
 
 // add notes that o, which is nil for goroutines of no task, holds n more.
@@ -112,8 +112,8 @@ func (h *holds) add(o *wait.Owner, n int64) {
 	}
 }
 
-// forget takes o out of more. A map does not shrink, and to look for anybody in one that
-// has been large takes long: so it is made anew when a quarter is left.
+// forget takes o out of more. A map does not shrink, and finding any entry in one that was
+// large takes long. So the map is made anew when a quarter is left.
 func (h *holds) forget(o *wait.Owner) {
 	delete(h.more, o)
 	switch n := len(h.more); {

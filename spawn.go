@@ -60,8 +60,8 @@ func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent =
 
 var lastID atomic.Uint64
 
-// prepare makes a task of the function whose entry is given, in the name of whoever has
-// called the caller.
+// prepare makes a task of the function whose entry is given. Unless that is the user's, it
+// notes where its caller was called.
 func prepare(ctx context.Context, entry uintptr, opts []SpawnOption) *AnyTask {
 	t := &AnyTask{kernel: kernelOf(ctx), entry: entry}
 	t.owner.ID = lastID.Add(1)
@@ -77,7 +77,7 @@ func prepare(ctx context.Context, entry uintptr, opts []SpawnOption) *AnyTask {
 }
 
 // start puts t into the tree and starts its goroutine, in which fn runs. g is the group
-// it is a member of, if any, whose scope ctx is.
+// that t is a member of, nil for none; then ctx is that group's scope.
 func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
 	if t.enter(ctx, g, fn) {
 		go t.run(fn)
@@ -156,9 +156,9 @@ func (t *AnyTask) finish() {
 	}
 }
 
-// claimJoiner takes one of those off the list who wait in Join, if there is one, and
-// from then on certainly see how t ends. So the report of an error that goes up through
-// many joins, each of which would be as long as the one before, is never made.
+// claimJoiner takes one waiter in Join off the list, if there is one. From then on it is
+// certain that this joiner sees how t ends. So for an error that goes up through many joins
+// no reports are made, each of which would be as long as the one before.
 func (t *AnyTask) claimJoiner() (claimed wait.Batch) {
 	if t.state.Load() != joined {
 		return claimed
@@ -176,13 +176,13 @@ func (t *AnyTask) claimJoiner() (claimed wait.Batch) {
 	return claimed
 }
 
-// leave ends the task for everybody else: it takes it out of the tree and lets those who
-// wait for it go on. seer is who has been told of the end already.
+// leave ends the task for everybody else: it takes the task out of the tree and lets its
+// waiters go on. seer is the joiner that claimJoiner has taken off the list, if any.
 //
 // A Join is either on the list when the state becomes terminated, and handled says so, or
-// finds the task terminated. For a member of a group that decides whose the failure is,
+// it finds the task terminated. For a member of a group this decides whose failure it is,
 // so it is one step, under mu. AddTask looks at the task under mu too, and marks it as
-// joined, so that it is not overlooked by the short way.
+// joined, so that leave does not take the short way and overlook the group.
 func (t *AnyTask) leave(seer wait.Batch) {
 	var woken wait.Batch
 	g := t.member()

@@ -8,10 +8,10 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// What an operation of a lock, a queue or the like costs does not depend on how many others
+// The cost of an operation on a lock, a queue or similar does not depend on how many others
 // wait. See growth_test.go.
 
-// beside is a growth of what one operation costs beside n others.
+// beside returns a growth for what one operation costs while n others wait.
 func beside(what string, cost func(ctx context.Context, n int) time.Duration) growth {
 	return growth{what, 1_000, 1_000_000, func(ctx context.Context, n int) (time.Duration, int) { return cost(ctx, n), 1 }}
 }
@@ -30,7 +30,7 @@ func throng(ctx context.Context, n int, fn func(ctx context.Context) error) []*c
 	return tasks
 }
 
-// disperse cancels tasks in any order, and returns what each took.
+// disperse cancels tasks in random order, and returns the time that each took.
 func disperse(ctx context.Context, tasks []*curio.Task[struct{}]) time.Duration {
 	rand.Shuffle(len(tasks), func(i, j int) { tasks[i], tasks[j] = tasks[j], tasks[i] })
 	took := timed(func() {
@@ -44,7 +44,7 @@ func disperse(ctx context.Context, tasks []*curio.Task[struct{}]) time.Duration 
 	return took / time.Duration(max(len(tasks), 1))
 }
 
-// each measures what an operation takes, while tasks wait, which are cancelled after that.
+// each measures the time that op takes while tasks wait. Then it cancels the tasks.
 func each(ctx context.Context, tasks []*curio.Task[struct{}], op func()) time.Duration {
 	const rounds, times = 20, 50
 	took := time.Hour // the shortest counts, as the machine has other things to do
@@ -64,7 +64,7 @@ func each(ctx context.Context, tasks []*curio.Task[struct{}], op func()) time.Du
 	return took
 }
 
-// cancelling is a growth in which n wait that are cancelled in any order.
+// cancelling returns a growth in which n waiting tasks are cancelled in random order.
 func cancelling(name string, waiting func(ctx context.Context) func(context.Context) error) growth {
 	return beside("cancel waiters of "+name, func(ctx context.Context, n int) time.Duration {
 		return disperse(ctx, throng(ctx, n, waiting(ctx)))

@@ -10,7 +10,7 @@ import (
 
 const megabyte = 1 << 20
 
-// heap is how much memory is in use, in megabytes.
+// heap returns how much memory is in use, in megabytes.
 func heap() int {
 	runtime.GC()
 	runtime.GC()
@@ -19,8 +19,8 @@ func heap() int {
 	return int(m.HeapAlloc / megabyte)
 }
 
-// A task that has got something large from a queue, by waiting for it, does not keep room
-// for as much as long as it lives.
+// A task that has waited for a large item from a queue does not keep room for another one
+// for the rest of its life.
 func TestTaskKeepsNoLargeCell(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		type block [megabyte / 16]byte
@@ -70,7 +70,8 @@ func TestEmptyQueueKeepsLittle(t *testing.T) {
 	}
 }
 
-// A semaphore that many have held, all at once, does not keep their table.
+// A semaphore that many tasks have held at the same time does not keep its table of
+// holders.
 func TestSemaphoreForgetsItsHolders(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		const n = 100_000

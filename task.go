@@ -17,8 +17,8 @@ import (
 // switch that stops it. Spawn makes one. All methods are safe for concurrent use;
 // a Task must not be copied.
 //
-// The result is kept as long as the Task. What else leads to the task, as the context or
-// an error of it, leads to its AnyTask, which does not keep the result.
+// The result is kept as long as the Task is. Everything else that refers to the task, such
+// as its context or its error, refers to its AnyTask, which does not keep the result.
 type Task[T any] struct {
 	_ noCopy
 
@@ -26,21 +26,21 @@ type Task[T any] struct {
 
 	*AnyTask
 
-	fn func(context.Context) (T, error) // until the task has begun or will not begin
+	fn func(context.Context) (T, error) // nil once the task has begun, or will not begin
 }
 
-// AnyTask is what all tasks have in common, whatever the type of their result. Task
-// embeds it. It is not made by itself, and must not be copied. It keeps neither the
-// task's function nor its result, and, once the task has left its group, not the group.
+// AnyTask is what all tasks have in common, whatever the type of their result. Task embeds
+// it. It is never made on its own, and must not be copied. It does not keep the task's
+// function or its result in memory, nor, once the task has left its group, the group.
 type AnyTask struct {
 	owner  wait.Owner
 	kernel *Kernel
-	group  atomic.Pointer[group] // nil for none, and noGroup for one that it has left; see member
+	group  atomic.Pointer[group] // nil for none, noGroup when it has left its group; see member
 	err    error
 
 	name    string  // "" for the name of its function
 	entry   uintptr // of its function
-	spawned uintptr // the call that spawned it; 0 if its function is the user's and says as much
+	spawned uintptr // the call that spawned it; 0 if its function is the user's, which will do as well
 
 	// created ──► running ──► terminated, by the task's goroutine; joined
 	// stands for either of the first two from the first joiner on, who sets it
@@ -54,8 +54,8 @@ type AnyTask struct {
 	silent  bool // ReportCrash(false)
 	stopped bool // was cancelled before it ended
 	failed  bool // ended with an error of its own, and not just because it was cancelled
-	handled bool // somebody was in its Join when it ended, and has its error
-	noted   bool // its error is in kernel.failed, if nobody has seen it
+	handled bool // a caller was in its Join when it ended, and has its error
+	noted   bool // its error is in kernel.failures, if nobody has seen it
 
 	mu      sync.Mutex
 	joiners wait.List
@@ -68,8 +68,8 @@ const (
 	terminated
 )
 
-// A runner is a task's function. It is what the task's goroutine has, and nobody else,
-// so that nothing of it is kept when the task has ended.
+// A runner is a task's function. Only the task's goroutine has it, so that nothing of it is
+// kept when the task has ended.
 type runner interface {
 	call(ctx context.Context) error
 	forget() // it will not be called
@@ -105,10 +105,10 @@ func (t *Task[T]) hasObject() bool {
 // ctx (see ErrCancelled), and the task is left alone. Any number may join a task,
 // also after its end.
 //
-// Joining a member of a group that goes on takes it out of the group: its failure is then
-// the joiner's to handle. But if the failure has cancelled the group before Join was called,
-// and ctx is of the group, the error is that cancellation. A task that joins itself
-// panics, for it would never end.
+// Joining a member of a running group takes it out of the group: its failure is then the
+// joiner's to handle. But if the failure has cancelled the group before Join was called,
+// and ctx belongs to the group, the error is that cancellation. A task that joins itself
+// panics, as it would never end.
 func (t *Task[T]) Join(ctx context.Context) (T, error) {
 	var none T
 	if err := t.waitFor(ctx, opJoin); err != nil {
@@ -124,13 +124,13 @@ func (t *Task[T]) Join(ctx context.Context) (T, error) {
 	return t.value, nil
 }
 
-// outcome is Result for another task.
+// outcome is Result as another task sees it.
 func (t *Task[T]) outcome() (T, error) {
 	v, err := t.Result()
 	return v, fromElsewhere(err, 0)
 }
 
-// claim takes t, which has ended, out of its group for somebody who joins it. If the
+// claim takes t, which has ended, out of its group for a caller that joins it. If the
 // failure of t has cancelled the group, and ctx with it, err is that cancellation.
 func (t *AnyTask) claim(ctx context.Context) (err error) {
 	switch g := t.group.Load(); {
@@ -179,7 +179,7 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 	if CurrentTask(ctx) == t {
 		panic(fmt.Sprintf("curio: task %s waits on itself (%s) and would do so for ever; let another task join it", t.Name(), op))
 	}
-	if t.state.Load() == created && t.member() == nil { // a group wants to see who joins
+	if t.state.Load() == created && t.member() == nil { // a group must see its joiners
 		// Most likely it runs next, on this very processor, and may end at once:
 		// a third off the time of a spawn and join.
 		runtime.Gosched()
@@ -213,10 +213,10 @@ func (t *AnyTask) expectJoiner() bool {
 // cancelled before, and then Cancel only waits.
 //
 // A reason, if one is given, is in the text of the task's errors, and WhoCancelled returns
-// it. errors.Is does not find it there: the task has not failed for it. err is that of
-// ctx if ctx ends before the task does; the task stays cancelled. So in clean-up, when
-// ctx may have ended, call it under DisableCancellation, or CancelNow. A task that
-// cancels itself does not wait: err is the cancellation.
+// it. errors.Is does not find it in them: it is not what the task has failed with. err is
+// ctx's error if ctx is done before the task has ended; the task stays cancelled. So in
+// clean-up, when ctx may be done, call Cancel under DisableCancellation, or call CancelNow.
+// A task that cancels itself does not wait: err is the cancellation.
 func (t *AnyTask) Cancel(ctx context.Context, reason ...error) (did bool, err error) {
 	did = t.cancel(CurrentTask(ctx), reason)
 	if CurrentTask(ctx) == t {
@@ -264,9 +264,9 @@ func functionName(pc uintptr) string {
 	return f.Name()[strings.LastIndexByte(f.Name(), '/')+1:]
 }
 
-// Path is the names of the task's living ancestors and its own, from the
-// outermost, with slashes between. That of nil is "". It is as long as the tree is deep;
-// errors and the log have the innermost 16 names, after "…/" if there are more.
+// Path returns the names of the task's living ancestors and its own, from the outermost,
+// with slashes between; "" for a nil task. It is as long as the tree is deep. Errors and
+// the log have only the innermost 16 names, after "…/" if there are more.
 func (t *AnyTask) Path() string {
 	if t == nil {
 		return ""
@@ -283,7 +283,8 @@ func (t *AnyTask) Path() string {
 // it is the nearest ancestor that has not; nil if there is none, and for a
 // daemon.
 func (t *AnyTask) Parent() *AnyTask {
-	// What is below a task belongs to it, so the way from one to the next is one step.
+	// The scopes between a task and its parent belong to the parent, so it is one step from
+	// a task to the next.
 	for s := t.owner.Scope.Parent(); s != nil && s.Owner() != nil; {
 		p := taskOf(s.Owner())
 		if !p.Terminated() {
@@ -344,10 +345,10 @@ func (t *AnyTask) String() string {
 
 func (t *AnyTask) isTaken() bool { return t.taken }
 
-// settleError works out what the error of a task that has one says: whether the task has
-// failed, or just been cancelled. It puts our own error where the function has returned
-// what ctx.Err does, so that it can be asked who cancelled the task. That is code of the
-// user's, which may panic: a nil pointer in an error, most likely.
+// settleError works out what the task's error, which is not nil, says: whether the task has
+// failed or was just cancelled. Where the function has returned ctx.Err(), settleError puts
+// our own error, so that WhoCancelled can tell who cancelled the task. It calls the methods
+// of the user's errors, which may panic, most likely because of a nil pointer.
 func (t *AnyTask) settleError() {
 	t.failed = true
 	if !t.stopped {
@@ -373,7 +374,7 @@ func CurrentTask(ctx context.Context) *AnyTask {
 	return taskOf(wait.CurrentTask(ctx))
 }
 
-// idOf is the ID of t, 0 if that is nil.
+// idOf returns the ID of t, 0 if t is nil.
 func idOf(t *AnyTask) uint64 {
 	if t == nil {
 		return 0

@@ -66,7 +66,7 @@ func blockInThread[T any](p wait.Place, key any, op string, c *call[T]) (T, erro
 	threads := &c.kernel.threads
 	turn := threads.join(key)
 	owner, begun := p.Owner(), false
-	defer func() { // also if the context panics
+	defer func() { // even if the context panics
 		if !begun {
 			threads.leave(key)
 		}

@@ -82,8 +82,8 @@ func newCall[T any](ctx context.Context, op string, fn func() (T, error), late [
 	return c
 }
 
-// at makes the call at the place of ctx. All of it waits, so a context that is not ours is
-// followed before anything begins.
+// at makes the call at the place of ctx. Every part of it waits, so a context that is not
+// ours is followed before anything begins.
 func (c *call[T]) at(ctx context.Context, do func(c *call[T], p wait.Place) (T, error)) (v T, err error) {
 	p, err := wait.At(ctx)
 	if err != nil {
@@ -103,7 +103,7 @@ func (c *call[T]) at(ctx context.Context, do func(c *call[T], p wait.Place) (T, 
 func (c *call[T]) wait(p wait.Place, op string) (T, error) {
 	waited, err := false, ErrGoexit
 	defer func() {
-		if !waited { // the context has panicked, or ended the goroutine: nobody will ask
+		if !waited { // the context has panicked, or ended the goroutine: nobody will ask for the result
 			c.abandon(err)
 		}
 	}()
@@ -112,11 +112,11 @@ func (c *call[T]) wait(p wait.Place, op string) (T, error) {
 	if !c.abandon(err) && err != nil {
 		p.Saved(err)
 	}
-	return c.result.value, c.result.err // it may have returned in the moment that the context ended
+	return c.result.value, c.result.err // the function may have returned just as the context was done
 }
 
-// abandon settles the call with err, if that is an error and the function has not returned,
-// and reports whether it has.
+// abandon settles the call with err, if err is not nil and the function has not returned,
+// and reports whether it did so.
 func (c *call[T]) abandon(err error) bool {
 	abandoned := err != nil && c.result.SetError(err)
 	if abandoned && !c.phase.CompareAndSwap(pending, dropped) {

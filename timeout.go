@@ -12,24 +12,24 @@ import (
 // those further out stay in force.
 const NoTimeout time.Duration = math.MaxInt64
 
-// TimeoutAfter calls fn with a context that expires after d. When it does, the
-// blocking call that fn is in ends with ErrTaskTimeout, or ErrTimeoutCancellation
-// if that call is in yet another timeout, and so does each later one. If fn
-// returns that error, or what ctx.Err returns, then TimeoutAfter returns ErrTaskTimeout.
-// Other errors that fn has wrapped or joined with it stay where they are. In every other
-// case TimeoutAfter returns what fn does.
+// TimeoutAfter calls fn with a context that expires after d. When it does, the blocking
+// call that fn is in ends with ErrTaskTimeout, or ErrTimeoutCancellation if that call is in
+// yet another timeout, and so does each later one. If fn returns that error, or what
+// ctx.Err returns, then TimeoutAfter returns ErrTaskTimeout. Other errors that fn has
+// wrapped or joined with it stay where they are. In every other case TimeoutAfter returns
+// what fn returns.
 //
 // A d of 0 or less has expired before fn starts. If fn never blocks, it completes
 // all the same. A blocking call in fn that fails when an outer deadline has expired as
 // well fails with ErrTimeoutCancellation, and so does TimeoutAfter if fn returns that.
 //
-// If fn returns the ErrTaskTimeout of a timeout inside of this one, which that
-// one's caller should have handled, the error is ErrUncaughtTimeout. The timeout of
-// another task, or one that had expired before fn was called, is an error like any other:
-// what TimeoutAfter returns is context.DeadlineExceeded then and not ErrTaskTimeout.
+// If fn returns the ErrTaskTimeout of a timeout inside this one, which the caller of that
+// timeout should have handled, the error is ErrUncaughtTimeout. The timeout of another
+// task, or one that had expired before fn was called, is an error like any other: then
+// TimeoutAfter's error is context.DeadlineExceeded and not ErrTaskTimeout.
 //
-// If fn succeeds after the deadline, late by a tenth of d or by a second, whichever is
-// less, the kernel's log says so.
+// If fn succeeds after the deadline, late by at least a tenth of d or a second, whichever
+// is less, the kernel logs that.
 //
 // The context ends when fn returns: tasks spawned with it are then cancelled.
 func TimeoutAfter(ctx context.Context, d time.Duration, fn func(context.Context) error) error {
@@ -41,10 +41,10 @@ func TimeoutAt(ctx context.Context, at time.Time, fn func(context.Context) error
 	return timeout(wait.NewTimeoutAt(ctx, at), time.Until(at), fn)
 }
 
-// IgnoreAfter is TimeoutAfter for when it is no error to run out of time: expired is true
-// if fn was cut short by this very deadline, and err is what fn has returned besides, nil
-// for nothing. So if the clean-up of what was cut short fails, expired is true and err is
-// that failure. The expiry of an outer timeout is not ignored.
+// IgnoreAfter calls fn as TimeoutAfter does, but running out of time is not an error.
+// expired reports whether this very deadline cut fn short, and err is what else fn has
+// returned, nil for nothing. So if fn is cut short and its clean-up fails, expired is true
+// and err is that failure. The expiry of an outer timeout is not ignored.
 func IgnoreAfter(ctx context.Context, d time.Duration, fn func(context.Context) error) (expired bool, err error) {
 	return ignore(after(ctx, d), d, fn)
 }
@@ -71,7 +71,7 @@ func after(ctx context.Context, d time.Duration) *wait.Scope {
 	return wait.NewTimeout(ctx, wait.After(d))
 }
 
-// timeout calls fn in s, a timeout of the duration d, and ends it.
+// timeout calls fn in s, a timeout of the duration d, and then closes s.
 func timeout(s *wait.Scope, d time.Duration, fn func(context.Context) error) error {
 	defer s.Close()
 	err := fn(s)
@@ -88,7 +88,7 @@ func timeout(s *wait.Scope, d time.Duration, fn func(context.Context) error) err
 	})
 }
 
-// ignore is timeout for which it is no error that s expires.
+// ignore is timeout, except that the expiry of s is not an error.
 func ignore(s *wait.Scope, d time.Duration, fn func(context.Context) error) (expired bool, err error) {
 	defer s.Close()
 	err = fn(s)
@@ -105,8 +105,8 @@ func ignore(s *wait.Scope, d time.Duration, fn func(context.Context) error) (exp
 	return expired, err
 }
 
-// outside is what err, returned by the function under the timeout s, is outside of s. own
-// says what becomes of s's own expiry, and what that is.
+// outside returns what err, which the function under the timeout s has returned, is outside
+// of s. own reports whether leaf is s's own expiry, and returns what becomes of that.
 func outside(s *wait.Scope, err error, own func(leaf error) (by error, owned bool)) error {
 	escaped := false
 	err, _ = rewrite(err, func(err error) (error, bool) {
@@ -116,14 +116,14 @@ func outside(s *wait.Scope, err error, own func(leaf error) (by error, owned boo
 		e, ok := err.(*wait.Error)
 		inside := ok && e.IsOwn() && e.Cause().Inside(s)
 		if inside && s.Expires() != 0 && wait.Now() >= s.Expires() {
-			err = s.Expire() // since then s has expired as well, or one further out
+			err = s.Expire() // since then s has expired as well, or a timeout further out
 			e, inside = err.(*wait.Error), false
 		}
 		if by, owned := own(err); owned {
 			return by, true
 		}
 		if !ok || !e.IsPositional() || e.Cause().EndedAround(s) {
-			return err, true // somebody's further out to handle, or nothing about timeouts
+			return err, true // for code further out to handle, or nothing about timeouts
 		}
 		escaped = escaped || inside
 		return e.Elsewhere(), true
@@ -134,8 +134,8 @@ func outside(s *wait.Scope, err error, own func(leaf error) (by error, owned boo
 	return err
 }
 
-// sayIfLate logs that a function under the timeout s, of the duration d, has succeeded
-// although it took longer, if that is worth saying.
+// sayIfLate logs that a function under the timeout s, of the duration d, has succeeded too
+// late, if it was late enough to be worth mentioning.
 func sayIfLate(s *wait.Scope, d time.Duration) {
 	at := s.Expires()
 	if at == 0 || d <= 0 {

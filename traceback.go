@@ -8,11 +8,11 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Go has no call for the stack of another goroutine, but it prints all of them,
-// with the arguments of each function. The outermost function of a task's
-// goroutine is AnyTask.run, whose first argument is the task's address. So a task can be
-// found, and it costs the task nothing. Asking does cost: the program stands still
-// while its stacks are printed, some milliseconds for a thousand goroutines.
+// Go has no call for the stack of another goroutine, but it prints all of them, with the
+// arguments of each function. The outermost function of a task's goroutine is AnyTask.run,
+// whose first argument is the task's address. So a task can be found, at no cost to the
+// task. Asking does cost: the program is stopped while its stacks are printed, some
+// milliseconds for a thousand goroutines.
 
 // Traceback is the stack of the task's goroutine as text, "" if the task has ended
 // or not begun. It stops all goroutines for as long as it takes to print their
@@ -22,11 +22,11 @@ func (t *AnyTask) Traceback() string {
 	return stacksOf([]*wait.Scope{s}, allStacks())[s]
 }
 
-// Where is the file and line at which the task is now: that of its innermost call that is
-// neither in this module nor in the standard library. If there is none, as in a task whose
-// function is a method of this module, it is where the task was spawned, or, which costs
-// less to know, where its function begins. It is "" and 0 if the task has ended. It costs
-// what Traceback does.
+// Where returns the file and line where the task is now: its innermost call that is neither
+// in this module nor in the standard library. If there is none, as in a task whose function
+// is a method of this module, it is where the task was spawned or, as that costs less to
+// know, where its function begins. Where returns "" and 0 if the task has ended. It costs
+// as much as Traceback.
 func (t *AnyTask) Where() (file string, line int) {
 	if t.Terminated() {
 		return "", 0
@@ -39,8 +39,8 @@ func (t *AnyTask) Where() (file string, line int) {
 const maxStacks = 256 << 20
 
 func allStacks() string {
-	// Most stacks are shorter than 1 KiB, and to print them all again costs more than
-	// the memory.
+	// Most stacks are shorter than 1 KiB, and printing them all again costs more than the
+	// memory.
 	for size := max(64<<10, runtime.NumGoroutine()<<10); ; size *= 4 {
 		buf := make([]byte, min(size, maxStacks))
 		if n := runtime.Stack(buf, true); n < len(buf) || size >= maxStacks {
@@ -49,12 +49,13 @@ func allStacks() string {
 	}
 }
 
-// ofTask is how the call begins that is the outermost of a task's goroutine.
+// ofTask is how the outermost call of a task's goroutine begins in a stack.
 const ofTask = "(*AnyTask).run("
 
-// stacksOf finds in the stacks of all goroutines those that have to do with scopes: of a
-// task's, the task's own, and of any other, that of a goroutine of no living task which
-// has the scope, or one around it, among the arguments of its calls.
+// stacksOf finds, in the stacks of all goroutines, those that belong to scopes. For the
+// scope of a task that is the task's own stack. For any other it is the stack of a
+// goroutine of no living task that has the scope, or one around it, among the arguments of
+// its calls.
 func stacksOf(scopes []*wait.Scope, dump string) map[*wait.Scope]string {
 	if dump == "" {
 		return nil

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// trailLength is how many names a trail remembers.
+// trailLength is how many names a trail remembers at most.
 const trailLength = 16
 
 // A trail is the path of a task as it was at one moment, for errors and for the log. It
-// keeps no task, and its text is put together when somebody reads it. Of a path that is
-// longer than trailLength it has the innermost names, so that to note who did something
-// costs the same however deep the tree is.
+// keeps no task in memory, and its text is put together when somebody reads it. If the path
+// is longer than trailLength, it has only the innermost names, so that noting who did
+// something costs the same however deep the tree is.
 type trail struct {
 	names []label // from the outermost
 	cut   bool    // there are more further out
@@ -20,7 +20,7 @@ type trail struct {
 	few [2]label // room for names
 }
 
-// A label is what a task is called, before it is worked out.
+// A label is the name of a task before it is worked out.
 type label struct {
 	name  string // as given to Spawn
 	entry uintptr
@@ -39,7 +39,7 @@ func (l label) String() string {
 	return fmt.Sprintf("task %d", l.id)
 }
 
-// trailOf is the path of t; that of nil is empty.
+// trailOf returns the path of t; it is empty for nil.
 func trailOf(t *AnyTask) *trail {
 	tr := new(trail)
 	tr.names = tr.few[:0]
@@ -51,7 +51,7 @@ func trailOf(t *AnyTask) *trail {
 	return tr
 }
 
-// authorOf is t as the author of a cancellation, nil for none.
+// authorOf returns t as the author of a cancellation, nil if t is nil.
 func authorOf(t *AnyTask) fmt.Stringer {
 	if t == nil {
 		return nil
@@ -59,7 +59,7 @@ func authorOf(t *AnyTask) fmt.Stringer {
 	return trailOf(t)
 }
 
-// String is the names with slashes between, and "…" for those that are left out.
+// String returns the names with slashes between, and "…" for those that are left out.
 func (t *trail) String() string {
 	var b strings.Builder
 	if t.cut {
@@ -74,7 +74,7 @@ func (t *trail) String() string {
 	return b.String()
 }
 
-// trail is the path of t for a message. That of nil is "".
+// trail returns the path of t for a message, "" if t is nil.
 func (t *AnyTask) trail() string {
 	if t == nil {
 		return ""

@@ -14,8 +14,9 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// The line that Where shows is the user's: of the innermost call that is neither in this
-// module nor in the standard library, else of the one that spawned the task.
+// Where returns a line of the user's: that of the innermost call that is neither in this
+// module nor in the standard library or, if there is none, of the call that spawned the
+// task.
 func TestWhereIsInTheUsersCode(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		var l curio.Lock
@@ -49,7 +50,7 @@ func TestWhereIsInTheUsersCode(t *testing.T) {
 			return err
 		}).AnyTask, &inside)
 
-		// Nothing of the user's is running.
+		// No user code is running.
 		want = here(1)
 		add("Go of a method", curio.Go(ctx, l.Acquire).AnyTask, &want)
 		want = here(1)
@@ -92,7 +93,7 @@ func checkPlaces(f *fixture, tasks []spawned) {
 	}
 }
 
-// The main task of Run is where Run was called.
+// A main task that runs no user code is where Run was called.
 func TestWhereOfAMainTaskThatIsOurs(t *testing.T) {
 	var e curio.Event
 	k := curio.NewKernel()

@@ -75,7 +75,7 @@ func (s *Sequencer) turn(ctx context.Context, n int) (err error) {
 		w.Free()
 		if !ok {
 			s.mu.Unlock()
-			err = errors.New("its context panicked") // unless it does not
+			err = errors.New("its context panicked") // replaced below unless p.Failure panics
 			defer func() {
 				s.mu.Lock()
 				_ = s.giveUp(n, err)

@@ -9,22 +9,23 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// A failure to accept a connection is one of these.
+// A failure says how bad it is that a connection could not be accepted.
 type failure int
 
 const (
-	final failure = iota // accepting has come to its end
-	once                 // one connection has failed, and the next may do well
-	lasts                // something is missing, and may be there later
+	final failure = iota // accepting is over for good
+	once                 // one connection has failed; the next may succeed
+	lasts                // something is lacking that may be there later
 )
 
-// triesAtOnce is how often accepting is tried without a pause if one connection after the
-// other fails: a listener that returns nothing else must not keep a processor busy.
+// triesAtOnce is how many times in a row accepting is tried without a pause while one
+// connection after the other fails: a listener that returns only errors must not keep a
+// processor busy.
 const triesAtOnce = 64
 
-// acceptFailure says what to do about err, of an Accept. The system tells there too of what
-// has happened to a connection that waits to be accepted; accept(2) of Linux has the list.
-// EOPNOTSUPP is on it, and is also what a socket returns that cannot accept at all.
+// acceptFailure classifies err, which an Accept has returned. accept(2) also returns errors
+// of a connection that was waiting to be accepted; its manual page on Linux lists them.
+// EOPNOTSUPP is on that list, but a socket that cannot accept at all returns it as well.
 func acceptFailure(err error) failure {
 	switch {
 	case err == nil, errors.Is(err, curio.ErrCancelled), errors.Is(err, net.ErrClosed):
@@ -43,8 +44,8 @@ func acceptFailure(err error) failure {
 	return final
 }
 
-// isTemporary reports whether err calls itself temporary, as package net/http asks. It goes
-// by what is below a *net.OpError, which asks one level only.
+// isTemporary reports whether err calls itself temporary, which is also what net/http asks.
+// It looks below a *net.OpError, whose own Temporary method looks one level down only.
 func isTemporary(err error) bool {
 	if op, ok := err.(*net.OpError); ok {
 		err = op.Err

@@ -2,5 +2,5 @@ package network
 
 import "syscall"
 
-// noNetwork is an errno of Linux for a network that is not there.
+// noNetwork has the errno that Linux alone returns when the network is missing.
 var noNetwork = []syscall.Errno{syscall.ENONET}

@@ -19,11 +19,11 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A troubled listener fails with err as often as it is said to, and then has a connection,
-// and then waits for Close.
+// A troubled is a listener that fails with err as many times as it is told to, then returns
+// a connection, and then waits for Close.
 type troubled struct {
 	err    error
-	times  int // negative for ever
+	times  int // negative: forever
 	tries  int
 	conn   net.Conn
 	closed chan struct{}
@@ -48,7 +48,7 @@ func (l *troubled) Close() error {
 
 func (l *troubled) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
-// A temporaryError calls itself one, or says that it is none.
+// A temporaryError calls itself temporary if it is true.
 type temporaryError bool
 
 func (e temporaryError) Error() string   { return fmt.Sprint("temporary: ", bool(e)) }
@@ -59,7 +59,8 @@ func ofAccept(errno syscall.Errno) error {
 	return &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", errno)}
 }
 
-// passing are errors for which accept(2) says to try again, or which say so themselves.
+// passing returns errors after which to try again: accept(2) says so, or they do
+// themselves.
 func passing() map[string]error {
 	errs := map[string]error{
 		"temporary":          temporaryError(true),
@@ -80,14 +81,14 @@ func passing() map[string]error {
 	return errs
 }
 
-// quiet is a kernel that logs nothing.
+// quiet runs fn in a kernel that logs nothing.
 func quiet(ctx context.Context, fn func(ctx context.Context) error) error {
 	k := curio.NewKernel(curio.Logger(slog.New(slog.DiscardHandler)))
 	err := k.Run(ctx, fn)
 	return errors.Join(err, k.Shutdown(context.Background()))
 }
 
-// An error that passes does not end a server, and the next connection is served.
+// An error that passes does not end a server: the next connection is served.
 func TestAcceptErrorsThatPass(t *testing.T) {
 	for name, err := range passing() {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +113,7 @@ func TestAcceptErrorsThatPass(t *testing.T) {
 	}
 }
 
-// One that does not pass keeps nobody busy, and a server can still be stopped.
+// An error that never passes keeps no processor busy, and the server can still be stopped.
 func TestAcceptErrorsForEver(t *testing.T) {
 	for name, failed := range passing() {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +140,7 @@ func TestAcceptErrorsForEver(t *testing.T) {
 	}
 }
 
-// Others end it.
+// Any other error ends the server.
 func TestAcceptErrorsThatEnd(t *testing.T) {
 	for name, failed := range map[string]error{
 		"EINVAL":        ofAccept(syscall.EINVAL),

@@ -17,10 +17,10 @@ type acceptor struct {
 	next func(ctx context.Context) (Conn, error)
 
 	full  episode // no further connection may be served
-	short episode // of descriptors, memory and the like
+	short episode // short of descriptors, memory or similar
 }
 
-// msgFull is logged when all places are taken, by a server and by a NetListener.
+// msgFull is what a server or a NetListener logs when all slots are taken.
 const msgFull = "curio: all connections are in use that MaxConnections allows; others wait"
 
 // The pauses after running out of something.
@@ -49,8 +49,8 @@ func (a *acceptor) accept(ctx context.Context) (Conn, error) {
 	}
 }
 
-// acceptCalmly is next. As long as an episode lasts, it looks up when that may have ended, to
-// say so.
+// acceptCalmly calls next. While an episode lasts, it interrupts that at the time when the
+// episode may be over, to log its end.
 func (a *acceptor) acceptCalmly(ctx context.Context) (Conn, error) {
 	for {
 		left := min(a.full.left(ctx), a.short.left(ctx))
@@ -69,20 +69,20 @@ func (a *acceptor) acceptCalmly(ctx context.Context) (Conn, error) {
 	}
 }
 
-// An episode is a time in which something happens over and over. It begins when that happens
-// for the first time, and ends when it has not for calm: so a server that is just at its
-// limit, or under attack, does not log a line for each connection. Nothing is logged under
-// the mutex.
+// An episode is a period in which something happens over and over. It begins when that
+// first happens, and ends when it has not happened for the duration calm. So a server that
+// is just at its limit, or under attack, does not log a line for each connection. Nothing
+// is logged under the mutex.
 type episode struct {
 	mu          sync.Mutex
 	on          bool
 	began, last time.Time
 }
 
-// calm is how long nothing must have happened.
+// calm is how long nothing must have happened for an episode to be over.
 const calm = 10 * time.Second
 
-// seen notes that it happens, and logs it if that is news.
+// seen notes that it is happening, and logs message if an episode begins with that.
 func (e *episode) seen(ctx context.Context, server, message string, args ...any) {
 	now := curio.Clock(ctx)
 	e.mu.Lock()
@@ -97,14 +97,15 @@ func (e *episode) seen(ctx context.Context, server, message string, args ...any)
 	}
 }
 
-// still notes that it has happened up to now.
+// still notes that it has been happening up to now.
 func (e *episode) still(ctx context.Context) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.last = curio.Clock(ctx)
 }
 
-// left is how long it is until the end, if nothing happens: NoTimeout in no episode.
+// left returns how long the episode goes on if nothing happens, or NoTimeout outside of
+// one.
 func (e *episode) left(ctx context.Context) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -114,7 +115,7 @@ func (e *episode) left(ctx context.Context) time.Duration {
 	return e.last.Add(calm).Sub(curio.Clock(ctx))
 }
 
-// end logs the end, if it has come.
+// end ends the episode and logs that, if it is over.
 func (e *episode) end(ctx context.Context, server, message string) {
 	e.mu.Lock()
 	over := e.on && !curio.Clock(ctx).Before(e.last.Add(calm))
@@ -129,9 +130,9 @@ func (e *episode) end(ctx context.Context, server, message string) {
 // reportFor is how long a log handler may hold up a server.
 const reportFor = time.Second
 
-// report logs for the task of a server. A log handler is somebody else's code: it may panic,
-// call runtime.Goexit or hang, and none of that is to end a server. So it is called in a
-// goroutine of its own, which is waited for, but not for long.
+// report logs on behalf of a server's task. A log handler is foreign code: it may panic,
+// call runtime.Goexit or hang, and none of that may end a server. So it is called in a
+// goroutine of its own, and report waits for that, but not for long.
 func report(ctx context.Context, level slog.Level, message string, args ...any) {
 	done := make(chan struct{})
 	go func() {
@@ -143,7 +144,7 @@ func report(ctx context.Context, level slog.Level, message string, args ...any) 
 	_, _ = curio.Receive(bound, done)
 }
 
-// reportLast is report for what ends: it waits also if ctx has ended.
+// reportLast is report for a task that is ending: it waits even if ctx is done.
 func reportLast(ctx context.Context, level slog.Level, message string, args ...any) {
 	_ = curio.DisableCancellation(ctx, func(ctx context.Context) error {
 		report(ctx, level, message, args...)
@@ -151,7 +152,8 @@ func reportLast(ctx context.Context, level slog.Level, message string, args ...a
 	})
 }
 
-// say logs in a goroutine that nothing depends on, whatever the log handler does.
+// say logs, and survives a panic of the log handler. As that may also hang or call
+// runtime.Goexit, say is called only in a goroutine that nothing depends on.
 func say(ctx context.Context, level slog.Level, message string, args ...any) {
 	defer func() { _ = recover() }()
 	curio.LoggerOf(ctx).Log(ctx, level, message, args...)

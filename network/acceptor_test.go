@@ -51,7 +51,7 @@ func (l *scripted) Accept() (net.Conn, error) {
 func (l *scripted) Close() error   { l.close.Do(func() { close(l.closed) }); return nil }
 func (l *scripted) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80} }
 
-// connect is a client of the listener's.
+// connect connects a client to l.
 func (l *scripted) connect() net.Conn {
 	ours, theirs := net.Pipe()
 	l.accepts <- func() (net.Conn, error) { return theirs, nil }
@@ -60,8 +60,8 @@ func (l *scripted) connect() net.Conn {
 
 func (l *scripted) fail(err error) { l.accepts <- func() (net.Conn, error) { return nil, err } }
 
-// scriptedServer runs a server in a bubble, whose log is a journal, or logger if there is
-// one.
+// scriptedServer runs a server in a bubble. It logs to logger, or to a journal if logger is
+// nil.
 func scriptedServer(t *testing.T, config *network.ServerConfig, logger slog.Handler, test func(l *scripted, log *testutil.Journal, server *curio.Task[struct{}])) {
 	synctest.Test(t, func(t *testing.T) {
 		log := new(testutil.Journal)
@@ -82,7 +82,7 @@ func scriptedServer(t *testing.T, config *network.ServerConfig, logger slog.Hand
 	})
 }
 
-// echoOrFail is echo, and fails after "fail".
+// echoOrFail is echo, except that it fails after "fail".
 func echoOrFail(ctx context.Context, conn network.Conn) error {
 	buf := make([]byte, 100)
 	for {
@@ -102,8 +102,8 @@ func echoOrFail(ctx context.Context, conn network.Conn) error {
 	}
 }
 
-// One warning for an episode in which there is no room, however many connections come and
-// go in it, and a line at its end.
+// An episode without room for connections logs one warning, however many come and go in it,
+// and one line at its end.
 func TestFullIsSaidOnce(t *testing.T) {
 	scriptedServer(t, &network.ServerConfig{MaxConnections: 1}, nil, func(l *scripted, log *testutil.Journal, _ *curio.Task[struct{}]) {
 		const n = 100
@@ -135,7 +135,7 @@ func TestFullIsSaidOnce(t *testing.T) {
 	})
 }
 
-// A server that is not full says nothing.
+// A server that is not full logs nothing.
 func TestNotFullIsNotSaid(t *testing.T) {
 	scriptedServer(t, &network.ServerConfig{MaxConnections: 2}, nil, func(l *scripted, log *testutil.Journal, _ *curio.Task[struct{}]) {
 		for range 10 {
@@ -146,8 +146,8 @@ func TestNotFullIsNotSaid(t *testing.T) {
 	})
 }
 
-// The same for what the system has run out of. The pauses get longer, up to a second, and
-// begin anew when a connection has been accepted.
+// Running out of a system resource is logged in the same way. The pauses get longer, up to
+// a second, and start over when a connection has been accepted.
 func TestShortageIsSaidOnce(t *testing.T) {
 	scriptedServer(t, nil, nil, func(l *scripted, log *testutil.Journal, server *curio.Task[struct{}]) {
 		for range 2 {
@@ -184,7 +184,7 @@ func TestShortageIsSaidOnce(t *testing.T) {
 	})
 }
 
-// An odd is a log handler that does fn, which is set in the bubble.
+// An odd is a log handler that calls fn, which is set in the bubble.
 type odd struct{ fn func() }
 
 func (*odd) Enabled(context.Context, slog.Level) bool    { return true }
@@ -192,7 +192,7 @@ func (o *odd) WithAttrs([]slog.Attr) slog.Handler        { return o }
 func (o *odd) WithGroup(string) slog.Handler             { return o }
 func (o *odd) Handle(context.Context, slog.Record) error { o.fn(); return nil }
 
-// Whatever a log handler does, the server goes on, gives places back, and ends.
+// Whatever a log handler does, the server goes on, releases its slots, and ends.
 func TestOddLogHandlers(t *testing.T) {
 	for _, name := range []string{"panics", "exits", "hangs"} {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestOddLogHandlers(t *testing.T) {
 					t.Error(err)
 				}
 				server.CancelNow()
-				time.Sleep(10 * time.Second) // the grace time is over, and who is late is cancelled
+				time.Sleep(10 * time.Second) // the grace time is over, and the late handler is cancelled
 				if _, err := conn.Read(make([]byte, 1)); err == nil {
 					t.Error("the connection is open")
 				}
@@ -232,8 +232,8 @@ func TestOddLogHandlers(t *testing.T) {
 	}
 }
 
-// A panic that is logged by the server still ends a process whose kernel crashes on panics:
-// crashMain is such a one.
+// A panic that is logged by the server still ends a process whose kernel crashes on panics,
+// such as crashMain.
 func TestCrashOnPanicOfAHandler(t *testing.T) {
 	testutil.NoLeaks(t)
 	child := testutil.Self(t, "crash")

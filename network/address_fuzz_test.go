@@ -32,7 +32,7 @@ func FuzzAddress(f *testing.F) {
 	f.Fuzz(func(t *testing.T, addr string) {
 		host, port, err := network.Split(t.Context(), nobody{}, "tcp", addr)
 		wantHost, service, wantErr := net.SplitHostPort(addr)
-		if strings.IndexByte(addr, 0) >= 0 { // which package net takes, and resolvers cut off
+		if strings.IndexByte(addr, 0) >= 0 { // package net accepts it, but resolvers cut the name off there
 			if err == nil {
 				t.Errorf("%q is host %q and port %d", addr, host, port)
 			}

@@ -109,7 +109,7 @@ func TestNuisances(t *testing.T) {
 			testutil.Await(t, "end of the handlers", func() bool { return s.handlers() == 0 })
 			for _, record := range s.Log.Take(msgLost) {
 				err, _ := record.Attrs["err"].(error)
-				named(t, err, "handshake", "proxy", "recv", "send", "read") // a line that is too long
+				named(t, err, "handshake", "proxy", "recv", "send", "read") // the line is too long
 				if record.Level != slog.LevelDebug || record.Attrs["peer"] == nil || record.Attrs["why"] == nil {
 					t.Errorf("%v", record)
 				}
@@ -298,8 +298,8 @@ func TestByteByByte(t *testing.T) {
 			s := p.serve(t, network.ServerConfig{}, echo)
 			client := p.dress(t, byteByByte{p.raw(t, s.Addr)})
 			for i := range 2 {
-				// It receives while it sends: each byte costs as much of a buffer as hundreds
-				// do, and both sides would wait for room.
+				// The client receives while it sends: a single byte takes as much buffer
+				// space as hundreds do, so both sides would wait for room.
 				data, back := testutil.Pattern(i, 1000), make([]byte, 1000)
 				var sending sync.WaitGroup
 				sending.Go(func() {

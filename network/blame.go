@@ -15,16 +15,18 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A blame says whose doing an error is that ended a connection: each part of it is the
-// ending of what the server has set around the handler, or the peer's doing, or the
-// server's own fault. One part that is the server's own makes it the server's.
+// A blame finds out who is to blame for the error that ended a connection. Each part of the
+// error is the end of a scope that the server has put around the handler, or the peer's
+// doing, or the server's own fault. One part that is the server's fault makes the whole
+// error its fault.
 type blame struct {
 	*service
 	own bool
 	why string // what the peer has done, or which limit was met
 }
 
-// look looks at all of err. An error that panics when it is looked at is a fault.
+// look looks at all of err. An error that panics when it is looked at is the server's
+// fault.
 func (b *blame) look(err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -34,7 +36,7 @@ func (b *blame) look(err error) {
 	b.part(err, false)
 }
 
-// part looks at a part of the error. If it is elsewhere, it is about something else than
+// part looks at a part of the error. elsewhere says that it is about something other than
 // the connection that is served.
 func (b *blame) part(err error, elsewhere bool) {
 	switch e := err.(type) {
@@ -69,14 +71,14 @@ func (b *blame) part(err error, elsewhere bool) {
 	b.leaf(err, elsewhere)
 }
 
-// operation looks at the error of an operation on some connection. The loss of another one,
-// which the handler has made itself, is another matter.
+// operation looks at the error of an operation on some connection. Losing a connection that
+// the handler has made itself is not losing the one that is served.
 func (b *blame) operation(op *net.OpError) {
 	_, nested := errors.AsType[*net.OpError](op.Err)
 	switch {
 	case op.Err == nil:
 		b.own = true
-	case nested && !b.begun: // in a handshake, that of a function of the configuration, perhaps
+	case nested && !b.begun: // in a handshake, perhaps the error of a function of the configuration
 		b.part(op.Err, false)
 	case !concerns(op, b.conn):
 		b.part(op.Err, true)
@@ -85,8 +87,8 @@ func (b *blame) operation(op *net.OpError) {
 	}
 }
 
-// peers reports whether err, which has ended an operation on the connection that is served,
-// is the peer's doing, and notes what that was.
+// peers reports whether err is the peer's doing, and notes what that was. err has ended an
+// operation on the connection that is served.
 func (b *blame) peers(err error) bool {
 	why := peersDoing(err)
 	if _, cancelled := errors.AsType[*wait.Error](err); why == "" && !cancelled && fromTLS(err, b.begun) {
@@ -109,14 +111,14 @@ func (b *blame) cancelled(e *wait.Error) {
 		b.why = "its lifetime is over"
 	case b.stop != nil && c == b.stop.cause():
 	case task != nil && (c == task || c.Kind == wait.Foreign && task.Kind == wait.Foreign):
-		// By the server, or by what the server is in. A foreign context has no cause that
-		// is always the same.
+		// The server was cancelled, or what it runs in. A foreign context does not always
+		// yield the same cause, so only the kinds are compared.
 	default:
 		b.own = true
 	}
 }
 
-// endOf is why ctx has ended, nil if it has not.
+// endOf returns why ctx is done, or nil if it is not.
 func endOf(ctx context.Context) *wait.Cause {
 	_, err := wait.At(ctx)
 	if e, ok := err.(*wait.Error); ok {
@@ -125,8 +127,8 @@ func endOf(ctx context.Context) *wait.Cause {
 	return nil
 }
 
-// leaf looks at an error that wraps no other. Most code returns the error of a context as it
-// is, and the end of a stream bare.
+// leaf looks at an error that wraps no other. Most code returns a context's error and the
+// end of a stream unwrapped.
 func (b *blame) leaf(err error, elsewhere bool) {
 	is := func(target error) bool { return errors.Is(err, target) }
 	switch {
@@ -136,7 +138,7 @@ func (b *blame) leaf(err error, elsewhere bool) {
 			return
 		}
 		b.why = peersDoing(err)
-	case is(ErrHandshakeTimeout): // of another connection, and yet context.DeadlineExceeded
+	case is(ErrHandshakeTimeout): // of another connection; it is context.DeadlineExceeded, too
 		b.own = true
 	case b.lived() && (is(ErrLifetime) || is(context.DeadlineExceeded) || is(context.Canceled)):
 		b.why = "its lifetime is over"
@@ -156,8 +158,8 @@ func (b *blame) lived() bool {
 	return c != nil && c.Reason == ErrLifetime
 }
 
-// peersDoing says what the peer of a connection has done that ended an operation on it with
-// err, "" for nothing.
+// peersDoing says what the peer has done if an operation on its connection ended with err:
+// "" means nothing.
 func peersDoing(err error) (why string) {
 	switch {
 	case errors.Is(err, ErrIdle):
@@ -182,7 +184,8 @@ func peersDoing(err error) (why string) {
 	return ""
 }
 
-// ownFaults are how texts of package tls begin which say that this side cannot do its part.
+// ownFaults are the beginnings of those error texts of package tls that say that this side
+// cannot do its part.
 var ownFaults = []string{
 	"tls: no certificates configured",
 	"tls: certificate private key",
@@ -196,10 +199,10 @@ var ownFaults = []string{
 	"tls: a function of the configuration panicked",
 }
 
-// fromTLS reports whether err says what package tls does not like about the other side.
-// There are no types for that, but all its texts begin with its name. What else a handshake
-// ends with comes from a function of the configuration, as GetCertificate, and what such a
-// function cannot do is to be heard of.
+// fromTLS reports whether err is a complaint of package tls about the other side. There are
+// no types for these, but their texts all begin with "tls: ". Any other error of a
+// handshake comes from a function of the configuration, such as GetCertificate, and the
+// failure of such a function must be reported.
 func fromTLS(err error, shaken bool) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return !shaken
@@ -213,7 +216,7 @@ func fromTLS(err error, shaken bool) bool {
 	return strings.HasPrefix(text, "tls: ")
 }
 
-// concerns reports whether op was done on conn, or on what that is built on.
+// concerns reports whether op was done on conn, or on a connection that conn is built on.
 func concerns(op *net.OpError, conn Conn) bool {
 	for c := range layersOf(conn) {
 		if sameAddr(op.Addr, c.RemoteAddr()) && sameAddr(op.Source, c.LocalAddr()) {
@@ -223,8 +226,8 @@ func concerns(op *net.OpError, conn Conn) bool {
 	return false
 }
 
-// sameAddr compares addresses by what they say: those of somebody else's connections may
-// be made anew each time, or be of a type that has no ==.
+// sameAddr compares addresses by their texts: a foreign connection may return a new address
+// each time, or one of a type that cannot be compared with ==.
 func sameAddr(a, b net.Addr) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

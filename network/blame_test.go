@@ -22,8 +22,8 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// Whose doing was it that a connection has ended: that is what the level and the text of the
-// log say, on every kind of listener.
+// The level and the text of the log say who is to blame for the end of a connection, on
+// every kind of listener.
 
 var (
 	errOwn   = errors.New("the handler's own error")
@@ -48,9 +48,9 @@ type blameCase struct {
 	config  network.ServerConfig
 	tls     func(config *tls.Config) // changes it, if not nil
 	handler network.Handler
-	early   func(t *testing.T, raw net.Conn) // what the client does instead of what it should do first
-	then    func(t *testing.T, raw net.Conn) // what it does when the handler has been called
-	stop    bool                             // and then the server is cancelled
+	early   func(t *testing.T, raw net.Conn) // what the client does instead of its part of the handshake
+	then    func(t *testing.T, raw net.Conn) // what the client does once the handler has been called
+	stop    bool                             // then the server is cancelled
 
 	message string // "" for none
 	level   slog.Level
@@ -64,8 +64,8 @@ func recv(ctx context.Context, conn network.Conn) error {
 	return err
 }
 
-// untold has something on its way that the client does not read, so that it ends a Unix
-// connection, too, by a reset.
+// untold sends something that the client does not read. So a client that closes a Unix
+// connection resets it, as with TCP.
 func untold(ctx context.Context, conn network.Conn) error {
 	if _, err := conn.SendAll(ctx, []byte("+")); err != nil {
 		return err
@@ -82,7 +82,7 @@ func says(text string) func(*testing.T, net.Conn) {
 func isTLS(k kind) bool   { return k.tls }
 func isProxy(k kind) bool { return k.proxy }
 
-// lostBackend is the error of another connection, which its other side has reset.
+// lostBackend returns the error of another connection, which its peer has reset.
 func lostBackend(ctx context.Context) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -102,7 +102,7 @@ func lostBackend(ctx context.Context) error {
 	return recv(ctx, conn)
 }
 
-// brokenPair is that of a pair of sockets, which have no addresses.
+// brokenPair returns the error of a socket pair, which has no addresses.
 func brokenPair(ctx context.Context) error {
 	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 	if err != nil {
@@ -123,7 +123,7 @@ const (
 var grace = network.ServerConfig{Grace: testutil.Patience}
 
 var blameCases = []blameCase{
-	// The handler's own.
+	// The handler's own errors.
 	{
 		name: "its error", handler: func(context.Context, network.Conn) error { return errOwn },
 		message: msgFailed, level: fault, is: []error{errOwn},
@@ -166,7 +166,7 @@ var blameCases = []blameCase{
 		return err
 	}, message: msgFailed, level: fault, is: []error{curio.ErrTaskCancelled}},
 
-	// The peer's.
+	// The peer's doing.
 	{name: "EOF", then: func(_ *testing.T, raw net.Conn) { raw.Close() }, handler: recv, message: msgLost, level: debug},
 	{name: "unexpected EOF", handler: func(context.Context, network.Conn) error {
 		return fmt.Errorf("reading the header: %w", io.ErrUnexpectedEOF)
@@ -219,7 +219,7 @@ var blameCases = []blameCase{
 		return fmt.Errorf("%w: %w", recv(ctx, conn), errFlush)
 	}, message: msgFailed, level: fault, is: []error{errFlush, network.ErrLifetime}},
 
-	// The server's end.
+	// The server's stop.
 	{name: "stopped", stop: true, handler: recv},
 	{name: "stopped, as ctx.Err()", stop: true, handler: func(ctx context.Context, _ network.Conn) error {
 		<-ctx.Done()
@@ -267,7 +267,7 @@ var blameCases = []blameCase{
 		return errors.Join(recv(ctx, conn), errFlush)
 	}, message: msgFailed, level: fault, is: []error{errFlush}, also: msgGrace},
 
-	// The server's own, before the handler.
+	// The server's own faults, before the handler.
 	{name: "no certificate", only: isTLS, tls: func(c *tls.Config) {
 		c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return new(tls.Config), nil }
 	}, early: nil, message: msgShake, level: warn, says: "no certificates configured"},
@@ -289,13 +289,13 @@ var blameCases = []blameCase{
 	}, message: msgShake, level: warn, is: []error{curio.ErrTaskTimeout}},
 }
 
-// An endless has received any number of zeros.
+// An endless is a Conn from which any number of zeros can be received.
 type endless struct{ network.Conn }
 
 func (endless) WaitRead(context.Context) error                  { return nil }
 func (endless) Recv(_ context.Context, buf []byte) (int, error) { return len(buf), nil }
 
-// A brokenError cannot be looked at.
+// A brokenError panics when it is looked at.
 type brokenError struct{ error }
 
 func (e *brokenError) Error() string { return "broken" }
@@ -329,7 +329,7 @@ func (c *blameCase) run(t *testing.T, k kind) {
 	default:
 		conn := p.dress(t, raw)
 		if shake, ok := conn.(*tls.Conn); ok {
-			_ = shake.Handshake() // it may be the server's fault that it fails
+			_ = shake.Handshake() // it may fail by the server's fault
 		}
 		if c.handler != nil {
 			testutil.Await(t, "handler", begun.IsSet)

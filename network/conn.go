@@ -19,9 +19,9 @@ type Conn interface {
 	// io.EOF. If it is cancelled it has received nothing.
 	Recv(ctx context.Context, buf []byte) (int, error)
 
-	// SendAll sends all of buf. If it is cut short it returns how many bytes will
-	// reach the other side if the connection lasts; to go on, send the rest, even if
-	// that is nothing: TLS may have taken something that is still to be sent.
+	// SendAll sends all of buf. If it is cut short, it returns how many bytes will reach
+	// the other side if the connection lasts. To go on, send the rest, even if that is
+	// empty: TLS may have accepted something that it still has to send.
 	SendAll(ctx context.Context, buf []byte) (int, error)
 
 	// WaitRead waits until Recv would not wait, or only for the rest of what has

@@ -23,8 +23,8 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// A wrapper is somebody's connection around one of package net, of which only its addresses
-// tell what it is.
+// A wrapper is a foreign connection around one of package net. Only its addresses tell what
+// it is.
 type wrapper struct{ net.Conn }
 
 // unixSockets makes two connected sockets of package net in the Unix domain.
@@ -59,7 +59,7 @@ func udpConns(t testing.TB) (a, b net.Conn) {
 	return again, second
 }
 
-// messageConns are connections that move messages, of whatever kind.
+// messageConns makes connections of every kind that moves messages.
 var messageConns = map[string]func(t testing.TB) (a, b net.Conn){
 	"udp":        udpConns,
 	"unixgram":   func(t testing.TB) (a, b net.Conn) { return unixSockets(t, syscall.SOCK_DGRAM) },
@@ -86,8 +86,8 @@ var messageConns = map[string]func(t testing.TB) (a, b net.Conn){
 	},
 }
 
-// Messages stay what they are: none is cut, joined with another, or left out for being empty,
-// whether it is waited for before or not.
+// Messages stay whole: none is cut, joined with another, or dropped for being empty,
+// whether WaitRead is called first or not.
 func TestFromConnKeepsMessages(t *testing.T) {
 	for name, pair := range messageConns {
 		for _, wait := range []bool{false, true} {
@@ -136,8 +136,8 @@ func TestFromConnKeepsMessages(t *testing.T) {
 	}
 }
 
-// What a datagram socket has heard is there for the next to receive, also if somebody has
-// waited before; and that a peer has reset the connection does not look like its end.
+// WaitRead leaves a datagram socket's pending error for the next Recv. A reset by the peer
+// does not look like the end of the stream.
 func TestWaitReadTakesNoError(t *testing.T) {
 	testutil.NoLeaks(t)
 	a, b := udpConns(t)
@@ -170,7 +170,7 @@ func TestWaitReadTakesNoError(t *testing.T) {
 	}
 }
 
-// What needs a stream refuses messages, and says what to use.
+// Whatever needs a stream refuses a connection that moves messages, and says what to use.
 func TestMessagesAreNoStream(t *testing.T) {
 	testutil.NoLeaks(t)
 	config := &tls.Config{ServerName: "localhost"}
@@ -214,8 +214,8 @@ func TestMessagesAreNoStream(t *testing.T) {
 	mustPanic(t, "both need a stream", func() { network.NewListener(s, &network.ServerConfig{Proxy: everyProxy}) })
 }
 
-// A reliable protocol on top of datagrams has the addresses of these, and is a stream. As a
-// Conn it loses nothing, and with an address of its own it can be a stream.Stream.
+// A reliable protocol on top of datagrams is a stream with the addresses of its datagrams.
+// As a Conn it loses nothing, and with a LocalAddr of its own it can be a stream.Stream.
 func TestStreamOnDatagrams(t *testing.T) {
 	testutil.NoLeaks(t)
 	a, b := net.Pipe()
@@ -249,8 +249,8 @@ type asUDP struct{ net.Conn }
 
 func (asUDP) LocalAddr() net.Addr { return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4711} }
 
-// A server of packets keeps them whole, also long ones with a bound for idle peers, and sees
-// the end.
+// A server for packets keeps them whole, even long ones under an IdleTimeout, and sees the
+// end.
 func TestServerOfPackets(t *testing.T) {
 	if runtime.GOOS == "darwin" {
 		t.Skip("macOS has no such sockets")
@@ -315,7 +315,7 @@ func echoPackets(ctx context.Context, conn network.Conn) error {
 	}
 }
 
-// A file goes to a datagram socket as package net has it: in pieces, each a datagram.
+// A file goes to a datagram socket as with package net: in pieces, each a datagram.
 func TestCopyFileToDatagrams(t *testing.T) {
 	testutil.NoLeaks(t)
 	x, y := udp(t), udp(t)

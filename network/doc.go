@@ -46,9 +46,9 @@
 //
 // Any context will do, [context.Background] too. A call asks first whether its context is
 // alive. One that is cancelled while it waits has changed nothing, or, as SendAll, says how
-// far it got. Errors are [*net.OpError], but for [io.EOF], a [*GraceError], and the scope's
-// error where a server ends with it. Inside is, to be found with [errors.Is], the scope's
-// error, [net.ErrClosed], a [syscall.Errno], or one of this package: for a peer that was too
-// slow by the configuration, [ErrIdle], [ErrHandshakeTimeout] or [ErrLifetime], which are
-// [os.ErrDeadlineExceeded] as well.
+// far it got. Errors are [*net.OpError], except for [io.EOF], a [*GraceError], and the
+// scope's error where a server ends with it. With [errors.Is] one can find inside: the
+// scope's error, [net.ErrClosed], a [syscall.Errno], or an error of this package. If the
+// peer was too slow for the configuration, that is [ErrIdle], [ErrHandshakeTimeout] or
+// [ErrLifetime], which are [os.ErrDeadlineExceeded] as well.
 package network

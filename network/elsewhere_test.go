@@ -17,7 +17,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// settingsOf tells those options of a connection of TCP that package network sets.
+// settingsOf returns those options of a TCP connection that package network sets.
 func settingsOf(s *socket.Socket) string {
 	noDelay, err := socket.NoDelay.Get(s)
 	keepAlive, err2 := socket.KeepAlive.Get(s)
@@ -29,7 +29,7 @@ func settingsOf(s *socket.Socket) string {
 
 const usualSettings = "true true 15s 15s 9 <nil>"
 
-// plain is a listener of TCP that has no options set.
+// plain returns a TCP listener that has none of these options set.
 func plain(t testing.TB) *socket.Socket {
 	t.Helper()
 	s, err := socket.New(socket.AF_INET, socket.SOCK_STREAM, 0)
@@ -41,8 +41,8 @@ func plain(t testing.TB) *socket.Socket {
 	return s
 }
 
-// A server whose listener was made elsewhere serves as if it had made it, with the times for
-// keep-alive that somebody may have chosen.
+// A listener that was made elsewhere serves like one made by this package, except that it
+// keeps the keep-alive times that its maker has chosen.
 func TestListenerFromElsewhere(t *testing.T) {
 	chosen := plain(t)
 	must(t, socket.KeepAlive.Set(chosen, true))
@@ -83,7 +83,7 @@ func TestListenerFromElsewhere(t *testing.T) {
 	}
 }
 
-// settingsOfConn is settingsOf of what is at the bottom of conn.
+// settingsOfConn returns the settings of the connection at the bottom of conn.
 func settingsOfConn(t testing.TB, conn network.Conn) string {
 	t.Helper()
 	if s := network.SocketOf(conn); s != nil {
@@ -99,8 +99,8 @@ func settingsOfConn(t testing.TB, conn network.Conn) string {
 	return settingsOf(s)
 }
 
-// What a listener says of its address can be listened on again, and means the same; it says
-// it after Close too.
+// The address that a listener reports can be listened on again and means the same. It is
+// reported after Close, too.
 func TestListenAddressesThereAndBack(t *testing.T) {
 	testutil.NoLeaks(t)
 	ipv6 := func() bool { l, err := net.Listen("tcp6", "[::1]:0"); return err == nil && l.Close() == nil }()
@@ -139,7 +139,7 @@ func TestListenAddressesThereAndBack(t *testing.T) {
 		}
 		must(t, second.Close())
 	}
-	// A socket for IPv6 alone is told with the same address, and NewListener keeps it.
+	// An IPv6-only socket has the same address, and stays IPv6-only in NewListener.
 	if ipv6 {
 		s, err := socket.New(socket.AF_INET6, socket.SOCK_STREAM, 0)
 		must(t, err)
@@ -154,7 +154,7 @@ func TestListenAddressesThereAndBack(t *testing.T) {
 	}
 }
 
-// Names with zero bytes are names of nothing.
+// A name with a zero byte is refused everywhere, unless it is an abstract name.
 func TestAddressesWithZeroBytes(t *testing.T) {
 	testutil.NoLeaks(t)
 	ctx := t.Context()
@@ -189,13 +189,13 @@ func TestAddressesWithZeroBytes(t *testing.T) {
 	}
 }
 
-// The file of a Unix socket goes with its listener, unless that is told to leave it to
-// somebody who has taken the socket over.
+// The file of a Unix socket is removed with its listener, unless that is told to leave it
+// to a process that has taken the socket over.
 func TestUnixSocketTakenOver(t *testing.T) {
 	testutil.NoLeaks(t)
 	path := socketPath(t)
 	first := listenUnix(t, path, nil)
-	twin, err := first.Socket().Dup() // as another process gets one
+	twin, err := first.Socket().Dup() // as another process would get it
 	must(t, err)
 	first.SetUnlinkOnClose(false)
 	must(t, first.Close())
@@ -204,14 +204,14 @@ func TestUnixSocketTakenOver(t *testing.T) {
 	conn, err := net.Dial("unix", path)
 	must(t, err)
 	conn.Close()
-	first.SetUnlinkOnClose(true) // too late, and no matter of its
+	first.SetUnlinkOnClose(true) // too late, and no longer its file
 	is(t, first.Close(), net.ErrClosed)
 	if !exists(path) {
 		t.Fatal("the file is gone")
 	}
 	third, err := second.Socket().Dup()
 	must(t, err)
-	must(t, second.Close()) // made of a socket: it leaves the file
+	must(t, second.Close()) // a listener made of a socket leaves the file
 	if !exists(path) {
 		t.Fatal("the file is gone")
 	}
@@ -223,7 +223,7 @@ func TestUnixSocketTakenOver(t *testing.T) {
 	}
 }
 
-// SetUnlinkOnClose removes nothing but the file that was there.
+// SetUnlinkOnClose makes Close remove only the file that was there at the time.
 func TestUnlinkOnCloseOfAnother(t *testing.T) {
 	testutil.NoLeaks(t)
 	path := socketPath(t)
@@ -251,8 +251,8 @@ func TestUnlinkOnCloseOfAnother(t *testing.T) {
 	}
 }
 
-// Who connects before the server has its listener is served like all others: with socket
-// activation that is the first client.
+// A client that connects before the server has its listener is served like all others. With
+// socket activation, that is the first client.
 func TestConnectedBeforeTheServer(t *testing.T) {
 	s := newServer(t)
 	listening := plain(t)

@@ -36,22 +36,22 @@ func causeOf(err error) error {
 // misused says what is wrong with a configuration.
 func misused(what string) error { return fmt.Errorf("%s: %w", what, syscall.EINVAL) }
 
-// The limits of a ServerConfig, and of a ConnectConfig. errors.Is finds the one that was met
-// in the error of the operation that it ended, and [os.ErrDeadlineExceeded] as well; a
-// timeout that a handler has set is none of them. Each is a timeout for package net: its
-// Timeout method returns true.
+// The limits of a ServerConfig, and of a ConnectConfig. In the error of an operation that
+// was ended by a limit, errors.Is finds that limit, and [os.ErrDeadlineExceeded] as well. A
+// timeout that a handler has set itself is none of them. Each is a timeout in the sense of
+// package net: its Timeout method returns true.
 var (
-	// ErrIdle: the peer has sent, or taken, nothing for the IdleTimeout. Only this
-	// operation has failed: the context goes on.
+	// ErrIdle: the peer has sent nothing, or accepted nothing, for the IdleTimeout. Only
+	// this operation has failed: the context is not done.
 	ErrIdle error = limitError("curio/network: the peer was idle for too long")
 
-	// ErrHandshakeTimeout: the handshake, or the header of a proxy, was not complete
-	// within the HandshakeTimeout. It is also context.DeadlineExceeded.
+	// ErrHandshakeTimeout: the handshake, or a proxy's header, was not complete within the
+	// HandshakeTimeout. The operation's error is also context.DeadlineExceeded.
 	ErrHandshakeTimeout error = limitError("curio/network: the handshake took too long")
 
-	// ErrLifetime: the connection was served for its Lifetime. The handler's context has
-	// expired: each operation in it fails with an error that is ErrLifetime too, and
-	// curio.WhoCancelled gives it as the reason.
+	// ErrLifetime: the connection has been served for its Lifetime. The handler's context
+	// has expired: each operation with it fails with an error that is ErrLifetime, too, and
+	// curio.WhoCancelled returns that as the Reason.
 	ErrLifetime error = limitError("curio/network: the connection's lifetime is over")
 )
 

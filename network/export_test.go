@@ -17,7 +17,7 @@ func LockFor(t *testing.T, d time.Duration) {
 	lockFor = d
 }
 
-// LastWords makes d, up to the end of the test, how long Close of a TLSConn waits for room.
+// LastWords makes Close of a TLSConn wait at most d for room, until the end of the test.
 func LastWords(t *testing.T, d time.Duration) {
 	before := lastWords
 	t.Cleanup(func() { lastWords = before })
@@ -27,7 +27,7 @@ func LastWords(t *testing.T, d time.Duration) {
 // Split takes a "host:port" apart.
 var Split = split
 
-// WaitsForSlot reports whether somebody waits until l may have one connection more.
+// WaitsForSlot reports whether somebody waits for one of l's slots.
 func WaitsForSlot(l *Listener) bool {
 	l.slots.mu.Lock()
 	defer l.slots.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// A tunnel is like the channels of golang.org/x/crypto/ssh: it has no deadlines, and its
-// Close writes to the other side, which may hang.
+// A tunnel is like a channel of golang.org/x/crypto/ssh: it has no deadlines, and its Close
+// writes to the other side and so may hang.
 type tunnel struct {
 	net.Conn
 	deadline func() error
@@ -26,8 +26,8 @@ func (c tunnel) SetReadDeadline(time.Time) error  { return c.deadline() }
 func (c tunnel) SetWriteDeadline(time.Time) error { return c.deadline() }
 func (c tunnel) Close() error                     { <-c.release; return c.Conn.Close() }
 
-// A connection whose methods hang or panic holds up neither a timeout nor CancelNow, and all
-// others that these end.
+// A connection whose methods hang or panic holds up neither a timeout nor CancelNow, nor
+// anything else that these end.
 func TestUnrulyConnHoldsUpNobody(t *testing.T) {
 	for name, deadline := range map[string]func(release chan struct{}) error{
 		"no deadlines":      func(chan struct{}) error { return errors.New("deadline not supported") },

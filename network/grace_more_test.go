@@ -100,8 +100,8 @@ func TestGraceInTheHandshake(t *testing.T) {
 	s.Log.TakeOne(t, msgGrace)
 }
 
-// A server that fails for good stops the others. That handlers were late then is told
-// together with why it was, and not in the place of that.
+// A server that fails for good stops the others. If handlers are late then, the error says
+// so in addition to why the server failed, not instead of that.
 func TestGraceKeepsWhatFailed(t *testing.T) {
 	s := newServer(t)
 	failure := errors.New("the listener has failed for good")
@@ -121,8 +121,8 @@ func TestGraceKeepsWhatFailed(t *testing.T) {
 	s.Log.TakeOne(t, msgGrace)
 }
 
-// A listener of somebody else's that ends with a cancellation of its own has not been closed,
-// and its server has not been cancelled: the error says what it was.
+// A foreign listener that fails with a cancellation of its own has not been closed, and its
+// server has not been cancelled: the error says what happened.
 func TestListenerFailsWithACancellation(t *testing.T) {
 	s := newServer(t)
 	broken := newScripted()

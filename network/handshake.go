@@ -17,7 +17,7 @@ type handshaker interface {
 // usualHandshake is how long a handshake may take.
 const usualHandshake = 10 * time.Second
 
-// handshakeBound is a HandshakeTimeout as a bound, 0 for none.
+// handshakeBound returns the bound that a HandshakeTimeout stands for, 0 for none.
 func handshakeBound(limit time.Duration) time.Duration {
 	if limit == 0 {
 		return usualHandshake
@@ -38,16 +38,16 @@ func handshakeWithin(ctx context.Context, conn Conn, limit time.Duration) error 
 	return within(ctx, limit, conn, "handshake", lateError(limit), h.Handshake)
 }
 
-// within calls fn, an operation on conn, with a context that ends after limit. If that cut it
-// short, late is the cause of the error. If ctx did, the error is as it would be without a
-// limit: that there is one is nobody else's affair.
+// within calls fn, an operation on conn, with a context that ends after limit. If the limit
+// cuts it short, late is the cause of the error. If ctx does, the error is the same as
+// without a limit: nobody else needs to know that there is one.
 func within(ctx context.Context, limit time.Duration, conn Conn, op string, late error, fn func(ctx context.Context) error) error {
 	bound, cancel := curio.WithTimeout(ctx, limit)
 	err := fn(bound)
 	over := err != nil && bound.Err() != nil
 	cancel()
 	if !over || !errors.Is(err, curio.ErrCancelled) {
-		return err // it may be another timeout, as of a function of the configuration
+		return err // it may be another timeout, such as one in a function of the configuration
 	}
 	if _, ended := wait.At(ctx); ended != nil {
 		return opError(op, conn, ended)

@@ -11,20 +11,19 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// An impatient is a Conn that bounds each wait for the peer, or its life. It is what the header of a
-// proxy and TLS are built on, and not the other way round: so it sees what the peer really
-// takes, and handlers get a *TLSConn.
+// An impatient is a Conn that bounds each wait for the peer, or its own lifetime. A proxy's
+// header and TLS are built on it, and not the other way round: so it sees what the peer
+// really accepts, and handlers get a *TLSConn.
 //
-// SendAll moves on in pieces, of each of which the peer has to take something in time; its
-// lock keeps the pieces together. The handshake of the Conn, if it has one, has a time of
-// its own.
+// SendAll sends in pieces, and the peer has to accept some of each piece in time; its lock
+// keeps the pieces together. The handshake of the Conn, if it has one, has its own bound.
 type impatient struct {
 	Conn
-	patience time.Duration // 0 for any
-	ends     int64         // a reading of wait.Now, 0 for never: when its lifetime is over
+	patience time.Duration // 0 for no bound
+	ends     int64         // when its lifetime is over, as a reading of wait.Now; 0 for never
 	lifetime time.Duration
-	free     func()        // called by Close, if it is not nil
-	bound    time.Duration // of the handshake, which the first operation then does; 0 for none
+	free     func()        // called by Close, if not nil
+	bound    time.Duration // of the handshake, which the first operation then does; 0 for no bound
 
 	shaken  atomic.Bool
 	sending curio.Lock
@@ -59,8 +58,8 @@ func (c *impatient) within(ctx context.Context, op string, fn func(ctx context.C
 	return within(ctx, limit, c, op, late, fn)
 }
 
-// limit is how long a wait may take now, and what it fails with when that is over: no error
-// if it may take any time.
+// limit returns how long a wait may take now, and the error that it fails with after that.
+// The error is nil if there is no limit.
 func (c *impatient) limit() (limit time.Duration, late error) {
 	if c.patience > 0 {
 		limit, late = c.patience, idleError(c.patience)
@@ -73,8 +72,8 @@ func (c *impatient) limit() (limit time.Duration, late error) {
 	return limit, late
 }
 
-// ready does the handshake for an operation that needs it, if there is a bound for it.
-// Without one, the connection does that by itself.
+// ready does the handshake for an operation that needs it, if the handshake has a bound. If
+// it has none, the connection does the handshake by itself.
 func (c *impatient) ready(ctx context.Context) error {
 	if c.bound == 0 || c.shaken.Load() {
 		return nil
@@ -82,11 +81,11 @@ func (c *impatient) ready(ctx context.Context) error {
 	return c.Handshake(ctx)
 }
 
-// Close closes the connection, and makes room for another one.
+// Close closes the connection, and gives its slot back.
 func (c *impatient) Close() error { return c.close(noWait) }
 
-// CloseContext is that of the Conn, or Close. It closes also what has no time left, and what
-// has had no handshake.
+// CloseContext calls the Conn's CloseContext, or Close if it has none. It also closes a
+// connection that has no time left, or had no handshake.
 func (c *impatient) CloseContext(ctx context.Context) error { return c.close(ctx) }
 
 // close is CloseContext, or Close if ctx is nil.
@@ -135,14 +134,15 @@ func (c *impatient) SendAll(ctx context.Context, buf []byte) (int, error) {
 			sent += n
 			return err
 		})
-		slow := errors.Is(err, ErrIdle) && sent > before // but it takes something
+		slow := errors.Is(err, ErrIdle) && sent > before // but it accepts something
 		if !slow && (err != nil || sent == len(buf)) {
 			return sent, err
 		}
 	}
 }
 
-// Handshake is that of the Conn. It counts as one wait, as what is in it cannot be seen.
+// Handshake does the Conn's handshake. It counts as one wait, as the waits inside of it
+// cannot be seen.
 func (c *impatient) Handshake(ctx context.Context) error {
 	below, ok := c.Conn.(handshaker)
 	if !ok {

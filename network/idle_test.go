@@ -104,7 +104,7 @@ func TestPatienceBelowTLS(t *testing.T) {
 		if n == 1<<20 {
 			t.Error("it says that all is sent")
 		}
-		err = server.Close() // says what has not reached the peer
+		err = server.Close() // returns an error about what has not reached the peer
 		isOp(t, "close", err)
 		if !errors.Is(err, io.ErrShortWrite) || !strings.Contains(err.Error(), "bytes of records have not been sent") {
 			t.Errorf("%v", err)

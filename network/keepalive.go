@@ -5,8 +5,8 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// keepAlive makes TCP ask after a peer that has been silent. It is for a connection, or for
-// a listener, from which accepted connections have it.
+// keepAlive turns on TCP keep-alive for s: a connection, or a listener, whose connections
+// inherit it.
 func keepAlive(s *socket.Socket) error {
 	err := control(s, poll.KeepAlive)
 	if err != nil {
@@ -15,8 +15,8 @@ func keepAlive(s *socket.Socket) error {
 	return nil
 }
 
-// adopt gives a socket that listens the settings that those of ListenTCP have, for its
-// connections. It reports whether it has.
+// adopt gives a listening socket the settings that the sockets of ListenTCP have, for its
+// connections to inherit. It reports whether it has done so.
 func adopt(s *socket.Socket) bool {
 	if addr := s.LocalAddr(); addr == nil || addr.Network() != "tcp" {
 		return false
@@ -24,7 +24,7 @@ func adopt(s *socket.Socket) bool {
 	return control(s, func(fd int) error { poll.AdoptTCP(fd); return nil }) == nil
 }
 
-// inherit gives a connection these settings of its listener.
+// inherit copies these settings from a listener to its connection.
 func inherit(listener, conn *socket.Socket) {
 	_ = control(listener, func(from int) error {
 		return control(conn, func(to int) error { poll.InheritTCP(from, to); return nil })

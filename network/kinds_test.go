@@ -66,7 +66,7 @@ func (p *place) listen(ctx context.Context, config network.ServerConfig) (*netwo
 		if err != nil {
 			return nil, err
 		}
-		if p.tls { // which is package tls's then, too
+		if p.tls { // whose TLS is package tls, too
 			l, config.TLS = tls.NewListener(l, p.server), nil
 		}
 		return network.FromListener(l, &config), nil

@@ -66,7 +66,7 @@ func restoreLimit(t testing.TB) {
 	fullLimit = 0
 }
 
-// W11, W-N1: running out of descriptors does not end the server, and it says so, once.
+// W11, W-N1: running out of descriptors does not end the server, which logs it once.
 func TestOutOfDescriptors(t *testing.T) {
 	s := newServer(t)
 	defer restoreLimit(t)
@@ -87,7 +87,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	}
 }
 
-// pauses waits until the server has paused three times more.
+// pauses waits until the server has paused three more times.
 func (s *server) pauses(t testing.TB) {
 	t.Helper()
 	for range 3 {
@@ -97,9 +97,9 @@ func (s *server) pauses(t testing.TB) {
 	}
 }
 
-// shortMain is a server that has room for a few connections only. When it receives a line
-// it says how much processor time it has used, and if the line is "pauses", it does so when
-// the server has paused seven times more, the last time for 320 ms at least.
+// shortMain is a server that has descriptors for a few connections only. When it reads a
+// line, it prints how much processor time it has used. If the line is "pauses", it first
+// waits until the server has paused seven more times, the last time for at least 320 ms.
 func shortMain([]string) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -177,7 +177,7 @@ func TestOutOfDescriptorsForLong(t *testing.T) {
 		t.Errorf("the server used %v of processor time in %v, with nothing to do", used, took)
 	}
 
-	// Those who wait are served when others leave; then there is a shortage again.
+	// The waiting clients are served when others leave; then there is a shortage again.
 	for _, conn := range conns[:5] {
 		conn.Close()
 	}

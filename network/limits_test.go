@@ -13,8 +13,8 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// Which limit it was, a handler sees in the error of its operation, on each kind of
-// connection, and each limit is that one and no other.
+// On each kind of connection, a handler can tell from the error of its operation which
+// limit was reached: the error is that limit and no other.
 func TestLimitsAreToldApart(t *testing.T) {
 	limits := []error{network.ErrIdle, network.ErrHandshakeTimeout, network.ErrLifetime, network.ErrServerStopping}
 	const far = 10 * short
@@ -23,7 +23,7 @@ func TestLimitsAreToldApart(t *testing.T) {
 			name    string
 			config  network.ServerConfig
 			handler network.Handler
-			want    error // of limits; nil for none
+			want    error // one of limits, or nil
 			timeout bool
 		}{
 			{"idle", network.ServerConfig{IdleTimeout: far, Lifetime: time.Hour}, recv, network.ErrIdle, true},
@@ -78,7 +78,7 @@ func TestLimitsAreToldApart(t *testing.T) {
 	}
 }
 
-// The sentinels themselves answer as timeouts do.
+// The sentinels are timeouts themselves.
 func TestLimitsAreTimeouts(t *testing.T) {
 	for _, err := range []error{network.ErrIdle, network.ErrHandshakeTimeout, network.ErrLifetime} {
 		if timeout, ok := err.(interface{ Timeout() bool }); !ok || !timeout.Timeout() || !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -87,8 +87,8 @@ func TestLimitsAreTimeouts(t *testing.T) {
 	}
 }
 
-// A context of UntilStop ends with the stop, and says so by its cause; one that is made when
-// the server stops already has ended.
+// A context of UntilStop is done as soon as the server stops, and its cause says so. One
+// that is made after that is done from the start.
 func TestUntilStopTells(t *testing.T) {
 	begun, done := new(curio.Event), make(chan bool, 1)
 	s := serveWith(t, &network.ServerConfig{Grace: time.Hour}, func(ctx context.Context, conn network.Conn) error {

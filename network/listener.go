@@ -21,25 +21,25 @@ type Listener struct {
 	socket  *socket.Socket    // nil if it is somebody else's net.Listener
 	foreign *foreign.Listener // then this is it
 	config  ServerConfig
-	slots   *slots // for those who accept themselves; nil if connections are not counted
-	adopted bool   // others have made the socket, and connections may wait that are older than its settings
+	slots   *slots // for callers of Accept; nil if connections are not counted
+	adopted bool   // the socket was made elsewhere; connections may be waiting that are older than its settings
 
 	closing context.Context // ended by Close, through closed
 	closed  context.CancelFunc
 
 	unlinking sync.Mutex
-	file      os.FileInfo // that of the Unix socket, if there is one that may be removed
+	file      os.FileInfo // the file of the Unix socket, if there is one that may be removed
 	path      string      // where it is
 	unlink    bool        // whether Close removes it
-	unlinked  bool        // Close has done so, or left it
+	unlinked  bool        // Close has removed the file, or left it
 }
 
 // NewListener makes a Listener of a socket that listens already, and takes it over. A
-// nil config is the default. Its connections are as those of ListenTCP: TCP_NODELAY is on,
-// and so is SO_KEEPALIVE; if that was on already, with the times that it had. NewListener
-// panics if config makes no sense, or if it says how to listen, for that comes too late. So
-// it does if there is to be TLS or PROXY on connections that move messages, as those of
-// "unixpacket" do.
+// nil config is the default. Its connections are set up like those of ListenTCP: with
+// TCP_NODELAY and SO_KEEPALIVE. If s has SO_KEEPALIVE already, it keeps its keep-alive
+// times. NewListener panics if config makes no sense, or if it says how to listen, which
+// comes too late. It also panics if config has TLS or Proxy and the connections move
+// messages, as on "unixpacket".
 func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	if s == nil {
 		panic("curio/network: NewListener of a nil socket")
@@ -67,14 +67,14 @@ func newListener(config *ServerConfig) *Listener {
 	return l
 }
 
-// Accept waits for a connection and returns it. It does not wait for what comes before
-// anybody can talk, the handshake of TLS or the header of a proxy: the connection does that
-// when it is first used, within the HandshakeTimeout.
+// Accept waits for a connection and returns it. It does not wait for what has to come
+// first, the handshake of TLS or the header of a proxy: the connection does that when it is
+// first used, within the HandshakeTimeout.
 //
-// What else the ServerConfig says of connections holds for this one as well: with
-// MaxConnections, Accept waits while that many have not been closed; IdleTimeout and Lifetime
-// bound the connection's waits, which fail with ErrIdle and ErrLifetime. Grace is about
-// handlers, of which only RunServer knows: if it is set, Accept fails.
+// The other settings of the ServerConfig apply to the connection as well. With
+// MaxConnections, Accept waits while that many connections are open. IdleTimeout and
+// Lifetime bound the connection's waits, which then fail with ErrIdle or ErrLifetime. Grace
+// is about handlers, which only RunServer has: if it is set, Accept fails.
 func (l *Listener) Accept(ctx context.Context) (Conn, error) {
 	if l.config.Grace != 0 {
 		return nil, l.opError("accept", misused("ServerConfig.Grace, which is for RunServer"))
@@ -123,7 +123,7 @@ func (l *Listener) dress(conn Conn) Conn {
 	return conn
 }
 
-// proxied makes conn that of a proxy's client, if its peer is a proxy.
+// proxied returns conn as the connection of a proxy's client, if its peer is a proxy.
 func (l *Listener) proxied(conn Conn) Conn {
 	conn = newProxied(conn, l.config.Proxy)
 	if p, ok := conn.(*proxied); ok {
@@ -147,7 +147,7 @@ func (l *Listener) Close() error {
 	if l.foreign != nil {
 		return l.foreign.Close()
 	}
-	l.removeFile() // before the name is free for others
+	l.removeFile() // before others can take the name
 	return l.socket.Close()
 }
 
@@ -176,9 +176,9 @@ func (l *Listener) opError(op string, cause error) error {
 func (l *Listener) Socket() *socket.Socket { return l.socket }
 
 // ListenTCP returns a Listener on addr, as TCPServer describes it. Its socket has
-// SO_REUSEADDR, unless config says otherwise, and its connections have SO_KEEPALIVE, as
-// those of OpenConnection. A config that is about Unix sockets, by its Mode or a Proxy of
-// Unix alone, is an error. It is Curio's tcp_server_socket.
+// SO_REUSEADDR, unless config says otherwise, and its connections have SO_KEEPALIVE, like
+// those of OpenConnection. It is an error if config has a Mode, or a Proxy for Unix sockets
+// only. It is Curio's tcp_server_socket.
 func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
 	addrs, err := resolve(ctx, "listen", "tcp", addr)
@@ -217,7 +217,7 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 		err = socket.ReusePort.Set(s, true)
 	}
 	if err == nil && (addr.IP == nil || addr.IP.Equal(net.IPv6unspecified)) {
-		err = socket.V6Only.Set(s, false) // "[::]:80" is what LocalAddr says of ":80"
+		err = socket.V6Only.Set(s, false) // LocalAddr returns "[::]:80" for ":80"
 	}
 	if err == nil {
 		err = s.Bind(addr)

@@ -18,15 +18,16 @@ import (
 )
 
 // ListenUnix returns a Listener on a Unix socket with the given path; on Linux a name that
-// begins with "@" is an abstract one, of which no file is made. The file is removed when
-// the Listener is closed, if it is still the same and SetUnlinkOnClose has not said otherwise.
+// begins with "@" is an abstract one, of which no file is made. Closing the Listener
+// removes the file, if it is still the same one and SetUnlinkOnClose was not called with
+// false.
 //
 // A file that was left behind by a server that is gone is replaced: that is a socket on
 // which a connection is refused. (So does, but on Linux, a server that has no room for more
 // in its backlog at the moment.) One that is in use is an error, syscall.EADDRINUSE, and
-// so is a file that is no socket. So that two servers that start at the same time do not
-// take each other's file for such a one, the directory is locked meanwhile: flock(2). For a
-// lock that somebody else holds it waits for 5 s, and then goes on without.
+// so is a file that is no socket. The directory is locked meanwhile, by flock(2), so that
+// two servers that start at the same time do not take each other's file for a stale one. If
+// somebody else holds the lock, ListenUnix waits for 5 s, and then goes on without it.
 func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
 	config = &l.config
@@ -168,15 +169,15 @@ func lockDirectory(ctx context.Context, name string) (unlock func(), err error) 
 	}
 }
 
-// SetUnlinkOnClose says whether Close removes the file of a Unix socket: as it does with a
-// Listener of ListenUnix from the beginning, and not with one that was made of a socket,
-// as whoever made that may want to keep it. It is as that of *net.UnixListener. A server
-// that has passed its socket on to another process, which goes on listening there, says
-// false before it closes.
+// SetUnlinkOnClose sets whether Close removes the file of a Unix socket. The default is
+// true for a Listener of ListenUnix, and false for one that was made of a socket, as the
+// maker of the socket may want to keep its file. It is like the method of
+// *net.UnixListener. A server that has passed its socket on to another process, which goes
+// on listening there, calls it with false before it closes the Listener.
 //
-// Only the file that is there now is removed, and not another one that has taken its place.
-// On a Listener made of a net.Listener it calls that one's method. It does nothing if there
-// is no file.
+// Close removes only the file that is there now, not another one that has taken its place.
+// If the Listener was made of a net.Listener, the call is passed on to that. It does
+// nothing if there is no file.
 func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	if l.foreign != nil {
 		l.foreign.SetUnlinkOnClose(unlink)
@@ -190,7 +191,7 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	}
 }
 
-// findFileLocked finds the file of a socket that was bound by somebody else.
+// findFileLocked finds the file of a socket that was bound elsewhere.
 func (l *Listener) findFileLocked() {
 	addr, ok := l.socket.LocalAddr().(*net.UnixAddr)
 	if !ok || addr.Name == "" || isAbstract(addr.Name) {
@@ -205,8 +206,8 @@ func (l *Listener) findFileLocked() {
 func isAbstract(name string) bool { return runtime.GOOS == "linux" && strings.HasPrefix(name, "@") }
 
 // removeFile removes the file of a Unix socket that was listened on, unless it has been
-// replaced. Only the first call does, as the socket keeps the file's number from being
-// given to another file until it is closed.
+// replaced. Only the first call does: until the socket is closed it keeps the file's inode
+// number from being given to another file, but not after that.
 func (l *Listener) removeFile() {
 	l.unlinking.Lock()
 	defer l.unlinking.Unlock()

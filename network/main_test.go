@@ -67,7 +67,7 @@ func newServer(t testing.TB) *server {
 		if tasks := s.Kernel.Tasks(); len(tasks) > 0 {
 			t.Errorf("tasks are left: %v", tasks)
 		}
-		s.Log.Take(msgFull) // which is what MaxConnections is for
+		s.Log.Take(msgFull) // MaxConnections is there for that
 		s.Log.Empty(t, slog.LevelInfo)
 	})
 	return s

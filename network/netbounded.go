@@ -27,7 +27,7 @@ type bounded struct {
 
 	reads, writes deadline
 
-	// What has ended it for good, first of all: Close or its limits. nil if nothing has.
+	// The first thing that has ended it for good: Close or its limits. nil if nothing has.
 	fate atomic.Pointer[error]
 }
 
@@ -43,13 +43,14 @@ func (b *bounded) init(ctx context.Context, conn Conn, limits *limits) {
 	}
 }
 
-// An adapter is what this package has made a net.Conn.
+// An adapter is a net.Conn that this package has made of a Conn.
 type adapter interface{ bound() *bounded }
 
 func (b *bounded) bound() *bounded { return b }
 
-// live lets b go on until its lifetime is over. If it has ended, nothing is left to ring for:
-// end comes before what stops the term.
+// live lets b go on until its lifetime is over. If b has been ended, the term must not ring
+// any more: Close and release end b before they stop the term, so either they or live stop
+// it for good.
 func (b *bounded) live() {
 	b.limits.term.set(b.limits.ends, lifetimeError(b.limits.lifetime))
 	if b.fate.Load() != nil {
@@ -72,14 +73,14 @@ func (b *bounded) Close() error {
 	if l := b.limits; l != nil {
 		l.term.set(0, nil)
 		if l.free != nil {
-			defer l.free() // also if the Conn is somebody else's, and panics
+			defer l.free() // even if the Conn is foreign, and panics
 		}
 	}
 	return b.renamed("close", b.conn.Close())
 }
 
-// end ends all operations, and all later ones, and leaves the Conn alone. why is their
-// error, if nothing else has ended them already.
+// end ends all operations, present and later, and leaves the Conn alone. They fail with
+// why, unless something else has ended b already.
 func (b *bounded) end(why error) {
 	b.fate.CompareAndSwap(nil, &why)
 	b.lockBoth()
@@ -100,14 +101,15 @@ func (b *bounded) unlockBoth() {
 	b.reads.mu.Unlock()
 }
 
-// settle makes both deadlines felt by what begins from now on, if their time has come. So
-// nobody who knows of one of them writes after the other.
+// settle ends both deadlines' scopes if their time has come, so that operations that begin
+// from now on notice. Without it, a goroutine that knows from a read that the deadline has
+// passed could still write after it.
 func (b *bounded) settle() {
 	b.reads.settle()
 	b.writes.settle()
 }
 
-// release ends b, and returns the Conn with what still limits it.
+// release ends b, and returns the Conn with the limits that still apply to it.
 func (b *bounded) release() Conn {
 	b.end(net.ErrClosed)
 	l := b.limits
@@ -176,7 +178,7 @@ func (b *bounded) set(d *deadline, t time.Time) error {
 	return nil
 }
 
-// ended is why b has been ended.
+// ended returns why b has been ended.
 func (b *bounded) ended() error {
 	if why := b.fate.Load(); why != nil {
 		return *why
@@ -198,8 +200,8 @@ func (b *bounded) failed(op string, d *deadline, scope *wait.Scope, err error) (
 	return false, b.as(op, err, cause)
 }
 
-// do calls op under d, and again if d was moved out of the past meanwhile. It is for what
-// happens as a whole or not at all.
+// do calls op under d, and calls it again if d was moved out of the past meanwhile. It is
+// for operations that happen as a whole or not at all.
 func (b *bounded) do(name string, d *deadline, op func(scope *wait.Scope) error) error {
 	for {
 		scope := d.scope.Load()

@@ -14,29 +14,30 @@ import (
 // with its error; the connection stays open until somebody closes it. Deadlines are those
 // of package net: one that passes ends the operations in progress with an error that is
 // os.ErrDeadlineExceeded and whose Timeout method returns true, and a later one, or none,
-// makes the connection usable again. Errors are *net.OpError of "read" and "write", but
+// makes the connection usable again. Errors are *net.OpError of "read" and "write", except
 // for io.EOF. It is safe for concurrent use, and Writes are not mixed with each other.
 //
-// Libraries look for more methods than those of net.Conn. It has those that the connection
-// can keep, and no others, so that a type assertion tells:
+// Libraries look for more methods than those of net.Conn. The result has those that work on
+// this connection, and no others, so that a type assertion tells what it can do:
 //
-//   - ReadFrom, which io.Copy calls, always; it has the system send a file if conn can;
-//   - CloseWrite, unless conn is made of a net.Conn that has none;
+//   - ReadFrom, which io.Copy calls, always; it uses sendfile(2) if conn can;
+//   - CloseWrite, unless conn was made of a net.Conn that has none;
 //   - over a plain stream socket also CloseRead, SyscallConn, File, SetReadBuffer and
-//     SetWriteBuffer, and over one of TCP those of *net.TCPConn for NoDelay, Linger and
-//     KeepAlive; what waits in the syscall.RawConn is bounded as all else is;
-//   - over a *TLSConn also Handshake, HandshakeContext and ConnectionState, as *tls.Conn;
-//   - over a datagram socket all that NetPacketConn describes.
+//     SetWriteBuffer, and over a TCP socket the methods of *net.TCPConn for NoDelay, Linger
+//     and KeepAlive; ctx and deadlines also bound the waits in the syscall.RawConn;
+//   - over a *TLSConn also Handshake, HandshakeContext and ConnectionState, like *tls.Conn;
+//   - over a datagram socket everything that NetPacketConn describes.
 //
-// Above a socket there may be something else, as the header of a proxy: the socket is then
-// SocketOf(conn)'s to tell of.
+// If conn is a layer above a socket, such as a proxy's header, SocketOf(conn) returns the
+// socket.
 //
-// To close a connection that carries TLS of ours takes up to 5 seconds if the other side
-// takes nothing any more, as with package tls: what was written is to arrive.
+// Closing it over a *TLSConn takes up to 5 seconds if the other side accepts nothing any
+// more, as with package tls, so that what was written can arrive.
 //
-// The Conn is also still usable itself; what is done there no deadline ends. FromConn
-// returns it. If ctx belongs to a task, the connection's waits show as that task's, and
-// it is of no use after the task's end. NetConn panics if conn is nil.
+// The Conn itself can still be used, and deadlines do not end operations on it. FromConn
+// returns the Conn. If ctx belongs to a task, the connection's waits are shown as that
+// task's, and the connection is of no use after the task's end. NetConn panics if conn is
+// nil.
 func NetConn(ctx context.Context, conn Conn) net.Conn {
 	if conn == nil {
 		panic("curio/network: nil Conn; NetConn makes a net.Conn of one that is open")

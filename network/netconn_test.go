@@ -150,7 +150,7 @@ func TestNetConnReset(t *testing.T) {
 	}
 }
 
-// What ends one direction ends with the connection.
+// CloseRead and CloseWrite fail once the connection is closed.
 func TestNetConnHalves(t *testing.T) {
 	testutil.NoLeaks(t)
 	a, _ := netPair(t.Context(), t)

@@ -29,10 +29,11 @@ import (
 // as it is when the deadline moves on: it rings at the earlier time, and is then set to the
 // later one. That is a timer once in the length of a timeout, and not twice for each read.
 //
-// bounded.reads.mu < bounded.writes.mu < Scope.mu: nothing that a scope calls is called under its mutex.
+// Lock order: bounded.reads.mu < bounded.writes.mu < Scope.mu. A scope calls nothing with
+// its own mutex held.
 type deadline struct {
 	parent context.Context
-	scope  atomic.Pointer[wait.Scope] // changed under mu, and read without by each operation
+	scope  atomic.Pointer[wait.Scope] // changed under mu, read without it by each operation
 
 	mu     sync.Mutex
 	at     int64 // a reading of wait.Now, 0 for none
@@ -61,7 +62,7 @@ func (d *deadline) set(t time.Time) bool {
 	return ok
 }
 
-// deadlineAt is t as a reading of wait.Now, 0 for none, and whether it has passed.
+// deadlineAt returns t as a reading of wait.Now, 0 for none, and whether it has passed.
 func deadlineAt(t time.Time) (at int64, late bool) {
 	if t.IsZero() {
 		return 0, false
@@ -70,7 +71,7 @@ func deadlineAt(t time.Time) (at int64, late bool) {
 	return wait.After(left), left <= 0
 }
 
-// moveLocked is set, but leaves it to the caller to settle d if it is late.
+// moveLocked is set, but leaves it to the caller to settle d if late is true.
 func (d *deadline) moveLocked(at int64, late bool) bool {
 	if d.closed {
 		return false
@@ -94,7 +95,7 @@ func (d *deadline) moveLocked(at int64, late bool) bool {
 func (d *deadline) ring() {
 	d.mu.Lock()
 	d.rings = 0
-	if !d.closed && !d.passed && d.at > wait.Now() { // it has moved on
+	if !d.closed && !d.passed && d.at > wait.Now() { // d has been moved on
 		d.rings = d.at
 		d.bell.Set(d.at)
 	}
@@ -102,9 +103,9 @@ func (d *deadline) ring() {
 	d.settle()
 }
 
-// settle ends what waits under d if d is closed or its time has come. A connection has two
-// deadlines, which often come at one time: whoever has met one of them settles both, and so
-// does not find the other one still open.
+// settle ends the operations under d if d is closed or its time has come. A connection has
+// two deadlines, which often come at the same time. An operation that has met one of them
+// settles both, so that the next operation does not find the other one still open.
 func (d *deadline) settle() {
 	d.mu.Lock()
 	if d.at != 0 && d.at <= wait.Now() {

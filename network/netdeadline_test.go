@@ -294,7 +294,8 @@ func TestRaceLastDeadlineCounts(t *testing.T) {
 	}
 }
 
-// What ends both directions has ended both for whoever learns of it from one of them.
+// Something that ends both directions has ended both by the time that an operation in one
+// of them fails.
 func TestRaceOneEndForBothDirections(t *testing.T) {
 	testutil.NoLeaks(t)
 	for _, c := range []struct {

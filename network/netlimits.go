@@ -14,19 +14,20 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// limits are what a listener's ServerConfig says of a connection that somebody else serves.
-// A connection without any has none, and pays nothing.
+// limits are the settings of a listener's ServerConfig for a connection that is not served
+// by RunServer. A connection without such settings has no limits, and pays nothing.
 type limits struct {
 	// Set at birth.
-	handshake time.Duration // how long what comes first may take, as handshakeWithin has it
-	ends      int64         // a reading of wait.Now, 0 for never: when the lifetime is over
+	handshake time.Duration // how long the handshake may take, in handshakeWithin's form
+	ends      int64         // when the lifetime is over, as a reading of wait.Now; 0 for never
 	lifetime  time.Duration
-	free      func() // gives the connection's slot back, once; nil if they are not counted
+	free      func() // gives the connection's slot back, once; nil if connections are not counted
 
 	term term
 }
 
-// A term ends a connection at a time. Its handshake has one, and then its life:
+// A term ends a connection at a given time. It first bounds the handshake, and then the
+// lifetime:
 //
 //	set ──► over  at that time
 //	    ──► set   to another time
@@ -39,8 +40,8 @@ type term struct {
 	bell wait.Bell
 }
 
-// set makes t call over with why at the time at, a reading of wait.Now, or never if that is
-// 0, and no more at the time before.
+// set makes t call over with why at the time at, a reading of wait.Now, or never if at is
+// 0. The time that was set before no longer counts.
 func (t *term) set(at int64, why error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -52,7 +53,7 @@ func (t *term) set(at int64, why error) {
 	t.bell.Set(at)
 }
 
-// ring is called by the bell, perhaps for a time that counts no more.
+// ring is called by the bell, perhaps for a time that no longer counts.
 func (t *term) ring() {
 	t.mu.Lock()
 	why, over := t.why, t.at != 0 && wait.Now() >= t.at
@@ -62,7 +63,8 @@ func (t *term) ring() {
 	}
 }
 
-// A lifetimeError is the cause of errors on a connection whose Lifetime, its value, is over.
+// A lifetimeError is the cause of errors on a connection whose Lifetime is over. Its value
+// is the Lifetime.
 type lifetimeError time.Duration
 
 func (e lifetimeError) Error() string {
@@ -73,8 +75,8 @@ func (e lifetimeError) Is(target error) bool {
 	return target == os.ErrDeadlineExceeded || target == ErrLifetime
 }
 
-// bound makes conn keep what l's configuration says of its waits: for those who accept
-// themselves.
+// bound applies the bounds of l's configuration to conn's waits. It is for connections that
+// are not served by RunServer.
 func (l *Listener) bound(conn Conn) Conn {
 	limited := &impatient{Conn: conn, patience: l.config.IdleTimeout}
 	if f, ok := conn.(*foreign.Conn); ok && f.Shakes() {
@@ -86,7 +88,7 @@ func (l *Listener) bound(conn Conn) Conn {
 	return limited
 }
 
-// limit makes it keep the rest as well.
+// limit is bound, and applies the Lifetime and MaxConnections as well.
 func (l *Listener) limit(conn Conn, free func()) Conn {
 	conn = l.bound(conn)
 	if l.config.Lifetime == 0 && free == nil {
@@ -103,15 +105,16 @@ func (l *Listener) limit(conn Conn, free func()) Conn {
 	return limited
 }
 
-// slots are how many connections a listener may still have, for those who accept
-// themselves.
+// slots counts how many more connections a listener may have when they are not served by
+// RunServer.
 type slots struct {
 	mu    sync.Mutex
 	free  int
 	queue wait.List
 }
 
-// take waits for a slot in order of arrival. object is what a task is shown to wait for.
+// take takes a slot, for which it waits in order of arrival. object is what a waiting task
+// is shown to wait for.
 func (s *slots) take(place wait.Place, object fmt.Stringer) error {
 	s.mu.Lock()
 	if s.free > 0 {
@@ -137,14 +140,14 @@ func (s *slots) tryTake() bool {
 	return true
 }
 
-// haveFree reports whether there is a slot that nobody has.
+// haveFree reports whether there is a free slot.
 func (s *slots) haveFree() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.free > 0
 }
 
-// giveBack hands a slot to the first who waits for one.
+// giveBack hands a slot to the first waiter, or makes it free.
 func (s *slots) giveBack() {
 	s.mu.Lock()
 	next := s.queue.Pop()
@@ -157,9 +160,9 @@ func (s *slots) giveBack() {
 	}
 }
 
-// admit waits until l may have one connection more, if they are counted. free, which is nil
-// if they are not, gives the slot back; only its first call counts. Whoever waits notices
-// that l is closed.
+// admit waits until l may have one more connection, if connections are counted. free gives
+// the slot back; only its first call counts, and it is nil if connections are not counted.
+// The wait ends when l is closed.
 func (l *Listener) admit(ctx context.Context) (free func(), _ error) {
 	if l.slots == nil {
 		return nil, nil

@@ -26,15 +26,15 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// What a ServerConfig says of connections, where somebody else than RunServer serves them.
+// The settings of a ServerConfig for connections that are not served by RunServer.
 
-// A taken is a connection that was accepted, in whichever way.
+// A taken is a connection that was accepted by a taker.
 type taken struct {
 	io.Closer
 	read func() error
 }
 
-// A taker is a listener from which connections are accepted in one of the ways there are.
+// A taker is a listener with one of the ways to accept connections from it.
 type taker struct {
 	io.Closer
 	accept      func(ctx context.Context) (taken, error)
@@ -111,7 +111,8 @@ var takers = map[string]func(ctx context.Context, l *network.Listener) taker{
 	},
 }
 
-// A closeStream closes a stream, which is polite to what is below it.
+// A closeStream closes its stream by Stream.Close, which ends the connection below
+// properly.
 type closeStream struct{ *stream.Stream }
 
 func (s closeStream) Close() error { return s.Stream.Close(context.Background()) }
@@ -120,8 +121,7 @@ func takenStream(s *stream.Stream) taken {
 	return taken{closeStream{s}, func() error { return second(s.Read(context.Background(), make([]byte, 1))) }}
 }
 
-// eachTaker runs test for each way on each kind of listener. dial connects a client, and
-// dresses it if dressed is set.
+// eachTaker runs test for each way to accept, on each kind of listener.
 func eachTaker(t *testing.T, config network.ServerConfig, kinds []kind, test func(t *testing.T, p *place, l *network.Listener, k taker)) {
 	for _, k := range kinds {
 		for name, take := range takers {
@@ -137,7 +137,7 @@ func eachTaker(t *testing.T, config network.ServerConfig, kinds []kind, test fun
 	}
 }
 
-// acceptLater accepts in a task, and returns when that waits.
+// acceptLater starts a task that accepts a connection.
 func acceptLater(t *testing.T, k taker) (conn <-chan taken, task *curio.Task[struct{}]) {
 	t.Helper()
 	accepted := make(chan taken, 1)
@@ -151,8 +151,8 @@ func acceptLater(t *testing.T, k taker) (conn <-chan taken, task *curio.Task[str
 	return accepted, task
 }
 
-// With MaxConnections, one that is closed makes room for one more, however often it is
-// closed; and whoever waits for room can be ended as elsewhere.
+// With MaxConnections, closing a connection makes room for one more, however often it is
+// closed. An Accept that waits for room can be ended like any other.
 func TestMaxConnectionsElsewhere(t *testing.T) {
 	eachTaker(t, network.ServerConfig{MaxConnections: 1}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
 		addr := l.LocalAddr().String()
@@ -163,7 +163,8 @@ func TestMaxConnectionsElsewhere(t *testing.T) {
 		must(t, err)
 		for range 2 {
 			accepted, task := acceptLater(t, k)
-			// Somebody is there to be accepted. So it is not for a client that it waits.
+			// A client is there to be accepted, so it is not a client that Accept waits
+			// for.
 			testutil.Await(t, "wait for room", func() bool { return network.WaitsForSlot(l) })
 			if len(accepted) > 0 {
 				t.Fatal("it has accepted one too many")
@@ -183,7 +184,7 @@ func TestMaxConnectionsElsewhere(t *testing.T) {
 			accepted, task = acceptLater(t, k)
 			testutil.Await(t, "wait for room", func() bool { return network.WaitsForSlot(l) })
 		}
-		must(t, l.Close()) // and not the net.Listener
+		must(t, l.Close()) // the Listener, not the net.Listener
 		_, err = task.Join(context.Background())
 		is(t, err, net.ErrClosed)
 		must(t, first.Close())
@@ -216,8 +217,8 @@ func TestFailedAcceptTakesNoSlot(t *testing.T) {
 	must(t, conn.Close())
 }
 
-// A peer that says nothing, before anybody can talk, keeps nobody for longer than the
-// HandshakeTimeout, whatever deadlines there are.
+// A peer that never begins its handshake keeps nobody waiting for longer than the
+// HandshakeTimeout, whatever deadlines are set.
 func TestHandshakeTimeoutElsewhere(t *testing.T) {
 	var layered []kind
 	for _, k := range kinds {
@@ -237,8 +238,8 @@ func TestHandshakeTimeoutElsewhere(t *testing.T) {
 	})
 }
 
-// givenUp accepts a connection of client, reads until that fails, and checks that it has
-// failed by a bound whose error says so, and has then been closed.
+// givenUp accepts the connection of client, and reads until that fails. It checks that the
+// error is limit, and that the connection can then be closed.
 func givenUp(t *testing.T, k taker, client net.Conn, limit error) {
 	t.Helper()
 	conn, err := k.accept(t.Context())
@@ -261,7 +262,7 @@ func givenUp(t *testing.T, k taker, client net.Conn, limit error) {
 	client.Close()
 }
 
-// isLimit checks that err is that of limit, and of no other one.
+// isLimit checks that err is limit, and none of the other limits.
 func isLimit(t *testing.T, err, limit error) {
 	t.Helper()
 	for _, l := range []error{network.ErrIdle, network.ErrHandshakeTimeout, network.ErrLifetime} {
@@ -274,7 +275,7 @@ func isLimit(t *testing.T, err, limit error) {
 	}
 }
 
-// A peer that falls silent is given up.
+// A connection whose peer becomes idle is given up.
 func TestIdleTimeoutElsewhere(t *testing.T) {
 	eachTaker(t, network.ServerConfig{IdleTimeout: 2 * short}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
 		client := p.dial(t, l.LocalAddr().String())
@@ -285,7 +286,7 @@ func TestIdleTimeoutElsewhere(t *testing.T) {
 	})
 }
 
-// A peer that goes on talking is given up, too, when its time is over.
+// A connection whose peer goes on sending is given up, too, when its lifetime is over.
 func TestLifetimeElsewhere(t *testing.T) {
 	eachTaker(t, network.ServerConfig{Lifetime: 4 * short}, kinds, func(t *testing.T, p *place, l *network.Listener, k taker) {
 		client := p.dial(t, l.LocalAddr().String())
@@ -301,7 +302,7 @@ func TestLifetimeElsewhere(t *testing.T) {
 	})
 }
 
-// No deadline that is set afterwards brings a connection back whose lifetime is over.
+// Setting a deadline does not bring a connection back whose lifetime is over.
 func TestLifetimeIsOver(t *testing.T) {
 	testutil.NoLeaks(t)
 	l := network.NetListener(t.Context(), listen(t, "127.0.0.1:0", &network.ServerConfig{Lifetime: short}))
@@ -318,7 +319,8 @@ func TestLifetimeIsOver(t *testing.T) {
 	}
 }
 
-// The limits hold in the handshake of somebody else's TLS, too, if nothing else bounds that.
+// The limits also hold in the handshake of a foreign TLS connection, if nothing else bounds
+// that.
 func TestLimitsInAForeignHandshake(t *testing.T) {
 	_, server := configs(t)
 	for _, limit := range []error{network.ErrIdle, network.ErrLifetime} {
@@ -332,7 +334,7 @@ func TestLimitsInAForeignHandshake(t *testing.T) {
 			must(t, err)
 			l := network.FromListener(tls.NewListener(theirs, server), config)
 			closeAtEnd(t, l)
-			testutil.Dial(t, l.LocalAddr().String()) // who says nothing
+			testutil.Dial(t, l.LocalAddr().String()) // a client that sends nothing
 			conn, err := l.Accept(t.Context())
 			must(t, err)
 			isLimit(t, conn.(interface {
@@ -343,7 +345,8 @@ func TestLimitsInAForeignHandshake(t *testing.T) {
 	}
 }
 
-// A client that hangs takes the only place of an HTTP server for no longer than that allows.
+// A client that hangs occupies the only slot of an HTTP server for no longer than the
+// server allows.
 func TestHTTPServerIsNotHeldUp(t *testing.T) {
 	for _, k := range kinds {
 		for _, hangs := range []string{"at once", "in its request"} {
@@ -386,7 +389,7 @@ func TestHTTPServerIsNotHeldUp(t *testing.T) {
 	}
 }
 
-// Grace is about handlers, and nobody but RunServer has any.
+// Grace is about handlers, and only RunServer has any.
 func TestGraceElsewhere(t *testing.T) {
 	l := listen(t, "127.0.0.1:0", &network.ServerConfig{Grace: time.Second})
 	_, err := l.Accept(t.Context())
@@ -397,7 +400,8 @@ func TestGraceElsewhere(t *testing.T) {
 	mustPanic(t, "Grace", func() { network.NetListener(t.Context(), l) })
 }
 
-// Each way to make a listener takes what has a meaning for it, and refuses the rest.
+// Each way to make a listener accepts the settings that have a meaning for it, and refuses
+// the others.
 func TestListenSettings(t *testing.T) {
 	from := &network.ProxyConfig{From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	unix := &network.ProxyConfig{Unix: true}
@@ -443,7 +447,7 @@ func TestListenSettings(t *testing.T) {
 	for _, c := range []struct {
 		field  string
 		config network.ServerConfig
-		taken  string // by whom
+		taken  string // the makers that accept it
 	}{
 		{"Backlog", network.ServerConfig{Backlog: 3}, "TCP Unix abstract"},
 		{"ReusePort", network.ServerConfig{ReusePort: true}, "TCP"},
@@ -484,7 +488,7 @@ func TestListenSettings(t *testing.T) {
 	}
 }
 
-// panicAsError makes a panic about a configuration an error.
+// panicAsError turns a panic about a configuration into an error.
 func panicAsError(err *error) {
 	if v, ok := recover().(string); ok {
 		*err = errors.New(v)

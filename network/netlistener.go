@@ -19,31 +19,32 @@ import (
 // ctx bounds Accept, and every connection that it returns, as NetConn describes. When ctx
 // ends, Accept returns its error; the listener stays open until Close.
 //
-// What l's ServerConfig says of connections holds for those that Accept returns:
+// The settings of l's ServerConfig apply to the connections that Accept returns:
 //
-//   - TLS: they are each a *tls.Conn, which net/http needs for HTTP/2 and Request.TLS.
-//     What NetConn describes is the net.Conn below it. The handshake begins at once, in a
+//   - TLS: each connection is a *tls.Conn, which net/http needs for HTTP/2 and Request.TLS.
+//     The net.Conn below it is as NetConn describes. The handshake begins at once, in a
 //     goroutine of its own.
-//   - Proxy: their addresses are the client's. The header is read by the first Read or
-//     Write, or by the first call of RemoteAddr or LocalAddr, which waits for it.
-//   - HandshakeTimeout bounds all that comes first, also if no deadline is set. Read and
-//     Write then fail with ErrHandshakeTimeout.
-//   - MaxConnections: while there are that many, Accept waits until one of them is closed.
-//   - IdleTimeout bounds each wait for the peer, which fails with ErrIdle. net/http waits for the peer also while a
-//     handler runs, so there it bounds how long a request may take of which nothing more is
-//     received.
-//   - Lifetime: when it is over, everything on the connection fails with ErrLifetime,
+//   - Proxy: the addresses are the client's. The header is read by the first call of Read,
+//     Write, RemoteAddr or LocalAddr, which waits for it.
+//   - HandshakeTimeout bounds the handshake and the header, even if no deadline is set.
+//     When it is over, Read and Write fail with ErrHandshakeTimeout.
+//   - MaxConnections: while that many connections are open, Accept waits until one is
+//     closed.
+//   - IdleTimeout bounds each wait for the peer, which then fails with ErrIdle. As net/http
+//     waits for the peer even while a handler runs, there it also bounds how long a request
+//     may take after the last byte was received.
+//   - Lifetime: when it is over, every operation on the connection fails with ErrLifetime,
 //     whatever deadlines are set.
 //
-// These three are os.ErrDeadlineExceeded as well.
+// These three errors are os.ErrDeadlineExceeded as well.
 //
 // Grace is about handlers, which only the library knows: NetListener panics if it is set.
-// Such libraries have a call for it, as http.Server.Shutdown.
+// Such a library has its own call for that, such as http.Server.Shutdown.
 //
-// Running out of descriptors or memory is no error: Accept pauses and says so in the log,
-// as TCPServer does. It has SetDeadline, for Accept, as *net.TCPListener has, and, if l has a
-// socket, SyscallConn and File; for a Unix socket also SetUnlinkOnClose. Errors are *net.OpError of "accept". It is safe for
-// concurrent use.
+// Running out of descriptors or memory is not an error: Accept pauses and logs that, as
+// TCPServer does. The result also has SetDeadline, for Accept, like *net.TCPListener; if l
+// has a socket, it has SyscallConn and File, and for a Unix socket SetUnlinkOnClose. Errors
+// are *net.OpError of "accept". It is safe for concurrent use.
 func NetListener(ctx context.Context, l *Listener) net.Listener {
 	mustListen(l)
 	if l.config.Grace != 0 {
@@ -94,8 +95,8 @@ func (n *netListener) Accept() (net.Conn, error) {
 	}
 }
 
-// acceptOne accepts a connection when there is a slot for it, with free to give that back.
-// Running out of something is no error.
+// acceptOne accepts a connection when there is a slot for it; free gives the slot back.
+// Running out of a system resource is not an error.
 func (n *netListener) acceptOne(ctx context.Context) (conn Conn, free func(), err error) {
 	full := n.listener.slots != nil && !n.listener.slots.haveFree()
 	if full {
@@ -116,7 +117,7 @@ func (n *netListener) acceptOne(ctx context.Context) (conn Conn, free func(), er
 	return conn, free, nil
 }
 
-// dress makes of what was accepted what the configuration says.
+// dress makes the configured kind of net.Conn of a connection that was accepted.
 func (n *netListener) dress(conn Conn, free func()) net.Conn {
 	config := &n.listener.config
 	conn = n.listener.proxied(n.listener.bound(conn))
@@ -136,21 +137,22 @@ func (n *netListener) dress(conn Conn, free func()) net.Conn {
 	return secured
 }
 
-// shakeTLS does the handshake of a connection that was accepted, within the time that its
-// configuration has for it. Whoever uses the connection meanwhile waits for that in package
-// tls, or gets the error, which package tls keeps.
+// shakeTLS does the handshake of a connection that was accepted, within the configured
+// time. Operations on the connection wait for that in package tls, or get its error, which
+// package tls keeps.
 //
-// It is done here because nothing else can bound it: whether its handshake is over, a
-// *tls.Conn tells nobody who is within one of its calls, as the connection below it is.
+// It is done here because nothing else can bound it: the connection below is called from
+// within the methods of the *tls.Conn, where that cannot be asked whether its handshake is
+// over.
 func shakeTLS(ctx context.Context, conn *tls.Conn, below *bounded) {
 	over := false
 	defer func() {
 		if over {
 			return
 		}
-		// A function of the configuration has panicked. It has done so in nobody's Read, so
-		// the connection has to be ended for those who use it. (Whoever was faster, and does
-		// the handshake in an operation, gets the panic, as with package tls.)
+		// A function of the configuration has panicked. As it did so outside of any
+		// operation, the connection has to be ended for its users. (An operation that was
+		// faster, and does the handshake itself, gets the panic, as with package tls.)
 		v := recover()
 		below.end(errPanicked)
 		say(ctx, slog.LevelError, "curio: a function of ServerConfig.TLS panicked",
@@ -161,7 +163,8 @@ func shakeTLS(ctx context.Context, conn *tls.Conn, below *bounded) {
 			below.limits.term.set(at, lateError(limit))
 		}
 	}
-	// ctx ends it through the connection below, so that its error is as that has it.
+	// ctx ends the handshake through the connection below, so that it fails with that one's
+	// error.
 	err := conn.HandshakeContext(context.WithoutCancel(ctx))
 	over = true
 	if err == nil {
@@ -213,7 +216,7 @@ func (n *socketListener) File() (*os.File, error) {
 // A unixListener is a socketListener that may have a file.
 type unixListener struct{ socketListener }
 
-// SetUnlinkOnClose is as that of *net.UnixListener, and of the Listener.
+// SetUnlinkOnClose is like the method of *net.UnixListener, and of the Listener.
 func (n *unixListener) SetUnlinkOnClose(unlink bool) { n.listener.SetUnlinkOnClose(unlink) }
 
 // A rawListener is the socket of a listener as a syscall.RawConn.

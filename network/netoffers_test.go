@@ -19,18 +19,18 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// What libraries look for on a connection by a type assertion: an adapter has it, and then
-// it works as package net's does, or it does not have it.
+// Libraries look for methods on a connection by type assertions. An adapter either has such
+// a method, which then works as package net's does, or does not have it.
 
-// ends are a connection, and its peer, which is of package net.
+// An ends is a connection and its peer, which is one of package net.
 type ends struct {
 	ours any
 	peer net.Conn
-	on   *socket.Socket // at the bottom of ours, if it is known
+	on   *socket.Socket // at the bottom of ours, if known
 }
 
-// An offer is a method, or a few that go together. try reports whether it is there, and
-// checks that it works. Each gets ends of its own.
+// An offer is a method, or a few that belong together. try reports whether they are there,
+// and checks that they work. Each try gets ends of its own.
 type offer struct {
 	name string
 	try  func(t *testing.T, e ends) bool
@@ -67,8 +67,9 @@ const (
 	packetConn = "SyscallConn File Buffers PacketConn"
 )
 
-// adapted are what is below an adapter, and what it is to offer then. Package net is in it
-// too: so the checks ask for nothing that it does not keep.
+// adapted lists what may be below an adapter, and what the adapter then has to offer. The
+// connections of package net are in the list, too, which proves that the checks do not ask
+// for more than package net does.
 var adapted = []struct {
 	name   string
 	make   func(t *testing.T) ends
@@ -131,7 +132,7 @@ func TestOffers(t *testing.T) {
 	}
 }
 
-// What makes the ends.
+// The functions that make the ends.
 
 func closedAtEnd(t *testing.T, e ends) ends {
 	t.Helper()
@@ -161,8 +162,8 @@ func theirsOn(on, addr string) func(t *testing.T) ends {
 	}
 }
 
-// inTLS makes the ends those of TLS. The peer does the handshake when it is first used, and
-// so does ours: so both are done at the same time.
+// inTLS puts TLS on both ends. Each does its handshake when it is first used, so both must
+// be used at the same time.
 func inTLS(t *testing.T, e ends, server func(config *tls.Config) any) ends {
 	t.Helper()
 	p := kind{tls: true}.place(t)
@@ -176,8 +177,8 @@ func theirTLS(t *testing.T) ends {
 	return shaken(t, inTLS(t, e, func(config *tls.Config) any { return tls.Server(e.ours.(net.Conn), config) }))
 }
 
-// shaken does the handshake of the peer, and of ours. A peer that has just done it sends
-// nothing more, and so ours is idle.
+// shaken does the handshakes of both ends. After that the peer sends nothing more, so ours
+// is idle.
 func shaken(t *testing.T, e ends) ends {
 	t.Helper()
 	client, ok := e.peer.(*tls.Conn)
@@ -286,7 +287,7 @@ func onDialed(on, addr string) func(t *testing.T) ends {
 	}
 }
 
-// A toConn is a socket that sends all it sends to one address.
+// A toConn is a packet connection that sends everything to one address.
 type toConn struct {
 	net.PacketConn
 	to net.Addr
@@ -336,8 +337,8 @@ func onDialedUDP(t *testing.T) ends {
 	return closedAtEnd(t, ends{ours: conn, peer: toConn{peer, conn.LocalAddr()}})
 }
 
-// onRaw is a socket of a protocol for experiments, RFC 3692. All that is sent to this
-// machine it receives itself.
+// onRaw makes a raw socket of a protocol for experiments, RFC 3692. It receives all that is
+// sent to this machine, also by itself.
 func onRaw(t *testing.T) ends {
 	const experiment = 253
 	s, err := socket.New(socket.AF_INET, socket.SOCK_RAW, experiment)
@@ -352,7 +353,7 @@ func onRaw(t *testing.T) ends {
 	return closedAtEnd(t, ends{network.NetPacketConn(t.Context(), s), toConn{peer, s.LocalAddr()}, s})
 }
 
-// What uses them.
+// The functions that use the ends.
 
 // hears checks that the peer receives what ours has sent.
 func hears(t *testing.T, conn io.Reader, want string) {
@@ -459,7 +460,8 @@ func tryFile(t *testing.T, e ends) bool {
 	return true
 }
 
-// unconnected is where a packet connection has to send to, nil if it is connected.
+// unconnected returns the address that a packet connection has to send to, or nil if it is
+// connected.
 func unconnected(e ends) net.Addr {
 	if _, ok := e.peer.(toConn); ok && e.ours.(net.Conn).RemoteAddr() == nil {
 		return e.peer.LocalAddr()
@@ -467,7 +469,7 @@ func unconnected(e ends) net.Addr {
 	return nil
 }
 
-// optionOf reads an option of the socket of ours, past all that is above it.
+// optionOf reads an option of the socket at the bottom of ours.
 func optionOf[T any](t *testing.T, e ends, option interface {
 	Get(s *socket.Socket) (T, error)
 },
@@ -555,7 +557,7 @@ func tryKeepAlive(t *testing.T, e ends) bool {
 			t.Errorf("keep-alive is %v, want %v", got, want)
 		}
 	}
-	is(all{true, 15 * time.Second, 15 * time.Second, 9}) // from the beginning
+	is(all{true, 15 * time.Second, 15 * time.Second, 9}) // the default
 	must(t, errors.Join(c.SetKeepAlive(false), c.SetKeepAlivePeriod(1500*time.Millisecond)))
 	is(all{false, 2 * time.Second, 15 * time.Second, 9})
 	must(t, c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: -1, Interval: 3 * time.Second, Count: 4}))
@@ -605,7 +607,7 @@ func tryPacketConn(t *testing.T, e ends) bool {
 		return false
 	}
 	if _, stream := e.peer.(toConn); !stream {
-		return false // a *net.UnixConn is always one
+		return false // a *net.UnixConn is always a net.PacketConn
 	}
 	writeAll(t, e.peer, "to ours")
 	buf := make([]byte, 100)

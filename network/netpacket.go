@@ -15,11 +15,11 @@ import (
 // contexts, and gives it to the caller together with s: closing one closes the other. ctx
 // and deadlines bound its operations as NetConn describes.
 //
-// What it returns is also a net.Conn, for a socket that is connected, and has SyscallConn,
-// File, SetReadBuffer and SetWriteBuffer. Over UDP it has the methods of *net.UDPConn as
-// well, such as ReadMsgUDP and WriteToUDPAddrPort, and over a raw socket those of
+// The result is also a net.Conn, which is useful if the socket is connected, and has
+// SyscallConn, File, SetReadBuffer and SetWriteBuffer. Over UDP it also has the methods of
+// *net.UDPConn, such as ReadMsgUDP and WriteToUDPAddrPort, and over a raw socket those of
 // *net.IPConn. Datagrams may be empty: a Read that returns 0 and no error has received one.
-// NetPacketConn panics if s is nil, or a stream.
+// NetPacketConn panics if s is nil or a stream socket.
 func NetPacketConn(ctx context.Context, s *socket.Socket) net.PacketConn {
 	if s == nil {
 		panic("curio/network: nil *socket.Socket; NetPacketConn makes a net.PacketConn of one that is open")
@@ -30,7 +30,7 @@ func NetPacketConn(ctx context.Context, s *socket.Socket) net.PacketConn {
 	return newPacketConn(ctx, s)
 }
 
-// packets is a datagram socket as package net has it.
+// packets has the methods that a datagram socket of package net has.
 type packets interface {
 	net.PacketConn
 	Read(buf []byte) (int, error)
@@ -107,12 +107,12 @@ func (c *packetConn) SyscallConn() (syscall.RawConn, error) { return rawOf(&c.bo
 // File returns a duplicate of the descriptor, which the caller closes.
 func (c *packetConn) File() (*os.File, error) { return fileOfSocket(&c.bounded, c.socket) }
 
-// SetReadBuffer sets how much the system keeps that has not been read.
+// SetReadBuffer sets how much received and unread data the system keeps.
 func (c *packetConn) SetReadBuffer(bytes int) error {
 	return setOption(&c.bounded, c.socket, socket.RecvBuffer, bytes)
 }
 
-// SetWriteBuffer sets how much the system takes that has not been sent.
+// SetWriteBuffer sets how much unsent data the system accepts.
 func (c *packetConn) SetWriteBuffer(bytes int) error {
 	return setOption(&c.bounded, c.socket, socket.SendBuffer, bytes)
 }
@@ -120,7 +120,7 @@ func (c *packetConn) SetWriteBuffer(bytes int) error {
 // A udpConn is a UDP socket as a net.PacketConn, with the methods of *net.UDPConn.
 type udpConn struct{ packetConn }
 
-// ReadFromUDPAddrPort is that of *net.UDPConn.
+// ReadFromUDPAddrPort is like the method of *net.UDPConn.
 func (c *udpConn) ReadFromUDPAddrPort(buf []byte) (n int, from netip.AddrPort, err error) {
 	err = c.do("read", &c.reads, func(scope *wait.Scope) (err error) {
 		n, from, err = c.socket.RecvFromAddrPort(scope, buf, 0)
@@ -129,14 +129,14 @@ func (c *udpConn) ReadFromUDPAddrPort(buf []byte) (n int, from netip.AddrPort, e
 	return n, from, err
 }
 
-// ReadFromUDP is that of *net.UDPConn.
+// ReadFromUDP is like the method of *net.UDPConn.
 func (c *udpConn) ReadFromUDP(buf []byte) (n int, from *net.UDPAddr, err error) {
 	n, addr, err := c.ReadFrom(buf)
 	from, _ = addr.(*net.UDPAddr)
 	return n, from, err
 }
 
-// ReadMsgUDP is that of *net.UDPConn.
+// ReadMsgUDP is like the method of *net.UDPConn.
 func (c *udpConn) ReadMsgUDP(buf, oob []byte) (n, oobn, flags int, from *net.UDPAddr, err error) {
 	n, oobn, flags, addr, err := c.ReadMsgUDPAddrPort(buf, oob)
 	if addr.IsValid() {
@@ -145,13 +145,13 @@ func (c *udpConn) ReadMsgUDP(buf, oob []byte) (n, oobn, flags int, from *net.UDP
 	return n, oobn, flags, from, err
 }
 
-// ReadMsgUDPAddrPort is that of *net.UDPConn.
+// ReadMsgUDPAddrPort is like the method of *net.UDPConn.
 func (c *udpConn) ReadMsgUDPAddrPort(buf, oob []byte) (n, oobn, flags int, from netip.AddrPort, err error) {
 	m, err := c.readMsg(buf, oob)
 	return m.N, m.ControlN, m.Flags, m.AddrPort, err
 }
 
-// WriteToUDPAddrPort is that of *net.UDPConn.
+// WriteToUDPAddrPort is like the method of *net.UDPConn.
 func (c *udpConn) WriteToUDPAddrPort(buf []byte, to netip.AddrPort) (n int, err error) {
 	err = c.do("write", &c.writes, func(scope *wait.Scope) (err error) {
 		n, err = c.socket.SendToAddrPort(scope, buf, 0, to)
@@ -160,10 +160,10 @@ func (c *udpConn) WriteToUDPAddrPort(buf []byte, to netip.AddrPort) (n int, err 
 	return n, err
 }
 
-// WriteToUDP is that of *net.UDPConn.
+// WriteToUDP is like the method of *net.UDPConn.
 func (c *udpConn) WriteToUDP(buf []byte, to *net.UDPAddr) (int, error) { return c.WriteTo(buf, to) }
 
-// WriteMsgUDP is that of *net.UDPConn.
+// WriteMsgUDP is like the method of *net.UDPConn.
 func (c *udpConn) WriteMsgUDP(buf, oob []byte, to *net.UDPAddr) (n, oobn int, err error) {
 	m := socket.Message{Control: oob}
 	if to != nil {
@@ -172,7 +172,7 @@ func (c *udpConn) WriteMsgUDP(buf, oob []byte, to *net.UDPAddr) (n, oobn int, er
 	return c.writeMsg(buf, m)
 }
 
-// WriteMsgUDPAddrPort is that of *net.UDPConn.
+// WriteMsgUDPAddrPort is like the method of *net.UDPConn.
 func (c *udpConn) WriteMsgUDPAddrPort(buf, oob []byte, to netip.AddrPort) (n, oobn int, err error) {
 	return c.writeMsg(buf, socket.Message{Control: oob, AddrPort: to})
 }
@@ -201,8 +201,8 @@ func (c *packetConn) writeMsg(buf []byte, m socket.Message) (n, oobn int, err er
 // An ipConn is a raw socket as a net.PacketConn, with the methods of *net.IPConn.
 type ipConn struct{ packetConn }
 
-// ReadFrom implements net.PacketConn: without the header that the system puts before what
-// has come by IPv4, as *net.IPConn.
+// ReadFrom implements net.PacketConn. Like *net.IPConn, it strips the header that the
+// system puts before an IPv4 packet.
 func (c *ipConn) ReadFrom(buf []byte) (n int, from net.Addr, err error) {
 	n, from, err = c.packetConn.ReadFrom(buf)
 	if a, ok := from.(*net.IPAddr); ok && a.IP.To4() != nil {
@@ -211,14 +211,14 @@ func (c *ipConn) ReadFrom(buf []byte) (n int, from net.Addr, err error) {
 	return n, from, err
 }
 
-// ReadFromIP is that of *net.IPConn.
+// ReadFromIP is like the method of *net.IPConn.
 func (c *ipConn) ReadFromIP(buf []byte) (n int, from *net.IPAddr, err error) {
 	n, addr, err := c.ReadFrom(buf)
 	from, _ = addr.(*net.IPAddr)
 	return n, from, err
 }
 
-// ReadMsgIP is that of *net.IPConn.
+// ReadMsgIP is like the method of *net.IPConn.
 func (c *ipConn) ReadMsgIP(buf, oob []byte) (n, oobn, flags int, from *net.IPAddr, err error) {
 	m, err := c.readMsg(buf, oob)
 	if addr := m.AddrPort.Addr(); addr.IsValid() {
@@ -227,10 +227,10 @@ func (c *ipConn) ReadMsgIP(buf, oob []byte) (n, oobn, flags int, from *net.IPAdd
 	return m.N, m.ControlN, m.Flags, from, err
 }
 
-// WriteToIP is that of *net.IPConn.
+// WriteToIP is like the method of *net.IPConn.
 func (c *ipConn) WriteToIP(buf []byte, to *net.IPAddr) (int, error) { return c.WriteTo(buf, to) }
 
-// WriteMsgIP is that of *net.IPConn.
+// WriteMsgIP is like the method of *net.IPConn.
 func (c *ipConn) WriteMsgIP(buf, oob []byte, to *net.IPAddr) (n, oobn int, err error) {
 	m := socket.Message{Control: oob}
 	if to != nil {
@@ -239,8 +239,8 @@ func (c *ipConn) WriteMsgIP(buf, oob []byte, to *net.IPAddr) (n, oobn int, err e
 	return c.writeMsg(buf, m)
 }
 
-// cutIPv4Header moves what comes after the header to the beginning of buf, and returns how
-// many of the n bytes that is.
+// cutIPv4Header moves the payload to the beginning of buf, which has n bytes with the
+// header, and returns its length.
 func cutIPv4Header(buf []byte, n int) int {
 	const least = 20
 	if n < least || buf[0]>>4 != 4 {

@@ -8,13 +8,13 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A rawConn is the socket of an adapter as a syscall.RawConn. Its functions are called with
-// a descriptor that does not block. Those of Read and Write are called again, when they have
-// returned false, as soon as the descriptor is ready: in turn with those who read or write,
-// by the deadline that bounds these, and until Close.
+// A rawConn is the socket of an adapter as a syscall.RawConn. The user's functions are
+// called with a non-blocking descriptor. If a function of Read or Write returns false, it
+// is called again as soon as the descriptor is ready. These calls take turns with other
+// reads or writes, and end like those by the deadline and by Close.
 //
-// Only adapters of plain sockets have one. Through TLS, or the header of a proxy, it would
-// show the bytes of another protocol, and not those that have been received already.
+// Only adapters of plain sockets have a rawConn. Below TLS or a proxy's header, it would
+// show the bytes of another protocol, and would miss those that have been received already.
 type rawConn struct {
 	of  *bounded
 	raw waiter
@@ -27,7 +27,7 @@ type waiter interface {
 	WriteContext(ctx context.Context, f func(fd uintptr) bool) error
 }
 
-// rawOf is SyscallConn of an adapter whose socket is s.
+// rawOf is the SyscallConn method of an adapter whose socket is s.
 func rawOf(b *bounded, s *socket.Socket) (syscall.RawConn, error) {
 	raw, err := s.SyscallConn()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-// peek looks for a byte, as the pools of clients do with idle connections.
+// peek looks for a byte, as client libraries do with the idle connections of their pools.
 func peek(fd uintptr) (n int, err error) {
 	for {
 		var buf [1]byte
@@ -22,7 +22,8 @@ func peek(fd uintptr) (n int, err error) {
 	}
 }
 
-// trySyscallConn does with a syscall.RawConn what libraries do, and what its contract says.
+// trySyscallConn does with a syscall.RawConn what libraries do, and what its contract
+// promises.
 func trySyscallConn(t *testing.T, e ends) bool {
 	c, ok := e.ours.(syscall.Conn)
 	if !ok {
@@ -44,7 +45,7 @@ func trySyscallConn(t *testing.T, e ends) bool {
 	return true
 }
 
-// isIdle looks at an idle connection in the two ways in which database drivers do.
+// isIdle checks that a connection is idle, in both ways that database drivers use.
 func isIdle(t *testing.T, raw syscall.RawConn) {
 	t.Helper()
 	calls := 0
@@ -53,7 +54,7 @@ func isIdle(t *testing.T, raw syscall.RawConn) {
 		if n, err := peek(fd); err != syscall.EAGAIN {
 			t.Errorf("peeking: %d, %v", n, err)
 		}
-		n, err := syscall.Read(int(fd), make([]byte, 1)) // the descriptor does not block
+		n, err := syscall.Read(int(fd), make([]byte, 1)) // the descriptor is non-blocking
 		if err != syscall.EAGAIN {
 			t.Errorf("reading: %d, %v", n, err)
 		}
@@ -64,7 +65,7 @@ func isIdle(t *testing.T, raw syscall.RawConn) {
 	}
 }
 
-// readsWhenReady: after one that returned false, the function is called again when there is
+// readsWhenReady checks that a function that returned false is called again when there is
 // something to read, and not before.
 func readsWhenReady(t *testing.T, e ends, raw syscall.RawConn) {
 	t.Helper()
@@ -86,7 +87,7 @@ func readsWhenReady(t *testing.T, e ends, raw syscall.RawConn) {
 	must(t, testutil.Receive(t, "second call", called))
 	must(t, testutil.Receive(t, "end", done))
 	if len(got) > 20 {
-		got = got[20:] // a raw socket has the header too
+		got = got[20:] // a raw socket returns the header, too
 	}
 	if got != "raw" || len(called) != 0 {
 		t.Errorf("%q, and %d calls more", got, len(called))
@@ -109,8 +110,8 @@ func writesRaw(t *testing.T, e ends, raw syscall.RawConn) {
 	hears(t, e.peer, "written raw")
 }
 
-// endsByDeadline: one that has passed keeps the functions from being called, and one that
-// passes ends the wait.
+// endsByDeadline checks that the functions are not called after a deadline that has passed,
+// and that a deadline that passes meanwhile ends the wait.
 func endsByDeadline(t *testing.T, conn net.Conn, raw syscall.RawConn) {
 	t.Helper()
 	must(t, conn.SetDeadline(longAgo))

@@ -20,7 +20,7 @@ type fileSender interface {
 func (c *netConn) ReadFrom(src io.Reader) (n int64, err error) {
 	if sender, ok := c.conn.(fileSender); ok {
 		n, err = c.sendFile(sender, src)
-		if err != nil && (n > 0 || !errors.Is(err, errors.ErrUnsupported)) { // as on a datagram socket
+		if err != nil && (n > 0 || !errors.Is(err, errors.ErrUnsupported)) { // such as on a datagram socket
 			return n, err
 		}
 	}

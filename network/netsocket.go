@@ -12,9 +12,8 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// Libraries find out by a type assertion what a connection can do, and rely on what they
-// find. So there is a type for each thing that a Conn may be, with the methods that it can
-// keep and no others:
+// Libraries find out by type assertions what a connection can do, and rely on the result.
+// So there is a type for each kind of Conn, which has only methods that work for that kind:
 //
 //	netConn      any Conn that cannot be ended in one direction
 //	halfConn     any other
@@ -23,8 +22,8 @@ import (
 //	tlsConn      a *TLSConn
 //	packetConn   a datagram socket; udpConn and ipConn are of the Internet families
 //
-// What is built on a socket, for a proxy's header or an idle timeout, is not that socket: its
-// bytes may have been received already, and its waits have other bounds.
+// A layer above a socket, for a proxy's header or an idle timeout, does not count as a
+// socket: its bytes may have been received already, and its waits have other bounds.
 
 // adapt makes conn a net.Conn of one of these types.
 func adapt(ctx context.Context, conn Conn, limits *limits) net.Conn {
@@ -62,9 +61,9 @@ func adaptSocket(ctx context.Context, s *socket.Socket, limits *limits) net.Conn
 	return made
 }
 
-// networkOfSocket is what package net calls sockets of this kind, "" if that is not known.
+// networkOfSocket returns what package net calls sockets of this kind, or "" if not known.
 func networkOfSocket(s *socket.Socket) string {
-	for _, ask := range []func() net.Addr{s.RemoteAddr, s.LocalAddr} { // the other side's is mostly known
+	for _, ask := range []func() net.Addr{s.RemoteAddr, s.LocalAddr} { // the remote address is usually known
 		if addr := ask(); addr != nil {
 			return addr.Network()
 		}
@@ -77,8 +76,8 @@ func endsInHalves(conn Conn) bool {
 	for c := range layersOf(conn) {
 		switch c := c.(type) {
 		case *TLSConn:
-			return true // by close_notify, whatever is below
-		case interface{ NetConn() net.Conn }: // of FromConn
+			return true // by close_notify, whatever is below it
+		case interface{ NetConn() net.Conn }: // made by FromConn
 			_, ok := c.NetConn().(interface{ CloseWrite() error })
 			return ok
 		}
@@ -89,8 +88,8 @@ func endsInHalves(conn Conn) bool {
 // A halfConn is a netConn that can be ended in one direction.
 type halfConn struct{ netConn }
 
-// CloseWrite ends the stream in this direction. It may have to wait, for those who write or
-// for room, by their deadline.
+// CloseWrite ends the stream in this direction. It may have to wait for writers or for
+// room, and the write deadline bounds that.
 func (c *halfConn) CloseWrite() error {
 	for {
 		scope := c.writes.scope.Load()
@@ -111,13 +110,13 @@ type socketConn struct {
 	socket *socket.Socket // set at birth
 }
 
-// CloseWrite ends the stream in this direction. As with package net it does not wait for
-// those who are writing.
+// CloseWrite ends the stream in this direction. As with package net, it does not wait for a
+// Write in progress.
 func (c *socketConn) CloseWrite() error {
 	return c.renamed("close", c.socket.Shutdown(socket.ShutWR))
 }
 
-// CloseRead ends the stream in the other direction: whoever reads is at its end.
+// CloseRead ends the stream in the other direction: readers see its end.
 func (c *socketConn) CloseRead() error {
 	return c.renamed("close", c.socket.Shutdown(socket.ShutRD))
 }
@@ -128,17 +127,17 @@ func (c *socketConn) SyscallConn() (syscall.RawConn, error) { return rawOf(&c.bo
 // File returns a duplicate of the descriptor, which the caller closes.
 func (c *socketConn) File() (*os.File, error) { return fileOfSocket(&c.bounded, c.socket) }
 
-// SetReadBuffer sets how much the system keeps that has not been read.
+// SetReadBuffer sets how much received and unread data the system keeps.
 func (c *socketConn) SetReadBuffer(bytes int) error {
 	return setOption(&c.bounded, c.socket, socket.RecvBuffer, bytes)
 }
 
-// SetWriteBuffer sets how much the system takes that has not arrived.
+// SetWriteBuffer sets how much data the system accepts that has not arrived yet.
 func (c *socketConn) SetWriteBuffer(bytes int) error {
 	return setOption(&c.bounded, c.socket, socket.SendBuffer, bytes)
 }
 
-// fileOfSocket is File of an adapter whose socket is s.
+// fileOfSocket is the File method of an adapter whose socket is s.
 func fileOfSocket(b *bounded, s *socket.Socket) (*os.File, error) {
 	f, err := s.File()
 	if err != nil {
@@ -155,30 +154,29 @@ func setOption[T any](b *bounded, s *socket.Socket, option socket.Option[T], val
 // A tcpConn is a TCP socket as a net.Conn, with the options that *net.TCPConn has.
 type tcpConn struct{ socketConn }
 
-// SetNoDelay says whether what is written leaves at once, as it does from the beginning.
+// SetNoDelay sets whether data is sent as soon as it is written. The default is true.
 func (c *tcpConn) SetNoDelay(noDelay bool) error {
 	return setOption(&c.bounded, c.socket, socket.NoDelay, noDelay)
 }
 
-// SetLinger says what Close does with what has not been sent: with 0 it throws it away, and
-// with a negative number of seconds, as from the beginning, the system goes on sending.
+// SetLinger sets what Close does with data that has not been sent. If sec is 0, it is
+// discarded; if sec is negative, which is the default, the system goes on sending it.
 func (c *tcpConn) SetLinger(sec int) error {
 	return setOption(&c.bounded, c.socket, socket.Linger, time.Duration(sec)*time.Second)
 }
 
-// SetKeepAlive says whether the system asks after a peer that is silent, as it does from the
-// beginning.
+// SetKeepAlive sets whether the system probes a peer that is idle. The default is true.
 func (c *tcpConn) SetKeepAlive(on bool) error {
 	return setOption(&c.bounded, c.socket, socket.KeepAlive, on)
 }
 
-// SetKeepAlivePeriod says after how long it asks. 0 is the default, and a negative value
-// leaves it as it is.
+// SetKeepAlivePeriod sets how long the peer must be idle before it is probed. 0 means the
+// default, and a negative value changes nothing.
 func (c *tcpConn) SetKeepAlivePeriod(d time.Duration) error {
 	return c.setEvery(socket.KeepAliveIdle, d)
 }
 
-// SetKeepAliveConfig sets all of it.
+// SetKeepAliveConfig sets all keep-alive options.
 func (c *tcpConn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
 	err := errors.Join(
 		c.SetKeepAlive(config.Enable),

@@ -10,19 +10,20 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A tlsConn is a TLSConn as a net.Conn, with the methods of *tls.Conn that are looked for.
+// A tlsConn is a TLSConn as a net.Conn, with the methods of *tls.Conn that libraries look
+// for.
 type tlsConn struct {
 	halfConn
 	tls *TLSConn // set at birth
 }
 
-// ConnectionState is that of the TLSConn: empty before the handshake.
+// ConnectionState returns the TLSConn's state, which is empty before the handshake.
 func (c *tlsConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
-// Handshake does the handshake if nobody has, within both deadlines.
+// Handshake does the handshake if that has not been done, within both deadlines.
 func (c *tlsConn) Handshake() error { return c.HandshakeContext(context.Background()) }
 
-// HandshakeContext is Handshake that ctx bounds too.
+// HandshakeContext is Handshake bounded by ctx, too.
 func (c *tlsConn) HandshakeContext(ctx context.Context) error {
 	if c.tls.done.Load() {
 		return nil
@@ -51,13 +52,14 @@ func (c *tlsConn) HandshakeContext(ctx context.Context) error {
 		if again, err := c.failed("handshake", d, scopes[i], c.opError("handshake", ended)); !again {
 			return err
 		}
-		return c.opError("handshake", os.ErrDeadlineExceeded) // too late, and there is no second try
+		return c.opError("handshake", os.ErrDeadlineExceeded) // the deadline was moved too late: a handshake cannot be tried again
 	}
 	return c.renamed("handshake", err)
 }
 
-// Close closes the TLSConn too. All that was written is to arrive, and its end. That may
-// take waiting, which TLSConn.Close does not do, and package tls does, for as long as this.
+// Close closes the TLSConn, too. All that was written is to arrive, and then the end of the
+// stream: Close waits for that as long as package tls does, whereas TLSConn.Close does not
+// wait.
 func (c *tlsConn) Close() error {
 	if c.tls.done.Load() && c.writing.TryLock() {
 		_ = curio.TimeoutAfter(c.base, goodBye, c.tls.CloseWrite)

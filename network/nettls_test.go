@@ -19,12 +19,12 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// TLS through NetListener, which package net/http has to take for package tls's.
+// TLS through NetListener, which net/http has to recognise as that of package tls.
 
-// tlsPlace is a place for TLS, and what to do with its configurations.
+// tlsPlace returns a place for TLS, whose configurations a test may change.
 func tlsPlace(t *testing.T) *place { t.Helper(); return kind{name: "TLS", tls: true}.place(t) }
 
-// Clients with certificates: the handler sees whose they are, with both versions of HTTP.
+// A handler sees the names in a client's certificate, with both versions of HTTP.
 func TestNetListenerClientCertificates(t *testing.T) {
 	for _, version := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		t.Run(version, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestNetListenerClientCertificates(t *testing.T) {
 	}
 }
 
-// Who speaks HTTP without TLS is told so, as by any server of net/http.
+// A client that speaks HTTP without TLS is told so, as by any server of net/http.
 func TestNetListenerWithoutTLS(t *testing.T) {
 	p := tlsPlace(t)
 	addr, log := p.serveHTTP(t, pages(nil), nil)
@@ -66,7 +66,7 @@ func TestNetListenerWithoutTLS(t *testing.T) {
 	testutil.Await(t, "log", func() bool { return len(log.Find("TLS handshake error")) == 1 })
 }
 
-// The listener's context ends what its connections do, with its error.
+// When the listener's context is done, operations on its connections fail with its error.
 func TestNetListenerTLSInAContext(t *testing.T) {
 	for _, shaken := range []bool{true, false} {
 		t.Run(fmt.Sprintf("shaken=%v", shaken), func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestNetListenerTLSInAContext(t *testing.T) {
 	}
 }
 
-// A deadline counts for the handshake, too, and one that passes later does no harm.
+// A deadline bounds the handshake, too, and one that passes later does no harm.
 func TestNetListenerTLSDeadlines(t *testing.T) {
 	testutil.NoLeaks(t)
 	p := tlsPlace(t)
@@ -128,7 +128,7 @@ func TestNetListenerTLSDeadlines(t *testing.T) {
 	must(t, second(conn.Read(make([]byte, 1))))
 }
 
-// The handshake that is over in time leaves its bound behind.
+// The HandshakeTimeout no longer counts when the handshake is over in time.
 func TestHandshakeTimeoutIsNoLifetime(t *testing.T) {
 	testutil.NoLeaks(t)
 	p := tlsPlace(t)
@@ -151,8 +151,8 @@ func TestHandshakeTimeoutIsNoLifetime(t *testing.T) {
 	must(t, second(conn.Read(make([]byte, 1))))
 }
 
-// A function of the configuration that panics ends its connection, is in the log, and does
-// the server no harm.
+// A panic in a function of the configuration ends its connection, is logged, and does the
+// server no harm.
 func TestNetListenerTLSPanics(t *testing.T) {
 	testutil.NoLeaks(t)
 	log := testutil.CaptureLog(t)
@@ -191,7 +191,7 @@ func TestNetListenerTLSPanics(t *testing.T) {
 	}
 }
 
-// So it is if the log handler panics as well.
+// The same holds if the log handler panics as well.
 func TestNetListenerTLSPanicsAndSoDoesTheLog(t *testing.T) {
 	testutil.NoLeaks(t)
 	logged := make(chan struct{}, 1)
@@ -220,7 +220,7 @@ func TestNetListenerTLSPanicsAndSoDoesTheLog(t *testing.T) {
 	must(t, k.Shutdown(context.Background()))
 }
 
-// The handshake of our own TLS as a net.Conn ends as other operations do.
+// The handshake of a TLSConn that was made a net.Conn can be ended like other operations.
 func TestNetConnHandshakeEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(t *testing.T, conn net.Conn, cancel func())
@@ -243,7 +243,7 @@ func TestNetConnHandshakeEnds(t *testing.T) {
 					HandshakeContext(ctx context.Context) error
 				}).HandshakeContext(ctx)
 			}()
-			must(t, b.WaitRead(t.Context())) // it has begun
+			must(t, b.WaitRead(t.Context())) // the handshake has begun
 			c.end(t, conn, cancel)
 			err := testutil.Receive(t, "end of the handshake", shaken)
 			isOp(t, "handshake", err)

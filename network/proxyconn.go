@@ -25,7 +25,7 @@ type proxied struct {
 	// Set at birth.
 	conn  Conn
 	limit int
-	bound time.Duration // of the handshake, if it is left to the first operation; 0 for none
+	bound time.Duration // of the handshake, if that is left to the first operation; 0 for no bound
 
 	phase atomic.Int32
 
@@ -204,7 +204,8 @@ func (p *proxied) Close() error {
 	return p.conn.Close()
 }
 
-// CloseContext is that of the connection with the proxy, or Close.
+// CloseContext calls CloseContext of the connection with the proxy, or Close if it has
+// none.
 func (p *proxied) CloseContext(ctx context.Context) error {
 	p.drop()
 	return closeConn(ctx, p.conn)

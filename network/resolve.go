@@ -58,7 +58,7 @@ func resolve(ctx context.Context, op, network, addr string) ([]*net.TCPAddr, err
 
 // split takes a "host:port" apart. The port may be the name of a service.
 func split(ctx context.Context, resolver Resolver, network, addr string) (host string, port uint16, err error) {
-	if strings.IndexByte(addr, 0) >= 0 { // at which some resolvers would cut the name off
+	if strings.IndexByte(addr, 0) >= 0 { // some resolvers would cut the name off there
 		return "", 0, &net.AddrError{Err: "address with a zero byte", Addr: strconv.Quote(addr)}
 	}
 	host, service, err := net.SplitHostPort(addr)

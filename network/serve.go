@@ -17,17 +17,17 @@ type service struct {
 	peer string
 
 	task   context.Context // the task's
-	life   *wait.Scope     // with a Lifetime, below task: the handler's
+	life   *wait.Scope     // the handler's, below task, if there is a Lifetime
 	begun  bool            // the handshake is over, and the handler has been called
 	ended  bool            // run has returned
 	failed error           // what it returned
 }
 
-// serve serves one connection: it is the function of its task. It has no error, as there is
-// nobody to join the task: what there is to say is logged.
+// serve serves one connection: it is the function of the connection's task. It returns no
+// error, as nobody joins the task: errors are logged.
 //
-// The log comes last, when the connection is closed and its place given back. A log handler
-// is somebody else's code, which may panic or hang.
+// Logging comes last, when the connection is closed and its slot released: a log handler is
+// foreign code, which may panic or hang.
 func (s *service) serve(ctx context.Context) {
 	s.task = ctx
 	defer func() {
@@ -45,7 +45,7 @@ func (s *service) serve(ctx context.Context) {
 	s.ended = true
 }
 
-// run does what comes before the handler, and calls it.
+// run does what comes before the handler, and calls the handler.
 func (s *service) run(ctx context.Context) error {
 	config := &s.listener.config
 	if s.stop != nil {
@@ -60,7 +60,7 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	s.begun = true
-	if _, ok := s.conn.(layered); ok { // only now is it known who that is, behind a proxy
+	if _, ok := s.conn.(layered); ok { // only now is the peer behind a proxy known
 		s.peer = peerOf(s.conn)
 		s.note(s.conn, s.peer)
 	}
@@ -71,8 +71,8 @@ func (s *service) run(ctx context.Context) error {
 	return err
 }
 
-// leave closes the connection and gives its place back. The error is a panic of somebody
-// else's Close.
+// leave closes the connection and releases its slot. The error is a panic of a foreign
+// Close.
 func (s *service) leave() (err error) {
 	defer s.release()
 	defer s.forget(s.conn)
@@ -89,7 +89,8 @@ func (s *service) panicked(v any) error {
 	return &curio.PanicError{Task: curio.CurrentTask(s.task).Path(), Value: v, Stack: debug.Stack()}
 }
 
-// An entry is a line of the log about a connection. Without a message there is none.
+// An entry is a line of the log about a connection. If the message is "", nothing is
+// logged.
 type entry struct {
 	level   slog.Level
 	message string
@@ -97,7 +98,7 @@ type entry struct {
 	err     error
 }
 
-// judge returns what is to be logged when run has returned, or has panicked with v.
+// judge returns what to log after run has returned, or has panicked with v.
 func (s *service) judge(v any) entry {
 	what := "handler"
 	if !s.begun {
@@ -124,7 +125,7 @@ func (s *service) judge(v any) entry {
 	return entry{} // it was cancelled
 }
 
-// log logs e in the name of the connection's task.
+// log logs e on behalf of the connection's task.
 func (s *service) log(ctx context.Context, e entry) {
 	if e.message == "" {
 		return

@@ -244,8 +244,9 @@ func TestBadServerConfig(t *testing.T) {
 	})
 }
 
-// What this kind of listener cannot have is an error, and nothing listens then; and for one
-// that listens already it is a panic, as is all that says how to listen.
+// A setting that this kind of listener cannot have is an error, and nothing listens then.
+// If the listener listens already, it is a panic, and so is every setting that says how to
+// listen.
 func TestServerConfigThatDoesNotFit(t *testing.T) {
 	testutil.NoLeaks(t)
 	path := socketPath(t)

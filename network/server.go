@@ -19,23 +19,23 @@ import (
 // if the server grants a grace time, when that has run out; see UntilStop. The
 // connection is closed when it returns.
 //
-// Its error is logged at the error level, with the address of the peer, and so is its panic;
-// neither ends the server or disturbs other connections. What the peer has done is no error
-// of the server: that it has gone, has reset the connection, was silent for too long, or
-// has sent garbage instead of TLS is logged at the debug level, also if the handler returns
-// the io.EOF or io.ErrUnexpectedEOF of its Recv. That the server, its Grace time or the
-// Lifetime has ended the handler is not logged as its error. Of several errors that a
-// handler returns in one, by errors.Join or in a group's error, each counts by itself.
+// If it returns an error or panics, that is logged at the error level, with the address of
+// the peer; it neither ends the server nor disturbs other connections. What the peer does
+// is not an error of the server: if the peer has gone, has reset the connection, was idle
+// for too long, or has sent garbage instead of TLS, that is logged at the debug level, even
+// if the handler returns the io.EOF or io.ErrUnexpectedEOF of its Recv. If the server's
+// stop, its Grace time or the Lifetime has ended the handler, that is not logged as the
+// handler's error. If a handler returns several errors in one, by errors.Join or in a
+// group's error, each of them is judged by itself.
 type Handler func(ctx context.Context, conn Conn) error
 
 // TCPServer listens on addr, a "host:port", and serves each connection with
 // handler, in a task of its own, as RunServer does.
 //
-// The host may be a name, of whose addresses one is used, an IPv4 one if there is
-// any; an empty host stands for all addresses of the machine, and so does "::", as the
-// listener then calls it. Port 0 is any free
-// port; ListenTCP and RunServer are for who wants to know which. A nil config is the
-// default. TCPServer panics if handler is nil.
+// If the host is a name, one of its addresses is used, an IPv4 one if there is any. An
+// empty host stands for all addresses of the machine, and so does "::", which is what the
+// listener's address then says. Port 0 is any free port; to find out which, use ListenTCP
+// and RunServer. A nil config is the default. TCPServer panics if handler is nil.
 //
 // It is Curio's tcp_server.
 func TCPServer(ctx context.Context, addr string, handler Handler, config *ServerConfig) error {
@@ -60,8 +60,8 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 
 // RunServer serves each connection that listener accepts, in a task of its own, as the
 // listener's ServerConfig says. It runs until ctx ends, until the listener is closed, or
-// until accepting fails for good. The error is never nil: it is a *net.OpError, around that
-// of ctx or net.ErrClosed. RunServer panics if listener or handler is nil. It is Curio's
+// until accepting fails for good. The error is never nil: it is a *net.OpError around ctx's
+// error or net.ErrClosed. RunServer panics if listener or handler is nil. It is Curio's
 // run_server.
 //
 // Then it stops: it closes the listener at once, so that new connections are refused;
@@ -71,10 +71,10 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 // handlers are cancelled at once.
 //
 // Running out of descriptors or memory does not end the server: it pauses, for 5 ms
-// and then twice as long each time up to a second. So it does after errors of the network for
-// which accept(2) says to try again, and after those of somebody else's net.Listener that call
-// themselves temporary. That this has begun, and that all MaxConnections are served, is logged
-// as a warning, once, and so is the end when it has been over for ten seconds.
+// and then twice as long each time up to a second. It does the same after network errors
+// for which accept(2) says to try again, and after errors of a foreign net.Listener that
+// call themselves temporary. When this begins, or when all MaxConnections are in use, the
+// server logs one warning, and another line when it has been over for ten seconds.
 func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
 	mustListen(listener)
@@ -227,8 +227,8 @@ func (s *server) release() {
 	}
 }
 
-// spawn serves conn in a task of its own. The task reports its panic itself, and that is the
-// only error it has.
+// spawn serves conn in a task of its own. The task's only possible error is a panic, which
+// it logs itself.
 func (s *server) spawn(conn Conn) {
 	serves := &service{server: s, conn: conn, peer: peerOf(conn)}
 	s.note(conn, serves.peer)

@@ -8,9 +8,10 @@ import (
 )
 
 // A ServerConfig says how a server listens and how it serves. The zero value is the
-// default. Making a Listener with values that make no sense, such as negative numbers of
-// connections or TLS without a certificate, panics. A field that has no meaning for a kind of
-// listener, such as Mode for TCP, is an error there, and never left out of account.
+// default. Making a Listener with values that make no sense, such as a negative number of
+// connections or TLS without a certificate, panics. A field that has no meaning for a kind
+// of listener, such as Mode for TCP, is an error there, and for NewListener and FromListener
+// a panic; it is never ignored.
 type ServerConfig struct {
 	// How it listens.
 
@@ -18,8 +19,8 @@ type ServerConfig struct {
 	// the system allows; the system lowers what is above that. See listen(2).
 	Backlog int
 
-	// ReusePort lets several servers, also in other processes, listen on the same
-	// address, if all of them say so (SO_REUSEPORT). For a Unix socket it is an error.
+	// ReusePort lets several servers, even in different processes, listen on the same
+	// address, if all of them set it (SO_REUSEPORT). For a Unix socket it is an error.
 	ReusePort bool
 
 	// NoReuseAddr leaves SO_REUSEADDR off. Then a port cannot be listened on while
@@ -37,31 +38,31 @@ type ServerConfig struct {
 	// *TLSConn.
 	TLS *tls.Config
 
-	// Proxy says which peers are proxies, that tell for whom they connect. If none of
-	// them can connect, for TCP without From and for a Unix socket without Unix, it is
-	// an error.
+	// Proxy says which peers are proxies; these send a header that names their client. It
+	// is an error if no proxy can connect: on TCP without From, and on a Unix socket
+	// without Unix.
 	Proxy *ProxyConfig
 
 	// HandshakeTimeout bounds what comes before the handler: the handshake of TLS and
-	// the header of a proxy. The error is then ErrHandshakeTimeout. 0 means 10 s, a
-	// negative value no bound.
+	// the header of a proxy. If it is exceeded, the error is ErrHandshakeTimeout. 0 means
+	// 10 s, a negative value no bound.
 	HandshakeTimeout time.Duration
 
-	// How each connection is served: by RunServer, and, except for Grace, by whoever
-	// calls Accept of the Listener or of a NetListener.
+	// How each connection is served. This is for RunServer and, except for Grace, also for
+	// connections from Accept of the Listener or of a NetListener.
 
 	// MaxConnections is how many connections are served at a time. Others wait to be
 	// accepted, in the backlog. 0 means no limit.
 	MaxConnections int
 
 	// IdleTimeout bounds each wait for the peer: Recv and WaitRead fail if nothing comes
-	// for so long, SendAll if the peer takes nothing for so long. The error is then
-	// ErrIdle. The waits in the handshake count as well; that of TLS which a net.Listener
-	// has made, see FromListener, is one wait. 0 means no bound.
+	// for that long, SendAll if the peer accepts nothing for that long. The error is then
+	// ErrIdle. The waits in the handshake count as well; a TLS handshake of a connection
+	// from a net.Listener, see FromListener, counts as one wait. 0 means no bound.
 	IdleTimeout time.Duration
 
-	// Lifetime bounds how long a connection is served, handshake included. Its
-	// handler's context expires then, with ErrLifetime. 0 means no bound.
+	// Lifetime bounds how long a connection is served, handshake included. After that, its
+	// handler's context expires with ErrLifetime. 0 means no bound.
 	Lifetime time.Duration
 
 	// Grace is how long handlers may go on when the server stops; see RunServer. 0
@@ -100,7 +101,7 @@ func (c *ServerConfig) mustNotListen(call string) {
 	}
 }
 
-// refuse says what c has that a listener on addr cannot have.
+// refuse returns an error if c has a setting that a listener on addr cannot have.
 func (c *ServerConfig) refuse(addr net.Addr) error {
 	switch addr := addr.(type) {
 	case *net.TCPAddr:
@@ -123,7 +124,8 @@ func (c *ServerConfig) refuse(addr net.Addr) error {
 	return nil
 }
 
-// mustFit panics if c has what a listener on addr, which listens already, cannot have.
+// mustFit panics if c has a setting that a listener on addr, which listens already, cannot
+// have.
 func (c *ServerConfig) mustFit(addr net.Addr, call string) {
 	if err := c.refuse(addr); err != nil {
 		panic("curio/network: " + call + " with " + err.Error())

@@ -11,11 +11,11 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ErrServerStopping is why a context of UntilStop has ended. errors.Is finds it in the error
-// of each operation of this module that was cut short by that, also in that of a Conn or a
-// stream, and in context.Cause of the context; curio.WhoCancelled gives it as the Reason.
-// What returns the bare error of the context, as many a function of others does, has
-// context.Canceled.
+// ErrServerStopping is the reason why a context of UntilStop is done. errors.Is finds it in
+// the error of each operation of this module that was cut short by that, including those on
+// a Conn or a stream, and in context.Cause of the context; curio.WhoCancelled returns it as
+// the Reason. Functions of other packages often return the bare error of the context, which
+// is context.Canceled.
 var ErrServerStopping = errors.New("curio/network: the server is stopping")
 
 // A stop is what a server with a grace time tells its handlers by. Its scope is
@@ -27,7 +27,8 @@ var stopOf curio.Local[*stop]
 
 func newStop(ctx context.Context) *stop { return &stop{wait.New(ctx, wait.Group)} }
 
-// begin tells, in the name of the server's task, to which ctx belongs.
+// begin tells the handlers that the server stops. It does so on behalf of the server's
+// task, which ctx belongs to.
 func (s *stop) begin(ctx context.Context) {
 	cause := wait.NewCause(s.scope, wait.Cancelled, ErrServerStopping)
 	cause.Named = true
@@ -35,7 +36,8 @@ func (s *stop) begin(ctx context.Context) {
 	s.scope.Cancel(cause)
 }
 
-// cause is that with which the contexts of UntilStop end; nil if the server does not stop.
+// cause returns the cause with which the contexts of UntilStop end, or nil if the server is
+// not stopping.
 func (s *stop) cause() *wait.Cause {
 	if c := s.scope.Cause(); c != nil && c.Reason == ErrServerStopping {
 		return c
@@ -63,7 +65,7 @@ func UntilStop(ctx context.Context) (_ context.Context, cancel context.CancelFun
 	if !ok {
 		return until, until.Close
 	}
-	if c := s.cause(); c != nil { // the hook would be called a moment later
+	if c := s.cause(); c != nil { // a hook would be called a moment later
 		until.Cancel(c)
 		return until, until.Close
 	}

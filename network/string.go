@@ -5,13 +5,14 @@ import (
 	"net"
 )
 
-// Connections are printed, by logs and mocks, while others use them. So each says what it
-// is by itself: package fmt would read all that it consists of, as it changes.
+// Logs and mocks print connections while others use them. So each has a String method:
+// without it, package fmt would read all fields while they change.
 
 // String says what c is built on.
 func (c *impatient) String() string { return describe(c.Conn) }
 
-// String says what p is built on. Who its client is, is not known from the beginning.
+// String says what p is built on. It does not name the client, which is not known from the
+// start.
 func (p *proxied) String() string { return "proxied " + describe(p.conn) }
 
 // String says what b is made of.
@@ -20,7 +21,7 @@ func (b *bounded) String() string { return describe(b.conn) }
 // String says where n listens.
 func (n *netListener) String() string { return n.listener.String() }
 
-// String returns the network and the address that l listens on, as "tcp 127.0.0.1:80".
+// String returns the network and the address that l listens on, such as "tcp 127.0.0.1:80".
 func (l *Listener) String() string {
 	addr := l.LocalAddr()
 	if addr == nil {
@@ -29,8 +30,8 @@ func (l *Listener) String() string {
 	return addr.Network() + " " + addr.String()
 }
 
-// describe is the text of a connection of anybody's: its own, if it has one, or its
-// addresses.
+// describe returns the text of any connection: that of its String method if it has one, or
+// else its addresses.
 func describe(conn interface {
 	LocalAddr() net.Addr
 	RemoteAddr() net.Addr

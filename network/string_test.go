@@ -12,8 +12,8 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// Whatever is a connection, or has to do with one, can be printed while it is used: without
-// a data race, and in a few words.
+// Connections, and everything around them, can be printed while they are used: without a
+// data race, and in a few words.
 func TestConnectionsCanBePrinted(t *testing.T) {
 	testutil.NoLeaks(t)
 	err := curio.Run(t.Context(), func(ctx context.Context) error {
@@ -62,7 +62,7 @@ func TestConnectionsCanBePrinted(t *testing.T) {
 	}
 }
 
-// print prints each in every way that logs and mocks do.
+// print prints each of what in every way that logs and mocks do.
 func print(t *testing.T, ctx context.Context, what ...any) {
 	t.Helper()
 	for _, v := range append(what, ctx) {

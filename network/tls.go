@@ -19,8 +19,9 @@ import (
 // value. A TLSConn must not be copied. It is safe for concurrent use: one task may receive
 // while another sends, and those who do the same take turns.
 //
-// A call that is cancelled, but for Handshake, does the connection no harm: what had been
-// received of a record is kept, and so is what is still to be sent of one; see SendAll.
+// A call that is cancelled, except for Handshake, does the connection no harm: a record
+// that was received in part is kept, and so is what is still to be sent of a record; see
+// SendAll.
 //
 // Errors are *net.OpError with the operation and the addresses of the connection. Those of
 // TLS itself say "tls:", and can be asked for with [errors.As]: see Handshake. An alert
@@ -30,7 +31,7 @@ import (
 type TLSConn struct {
 	wire  wire
 	tls   *tls.Conn
-	bound time.Duration // of the handshake, if it is left to the first operation; 0 for none; set at birth
+	bound time.Duration // of the handshake, if that is left to the first operation; 0 for no bound; set at birth
 
 	// Each is taken with the operation's context, and in this order.
 	handshakes curio.Lock
@@ -38,9 +39,9 @@ type TLSConn struct {
 	senders    curio.Lock
 
 	closed  atomic.Bool
-	notify  atomic.Int64 // the length of close_notify once that is in the wire, where it is the last
+	notify  atomic.Int64 // the length of close_notify once it is in the wire, as the last record
 	done    atomic.Bool  // the handshake has succeeded
-	failure error        // why the handshake has not; of who holds handshakes
+	failure error        // why the handshake has not succeeded; guarded by handshakes
 
 	// A byte that WaitRead has received; of who holds receivers.
 	kept [1]byte
@@ -97,9 +98,9 @@ var _ Conn = (*TLSConn)(nil)
 // nobody has. If buf is empty it returns 0 at once. A call that is cancelled has received
 // nothing, even if it was in the middle of a record.
 //
-// While it waits, what a SendAll that was cut short has left is sent. If that is found to be
-// impossible, for a reason that the other side does not notice, Recv returns that error
-// once, and can be called again.
+// While it waits, it sends what an interrupted SendAll has left to be sent. If that turns
+// out to be impossible, for a reason that the other side does not notice, Recv returns that
+// error once, and can be called again.
 //
 // When the other side has ended the stream, by close_notify, Recv returns io.EOF. If the
 // connection below has ended without that, somebody may have cut it off: the error is
@@ -207,9 +208,9 @@ func (c *TLSConn) receive(p []byte) (int, error) {
 	return n, err
 }
 
-// answer sends what package tls has written while it received, new keys or an alert, if
-// that takes no waiting. What does not go out now goes with what is sent next, or while
-// somebody waits for the peer, and if somebody is sending, that is now.
+// answer sends what package tls has written while it received, such as new keys or an
+// alert, if it can do so without waiting. The rest goes out with the next send, or while a
+// task waits for the peer. If another task is sending, that one sends it now.
 func (c *TLSConn) answer(ctx context.Context, urgent bool) {
 	if c.wire.unsent.Load() > 0 && c.senders.TryAcquire(ctx) {
 		_ = c.wire.push(ctx, urgent)
@@ -217,7 +218,7 @@ func (c *TLSConn) answer(ctx context.Context, urgent bool) {
 	}
 }
 
-// release gives senders back. What is left to be sent is then for those who wait for the
+// release releases senders. What is still to be sent is left to the tasks that wait for the
 // peer.
 func (c *TLSConn) release(ctx context.Context) {
 	c.senders.Release(ctx)
@@ -229,14 +230,14 @@ func (c *TLSConn) release(ctx context.Context) {
 //
 // It encrypts up to 64 KiB, sends that, and so on. If it is cancelled or fails halfway, it
 // returns how many bytes of buf have been encrypted. These cannot be taken back. They, and
-// no others, reach the other side, if the connection lasts and somebody goes on: what was
+// no others, reach the other side, if the connection lasts and is still used: what was
 // encrypted and not sent, 64 KiB at most, is kept, and the error says how much that is. It
 // goes out before anything else with the next SendAll or CloseWrite, and while a Recv or
 // WaitRead waits for the other side, as it may be the request whose answer they wait for.
-// Close sends of it what there is room for, and returns an error if that was not all.
+// Close sends as much of it as there is room for, and returns an error if that was not all.
 //
-// So to go on, send the rest, even if nothing is left of it: SendAll of an empty buf sends
-// what is kept.
+// So to go on, send the rest, even if that is empty: SendAll of an empty buf sends what is
+// kept.
 func (c *TLSConn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 	if err := c.begin(ctx, "send", &c.senders); err != nil {
 		return 0, err
@@ -259,12 +260,12 @@ func (c *TLSConn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 	}
 }
 
-// CloseWrite ends the stream in this direction, by close_notify, after what others send at
-// the moment and after what an interrupted SendAll has left: the other side receives it all
-// and then the end, and can go on sending. For all of that it waits as long as ctx allows.
-// It does the handshake first if nobody has. It leaves the connection below open in both
-// directions. If it is cancelled, call it again: SendAll must not be called after it, but
-// with an empty buf.
+// CloseWrite ends the stream in this direction, by close_notify, after what others are
+// sending and after what an interrupted SendAll has left: the other side receives all of
+// that and then the end, and can go on sending. CloseWrite waits for all of that as long as
+// ctx allows. It does the handshake first if nobody has. It leaves the connection below
+// open in both directions. If it is cancelled, call it again. After it, SendAll must not be
+// called except with an empty buf.
 func (c *TLSConn) CloseWrite(ctx context.Context) error {
 	if err := c.begin(ctx, "shutdown", &c.senders); err != nil {
 		return err

@@ -10,25 +10,24 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Close closes the connection, and the one below. If nobody sends at the moment it first
-// sends what an interrupted SendAll has left, and ends the stream, by close_notify, as far
-// as there is room for that without waiting; where there is no socket below that can tell,
-// it waits for room, for up to 100 ms. If something was not sent, the other side misses it:
-// then the error says how many bytes of records that is, or that it is the close_notify,
-// and is [io.ErrShortWrite], or what has gone wrong with the connection below. To wait, use
-// CloseContext.
+// Close closes the connection, and the one below. If no other task is sending, Close first
+// sends what an interrupted SendAll has left, and then close_notify, which ends the stream.
+// It does not wait for room; only if there is no socket below that can tell, it waits for
+// up to 100 ms. If something could not be sent, the other side misses it, and Close returns
+// an error, which says how many bytes of records are missing, or that close_notify is. That
+// error is [io.ErrShortWrite], or what has gone wrong with the connection below. To wait
+// for room, use CloseContext.
 //
 // Operations in progress end with net.ErrClosed, and so do all later ones, a second Close
 // included.
 func (c *TLSConn) Close() error { return c.close(noWait) }
 
-// noWait, in the place of a context, is for a close that has none.
+// noWait is passed instead of a context by a Close, which has none.
 var noWait context.Context
 
-// CloseContext is Close that waits for room as long as ctx allows. If ctx ends before all
-// is sent, the connection is closed all the same, and the error is that of ctx and says
-// what was not sent. Like Close it does not wait for those who are in the middle of a
-// SendAll.
+// CloseContext is like Close, but waits for room as long as ctx allows. If ctx is done
+// before all is sent, the connection is closed all the same, and the error is ctx's error
+// and says what was not sent. Like Close, it does not wait for a SendAll in progress.
 func (c *TLSConn) CloseContext(ctx context.Context) error { return c.close(ctx) }
 
 // A politeCloser is a Conn that has something to say before it is closed, for which it may
@@ -37,7 +36,8 @@ type politeCloser interface {
 	CloseContext(ctx context.Context) error
 }
 
-// closeConn is Close of conn, or CloseContext if it has that and ctx is not nil.
+// closeConn closes conn: by CloseContext if conn has that and ctx is not nil, or else by
+// Close.
 func closeConn(ctx context.Context, conn Conn) error {
 	if c, ok := conn.(politeCloser); ok && ctx != nil {
 		return c.CloseContext(ctx)
@@ -48,7 +48,7 @@ func closeConn(ctx context.Context, conn Conn) error {
 // close is CloseContext, or Close if ctx is nil.
 func (c *TLSConn) close(ctx context.Context) (err error) {
 	var missing error
-	defer func() { // also if the Conn below panics
+	defer func() { // even if the Conn below panics
 		err = closeConn(ctx, c.wire.below)
 		switch {
 		case missing != nil:
@@ -63,14 +63,14 @@ func (c *TLSConn) close(ctx context.Context) (err error) {
 	return nil
 }
 
-// farewell sends what is left, and close_notify, and returns what is missing then.
+// farewell sends what is left, and close_notify, and returns an error if not all was sent.
 func (c *TLSConn) farewell(ctx context.Context) error {
 	taken, pushing := c.takeOver()
 	if !taken {
 		if pushing {
 			return c.missing(nil)
 		}
-		return nil // who is sending will be told
+		return nil // the task that is sending will be told
 	}
 	defer c.senders.Release(nobody)
 	_ = c.endStream() // an error means that there was a fatal alert, which is enough
@@ -87,8 +87,8 @@ func (c *TLSConn) farewell(ctx context.Context) error {
 	return c.missing(err)
 }
 
-// endStream puts close_notify into the wire, after which nothing comes any more, if it is
-// not there yet. It is called with senders.
+// endStream puts close_notify into the wire, unless it is there already. Nothing comes
+// after it. The caller holds senders.
 func (c *TLSConn) endStream() error {
 	before := c.wire.unsent.Load()
 	err := c.tls.CloseWrite()
@@ -96,8 +96,8 @@ func (c *TLSConn) endStream() error {
 	return err
 }
 
-// takeOver takes senders for Close, also from a receiver on whose behalf something is being
-// pushed at the moment.
+// takeOver takes senders for Close, even from the goroutine that is pushing on behalf of a
+// receiver.
 func (c *TLSConn) takeOver() (taken, pushing bool) {
 	if !c.wire.pusher.close() {
 		return c.senders.TryAcquire(nobody), false
@@ -107,7 +107,8 @@ func (c *TLSConn) takeOver() (taken, pushing bool) {
 	return c.senders.Acquire(ctx) == nil, true
 }
 
-// missing is what Close says if err has kept it from sending all, nil if there was no room.
+// missing returns the error of a Close that could not send all. err is what has kept it
+// from that; nil means that there was no room.
 func (c *TLSConn) missing(err error) error {
 	why := err
 	if why == nil {
@@ -123,8 +124,9 @@ func (c *TLSConn) missing(err error) error {
 	return nil // the peer has gone, and got all there was for it
 }
 
-// finish ends the stream of a connection whose handler has returned. The peer may still be
-// busy with what was sent before: without the end, all of it would look cut off.
+// finish ends the stream of a connection whose handler has returned. It waits for room, as
+// the peer may still be reading what was sent before: without the end, all of that would
+// look cut off.
 func finish(ctx context.Context, conn Conn) {
 	if c, ok := conn.(*TLSConn); ok {
 		ctx, cancel := curio.WithTimeout(ctx, goodBye)
@@ -154,7 +156,7 @@ func (e *unsentError) Error() string {
 
 func (e *unsentError) Unwrap() error { return e.err }
 
-// Timeout is for package net, which does not look deeper.
+// Timeout is for package net, which does not look at wrapped errors.
 func (e *unsentError) Timeout() bool {
 	timeout, ok := errors.AsType[interface {
 		error

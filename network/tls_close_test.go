@@ -15,8 +15,8 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// full makes a TLS connection over which all of data has been sent, and for whose end there
-// is no room.
+// full makes a TLS connection over which all of data has been sent, and which has no room
+// for the end of the stream.
 func full(ctx context.Context, t testing.TB, g ground, data []byte) *course {
 	t.Helper()
 	c := g.start(ctx, t)
@@ -27,8 +27,8 @@ func full(ctx context.Context, t testing.TB, g ground, data []byte) *course {
 	return c
 }
 
-// A close_notify for which there is no room waits as long as the context allows, and if
-// that was not long enough, somebody says so.
+// If there is no room for close_notify, closing waits as long as the context allows, and
+// fails if that was not long enough.
 func TestTLSCloseNotifyWaits(t *testing.T) {
 	closings := map[string]func(c *course) func(ctx context.Context) error{
 		"CloseWrite":        func(c *course) func(ctx context.Context) error { return c.conn.CloseWrite },
@@ -49,7 +49,7 @@ func TestTLSCloseNotifyWaits(t *testing.T) {
 				must(t, c.during(ctx, closing(c), func(func()) { c.valve.open() }))
 				_ = c.conn.Close()
 				c.finish(t, data, len(data), nil)
-				must(t, c.peer.err) // it has seen the end, and not a connection that breaks off
+				must(t, c.peer.err) // it has seen the end of the stream, not a connection that was cut off
 
 				c = full(ctx, t, g, data)
 				err := c.during(ctx, closing(c), func(cancel func()) { cancel() })
@@ -79,8 +79,8 @@ type politeCloser interface {
 	CloseContext(ctx context.Context) error
 }
 
-// When a handler has returned, its server still waits for room for what that has sent and
-// for its end: so a client that is slow can tell it from what was cut off.
+// When a handler has returned, the server still waits for room for the rest of its data and
+// for the end of the stream: so a slow client can tell that nothing was cut off.
 func TestTLSServerEndsItsStream(t *testing.T) {
 	forClient, forServer := configs(t)
 	data := testutil.Pattern(25, 64<<20)
@@ -99,8 +99,8 @@ func TestTLSServerEndsItsStream(t *testing.T) {
 	is(t, s.cancel(), taskCancelled...)
 }
 
-// After a write that a deadline has cut short, all goes on: Read sends what is left while
-// it waits, and so do Write and Close. It is what package net/http does with connections.
+// After a write that a deadline has cut short, everything goes on: Read sends what is left
+// while it waits, and so do Write and Close. package net/http uses connections in this way.
 func TestTLSNetConnAfterADeadline(t *testing.T) {
 	testutil.NoLeaks(t)
 	ctx, cancel := context.WithTimeout(context.Background(), testutil.Patience)
@@ -163,7 +163,8 @@ func TestTLSNetConnAfterADeadline(t *testing.T) {
 	})
 }
 
-// Close ends a Recv on whose behalf something is being sent, and says what was not.
+// Close ends a Recv on whose behalf something is being sent, and says how much was not
+// sent.
 func TestTLSCloseWhileAReceiverSends(t *testing.T) {
 	for _, g := range grounds {
 		if g.exact || g.frail {

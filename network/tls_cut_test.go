@@ -15,7 +15,7 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// A sending is a connection, or a stream on it, in the middle of which a message was cut.
+// A sending is a connection, or a stream on it, on which a message is cut in the middle.
 type sending struct {
 	*course
 	stream *stream.Stream
@@ -24,7 +24,7 @@ type sending struct {
 // A step is what may follow a SendAll, or a Write, that was cut short.
 type step struct {
 	name   string
-	each   int // at each so many bytes
+	each   int // the distance between cuts, in bytes
 	kind   stepKind
 	stream bool
 	do     func(ctx context.Context, s *sending) error
@@ -77,14 +77,14 @@ var steps = []step{
 	{"Close of a stream", 1, toClose, true, func(ctx context.Context, s *sending) error { return s.stream.Close(ctx) }},
 }
 
-// Where a message is cut: a small one, whose record it is in the middle of, at every byte
-// or some, and a large one of several rounds.
+// The sizes of messages that are cut: a small one, which is cut inside its record, at every
+// byte or at some, and a large one, which takes several rounds.
 const (
 	smallMessage = 80
 	largeMessage = 200_000
 )
 
-// cutsOf returns the places for a message of that size: every, or each so many.
+// cutsOf returns where to cut a message of that size: for a small one, every each bytes.
 func cutsOf(size, each int) (at []int) {
 	if size == largeMessage {
 		return []int{70_001, 0, 65_000, 135_000}[:max(1, 4/each)]
@@ -95,11 +95,11 @@ func cutsOf(size, each int) (at []int) {
 	return at
 }
 
-// Every layer over every layer, cut at every byte, and whatever comes then, while the peer
-// takes something again, or does not: either it has got all that SendAll has reported as
-// taken, or an error has said that it has not. Nothing hangs.
+// A send is cut at every byte, over every combination of layers, and then every possible
+// step follows, while the peer either accepts data again or does not. Either the peer gets
+// all that SendAll has reported as sent, or an error says that it does not. Nothing hangs.
 func TestTLSCutThen(t *testing.T) {
-	network.LastWords(t, time.Millisecond) // most of them end without room
+	network.LastWords(t, time.Millisecond) // most of the closes find no room
 	for _, g := range grounds {
 		t.Run(g.name, func(t *testing.T) {
 			for _, size := range []int{smallMessage, largeMessage} {
@@ -120,7 +120,7 @@ func TestTLSCutThen(t *testing.T) {
 	}
 }
 
-// send sends data by the stream or without it, and returns how much was taken.
+// send sends data by the stream, if there is one, and returns how much was accepted.
 func (s *sending) send(ctx context.Context, data []byte) (int, error) {
 	if s.stream != nil {
 		return s.stream.Write(ctx, data)
@@ -175,7 +175,7 @@ func cutThen(t *testing.T, g ground, data []byte, at int, opens bool, step step)
 	})
 }
 
-// missed is err if it says that something is missing.
+// missed returns err if it says that something is missing, or else nil.
 func missed(err error) error {
 	if err != nil && (strings.Contains(err.Error(), "have not been sent") || errors.Is(err, io.ErrShortWrite)) {
 		return err

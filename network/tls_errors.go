@@ -38,8 +38,8 @@ func plain(err error) error {
 	return err
 }
 
-// fatal reports whether err, of package tls while it receives, is the end of the connection,
-// of which the peer is told by an alert.
+// fatal reports whether err, which package tls returned from receiving, ends the connection
+// and is told to the peer by an alert.
 func fatal(err error) bool {
 	if err == nil || err == io.EOF {
 		return false

@@ -15,23 +15,24 @@ import (
 // if that has one. One task does it, and others that call it meanwhile wait for the
 // outcome. If it has been done already, it returns nil at once.
 //
-// Whatever goes wrong is final, also if ctx ends when the handshake has begun: the
-// connection can only be closed, and all later calls return the error. If the handshake was
-// cut short, by the end of a context, a deadline or an idle time, they return one that says
-// so, and by what: it was not they who were cut short, so it is no cancellation and no
-// timeout, but after a deadline it is still os.ErrDeadlineExceeded. If something goes wrong
-// in the Conn below before TLS has begun, that Conn decides: the header of a proxy may be
-// read on.
+// Any failure is final, even if ctx is done once the handshake has begun: the connection
+// can only be closed, and all later calls return the error. If the handshake was cut short,
+// by a context, a deadline or the IdleTimeout, the later calls return an error that says
+// so, and by what. As they were not cut short themselves, that error is neither a
+// cancellation nor a timeout, but after a deadline it is still os.ErrDeadlineExceeded. If
+// something goes wrong in the Conn below before TLS has begun, that Conn decides whether to
+// go on: the rest of a proxy's header may still be read.
 //
-// If an error is of this side's making, as a certificate that cannot be verified, the peer
-// is told by an alert, as long as that takes no waiting. The error is a *net.OpError around
-// that of ctx or one of these: a [*crypto/tls.CertificateVerificationError], a
-// [crypto/tls.AlertError] from the other side, a [crypto/tls.RecordHeaderError] if that
-// does not speak TLS, [io.ErrUnexpectedEOF], or another one of package tls.
+// If this side is the cause of an error, for example because it cannot verify a
+// certificate, it sends the peer an alert, as far as that takes no waiting. The error is a
+// *net.OpError around ctx's error or one of these: a
+// [*crypto/tls.CertificateVerificationError], a [crypto/tls.AlertError] from the other
+// side, a [crypto/tls.RecordHeaderError] if that does not speak TLS, [io.ErrUnexpectedEOF],
+// or another one of package tls.
 //
 // The functions of the configuration, such as GetCertificate, get a context that is derived
-// from ctx. If a Listener's Accept has returned the connection, that one's
-// HandshakeTimeout counts too. It is Curio's do_handshake.
+// from ctx. If a Listener's Accept has returned the connection, its HandshakeTimeout
+// applies, too. It is Curio's do_handshake.
 func (c *TLSConn) Handshake(ctx context.Context) error {
 	if c.bound == 0 || c.done.Load() {
 		return c.handshake(ctx)
@@ -63,7 +64,7 @@ func (c *TLSConn) handshake(ctx context.Context) error {
 		return nil
 	}
 	if _, ended := wait.At(ctx); ended != nil {
-		err = ended // package tls, or a function of the user's, may have had another word for it
+		err = ended // package tls, or the user's function, may have returned another error for that
 		c.failure = newCutError(err)
 		return c.failed("handshake", err)
 	}
@@ -75,8 +76,8 @@ func (c *TLSConn) handshake(ctx context.Context) error {
 	return c.failed("handshake", err)
 }
 
-// shakeBelow does the handshake of the Conn below. If that is cut short nothing has been
-// spoilt here.
+// shakeBelow does the handshake of the Conn below. If that is cut short, TLS can still
+// begin later.
 func (c *TLSConn) shakeBelow(ctx context.Context) error {
 	below, ok := c.wire.below.(handshaker)
 	if !ok {
@@ -96,7 +97,8 @@ func (c *TLSConn) shakeBelow(ctx context.Context) error {
 	return err
 }
 
-// shake does the handshake, and returns what package tls and the Conn below call an error.
+// shake does the handshake, and returns the error of package tls or of the Conn below as it
+// is.
 func (c *TLSConn) shake(ctx context.Context) error {
 	c.wire.ctx, c.wire.handshaking = ctx, true
 	err := c.tls.HandshakeContext(ctx)
@@ -109,8 +111,8 @@ func (c *TLSConn) shake(ctx context.Context) error {
 	return c.wire.flush(ctx)
 }
 
-// A cutError is what those are told who come after a handshake that was cut short. It holds
-// what cut it short as a text, for that was about another call, and perhaps another task.
+// A cutError is the error of calls after a handshake that was cut short. It holds the
+// reason only as a text, because that was about another call, and perhaps another task.
 type cutError struct {
 	by       string
 	deadline bool
@@ -118,7 +120,7 @@ type cutError struct {
 
 func newCutError(by error) error {
 	if e, ok := errors.AsType[*wait.Error](by); ok && e.Cause().Kind == wait.Ended {
-		return &cutError{"its deadline has passed", true} // that of NetConn, which is a scope that is closed
+		return &cutError{"its deadline has passed", true} // a deadline of NetConn closes a scope
 	}
 	return &cutError{by.Error(), errors.Is(by, os.ErrDeadlineExceeded) || errors.Is(by, context.DeadlineExceeded)}
 }
@@ -127,10 +129,11 @@ func (e *cutError) Error() string {
 	return "tls: the handshake was cut short: " + e.by + "; the connection is lost"
 }
 
-// Is says what kind of ending it was, as far as that means nobody's who asks.
+// Is matches os.ErrDeadlineExceeded after a deadline. It matches no error of a context, as
+// the caller would take that for the end of its own.
 func (e *cutError) Is(target error) bool { return e.deadline && target == os.ErrDeadlineExceeded }
 
-// timedOut reports whether err is that of a deadline of the Conn below.
+// timedOut reports whether err comes from a deadline of the Conn below.
 func timedOut(err error) bool {
 	return goesOn(err) || errors.Is(err, os.ErrDeadlineExceeded)
 }

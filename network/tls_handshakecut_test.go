@@ -14,16 +14,16 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// What ends a handshake that waits for a peer which says nothing, and what later calls say
-// of it: that it was cut short, by what, and that the connection is lost. They have not been
-// cut short themselves, so they are no cancellation, and no timeout that is over if one
-// tries again.
+// A handshake with a peer that sends nothing is ended in different ways. Later calls say
+// that it was cut short, by what, and that the connection is lost. They were not cut short
+// themselves, so their error is no cancellation, and no timeout after which one could try
+// again.
 func TestTLSAfterAHandshakeThatWasCutShort(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		below func(network.Conn) network.Conn
 		shake func(ctx context.Context, conn *network.TLSConn) error
-		first []error // of which kind the error of the handshake is
+		first []error // what the error of the handshake is
 		later []error
 		says  string
 	}{
@@ -98,7 +98,8 @@ func TestTLSAfterAHandshakeThatWasCutShort(t *testing.T) {
 	}
 }
 
-// The header of a proxy that has not come yet spoils nothing: TLS has not begun.
+// A handshake that is cut short before the proxy's header has arrived can be repeated, as
+// TLS has not begun.
 func TestTLSCutBeforeItsHandshake(t *testing.T) {
 	a, b := twoSockets(t)
 	forClient, forServer := configs(t)

@@ -183,7 +183,7 @@ func TestTLSCloseNotify(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("sent %d of a megabyte: %v", n, err)
 		}
-		err = client.Close() // says that the other side misses something
+		err = client.Close() // returns an error: the other side misses something
 		wantOp(t, err, "close", client)
 		if !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("%v", err)

@@ -101,8 +101,9 @@ func skipTo(t *testing.T, child *testutil.Child, line string) {
 	}
 }
 
-// openssl as the server, which sends back what it receives, reversed line by line. A line
-// whose record is cut anywhere is sent by who waits for its reverse.
+// The server is openssl, which sends back what it receives, each line reversed. If the
+// record of a line is cut anywhere, the rest is sent by the Recv that waits for the
+// reversed line.
 func TestTLSWithOpenSSLServer(t *testing.T) {
 	testutil.Need(t, "openssl")
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {

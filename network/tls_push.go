@@ -13,49 +13,50 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A pusher sends what is left in a wire while somebody waits for the peer: it may be the
-// end of the request whose answer is waited for, and nobody else would send it.
+// A pusher sends what is left in a wire while a task waits for the peer. That may be the
+// end of the request whose answer the task waits for, and nobody else would send it.
 //
-// To send first and receive then would not do. If both sides were cut short in the middle
-// of much, each would wait for the other to receive. So what finds no room at once is sent
-// by a goroutine, while the receiver receives. When the receiver has what it waited for, it
-// stops the goroutine, and waits for its end: what is left then is for the next one.
+// Sending first and receiving afterwards would not do: if both sides were cut short in the
+// middle of a lot of data, each would wait for the other to receive. So what finds no room
+// at once is sent by a goroutine, while the receiver receives. When the receiver has what
+// it waited for, it stops the goroutine, and waits for its end: what is left then is for
+// the next receiver or sender.
 //
-// A connection of somebody else's may not survive a write that is cut short; see fragile.
-// There the goroutine is not stopped but by Close, and goes on between two calls.
+// A foreign connection may not survive a write that is cut short; see fragile. There only
+// Close stops the goroutine, which otherwise goes on between two calls.
 //
-// The goroutine holds TLSConn.senders. Whoever releases that calls push, in case somebody
-// waits meanwhile; whoever begins to wait calls it too. As the one notes that there is
-// something to send before he releases, and the other notes that he waits before he looks,
-// one of them finds both.
+// The goroutine holds TLSConn.senders. A task that releases senders calls push, in case
+// another one has begun to wait; a task that begins to wait calls push, too. The former
+// notes that there is something to send before it releases senders, and the latter notes
+// that it waits before it looks for something to send: so at least one of them sees both.
 type pusher struct {
 	// Set at birth.
 	wire    *wire
 	senders *curio.Lock
 
-	// As hardly anything is ever left, who waits takes no mutex unless something is. He
-	// leaves by taking waiting back, and then looks at active; push sets active, and then
-	// looks at waiting: so no goroutine is left to nobody.
+	// As there is hardly ever anything left, the waiting task takes a mutex only if there
+	// is. When it leaves, it clears waiting, and then looks at active; push sets active,
+	// and then looks at waiting: so no goroutine is left without a task that stops it.
 	waiting atomic.Bool // somebody waits for the peer
-	active  atomic.Bool // push may be about to make a goroutine, or has
+	active  atomic.Bool // push may be about to start the goroutine, or has
 
 	mu       sync.Mutex    // pusher.mu < wire.mu
-	watch    *wait.Scope   // under which he does, if he began while the goroutine ran
-	scope    *wait.Scope   // of the goroutine, nil if there is none
-	done     chan struct{} // as scope
+	watch    *wait.Scope   // the task waits under it, if it began to while the goroutine ran
+	scope    *wait.Scope   // the goroutine's scope, nil if there is none
+	done     chan struct{} // closed when the goroutine ends, nil if there is none
 	closed   bool          // by close, for good
-	lost     bool          // sending has failed for good, which the next sender will be told
-	failure  error         // that, if who waits is to be told, too
-	panicked any           // with which the goroutine has ended
+	lost     bool          // sending has failed for good; the next sender will be told
+	failure  error         // that failure, if the waiting task is to be told, too
+	panicked any           // the value of the panic that has ended the goroutine
 }
 
-// nobody is the context of what is done in no task's name. A lock that was taken with it
+// nobody is the context of operations that belong to no task. A lock that was taken with it
 // may be released by another goroutine.
 var nobody = context.Background()
 
-// recv is Recv of the Conn below. What is left to be sent goes out meanwhile. If that turns
-// out to be impossible, and the peer will not notice, recv says so once: what it waits for
-// may be the answer.
+// recv calls Recv of the Conn below. What is left to be sent goes out meanwhile. If that
+// turns out to be impossible, and the peer will not notice, recv returns the error once: it
+// may be waiting for the answer to what cannot be sent.
 func (p *pusher) recv(ctx context.Context, buf []byte) (int, error) {
 	watch, err := p.begin(ctx)
 	defer p.end(watch)
@@ -68,7 +69,7 @@ func (p *pusher) recv(ctx context.Context, buf []byte) (int, error) {
 	n, err := p.wire.below.Recv(watch, buf)
 	if errors.Is(err, curio.ErrCancelled) {
 		if _, ended := wait.At(ctx); ended != nil {
-			return n, ended // and not as it looks from inside of watch
+			return n, ended // and not the error that watch has made of it
 		}
 		if failure := p.told(); failure != nil {
 			return n, failure
@@ -77,7 +78,8 @@ func (p *pusher) recv(ctx context.Context, buf []byte) (int, error) {
 	return n, err
 }
 
-// begin is called by who is about to wait for the peer: under watch, if that is not nil.
+// begin is called by a task that is about to wait for the peer. It has to wait under watch,
+// if that is not nil.
 func (p *pusher) begin(ctx context.Context) (watch *wait.Scope, err error) {
 	p.waiting.Store(true)
 	if p.wire.unsent.Load() == 0 {
@@ -95,7 +97,7 @@ func (p *pusher) begin(ctx context.Context) (watch *wait.Scope, err error) {
 	return p.watch, err
 }
 
-// told returns the failure that who waits has not been told of.
+// told returns the failure, if the waiting task has not been told of it yet.
 func (p *pusher) told() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +106,7 @@ func (p *pusher) told() error {
 	return failure
 }
 
-// end is called by who has waited.
+// end is called by a task that has waited.
 func (p *pusher) end(watch *wait.Scope) {
 	p.waiting.Store(false)
 	if watch == nil && !p.active.Load() {
@@ -124,7 +126,8 @@ func (p *pusher) end(watch *wait.Scope) {
 	p.rethrow()
 }
 
-// rethrow panics as the Conn below has done in the goroutine, in which nobody could recover.
+// rethrow panics with the value with which the Conn below has panicked in the goroutine,
+// where the user could not recover.
 func (p *pusher) rethrow() {
 	p.mu.Lock()
 	panicked := p.panicked
@@ -138,8 +141,8 @@ func (p *pusher) rethrow() {
 	}
 }
 
-// push sends what there is room for, unless somebody else sends, and leaves the rest to a
-// goroutine if somebody waits for the peer.
+// push sends what there is room for, unless another task is sending. It leaves the rest to
+// a goroutine, if a task waits for the peer.
 func (p *pusher) push() {
 	if p.wire.unsent.Load() == 0 {
 		return
@@ -150,7 +153,7 @@ func (p *pusher) push() {
 		return
 	}
 	p.active.Store(true)
-	defer func() { // also if the Conn below panics
+	defer func() { // even if the Conn below panics
 		if p.scope == nil {
 			p.active.Store(false)
 			p.senders.Release(nobody)
@@ -162,7 +165,7 @@ func (p *pusher) push() {
 	}
 }
 
-// run is the goroutine.
+// run is the function of the goroutine.
 func (p *pusher) run(scope *wait.Scope, done chan struct{}) {
 	lost, failure := true, error(nil) // if it panics
 	defer func() {
@@ -171,14 +174,14 @@ func (p *pusher) run(scope *wait.Scope, done chan struct{}) {
 		p.mu.Lock()
 		p.scope, p.done = nil, nil
 		p.lost, p.failure, p.panicked = lost, failure, v
-		p.active.Store(v != nil) // who waits is to find that
+		p.active.Store(v != nil) // the waiting task has to find the panic
 		watch := p.watch
 		p.mu.Unlock()
 		scope.Close()
 		if watch != nil && failure != nil {
 			watch.Close()
 		}
-		p.push() // an answer may have come too late for flush
+		p.push() // an answer may have been queued too late for flush
 		close(done)
 	}()
 	err := p.wire.flush(scope)
@@ -188,8 +191,8 @@ func (p *pusher) run(scope *wait.Scope, done chan struct{}) {
 	}
 }
 
-// close ends the goroutine, and lets none begin any more. It reports whether there was one,
-// which then releases senders.
+// close makes the goroutine end, and lets no other one start. It reports whether there was
+// one, which then releases senders.
 func (p *pusher) close() bool {
 	p.mu.Lock()
 	p.closed = true
@@ -202,9 +205,9 @@ func (p *pusher) close() bool {
 	return true
 }
 
-// fragile reports whether sending on conn that is cut short may be the end of it. TLS of
-// package crypto/tls does not survive that, nor does what has no deadlines and is closed
-// instead. Only of sockets it is known that they do.
+// fragile reports whether conn may not survive a send that is cut short. TLS of package
+// crypto/tls does not, nor does a connection without deadlines, which is closed instead.
+// Only sockets are known to survive it.
 func fragile(conn Conn) bool {
 	for c := range layersOf(conn) {
 		if f, ok := c.(*foreign.Conn); ok {

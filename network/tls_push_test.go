@@ -17,7 +17,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// cutUntilFull sends data until there is no more room, and is cancelled there.
+// cutUntilFull sends data until there is no more room, and is then cancelled.
 func cutUntilFull(ctx context.Context, conn network.Conn, data []byte) (int, error) {
 	n := 0
 	task := curio.Go(ctx, func(ctx context.Context) (err error) {
@@ -38,8 +38,9 @@ func cutUntilFull(ctx context.Context, conn network.Conn, data []byte) (int, err
 	return n, nil
 }
 
-// Both sides are cut short in the middle of much, with no room left anywhere, and then both
-// only receive: all that was taken arrives, in both directions, and nobody sends again.
+// Both sides are cut short in the middle of a lot of data, with no room left anywhere, and
+// then both only receive: all that was accepted arrives, in both directions, without
+// another send.
 func TestTLSBothCutThenBothReceive(t *testing.T) {
 	for name, pair := range map[string]func(t *testing.T) (a, b network.Conn){
 		"TLS": func(t *testing.T) (a, b network.Conn) {
@@ -84,12 +85,13 @@ func TestTLSBothCutThenBothReceive(t *testing.T) {
 			if !bytes.Equal(there, data[:sentThere]) || !bytes.Equal(back, data[:sentBack]) || sentThere == 0 || sentBack == 0 {
 				t.Errorf("%d of %d and %d of %d bytes have come, or others", len(there), sentThere, len(back), sentBack)
 			}
-			_, _ = a.Close(), b.Close() // which may miss the close_notify, as nobody receives
+			_, _ = a.Close(), b.Close() // close_notify may not be sent, as nobody receives
 		})
 	}
 }
 
-// A receiving is a task that receives so much, says so, and goes on to wait for more.
+// A receiving is a task that receives a given amount, sets done, and goes on to wait for
+// more.
 type receiving struct {
 	task *curio.Task[struct{}]
 	done curio.Event
@@ -127,8 +129,8 @@ func narrow(t testing.TB) (a, b network.Conn) {
 	return x, y
 }
 
-// A receiver that waits already, when another task's SendAll is cut short, takes over what
-// that has left.
+// A receiver that is waiting when another task's SendAll is cut short takes over what that
+// has left.
 func TestTLSCutWhileAnotherReceives(t *testing.T) {
 	for _, g := range grounds {
 		if g.exact || g.frail {
@@ -166,14 +168,14 @@ func TestTLSCutWhileAnotherReceives(t *testing.T) {
 	}
 }
 
-// What is asked for by the peer while somebody receives is answered before he waits again,
-// also where one cannot send without waiting.
+// A request of the peer that comes in while a task receives is answered before the task
+// waits again, even on a Conn that cannot send without waiting.
 func TestTLSAnswersBeforeItWaits(t *testing.T) {
 	for name, below := range belows {
 		t.Run(name, func(t *testing.T) {
 			client, server, a, k := askingPair(t, below)
 			inTasks(t, func(ctx context.Context) error {
-				is(t, curio.TimeoutAfter(ctx, short, client.WaitRead), taskTimeout...) // takes the tickets
+				is(t, curio.TimeoutAfter(ctx, short, client.WaitRead), taskTimeout...) // receives the session tickets
 				receiver := curio.Go(ctx, server.WaitRead, curio.ReportCrash(false))
 				ask, err := k.ask()
 				if err != nil {
@@ -192,8 +194,8 @@ func TestTLSAnswersBeforeItWaits(t *testing.T) {
 	}
 }
 
-// An error of sending that the peer does not notice is told to who waits for the answer;
-// after that one can receive.
+// An error of sending that the peer does not notice is returned to the task that waits for
+// the answer; after that, one can receive.
 func TestTLSRequestThatCannotBeSent(t *testing.T) {
 	a, b := socketPair(t)
 	below := &mute{Conn: a}
@@ -229,7 +231,7 @@ func TestTLSRequestThatCannotBeSent(t *testing.T) {
 
 var errMute = errors.New("mute")
 
-// A mute Conn cannot send any more once it has been cut.
+// A mute is a Conn that cannot send any more once a send was cut short.
 type mute struct {
 	network.Conn
 	cut   context.CancelFunc
@@ -247,7 +249,7 @@ func (c *mute) SendAll(ctx context.Context, buf []byte) (int, error) {
 	return c.Conn.SendAll(ctx, buf)
 }
 
-// As above, but it panics.
+// The same as above, except that sending panics.
 func TestTLSPanicWhileSendingForAReceiver(t *testing.T) {
 	a, b := socketPair(t)
 	below := &mute{Conn: a}
@@ -261,7 +263,7 @@ func TestTLSPanicWhileSendingForAReceiver(t *testing.T) {
 			return err
 		}
 		mustPanic(t, "explodes", func() {
-			for { // it may have received before
+			for { // it may receive something first
 				if _, err := client.Recv(ctx, make([]byte, 1)); err != nil {
 					t.Error(err)
 					return

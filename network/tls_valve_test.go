@@ -18,14 +18,14 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A valve is a Conn that lets so many bytes out, and then none until it is opened, like a
-// connection whose peer takes no more.
+// A valve is a Conn that lets a given number of bytes out, and then none until it is
+// opened, like a connection whose peer accepts no more.
 type valve struct {
 	network.Conn
-	full chan struct{} // gets one when somebody waits for room
+	full chan struct{} // gets a value when a send waits for room
 
 	mu     sync.Mutex
-	room   int           // -1 for any
+	room   int           // in bytes; -1 for no limit
 	moved  chan struct{} // closed when it is opened or closed
 	closed bool
 }
@@ -34,7 +34,7 @@ func newValve(conn network.Conn) *valve {
 	return &valve{Conn: conn, full: make(chan struct{}, 1), room: -1, moved: make(chan struct{})}
 }
 
-// Below lets SocketOf and the like see through it.
+// Below lets SocketOf and similar functions see through the valve.
 func (v *valve) Below() network.Conn { return v.Conn }
 
 // shut lets room more bytes out.
@@ -44,7 +44,7 @@ func (v *valve) shut(room int) {
 	v.room = room
 }
 
-// again forgets who has waited for room.
+// again forgets that a send has waited for room.
 func (v *valve) again() {
 	select {
 	case <-v.full:
@@ -71,7 +71,7 @@ func (v *valve) Close() error {
 	return v.Conn.Close()
 }
 
-// take returns how much may go out of n bytes, and if that is nothing, what to wait for.
+// take returns how many of n bytes may go out, and what to wait for if that is 0.
 func (v *valve) take(n int) (int, <-chan struct{}, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -114,7 +114,7 @@ func (v *valve) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 	}
 }
 
-// A nonblocking valve can send without waiting.
+// A nonblocking is a valve that can send without waiting.
 type nonblocking struct{ *valve }
 
 func (v nonblocking) SendFlags(ctx context.Context, buf []byte, flags int) (int, error) {
@@ -131,18 +131,18 @@ func (v nonblocking) SendFlags(ctx context.Context, buf []byte, flags int) (int,
 	return v.Conn.SendAll(ctx, buf[:k])
 }
 
-// A correspondent receives all the time, at the other end of a valve. When it has got as
+// A correspondent, at the other end of a valve, receives all the time. When it has got as
 // much as it was promised, it replies.
 type correspondent struct {
 	conn network.Conn
 
 	mu       sync.Mutex
 	got      []byte
-	promised int // -1 as long as that is not known
+	promised int // -1 while not known
 	replied  bool
 
 	ended chan struct{}
-	err   error // how it has ended; nil for the end of the stream
+	err   error // how receiving has ended; nil for the end of the stream
 }
 
 const thanks = "thanks\n"
@@ -164,7 +164,7 @@ func (c *correspondent) run(ctx context.Context) {
 	}
 }
 
-// promise says how much is going to come.
+// promise tells the correspondent how many bytes will come.
 func (c *correspondent) promise(ctx context.Context, n int) {
 	c.mu.Lock()
 	c.promised = n
@@ -177,7 +177,7 @@ func (c *correspondent) maybeThank(ctx context.Context) {
 	due := !c.replied && c.promised >= 0 && len(c.got) >= c.promised
 	c.replied = c.replied || due
 	c.mu.Unlock()
-	if due { // beside receiving: there may be no room at all
+	if due { // in parallel with receiving: there may be no room at all
 		go func() { _, _ = c.conn.SendAll(ctx, []byte(thanks)) }()
 	}
 }
@@ -189,12 +189,12 @@ type course struct {
 	peer  *correspondent
 }
 
-// A ground makes a course, without its correspondent: conn, the valve in it, and the other
-// side.
+// A ground is a combination of layers. make returns what a course is made of: conn, the
+// valve in it, and the other side.
 type ground struct {
 	name  string
-	exact bool // what SendAll returns has gone out
-	frail bool // a SendAll that was cut short is the end of sending
+	exact bool // SendAll returns how much has gone out
+	frail bool // nothing can be sent after a SendAll that was cut short
 	make  func(t testing.TB) (conn network.Conn, v *valve, peer network.Conn)
 }
 
@@ -258,7 +258,7 @@ var grounds = []ground{
 	}},
 	{"TLS over FromConn of NetConn", false, false, func(t testing.TB) (network.Conn, *valve, network.Conn) {
 		v, b := valvePair(t)
-		hidden := struct{ net.Conn }{network.NetConn(context.Background(), v)} // not to be unwrapped
+		hidden := struct{ net.Conn }{network.NetConn(context.Background(), v)} // so that it is not unwrapped
 		client, server := tlsOver(t, network.FromConn(hidden), b)
 		return client, v, server
 	}},
@@ -289,7 +289,7 @@ func tlsGround(dress func(*valve, *socket.Socket) (a, b network.Conn)) func(test
 	}
 }
 
-// foreignTLS is package tls over a Conn of ours, and our TLS at the other end.
+// foreignTLS puts package tls over a Conn of ours, and our own TLS at the other end.
 func foreignTLS(t testing.TB, a, b network.Conn) (conn, peer network.Conn) {
 	forClient, forServer := configs(t)
 	return network.FromConn(tls.Client(network.NetConn(context.Background(), a), forClient)), network.TLSServer(b, forServer)
@@ -310,7 +310,7 @@ func (g *ground) start(ctx context.Context, t testing.TB) *course {
 	return c
 }
 
-// during calls op in a task, and cut when op waits for room, unless it returns before.
+// during calls op in a task. If op waits for room, it calls cut.
 func (c *course) during(ctx context.Context, op func(ctx context.Context) error, cut func(cancel func())) (err error) {
 	ended := make(chan struct{})
 	task := curio.Go(ctx, func(ctx context.Context) error {
@@ -327,9 +327,9 @@ func (c *course) during(ctx context.Context, op func(ctx context.Context) error,
 	return err
 }
 
-// finish waits for the end of the correspondent, when conn has been closed, and checks what
-// it has got: the beginning of data, and all that was taken, unless somebody has said that
-// something is missing.
+// finish is called when conn has been closed. It waits for the correspondent to end, and
+// checks that it has got the beginning of data, and all that was accepted, unless told says
+// that something is missing.
 func (c *course) finish(t testing.TB, data []byte, taken int, told error) {
 	t.Helper()
 	c.valve.open()

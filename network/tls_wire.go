@@ -21,7 +21,7 @@ import (
 //     push, when no mutex of package tls is held.
 //   - Read receives with the context of the operation in progress. If that is cut short,
 //     the error is a temporary one: package tls keeps what it has of the record, and goes
-//     on with it in the next Read. What is left to be sent is sent meanwhile; see pusher.
+//     on with it in the next Read. Meanwhile, what is left to be sent is sent; see pusher.
 //
 // So whoever receives can answer a request for new keys while a sender is blocked, and
 // nobody waits for a mutex for longer than it takes to encrypt a few records.
@@ -56,8 +56,8 @@ var ciphertexts = sync.Pool{New: func() any { return new([]byte) }}
 // does not receive the answers; and it would not take many of them in a row.
 const maxAnswers = 8
 
-// lastWords is how long to wait for there to be room for an alert, if the Conn below
-// cannot say that there is none. Tests change it.
+// lastWords is how long to wait for room for an alert, if the Conn below cannot tell
+// whether there is room. Tests change it.
 var lastWords = 100 * time.Millisecond
 
 // Write queues p. It is called with a mutex of package tls held, in the order of the
@@ -114,8 +114,8 @@ func (w *wire) flush(ctx context.Context) error {
 	return nil
 }
 
-// push sends what there is room for. It does not wait; but where the Conn below knows no
-// such thing, and it is urgent, for a moment. If it has not sent all, it says why not.
+// push sends what there is room for. It does not wait, except for a moment if urgent is
+// true and the Conn below cannot send without waiting. The error says why not all was sent.
 func (w *wire) push(ctx context.Context, urgent bool) error {
 	for p := w.next(); p != nil; p = w.next() {
 		n, err := sendFlags(ctx, w.below, p, syscall.MSG_DONTWAIT)
@@ -205,15 +205,15 @@ func (e *wireError) Unwrap() error { return e.err }
 // Timeout is false, as package tls has no use for it.
 func (e *wireError) Timeout() bool { return false }
 
-// Temporary reports whether the next operation can go on where this one has ended. Where
+// Temporary reports whether the next operation can go on where this one has ended. If
 // something could not be sent, one can still receive.
 func (e *wireError) Temporary() bool {
 	_, unsent := errors.AsType[*unsentError](e.err)
 	return unsent || e.err == errEmpty || goesOn(e.err)
 }
 
-// goesOn reports whether err, of the Conn below, is about the operation and not about the
-// connection.
+// goesOn reports whether err, of the Conn below, is about the operation only, so that the
+// connection can still be used.
 func goesOn(err error) bool {
 	return errors.Is(err, curio.ErrCancelled) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrIdle)

@@ -26,8 +26,9 @@ type ActivatedSocket struct {
 // on, and LISTEN_FDNAMES has their names.
 //
 // It removes the variables, so that no child takes them for its own, and a second call
-// returns none. The descriptors are taken over as by FromFD, which sets some options too. One that is not a socket is
-// left open, closed on exec, and is in the error; the sockets are returned all the same.
+// returns none. The descriptors are taken over as by FromFD, which also sets some options.
+// A descriptor that is not a socket is left open, is closed on exec, and is named in the
+// error; the sockets are returned all the same.
 func Activated() ([]ActivatedSocket, error) {
 	defer unsetActivation()
 	count, err := activatedCount()

@@ -100,7 +100,7 @@ func same(t *testing.T, got []string, want ...string) {
 func TestActivated(t *testing.T) {
 	testutil.NoLeaks(t)
 	web := listen(t, socket.AF_INET, localhost, 0)
-	check(t, socket.NoDelay.Set(web, false)) // as it is with systemd, unless one says so
+	check(t, socket.NoDelay.Set(web, false)) // as systemd leaves it by default
 	api := listen(t, socket.AF_UNIX, &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unix"}, 0)
 	var files []*os.File
 	for _, l := range []*socket.Socket{web, api} {

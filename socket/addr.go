@@ -11,13 +11,13 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// LocalAddr returns the socket's own address: getsockname(2). It is nil if it has
-// none that is known, and does not fail. A socket that has been closed says what it was.
+// LocalAddr returns the socket's own address: getsockname(2). It is nil if there is none or
+// it is not known; it does not fail. On a closed socket, it is the last known address.
 //
-// The address can be given to Bind or Connect again, and means the same there. On a socket
-// of the Unix domain that has no name it is empty; an abstract name of Linux begins with
-// "@", and a path that does so is told with a "./" before it. A relative path is told as
-// it was given, and is about the directory in which the program was then.
+// The address can be passed to Bind or Connect again, and means the same there. On a Unix
+// domain socket that has no name, it is empty. An abstract name of Linux begins with "@"; a
+// path that begins with "@" is returned with "./" before it. A relative path is returned as
+// it was given, and is relative to the working directory at that time.
 func (s *Socket) LocalAddr() net.Addr {
 	if s.usable() != nil {
 		return nil
@@ -27,8 +27,8 @@ func (s *Socket) LocalAddr() net.Addr {
 	return s.addrLocked(&s.local, poll.LocalName)
 }
 
-// RemoteAddr returns the address of the other side: getpeername(2). It is nil if the
-// socket is not connected, and does not fail. It is told as LocalAddr is.
+// RemoteAddr returns the address of the other side: getpeername(2). It is nil if the socket
+// is not connected; it does not fail. Otherwise it is like LocalAddr.
 func (s *Socket) RemoteAddr() net.Addr {
 	if s.usable() != nil {
 		return nil
@@ -38,15 +38,15 @@ func (s *Socket) RemoteAddr() net.Addr {
 	return s.addrLocked(&s.remote, poll.RemoteName)
 }
 
-// An end is one of the addresses of a socket. Most are asked for by nobody, and kept all the
-// same, for after Close: so an address of net is made only when somebody asks.
+// An end is one of the addresses of a socket. They are all kept, for use after Close,
+// although nobody asks for most of them: so a net.Addr is made only when somebody does.
 type end struct {
-	addr     net.Addr  // as it has been told, nil until then
-	inet     poll.Inet // or what it is, in the Internet families
-	nameless bool      // or that it is an empty name of the Unix domain
+	addr     net.Addr  // as it has been returned, nil until then
+	inet     poll.Inet // the address if addr is nil, in the Internet families
+	nameless bool      // if addr is nil: it is an empty name of the Unix domain
 }
 
-// keep makes e the address n, of s.
+// keep makes e the address n of s.
 func (e *end) keep(s *Socket, n *poll.Name) {
 	inet := n.Inet()
 	switch {
@@ -59,7 +59,7 @@ func (e *end) keep(s *Socket, n *poll.Name) {
 	}
 }
 
-// tell returns what e is, nil if that is not known.
+// tell returns the address, or nil if it is not known.
 func (e *end) tell(s *Socket) net.Addr {
 	switch {
 	case e.addr != nil:
@@ -71,7 +71,7 @@ func (e *end) tell(s *Socket) net.Addr {
 	return e.addr
 }
 
-// certain reports whether the system has nothing else to say of e.
+// certain reports whether e is known and final, so that the system need not be asked.
 func (e *end) certain(s *Socket) bool {
 	if e.addr == nil && e.inet.IsValid() {
 		return e.inet.Port != 0 || s.typ == SOCK_RAW
@@ -79,7 +79,8 @@ func (e *end) certain(s *Socket) bool {
 	return !unnamed(e.addr)
 }
 
-// remember asks for the addresses as long as somebody can be asked. fd is the descriptor.
+// remember asks for the addresses while the system can still be asked. fd is the
+// descriptor.
 func (s *Socket) remember(fd int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,9 +187,9 @@ func (s *Socket) inetAddr(addr netip.AddrPort) net.Addr {
 	return s.typed(net.IP(addr.Addr().AsSlice()), int(addr.Port()), addr.Addr().Zone())
 }
 
-// setInet makes n the address of a socket of the Internet families. A missing ip
-// is that of all interfaces. On an AF_INET6 socket an IPv4 address is a mapped one.
-// typ is the type of socket that addr is for.
+// setInet makes n an address for a socket of the Internet families. A missing ip stands for
+// all interfaces. On an AF_INET6 socket, an IPv4 address becomes a mapped one. typ is the
+// type of socket that addr is for.
 func (s *Socket) setInet(n *poll.Name, typ int, ip net.IP, port int, zone string, addr net.Addr) error {
 	if s.typ != typ && s.family != AF_UNIX {
 		return &net.AddrError{
@@ -228,8 +229,8 @@ func (s *Socket) setInet(n *poll.Name, typ int, ip net.IP, port int, zone string
 	return &net.AddrError{Err: "Internet address, on a socket of another family", Addr: addr.String()}
 }
 
-// maxPath is the length of sun_path. Linux does without the zero byte at its end if there is
-// no room for it.
+// maxPath is the length of sun_path. On Linux a path may fill it, without a zero byte at
+// the end.
 const maxPath = len(syscall.RawSockaddrUnix{}.Path)
 
 func (s *Socket) setUnix(n *poll.Name, addr *net.UnixAddr) error {
@@ -248,7 +249,7 @@ func (s *Socket) setUnix(n *poll.Name, addr *net.UnixAddr) error {
 	return &net.AddrError{Err: fmt.Sprintf("path longer than %d bytes", maxPath), Addr: addr.String()}
 }
 
-// netAddr is n in the types of package net, nil for what it does not know.
+// netAddr returns n as a net.Addr, or nil if it does not know its family.
 func (s *Socket) netAddr(n *poll.Name) net.Addr {
 	switch n.Family() {
 	case AF_INET, AF_INET6:
@@ -261,12 +262,13 @@ func (s *Socket) netAddr(n *poll.Name) net.Addr {
 	return nil
 }
 
-// inetName is a in the types of package net.
+// inetName returns a as a net.Addr.
 func (s *Socket) inetName(a *poll.Inet) net.Addr {
 	return s.typed(a.IP(), int(a.Port), zoneName(a.Zone))
 }
 
-// sender is netAddr of where a message came from, nil if that has no name.
+// sender returns the address n that a message came from as a net.Addr, or nil if the sender
+// has no name.
 func (s *Socket) sender(n *poll.Name) net.Addr {
 	if n.Family() == AF_UNIX && n.Unix() == "" {
 		return nil

@@ -17,10 +17,10 @@ import (
 //
 // If it succeeds, fd belongs to the Socket and must not be used any more. The Socket
 // has a number of its own, and fd's is free again. The socket is non-blocking from then
-// on, also for other processes that share it, and closed on exec. A socket of TCP has
-// TCP_NODELAY on, as those of New have, and SO_KEEPALIVE, as the connections of package
-// network have; if that was on already, with the times that it had. Set NoDelay and
-// KeepAlive after that to have it otherwise.
+// on, also for other processes that share it, and closed on exec. On a TCP socket, FromFD
+// turns on TCP_NODELAY, as New does, and SO_KEEPALIVE, as package network does; if
+// SO_KEEPALIVE was on already, it keeps its times. To change that, set NoDelay and
+// KeepAlive afterwards.
 //
 // If it fails, fd stays the caller's, open and as it was. The error wraps
 // syscall.ENOTSOCK for what is no socket, syscall.EAFNOSUPPORT for other families and
@@ -37,11 +37,11 @@ func FromFD(fd int) (*Socket, error) {
 
 // FromConn makes a Socket of what another library has: a *net.TCPConn, *net.UDPConn,
 // *net.UnixConn, *net.TCPListener, *net.UnixListener, an *os.File that is a socket, or
-// any other syscall.Conn that has a descriptor. It works on a duplicate: c stays its owner's, who may go
-// on using it and has to close it. The connection ends when both are closed. What c has
-// read ahead into a buffer of its own is not seen by the Socket. Its options are set as
-// those of FromFD, unless c is a Socket, or has a method SetNoDelay, as a *net.TCPConn has:
-// whoever made that has set them, and the caller may have chosen others.
+// any other syscall.Conn that has a descriptor. It works on a duplicate: c still belongs to
+// its owner, who may go on using it and has to close it. The connection ends when both are
+// closed. The Socket does not see what c has read ahead into a buffer of its own. Options
+// are set as by FromFD, unless c is a Socket, or has a method SetNoDelay, as a *net.TCPConn
+// has: its maker has set them already, and the caller may have chosen others.
 //
 // A *net.UnixListener removes its path from the file system when it is closed; if the
 // Socket is to go on listening there, call SetUnlinkOnClose(false) before. Both have one
@@ -77,9 +77,9 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 	return s, failed
 }
 
-// duplicated makes a Socket of a duplicate of fd, which stays as it is but for its mode and,
-// if it is foreign, its options. poll.New closes what it cannot use, and that must not happen
-// to somebody else's.
+// duplicated makes a Socket of a duplicate of fd. fd stays as it is, except for its
+// blocking mode and, if foreign is true, its options. It has to be a duplicate, as poll.New
+// closes a descriptor that it cannot use.
 func duplicated(fd int, op string, foreign bool) (*Socket, error) {
 	if !poll.IsFD(fd) {
 		return nil, adoptFailed(op, 0, 0, "getsockopt", fmt.Errorf("fd %d: %w", fd, syscall.EBADF))
@@ -104,13 +104,13 @@ func duplicated(fd int, op string, foreign bool) (*Socket, error) {
 		poll.AdoptTCP(sysfd)
 		s.adopted = true
 	}
-	s.remember(sysfd) // a peer that resets the connection takes its address with it
+	s.remember(sysfd) // after a reset by the peer, the system no longer knows its address
 	return s, nil
 }
 
 // kindOf asks what kind of socket fd is. call is the system call that failed.
 func kindOf(fd int) (family, typ int, call string, err error) {
-	if fd < 0 || fd > math.MaxInt32 { // which the system would cut off, to some other number
+	if fd < 0 || fd > math.MaxInt32 { // the system would truncate it to some other number
 		return 0, 0, "getsockopt", syscall.EBADF
 	}
 	typ, err = syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE)

@@ -15,7 +15,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// settings are those that connections of TCP have here.
+// settings are the options that are set on TCP connections here.
 type settings struct {
 	noDelay, keepAlive bool
 	idle, interval     time.Duration
@@ -33,7 +33,8 @@ func settingsOf(t testing.TB, s *socket.Socket) settings {
 	}
 }
 
-// rawTCP is the descriptor of a TCP socket as another program makes it, bound to a port.
+// rawTCP returns the descriptor of a TCP socket as another program would make it, bound to
+// a port.
 func rawTCP(t testing.TB, listening bool) int {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -45,8 +46,8 @@ func rawTCP(t testing.TB, listening bool) int {
 	return fd
 }
 
-// Whatever TCP socket comes from elsewhere has our settings, and so have the connections that
-// it accepts.
+// Any TCP socket that comes from elsewhere gets our settings, and so do the connections
+// that it accepts.
 func TestAdoptedSettings(t *testing.T) {
 	testutil.NoLeaks(t)
 	ctx := context.Background()
@@ -85,8 +86,8 @@ func TestAdoptedSettings(t *testing.T) {
 	}
 }
 
-// What somebody has chosen stays: the times of keep-alive, and all of a connection of package
-// net and of a Socket. Sockets that are none of TCP are left alone.
+// Chosen settings stay: the times of keep-alive, and all settings of a connection of
+// package net or of a Socket. Sockets that are not TCP sockets are left alone.
 func TestAdoptedSettingsStay(t *testing.T) {
 	testutil.NoLeaks(t)
 	a, _ := tcpPair(t)
@@ -160,12 +161,12 @@ c.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [s.fi
 	}
 }
 
-// A number that is no int of C is not another one.
+// A number that does not fit into a C int is not taken for another one.
 func TestNumbersThatAreNoInt(t *testing.T) {
 	if strconv.IntSize == 32 {
 		t.Skip("all numbers are")
 	}
-	huge := func(n int) int { return n + 1<<(strconv.IntSize/2) } // which is n in an int of C
+	huge := func(n int) int { return n + 1<<(strconv.IntSize/2) } // equals n if it is truncated to a C int
 	a, b := tcpPair(t)
 	ctx, buf := context.Background(), make([]byte, 4)
 	for what, err := range map[string]error{
@@ -197,7 +198,7 @@ func TestNumbersThatAreNoInt(t *testing.T) {
 	want(t, second(u.SendFDs(ctx, []byte("x"), huge(a.Fd()))), syscall.EBADF)
 	l := open(t, socket.AF_INET)
 	check(t, l.Bind(localhost))
-	check(t, l.Listen(huge(0))) // as many as the system allows, and not none
+	check(t, l.Listen(huge(0))) // as many as the system allows, not 0
 	client, server := connectedTo(t, l, socket.AF_INET)
 	exchange(t, client, server)
 	exchange(t, a, b)

@@ -34,8 +34,8 @@ func TestNothingAllocated(t *testing.T) {
 	}
 }
 
-// That the addresses are to be told after Close costs those nothing who do not ask: what is
-// left is the same as for Close of the descriptor alone.
+// Keeping the addresses for after Close costs nothing unless somebody asks for them: Close
+// allocates no more than closing the descriptor alone.
 func TestNothingAllocatedForAddressesAtClose(t *testing.T) {
 	switch {
 	case raceEnabled:

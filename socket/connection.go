@@ -13,8 +13,8 @@ import (
 // Bind gives the socket its local address: bind(2). Port 0 is any free port, which
 // LocalAddr tells. A path of the Unix domain is made in the file system, and left
 // there by Close. On Linux, a name that begins with "@" is an abstract one, and an empty
-// name is any free abstract one. A path with a zero byte in it is refused, as the system
-// would cut it off there.
+// name is any free abstract one. A path with a zero byte is refused, as the system would
+// truncate it there.
 func (s *Socket) Bind(addr net.Addr) error {
 	if err := s.usable(); err != nil {
 		return s.failedAt("bind", addr, err)
@@ -44,7 +44,7 @@ func (s *Socket) Listen(backlog int) error {
 	if backlog <= 0 {
 		backlog = maxBacklog()
 	}
-	backlog = min(backlog, math.MaxInt32) // which is more than any system allows
+	backlog = min(backlog, math.MaxInt32) // more than any system allows
 	err := s.fd.Control(func(fd int) error { return syscall.Listen(fd, backlog) })
 	if err != nil {
 		return s.failedAt("listen", s.LocalAddr(), err)

@@ -37,8 +37,8 @@ func (q query) String() string {
 	return q.host + ":" + q.service
 }
 
-// check refuses a name with a zero byte, at which some resolvers would cut it off, and ask for
-// another one.
+// check refuses a name with a zero byte: some resolvers would truncate it there, and look
+// up another name.
 func (q query) check() error {
 	for _, name := range []string{q.host, q.service} {
 		if strings.IndexByte(name, 0) >= 0 {

@@ -80,8 +80,8 @@ func GetHostByAddr(ctx context.Context, addr netip.Addr) (HostEntry, error) {
 
 // GetFQDN returns the full name of a host, of this machine if name is "": the first name
 // with a dot in it that its address has. If there is none, it is the first name of the
-// address, and if nothing can be found out, name. So it fails only when ctx ends, or if name
-// has a zero byte. It waits as GetAddrInfo does. It is Curio's getfqdn.
+// address, and if nothing can be found out, name. So it fails only if ctx is done, or if
+// name has a zero byte. It waits as GetAddrInfo does. It is Curio's getfqdn.
 func GetFQDN(ctx context.Context, name string) (string, error) {
 	q := query{op: "getfqdn", host: name}
 	if name == "" {

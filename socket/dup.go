@@ -54,7 +54,7 @@ func (s *Socket) Detach() (fd int, err error) {
 	if err != nil {
 		return -1, s.failed("detach", err)
 	}
-	if err := s.fd.CloseAfter(s.remember); err != nil { // somebody was faster
+	if err := s.fd.CloseAfter(s.remember); err != nil { // another call was faster
 		syscall.Close(fd)
 		return -1, s.failed("detach", err)
 	}
@@ -97,8 +97,8 @@ func (c rawConn) Read(func(fd uintptr) bool) error { return c.s.failed("read", e
 
 func (c rawConn) Write(func(fd uintptr) bool) error { return c.s.failed("write", errNoContext) }
 
-// ReadContext is Read with a context, for what adapts a Socket to package net: there, the
-// waits are bounded by a connection's deadlines.
+// ReadContext is Read with a context. It is for the adapters to package net, in which a
+// connection's deadlines bound the waits.
 func (c rawConn) ReadContext(ctx context.Context, f func(fd uintptr) bool) error {
 	if err := c.s.fd.RawRead(ctx, "READ_WAIT", f); err != nil {
 		return c.s.failed("read", err)

@@ -65,7 +65,7 @@ func TestEverywhereBlocking(t *testing.T) {
 			return both(ctx, func(ctx context.Context) error {
 				return a.Blocking(ctx, func(file *os.File) error {
 					_, err := file.Write([]byte("x"))
-					if errors.Is(err, syscall.EPIPE) { // b misses it, unless both were given up before
+					if errors.Is(err, syscall.EPIPE) { // b will miss the byte, unless both were given up before
 						err = nil
 					}
 					return err

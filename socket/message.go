@@ -85,7 +85,8 @@ func (s *Socket) arrived(m *Message, p *poll.Message) {
 
 // RecvMsg receives one message into m, with one recvmsg(2), and returns how many bytes
 // that was; on a stream, as many as there are. flags are those of RecvFlags. On a stream,
-// and with SOCK_SEQPACKET, it returns io.EOF at the end; see Recv. A call that is cancelled has received nothing, but with MSG_WAITALL.
+// and with SOCK_SEQPACKET, it returns io.EOF at the end; see Recv. A call that is cancelled
+// has received nothing, except with MSG_WAITALL.
 //
 // Descriptors that come in the ancillary data are closed on exec, and the caller's: he
 // has to look for them, with ParseControl, and close them. RecvFDs does so.

@@ -41,9 +41,10 @@ func (s *Socket) batchable() error {
 // RecvMMsg waits for a message, takes with it as many more as have come already, up to
 // len(messages), and returns how many that is: recvmmsg(2) on Linux, and recvmsg(2) for
 // each elsewhere. They are put into messages from the first on, as RecvMsg does it. flags
-// are those of RecvFlags. Empty messages count as others do. With SOCK_SEQPACKET it returns
-// io.EOF at the end, see Recv, and before that whatever has come. A call that is cancelled
-// has received nothing. On a stream, which has no messages, it returns syscall.EOPNOTSUPP.
+// are those of RecvFlags. Empty messages count like others. With SOCK_SEQPACKET it returns
+// io.EOF at the end (see Recv), after everything that came before the end. A call that is
+// cancelled has received nothing. On a stream, which has no messages, it returns
+// syscall.EOPNOTSUPP.
 //
 // Descriptors that come with the messages are the caller's, as with RecvMsg.
 func (s *Socket) RecvMMsg(ctx context.Context, messages []Message, flags int) (n int, err error) {
@@ -70,8 +71,9 @@ func (s *Socket) RecvMMsg(ctx context.Context, messages []Message, flags int) (n
 
 // SendMMsg sends all messages, one after the other, and returns how many have been sent:
 // sendmmsg(2) on Linux, and sendmsg(2) for each elsewhere. flags are those of SendFlags;
-// with MSG_DONTWAIT they may be fewer, and no error, if there is no room for more. If it is cancelled, or one of them cannot be sent, it returns how many were sent before
-// that, with the error. On a stream, which has no messages, it returns
+// with MSG_DONTWAIT, fewer messages may be sent, without an error, if there is no room for
+// more. If SendMMsg is cancelled, or a message cannot be sent, it returns how many were
+// sent before that, with the error. On a stream, which has no messages, it returns
 // syscall.EOPNOTSUPP.
 func (s *Socket) SendMMsg(ctx context.Context, messages []Message, flags int) (n int, err error) {
 	if err := s.batchable(); err != nil {

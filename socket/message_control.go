@@ -49,7 +49,7 @@ func Rights(fds ...int) ControlMessage {
 	data := make([]byte, 0, 4*len(fds))
 	for _, fd := range fds {
 		if !poll.IsFD(fd) {
-			fd = -1 // which sendmsg(2) refuses: cut off it would be another descriptor
+			fd = -1 // sendmsg(2) refuses that; truncated, fd would be another descriptor
 		}
 		data = binary.NativeEndian.AppendUint32(data, uint32(fd))
 	}

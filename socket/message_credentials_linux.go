@@ -16,7 +16,7 @@ func (c Credentials) Control() ControlMessage {
 	var data []byte
 	for _, id := range []int{c.PID, c.UID, c.GID} {
 		if int64(id) != int64(uint32(id)) {
-			id = -1 // which the system refuses, and not some other number
+			id = -1 // the system refuses that; truncated, it would be another number
 		}
 		data = binary.NativeEndian.AppendUint32(data, uint32(id))
 	}

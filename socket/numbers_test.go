@@ -11,8 +11,8 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A number that does not fit into an int of C is refused by name, and not cut off: what is
-// left of it may be another descriptor, or option.
+// A number that does not fit into a C int is refused with an error that names it, and is
+// not truncated: the result might be another descriptor or option.
 func TestNumbersBeyondAnInt(t *testing.T) {
 	beyond := math.MaxInt32
 	if beyond++; beyond < 0 {

@@ -65,7 +65,8 @@ func (s *Socket) GetsockoptBytes(level, name int, buf []byte) (n int, err error)
 	return n, err
 }
 
-// misnumbered is the error for what the system would cut off, and take for another option.
+// misnumbered returns an error if the system would truncate the numbers, and take them for
+// another option.
 func misnumbered(level, name int) error {
 	if poll.FitsInt(level) && poll.FitsInt(name) {
 		return nil
@@ -105,7 +106,7 @@ type form[T any] struct {
 // Values beyond the range of an int of C are refused and not cut off.
 var integer = &form[int]{4, func(v int) ([]byte, error) { return encodeInt(int64(v)) }, intOf}
 
-// encodeInt fails if v is more than an int of C can hold.
+// encodeInt fails if v does not fit into a C int.
 func encodeInt(v int64) ([]byte, error) {
 	if v < math.MinInt32 || v > math.MaxInt32 {
 		return nil, syscall.EINVAL
@@ -135,7 +136,7 @@ func duration(unit time.Duration) *form[time.Duration] {
 	}, func(b []byte) time.Duration { return time.Duration(intOf(b)) * unit }}
 }
 
-// units is how many units d is, rounded up.
+// units returns d in units, rounded up.
 func units(d, unit time.Duration) int64 {
 	n := int64(d / unit)
 	if d%unit > 0 {
@@ -144,8 +145,8 @@ func units(d, unit time.Duration) int64 {
 	return n
 }
 
-// text has at most so many bytes, with the zero byte at its end. What is longer, or has one
-// before, the system would cut off, and take for another name.
+// text has at most size bytes, including the zero byte at its end. A longer text, or one
+// with a zero byte inside, would be truncated by the system, and taken for another name.
 func text(size int) *form[string] {
 	return &form[string]{size, func(v string) ([]byte, error) {
 		if len(v) >= size || strings.IndexByte(v, 0) >= 0 {

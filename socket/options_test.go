@@ -178,7 +178,7 @@ func TestOptionsRefuse(t *testing.T) {
 		"TCP_KEEPCNT":  socket.KeepAliveCount.Set(s, -1),
 		"TCP_KEEP":     socket.KeepAliveIdle.Set(s, -time.Second),
 	}
-	if most := math.MaxInt32; most < math.MaxInt { // an int can hold more than one of C
+	if most := math.MaxInt32; most < math.MaxInt { // an int is larger than a C int
 		refused["SO_RCVBUF"] = socket.RecvBuffer.Set(s, most+1)
 		refused["SO_SNDBUF"] = socket.SendBuffer.Set(s, -most-2)
 	}
@@ -295,7 +295,7 @@ func TestKernelTimeoutsAreRefused(t *testing.T) {
 }
 
 // inPython evaluates expressions about the socket s in another program that shares it, and
-// returns what each of them is. The socket is good for nothing but its options then. The
+// returns their values. After that, the socket is good for nothing except its options. The
 // test needs python3.
 func inPython(t *testing.T, s *socket.Socket, expressions ...string) []string {
 	t.Helper()

@@ -20,8 +20,8 @@ type packet struct {
 	fd   bool
 }
 
-// packetWays are all ways to receive one message. took is what came, and how many
-// descriptors with it, which are closed.
+// packetWays are all the ways to receive one message or a batch. took is what came, and
+// whether descriptors came with it; these are closed.
 var packetWays = map[string]func(ctx context.Context, s *socket.Socket) (took []packet, err error){
 	"Recv": func(ctx context.Context, s *socket.Socket) ([]packet, error) {
 		return one(func(buf []byte) (int, error) { return s.Recv(ctx, buf) })
@@ -79,7 +79,7 @@ func roomFor() socket.Message {
 	return socket.Message{Buffers: [][]byte{make([]byte, 100)}, Control: make([]byte, socket.ControlSpace(4))}
 }
 
-// unpack is what m has received.
+// unpack returns what m has received.
 func unpack(m *socket.Message) packet {
 	p := packet{data: string(m.Buffers[0][:m.N])}
 	parts, err := socket.ParseControl(m.Control[:m.ControlN])
@@ -101,9 +101,9 @@ func closeFDs(fds []int) {
 
 func passes(way string) bool { return way == "RecvFDs" || way == "RecvMsg" || way == "RecvMMsg" }
 
-// Every way to receive packets returns each of them, the empty ones too, and the end after
-// the last, whether the other side has closed the connection by then or not. What cannot
-// be told from the end are empty ones that come last.
+// Every way to receive packets returns each of them, including empty ones, and the end
+// after the last, whether the other side has closed the connection by then or not. Only
+// empty packets that come last cannot be told from the end.
 func TestEmptyPackets(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("elsewhere two empty packets in a row look like the end")
@@ -128,7 +128,7 @@ func TestEmptyPackets(t *testing.T) {
 					a, b := pairOf(t, socket.SOCK_SEQPACKET)
 					sent := slices.Clone(script)
 					if name == "open" {
-						sent = append(sent, packet{}) // for which it takes no end to be told from it
+						sent = append(sent, packet{}) // while the connection is open, it cannot be taken for the end
 					}
 					for _, p := range sent {
 						var fds []int
@@ -142,7 +142,7 @@ func TestEmptyPackets(t *testing.T) {
 					for i := range want {
 						want[i].fd = want[i].fd && passes(way)
 						if way == "RecvBuffer" && i == len(want)-1 && want[i].data == "" && name != "open" {
-							want = want[:i] // read(2) does not tell of its descriptor
+							want = want[:i] // read(2) does not report its descriptor
 						}
 					}
 					switch name {
@@ -182,8 +182,8 @@ func TestEmptyPackets(t *testing.T) {
 	}
 }
 
-// Looking at an empty packet is not looking at the end, as long as there is something to
-// tell.
+// Peeking at an empty packet does not look like the end, as long as something tells them
+// apart.
 func TestPeekEmptyPacket(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("elsewhere nothing tells")
@@ -199,7 +199,7 @@ func TestPeekEmptyPacket(t *testing.T) {
 		if n != 0 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
-		_ = a.Close() // before the second time
+		_ = a.Close() // before the second peek
 	}
 	for _, want := range []struct {
 		n   int
@@ -215,7 +215,7 @@ func TestPeekEmptyPacket(t *testing.T) {
 	}
 }
 
-// An end that comes while the call waits is seen, and an empty packet too.
+// A call that waits sees the end when it comes, and also an empty packet.
 func TestWaitForEmptyPacket(t *testing.T) {
 	if runtime.GOOS == "darwin" {
 		t.Skip("macOS has no such sockets")
@@ -242,7 +242,7 @@ func TestWaitForEmptyPacket(t *testing.T) {
 	}
 }
 
-// Empty datagrams are datagrams, wherever they are in a batch, and have no end.
+// Empty datagrams are datagrams, wherever they are in a batch, and never mean the end.
 func TestEmptyDatagramsInABatch(t *testing.T) {
 	for name, pair := range map[string]func(testing.TB) (a, b *socket.Socket){
 		"udp":      udpPair,
@@ -274,8 +274,8 @@ func TestEmptyDatagramsInABatch(t *testing.T) {
 	}
 }
 
-// One of a batch that cannot be sent ends it: what was sent before is told, and arrives, and
-// no more of it.
+// A message that cannot be sent ends a batch: SendMMsg returns how many were sent before
+// it; these arrive, and no others.
 func TestSendMMsgInTheMiddle(t *testing.T) {
 	ctx := context.Background()
 	a, b := udpPair(t)
@@ -299,7 +299,8 @@ func TestSendMMsgInTheMiddle(t *testing.T) {
 	}
 }
 
-// What a UDP socket hears of a peer that is not there ends no batch, and is not lost either.
+// The error that a UDP socket gets if its peer is gone does not end a batch, and is not
+// lost either.
 func TestErrorBehindABatch(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("others tell of it at other times")
@@ -309,7 +310,7 @@ func TestErrorBehindABatch(t *testing.T) {
 	_, err := b.Send(ctx, []byte("last words"))
 	check(t, err)
 	check(t, b.Close())
-	_, err = a.Send(ctx, []byte("x")) // and the answer is that there is nobody
+	_, err = a.Send(ctx, []byte("x")) // the answer is that nobody is there
 	check(t, err)
 	var errs, words int
 	for range 2 {

@@ -24,11 +24,12 @@ func onLinux(t *testing.T) {
 	}
 }
 
-// unixNames are names of sockets, as they are given; %s is a text that is nobody else's.
+// unixNames are names of sockets, as they are given and as they are returned; %s stands for
+// a text that is unique to this process.
 var unixNames = map[string]struct{ name, told string }{
 	"path":                        {"%s", "%s"},
 	"relative path":               {"./%s", "./%s"},
-	"path of all the length":      {"%s" + strings.Repeat("x", 200), "%s" + strings.Repeat("x", 200)}, // cut below
+	"path of all the length":      {"%s" + strings.Repeat("x", 200), "%s" + strings.Repeat("x", 200)}, // truncated below
 	"path that begins with an @":  {"./@%s", "./@%s"},
 	"abstract":                    {"@%s", "@%s"},
 	"abstract with zero bytes":    {"@a\x00b\x00%s", "@a\x00b\x00%s"},
@@ -39,8 +40,8 @@ var unixNames = map[string]struct{ name, told string }{
 
 const pathLength = len(syscall.RawSockaddrUnix{}.Path)
 
-// What is told of a socket of the Unix domain can be given back, for a connection and for a
-// datagram, and is the same afterwards, also when the socket has been closed.
+// The address that a Unix domain socket returns can be used again, to connect and to send a
+// datagram. It stays the same, even after the socket has been closed.
 func TestUnixNamesThereAndBack(t *testing.T) {
 	onLinux(t)
 	t.Chdir(t.TempDir())
@@ -73,7 +74,7 @@ func TestUnixNamesThereAndBack(t *testing.T) {
 			check(t, client.Close())
 			check(t, l.Close())
 			if name[0] != '@' {
-				check(t, os.Remove(name)) // this file, and no other
+				check(t, os.Remove(name)) // it has made this file, and no other
 			}
 
 			a, b := openOf(t, socket.AF_UNIX, socket.SOCK_DGRAM), openOf(t, socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -101,8 +102,8 @@ func TestUnixNamesThereAndBack(t *testing.T) {
 	}
 }
 
-// A socket without a name is not one with an empty name, and each of them is told as what
-// it is.
+// A socket without a name differs from one with an empty name, and their addresses differ,
+// too.
 func TestNoNameAndEmptyName(t *testing.T) {
 	onLinux(t)
 	a, b := unixPair(t)
@@ -131,7 +132,7 @@ func TestNoNameAndEmptyName(t *testing.T) {
 	}
 }
 
-// Names that the system would take for others are refused, everywhere, and nothing is made.
+// Names that the system would take for others are refused everywhere, and no file is made.
 func TestNamesWithZeroBytes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	ctx := context.Background()
@@ -189,7 +190,7 @@ func TestNamesWithZeroBytes(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// Internet addresses are told so that they can be bound again, and are told after Close.
+// Internet addresses are returned in a form that can be bound again, even after Close.
 func TestInternetAddressesThereAndBack(t *testing.T) {
 	for what, c := range map[string]struct {
 		family, typ int
@@ -218,7 +219,7 @@ func TestInternetAddressesThereAndBack(t *testing.T) {
 			}
 			s, err := socket.New(c.family, c.typ, proto)
 			if err != nil {
-				t.Skip(err) // raw sockets take a privilege
+				t.Skip(err) // raw sockets need a privilege
 			}
 			closing(t, s)
 			check(t, s.Bind(c.addr))
@@ -235,8 +236,8 @@ func TestInternetAddressesThereAndBack(t *testing.T) {
 	}
 }
 
-// A socket that nobody has asked for its addresses tells them when it has been closed, and a
-// connection that was taken over when the peer has reset it.
+// A closed socket returns its addresses even if nobody has asked for them before, and so
+// does an adopted connection that the peer has reset.
 func TestAddressesAfterClose(t *testing.T) {
 	a, b := tcpPair(t)
 	client, server := a.LocalAddrPort(), b.LocalAddrPort()
@@ -264,7 +265,8 @@ func TestAddressesAfterClose(t *testing.T) {
 	}
 }
 
-// A relative path is about the directory in which the program was: it is told as it was given.
+// A relative path is returned as it was given: it is relative to the working directory at
+// that time.
 func TestRelativePathAfterChdir(t *testing.T) {
 	first, second := t.TempDir(), t.TempDir()
 	t.Chdir(first)
@@ -278,7 +280,7 @@ func TestRelativePathAfterChdir(t *testing.T) {
 	check(t, open(t, socket.AF_UNIX).Connect(context.Background(), l.LocalAddr()))
 }
 
-// Python and we call a socket by the same name, whatever bytes it has.
+// Python and this package give a socket the same name, whatever bytes it contains.
 func TestNamesInPython(t *testing.T) {
 	onLinux(t)
 	s := openOf(t, socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -17,10 +17,10 @@ type Socket struct {
 	// Set at birth. fd is nil in the zero value.
 	fd          *poll.FD
 	family, typ int
-	adopted     bool // others have made it, and it has got our settings later
+	adopted     bool // made elsewhere: it got our settings later
 
-	// The addresses, asked for when somebody wants to know; not known until then, and
-	// no more after what changes them. Once closed, a socket keeps what is known.
+	// The addresses. They are not known before somebody asks for them, and no longer known
+	// after an operation that changes them. Once closed, a socket keeps what is known.
 	mu            sync.Mutex
 	local, remote end
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// stdioVariable makes this program the one whose standard streams are closed.
+// stdioVariable makes this program the child whose standard streams are closed.
 const stdioVariable = "CURIO_TEST_STDIO"
 
 func init() {
@@ -31,23 +31,23 @@ func init() {
 		w.Close()
 		closeStdio()
 		numbers := makeAll()
-		closeStdio() // which nobody of ours is to have opened meanwhile
+		closeStdio() // nothing may have opened these numbers meanwhile
 		fmt.Fprintln(report, strings.Join(numbers, "\n"))
 		report.Close()
 		os.Exit(0)
 	}
 }
 
-// closeStdio makes the numbers of the standard streams be free. The runtime opens them at
-// the start of a program, so it is the program that has to do it.
+// closeStdio frees the numbers of the standard streams. The runtime opens them at the start
+// of a program, so the program has to do this itself.
 func closeStdio() {
 	for fd := range 3 {
 		syscall.Close(fd)
 	}
 }
 
-// makeAll makes a descriptor in every way that there is, and says what its number is, or
-// what was wrong.
+// makeAll makes a descriptor in every possible way, and returns a line about each, with its
+// number or what went wrong.
 func makeAll() (numbers []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), testutil.Patience)
 	defer cancel()
@@ -86,7 +86,7 @@ func makeAll() (numbers []string) {
 	note("Blocking", 3, err)
 	low, err := syscall.Dup(server.Fd())
 	if low != 0 {
-		note("the lowest number is not free:", low, err) // and the test is worth nothing
+		note("the lowest number is not free:", low, err) // then the test proves nothing
 	}
 	adopted, err := socket.FromFD(low)
 	adopted = noteSocket("FromFD", adopted, err)
@@ -129,8 +129,8 @@ func passAll(ctx context.Context, a, b *socket.Socket, note func(what string, fd
 	noteControl("RecvMMsg", &batch[0], err)
 }
 
-// A program that has closed its standard streams, or one of them, does not come to print into
-// a connection: whatever we make or receive has another number.
+// A program that has closed its standard streams, or one of them, cannot print into a
+// connection by accident: whatever we make or receive has another number.
 func TestNoNumberOfStdio(t *testing.T) {
 	testutil.NoLeaks(t)
 	program, err := os.Executable()

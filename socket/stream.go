@@ -18,10 +18,11 @@ import (
 // On a datagram socket it receives one datagram, which may be empty: that is 0 and no
 // error. What does not fit into buf is lost; RecvMsg tells.
 //
-// With SOCK_SEQPACKET there are messages, of which the same is true, and an end, which is
-// io.EOF. To the system an empty message looks like the end, so it is asked whether the
-// connection has ended and what else there is. Only empty messages that were the last
-// ones, and had nothing with them, are taken for the end.
+// With SOCK_SEQPACKET there are messages, which are received like datagrams, and an end,
+// which is io.EOF. As recv(2) returns 0 both for an empty message and at the end, Recv asks
+// the system whether the connection has ended and what else there is. Only empty messages
+// that come last, and have nothing with them, such as ancillary data, are taken for the
+// end.
 func (s *Socket) Recv(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("recv", err)

@@ -20,7 +20,8 @@
 // # Writing
 //
 // When a write returns, the system has the bytes. With SetWriteBuffer the stream collects
-// them, and Flush sends them. Close sends what is left, or says how much it could not send.
+// them, and Flush sends them. Close sends what is left, or returns an error that says how
+// much it could not send.
 //
 // # Code without contexts
 //
@@ -35,10 +36,10 @@
 // the buffer. Nothing is lost: what an operation has taken off the stream when it is
 // cancelled, it returns with the error; the rest is there for the next one. So ReadLine
 // and ReadUntil leave half a piece where it is, and ReadExactly, ReadFull and ReadAll
-// return what they have. What can be cut short halfway, as Write, WriteLines and Flush
-// can, says or keeps exactly what has not been sent. With TLS some of what it says to be
-// written may still be kept: the next write sends it, and so do Flush, Close, and whoever
-// reads, while it waits.
+// return what they have. Write, WriteLines and Flush, which can be cut short halfway,
+// report or keep exactly what has not been sent. With TLS, some of what they report as
+// written may still be kept: it is sent by the next write, Flush or Close, and by a read
+// while it waits.
 //
 // # Limits
 //

@@ -17,7 +17,8 @@ var ErrLineTooLong error = tooMuch("line too long")
 var ErrTooLong error = tooMuch("stream too long")
 
 // A tooMuch says that the other side has sent more than the limit. Package network, which
-// knows nothing of streams, asks for PeersDoing: a server takes it for none of its own faults.
+// does not import this package, looks for the PeersDoing method, so that a server does not
+// take it for its own fault.
 type tooMuch string
 
 func (e tooMuch) Error() string    { return string(e) }
@@ -59,11 +60,11 @@ func (s *Stream) ended(op string, err error) error {
 	return err
 }
 
-// incomplete is the error of Close if it could not send all: err is why, n how much of what
-// was written is left, and closed the error of the transport's Close.
+// incomplete returns the error of a Close that could not send everything: err is the
+// reason, n is how many bytes are left, and closed is the error of the transport's Close.
 func (s *Stream) incomplete(err error, n int64, closed error) error {
 	if errors.Is(closed, net.ErrClosed) {
-		closed = nil // by somebody else, which says nothing of what was sent
+		closed = nil // closed by somebody else; that says nothing about what was sent
 	}
 	with := func(cause error) error {
 		if n == 0 && closed == nil {
@@ -80,11 +81,11 @@ func (s *Stream) incomplete(err error, n int64, closed error) error {
 	return s.failed("close", with(err))
 }
 
-// An unsentError says that something was written that will not be sent.
+// An unsentError says that something was written and will not be sent.
 type unsentError struct {
 	n      int64 // how much of it
 	err    error // why
-	closed error // what the transport says of it, or nil
+	closed error // the transport's error about that, or nil
 }
 
 func (e *unsentError) Error() string {
@@ -105,7 +106,7 @@ func (e *unsentError) Unwrap() []error {
 	return []error{e.err, e.closed}
 }
 
-// Timeout is for package net, which does not look deeper.
+// Timeout is for package net, which does not look at wrapped errors.
 func (e *unsentError) Timeout() bool {
 	timeout, ok := e.err.(interface{ Timeout() bool })
 	return ok && timeout.Timeout()

@@ -68,8 +68,8 @@ func newTask(t testing.TB) *wait.Owner {
 	o := new(wait.Owner)
 	o.InitTask(background, wait.NewKernel())
 	t.Cleanup(func() {
-		// A context of package context lets go of the task from its timer's goroutine, when
-		// those that waited for it may have returned.
+		// A context of package context releases the task from its timer's goroutine,
+		// possibly after the waits with it have returned.
 		if !testutil.Eventually(func() bool { return o.Waiters() == 0 }) {
 			t.Errorf("%d waiters left behind", o.Waiters())
 		}

@@ -15,18 +15,18 @@ import (
 // A Transport is what a Stream reads from and writes to: a [*socket.Socket] is one, and
 // so is every network.Conn. Each method can be called while another one waits.
 //
-// A Stream uses these methods as well if a Transport has them: WaitRead(ctx) error, to
-// wait without holding a buffer; CloseWrite(ctx) error; CloseContext(ctx) error, which
-// is Close that may wait as long as ctx allows; LocalAddr and RemoteAddr.
+// A Stream also uses these methods if a Transport has them: WaitRead(ctx) error, to wait
+// without holding a buffer; CloseWrite(ctx) error; CloseContext(ctx) error, which is like
+// Close but may wait as long as ctx allows; LocalAddr and RemoteAddr.
 type Transport interface {
 	// Recv waits until there is something to receive, puts as much of it into buf as
 	// fits, and returns how many bytes that was. At the end it returns io.EOF. If it
 	// is cancelled it has received nothing.
 	Recv(ctx context.Context, buf []byte) (int, error)
 
-	// SendAll sends all of buf. If it is cut short it returns how much has been sent, or
-	// has been taken to be sent before anything else: a Stream then calls it again, in
-	// Flush, Close and the like, even if all that it has is an empty buf.
+	// SendAll sends all of buf. If it is cut short, it returns how much was sent, or
+	// accepted to be sent before anything else. A Stream then calls it again, in Flush,
+	// Close and the like, even if it has only an empty buf.
 	SendAll(ctx context.Context, buf []byte) (int, error)
 
 	// Close closes the transport. Recv and SendAll in progress end with
@@ -44,7 +44,7 @@ type Stream struct {
 	// Set at birth. transport is nil in the zero value.
 	transport Transport
 	waiter    interface{ WaitRead(context.Context) error } // transport, nil if it cannot
-	exact     bool                                         // transport keeps nothing that it says has been sent
+	exact     bool                                         // transport keeps nothing that it reports as sent
 
 	// The settings.
 	lineLimit   atomic.Int64
@@ -55,7 +55,7 @@ type Stream struct {
 	// is sent by Close, or taken back.
 	closed atomic.Bool
 	unsent atomic.Int64 // the length of out, for who does not hold writing
-	cut    atomic.Bool  // the last SendAll has failed, so transport may keep something; set by who holds writing
+	cut    atomic.Bool  // the last SendAll has failed, so transport may keep something; set with writing held
 
 	// Order: writing < the transport's locks, reading < the transport's locks.
 	reading curio.Lock
@@ -74,9 +74,8 @@ func (s *Stream) String() string {
 }
 
 // New makes a stream over t, and takes t over: Close closes it. What is received by
-// other ways than the stream is missing in it. It panics if t is nil, or if it moves
-// messages, as a datagram socket does: these have no lines, and reading them as a stream
-// would cut and join them.
+// other ways than the stream is missing in it. It panics if t is nil, or if t moves
+// messages, as a datagram socket does: reading these as a stream would cut and join them.
 func New(t Transport) *Stream {
 	if t == nil {
 		panic("curio/stream: New with a nil Transport")
@@ -92,12 +91,13 @@ func New(t Transport) *Stream {
 }
 
 // FromConn makes a stream over a connection of package net, or of any other package, and
-// takes it over, deadlines included: by these an operation is interrupted whose context
-// ends. A connection that has none, as a few types of other packages, or does not heed them
-// within five seconds, is closed instead. It panics if c is nil, or if it moves messages, as
-// New does: a connection is taken for one that does if the Network of its LocalAddr is "udp",
-// "ip", "unixgram" or "unixpacket". A protocol that makes a stream of datagrams and has
-// their addresses can be given a LocalAddr of its own, by a type that embeds the net.Conn.
+// takes it over, deadlines included: when an operation's context is done, a deadline
+// interrupts it. A connection that has no deadlines, like a few types of other packages, or
+// does not heed them within five seconds, is closed instead. Like New, FromConn panics if c
+// is nil or moves messages; it assumes that c does if the Network of its LocalAddr is
+// "udp", "ip", "unixgram" or "unixpacket". If a protocol makes a stream of datagrams and
+// has their addresses, wrap it in a type that embeds the net.Conn and has a LocalAddr of
+// its own.
 //
 // TLS does not recover from a handshake or from a write that was cut short halfway: with a
 // *tls.Conn all writes that follow one that was cancelled in the middle fail. Reading goes
@@ -200,9 +200,9 @@ func (s *Stream) Detach() (Transport, error) {
 }
 
 // Close sends what has been written and not sent yet, as Flush does, and closes the
-// transport. If that cannot be sent, or ctx ends before, the transport is closed all the
-// same, and the error says why, and how much has not been sent. If the transport has
-// something to say at the end, as TLS has, Close waits for that too, as long as ctx allows.
+// transport. If that fails, or ctx is done before, the transport is closed all the same,
+// and the error says why, and how much has not been sent. If the transport has to send
+// something at the end, as TLS does, Close waits for that, too, as long as ctx allows.
 //
 // Operations in progress end with net.ErrClosed, and so do all later ones, a second Close
 // included. A Flush in progress is waited for.

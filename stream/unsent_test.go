@@ -18,8 +18,8 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// A keeper is a Transport like TLS: what it takes it cannot give back, and if it is cut
-// short it keeps what it has not sent. Not before it is asked again it sends that.
+// A keeper is a Transport like TLS: it cannot give back what it has accepted, and if it is
+// cut short, it keeps what it has not sent until it is called again.
 type keeper struct {
 	script
 	kept   []byte
@@ -52,8 +52,8 @@ func (k *keeper) CloseContext(context.Context) error {
 	return nil
 }
 
-// A stream knows that its last send was cut short, and that its transport may keep something
-// of it, although nothing is left in its own buffer.
+// A stream knows that its last send was cut short and that its transport may have kept part
+// of it, even if nothing is left in the stream's own buffer.
 func TestWhatTheTransportKeeps(t *testing.T) {
 	for name, push := range map[string]func(ctx context.Context, s *stream.Stream) error{
 		"Flush":       func(ctx context.Context, s *stream.Stream) error { return s.Flush(ctx) },
@@ -83,7 +83,7 @@ func TestWhatTheTransportKeeps(t *testing.T) {
 				if string(k.sent) != "hello" {
 					t.Errorf("sent %q", k.sent)
 				}
-				k.kept = []byte("x") // which nobody asks for any more
+				k.kept = []byte("x") // nothing asks for this any more
 				check(t, push(background, s))
 				if string(k.sent) != "hello" {
 					t.Errorf("sent %q", k.sent)
@@ -93,8 +93,8 @@ func TestWhatTheTransportKeeps(t *testing.T) {
 	}
 }
 
-// Close sends what the transport keeps, or says that it could not; and a transport that has
-// something to say at the end may wait for that.
+// Close sends what the transport keeps, or returns an error. A transport that has to send
+// something at the end may wait for that.
 func TestCloseOfWhatTheTransportKeeps(t *testing.T) {
 	jam := func(t *testing.T) (*stream.Stream, *keeper) {
 		k := &keeper{jammed: true}
@@ -166,7 +166,7 @@ func TestCloseSaysWhatIsMissing(t *testing.T) {
 		t.Errorf("%d bytes have come, and not %d", len(got), n)
 	}
 
-	f, err := os.Open(os.DevNull) // which cannot be written to
+	f, err := os.Open(os.DevNull) // for reading only
 	check(t, err)
 	s = fromFile(t, f)
 	s.SetWriteBuffer(100)
@@ -178,15 +178,15 @@ func TestCloseSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// Over a socket what a write says is exact, whether it goes by the buffer or not: who goes
-// on with the rest sends each byte once, and Flush knows what it has kept.
+// Over a socket, the count that a write returns is exact, with a write buffer or without: a
+// caller that goes on with the rest sends each byte once, and Flush knows what is kept.
 func TestWritesOverASocketAreExact(t *testing.T) {
 	data := numbered(3 << 20)
 	for _, size := range []int{0, 10, 5000, 1 << 20} {
 		s, b := pair(t)
 		s.SetWriteBuffer(size)
 		var all []byte
-		// cut calls op, and cancels it when it waits for room, which it then makes.
+		// cut calls op, cancels it when it waits for room, and then makes room.
 		cut := func(op func(ctx context.Context) error) error {
 			o := newTask(t)
 			done := make(chan error, 1)

@@ -26,10 +26,10 @@ func (s *Stream) startWriting(ctx context.Context) error {
 }
 
 // Write writes all of p: when it returns, the system has it. If it is cancelled or fails
-// halfway, it returns how many bytes have been sent, or will be by the next write, Flush or
-// Close, as a transport with TLS cannot take back what it has encrypted. If nothing is left
-// to be written, Flush, or Write of an empty p, sends that. What other tasks write comes
-// before or after.
+// halfway, it returns how many bytes have been sent, or will be sent by the next write,
+// Flush or Close: a transport with TLS cannot take back what it has encrypted. If there is
+// nothing more to write, Flush, or Write of an empty p, sends what is kept. What other
+// tasks write comes before or after.
 //
 // With a write buffer, see SetWriteBuffer, it returns how many bytes the stream has taken
 // over, and these are sent when there are enough of them, or by Flush. If it fails then
@@ -80,7 +80,7 @@ func (s *Stream) write(ctx context.Context, p []byte) (int, error) {
 	return n, err
 }
 
-// send is SendAll of the transport, in turn.
+// send calls SendAll of the transport, with the writers' turn held.
 func (s *Stream) send(ctx context.Context, p []byte) (int, error) {
 	n, err := s.transport.SendAll(ctx, p)
 	if cut := err != nil && !s.exact; cut != s.cut.Load() {
@@ -102,8 +102,8 @@ func keep[T string | []byte](s *Stream, p T) (int, error) {
 }
 
 // Flush sends what has been written and not sent yet: what is in the write buffer, and what
-// a write that was cut short has left in the transport, as it does under TLS. If it is
-// cancelled or fails halfway, exactly what has not been sent is kept for the next Flush.
+// an interrupted write has left in the transport, as happens with TLS. If it is cancelled
+// or fails halfway, exactly what has not been sent is kept for the next Flush.
 func (s *Stream) Flush(ctx context.Context) error {
 	if err := s.startWriting(ctx); err != nil {
 		return err
@@ -120,7 +120,7 @@ func (s *Stream) flush(ctx context.Context) error {
 	return nil
 }
 
-// sendOut is flush with the transport's error.
+// sendOut is flush, except that it returns the transport's error as it is.
 func (s *Stream) sendOut(ctx context.Context) error {
 	if s.out.len() == 0 && !s.cut.Load() {
 		return nil

@@ -31,8 +31,8 @@ const (
 	farewell    = time.Second      // for the last words when the server stops
 )
 
-// config is what the open internet asks for: a bound for everything. Who neither speaks nor
-// listens for an hour is gone.
+// config is what a server on the open internet needs: a bound for everything. A client that
+// neither sends nor reads for an hour is gone.
 var config = network.ServerConfig{MaxConnections: 1000, IdleTimeout: time.Hour, Grace: farewell}
 
 func main() {
@@ -97,12 +97,13 @@ func ask(ctx context.Context, lines *stream.Stream) (name string, err error) {
 		return err
 	})
 	if silent && err == nil {
-		err = io.EOF // it is as if it had gone
+		err = io.EOF // as if the client had gone
 	}
 	return clean(name), err
 }
 
-// clean takes out of a line whatever is not text, such as what a terminal would obey.
+// clean removes everything from a line that is not text, such as control sequences for a
+// terminal.
 func clean(line string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

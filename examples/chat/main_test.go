@@ -146,8 +146,8 @@ func TestRefused(t *testing.T) {
 	ends(t, server)
 }
 
-// A member that sends more at once than the others can read is held up. No member that reads
-// is thrown out.
+// A member that sends more at once than the others can read is held up, and no member that
+// reads is thrown out.
 func TestBurst(t *testing.T) {
 	server, addr := start(t)
 	ann := joins(t, addr, "Ann")

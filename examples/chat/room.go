@@ -16,16 +16,16 @@ import (
 
 // A room holds the members. Its zero value is an empty room; set patience before use.
 type room struct {
-	patience time.Duration // for a member that lags behind
+	patience time.Duration // how long others wait for a member that lags behind
 
 	mu      sync.Mutex
 	members map[string]*member
 }
 
-// A member has an inbox, so that nobody waits for it as long as it keeps up. When the inbox
-// is full, those who have something to say wait until there is room: that holds up a member
-// that says more than the others can read. But a member that lags behind has to read at least
-// one inbox full in each patience, or it is thrown out: otherwise one that does not read, or
+// A member has an inbox, so that nobody waits for it while it keeps up. When the inbox is
+// full, the senders wait until there is room, which holds up a member that says more than
+// the others can read. But a member that lags behind has to read at least a full inbox
+// within each patience, or it is thrown out: otherwise a member that does not read, or
 // reads a word at a time, could silence everybody else.
 type member struct {
 	name  string
@@ -35,8 +35,8 @@ type member struct {
 
 	mu    sync.Mutex
 	lags  bool
-	goal  int64     // what read must be
-	until time.Time // at this time
+	goal  int64     // what read must have reached
+	until time.Time // by this time
 }
 
 // deliver sends m what is in its inbox, until that is closed and empty.
@@ -55,7 +55,7 @@ func (m *member) deliver(ctx context.Context, lines *stream.Stream) error {
 
 // offer puts a line into m's inbox, if there is room.
 func (m *member) offer(ctx context.Context, line string, patience time.Duration) bool {
-	ok := m.inbox.TryPut(line) != curio.ErrQueueFull // if it is closed, m is about to go
+	ok := m.inbox.TryPut(line) != curio.ErrQueueFull // if it is closed, m is leaving
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if read := m.read.Load(); !ok && (!m.lags || read >= m.goal) {
@@ -65,7 +65,7 @@ func (m *member) offer(ctx context.Context, line string, patience time.Duration)
 	return ok
 }
 
-// limit is until when m has to have read more.
+// limit returns the time by which m must have read more.
 func (m *member) limit() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -88,7 +88,7 @@ func (r *room) join(ctx context.Context, m *member) (bool, error) {
 	return true, r.tell(ctx, m, "* "+m.name+" has joined")
 }
 
-// goodName refuses names in which something else could be hidden, such as a line of the
+// goodName refuses names that could be taken for something else, such as a line of the
 // server's.
 func goodName(name string) bool {
 	return name != "" && len(name) <= longestName && !strings.ContainsAny(name, "*:")
@@ -118,9 +118,9 @@ func (r *room) others(than *member) (all []*member) {
 	return all
 }
 
-// tell puts a line into the inbox of everybody but from, and waits for those who lag behind,
-// all at the same time. Those for whom that takes too long have to go: with the connection
-// closed, everything that waits for it ends.
+// tell puts a line into the inbox of everybody except from, and waits for those who lag
+// behind, all at the same time. A member for whom that takes too long has to go: closing
+// its connection ends everything that waits for it.
 func (r *room) tell(ctx context.Context, from *member, line string) error {
 	line += "\n"
 	var lag []*member
@@ -132,12 +132,12 @@ func (r *room) tell(ctx context.Context, from *member, line string) error {
 	for _, m := range lag {
 		late, err := curio.IgnoreAt(ctx, m.limit(), func(ctx context.Context) error { return m.inbox.Put(ctx, line) })
 		switch {
-		case errors.Is(err, curio.ErrQueueClosed): // it is about to go
+		case errors.Is(err, curio.ErrQueueClosed): // m is leaving
 		case err != nil:
 			return err
 		case late:
 			r.remove(m)
-			_ = m.conn.Close() // it may be just leaving
+			_ = m.conn.Close() // m may be leaving already
 		}
 	}
 	return nil

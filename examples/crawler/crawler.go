@@ -9,10 +9,10 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// A crawler has two queues. What is yet to be visited is in frontier, which has no
-// bound: workers fill it and empty it, and with a bound they could all wait for room. It has
-// no more than mostPages in all.
-// What was found is in pages, which has one: if the reader is slow, the workers wait.
+// A crawler has two queues. What is yet to be visited is in frontier, which is unbounded:
+// the workers both fill it and empty it, and with a bound they could all wait for room. At
+// most mostPages go through it in all. What was found is in pages, which is bounded: if the
+// reader is slow, the workers wait.
 type crawler struct {
 	timeout  time.Duration
 	frontier curio.Queue[string]
@@ -22,7 +22,8 @@ type crawler struct {
 	seen map[string]bool // guarded by lock
 }
 
-// mostPages is how many pages are visited, of a site that may have any number.
+// mostPages is the limit for the number of pages to visit: a site may have any number of
+// them.
 const mostPages = 10_000
 
 type page struct {

@@ -35,7 +35,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// A site may send without end, and lead elsewhere, or in circles.
+// A site may send without end, link elsewhere, or link in circles.
 func TestFetch(t *testing.T) {
 	testutil.NoLeaks(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

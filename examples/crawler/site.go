@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// longestPage is how many bytes of a page are read: another site may send anything.
+// longestPage is how many bytes of a page are read: a foreign site may send anything.
 const longestPage = 1 << 20
 
 // A site has pages 1 to last. Page n links to the pages 2n and 2n+1, and back to n/2. The
@@ -50,7 +50,7 @@ func (s site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var link = regexp.MustCompile(`href="([^"]*)"`)
 
-// fetch returns where the page at url links to, on the same site.
+// fetch returns the links of the page at url that lead to the same site.
 func fetch(ctx context.Context, url string) (links []string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -1,8 +1,8 @@
 // Dual is one echo handler, served on TCP, on a Unix socket and with TLS at once. The
 // certificate, for this machine, is made at the start, and written to the file that -ca
-// names, so that clients can verify it. With Ctrl-C the server stops: clients that have
-// sent something get their answer, and -grace is how long that may take; a second one ends
-// the process at once. Clients that are idle are let go after -idle.
+// names, so that clients can verify it. Ctrl-C stops the server: clients that have sent
+// something get their answer, which may take as long as -grace says; a second Ctrl-C ends
+// the process at once. Clients that are idle for longer than -idle are disconnected.
 //
 //	go run ./examples/dual -ca ca.pem
 //	nc 127.0.0.1 25000

@@ -135,8 +135,8 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// A client that takes no answer holds up the stop for the grace time, and a second Ctrl-C
-// does not wait for that.
+// A client that does not read its answer holds up the stop for the grace time, but a second
+// Ctrl-C does not wait for that.
 func TestInterruptedTwice(t *testing.T) {
 	d := start(t, "-grace", "1h")
 	conn := testutil.Dial(t, d.tcp)
@@ -147,7 +147,7 @@ func TestInterruptedTwice(t *testing.T) {
 				flooded <- err
 				return
 			}
-			if _, err := conn.Write(block); err != nil { // there is no room for more
+			if _, err := conn.Write(block); err != nil { // no room for more
 				flooded <- err
 				return
 			}
@@ -157,7 +157,7 @@ func TestInterruptedTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Interrupt()
-	testutil.Await(t, "end of listening", func() bool { // the first one has been heard
+	testutil.Await(t, "end of listening", func() bool { // the server has seen the first Ctrl-C
 		probe, err := net.Dial("tcp", d.tcp)
 		if err == nil {
 			probe.Close()
@@ -169,7 +169,8 @@ func TestInterruptedTwice(t *testing.T) {
 	}
 }
 
-// Clients that send nothing are let go, on all three, and before the handshake of TLS, too.
+// Clients that send nothing are disconnected, on all three listeners, even before the
+// handshake of TLS.
 func TestIdle(t *testing.T) {
 	d := start(t, "-idle", "200ms")
 	for _, conn := range append(d.connections(t), testutil.Dial(t, d.tls)) {

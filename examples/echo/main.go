@@ -1,8 +1,8 @@
 // Echo is an echo server on bare sockets: a task for each connection, and all of
 // them end with Ctrl-C.
 //
-// It does by hand what network.RunServer does by itself: a bound for how many are served at
-// a time, a bound for how long each may be idle, and a pause when it cannot accept.
+// It does by hand what network.RunServer does by itself: it bounds how many clients are
+// served at a time and how long each may be idle, and pauses when it cannot accept.
 //
 //	go run ./examples/echo [-addr HOST:PORT] [-idle 5m]
 //	nc 127.0.0.1 25000
@@ -83,7 +83,7 @@ func serve(ctx context.Context, listener *socket.Socket, idle time.Duration) err
 			if cancelled := curio.CheckCancellation(ctx); cancelled != nil {
 				return cancelled
 			}
-			log.Print(err) // too many open files, most likely: they will be fewer
+			log.Print(err) // most likely too many open files, which does not last
 			if err := curio.Sleep(ctx, pause); err != nil {
 				return err
 			}
@@ -96,7 +96,7 @@ func serve(ctx context.Context, listener *socket.Socket, idle time.Duration) err
 	}
 }
 
-// echo sends back what it receives, until the client has sent all, or is idle.
+// echo sends back what it receives, until the client has sent everything, or is idle.
 func echo(ctx context.Context, conn *socket.Socket, idle time.Duration) error {
 	defer conn.Close()
 	buf := make([]byte, 16<<10)
@@ -113,7 +113,7 @@ func echo(ctx context.Context, conn *socket.Socket, idle time.Duration) error {
 			return cancelled
 		}
 		if err != nil {
-			return nil // the client has sent all, has gone, or is idle: that is its own affair
+			return nil // the client has sent everything, has gone, or is idle: none of that is an error
 		}
 	}
 }

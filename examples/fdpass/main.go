@@ -102,15 +102,15 @@ func startWorker(idle time.Duration) (*socket.Socket, *exec.Cmd, error) {
 	return ours, worker, nil
 }
 
-// pass accepts connections and passes them on. A byte has to go with each descriptor. If the
-// worker has enough to do, this waits, and clients wait to be accepted.
+// pass accepts connections and passes them on. Each descriptor has to be sent with a byte
+// of data. If the worker is at its limit, pass waits, and clients wait to be accepted.
 func pass(ctx context.Context, listener *network.Listener, to *socket.Socket) error {
 	for {
 		conn, err := listener.Socket().Accept(ctx)
 		if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {
 			return cancelled
 		}
-		if err != nil { // too many open files, most likely: they will be fewer
+		if err != nil { // most likely too many open files, which does not last
 			log.Print(err)
 			if err := curio.Sleep(ctx, pause); err != nil {
 				return err
@@ -134,7 +134,7 @@ func work(ctx context.Context, from *socket.Socket, idle time.Duration) error {
 				return err
 			}
 			_, fds, err := from.RecvFDs(ctx, make([]byte, 1), 1)
-			if len(fds) == 0 { // and nobody takes the place
+			if len(fds) == 0 { // then nobody uses the slot
 				places.Release(ctx)
 			}
 			if err == io.EOF {
@@ -147,7 +147,7 @@ func work(ctx context.Context, from *socket.Socket, idle time.Duration) error {
 				conn, err := socket.FromFD(fd)
 				if err != nil {
 					places.Release(ctx)
-					os.NewFile(uintptr(fd), "refused").Close() // it is still ours
+					os.NewFile(uintptr(fd), "refused").Close() // fd is still ours
 					return err
 				}
 				g.Go(func(ctx context.Context) error {
@@ -173,7 +173,7 @@ func echo(ctx context.Context, conn *socket.Socket, idle time.Duration) error {
 			return err
 		})
 		if err != nil {
-			return nil // the client has gone or is idle, or we are to go
+			return nil // the client has gone or is idle, or ctx is done
 		}
 	}
 }

@@ -1,7 +1,7 @@
 // Httpserver is package net/http on a listener of Curio's. The handler of each request is
 // a task, which /tasks shows with what it waits for, and which is cancelled when its client
-// goes away. Ctrl-C lets the requests in progress end, for up to ten seconds; a second one
-// ends the process at once.
+// goes away. On Ctrl-C, the requests in progress may go on for up to ten seconds; a second
+// Ctrl-C ends the process at once.
 //
 //	go run ./examples/httpserver [-addr HOST:PORT] [-grace 10s] [-patience 10s]
 //	curl http://127.0.0.1:8080/
@@ -25,12 +25,12 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// What a client may take, on the open internet.
+// The limits for a client, on the open internet.
 const (
 	maxConnections = 1000
 	maxHeader      = 64 << 10    // bytes
-	bodyWithin     = time.Minute // to send all of a request
-	answerWithin   = time.Minute // to receive all of the answer
+	bodyWithin     = time.Minute // to send the whole request
+	answerWithin   = time.Minute // to receive the whole answer
 	idleFor        = time.Minute // between two requests
 )
 
@@ -63,10 +63,10 @@ func main() {
 	}
 }
 
-// serve serves until stop is closed, or ctx ends, and then lets the requests in progress
-// end.
+// serve serves until stop is closed or ctx is done, and then gives the requests in progress
+// the grace time to end.
 func serve(ctx context.Context, listener *network.Listener, server *http.Server, grace time.Duration, stop <-chan struct{}) error {
-	server.BaseContext = func(net.Listener) context.Context { return ctx } // the tasks are ctx's
+	server.BaseContext = func(net.Listener) context.Context { return ctx } // the requests' tasks belong to ctx
 	// ctx bounds the connections, and not that of the task, which ends before they do.
 	accepting := network.NetListener(ctx, listener)
 	task := curio.Go(ctx, func(context.Context) error { return server.Serve(accepting) }, curio.Name("serve"))
@@ -107,7 +107,7 @@ func inTasks(handler http.Handler) http.Handler {
 		}, curio.Name(r.Method+" "+r.URL.Path))
 		// w is the handler's until it returns, so this waits whatever has become of r.
 		_, err := task.Join(context.Background())
-		if aborted || err != nil { // whatever it was has been logged
+		if aborted || err != nil { // the reason has been logged
 			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	})
@@ -132,7 +132,7 @@ func routes(kernel *curio.Kernel) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		// This answer takes longer to begin, and no longer to receive.
+		// This answer begins later, but may not take longer to receive.
 		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d + answerWithin)); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return

@@ -116,12 +116,12 @@ func TestGraceIsOver(t *testing.T) {
 	}
 }
 
-// A second Ctrl-C does not wait for anybody.
+// A second Ctrl-C does not wait for the requests in progress.
 func TestInterruptedTwice(t *testing.T) {
 	server, url := start(t, "-grace", "1h")
 	conn := asks(t, url, "/sleep?for=1h")
 	server.Interrupt()
-	testutil.Await(t, "end of listening", func() bool { // the first one has been heard
+	testutil.Await(t, "end of listening", func() bool { // the server has seen the first Ctrl-C
 		probe, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 		if err == nil {
 			probe.Close()
@@ -134,8 +134,8 @@ func TestInterruptedTwice(t *testing.T) {
 	conn.Close()
 }
 
-// A client that does not send what it should is let go, in the middle of its header too, and
-// one that sends too much.
+// A client that does not send its whole request is disconnected, even in the middle of the
+// header, and so is one that sends too much.
 func TestClientsThatDoNotAsk(t *testing.T) {
 	server, url := start(t, "-patience", "200ms")
 	addr := strings.TrimPrefix(url, "http://")

@@ -139,7 +139,8 @@ func TestSelfSigned(t *testing.T) {
 	}
 }
 
-// A client that sends nothing is let go, before its handshake or after it, with a proper end.
+// A client that sends nothing is disconnected, before its handshake or after it, with a
+// proper end of the stream.
 func TestIdle(t *testing.T) {
 	server, addr, ca := start(t, "-idle", "300ms")
 	text, err := os.ReadFile(ca)

@@ -1,5 +1,6 @@
-// Udpecho is an echo server for datagrams. The source address of a datagram can be forged, so
-// the server answers no service that might answer it: two that echo each other never end.
+// Udpecho is an echo server for datagrams. The source address of a datagram can be forged,
+// so the server does not answer to the ports of services, which might answer in turn: two
+// servers that echo each other never end.
 //
 //	go run ./examples/udpecho [-addr IP:PORT]
 //	nc -u 127.0.0.1 25000
@@ -19,7 +20,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// leastPort is the first port that does not belong to services.
+// leastPort is the first port that is not reserved for services.
 const leastPort = 1024
 
 func main() {
@@ -77,10 +78,10 @@ func echo(ctx context.Context, s *socket.Socket) error {
 		if errors.Is(err, curio.ErrCancelled) {
 			return err
 		}
-		// Any other error is about this address, which cannot be reached, perhaps. The others
-		// can; and there would be a line in the log for whatever anybody makes up.
+		// Any other error is about this address, which may be unreachable; others are not.
+		// It is not logged, as anybody could fill the log with forged addresses.
 	}
 }
 
-// answers reports whether to answer a datagram from there.
+// answers reports whether to answer a datagram from that address.
 func answers(from netip.AddrPort) bool { return from.Port() >= leastPort }

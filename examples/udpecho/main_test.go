@@ -94,7 +94,7 @@ func TestRefusesToStart(t *testing.T) {
 	}
 }
 
-// Nobody is answered who might be another echo server.
+// A sender that might be another echo server gets no answer.
 func TestAnswers(t *testing.T) {
 	for from, want := range map[string]bool{"192.0.2.1:7": false, "192.0.2.1:53": false, "[2001:db8::1]:1023": false, "192.0.2.1:1024": true, "192.0.2.1:40000": true} {
 		if got := answers(netip.MustParseAddrPort(from)); got != want {

@@ -42,8 +42,8 @@ func main() {
 	}
 }
 
-// serve serves until ctx ends. The socket's file is there for as long, and nobody but the
-// same user can connect.
+// serve serves until ctx is done. The socket's file exists for that long, and only the same
+// user can connect.
 func serve(ctx context.Context, out io.Writer, path string, idle time.Duration) error {
 	config := network.ServerConfig{MaxConnections: 1000, IdleTimeout: idle}
 	if !strings.HasPrefix(path, "@") {

@@ -122,7 +122,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
-// A client that sends nothing is let go, and nobody but the same user can be one.
+// A client that sends nothing is disconnected, and only the same user can connect.
 func TestIdle(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "echo.sock")
 	server := start(t, path, "-idle", "200ms")

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// apart calls call, which is a method of c's, in a goroutine of its own, and then then with
-// its error, which is a *fault if call did not return. c's type and method are for its text.
+// apart calls call, which is a method of c's, in a goroutine of its own. After that it
+// calls then with call's error, or with a *fault if call did not return. c and method are
+// only for the fault's text.
 func apart(c any, method string, call func() error, then func(err error)) {
 	go func() {
 		var err error
@@ -23,11 +24,12 @@ func apart(c any, method string, call func() error, then func(err error)) {
 	}()
 }
 
-// A fault is a foreign method that panicked, or called runtime.Goexit, in a goroutine of ours.
+// A fault is the error of a foreign method that panicked, or called runtime.Goexit, in a
+// goroutine of ours.
 type fault struct {
-	method string // as "SetDeadline of *tunnel.Conn"
+	method string // such as "SetDeadline of *tunnel.Conn"
 	value  any    // what panic was called with, nil for runtime.Goexit
-	at     string // where, as "tunnel.go:12"
+	at     string // where, such as "tunnel.go:12"
 }
 
 func newFault(c any, method string, value any) *fault {
@@ -52,7 +54,8 @@ func isFault(err error) bool {
 	return is
 }
 
-// panickedAt says which line panicked, to be called by who recovers.
+// panickedAt returns the line that panicked. It is called by the deferred function that
+// recovers.
 func panickedAt() string {
 	var callers [32]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])])

@@ -18,12 +18,13 @@ import (
 // receive while another sends, and those who do the same take turns, in the order in
 // which they came.
 //
-// An operation that is cancelled is got out of the net.Conn by a deadline. A net.Conn whose
-// deadlines cannot be set is closed instead, and so is one that takes a deadline and does
-// not heed it within five seconds. An operation whose net.Conn stays in its method even
-// then goes on waiting, in its state, as a goroutine cannot be ended; no other operation waits
-// for it. If the net.Conn panics when its deadline is set, it is closed as well, and the panic
-// becomes a part of the operation's error. A panic in the operation itself is the caller's.
+// A cancelled operation is interrupted by a deadline. A net.Conn whose deadlines cannot be
+// set is closed instead, and so is one that accepts a deadline but does not heed it within
+// five seconds. If the net.Conn's method does not return even then, the operation goes on
+// waiting, in the same state, as a goroutine cannot be ended from outside; no other
+// operation waits for it. If the net.Conn panics when its deadline is set, it is closed as
+// well, and the panic becomes a part of the operation's error. A panic in the operation
+// itself reaches its caller.
 //
 // It owns the net.Conn, deadlines included: one that somebody else sets is gone after the
 // next cancellation, and ends an operation with os.ErrDeadlineExceeded before.
@@ -54,7 +55,7 @@ type Conn struct {
 	failed error  // what Read returned with it, or after it
 }
 
-// isPlain reports whether c is a socket of package net, or TLS on one, which only passes
+// isPlain reports whether c is a socket of package net, or TLS on one, which just passes
 // deadlines on. Types that embed one of these may do anything.
 func isPlain(c net.Conn) bool {
 	switch c := c.(type) {
@@ -122,8 +123,8 @@ func (f *Conn) do(ctx context.Context, d *direction, call func() error) error {
 
 // Recv waits until there is something to receive, puts as much of it into buf as fits,
 // and returns how many bytes that was. At the end it returns io.EOF. A call that is
-// cancelled has received nothing. If the net.Conn moves messages it receives one of these,
-// which may be empty.
+// cancelled has received nothing. If the net.Conn moves messages, Recv receives one
+// message, which may be empty.
 func (f *Conn) Recv(ctx context.Context, buf []byte) (n int, err error) {
 	switch {
 	case len(buf) == 0:
@@ -170,8 +171,8 @@ func (f *Conn) read(buf []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// SendAll sends all of buf, or returns how much of it the net.Conn says it has taken. If the
-// net.Conn moves messages buf is one, also if it is empty.
+// SendAll sends all of buf, or returns how much of it the net.Conn says it has taken. If
+// the net.Conn moves messages, buf is one message, even if it is empty.
 func (f *Conn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 	switch {
 	case len(buf) == 0 && !f.packets:
@@ -218,10 +219,11 @@ func (f *Conn) CloseWrite(ctx context.Context) error {
 }
 
 // Close closes the net.Conn. Operations in progress end with net.ErrClosed, and so do all
-// later ones, a second Close included. It has no context, and takes as long as the Close of
-// the net.Conn: a *tls.Conn says goodbye, for which it takes up to five seconds if the other
-// side does not read. A net.Conn that a cancellation has closed is not closed again: then
-// Close returns at once, with the panic of that other Close if there was one.
+// later ones, a second Close included. It has no context, and takes as long as the
+// net.Conn's Close: a *tls.Conn sends close_notify, which takes up to five seconds if the
+// other side does not read. A net.Conn that a cancellation has closed is not closed again.
+// Close then returns at once; if the net.Conn panicked when it was interrupted, it returns
+// that panic as an error.
 func (f *Conn) Close() error {
 	if f.closed.Swap(true) {
 		return f.error("close", net.ErrClosed)
@@ -245,11 +247,11 @@ func (f *Conn) LocalAddr() net.Addr { return f.conn.LocalAddr() }
 // RemoteAddr is the address of the other side, as the net.Conn has it.
 func (f *Conn) RemoteAddr() net.Addr { return f.conn.RemoteAddr() }
 
-// addresses are what a net.Conn says it has.
+// addresses are the addresses that a net.Conn returned.
 type addresses struct{ local, remote net.Addr }
 
-// addresses asks the net.Conn, for errors and for the monitor. One that was broken off may
-// never answer: then the addresses that it gave last are used.
+// addresses asks the net.Conn for its addresses, for errors and for the monitor. A net.Conn
+// that was broken off may never answer: then the addresses that it returned last are used.
 func (f *Conn) addresses() (a addresses) {
 	if !f.isBroken() {
 		return addresses{f.conn.LocalAddr(), f.conn.RemoteAddr()}
@@ -282,8 +284,9 @@ func (f *Conn) error(op string, err error) error {
 	return f.wrap(op, err)
 }
 
-// wrap puts err into a net.OpError, in the place of the one that package net has put
-// it into. One about another connection, of a function that a handshake calls, stays.
+// wrap wraps err in a net.OpError, which replaces the one that package net has wrapped it
+// in. If that is about another connection, used by a function that a handshake calls, it
+// stays.
 func (f *Conn) wrap(op string, err error) error {
 	if inner, ok := err.(*net.OpError); ok && (op != "handshake" || inner.Addr == nil || sameAddr(inner.Addr, f.RemoteAddr())) {
 		err = inner.Err

@@ -54,10 +54,10 @@ type endpoint interface {
 func (f *Conn) isClosed() bool { return f.closed.Load() || f.isBroken() }
 func (f *Conn) isBroken() bool { return f.broken.Load() }
 
-// breakOff closes a net.Conn when nothing else gets an operation out of it. It returns false
-// if that has been done, or has begun; otherwise it calls then afterwards. A reason that is a
-// fault is kept, and so is a fault in Close: for the operation, which waits for what was
-// called, and for our Close.
+// breakOff closes a net.Conn when nothing else gets an operation out of it. It returns
+// false if somebody else has closed it, or is closing it; otherwise it calls then when the
+// net.Conn is closed. If reason is a fault it is kept, and so is a fault in Close: both are
+// for the error of the interrupted operation, and for our own Close.
 func (f *Conn) breakOff(reason error, then func()) bool {
 	f.blame(reason)
 	if f.closing.Swap(true) {
@@ -72,8 +72,8 @@ func (f *Conn) breakOff(reason error, then func()) bool {
 	return true
 }
 
-// closeAndLearn closes the net.Conn, and asks it for its addresses while it still may take
-// its time. The error of an operation has them, and cannot wait for them.
+// closeAndLearn closes the net.Conn, and asks it for its addresses here, where it may take
+// its time: the error of an operation contains them, and cannot wait for them.
 func (f *Conn) closeAndLearn() error {
 	defer func() { f.known.Store(&addresses{f.conn.LocalAddr(), f.conn.RemoteAddr()}) }()
 	return f.conn.Close()
@@ -126,16 +126,16 @@ func (d *direction) doAt(place wait.Place, call func() error) error {
 	case err != nil:
 		return err
 	}
-	cut, err := d.inTurn(place, call) // which it has passed on
+	cut, err := d.inTurn(place, call) // inTurn passes the turn on
 	if cut {
 		return d.blaming(place.Failure())
 	}
 	return err
 }
 
-// inTurn makes call, and passes the turn on. cut says that the scope has ended it.
+// inTurn makes call, and passes the turn on. cut says that the scope has ended the call.
 func (d *direction) inTurn(place wait.Place, call func() error) (cut bool, failed error) {
-	defer d.turn.Pass() // also if the net.Conn panics
+	defer d.turn.Pass() // even if the net.Conn panics
 	switch {
 	case d.conn.isClosed():
 		return false, net.ErrClosed
@@ -165,7 +165,8 @@ func (d *direction) inTurn(place wait.Place, call func() error) (cut bool, faile
 	return false, failed
 }
 
-// blaming adds to an operation's end what its net.Conn did when it was interrupted.
+// blaming adds the net.Conn's fault, if there was one when it was interrupted, to the error
+// that ended an operation.
 func (d *direction) blaming(ended error) error {
 	if d.unknown == nil {
 		return ended
@@ -176,13 +177,13 @@ func (d *direction) blaming(ended error) error {
 	return ended
 }
 
-// interruptible makes call, and settles what has ended it: ok is false if it was the scope.
+// interruptible makes call, and finds out what has ended it: ok is false if the scope did.
 func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed error, ok bool) {
-	defer func() { // also if the net.Conn panics
+	defer func() { // even if the net.Conn panics
 		if d.unknown != nil {
 			d.leave()
 		}
-		ok = w.End() // and Interrupt is through
+		ok = w.End() // after this, Interrupt is done
 		if d.unknown == nil && !ok {
 			_ = d.setDeadline(time.Time{})
 		}
@@ -190,9 +191,9 @@ func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed err
 	return call(), true
 }
 
-// Interrupt is how a scope that has claimed w gets the goroutine out of the net.Conn. On one
-// of package net that was closed meanwhile there is no deadline to set, and nobody stays
-// in it.
+// Interrupt is how a scope that has claimed w gets the goroutine out of the net.Conn. A
+// net.Conn of package net that was closed meanwhile takes no deadline, but then no call
+// stays in it.
 func (d *direction) Interrupt(w *wait.Waiter) {
 	if d.unknown != nil {
 		d.interrupt(w)

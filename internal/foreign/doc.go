@@ -18,9 +18,10 @@
 // meets it. The handshake is a direction too, which goes before the others and sets the
 // deadline of both. If the net.Conn has moved data all the same, the operation has succeeded.
 //
-// So it is with the sockets of package net, which set a deadline at once. Any other
-// net.Conn may hang in that, or panic, and the scope has others to end as well. There
-// an interruption makes these calls, apart from the scope and from the operation.
+// This is how it works for the sockets of package net, which set a deadline at once. Any
+// other net.Conn may hang in that, or panic, and the scope has other waiters to end as
+// well. For these, an interruption makes the calls in goroutines of its own, apart from the
+// scope and the operation.
 //
 // # Order of locks
 //

@@ -9,8 +9,8 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-// A foreign context may panic, end the goroutine or hang at any call of its methods: the
-// connection is unchanged for everybody else.
+// A foreign context may panic, end the goroutine or hang in any call of its methods: the
+// connection still works for everybody else.
 func TestHostileContexts(t *testing.T) {
 	for act := range testutil.HostileActs(nil) {
 		for _, method := range testutil.HostileMethods {
@@ -27,7 +27,7 @@ func TestHostileContexts(t *testing.T) {
 }
 
 // hostileRun runs an operation in a hostile context, cancels it if it waits, and calls
-// works, which shows that the others can go on.
+// works, which checks that other operations can go on.
 func hostileRun(t *testing.T, method, act string, n int, run func(ctx context.Context) error, works func()) (met bool) {
 	release, ended := make(chan struct{}), make(chan struct{})
 	h := testutil.NewHostile()

@@ -9,11 +9,11 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// An interruption gets an operation out of a net.Conn of which nothing is known. Its methods
-// may hang, wait for a lock that its own Read holds, panic or call runtime.Goexit. So none
-// of them is called by the canceller, and none by the operation either, which has been
-// cancelled and could not be again. Each call is made apart, in a goroutine of its own, and
-// the operation waits for it on its waiter, up to a bound:
+// An interruption gets an operation out of a net.Conn about which nothing is known. The
+// net.Conn's methods may hang, wait for a lock that its own Read holds, panic or call
+// runtime.Goexit. So neither the canceller calls them nor the operation, which has been
+// cancelled and could not be cancelled a second time. Each call is made in a goroutine of
+// its own, and the operation waits for it on its waiter, up to a bound:
 //
 //	setting ──► set        SetDeadline has returned
 //	        ──► closing    it was refused, or it panicked
@@ -23,8 +23,8 @@ import (
 //	setting, set, clearing ──► closing   after patience
 //	closing ──► over       Close has returned, or after patience once more
 //
-// The step to over wakes the waiter. What the net.Conn does later does not matter: it was
-// closed, and no operation calls it any more.
+// The step to over wakes the waiter. If the net.Conn returns later than that, it does not
+// matter: it was closed, and no operation calls it any more.
 type interruption struct {
 	d *direction
 	w *wait.Waiter
@@ -32,7 +32,7 @@ type interruption struct {
 	// Guarded by d.mu.
 	phase phase
 	bell  wait.Bell
-	until int64 // when the bell has something to say
+	until int64 // when patience is over
 }
 
 type phase uint8
@@ -48,10 +48,10 @@ const (
 // patience is how long a net.Conn may take to heed a deadline, and then to close.
 var patience = 5 * time.Second
 
-// interrupt is Interrupt for a net.Conn of which nothing is known.
+// interrupt is Interrupt for a net.Conn about which nothing is known.
 func (d *direction) interrupt(w *wait.Waiter) {
 	d.mu.Lock()
-	if !d.inside { // it has returned by itself
+	if !d.inside { // the operation has returned by itself
 		d.mu.Unlock()
 		w.Wake()
 		return
@@ -64,14 +64,14 @@ func (d *direction) interrupt(w *wait.Waiter) {
 	apart(d.unknown.conn, d.setter, func() error { interrupting(); return d.setDeadline(past) }, i.hasSet)
 }
 
-// enter notes that an operation is about to be inside of the net.Conn.
+// enter notes that an operation is about to call the net.Conn.
 func (d *direction) enter() {
 	d.mu.Lock()
 	d.inside = true
 	d.mu.Unlock()
 }
 
-// leave notes that it is no longer.
+// leave notes that the operation has returned from the net.Conn.
 func (d *direction) leave() {
 	d.mu.Lock()
 	i := d.interruption
@@ -82,7 +82,8 @@ func (d *direction) leave() {
 	d.mu.Unlock()
 }
 
-// step makes f with the mutex, and wakes the operation if that is the end.
+// step calls f with the mutex held, and wakes the operation if that has ended the
+// interruption.
 func (i *interruption) step(f func()) {
 	i.d.mu.Lock()
 	before := i.phase
@@ -113,7 +114,7 @@ func (i *interruption) hasCleared(err error) {
 	i.step(func() {
 		switch {
 		case i.phase != clearing:
-		case i.d.refused(err): // it would end the next operation
+		case i.d.refused(err): // the deadline would end the next operation
 			i.close(err)
 		default:
 			i.finish()
@@ -121,11 +122,11 @@ func (i *interruption) hasCleared(err error) {
 	})
 }
 
-// ring is called when patience is at an end.
+// ring is called when patience is over.
 func (i *interruption) ring() {
 	i.step(func() {
 		switch {
-		case i.phase == over || wait.Now() < i.until: // it was on its way
+		case i.phase == over || wait.Now() < i.until: // a ring that was on its way already
 		case i.phase == closing:
 			i.finish()
 		default:
@@ -134,7 +135,7 @@ func (i *interruption) ring() {
 	})
 }
 
-// The following are called with the mutex.
+// The following are called with the mutex held.
 
 func (i *interruption) clear() {
 	i.phase = clearing
@@ -161,8 +162,8 @@ func (i *interruption) wait() {
 	i.bell.Set(i.until)
 }
 
-// refused reports whether err says that deadlines cannot be set. On a net.Conn that was
-// closed, by whichever side, there is none to set, and nobody stays in it.
+// refused reports whether err says that deadlines cannot be set. A net.Conn that was
+// closed, by either side, needs no deadline, as no call stays in it.
 func (d *direction) refused(err error) bool {
 	switch {
 	case err == nil:

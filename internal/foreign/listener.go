@@ -15,32 +15,33 @@ import (
 // is safe for concurrent use.
 //
 // A listener of package net has deadlines, which end an Accept as they do an operation on a
-// Conn. Nothing is known of any other, whether it has deadlines or not: its Accept is called
-// in a goroutine, which hands what it gets to the first waiter, and keeps it for the next one
-// if nobody waits any more:
+// Conn. Nothing is known about any other, whether it has deadlines or not: its Accept is
+// called in a goroutine, the helper, which hands the result to the first waiter, or keeps
+// it for the next one if nobody waits any more:
 //
 //	no helper ──► helping   by who finds nothing accepted and no helper
 //	helping   ──► helping   somebody else waits: once more
 //	          ──► no helper nobody does
 //
-// So a caller of Accept waits for the helper, and can be cancelled whatever the net.Listener
-// does.
+// So a caller of our Accept waits only for the helper, and can be cancelled whatever the
+// net.Listener does.
 type Listener struct {
 	// Set at birth.
 	listener net.Listener
-	plain    bool // package net's
+	plain    bool // of package net
 
 	closed  atomic.Bool
-	accepts direction // if it is plain
+	accepts direction // if plain
 
-	// If it is not.
+	// If not plain.
 	mu      sync.Mutex
 	helping bool
 	queue   wait.List // the slot is the accepted
 	kept    *accepted
 }
 
-// An accepted is what Accept of a net.Listener returned. The error is a *fault if it did not.
+// An accepted is what the Accept of a net.Listener returned. The error is a *fault if
+// Accept did not return.
 type accepted struct {
 	conn net.Conn
 	err  error
@@ -66,8 +67,8 @@ func (l *Listener) deadlines(set func(time.Time) error) {
 	l.accepts = direction{conn: l, queued: "ACCEPT_TURN", state: "ACCEPT_WAIT", setDeadline: set}
 }
 
-// Accept waits for a connection. If one comes in the moment in which it is cancelled, that
-// is returned, or there for the next call. If the net.Listener panics, so does Accept.
+// Accept waits for a connection. If one arrives just when Accept is cancelled, it is
+// returned, or kept for the next call. If the net.Listener panics, so does Accept.
 func (l *Listener) Accept(ctx context.Context) (conn net.Conn, err error) {
 	if l.plain {
 		err = l.accepts.do(ctx, func() (err error) {
@@ -126,7 +127,8 @@ func (l *Listener) receiveAt(place wait.Place) (conn net.Conn, err error) {
 	return got.result()
 }
 
-// result is for the caller of Accept, in whose goroutine a panic belongs.
+// result is called in the goroutine of the caller of Accept, where a panic of the
+// net.Listener belongs.
 func (a *accepted) result() (net.Conn, error) {
 	if f, ok := a.err.(*fault); ok && f.value != nil {
 		panic(f)
@@ -146,7 +148,8 @@ func (l *Listener) help() {
 	})
 }
 
-// hand gives what was accepted to the first waiter, and goes on accepting if there are others.
+// hand gives what was accepted to the first waiter, and goes on accepting if there are
+// other waiters.
 func (l *Listener) hand(got *accepted) {
 	l.mu.Lock()
 	first := l.queue.Pop()
@@ -168,14 +171,14 @@ func (l *Listener) hand(got *accepted) {
 	if more {
 		l.help()
 	}
-	if unwanted { // nobody will ask for it, nor for how its end went
+	if unwanted { // nobody will ask for it, nor for the error of its Close
 		apart(got.conn, "Close", got.conn.Close, func(error) {})
 	}
 }
 
-// Close closes the net.Listener, and a connection that was accepted for nobody. Whoever is
-// in Accept gets net.ErrClosed. It has no context, and takes as long as the net.Listener's
-// Close.
+// Close closes the net.Listener, and a connection that was accepted and not returned. An
+// Accept in progress returns net.ErrClosed. Close has no context, and takes as long as the
+// net.Listener's Close.
 func (l *Listener) Close() error {
 	if l.closed.Swap(true) {
 		return l.error("close", net.ErrClosed)
@@ -198,8 +201,8 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	}
 }
 
-// dismiss ends the wait of those who wait for a helper, which need not come back, and
-// returns what was kept.
+// dismiss ends the waits for the helper, which may never return, and returns the connection
+// that was kept.
 func (l *Listener) dismiss() (kept *accepted) {
 	var woken wait.Batch
 	l.mu.Lock()

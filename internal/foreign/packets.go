@@ -10,12 +10,13 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// Some connections move messages, and no stream of bytes: datagrams, and packets of the Unix
-// domain. What they move must not be joined, cut, or left out for being empty.
+// Some connections move messages rather than a stream of bytes: datagrams, and packets of
+// the Unix domain. Messages must not be joined, cut, or dropped for being empty.
 
-// Datagrams reports whether c, a connection of any kind, moves messages: by a method of c, by
-// the type of its socket, or by the network of its address. TLS is a stream, whatever its
-// addresses are, unless it is known to be on something that cannot carry it.
+// Datagrams reports whether c, a connection of any kind, moves messages. It asks c's
+// Datagrams method, or goes by the type of c's socket, or by the network of its address.
+// TLS is a stream, whatever its addresses are, unless it is known to be on a connection
+// that moves messages.
 func Datagrams(c any) bool {
 	switch c := c.(type) {
 	case interface{ Datagrams() bool }:
@@ -52,8 +53,8 @@ func DatagramAddr(addr net.Addr) bool {
 	return false
 }
 
-// isPacketConn reports whether c is a datagram socket of package net, or like one, beyond
-// what its address says: a stream that is built on datagrams has the address of these.
+// isPacketConn reports whether c is a datagram socket of package net, or like one. It does
+// not rely on the address alone: a stream that is built on datagrams has their addresses.
 func isPacketConn(c net.Conn) bool {
 	switch c.(type) {
 	case *net.UDPConn, *net.IPConn:
@@ -75,9 +76,9 @@ func (f *Conn) largest() int {
 	return 64 << 10
 }
 
-// readPacket is read of one message, with the reader's turn. What of a message that was held
-// does not fit into buf is lost, as it is with any other, unless it may be a part of a
-// stream that has the address of its datagrams.
+// readPacket reads one message. It is called with the reader's turn. The part of a held
+// message that does not fit into buf is lost, as with any other message, unless the
+// net.Conn may be a stream that has the addresses of its datagrams.
 func (f *Conn) readPacket(buf []byte) (int, error) {
 	if f.space != nil {
 		n := copy(buf, f.held)
@@ -104,7 +105,7 @@ func (f *Conn) readPacket(buf []byte) (int, error) {
 	return n, err
 }
 
-// wasPacket reports whether what package net takes for the end was an empty packet of a
+// wasPacket reports whether an io.EOF of package net was in fact an empty packet of a
 // SOCK_SEQPACKET socket.
 func (f *Conn) wasPacket() bool {
 	packet := false

@@ -17,9 +17,9 @@ const holding = 512
 // WaitRead waits until Recv would not wait: there is something to receive, the end, or an
 // error. It receives nothing.
 //
-// A plain socket can be asked. From anything else that moves messages one of these is read.
-// From anything else something is read, and held for the next
-// Recv, which then returns that alone.
+// A plain socket can be asked. From any other connection WaitRead has to read: one message
+// if it moves messages, or else something of the stream. That is held for the next Recv,
+// which then returns only that.
 func (f *Conn) WaitRead(ctx context.Context) error {
 	if err := f.do(ctx, &f.reader, f.ready); err != nil {
 		return f.error("wait", err)

@@ -15,7 +15,7 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// An unrulyListener does what it likes, also if it says that it has deadlines.
+// An unrulyListener does what it likes, although it has a SetDeadline method.
 type unrulyListener struct {
 	accept   func(l *unrulyListener) (net.Conn, error)
 	shut     func(l *unrulyListener) error
@@ -39,7 +39,7 @@ func (l *unrulyListener) wait() (net.Conn, error) {
 	}
 }
 
-// newUnruly is a listener that behaves, until its methods are replaced.
+// newUnruly makes a listener that behaves well, until its methods are replaced.
 func newUnruly() *unrulyListener {
 	l := &unrulyListener{closed: make(chan struct{}), release: make(chan struct{})}
 	l.goOut = sync.OnceFunc(func() { close(l.closed) })
@@ -49,7 +49,8 @@ func newUnruly() *unrulyListener {
 	return l
 }
 
-// Whatever a net.Listener does, a caller of Accept is ended at once, and so are all others.
+// Whatever a net.Listener does, a cancellation ends a call of Accept at once, and all other
+// waits, too.
 func TestUnrulyListener(t *testing.T) {
 	hang := func(l *unrulyListener) error { <-l.release; return nil }
 	for name, change := range map[string]func(l *unrulyListener){
@@ -72,7 +73,7 @@ func TestUnrulyListener(t *testing.T) {
 						return err
 					})
 					want(t, err, wait.ErrCancelled)
-					// And Close, which may hang itself, lets everybody go.
+					// Close ends all calls of Accept, even if it hangs itself.
 					waits, closed := make(chan error, 1), false
 					go func() { _, err := l.Accept(background); waits <- err }()
 					synctest.Wait()
@@ -93,7 +94,8 @@ func TestUnrulyListener(t *testing.T) {
 	}
 }
 
-// A panic in Accept, which goes on in a goroutine of ours, is the caller's.
+// A panic in the net.Listener's Accept, which runs in a goroutine of ours, reaches the
+// caller.
 func TestListenerPanics(t *testing.T) {
 	accept := func(l *foreign.Listener) (panicked any, err error) {
 		defer func() { panicked = recover() }()
@@ -120,8 +122,8 @@ func TestListenerPanics(t *testing.T) {
 	check(t, l.Close())
 }
 
-// What is accepted when the listener has been closed is closed too, with no lock held and
-// whatever that does.
+// A connection that is accepted after the listener was closed is closed, too, with no lock
+// held, whatever its Close does.
 func TestAcceptedTooLate(t *testing.T) {
 	for name, shut := range map[string]func(*unruly) error{"works": works, "hangs": hangs, "panics": panics, "exits": exits} {
 		t.Run(name, func(t *testing.T) {

@@ -17,23 +17,23 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-const patience = 5 * time.Second // as foreign has it
+const patience = 5 * time.Second // the same as in package foreign
 
 var (
 	errBoom     = errors.New("boom")
 	errReleased = errors.New("released at the end of the test")
 )
 
-// An unruly is a net.Conn whose methods do what they like. A call that waits for the other
-// side is let out by goOut.
+// An unruly is a net.Conn whose methods do what they like. goOut makes a call return that
+// waits for the other side.
 type unruly struct {
 	set, takeBack, shut func(u *unruly) error // SetDeadline to the past, to none, and Close
 
-	locks   bool          // a call that waits for the other side holds the lock
-	lock    chan struct{} // full while it is held; a sync.Mutex keeps a bubble's time from passing
+	locks   bool          // a call that waits for the other side holds lock
+	lock    chan struct{} // full while it is held; with a sync.Mutex, a bubble's time would not pass
 	out     chan struct{}
 	goOut   func()
-	release chan struct{} // ends everything, with the test
+	release chan struct{} // ends all calls at the end of the test
 }
 
 func (u *unruly) init() *unruly {
@@ -76,12 +76,12 @@ func (u *unruly) LocalAddr() net.Addr                { return &net.UnixAddr{Name
 
 func (u *unruly) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "there", Net: "odd"} }
 
-// shy is an unruly that shakes hands first.
+// A shy is an unruly that has a handshake.
 type shy struct{ *unruly }
 
 func (s shy) HandshakeContext(context.Context) error { return s.wait() }
 
-// What methods do.
+// What the methods may do.
 func works(u *unruly) error   { u.goOut(); return nil }
 func ignores(*unruly) error   { return nil }
 func refuses(*unruly) error   { return errors.New("deadline not supported") }
@@ -106,12 +106,13 @@ func locked(then func(*unruly) error) func(*unruly) error {
 
 const never = -1
 
-// unrulies are what a net.Conn may be like, and when a cancelled operation ends then.
+// unrulies are the ways in which a net.Conn may misbehave, with the time after which a
+// cancelled operation ends.
 var unrulies = map[string]struct {
 	conn  unruly
 	after time.Duration
 	fault string // what else the error says
-	stays bool   // the connection is of use afterwards
+	stays bool   // the connection can be used afterwards
 }{
 	"all is well":                                {unruly{set: works, shut: works}, 0, "", true},
 	"no deadlines":                               {unruly{set: refuses, shut: works}, 0, "", false},
@@ -142,7 +143,7 @@ var unrulies = map[string]struct {
 	"taking back fails":                          {unruly{set: works, takeBack: refuses, shut: works}, 0, "", false},
 }
 
-// unrulyOps are the operations in which one can be, with the state in which it shows.
+// unrulyOps are the operations that can wait, with the state in which they are shown.
 var unrulyOps = map[string]struct {
 	shy   bool
 	state string
@@ -156,8 +157,8 @@ var unrulyOps = map[string]struct {
 	"first Recv": {true, "HANDSHAKE_WAIT", func(ctx context.Context, f *foreign.Conn) error { return received(f.Recv(ctx, make([]byte, 9))) }},
 }
 
-// Whatever a net.Conn does, a cancellation and a timeout around it and others ends the
-// others at once, and the operation as soon as that is possible.
+// Whatever a net.Conn does, a cancellation or a timeout around it and other waiters ends
+// the others at once, and the operation as soon as possible.
 func TestUnruly(t *testing.T) {
 	for name, kind := range unrulies {
 		for opName, op := range unrulyOps {
@@ -177,7 +178,7 @@ func TestUnruly(t *testing.T) {
 						says(t, err, kind.fault)
 						again, after := op.do(background, f), net.ErrClosed
 						if kind.stays {
-							after = os.ErrDeadlineExceeded // what an unruly says when it is out
+							after = os.ErrDeadlineExceeded // the error of a call that goOut has ended
 						}
 						want(t, again, after)
 						says(t, f.Close(), kind.fault)
@@ -209,7 +210,7 @@ func says(t *testing.T, err error, fault string) {
 type crowd struct {
 	scope *wait.Scope
 	began time.Time
-	took  time.Duration // as long as the test has waited
+	took  time.Duration // how long the test has waited
 	ended atomic.Int32
 }
 
@@ -226,8 +227,9 @@ func others(t *testing.T) *crowd {
 	return c
 }
 
-// end makes op in a task among the sleepers, and ends the scope around them. It fails the
-// test if the others do not end at once, or op not after that time, and returns op's error.
+// end calls op in a task beside the sleepers, and ends the scope around them all. It fails
+// the test if the sleepers do not end at once, or if op does not end exactly after the
+// given time, and returns op's error.
 func (c *crowd) end(t *testing.T, how, state string, after time.Duration, release chan struct{}, op func(ctx context.Context) error) error {
 	t.Helper()
 	o := taskUnder(t, c.scope)
@@ -288,8 +290,8 @@ func taskUnder(t testing.TB, ctx context.Context) *wait.Owner {
 	return o
 }
 
-// Two operations at once, of which one cannot be got out: the other ends, and so does all
-// that comes after.
+// Of two operations at once, one cannot be interrupted: the other one still ends, and so do
+// all that come after.
 func TestUnrulyBothWays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := (&unruly{set: hangs, shut: ignores}).init()
@@ -323,7 +325,7 @@ func TestUnrulyBothWays(t *testing.T) {
 	})
 }
 
-// Close ends the wait of those who queue behind an operation that stays in the net.Conn.
+// Close ends the waits of operations that queue behind one that stays in the net.Conn.
 func TestQueueBehindTheStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := (&unruly{set: works, shut: ignores}).init()
@@ -346,8 +348,8 @@ func TestQueueBehindTheStuck(t *testing.T) {
 	})
 }
 
-// An operation that has returned by itself does not wait for a deadline that need not be
-// set any more; and one that has moved data has succeeded, whatever becomes of the net.Conn.
+// An operation that has returned by itself does not wait for a deadline that is no longer
+// needed. One that has moved data has succeeded, whatever happens to the net.Conn.
 func TestUnrulySucceeds(t *testing.T) {
 	for name, set := range map[string]func(*unruly) error{"works": works, "hangs": hangs, "panics": panics, "refuses": refuses} {
 		t.Run(name, func(t *testing.T) {
@@ -376,7 +378,7 @@ func TestUnrulySucceeds(t *testing.T) {
 	}
 }
 
-// generous is an unruly whose Read has something to give when it is to go on.
+// A generous is an unruly whose Read returns data as soon as goOn is closed.
 type generous struct {
 	*unruly
 	goOn chan struct{}
@@ -384,8 +386,8 @@ type generous struct {
 
 func (g generous) Read(p []byte) (int, error) { <-g.goOn; return len(p), nil }
 
-// A panic of a net.Conn in the operation itself reaches the caller, even if that has been
-// cancelled: the turn is passed on.
+// A panic of a net.Conn in the operation itself reaches the caller, even if the caller has
+// been cancelled, and the turn is passed on.
 func TestUnrulyOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, read := range map[string]func([]byte) (int, error){

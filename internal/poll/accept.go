@@ -5,12 +5,12 @@ import (
 	"syscall"
 )
 
-// accepting uses arg: a *Name, for the address of the peer.
+// accepting uses arg: it is a *Name, for the peer's address.
 var accepting = operation{state: "ACCEPT_WAIT", call: acceptOnce}
 
-// Accept takes the next connection off a listening socket's queue. The new
-// descriptor is non-blocking, closed on exec, and the caller's; peer is empty if the
-// system did not say.
+// Accept takes the next connection off a listening socket's queue. The new descriptor is
+// non-blocking, closed on exec, and belongs to the caller. peer is empty if the system did
+// not return it.
 func (f *FD) Accept(ctx context.Context) (sysfd int, peer *Name, err error) {
 	d := &f.reader
 	if err := d.enter(ctx, &accepting); err != nil {

@@ -29,7 +29,7 @@ func address(t testing.TB, f *poll.FD) (sa syscall.Sockaddr) {
 	return sa
 }
 
-// name is sa in the form of this package.
+// name returns sa as a poll.Name.
 func name(t testing.TB, sa syscall.Sockaddr) *poll.Name {
 	t.Helper()
 	n := new(poll.Name)

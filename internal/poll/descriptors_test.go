@@ -9,7 +9,7 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// rights is ancillary data that passes descriptors.
+// rights appends ancillary data that passes descriptors.
 func rights(control []byte, fds ...int32) []byte {
 	var data []byte
 	for _, fd := range fds {
@@ -25,7 +25,8 @@ func descriptorsIn(control []byte) (fds []int32) {
 	return fds
 }
 
-// Descriptors finds those that are there, among other things, however the rest was cut off.
+// Descriptors finds the descriptors among other ancillary data, wherever the data is
+// truncated.
 func TestDescriptors(t *testing.T) {
 	all := rights(nil, 10, 11)
 	all = poll.AppendControl(all, syscall.SOL_SOCKET, 0x7777, []byte("something else"))
@@ -40,7 +41,7 @@ func TestDescriptors(t *testing.T) {
 			t.Errorf("of %d bytes: %v", n, got)
 		}
 	}
-	clear(all[:8]) // a length of nothing
+	clear(all[:8]) // a length of 0
 	if got := descriptorsIn(all); got != nil {
 		t.Error(got)
 	}

@@ -29,8 +29,8 @@ type direction struct {
 
 	// The operation.
 	ended    bool // the scope had ended by the first EAGAIN
-	done     bool // the call completed, and err is how
-	cut      bool // the scope has ended it, and leave finds out with which error
+	done     bool // the call completed, with err
+	cut      bool // the scope has ended it; leave finds out with which error
 	followed bool // place comes from FollowNow
 	op       *operation
 	place    wait.Place
@@ -86,8 +86,8 @@ func (d *direction) enterAt(place wait.Place, op *operation) error {
 	return nil
 }
 
-// enterFollowed is for a context whose methods may do anything: that is asked now, with
-// no turn taken, and not when there is to be waited.
+// enterFollowed is enterAt for a context whose methods may do anything: these are called
+// now, before the turn is taken, and not when the operation has to wait.
 func (d *direction) enterFollowed(place wait.Place, op *operation) error {
 	if err := d.enterAt(place, op); err != nil {
 		return place.Leave(err)
@@ -96,7 +96,7 @@ func (d *direction) enterFollowed(place wait.Place, op *operation) error {
 	return nil
 }
 
-// errCut stands for the scope's error until leave has found out which that is.
+// errCut stands for the scope's error until leave has found out which one that is.
 var errCut = errors.New("internal error: an operation whose scope has ended")
 
 // run makes the call, and waits until it completes or the wait is ended: steps 2
@@ -145,8 +145,7 @@ func (d *direction) try(fd uintptr) bool {
 	return d.ended
 }
 
-// settle ends the operation's wait, if it came to one. It is false if it was the scope
-// that ended it.
+// settle ends the operation's wait, if there was one. ok is false if the scope ended it.
 func (d *direction) settle() (ok bool) {
 	w := d.waiter
 	if w == nil {
@@ -154,7 +153,7 @@ func (d *direction) settle() (ok bool) {
 	}
 	d.waiter = nil
 	if !d.ended {
-		ok = w.End() // and Interrupt is through
+		ok = w.End() // after this, Interrupt is done
 		if !ok {
 			d.setDeadline(time.Time{})
 		}
@@ -163,9 +162,9 @@ func (d *direction) settle() (ok bool) {
 	return ok
 }
 
-// leave clears what belongs to the operation and passes the turn on. err is how the
-// operation has ended, and what leave returns is how the caller is to be told: the
-// context may have to be asked, which is done when nothing is held.
+// leave clears the operation's fields and passes the turn on. err is the operation's error,
+// and leave returns the error for its caller: finding that out may take a call of the
+// context's methods, which is done when nothing is held.
 func (d *direction) leave(err error) error {
 	place, cut, followed := d.place, d.cut, d.followed
 	d.pass()

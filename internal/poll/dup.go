@@ -2,9 +2,10 @@ package poll
 
 import "syscall"
 
-// Dup returns a duplicate of fd, closed on exec: fcntl(2) with F_DUPFD_CLOEXEC. It is
-// the caller's, and its number is none of the standard streams'. The two have their number apart and all else in common, the blocking
-// mode included. In the runtime's poller each of them is registered for itself.
+// Dup returns a duplicate of fd, closed on exec: fcntl(2) with F_DUPFD_CLOEXEC. It belongs
+// to the caller, and its number is never that of a standard stream. The two share
+// everything except the number, including the blocking mode. Each of them is registered
+// separately in the runtime's poller.
 func Dup(fd int) (int, error) {
 	if !IsFD(fd) {
 		return -1, syscall.EBADF

@@ -20,7 +20,7 @@ type FD struct {
 	closed atomic.Bool
 
 	sequenced bool          // SOCK_SEQPACKET; see sequenced.go
-	late      syscall.Errno // of a batch, for the next operation; guarded by reader's turn
+	late      syscall.Errno // the error after a batch, for the next operation; guarded by reader's turn
 
 	file   *os.File
 	raw    syscall.RawConn
@@ -91,8 +91,8 @@ func (f *FD) Control(call func(fd int) error) error {
 // the turns back that are lent. A second Close returns net.ErrClosed.
 func (f *FD) Close() error { return f.CloseAfter(func(int) {}) }
 
-// CloseAfter is Close that calls last with the descriptor before it is closed, if it is this
-// call that closes it.
+// CloseAfter is like Close, but first calls last with the descriptor, unless another call
+// has closed it already.
 func (f *FD) CloseAfter(last func(fd int)) error {
 	if f.closed.Swap(true) {
 		return net.ErrClosed

@@ -35,11 +35,12 @@ func WaitFD(ctx context.Context, fd int, write bool) error {
 	return waitForeign(ctx, place, fd, write)
 }
 
-// IsFD reports whether fd can be a descriptor. To the system they are ints of C: of a number
-// that does not fit it sees the lower half, which is another descriptor.
+// IsFD reports whether fd can be a descriptor. To the system, descriptors are C ints: of a
+// number that does not fit, it sees only the lower half, which is another descriptor.
 func IsFD(fd int) bool { return fd >= 0 && FitsInt(fd) }
 
-// FitsInt reports whether n fits into an int of C, as numbers of options and the like do.
+// FitsInt reports whether n fits into a C int, as the numbers of options and the like have
+// to.
 func FitsInt(n int) bool { return int64(n) >= math.MinInt32 && int64(n) <= math.MaxInt32 }
 
 // foreignReady is ready. poll(2) ignores a negative number: it would be a

@@ -104,8 +104,8 @@ func TestWaitFDTwice(t *testing.T) {
 	check(t, join2())
 }
 
-// A number that does not fit into an int of C is no descriptor, and not the one that is
-// left when it is cut off.
+// A number that does not fit into a C int is no descriptor. In particular, it is not
+// truncated to another one.
 func TestWaitFDOfAHugeNumber(t *testing.T) {
 	beyond := math.MaxInt32
 	if beyond++; beyond < 0 {

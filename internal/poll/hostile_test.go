@@ -13,8 +13,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A foreign context may panic, end the goroutine or hang at any call of its methods: the
-// descriptor, its turns and its deadline are unchanged for everybody else.
+// A foreign context may panic, end the goroutine or hang in any call of its methods: the
+// descriptor, its turns and its deadline stay unchanged for everybody else.
 func TestHostileContexts(t *testing.T) {
 	for _, o := range []struct {
 		name   string
@@ -109,7 +109,7 @@ func hostile(t *testing.T, method, act string, n int, writes bool, run func(ctx 
 	return met
 }
 
-// Nor does it hold up those that wait for their turn behind it.
+// A hostile context does not hold up operations that wait for the turn behind it.
 func TestHostileContextInTurn(t *testing.T) {
 	a, b := pair(t)
 	release := make(chan struct{})

@@ -2,19 +2,20 @@ package poll
 
 import "syscall"
 
-// TCP asks after a peer that has been silent: first after KeepAliveEvery seconds, then as
-// often again as KeepAliveProbes, until the connection fails with ETIMEDOUT. It is what
-// package net does, so that the connection of a peer that has vanished does not stay for ever.
+// TCP probes a peer that has been idle for KeepAliveEvery seconds, and again after each
+// further KeepAliveEvery seconds. After KeepAliveProbes probes without an answer, the
+// connection fails with ETIMEDOUT. As in package net, that keeps the connection of a peer
+// that has vanished from staying forever.
 const (
 	KeepAliveEvery  = 15
 	KeepAliveProbes = 9
 )
 
-// keepAliveTimes are the options for that.
+// keepAliveTimes are the options for these numbers.
 var keepAliveTimes = [...]int{tcpKeepIdle, tcpKeepInterval, tcpKeepCount}
 
-// KeepAlive sets that for a connection, or for a listener, from which accepted connections
-// have it. What the system does not have is left out.
+// KeepAlive turns these probes on for a connection, or for a listener, whose accepted
+// connections inherit them. Options that the system does not have are left out.
 func KeepAlive(fd int) error {
 	err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
 	for i, value := range [...]int{KeepAliveEvery, KeepAliveEvery, KeepAliveProbes} {
@@ -28,9 +29,10 @@ func KeepAlive(fd int) error {
 	return err
 }
 
-// AdoptTCP gives a TCP socket that others have made, connected or listening, the settings
-// of ours: TCP_NODELAY and KeepAlive. One that has SO_KEEPALIVE on keeps its times, as they
-// may have been chosen. Not every protocol has these options, so nothing fails.
+// AdoptTCP gives a TCP socket that was made elsewhere, connected or listening, the settings
+// of our own: TCP_NODELAY and KeepAlive. If SO_KEEPALIVE is on already, it keeps its times,
+// as they may have been chosen. Errors are ignored, as not every protocol has these
+// options.
 func AdoptTCP(fd int) {
 	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	if on, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE); err == nil && on == 0 {
@@ -38,9 +40,9 @@ func AdoptTCP(fd int) {
 	}
 }
 
-// InheritTCP gives a connection the settings of AdoptTCP that its listener has. The system
-// does so when the other side connects, and that may have been before the listener had
-// them: with socket activation it is the first connection that starts the server.
+// InheritTCP copies the settings of AdoptTCP from a listener to its connection. The system
+// does so when the other side connects, but that may have been before the listener had
+// these settings: with socket activation, the first connection starts the server.
 func InheritTCP(listener, conn int) {
 	copyOption(listener, conn, syscall.IPPROTO_TCP, syscall.TCP_NODELAY)
 	if copyOption(listener, conn, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE) {
@@ -50,7 +52,7 @@ func InheritTCP(listener, conn int) {
 	}
 }
 
-// copyOption reports whether the option was another one.
+// copyOption copies an option, and reports whether it has changed that.
 func copyOption(from, to, level, name int) bool {
 	value, err := syscall.GetsockoptInt(from, level, name)
 	if err != nil {

@@ -138,7 +138,7 @@ func (m *Message) received() {
 	}
 }
 
-// isFlags reports whether flags are bits of an int of C: the system would not see others.
+// isFlags reports whether flags fit into a C int: the system would not see any other bits.
 func isFlags(flags int) bool { return flags == int(int32(flags)) }
 
 // dontWait reports whether the call is not to wait.
@@ -146,8 +146,9 @@ func dontWait(flags int) bool { return flags&syscall.MSG_DONTWAIT != 0 }
 
 // RecvMsg receives one message, or with All as much as the buffers take, with
 // recvmsg(2). With MSG_DONTWAIT it returns EAGAIN where it would wait. Descriptors that
-// come with the message are closed on exec, and have no number of the standard streams. At
-// the end of a stream N is 0; at the end of a sequenced-packet connection the error is io.EOF.
+// come with the message are closed on exec, and never have the number of a standard stream.
+// At the end of a stream N is 0; at the end of a sequenced-packet connection the error is
+// io.EOF.
 func (f *FD) RecvMsg(ctx context.Context, m *Message) error {
 	d := &f.reader
 	m.N, m.ControlN, m.Got, m.Name.n = 0, 0, 0, 0

@@ -21,7 +21,7 @@ type Batch struct {
 	Flags    int // of the call, for all of them
 	N        int
 
-	late    syscall.Errno // what came after the messages; see FD.late
+	late    syscall.Errno // the error that came after the messages; see FD.late
 	headers batchHeaders
 }
 
@@ -52,8 +52,8 @@ func (b *Batch) prepare(receive bool) {
 }
 
 // RecvMMsg waits for a message, and takes with it what else has come, up to the number
-// of messages in b. If it finds the end of a sequenced-packet socket behind them it leaves
-// that to the next call, which returns io.EOF.
+// of messages in b. If it finds the end of a sequenced-packet socket after the messages, it
+// leaves that to the next call, which returns io.EOF.
 func (f *FD) RecvMMsg(ctx context.Context, b *Batch) error {
 	d := &f.reader
 	b.N = 0
@@ -86,7 +86,8 @@ func receiveBatchOnce(d *direction, fd int) bool {
 	return true
 }
 
-// owes returns the error that came after the messages of the last batch, once.
+// owes makes the error that came after the messages of the last batch the error of this
+// operation. It reports false if there is none.
 func (d *direction) owes() bool {
 	if d.fd.late == 0 {
 		return false
@@ -95,7 +96,7 @@ func (d *direction) owes() bool {
 	return true
 }
 
-// endOfBatch takes off the end of the connection, which recvmmsg(2) returns as any number of
+// endOfBatch removes the end of the connection, which recvmmsg(2) returns as any number of
 // empty messages. An empty message that comes before another one is a message.
 func (d *direction) endOfBatch(fd int, b *Batch) {
 	messages := d.n

@@ -10,8 +10,8 @@ type batchHeaders struct{}
 func (*batchHeaders) prepare([]Message) {}
 func (*batchHeaders) clear()            {}
 
-// receive takes what is there. The system has forgotten an error that comes after a message
-// when it has told of it, so it is kept for the next call, as recvmmsg(2) does.
+// receive receives the messages that are there. The system reports an error only once, so
+// an error that comes after a message is kept for the next call, as recvmmsg(2) does.
 func (b *Batch) receive(fd int) (int, syscall.Errno) {
 	for i := range b.Messages {
 		m := &b.Messages[i]

@@ -6,15 +6,16 @@ import (
 	"unsafe"
 )
 
-// Descriptors yields the descriptors in ancillary data, where they stand in it, and the type
-// of what they are a part of. What is cut off at its end is there as far as it goes.
+// Descriptors yields pointers to the descriptors in ancillary data, with the type of the
+// control message that each is a part of. If the data is truncated at its end, it yields
+// those that are complete.
 func Descriptors(control []byte) iter.Seq2[int, *int32] {
 	return func(yield func(int, *int32) bool) {
 		for len(control) >= syscall.CmsgLen(0) {
 			h := (*syscall.Cmsghdr)(unsafe.Pointer(&control[0]))
 			size := int(h.Len)
 			if size < syscall.CmsgLen(0) {
-				return // it is none, and nobody can tell where the next one begins
+				return // not a control message, so nobody can tell where the next one begins
 			}
 			data := control[syscall.CmsgLen(0):min(size, len(control))]
 			for h.Level == syscall.SOL_SOCKET && isDescriptors(int(h.Type)) && len(data) >= 4 {
@@ -28,16 +29,17 @@ func Descriptors(control []byte) iter.Seq2[int, *int32] {
 	}
 }
 
-// scmPidfd is a descriptor of the sending process, with the option SO_PASSPIDFD of Linux.
+// scmPidfd is the type for a pidfd of the sending process, which comes with Linux's option
+// SO_PASSPIDFD.
 const scmPidfd = 0x4
 
-// isDescriptors reports whether ancillary data of the level SOL_SOCKET and this type is
-// descriptors that the process has got with it.
+// isDescriptors reports whether a control message of level SOL_SOCKET and this type
+// contains descriptors that were given to this process.
 func isDescriptors(typ int) bool { return typ == syscall.SCM_RIGHTS || typ == scmPidfd && !bsd }
 
-// liftDescriptors moves descriptors that came with a message off the numbers of the standard
-// streams. It reports false if it could not move one: that one is closed, and a number that no
-// descriptor has stands in its place.
+// liftDescriptors moves descriptors that came with a message away from the numbers of the
+// standard streams. It reports false if it could not move one: that one is closed, and
+// replaced by -1.
 func liftDescriptors(control []byte) bool {
 	all := true
 	for _, fd := range Descriptors(control) {

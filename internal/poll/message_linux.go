@@ -25,8 +25,9 @@ func (n *Name) setInet6() *syscall.RawSockaddrInet6 {
 	return sa
 }
 
-// setUnix makes n a path, or, if it begins with "@", an abstract name, which has a zero
-// byte there and none at its end. Neither has a path that takes all the room there is.
+// setUnix makes n a path or, if name begins with "@", an abstract name, which has a zero
+// byte in place of the "@" and none at its end. A path that takes all the room has no zero
+// byte at its end either.
 func (n *Name) setUnix(name string) bool {
 	sa := n.unix()
 	*sa = syscall.RawSockaddrUnix{Family: syscall.AF_UNIX}
@@ -58,7 +59,7 @@ func (n *Name) unixName() string {
 	case len(path) > 0 && path[0] == 0:
 		return "@" + string(path[1:])
 	case len(path) > 0 && path[0] == '@':
-		return "./" + untilZero(path) // the file, and not the abstract name
+		return "./" + untilZero(path) // the file, not the abstract name
 	}
 	return untilZero(path)
 }

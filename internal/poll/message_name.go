@@ -8,7 +8,7 @@ import (
 )
 
 // A Name is a socket address in the system's form. It is a value: inside of a Message it
-// costs no allocation. The zero value is none.
+// costs no allocation. The zero value is no address.
 type Name struct {
 	raw syscall.RawSockaddrAny
 	n   uint32 // how much of raw it takes
@@ -27,7 +27,7 @@ func (n *Name) unix() *syscall.RawSockaddrUnix {
 	return (*syscall.RawSockaddrUnix)(unsafe.Pointer(&n.raw))
 }
 
-// portOf is a field in network order, as bytes.
+// portOf returns the bytes of a port field, which is in network order.
 func portOf(field *uint16) []byte { return (*[2]byte)(unsafe.Pointer(field))[:] }
 
 // SetAddrPort makes n the Internet address addr, for a socket of AF_INET6 or AF_INET.
@@ -79,7 +79,7 @@ func (n *Name) Set(sa syscall.Sockaddr) bool {
 	return false
 }
 
-// Family returns the family of the address, AF_INET and so on, or -1 if there is none.
+// Family returns the family of the address, such as AF_INET, or -1 if there is no address.
 func (n *Name) Family() int {
 	if int(n.n) < pathOffset {
 		return -1
@@ -89,7 +89,8 @@ func (n *Name) Family() int {
 
 func (n *Name) isUnix() bool { return n.Family() == syscall.AF_UNIX }
 
-// An Inet is an Internet address in less memory than a Name. The zero value is none.
+// An Inet is an Internet address, which takes less memory than a Name. The zero value is no
+// address.
 type Inet struct {
 	ip   [16]byte
 	Zone uint32
@@ -100,11 +101,11 @@ type Inet struct {
 // IsValid reports whether a is an address.
 func (a *Inet) IsValid() bool { return a.n > 0 }
 
-// IP returns the bytes that the system has: an IPv4 address that is mapped into IPv6
-// stays so.
+// IP returns the bytes in the system's form: an IPv4 address that is mapped into IPv6 stays
+// mapped.
 func (a *Inet) IP() []byte { return append([]byte(nil), a.ip[:a.n]...) }
 
-// Inet is n as an Inet, and none if n is of another family.
+// Inet returns n as an Inet, or the zero Inet if n is of another family.
 func (n *Name) Inet() (a Inet) {
 	switch {
 	case n.n < syscall.SizeofSockaddrInet4:
@@ -119,13 +120,14 @@ func (n *Name) Inet() (a Inet) {
 	return a
 }
 
-// SetUnix makes n the name of a socket of the Unix domain, as package net writes it: a
-// path, or, on Linux, an abstract name after an "@". It reports false if there can be
-// none such. A path that has a zero byte would be another one to the system.
+// SetUnix makes n the name of a Unix domain socket, in the form of package net: a path or,
+// on Linux, an abstract name after an "@". It reports false if there can be no such name,
+// for example because it is too long, or a path with a zero byte, which would be another
+// path to the system.
 func (n *Name) SetUnix(name string) bool { return n.setUnix(name) }
 
-// Unix returns n, an address of the Unix domain, in the form that SetUnix takes, or "" if the
-// socket has no name.
+// Unix returns n, an address of the Unix domain, in the form that SetUnix takes, or "" if
+// the socket has no name.
 func (n *Name) Unix() string {
 	if !n.isUnix() {
 		return ""

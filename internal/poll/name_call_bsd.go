@@ -15,7 +15,7 @@ func LocalName(fd int) (Name, error) { return nameFrom(syscall.Getsockname(fd)) 
 // RemoteName is getpeername(2).
 func RemoteName(fd int) (Name, error) { return nameFrom(syscall.Getpeername(fd)) }
 
-// nameFrom is the zero Name for what Name does not know.
+// nameFrom returns sa as a Name, or the zero Name if Name does not know its family.
 func nameFrom(sa syscall.Sockaddr, err error) (n Name, _ error) {
 	if u, ok := sa.(*syscall.SockaddrUnix); ok && u.Name == "" {
 		n.setFamily(syscall.AF_UNIX)
@@ -30,5 +30,5 @@ func (n *Name) setFamily(family uint16) {
 	setNumber(&n.raw.Addr.Family, family)
 }
 
-// setNumber is for a field whose type depends on the system.
+// setNumber sets a field whose type depends on the system.
 func setNumber[T uint8 | uint16](field *T, n uint16) { *field = T(n) }

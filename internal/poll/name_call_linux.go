@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// The system calls that take a Name or return one. Package syscall has them too, but takes
-// a name of the Unix domain to end at its first zero byte, and cannot tell a socket that
+// These are the system calls that take a Name or return one. Package syscall has them, too,
+// but its Unix domain names end at the first zero byte, and it cannot tell a socket that
 // has no name from one with an empty name.
 
 // Bind is bind(2).
@@ -37,7 +37,7 @@ func nameFrom(trap uintptr, fd int) (Name, error) {
 	return n, nil
 }
 
-// accept is accept4(2), and puts into peer who it is.
+// accept is accept4(2). It puts the peer's address into peer.
 func accept(fd int, peer *Name) (int, error) {
 	peer.n = syscall.SizeofSockaddrAny
 	n, _, errno := syscall.Syscall6(sysAccept4, uintptr(fd), uintptr(unsafe.Pointer(&peer.raw)), uintptr(unsafe.Pointer(&peer.n)), atBirth, 0, 0)

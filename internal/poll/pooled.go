@@ -17,8 +17,8 @@ var readingPooled = operation{state: "READ_WAIT", call: pooledOnce, eager: true}
 
 // ReadPooled is Read into a buffer of its own, which it takes from pool, a pool of
 // *Pooled. It has one only while it makes the call, and not while it sleeps. p is nil if
-// there was an error, and the caller's otherwise; at the end of file n is 0.
-// That of a sequenced-packet socket is io.EOF.
+// there was an error, and belongs to the caller otherwise. At the end of file n is 0; at
+// the end of a sequenced-packet socket the error is io.EOF.
 func (f *FD) ReadPooled(ctx context.Context, pool *sync.Pool) (p *Pooled, n int, err error) {
 	d := &f.reader
 	if err := d.enter(ctx, &readingPooled); err != nil {

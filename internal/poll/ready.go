@@ -41,8 +41,8 @@ func readyOnce(d *direction, fd int) bool {
 	return ready || errno != 0
 }
 
-// Readable reports whether a read of fd, which must be open, would not wait. Unlike a look at
-// the data it takes nothing away, not even an error that the socket has to tell.
+// Readable reports whether a read of fd, which must be open, would not wait. Unlike a peek
+// at the data, it consumes nothing, not even a pending error of the socket.
 func Readable(fd int) bool {
 	ready, errno := ready(fd, false)
 	return ready || errno != 0
@@ -61,9 +61,9 @@ func (f *FD) CallWrite(ctx context.Context, state string, call func(fd int) erro
 	return f.writer.callUser(ctx, &callingWrite, state, userCall(call))
 }
 
-// RawRead is CallRead with the contract of syscall.RawConn: call is called at once, and,
+// RawRead is CallRead with the contract of syscall.RawConn: call is called at once and,
 // until it returns true, again each time the descriptor has become readable. There are no
-// tries in between, which code written for package net does not expect.
+// other tries in between, as code written for package net does not expect these.
 func (f *FD) RawRead(ctx context.Context, state string, call func(fd uintptr) bool) error {
 	return f.reader.callUser(ctx, &rawRead, state, rawCall(call))
 }
@@ -102,7 +102,7 @@ func userOnce(d *direction, fd int) bool {
 	}
 }
 
-// A rawCall is what arg is for rawOnce.
+// A rawCall is the type of arg for rawOnce.
 type rawCall func(fd uintptr) bool
 
 func rawOnce(d *direction, fd int) bool { return d.arg.(rawCall)(uintptr(fd)) }

@@ -5,21 +5,22 @@ import (
 	"syscall"
 )
 
-// A socket of the type SOCK_SEQPACKET has messages, which may be empty, and an end. When
-// recvmsg(2) returns 0 it may be either, and nothing in what it returns tells, unless the
-// message has a sender with a name, ancillary data or a flag. So we ask:
+// A socket of type SOCK_SEQPACKET has messages, which may be empty, and an end. When
+// recvmsg(2) returns 0, it may be either, and its results do not tell which, unless the
+// message has a named sender, ancillary data or a flag. So we ask:
 //
 //   - As long as the other side has not ended the connection, it was a message. On Linux
-//     poll(2) tells (hungUp); elsewhere that there is nothing to receive does.
-//   - If the other side has, nothing can come any more, and what is in the queue is there to
-//     be looked at. If there is something, it was a message: the end comes last.
-//   - What is left are empty messages that were the last ones before the end, which look
-//     like it. They are taken for it, so that nobody waits for one for ever.
+//     poll(2) tells (hungUp); elsewhere we know it from there being nothing to receive yet.
+//   - If the other side has ended it, nothing more can come, and we look at the queue. If
+//     there is something in it, it was a message: the end comes last.
+//   - What is left are empty messages that come last, which look like the end. They are
+//     taken for the end, so that nobody waits for it forever.
 //
-// All that is asked with the reader's turn held, so nobody takes the next message meanwhile.
+// We ask all that with the reader's turn held, so nobody receives the next message
+// meanwhile.
 
-// SetSequenced says that the socket is of the type SOCK_SEQPACKET: operations that receive
-// fail with io.EOF at its end. It may be called until the FD is shared.
+// SetSequenced says that the socket is of type SOCK_SEQPACKET: operations that receive fail
+// with io.EOF at its end. It may be called until the FD is shared.
 func (f *FD) SetSequenced() { f.sequenced = true }
 
 // nothing reports whether m, which has been received, may be the end.
@@ -28,22 +29,23 @@ func (m *Message) nothing() bool {
 	return m.N == 0 && m.ControlN == 0 && m.Name.n == 0 && m.Got&told == 0
 }
 
-// endsWith makes io.EOF the error if m, which was received just now, is the end.
+// endsWith sets the error to io.EOF if m, which was received just now, is the end.
 func (d *direction) endsWith(fd int, m *Message) {
 	if d.fd.sequenced && m.nothing() && Ended(fd, m.Flags&syscall.MSG_PEEK == 0) {
 		d.err = io.EOF
 	}
 }
 
-// Ended reports whether the end of the sequenced-packet socket fd has come, where a call
-// to receive has returned nothing. taken says that this call has taken what it returned,
-// so that what is there now comes after it.
+// Ended reports whether the end of the sequenced-packet socket fd has come, after a call to
+// receive has returned nothing. taken says that this call has consumed what it returned, so
+// that what is there now comes after it.
 func Ended(fd int, taken bool) bool {
 	return hungUp(fd) && queued(fd) == 0 && (!taken || !follows(fd))
 }
 
-// follows reports whether there is a message to receive after one that was empty, or
-// nothing yet. It takes none, and no descriptors either, as it has no room for any.
+// follows is called after an empty message. It reports whether there is another message to
+// receive, or nothing yet. It consumes no message, and no descriptors either, as it has no
+// room for any.
 func follows(fd int) bool {
 	var m Message
 	var one [1]byte

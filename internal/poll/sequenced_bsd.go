@@ -2,8 +2,9 @@
 
 package poll
 
-// hungUp cannot be asked everywhere. Then it takes a look at what follows.
+// hungUp returns true, as not every system can tell: then it depends on what follows.
 func hungUp(int) bool { return true }
 
-// queued would be the size of the first message at least, which follows sees.
+// queued returns 0: at least the size of the first message could be known, but follows sees
+// that message.
 func queued(int) int { return 0 }

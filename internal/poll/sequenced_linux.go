@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// pollRDHup says that the other side has ended the connection, or we have: nothing can
-// come any more that is not there.
+// pollRDHup says that the other side has ended the connection, or this side has: nothing
+// can come that is not there already.
 const pollRDHup = 0x2000
 
 func hungUp(fd int) bool {
@@ -19,7 +19,7 @@ func hungUp(fd int) bool {
 	}
 }
 
-// queued is how many bytes there are to receive, in all messages: SIOCINQ.
+// queued returns how many bytes there are to receive, in all messages: SIOCINQ.
 func queued(fd int) int {
 	var n int32
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TIOCINQ, uintptr(unsafe.Pointer(&n))); errno != 0 {

@@ -2,16 +2,17 @@ package poll
 
 import "syscall"
 
-// firstFree is the lowest number that a descriptor of ours may have. The numbers below
-// it belong to the standard streams, even if these are closed: what a program prints, or a
-// crash of the runtime, would go into a connection that had such a number.
+// firstFree is the lowest number that a descriptor of ours may have. The numbers below it
+// belong to the standard streams, even if these are closed: otherwise what a program
+// prints, or the runtime when it crashes, would go into a connection that has such a
+// number.
 const firstFree = 3
 
-// aboveStdio gives a new descriptor another number if it has one that is kept for the
-// standard streams, and closes it if that cannot be done.
+// aboveStdio gives a new descriptor another number if it has that of a standard stream. It
+// closes the descriptor if that fails.
 //
-// For a moment the descriptor has the low number. To have none such, the low numbers would
-// have to be occupied, which is the program's to decide.
+// For a moment the descriptor has the low number. To prevent that, the low numbers would
+// have to be in use, which is for the program to decide.
 func aboveStdio(fd int) (int, error) {
 	if fd >= firstFree {
 		return fd, nil
@@ -21,7 +22,7 @@ func aboveStdio(fd int) (int, error) {
 	return n, err
 }
 
-// pairAboveStdio is aboveStdio for both.
+// pairAboveStdio is aboveStdio for both descriptors of a pair.
 func pairAboveStdio(pair [2]int) (_ [2]int, err error) {
 	for i, fd := range pair {
 		if pair[i], err = aboveStdio(fd); err != nil {

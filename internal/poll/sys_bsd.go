@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// newborn makes a descriptor non-blocking and closed on exec, gives it another number if
-// it has one of the standard streams, and closes it if that fails. The caller holds
+// newborn makes a descriptor non-blocking and closed on exec, gives it another number if it
+// has that of a standard stream, and closes it if that fails. The caller holds
 // syscall.ForkLock for reading where a child could inherit it before.
 func newborn(fd int) (int, error) {
 	syscall.CloseOnExec(fd)
@@ -19,7 +19,7 @@ func newborn(fd int) (int, error) {
 	return aboveStdio(fd)
 }
 
-// newbornPair is newborn for both.
+// newbornPair is newborn for both descriptors of a pair.
 func newbornPair(pair [2]int) (_ [2]int, err error) {
 	for i, fd := range pair {
 		if pair[i], err = newborn(fd); err != nil {

@@ -2,7 +2,8 @@
 
 package poll
 
-// Package syscall knows only socketcall(2) there, which came before these.
+// On these systems, package syscall has only socketcall(2), which is older than these
+// calls.
 const (
 	sysBind        = 361
 	sysConnect     = 362

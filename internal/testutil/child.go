@@ -49,8 +49,8 @@ func Self(t testing.TB, args ...string) *Child {
 	return start(t, command)
 }
 
-// Need skips the test if the program is not installed. It comes before all else in a test: a
-// task or a child that has been started by then would be left in the middle.
+// Need skips the test if the program is not installed. It has to be the first call in a
+// test: the skip would abandon a task or a child that was started before.
 func Need(t testing.TB, program string) {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -63,11 +63,11 @@ func Need(t testing.TB, program string) {
 	needed.Store(t.Name()+" "+program, true)
 }
 
-// needNetcat skips the test if nc is one of those that know neither Unix sockets nor how to
-// end their side. The one of OpenBSD does.
+// needNetcat skips the test if nc does not support both Unix sockets and half-closing, as
+// OpenBSD's nc does.
 func needNetcat(t testing.TB, path string) {
 	t.Helper()
-	help, _ := exec.Command(path, "-h").CombinedOutput() // its status says nothing
+	help, _ := exec.Command(path, "-h").CombinedOutput() // its exit status means nothing
 	for _, option := range []string{"-N", "-U"} {
 		if !bytes.Contains(help, []byte(option)) {
 			t.Skipf("%s has no option %s: it is not the one of OpenBSD", path, option)
@@ -75,11 +75,12 @@ func needNetcat(t testing.TB, path string) {
 	}
 }
 
-// needed has the name of each test that has called Need, and of what.
+// needed has an entry for each test and program for which Need was called.
 var needed sync.Map
 
-// Program starts a program. The test, or one that it is a part of, must have called Need: so
-// a skip that comes too late shows on machines that have all programs, too.
+// Program starts a program. The test, or a test that it is a part of, must have called
+// Need. That is checked even on machines that have all programs, so that a missing Need
+// shows there, too.
 func Program(t testing.TB, name string, args ...string) *Child {
 	t.Helper()
 	for test := t.Name(); ; {
@@ -206,9 +207,9 @@ func (c *Child) Interrupt() {
 	}
 }
 
-// InterruptAgain sends SIGINT until the child has ended, after a first Interrupt that it has
-// heard but takes its time over. It returns the child's exit status, -1 if it was the signal
-// that ended it.
+// InterruptAgain sends SIGINT until the child has ended, for a child that has received a
+// first Interrupt and is still busy with that. It returns the child's exit status, or -1 if
+// the signal ended it.
 func (c *Child) InterruptAgain() int {
 	c.t.Helper()
 	Await(c.t, "end of the child", func() bool {

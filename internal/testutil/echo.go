@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// CheckEchoServer tests a program that is an echo server, takes the address to
-// listen on as -addr, says on which it does, and ends with Ctrl-C. Clients may be idle for
-// as long as -idle says. It runs as a child of the test binary: see Main.
+// CheckEchoServer tests a program that is an echo server. It listens on the address in
+// -addr, prints the actual address, ends with Ctrl-C, and lets clients be idle for as long
+// as -idle says. It runs as a child of the test binary: see Main.
 func CheckEchoServer(t *testing.T) {
 	t.Run("nc", func(t *testing.T) { echoesForNetcat(t) })
 	t.Run("clients=50", func(t *testing.T) { echoesForMany(t, 50) })
@@ -132,8 +132,9 @@ func endsWhenInterrupted(t *testing.T) {
 	EchoTwice(t, Dial(t, addr))
 }
 
-// letsGoOfTheIdle has clients that say nothing, that have said something, and that do not
-// read. Nobody else minds, and it is nothing to complain of.
+// letsGoOfTheIdle checks that the server disconnects clients that send nothing, that have
+// sent something, and that do not read. Other clients are still served, and the server ends
+// without an error.
 func letsGoOfTheIdle(t *testing.T) {
 	server, addr := startEcho(t, "127.0.0.1:0", "-idle", "300ms")
 	silent, once, deaf := Dial(t, addr), Dial(t, addr), Dial(t, addr)
@@ -154,7 +155,7 @@ func letsGoOfTheIdle(t *testing.T) {
 	endsWith(t, server, addr, 0)
 }
 
-// survivesResets has clients that break off.
+// survivesResets checks that clients may reset their connections.
 func survivesResets(t *testing.T) {
 	server, addr := startEcho(t, "127.0.0.1:0")
 	for range 10 {

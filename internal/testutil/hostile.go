@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// A Hostile is a context that acts in the nth call of one of its methods, or of AfterFunc
-// or of the function that stops what that has begun.
+// A Hostile is a context that misbehaves in the nth call of one of its methods, of
+// AfterFunc, or of the stop function that AfterFunc returns.
 type Hostile struct {
-	context.Context // which it is otherwise
+	context.Context // how it behaves otherwise
 
 	acted chan struct{} // closed when it does
 
 	mu     sync.Mutex
 	calls  int
 	method string
-	n      int // calls of method that are left until it acts
+	n      int // calls of method until it acts
 	act    func()
 }
 
-// NewHostile makes a context that does not act yet. Its Context is to be set before it is
+// NewHostile makes a context that does not act yet. Its Context must be set before it is
 // used.
 func NewHostile() *Hostile { return &Hostile{acted: make(chan struct{})} }
 
@@ -32,10 +32,11 @@ func (h *Hostile) At(method string, n int, act func()) {
 	h.method, h.n, h.act = method, n, act
 }
 
-// HostileMethods are what At knows.
+// HostileMethods are the methods that can be passed to At.
 var HostileMethods = []string{"Done", "Err", "Deadline", "Value", "AfterFunc", "stop"}
 
-// HostileActs are what a context may do. One that hangs does so until release is closed.
+// HostileActs returns the ways in which a context may misbehave. One that hangs does so
+// until release is closed.
 func HostileActs(release <-chan struct{}) map[string]func() {
 	return map[string]func(){
 		"panics": func() { panic("hostile") },
@@ -44,7 +45,7 @@ func HostileActs(release <-chan struct{}) map[string]func() {
 	}
 }
 
-// Calls is how often any method has been called.
+// Calls returns the number of method calls so far.
 func (h *Hostile) Calls() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -54,7 +55,7 @@ func (h *Hostile) Calls() int {
 // Acted is closed when h has acted.
 func (h *Hostile) Acted() <-chan struct{} { return h.acted }
 
-// HasActed reports whether it has.
+// HasActed reports whether h has acted.
 func (h *Hostile) HasActed() bool {
 	select {
 	case <-h.acted:
@@ -80,7 +81,7 @@ func (h *Hostile) called(method string) {
 	}
 }
 
-// Done is part of context.Context, as the other three.
+// Done is part of context.Context.
 func (h *Hostile) Done() <-chan struct{} {
 	h.called("Done")
 	return h.Context.Done()

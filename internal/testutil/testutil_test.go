@@ -164,7 +164,7 @@ func TestMute(t *testing.T) {
 	}
 }
 
-// A judge notes how a test has ended.
+// A judge is a testing.TB that notes how a test has ended.
 type judge struct {
 	testing.TB
 	name, skipped, failed string
@@ -190,8 +190,8 @@ func (j *judge) judges(test func()) *judge {
 	return j
 }
 
-// A test that runs a program calls Need first, on every machine: where the program is missing,
-// Need skips the test.
+// A test that runs a program must call Need first, on every machine. Where the program is
+// missing, Need skips the test.
 func TestNeed(t *testing.T) {
 	j := &judge{TB: t, name: "TestA/part"}
 	if j.judges(func() { testutil.Program(j, "sh", "-c", "exit 3") }); j.failed != `a test that runs sh begins with testutil.Need(t, "sh")` {

@@ -1,11 +1,10 @@
 package wait
 
-// This file is how a cancellation gets from the scope where it happens to everybody below:
-// under the locks it marks scopes and claims waiters, and when these are released it tells
-// and wakes.
+// This file carries a cancellation from the scope where it happens to everything below. It
+// marks scopes and claims waiters while it holds the locks; after releasing them it tells
+// the twins and wakes the waiters.
 
-// Cancel ends s and everything under it, and reports whether it was this call
-// that did.
+// Cancel cancels s and everything under it, and reports whether this call did so.
 func (s *Scope) Cancel(c *Cause) bool {
 	if s.cause.Load() != nil && c.Kind != Shutdown {
 		return false
@@ -21,14 +20,14 @@ func (s *Scope) Cancel(c *Cause) bool {
 	return did
 }
 
-// cancelLocked cancels s and what hears of it below. It stops where somebody has been
-// cancelled before, since so is what is under that. A shutdown goes on: it also means
-// those that are detached.
+// cancelLocked cancels s and the scopes below that hear of it. It stops at a scope that was
+// cancelled before, as everything under that scope was cancelled with it. A shutdown goes
+// on: it reaches detached scopes too.
 //
-// It goes down and up without recursion, for scopes may be nested deeper than a stack is.
-// All those between s and where it is stay locked, so their links stay as they are; and
-// who comes to a scope that has just been cancelled waits until what is below it has been,
-// too.
+// It walks down and up without recursion, as scopes may be nested deeper than a stack
+// allows. All scopes between s and the current one stay locked, so their links do not
+// change; and a goroutine that comes to a scope that has just been cancelled waits until
+// the scopes below it have been cancelled too.
 func (s *Scope) cancelLocked(c *Cause, woken *Batch) (did bool) {
 	did, down := s.hearLocked(c, woken)
 	if !down {
@@ -60,8 +59,8 @@ func (s *Scope) cancelLocked(c *Cause, woken *Batch) (did bool) {
 	}
 }
 
-// hearLocked cancels s alone, if it has not been, and reports whether the cancellation
-// goes on to what is below.
+// hearLocked cancels s alone, unless s is cancelled, sealed or closed. did reports whether
+// it cancelled s, down whether the cancellation goes on to the scopes below.
 func (s *Scope) hearLocked(c *Cause, woken *Batch) (did, down bool) {
 	did = s.cause.Load() == nil && !s.sealed && !s.closed
 	if did {
@@ -70,7 +69,7 @@ func (s *Scope) hearLocked(c *Cause, woken *Batch) (did, down bool) {
 	return did, did || s.sealed || c.Kind == Shutdown
 }
 
-// endLocked makes s cancelled, and claims those who wait in it.
+// endLocked marks s as cancelled, and claims the waiters in it.
 func (s *Scope) endLocked(c *Cause, woken *Batch) {
 	s.cause.Store(c)
 	if t := s.twin.Load(); t != nil && t.tell != nil {
@@ -83,10 +82,10 @@ func (s *Scope) endLocked(c *Cause, woken *Batch) {
 	}
 }
 
-// wakeForScope ends the waits of waiters that a scope has claimed: first of those who
-// sleep here, then of those who have to be got out of somewhere else, and then it calls
-// whoever has asked for that. So nobody waits for anybody else's code. Before all that it
-// tells standard contexts, about which those who wake up may ask.
+// wakeForScope ends the waits of waiters that a scope has claimed. It wakes those that are
+// parked here first, then interrupts those that block elsewhere, then runs the callbacks,
+// so that no waiter is held up by other people's code. Before all that it tells the twins,
+// as a goroutine that wakes up may ask a standard context below.
 func (b *Batch) wakeForScope() {
 	if b.head == nil && b.aside == nil {
 		return

@@ -15,20 +15,20 @@ import (
 // made once, shared by every scope below and every error that comes of it, and
 // never changed.
 //
-// Errors are kept for long, in logs and results. So a Cause has numbers for the
-// scope and the task that it is of, and not pointers, which would keep them.
+// Errors are kept for a long time, in logs and results. So a Cause identifies its scope and
+// its task by numbers: pointers would keep both in memory.
 type Cause struct {
 	Kind   CauseKind
 	Named  bool         // Reason is the name of a deadline: errors.Is finds it, see Error.Is
 	late   bool         // a deadline that passed
-	By     fmt.Stringer // names the task that did it, nil for none; keeps no task
+	By     fmt.Stringer // names the task that did it, nil for none; does not keep it in memory
 	PC     uintptr      // the call that did it
 	Reason error        // why, if somebody said
 	At     int64
 
-	of     uint64     // identity of the scope whose own cancellation it is, 0 for a foreign one
+	of     uint64     // identity of the scope that was itself cancelled, 0 for a foreign cause
 	task   uint64     // ID of that scope's task, 0 for none
-	around *[4]uint64 // of an expiry: see timeoutsAround
+	around *[4]uint64 // set for an expiry: see timeoutsAround
 	views  [len(sentinels)]Error
 }
 
@@ -78,10 +78,10 @@ func expired(s *Scope) *Cause {
 	return c
 }
 
-// timeoutsAround is the identities of the innermost timeouts around s in the same task, so
-// that these can tell an expiry inside of them from one that somebody has kept. It is
-// called once for each expiry, and so it does not go all the way up: a function that is
-// more than four timeouts further out takes the expiry for one of long ago.
+// timeoutsAround returns the identities of the innermost timeouts around s in the same
+// task, so that they can tell an expiry inside them from an old one that somebody has kept.
+// It is called once per expiry, so it does not go all the way up: a function more than four
+// timeouts further out takes the expiry for an old one.
 func (s *Scope) timeoutsAround() *[4]uint64 {
 	var ids [4]uint64
 	n := 0
@@ -104,10 +104,11 @@ func (s *Scope) timeoutsAround() *[4]uint64 {
 	return &ids
 }
 
-// lastIdentity is the number of the scope that got one last.
+// lastIdentity is the identity that was given out last.
 var lastIdentity atomic.Uint64
 
-// identity is a number that no other scope has. Most scopes end without anybody asking.
+// identity returns a number that no other scope has. It is made on the first call, as most
+// scopes end without anybody asking.
 func (s *Scope) identity() uint64 {
 	id := s.id.Load()
 	if id == 0 {
@@ -117,10 +118,10 @@ func (s *Scope) identity() uint64 {
 	return id
 }
 
-// foreignCause says why ctx, a context that is not ours, ended. If it ended with a scope
-// of ours that it was derived from, that scope's cause is what counts; derived is the
-// innermost of these. Otherwise it is a cancellation or a deadline by what ctx.Err says.
-// context.Cause is only a reason: people cancel because of somebody else's timeout.
+// foreignCause returns why ctx, a context that is not ours, is done. If it ended with a
+// scope of ours that it was derived from, that scope's cause counts; derived is the
+// innermost such scope. Otherwise ctx.Err says whether it is a cancellation or a deadline.
+// context.Cause is only a reason: programs cancel because of somebody else's timeout.
 func foreignCause(ctx context.Context, derived *Scope) *Cause {
 	reason := context.Cause(ctx)
 	if e, ok := reason.(*Error); ok && derived.endedBy(e.cause) {
@@ -212,20 +213,21 @@ var sentinels = [...]*sentinel{
 // An Error is a cause as seen from some scope. All those who see the same share
 // one, so that failing costs no allocation.
 //
-// It unwraps to nothing. The reason for a cancellation is to be read, and WhoCancelled
-// has it. If errors.Is found it, a task that is cancelled because another one has met
-// io.EOF would take that for the end of its own file.
+// It unwraps to nothing. The reason for a cancellation is for people to read, and
+// WhoCancelled returns it. If errors.Is found the reason, a task that is cancelled because
+// another one met io.EOF would take that for the end of its own file.
 type Error struct {
 	kind  *sentinel
 	cause *Cause
 }
 
 // Is reports whether target is one of the errors that e stands for. The name of a deadline
-// is one of them, as a limit has it and as context.WithTimeoutCause is given it: it is not
-// a reason, but says which deadline that is. Even so it makes it nobody's own timeout.
+// is one of them: a limit's name, or the cause given to context.WithTimeoutCause. A name is
+// not a reason, but says which deadline it is. Even so, it never makes e the caller's own
+// timeout.
 //
-// A task that the deadline of a foreign context has ended was cancelled, and sees in its
-// context that it was a deadline.
+// A task that the deadline of a foreign context has ended was cancelled, but its context's
+// Err is context.DeadlineExceeded, so that matches too.
 func (e *Error) Is(target error) bool {
 	c := e.cause
 	return target == e.kind || e.kind.Is(target) ||
@@ -233,8 +235,8 @@ func (e *Error) Is(target error) bool {
 		c.Kind == Foreign && c.late && target == context.DeadlineExceeded
 }
 
-// isEnding reports whether target is an error by which somebody recognises that a
-// context, a task or a timeout of their own has ended.
+// isEnding reports whether target is an error by which a caller recognises that its own
+// context, task or timeout has ended.
 func isEnding(target error) bool {
 	switch target {
 	case errCancelled, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded:
@@ -276,12 +278,12 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Text is a By that is known beforehand.
+// Text is a By whose text is known beforehand.
 type Text string
 
 func (t Text) String() string { return string(t) }
 
-// Who is the task that cancelled, "" if it was none.
+// Who returns the name of the task that cancelled, "" for none.
 func (c *Cause) Who() string {
 	if c.By == nil {
 		return ""
@@ -316,13 +318,13 @@ func (c *Cause) Inside(s *Scope) bool {
 	return id != 0 && c.around != nil && slices.Contains(c.around[:], id)
 }
 
-// EndedAround reports whether c is what has cancelled a scope around s.
+// EndedAround reports whether c has cancelled a scope around s.
 func (c *Cause) EndedAround(s *Scope) bool { return s.parent.Load().endedBy(c) }
 
-// Late reports whether a deadline has passed, whoever set it.
+// Late reports whether c is a deadline that has passed, no matter who set it.
 func (c *Cause) Late() bool { return c.late }
 
-// Task is the ID of the task whose scope it was that ended, 0 for none.
+// Task returns the ID of the task whose scope was cancelled, 0 for none.
 func (c *Cause) Task() uint64 { return c.task }
 
 // Own returns c as it looks directly in the timeout that expired.
@@ -334,13 +336,13 @@ func (c *Cause) AsTask() error { return &c.views[asTask] }
 // IsOwn reports whether e is a timeout's expiry as seen directly inside of it.
 func (e *Error) IsOwn() bool { return e.kind == errTaskTimeout }
 
-// IsPositional reports whether e says something about a timeout that only those inside of
-// it can understand: that it was theirs, or one around theirs.
+// IsPositional reports whether e describes a timeout relative to the caller: as its own, or
+// as one around its own. Only code inside that timeout can make sense of it.
 func (e *Error) IsPositional() bool {
 	return e.kind == errTaskTimeout || e.kind == errTimeoutCancellation
 }
 
-// Elsewhere is e for those who are in other timeouts.
+// Elsewhere returns e as it looks to code in other timeouts.
 func (e *Error) Elsewhere() error { return &e.cause.views[asElsewhere] }
 
 // Expire cancels s, whose deadline has passed, and returns the error with which
@@ -362,8 +364,8 @@ func (s *Scope) failure() error {
 	return s.failureBy((*source).endedWithOurs)
 }
 
-// failureBy is failure of a scope that has ended. endedWithOurs is how it finds out about
-// the foreign contexts on the way.
+// failureBy is failure for a scope that has ended. It uses endedWithOurs to find out about
+// the foreign contexts on the way up.
 func (s *Scope) failureBy(endedWithOurs func(*source, *Scope) bool) error {
 	of := s
 	timeouts, inside := 0, 0 // timeouts passed on the way up; those of them inside of the outermost
@@ -395,15 +397,16 @@ func (s *Scope) outer(window *bool, endedWithOurs func(*source, *Scope) bool) *S
 	return s.canceller(window)
 }
 
-// endedWithOurs reports whether src, which is foreign, ends s, and has itself ended with a
-// scope around it.
+// endedWithOurs reports whether src, a foreign context that ends s, has itself ended with a
+// scope of ours that it was derived from.
 func (src *source) endedWithOurs(s *Scope) bool {
 	return src != nil && src.scope == s && src.derived != nil && src.derived.cause.Load() != nil &&
 		src.ctx.Err() != nil && foreignCause(src.ctx, src.derived).of != 0
 }
 
-// knownToEndWithOurs is endedWithOurs for who must not call anybody's context: whoever
-// cancels s, and tells its twin why. Then what has ended s first counts.
+// knownToEndWithOurs is endedWithOurs for a goroutine that must not call a foreign context:
+// the one that cancels s and tells its twin why. For such a context the cause that ended s
+// first counts.
 func (src *source) knownToEndWithOurs(s *Scope) bool {
 	if src == nil || src.scope != s || trusted(src.ctx) {
 		return src.endedWithOurs(s)

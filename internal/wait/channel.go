@@ -90,7 +90,7 @@ func inChannel(p Place, op string, object any, pass func(ended <-chan struct{}) 
 	return false, p.Failure()
 }
 
-// during calls pass, and reports whether it was not the scope that ended it.
+// during calls pass and returns its result. ok is false if the scope ended the wait.
 func (i *interruption) during(w *Waiter, pass func(ended <-chan struct{}) bool) (done, ok bool) {
 	defer func() { // also if a send panics
 		ok = w.End()

@@ -10,10 +10,10 @@ import (
 // epoch is where Now starts.
 var epoch = startOf(time.Now())
 
-// startOf is a time before now and before 2000, so that Now is positive from the first, and
-// in a testing/synctest bubble too, where it is the year 2000 and time has no monotonic
-// reading. It is not long before: package time drops the monotonic reading of a time before
-// 1885, and there are machines without a battery, on which it is 1970.
+// startOf returns a time before now and before 2000, so that Now is positive from the
+// start, also in a testing/synctest bubble, where it is the year 2000 and times have no
+// monotonic reading. The time is not much earlier: package time drops the monotonic reading
+// of times before 1885, and on a machine without a battery it may be 1970 now.
 func startOf(now time.Time) time.Time {
 	return now.Add(-max(now.Sub(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)), time.Hour))
 }
@@ -82,7 +82,7 @@ func (a *alarm) ring() {
 	s, w := a.scope, a.waiter
 	claimed := w != nil && w.claim(granted)
 	if claimed {
-		a.waiter = nil // who keeps the alarm for later does not keep the waiter
+		a.waiter = nil // an alarm kept for later must not keep the waiter
 	}
 	a.mu.Unlock()
 

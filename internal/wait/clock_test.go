@@ -31,8 +31,8 @@ func TestConversionsOfTimeAreNeverEarly(t *testing.T) {
 	wg.Wait()
 }
 
-// The clock keeps its monotonic reading where it starts long ago, as on a machine without a
-// battery, and is positive in a bubble wherever it starts.
+// The clock keeps its monotonic reading if it starts long ago, as on a machine without a
+// battery, and is positive in a bubble whatever year it starts in.
 func TestClockThatStartsLongAgo(t *testing.T) {
 	now := time.Now()
 	for _, year := range []int{1886, 1970, 1984, 1999, 2000, 2001, 2026, 2100} {

@@ -11,8 +11,8 @@ import (
 
 type scopeKey struct{}
 
-// Deadline is when s expires, by itself or with one of the scopes around it, if
-// nothing ends it before. Foreign contexts count. It is the same at each call.
+// Deadline returns the time at which s expires, by itself or with a scope or foreign
+// context around it, if nothing ends it before. It returns the same time on every call.
 func (s *Scope) Deadline() (deadline time.Time, ok bool) {
 	if s.clock != nil {
 		deadline, ok = s.clock.expiry(), true
@@ -25,8 +25,8 @@ func (s *Scope) Deadline() (deadline time.Time, ok bool) {
 	return deadline, ok
 }
 
-// expiry is the time at which s, which has a deadline, expires: the one that somebody has
-// given, or worked out once.
+// expiry returns the time at which s, which has a deadline, expires: the time that the
+// caller gave, or one that is worked out once.
 func (s *Scope) expiry() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,10 +88,11 @@ func (s *Scope) ownerID() uint64 {
 	return s.owner.ID
 }
 
-// look is the cause of s, nil while it is live. It counts what has not been pushed to s
-// yet: a deadline that has passed although no alarm has rung, and the end of a foreign
-// context of which no goroutine has told. So a loop of operations that never block ends
-// too, and what is below a standard context ends when its cancel function has returned.
+// look returns the cause of s, nil while s is live. It counts what has not been pushed to s
+// yet: a deadline that has passed although no alarm has rung, and a foreign context that is
+// done although no goroutine has reported it. So a loop of operations that never block ends
+// too, and a scope below a standard context has ended when the context's cancel function
+// has returned.
 func (s *Scope) look() *Cause {
 	if c := s.cause.Load(); c != nil || !s.asks || s.isQuiet() {
 		return c
@@ -112,9 +113,9 @@ func (s *Scope) look() *Cause {
 	return s.cause.Load()
 }
 
-// isQuiet reports whether nothing has ended of what look asks. It is what most operations
-// of a program whose main task has a standard context go through, and so it is short:
-// package context answers in half the time that its channel takes.
+// isQuiet reports whether nothing that look asks has ended. If a program's main task has a
+// standard context, most of its operations go through here, so it is short: asking that
+// context's Err takes half the time of asking its channel.
 func (s *Scope) isQuiet() bool {
 	if k := s.clock; k != nil && Now() >= k.expires {
 		return false
@@ -127,8 +128,8 @@ func (s *Scope) isQuiet() bool {
 	return true
 }
 
-// catchUp cancels s, and the task that it is in, because of what has ended around them: to
-// push that down takes somebody else a moment.
+// catchUp cancels s, and the task that it is in, if around has ended: the goroutine that
+// ended it may not have pushed that down yet.
 func (s *Scope) catchUp(around *Scope) {
 	c := around.cause.Load()
 	if c == nil || c == ended && around.kind == Task {
@@ -140,8 +141,8 @@ func (s *Scope) catchUp(around *Scope) {
 	s.Cancel(c)
 }
 
-// String says what s is, in words that never change: contexts are printed by logs and
-// mocks while others use them.
+// String describes s in words that never change, as logs and mocks print contexts while
+// other goroutines use them.
 func (s *Scope) String() string {
 	text := "curio." + s.kind.String()
 	if id := s.ownerID(); id != 0 {
@@ -153,8 +154,8 @@ func (s *Scope) String() string {
 // GoString is String, for the same reason.
 func (s *Scope) GoString() string { return s.String() }
 
-// Value returns s itself for the key that find uses. The rest comes from the
-// context that s was derived from, or from s's twin, by which package context finds that.
+// Value returns s itself for the key that find uses. Other values come from the context
+// that s was derived from, or from s's twin, which is how package context finds the twin.
 func (s *Scope) Value(key any) any {
 	if _, ok := key.(scopeKey); ok {
 		return s
@@ -170,10 +171,10 @@ func (s *Scope) Value(key any) any {
 
 // value is Value without the twin.
 //
-// One key more has an answer when s has been cancelled: the one by which
-// context.Cause asks a standard context for its cause. It is not exported, but
-// any standard context answers it, so value asks one that was cancelled with s's
-// cause. A key that nobody knows costs a look-up more, no harm is done.
+// Once s is cancelled, one more key has an answer: the one by which context.Cause asks a
+// standard context for its cause. The key is not exported, but any standard context answers
+// it, so value asks one that was cancelled with s's cause. An unknown key costs one more
+// look-up and does no harm.
 func (s *Scope) value(key any) any {
 	switch {
 	case s.cause.Load() != nil:
@@ -208,15 +209,15 @@ func (s *Scope) causeShim() context.Context {
 	return r.shim
 }
 
-// AfterFunc arranges for f to be called when s is cancelled, or at once if that has
-// happened already, in a goroutine of its own. Package context has no need for it, as it
-// finds s's twin; but others who look for this method do.
+// AfterFunc arranges to call f in its own goroutine when s is cancelled, or at once if it
+// already is. Package context does not need it, as it finds s's twin; but others look for
+// this method.
 func (s *Scope) AfterFunc(f func()) (stop func() bool) {
 	return s.afterEnd(&callback{f: f})
 }
 
-// OnCancel is AfterFunc for functions of ours, which neither block nor panic: f is called
-// by whoever cancels s, without any lock, when all who wait under s have been woken.
+// OnCancel is AfterFunc for functions of ours, which neither block nor panic. The goroutine
+// that cancels s calls f, without any lock, after it has woken all waiters under s.
 func (s *Scope) OnCancel(f func()) (stop func() bool) {
 	return s.afterEnd(&callback{f: f, trusted: true})
 }
@@ -241,7 +242,7 @@ func (s *Scope) afterEnd(f *callback) (stop func() bool) {
 // A callback waits for a scope to end without a goroutine, so nobody is woken.
 type callback struct {
 	f       func()
-	trusted bool // the canceller may call it
+	trusted bool // the goroutine that cancels may call it
 }
 
 // Interrupt takes w off its scope's list, as nobody else will.
@@ -280,21 +281,23 @@ func valuesOf(ctx context.Context) context.Context {
 	return ctx
 }
 
-// A source is something else than its parent that ends a scope: a foreign context, or a
-// scope outside of a shield. It is asked, since it tells later than it ends.
+// A source is something other than its parent that ends a scope: a foreign context, or a
+// scope outside of a shield. Operations ask it, because it ends earlier than it reports
+// that.
 type source struct {
-	scope   *Scope          // that ends with it
+	scope   *Scope          // the scope that ends with it
 	ctx     context.Context // what to ask
-	trusted bool            // it is package context's
-	done    <-chan struct{} // its Done; nil for a scope, and for what never ends
+	trusted bool            // ctx is package context's or ours: see trusted
+	done    <-chan struct{} // its Done channel; nil for a scope, and for a context without one
 	derived *Scope          // the innermost scope that ctx was derived from, or is; nil for none
 	limit   time.Time       // its deadline, the zero time for none
-	next    *source         // of the scopes further out that end this one
+	next    *source         // the sources of the scopes further out that end this one
 }
 
-// ended reports whether the source has ended. A standard context ends with the scope that
-// it was derived from when that is told to, and so that is asked first. Of the context
-// itself it is the channel that is asked, which runs nobody's code.
+// ended reports whether the source has ended. A standard context that was derived from a
+// scope is done only when the scope has told it, which the scope's Err sees to. So ended
+// asks the scope first. Of the context itself it asks only the channel, which runs nobody's
+// code.
 func (src *source) ended() bool {
 	if src.derived != nil {
 		err := src.derived.Err()
@@ -310,8 +313,8 @@ func (src *source) ended() bool {
 	}
 }
 
-// follow makes s end when ctx does, which is a foreign context, or a scope that is not
-// above s. That is code of others, which may panic: so it comes before s is in the tree.
+// follow makes s end when ctx is done: a foreign context, or a scope that is not above s.
+// It calls other people's code, which may panic, so it runs before s is in the tree.
 func (s *Scope) follow(ctx context.Context) {
 	var at time.Time
 	limited := false
@@ -344,9 +347,9 @@ func (s *Scope) follow(ctx context.Context) {
 	}
 }
 
-// end ends the scope of src because src.ctx has ended. It runs in a goroutine of package
-// context's, in which a panic of somebody's context must end neither the program nor the
-// wait.
+// end ends the scope of src because src.ctx is done. It runs in a goroutine of package
+// context, where a panic in a foreign context must neither crash the program nor keep the
+// wait from ending.
 func (src *source) end() {
 	c := contextEnded
 	defer func() {
@@ -400,7 +403,8 @@ func (p Place) Err() error {
 	return nil
 }
 
-// foreignEnded asks also what the foreign context was derived from, see source.ended.
+// foreignEnded reports whether the foreign context is done. It first asks the scope that
+// the context was derived from: see source.ended.
 func (p Place) foreignEnded() bool {
 	if p.scope != nil {
 		_ = p.scope.Err()
@@ -408,8 +412,8 @@ func (p Place) foreignEnded() bool {
 	return p.foreign.Err() != nil
 }
 
-// check is step 0 of every operation. A deadline counts although nobody waits and
-// no alarm is set.
+// check is step 0 of every operation. A deadline counts even if nobody waits and no alarm
+// is set.
 func (s *Scope) check() error {
 	if s.look() != nil {
 		return s.failure()

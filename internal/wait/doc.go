@@ -13,9 +13,10 @@
 // its Place, pushes it on the object's List, releases the mutex and calls Wait.
 // Block does all of that.
 //
-// A context that is not ours is called only when the operation holds nothing and is on no
-// list: see follow.go. Before it waits under one, an operation releases its mutex and calls
-// Follow, and then looks again. Its error it asks for at the very end, by Place.Failure.
+// A foreign context, one that is not ours, is called only when the operation holds nothing
+// and is on no list: see follow.go. Before it waits under one, an operation releases its
+// mutex and calls Follow, and then looks again. It asks for its error at the very end, with
+// Place.Failure.
 //
 // Two parties may end a wait, and one compare-and-swap on the waiter decides
 // between them:
@@ -61,6 +62,6 @@
 //	parent Scope.mu < child Scope.mu
 //	Scope.mu < alarm.mu
 //
-// Nobody is woken and no code of the user's, contexts included, runs under any of them: Cancel
-// collects the waiters that it claimed, unlocks, and then wakes them.
+// While any of them is held, nobody is woken and no user code runs, contexts included:
+// Cancel collects the waiters that it claimed, unlocks, and then wakes them.
 package wait

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// This file is about contexts that are not ours. Their methods may panic, end the
-// goroutine or hang. So an operation calls them in three moments only, in which it has
-// nothing that others wait for, and is on no list:
+// This file is about contexts that are not ours. Their methods may panic, end the goroutine
+// or hang. So an operation calls them at three points only, where it holds nothing that
+// others wait for and is on no list:
 //
 //	at its start            At asks whether the context is alive
 //	before it waits at all  Follow takes its Done channel; afterwards the operation looks
-//	                        again, as it has let go of its object for so long
+//	                        again, as it had let go of its object meanwhile
 //	at its very end         Failure asks the context for its error
 //
-// In between the operation waits in a scope of ours, which that channel ends.
+// In between, the operation waits in a scope of ours that ends when that channel is closed.
 //
-// The contexts of package context are called in more places, as they do nothing of the
-// kind: a wait follows them when it begins, with the object's mutex released.
+// Package context's own contexts do none of this, so they are called in more places: a wait
+// follows them when it begins, with the object's mutex released.
 
-// Types of package context of which every method that we call while we wait is that
-// package's own code. A value context is as good as what is below it.
+// Types of package context. Every method of theirs that we call during a wait is that
+// package's own code. A value context is only as good as the context that it wraps.
 var (
 	cancelType  = typeOf(context.WithCancel(context.Background()))
 	timerType   = typeOf(context.WithDeadline(context.Background(), time.Unix(1<<40, 0)))
@@ -52,32 +52,31 @@ func trusted(ctx context.Context) bool {
 // a wait at p needs Follow.
 func (p Place) Untrusted() bool { return p.foreign != nil && !trusted(p.foreign) }
 
-// Follow calls again with a place of ours, which ends when the context of p does, and
-// returns its error. It is called with nothing held. It calls the context's methods before
-// and after again, and never during it.
+// Follow calls again with a place of ours that ends when p's context is done, and returns
+// the operation's error. The caller must hold nothing. Follow calls the context's methods
+// before and after it calls again, never during that.
 func (p Place) Follow(again func(Place) error) error {
 	f := p.followed()
 	defer f.scope.Close() // also if the context panics
 	return f.failure(again(f))
 }
 
-// FollowNow is Follow for an operation that is no function: it returns the place of ours,
-// and the operation ends with Leave, when nothing is held any more.
+// FollowNow is Follow for an operation that is not a single function. It returns the place
+// of ours; the operation must end with Leave, when it holds nothing any more.
 func (p Place) FollowNow() Place { return p.followed() }
 
-// Leave returns the error of an operation at p, which comes from FollowNow, when the
-// operation itself has ended with err.
+// Leave ends an operation at p, a place from FollowNow. err is what the operation itself
+// has ended with; Leave returns the error to report.
 func (p Place) Leave(err error) error {
 	defer p.scope.Close()
 	return p.failure(err)
 }
 
-// Scope is the scope of p, which is a context that ends as p does. It is for a place that
-// is not foreign.
+// Scope returns the scope of p, a context that ends as p does. p must not be foreign.
 func (p Place) Scope() *Scope { return p.scope }
 
-// contextEnded is the cause of all scopes that followed a context, as long as nobody has
-// asked that context why it has ended.
+// contextEnded is the cause of every scope that has ended with the context that it follows,
+// as long as nobody has asked that context why it is done.
 var contextEnded = NewCause(nil, Foreign, nil)
 
 func (p Place) followed() Place {
@@ -93,7 +92,7 @@ func (p Place) followed() Place {
 	return Place{scope: s}
 }
 
-// followDone makes s end when done is closed, the channel of ctx.
+// followDone makes s end when done, the channel of ctx, is closed.
 func (s *Scope) followDone(ctx context.Context, done <-chan struct{}) {
 	select {
 	case <-done:
@@ -103,7 +102,8 @@ func (s *Scope) followDone(ctx context.Context, done <-chan struct{}) {
 	}
 }
 
-// failure is err, or the error of the context that p follows if err says that it has ended.
+// failure returns err or, if err says that the context that p follows is done, the error of
+// that context.
 func (p Place) failure(err error) error {
 	if e, ok := err.(*Error); ok && e.Cause() == contextEnded {
 		return p.scope.rare.followed.Failure()
@@ -111,20 +111,20 @@ func (p Place) failure(err error) error {
 	return err
 }
 
-// A watched is a context as context.AfterFunc is to see it: that asks for values, where it
-// finds out whether the context is package context's at heart and needs no goroutine, then
-// for the error, and again for values when it lets go. What was not asked in the beginning, by
-// the operation's own goroutine, is not asked of the context at all.
+// A watched is what context.AfterFunc gets to see of a context. AfterFunc asks for a value,
+// to find out whether the context is based on one of package context's own and needs no
+// goroutine; then for the error; and for a value again when it lets go. Only the first
+// question, which the operation's own goroutine asks, reaches the context itself.
 type watched struct {
-	ctx        context.Context // until it was asked
+	ctx        context.Context // nil once it has been asked
 	done       <-chan struct{}
-	key, value any // what it was asked, and what it said
+	key, value any // what it was asked, and its answer
 }
 
 func (w *watched) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (w *watched) Done() <-chan struct{}       { return w.done }
 
-// Err is asked when Done has been closed.
+// Err is called only when Done has been closed.
 func (w *watched) Err() error { return context.Canceled }
 
 func (w *watched) Value(key any) any {
@@ -139,8 +139,8 @@ func (w *watched) Value(key any) any {
 	return nil
 }
 
-// Failure is the error of an operation at p that has been ended by its scope. It is called
-// when the operation holds nothing any more, and others need not wait for it.
+// Failure returns the error of an operation at p that its scope has ended. It is called
+// when the operation holds nothing any more and nobody has to wait for it.
 func (p Place) Failure() error {
 	var err error
 	if p.foreign != nil {
@@ -154,8 +154,8 @@ func (p Place) Failure() error {
 	return err
 }
 
-// Ended reports whether an operation at p has to end. It is Err that asks nobody for
-// reasons, for an operation that holds something.
+// Ended reports whether an operation at p has to end. Unlike Err, it asks nobody for a
+// reason: it is for an operation that holds something.
 func (p Place) Ended() bool {
 	switch {
 	case p.foreign != nil:
@@ -166,7 +166,8 @@ func (p Place) Ended() bool {
 	return false
 }
 
-// Held is Held of a place that is not foreign.
+// Held tells the probe of p, if there is one, that n of object have been taken. p must not
+// be foreign.
 func (p Place) Held(object any, n int64) {
 	if probing.Load() == 0 {
 		return
@@ -176,7 +177,7 @@ func (p Place) Held(object any, n int64) {
 	}
 }
 
-// Shielded is a place where nothing ends a wait, in the name of the same task.
+// Shielded returns a place of the same task where nothing ends a wait.
 func (p Place) Shielded() Place {
 	s := &Scope{kind: Adopted, owner: p.Owner()}
 	if p.scope != nil {

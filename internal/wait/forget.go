@@ -1,17 +1,17 @@
 package wait
 
-// This file is for timeouts whose cancel function nobody calls, as happens with those of
-// package context too. One that has ended, and has nothing below it, leaves the tree:
+// This file is for timeouts whose cancel function nobody calls, as happens with package
+// context's too. A timeout that has ended, and has nothing below it, leaves the tree:
 //
 //	in the tree ──► gone   by forget, when it has ended or its last child has left
 //	gone ──► in the tree   by remember, when somebody opens a scope in it
 //	gone ──► closed        by Close, or by remember if its task has ended meanwhile
 //
-// Its parent still is what it was, so those inside see no difference.
+// Its parent stays the same, so code inside it sees no difference.
 
-// forget takes a timeout that has ended out of the tree as long as there is nothing below
-// it, and lets go of its timer and of the context that it follows: its cancel function may
-// never be called, and whoever is inside may stay there for long.
+// forget takes a timeout that has ended out of the tree while there is nothing below it,
+// and lets go of its timer and of the context that it follows: its cancel function may
+// never be called, and the code inside may run for a long time.
 func (s *Scope) forget() {
 	for s != nil {
 		p := s.lockParent()
@@ -37,7 +37,7 @@ func (s *Scope) isIdle() bool {
 	return s.kind == Timeout && s.children == nil && !s.closed && !s.loose && !s.gone && s.cause.Load() != nil
 }
 
-// forgetLocked is forget below p; both are locked.
+// forgetLocked is forget for a child of p; both are locked.
 func (s *Scope) forgetLocked(p *Scope, b *Batch) {
 	if !s.isIdle() {
 		return
@@ -51,7 +51,7 @@ func (s *Scope) forgetLocked(p *Scope, b *Batch) {
 	}
 }
 
-// release does what is left to do for timeouts that have been forgotten.
+// release does what remains to be done for timeouts that have been forgotten.
 func (b *Batch) release() {
 	if b.aside == nil {
 		return
@@ -65,7 +65,7 @@ func (b *Batch) release() {
 	b.aside = nil
 }
 
-// takeTiesLocked takes from s what can still call it.
+// takeTiesLocked takes off s, and returns, what can still call it: its alarm and its hooks.
 func (s *Scope) takeTiesLocked() (a *alarm, unhook func()) {
 	a, s.alarm = s.alarm, nil
 	if s.rare != nil {
@@ -83,8 +83,8 @@ func (s *Scope) untie(a *alarm, unhook func()) {
 	}
 }
 
-// lockInTree locks s, and puts it back into the tree if it was forgotten and can be: it is
-// about to get a child.
+// lockInTree locks s, which is about to get a child. If s was forgotten, it puts s back
+// into the tree if that is possible.
 func (s *Scope) lockInTree() {
 	s.mu.Lock()
 	for s.gone && !s.closed {
@@ -97,8 +97,8 @@ func (s *Scope) lockInTree() {
 	}
 }
 
-// remember puts s, and what was forgotten above it, back into the tree. It is false if
-// there is no tree above any more.
+// remember puts s, and the forgotten scopes above it, back into the tree. It returns false
+// if there is no tree above any more.
 func (s *Scope) remember() bool {
 	gone := []*Scope{s} // upwards
 	for p := s.parent.Load(); ; p = p.parent.Load() {
@@ -107,26 +107,26 @@ func (s *Scope) remember() bool {
 		case p.closed && p.kind == Kernel || p.loose:
 			p.mu.Unlock()
 			return false
-		case p.closed && (p.kind == Task || p.lost): // who would have closed s
+		case p.closed && (p.kind == Task || p.lost): // it would have closed s
 			s.mu.Lock()
 			s.closed, s.lost = true, true
 			s.mu.Unlock()
 			p.mu.Unlock()
 			return true
-		case p.closed: // who would have passed on to its parent what is below
+		case p.closed: // it would have passed what is below on to its parent
 			gone[len(gone)-1].parent.CompareAndSwap(p, p.parent.Load())
 		case p.gone:
 			gone = append(gone, p)
 		default:
 			p.putBackLocked(gone)
-			return true // lockInTree looks whether that has worked out
+			return true // lockInTree checks whether that worked
 		}
 		p.mu.Unlock()
 	}
 }
 
-// putBackLocked puts the last of gone below s, the one before that below it, and so on,
-// until one is not where it was any more. It unlocks s.
+// putBackLocked puts the last of gone below s, the one before it below that, and so on. It
+// stops at the first that is no longer where it was. It unlocks s.
 func (s *Scope) putBackLocked(gone []*Scope) {
 	for i := len(gone) - 1; i >= 0; i-- {
 		c := gone[i]

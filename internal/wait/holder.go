@@ -2,9 +2,9 @@ package wait
 
 import "sync"
 
-// A lock has room for the number of the task that holds it, and not for a pointer, of
-// which a swap costs three times as much. This file finds the task by the number. Only
-// tasks that take such locks are in here, from the first time up to their end:
+// A lock stores the number of the task that holds it, not a pointer, as swapping a pointer
+// costs three times as much. This file finds the task by its number. It lists only tasks
+// that take such locks, from the first time until they end:
 //
 //	unlisted ──► listed   by Hold, in the task's name
 //	unlisted, listed ──► struck   when the task has ended; nothing lists it after that
@@ -15,13 +15,14 @@ const (
 	struck
 )
 
-// holders are in as many parts as there may be processors that meet here at a time.
+// holders is split into as many parts as there may be processors that use it at once.
 var holders [64]struct {
 	mu    sync.Mutex
 	tasks map[uint64]*Owner
 }
 
-// Hold makes o, which is about to take a lock, known to Holder. nil is no task.
+// Hold makes o, which is about to take a lock, known to Holder. It does nothing if o is
+// nil.
 func (o *Owner) Hold() {
 	if o != nil && o.held.Load() == unlisted {
 		o.list()
@@ -41,7 +42,7 @@ func (o *Owner) list() {
 	part.tasks[o.ID] = o
 }
 
-// strike is for a task that has ended.
+// strike takes a task that has ended off the list, and keeps it off.
 func (o *Owner) strike() {
 	if o.held.Swap(struck) != listed {
 		return
@@ -55,7 +56,8 @@ func (o *Owner) strike() {
 	}
 }
 
-// Holder is the task with that number, of those that have called Hold; nil if it has ended.
+// Holder returns the task whose number is id, which must have called Hold; nil if it has
+// ended.
 func Holder(id uint64) *Owner {
 	part := &holders[id%uint64(len(holders))]
 	part.mu.Lock()

@@ -11,8 +11,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// The errors of a limit are its name, wherever they are seen from, and those of a
-// cancellation are not its reason's: that of a scope inside of the limit, too.
+// errors.Is finds the name of a limit, and no other error, in the limit's errors wherever
+// they are seen from: in a scope inside the limit, too.
 func TestLimitIsNamed(t *testing.T) {
 	name, other := errors.New("the limit"), errors.New("another")
 	synctest.Test(t, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestLimitIsNamed(t *testing.T) {
 	})
 }
 
-// One that was cancelled before has not been met.
+// The name of a limit that was cancelled or closed before it expired is not found.
 func TestLimitNotMet(t *testing.T) {
 	name := errors.New("the limit")
 	synctest.Test(t, func(t *testing.T) {

@@ -92,14 +92,14 @@ func (l *List) PopAll() Batch {
 	return b
 }
 
-// A Batch is a set of claimed waiters, to be woken when all locks are released. It is small,
-// as it lies on the stacks of tasks that have just been made.
+// A Batch is a set of claimed waiters, to be woken when all locks are released. It is small
+// because it lies on the stacks of new tasks.
 type Batch struct {
 	head, tail *Waiter
-	aside      *aside // of a cancellation, nil for nothing
+	aside      *aside // what else a cancellation leaves to do, nil for nothing
 }
 
-// aside is what else a cancellation leaves to do.
+// aside is what a cancellation leaves to do besides waking waiters.
 type aside struct {
 	twins []*twin  // of scopes that have ended, to be told
 	gone  []*Scope // timeouts that have been forgotten
@@ -143,8 +143,8 @@ func (b *Batch) Add(w *Waiter) {
 // Wake wakes them all, in order.
 func (b *Batch) Wake() { b.each((*Waiter).Wake) }
 
-// each takes the waiters out of b, in order, and calls f for each: afterwards it is
-// somebody else's.
+// each takes the waiters out of b, in order, and calls f for each. Once f is called, the
+// waiter is somebody else's.
 func (b *Batch) each(f func(w *Waiter)) {
 	for w := b.head; w != nil; {
 		next := w.batch

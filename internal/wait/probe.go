@@ -88,7 +88,7 @@ func (p Place) Saved(err error) {
 	}
 }
 
-// Survived is for an operation that succeeds although its scope has ended its wait.
+// Survived is Saved for an operation that succeeds although its scope has ended its wait.
 func (p Place) Survived() {
 	if probing.Load() != 0 {
 		p.Saved(p.Failure())

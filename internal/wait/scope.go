@@ -17,13 +17,13 @@ type Scope struct {
 	closed   bool            // guarded by mu, unlike the rest here
 	sealed   bool            // nothing can cancel it any more; as closed
 	loose    bool            // not in the tree, set at birth
-	gone     bool            // not in the tree for the time being, see forget; as closed
-	lost     bool            // a timeout that was closed as its task has ended; as closed
+	gone     bool            // not in the tree for now, see forget; guarded like closed
+	lost     bool            // a timeout that was closed because its task had ended; guarded like closed
 	base     context.Context // where Value looks; nil for nothing
 	owner    *Owner          // the task that runs in it, nil for none
 	clock    *Scope          // of itself and those that can cancel it, the one that expires first; nil for never
 	expires  int64           // when it expires by itself, 0 for never
-	sources  *source         // what else can cancel it, or one of those that can; nil for nothing
+	sources  *source         // what else can cancel it, or a scope that cancels it; nil for nothing
 
 	id     atomic.Uint64         // see identity; 0 if nobody has asked
 	parent atomic.Pointer[Scope] // changes when the parent is closed, under the old one's mu
@@ -42,13 +42,13 @@ type Scope struct {
 type rare struct {
 	outside  context.Context // of a shield: where it was put up
 	name     error           // of a limit; set at birth
-	at       time.Time       // when it expires, as the caller said or was told; the zero time if nobody has
+	at       time.Time       // when it expires, as the caller gave it or Deadline returned it; the zero time before that
 	shim     context.Context // made by causeShim
 	unhook   func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
 	waiting  List            // for the scope to have no children
 	locals   locals          // of a task
 	adopted  *Scope          // of a task: where it waits under a foreign context
-	followed *Place          // of a scope that Follow made: whose context it follows
+	followed *Place          // of a scope that Follow made: the place whose context it follows
 }
 
 // rareLocked returns s.rare, which it makes if need be.
@@ -89,8 +89,8 @@ type Owner struct {
 	held   atomic.Uint32 // see Hold
 }
 
-// moves counts the scopes that were passed on to another parent, for who looks through the
-// tree meanwhile.
+// moves counts the scopes that were passed on to another parent. A search of the tree may
+// have missed one if it changes meanwhile.
 var moves atomic.Uint64
 
 // process is the root of all: kernels hang below it.
@@ -151,7 +151,7 @@ func NewTimeout(ctx context.Context, at int64) *Scope {
 	return s
 }
 
-// NewTimeoutAt is NewTimeout for a time that is known, and which Deadline gives back.
+// NewTimeoutAt is NewTimeout for a given time, which Deadline returns as it is.
 func NewTimeoutAt(ctx context.Context, at time.Time) *Scope {
 	s := &Scope{kind: Timeout, expires: Until(at), rare: &rare{at: at}}
 	s.enter(ctx, Default)
@@ -209,9 +209,9 @@ func (s *Scope) enter(ctx context.Context, root *Scope) bool {
 	return s.link(s.prepare(ctx, root))
 }
 
-// prepare does what comes before s is linked below ctx, and returns the parent. A foreign
-// context cancels s by itself, so the tree around it must not: the caller may have cut
-// that tie on purpose, with context.WithoutCancel.
+// prepare does what must happen before s is linked below ctx, and returns the parent. A
+// foreign context cancels s by itself, so the tree around it must not: the caller may have
+// cut that tie on purpose, with context.WithoutCancel.
 func (s *Scope) prepare(ctx context.Context, root *Scope) (parent *Scope) {
 	parent, foreign := find(ctx)
 	s.base = valuesOf(ctx)
@@ -284,7 +284,7 @@ func (s *Scope) link(parent *Scope) (open bool) {
 		s.hearShutdown(parent)
 	}
 	if s.kind == Timeout && s.cause.Load() != nil {
-		s.forget() // the context that it follows had ended before it was here
+		s.forget() // the context that it follows was done before s was here
 	}
 	return open
 }
@@ -394,10 +394,10 @@ func (s *Scope) Close() {
 	}
 }
 
-// closeSimply is close for a scope with nothing in it: below it, waiting, or to be told. It
-// is how nearly all of them end. It is false if there is more to do. (To have it apart is
-// not for the time that it saves: the frame of closeOne makes the stack of a fresh task
-// grow, which costs more than all the rest of a task.)
+// closeSimply is close for an empty scope: nothing is below it, waits in it, or has to be
+// told. Nearly all scopes end this way. done is false if there is more to do. (It is a
+// function of its own, but not to save time in close: the frame of closeOne makes the stack
+// of a new task grow, which costs more than all the rest of a task.)
 func (s *Scope) closeSimply() (done bool) {
 	p := s.lockParent()
 	if p == nil {
@@ -421,14 +421,14 @@ func (s *Scope) closeSimply() (done bool) {
 	return done
 }
 
-// isEmptyLocked reports whether s is in the tree, open, and there is nothing in it.
+// isEmptyLocked reports whether s is in the tree, open and empty.
 func (s *Scope) isEmptyLocked() bool {
 	return !s.closed && !s.loose && !s.gone && s.children == nil && s.waiters == nil && s.alarm == nil &&
 		s.twin.Load() == nil && (s.rare == nil || s.rare.unhook == nil)
 }
 
-// close closes s, and what ends with it. forgotten says that timeouts below have been
-// forgotten: their task has ended.
+// close closes s, and the scopes that end with it. forgotten says that nobody will close
+// the timeouts below: their task has ended.
 func (s *Scope) close(forgotten bool) {
 	for todo := s.closeOne(forgotten); len(todo) > 0; {
 		last := len(todo) - 1
@@ -437,7 +437,7 @@ func (s *Scope) close(forgotten bool) {
 	}
 }
 
-// closeOne closes s, and returns those that have to be closed next.
+// closeOne closes s, and returns the scopes that have to be closed next.
 func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	var woken, emptied Batch
 	p := s.lockParent()
@@ -467,7 +467,7 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	a, unhook := s.takeTiesLocked()
 	s.mu.Unlock()
 	var due *Cause // to the orphans; what cancels p later is pushed to them
-	empty := false // p is a timeout that may have been forgotten
+	empty := false // p is a timeout that forget may have to take out of the tree
 	if p != nil {
 		if !s.loose && !s.gone {
 			p.unlinkLocked(s)

@@ -27,10 +27,10 @@ type Turn struct {
 	queue  List
 }
 
-// ErrTurnClosed is what Take returns if it would have to queue for a Turn that was closed.
+// ErrTurnClosed is returned by Take if it would have to queue for a closed Turn.
 var ErrTurnClosed = errors.New("curio: nobody queues here any more")
 
-// dismissed is the slot of those who were in the queue when the turn was closed.
+// dismissed is put into the Slot of the waiters that were queued when the turn was closed.
 type dismissed struct{}
 
 const (
@@ -107,8 +107,9 @@ func (t *Turn) takeOrQueue(w *Waiter) (taken bool, err error) {
 	return false, nil
 }
 
-// Close sends away everybody who queues, and from then on nobody does. The turn is still
-// its holder's, who may never pass it on, and after that whose it is whenever it is free.
+// Close sends away all waiters in the queue, and from then on nobody can queue. The holder
+// keeps the turn, and may never pass it on. If it does, a caller that finds the turn free
+// can take it.
 func (t *Turn) Close() {
 	var woken Batch
 	t.mu.Lock()

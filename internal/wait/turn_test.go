@@ -9,8 +9,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Close sends away who queues, and whoever would. The holder keeps the turn, and after it
-// the turn can be had by who finds it free.
+// Close sends away the callers that queue, and those that would have to. The holder keeps
+// the turn, and after that a caller that finds the turn free can take it.
 func TestTurnCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turn wait.Turn
@@ -55,7 +55,8 @@ func TestTurnCloses(t *testing.T) {
 	})
 }
 
-// A waiter that was sent away serves for other waits, which leave other things in its slot.
+// A waiter that was sent away is used again for other waits, which put other things into
+// its slot.
 func TestTurnClosesAndTheWaiterGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closed, open wait.Turn

@@ -5,30 +5,32 @@ import (
 	"sync"
 )
 
-// This file is for standard contexts below ours.
+// This file is for standard contexts that are derived from ours.
 
-// A twin is a standard context that ends with a scope, in the same moment, and whose Done
-// is the scope's. Package context recognises its own: what it derives from a scope, values
-// in between or not, hangs on the twin, costs no goroutine, and has ended when the
-// cancellation of the scope returns. Nobody else sees a twin.
+// A twin is a standard context that ends with a scope, at the same moment, and whose Done
+// channel is the scope's. Package context recognises its own types: a context that it
+// derives from a scope, directly or below values, hangs on the twin, costs no goroutine,
+// and is done when the cancellation of the scope returns. Nobody else sees a twin.
 //
-// It is made when Done is asked for. Whoever cancels the scope tells the twin before waking
-// anybody; who comes in between, and needs what Err says and Done to agree, does so first.
+// The twin is made when Done is asked for. The goroutine that cancels the scope tells the
+// twin before it wakes anybody. A goroutine that comes in between, and needs Err and Done
+// to agree, tells the twin first.
 type twin struct {
 	ctx  context.Context
 	done <-chan struct{}
-	tell func() // that the scope has ended; nil if it had when the twin was made
+	tell func() // tells it that the scope has ended; nil if that was so when the twin was made
 	told sync.Once
 }
 
-// end tells t that its scope has ended. When it returns, all that hangs on t has ended too.
+// end tells t that its scope has ended. When it returns, everything that hangs on t has
+// ended too.
 func (t *twin) end() {
 	if t.tell != nil {
 		t.told.Do(t.tell)
 	}
 }
 
-// twinOf is s's twin, which it makes if need be.
+// twinOf returns s's twin, and makes it if need be.
 func (s *Scope) twinOf() *twin {
 	if t := s.twin.Load(); t != nil {
 		return t
@@ -52,8 +54,8 @@ func (s *Scope) twinOf() *twin {
 	return t
 }
 
-// A parent is what package context takes for the parent of a twin: the scope, as it was
-// without one.
+// A parent is what package context takes for the parent of a twin: the scope as it is
+// without a twin.
 type parent struct {
 	*Scope
 	twin *twin
@@ -67,8 +69,8 @@ func closedChannel() chan struct{} {
 	return c
 }
 
-// Done says how things are in this moment, which is all that package context asks a parent
-// that has an AfterFunc.
+// Done returns a channel that is open or closed as the scope is now. That is all that
+// package context asks of a parent that has an AfterFunc.
 func (p parent) Done() <-chan struct{} {
 	if p.cause.Load() != nil {
 		return closed
@@ -85,7 +87,7 @@ func (p parent) Err() error {
 
 func (p parent) Value(key any) any { return p.value(key) }
 
-// AfterFunc is how package context says what the twin is to be told by.
+// AfterFunc is how package context hands over the function that ends the twin.
 func (p parent) AfterFunc(f func()) (stop func() bool) {
 	p.twin.tell = f
 	return func() bool { return false }

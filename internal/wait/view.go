@@ -16,19 +16,20 @@ type Snapshot struct {
 }
 
 // Parked returns what the task waits for, false if it is not waiting in one of our
-// operations. To look for it costs the waits nothing.
+// operations. Looking for it costs the waits nothing.
 func (o *Owner) Parked() (Snapshot, bool) {
 	for range 10 {
 		before := moves.Load()
 		if w, ok := o.parked(); ok || moves.Load() == before {
 			return w, ok
 		}
-		// It may have been passed on, from where we had not been to where we had.
+		// Its scope may have been passed on, from where we had not looked yet to where we
+		// had.
 	}
 	return Snapshot{}, false
 }
 
-// parked looks for o's own wait in its scope and in its other scopes below.
+// parked looks for o's own wait in the task's scope and in the task's other scopes below.
 func (o *Owner) parked() (found Snapshot, ok bool) {
 	own := func(w *Waiter) bool {
 		if !w.shown || w.owner != o {
@@ -55,7 +56,7 @@ func (o *Owner) parked() (found Snapshot, ok bool) {
 	return found, foreign != nil && foreign.waiting(own)
 }
 
-// Parked returns what a goroutine waits for directly in s, false if none does.
+// Parked returns what a goroutine waits for directly in s. ok is false if none waits there.
 func (s *Scope) Parked() (found Snapshot, ok bool) {
 	ok = s.waiting(func(w *Waiter) bool {
 		if _, isHook := w.object.(*callback); isHook {
@@ -67,8 +68,8 @@ func (s *Scope) Parked() (found Snapshot, ok bool) {
 	return found, ok
 }
 
-// waiting reports whether f, which is called under the mutex, is true of one of those
-// who wait in s.
+// waiting reports whether f returns true for one of the waiters in s. It calls f with s.mu
+// held.
 func (s *Scope) waiting(f func(*Waiter) bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,8 +83,8 @@ func (s *Scope) waiting(f func(*Waiter) bool) bool {
 
 func (w *Waiter) snapshot() Snapshot { return Snapshot{w.op, w.object, w.since, w.until} }
 
-// appendChildren appends those of s's children for which cond, if there is one, holds, the
-// newest last.
+// appendChildren appends the children of s for which cond holds, the newest last. A nil
+// cond holds for all.
 func (s *Scope) appendChildren(to []*Scope, cond func(*Scope) bool) []*Scope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,9 +113,9 @@ func (s *Scope) Expires() int64 { return s.expires }
 // Cause is why s was cancelled, nil while it is live.
 func (s *Scope) Cause() *Cause { return s.cause.Load() }
 
-// Walk calls f for every scope below s, a parent before its children and of these the
-// newest first, until f returns false. It holds no lock while f runs, so scopes that come
-// and go meanwhile may be seen or not. The tree may be as deep as it likes.
+// Walk calls f for every scope below s until f returns false. A parent comes before its
+// children, and the newest child first. Walk holds no lock while f runs, so it may or may
+// not see scopes that come and go meanwhile. The tree may be of any depth.
 func (s *Scope) Walk(f func(*Scope) bool) bool {
 	for left := s.appendChildren(nil, nil); len(left) > 0; {
 		c := left[len(left)-1]
@@ -132,8 +133,8 @@ func (s *Scope) Tasks(f func(*Owner) bool) bool {
 	return s.Walk(func(c *Scope) bool { return c.kind != Task || f(c.owner) })
 }
 
-// Cancels reports whether a cancellation of s reaches ctx, if that is a scope. To find out
-// it walks up from there.
+// Cancels reports whether ctx is a scope that a cancellation of s reaches. It walks up from
+// ctx to find out.
 func (s *Scope) Cancels(ctx context.Context) bool {
 	p, _ := ctx.(*Scope)
 	for window := false; p != nil; p = p.canceller(&window) {
@@ -144,10 +145,10 @@ func (s *Scope) Cancels(ctx context.Context) bool {
 	return false
 }
 
-// Kind is what s is for.
+// Kind returns what s is for.
 func (s *Scope) Kind() Kind { return s.kind }
 
-// String is what a scope of that kind is called in texts.
+// String returns what a scope of kind k is called in messages.
 func (k Kind) String() string {
 	return [...]string{"kernel", "task", "group", "timeout", "shield", "window in a shield", "wait"}[k]
 }

@@ -8,8 +8,8 @@ import (
 // A Waiter is one goroutine that is blocked, or about to be. Waiters come from
 // Place.Waiter and go back with Free.
 //
-// An operation that fails works out its error at the very end, by Place.Failure, when the
-// waiter has been freed and others have been served: that may call a context of somebody's.
+// An operation that fails works out its error at the very end, with Place.Failure, when the
+// waiter has been freed and others have been served: that may call a foreign context.
 type Waiter struct {
 	parker
 	state      atomic.Uint32 // idle, waiting, granted, cancelled
@@ -138,9 +138,9 @@ func (w *Waiter) Grant() bool { return w.claim(granted) }
 // Wake ends the wait of a waiter that the caller has claimed.
 func (w *Waiter) Wake() { w.unpark() }
 
-// Wait blocks until w is granted, or its scope ends. In the second case the caller takes
-// w off the object's list, and does for those behind it what is to be done. Then it frees w,
-// and Place.Failure is the error.
+// Wait blocks until w is granted, or its scope ends and ok is false. In the second case the
+// caller takes w off the object's list, and does what is due for the waiters behind it.
+// Then it frees w and returns the error of Place.Failure.
 func (w *Waiter) Wait() (ok bool) {
 	if w.Begin() {
 		w.park()
@@ -149,8 +149,8 @@ func (w *Waiter) Wait() (ok bool) {
 	return w.state.Load() == granted
 }
 
-// WaitIn pushes w on l, whose mutex mu is held, releases mu and waits as Wait does.
-// If the scope ends, it has taken w off l again.
+// WaitIn pushes w on l, whose mutex mu is held, releases mu and waits as Wait does. If the
+// scope ends, WaitIn takes w off l again.
 func (w *Waiter) WaitIn(l *List, mu *sync.Mutex) (ok bool) {
 	l.Push(w)
 	mu.Unlock()
@@ -163,8 +163,8 @@ func (w *Waiter) WaitIn(l *List, mu *sync.Mutex) (ok bool) {
 	return ok
 }
 
-// Block waits in l, whose mutex mu is held and is released. It is how most operations
-// wait: it is all of a waiter's life. p must not be Untrusted.
+// Block waits in l. The caller holds l's mutex mu, which Block releases. Most operations
+// wait this way: Block takes a waiter, waits with it and frees it. p must not be Untrusted.
 func (p Place) Block(op string, object any, l *List, mu *sync.Mutex) error {
 	w := p.Waiter(op, object)
 	ok := w.WaitIn(l, mu)
@@ -208,8 +208,8 @@ func (w *Waiter) Begin() bool {
 	return false
 }
 
-// End is for after Begin returned true, whatever has become of the wait. ok is false if the
-// scope claimed w; then it returns when Interrupt is through.
+// End is called after Begin has returned true, whatever has become of the wait. ok is false
+// if the scope claimed w; then End returns when Interrupt is through.
 func (w *Waiter) End() (ok bool) {
 	ok = w.claim(granted)
 	if !ok {
@@ -243,5 +243,5 @@ func (w *Waiter) leaveScope() {
 	}
 }
 
-// interrupt is how a scope that has claimed w, which sleeps elsewhere, ends the wait.
+// interrupt ends the wait of w, which sleeps elsewhere, for the scope that has claimed it.
 func (w *Waiter) interrupt() { w.object.(Interrupter).Interrupt(w) }
