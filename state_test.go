@@ -166,6 +166,19 @@ func TestWhereAndTraceback(t *testing.T) {
 	})
 }
 
+// A task that has been joined has no stack, though its goroutine may still be on its way out.
+func TestTracebackAfterTheEnd(t *testing.T) {
+	for range 1000 {
+		task := curio.Go(t.Context(), func(context.Context) error { return nil })
+		if _, err := task.Join(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if stack := task.Traceback(); stack != "" {
+			t.Fatalf("after its end it has the stack\n%s", stack)
+		}
+	}
+}
+
 // Where is each of two tasks, in joins and in groups, and not that of the other.
 func TestWhereOfWaits(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {

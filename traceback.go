@@ -18,6 +18,9 @@ import (
 // or not begun. It stops all goroutines for as long as it takes to print their
 // stacks.
 func (t *AnyTask) Traceback() string {
+	if t.Terminated() { // its goroutine may not have left yet
+		return ""
+	}
 	s := &t.owner.Scope
 	return stacksOf([]*wait.Scope{s}, allStacks())[s]
 }
