@@ -13,12 +13,12 @@ import (
 // TestBench runs all of it, shortly, with a good and two bad servers.
 func TestBench(t *testing.T) {
 	needGo(t)
+	if cpus, err := allowedCPUs(); err != nil || len(cpus) < 2 {
+		t.Skipf("the server and its client need a CPU each: there are %d, %v", len(cpus), err)
+	}
 	o, err := parse(strings.Fields("-only gonet -cells 4x64 -rounds 3 -secs 0.1 -warmup 0.05 -noise 100"), io.Discard)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if cpus, err := allowedCPUs(); err != nil || len(cpus) < 2 {
-		t.Skip("two CPUs are needed")
 	}
 	o.servers = append(o.servers, testServer("serve"), testServer("serve-wrongly"), server{name: "broken", command: []string{"false"}})
 	b, err := newBench(t.Context(), o, t.TempDir())

@@ -97,9 +97,9 @@ func firstCPU() int {
 func needGo(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("no go command to build with")
+		t.Skip("there is no go command in PATH, with which the servers are built")
 	}
 	if testing.Short() {
-		t.Skip("builds programs")
+		t.Skip("-short: this test builds the servers")
 	}
 }

@@ -16,8 +16,8 @@ func TestMain(m *testing.M) {
 
 // Each work gives figures, with either implementation.
 func TestWorks(t *testing.T) {
-	if runtime.NumCPU() < 2 {
-		t.Skip("server and client need a CPU each")
+	if n := runtime.NumCPU(); n < 2 {
+		t.Skipf("this machine has %d CPU: the server and its client need one each", n)
 	}
 	runtime.LockOSThread() // children die with the thread that started them
 	defer runtime.UnlockOSThread()
