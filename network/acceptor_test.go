@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -84,22 +83,12 @@ func scriptedServer(t *testing.T, config *network.ServerConfig, logger slog.Hand
 
 // echoOrFail is echo, except that it fails after "fail".
 func echoOrFail(ctx context.Context, conn network.Conn) error {
-	buf := make([]byte, 100)
-	for {
-		n, err := conn.Recv(ctx, buf)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := conn.SendAll(ctx, buf[:n]); err != nil {
-			return err
-		}
-		if string(buf[:n]) == "fail" {
+	return echoUntil(ctx, conn, func(said []byte) error {
+		if string(said) == "fail" {
 			return errOwn
 		}
-	}
+		return nil
+	})
 }
 
 // An episode without room for connections logs one warning, however many come and go in it,

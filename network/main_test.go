@@ -158,6 +158,11 @@ func closeAtEnd(t testing.TB, s io.Closer) {
 
 // echo is a handler.
 func echo(ctx context.Context, conn network.Conn) error {
+	return echoUntil(ctx, conn, func([]byte) error { return nil })
+}
+
+// echoUntil sends back what it receives, until end, which is told of it, returns an error.
+func echoUntil(ctx context.Context, conn network.Conn, end func(said []byte) error) error {
 	buf := make([]byte, 4096)
 	for {
 		n, err := conn.Recv(ctx, buf)
@@ -168,6 +173,9 @@ func echo(ctx context.Context, conn network.Conn) error {
 			return err
 		}
 		if _, err := conn.SendAll(ctx, buf[:n]); err != nil {
+			return err
+		}
+		if err := end(buf[:n]); err != nil {
 			return err
 		}
 	}

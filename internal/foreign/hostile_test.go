@@ -26,43 +26,11 @@ func TestHostileContexts(t *testing.T) {
 	}
 }
 
-// hostileRun runs an operation in a hostile context, cancels it if it waits, and calls
-// works, which checks that other operations can go on.
+// hostileRun is testutil.RunHostile with a task of its own.
 func hostileRun(t *testing.T, method, act string, n int, run func(ctx context.Context) error, works func()) (met bool) {
-	release, ended := make(chan struct{}), make(chan struct{})
-	h := testutil.NewHostile()
-	h.At(method, n, testutil.HostileActs(release)[act])
 	o := newTask(t)
-	base, stop := context.WithCancel(&o.Scope)
-	h.Context = base
-	ctx := h.WithAfterFunc()
-	go func() {
-		defer close(ended)
-		defer func() { _ = recover() }()
-		_ = run(ctx)
-	}()
-	testutil.Await(t, "an operation that waits or has ended", func() bool {
-		select {
-		case <-ended:
-			return true
-		default:
-			_, waits := o.Parked()
-			return waits || h.HasActed()
-		}
-	})
-	stop()
-	select {
-	case <-ended:
-	case <-h.Acted():
-	}
-	if act != "hangs" {
-		<-ended
-	}
-	works()
-	met = h.HasActed()
-	close(release)
-	<-ended
-	return met
+	parked := func() bool { _, ok := o.Parked(); return ok }
+	return testutil.RunHostile(t, method, act, n, &o.Scope, parked, run, works)
 }
 
 func hostileRecv(t *testing.T, method, act string, n int) bool {

@@ -58,55 +58,26 @@ func hostile(t *testing.T, method, act string, n int, writes bool, run func(ctx 
 	if writes {
 		filled = fill(t, a)
 	}
-	release, ended := make(chan struct{}), make(chan struct{})
-	h := testutil.NewHostile()
-	h.At(method, n, testutil.HostileActs(release)[act])
 	o := newTask(t)
-	base, stop := context.WithCancel(&o.Scope)
-	h.Context = base
-	ctx := h.WithAfterFunc()
-	go func() {
-		defer close(ended)
-		defer func() { _ = recover() }()
-		_ = run(ctx, a)
-	}()
-	await(t, func() bool {
-		select {
-		case <-ended:
-			return true
-		default:
-			return h.HasActed() || parked(o)()
+	op := func(ctx context.Context) error { return run(ctx, a) }
+	return testutil.RunHostile(t, method, act, n, &o.Scope, parked(o), op, func() {
+		others, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		for buf := make([]byte, 1<<16); filled > 0; {
+			k, err := b.Read(others, buf)
+			check(t, err)
+			filled -= k
+		}
+		for _, way := range [][2]*poll.FD{{a, b}, {b, a}} {
+			_, err := way[0].WriteAll(others, []byte("hello"))
+			check(t, err)
+			got := make([]byte, 9)
+			k, err := way[1].Read(others, got)
+			if err != nil || !bytes.Equal(got[:k], []byte("hello")) {
+				t.Errorf("call %d: got %q, %v", n, got[:k], err)
+			}
 		}
 	})
-	stop()
-	select {
-	case <-ended:
-	case <-h.Acted():
-	}
-	if act != "hangs" {
-		<-ended
-	}
-
-	others, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	for buf := make([]byte, 1<<16); filled > 0; {
-		k, err := b.Read(others, buf)
-		check(t, err)
-		filled -= k
-	}
-	for _, way := range [][2]*poll.FD{{a, b}, {b, a}} {
-		_, err := way[0].WriteAll(others, []byte("hello"))
-		check(t, err)
-		got := make([]byte, 9)
-		k, err := way[1].Read(others, got)
-		if err != nil || !bytes.Equal(got[:k], []byte("hello")) {
-			t.Errorf("call %d: got %q, %v", n, got[:k], err)
-		}
-	}
-	met = h.HasActed()
-	close(release)
-	<-ended
-	return met
 }
 
 // A hostile context does not hold up operations that wait for the turn behind it.

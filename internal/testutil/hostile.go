@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -130,4 +131,44 @@ func (c hostileAfter) AfterFunc(f func()) (stop func() bool) {
 		c.called("stop")
 		return stop()
 	}
+}
+
+// RunHostile runs an operation with a context whose n-th call of method does act. The context
+// is derived from base; parked reports whether the operation waits there. When it does,
+// RunHostile cancels the context. Then it calls works, which checks that other operations
+// can go on. met is false if there were fewer calls of method.
+func RunHostile(t testing.TB, method, act string, n int, base context.Context, parked func() bool, run func(ctx context.Context) error, works func()) (met bool) {
+	t.Helper()
+	release, ended := make(chan struct{}), make(chan struct{})
+	h := NewHostile()
+	h.At(method, n, HostileActs(release)[act])
+	base, stop := context.WithCancel(base)
+	h.Context = base
+	ctx := h.WithAfterFunc()
+	go func() {
+		defer close(ended)
+		defer func() { _ = recover() }()
+		_ = run(ctx)
+	}()
+	Await(t, "an operation that waits or has ended", func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			return parked() || h.HasActed()
+		}
+	})
+	stop()
+	select {
+	case <-ended:
+	case <-h.Acted():
+	}
+	if act != "hangs" {
+		<-ended
+	}
+	works()
+	met = h.HasActed()
+	close(release)
+	<-ended
+	return met
 }
