@@ -11,6 +11,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
+	"github.com/curio-go/curio/internal/testutil"
 )
 
 // The four rounds, as messages begin.
@@ -305,16 +306,13 @@ func TestLeakedGoroutine(t *testing.T) {
 }
 
 func TestLeakedChild(t *testing.T) {
-	sleep, err := exec.LookPath("sleep")
-	if err != nil {
-		t.Skipf("no sleep here: %v", err)
-	}
+	testutil.Need(t, "sleep")
 	if lists, _ := filepath.Glob("/proc/self/task/*/children"); len(lists) == 0 {
 		t.Skip("the system does not list children here")
 	}
 	var started []*exec.Cmd
 	caught(t, func(ctx context.Context) error {
-		child := exec.Command(sleep, "1000")
+		child := testutil.Command(t, "sleep", "1000")
 		if err := child.Start(); err != nil {
 			return err
 		}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
+	"github.com/curio-go/curio/internal/testutil"
 )
 
 func TestNothingLeaks(t *testing.T) {
@@ -130,13 +130,10 @@ func TestLeaksOfTheProcess(t *testing.T) {
 	if _, err := os.ReadDir("/proc/self/fd"); err != nil {
 		t.Skipf("no /proc here: %v", err)
 	}
-	sleep, err := exec.LookPath("sleep")
-	if err != nil {
-		t.Skipf("no sleep here: %v", err)
-	}
+	testutil.Need(t, "sleep")
 	synctest.Test(t, func(t *testing.T) {
 		var file *os.File
-		child := exec.Command(sleep, "1000")
+		child := testutil.Command(t, "sleep", "1000")
 		w := observe(t, func(t testing.TB) {
 			curiotest.NoLeaks(t)
 			var err error

@@ -62,6 +62,7 @@ func serveActivated() {
 // own number, which exec keeps.
 func activated(t *testing.T, variables string, files ...*os.File) (lines func() []string) {
 	t.Helper()
+	testutil.Need(t, "sh")
 	program, err := os.Executable()
 	check(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), testutil.Patience)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -130,14 +129,12 @@ func TestAdoptedSettingsStay(t *testing.T) {
 
 // A listener that another program has made and passed on.
 func TestListenerOfPython(t *testing.T) {
-	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip("python3 is not installed")
-	}
+	testutil.Need(t, "python3")
 	testutil.NoLeaks(t)
 	a, b := unixPair(t)
 	file, err := b.File()
 	check(t, err)
-	cmd := exec.Command("python3", "-c", `
+	cmd := testutil.Command(t, "python3", "-c", `
 import socket, array
 s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()
 c = socket.socket(fileno=3)

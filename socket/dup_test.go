@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"syscall"
 	"testing"
 
@@ -15,11 +14,12 @@ import (
 
 // A child process gets the socket and talks through it.
 func TestFileForChild(t *testing.T) {
+	testutil.Need(t, "sh")
 	testutil.NoLeaks(t)
 	a, b := tcpPair(t)
 	file, err := a.File()
 	check(t, err)
-	child := exec.Command("sh", "-c", "echo hello >&3")
+	child := testutil.Command(t, "sh", "-c", "echo hello >&3")
 	child.ExtraFiles = []*os.File{file}
 	check(t, child.Run())
 	check(t, file.Close())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -214,7 +213,7 @@ func TestDescriptorsAndPython(t *testing.T) {
 		}
 		return err
 	})
-	out, err := exec.Command("python3", "-c", pythonDescriptors, name).CombinedOutput()
+	out, err := testutil.Command(t, "python3", "-c", pythonDescriptors, name).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -304,7 +303,7 @@ func inPython(t *testing.T, s *socket.Socket, expressions ...string) []string {
 	shared := os.NewFile(uintptr(fd), "")
 	defer shared.Close()
 	script := "import sys, struct\nfrom socket import *\ns = socket(fileno=3)\nfor e in sys.argv[1:]: print(eval(e))\n"
-	cmd := exec.Command("python3", append([]string{"-c", script}, expressions...)...)
+	cmd := testutil.Command(t, "python3", append([]string{"-c", script}, expressions...)...)
 	cmd.ExtraFiles = []*os.File{shared}
 	out, err := cmd.CombinedOutput()
 	if err != nil {

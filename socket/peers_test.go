@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -105,7 +104,7 @@ func TestOtherPrograms(t *testing.T) {
 			l := listen(t, socket.AF_INET, localhost, 0)
 			_, join := in(t, serve(l))
 			port := strconv.Itoa(l.LocalAddr().(*net.TCPAddr).Port)
-			cmd := exec.Command(c.name, append(c.args, port)...)
+			cmd := testutil.Command(t, c.name, append(c.args, port)...)
 			cmd.Stdin = strings.NewReader(c.stdin)
 			out, err := cmd.CombinedOutput()
 			check(t, err)

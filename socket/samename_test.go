@@ -282,6 +282,7 @@ func TestRelativePathAfterChdir(t *testing.T) {
 
 // Python and this package give a socket the same name, whatever bytes it contains.
 func TestNamesInPython(t *testing.T) {
+	testutil.Need(t, "python3")
 	onLinux(t)
 	s := openOf(t, socket.AF_UNIX, socket.SOCK_DGRAM)
 	name := fmt.Sprintf("a\x00b-%d\x00", os.Getpid())

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -294,20 +293,17 @@ func TestStandardInputCancelled(t *testing.T) {
 // A file that several processes have open, of which another one reads too: the mode stays
 // blocking for that one.
 func TestSharedWithAProgram(t *testing.T) {
-	head, err := exec.LookPath("head")
-	if err != nil {
-		t.Skipf("no head here: %v", err)
-	}
+	testutil.Need(t, "head")
 	r, w := blockingPipe(t)
 	defer w.Close()
 	s := fromFile(t, r)
 	want(t, during(t, func(ctx context.Context) error { _, err := s.ReadLine(ctx); return err }), wait.ErrTaskCancelled)
-	command := exec.Command(head, "-c", "6")
+	command := testutil.Command(t, "head", "-c", "6")
 	command.Stdin = r
 	var out bytes.Buffer
 	command.Stdout = &out
 	check(t, command.Start())
-	_, err = w.WriteString("hello\n") // it waits for this: a non-blocking read would fail
+	_, err := w.WriteString("hello\n") // it waits for this: a non-blocking read would fail
 	check(t, err)
 	check(t, command.Wait())
 	got(t, out.String(), nil, "hello\n", nil)

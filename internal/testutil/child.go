@@ -83,9 +83,15 @@ var needed sync.Map
 // shows there, too.
 func Program(t testing.TB, name string, args ...string) *Child {
 	t.Helper()
+	return start(t, Command(t, name, args...))
+}
+
+// Command is exec.Command for a test that has called Need, as it must for Program.
+func Command(t testing.TB, name string, args ...string) *exec.Cmd {
+	t.Helper()
 	for test := t.Name(); ; {
 		if _, ok := needed.Load(test + " " + name); ok {
-			return start(t, exec.Command(name, args...))
+			return exec.Command(name, args...)
 		}
 		i := strings.LastIndexByte(test, '/')
 		if i < 0 {
