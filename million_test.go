@@ -30,7 +30,7 @@ func TestMillionSleepingTasks(t *testing.T) {
 		return
 	}
 	const n = 1_000_000
-	start := time.Now()
+	start, before := time.Now(), used()
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		tasks := make([]*curio.Task[struct{}], 0, n)
 		spawned := make(chan struct{})
@@ -62,8 +62,8 @@ func TestMillionSleepingTasks(t *testing.T) {
 		is(f, "one of them", tasks[n/2].Err(), taskCancelled...)
 		f.Logf("joined after %v", time.Since(began))
 	})
-	if d := time.Since(start); d > time.Minute {
-		t.Errorf("took %v", d)
+	if d := used() - before; d > time.Minute { // not the wall's: others may need the processors
+		t.Errorf("took %v of the processors' time", d)
 	}
 }
 
