@@ -5,9 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/curio-go/curio/internal/poll"
 )
 
 // An inventory is what the process had at one moment that nobody's name is on:
@@ -101,6 +104,9 @@ func descriptors() (open []string) {
 	const dir = "/proc/self/fd/"
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil && poll.IsPollers(n) {
+			continue // it comes and goes
+		}
 		if target, err := os.Readlink(dir + e.Name()); err == nil { // not the one that read the directory
 			open = append(open, e.Name()+" "+target)
 		}

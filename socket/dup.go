@@ -88,6 +88,7 @@ var errNoContext = fmt.Errorf("no context to wait with; use (*socket.Socket).Rea
 
 func (c rawConn) Control(f func(fd uintptr)) error {
 	return c.s.control("control", func(fd int) error {
+		c.s.fd.Distrust() // f may set any option
 		f(uintptr(fd))
 		return nil
 	})

@@ -25,6 +25,7 @@ func (s *Socket) SetsockoptInt(level, name, value int) error {
 		if !poll.FitsInt(value) {
 			return fmt.Errorf("value %d: %w", value, syscall.EINVAL)
 		}
+		s.fd.Setting(level, name)
 		return syscall.SetsockoptInt(fd, level, name, value)
 	})
 }
@@ -48,6 +49,7 @@ func (s *Socket) SetsockoptBytes(level, name int, value []byte) error {
 		if err := refused(level, name); err != nil {
 			return err
 		}
+		s.fd.Setting(level, name)
 		return poll.Setsockopt(fd, level, name, value)
 	})
 }

@@ -83,6 +83,7 @@ func (o *option[T]) set(s *Socket, value T) error {
 		}
 		bytes, err := o.form.encode(value)
 		if err == nil {
+			s.fd.Setting(n.level, n.code)
 			err = poll.Setsockopt(fd, n.level, n.code, bytes)
 		}
 		return n.failed("setsockopt", err)

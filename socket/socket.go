@@ -87,6 +87,9 @@ func own(sysfd, family, typ int, op string) (*Socket, error) {
 	if typ == SOCK_SEQPACKET {
 		fd.SetSequenced()
 	}
+	if family != AF_UNIX && typ == SOCK_STREAM && poll.IsTCP(sysfd) {
+		fd.SetPlain()
+	}
 	return s, nil
 }
 

@@ -23,13 +23,13 @@ var mayImport = map[string][]string{
 	"internal/wait":     {},
 	"internal/poll":     {"internal/wait"},
 	"internal/foreign":  {"internal/wait", "internal/poll"},
-	"internal/testutil": {},
+	"internal/testutil": {"internal/poll"},
 	"internal/policy":   {},
 	".":                 {"internal/wait", "internal/poll"},
 	"socket":            {".", "internal/wait", "internal/poll"},
 	"stream":            {".", "socket", "internal/wait", "internal/poll", "internal/foreign"},
 	"network":           {".", "socket", "internal/wait", "internal/poll", "internal/foreign"},
-	"curiotest":         {".", "network", "socket", "internal/wait"},
+	"curiotest":         {".", "network", "socket", "internal/wait", "internal/poll"},
 	"examples/...":      {anyPublic},
 }
 

@@ -48,7 +48,9 @@ func connectOnce(d *direction, fd int) bool {
 	}
 	switch err := connect(fd, to); err {
 	case nil:
+		d.fd.begun()
 	case syscall.EINPROGRESS, syscall.EALREADY, syscall.EINTR:
+		d.fd.begun()
 		d.arg = nil
 		return false
 	default:

@@ -127,6 +127,7 @@ func raceTimes(t *testing.T, rounds int, comes func(random *rand.Rand) error, op
 // the data all the same, and leaves no deadline behind.
 func TestDataWhileInterrupting(t *testing.T) {
 	inside, release := make(chan bool), make(chan bool)
+	poll.OnTheRuntimes(t)
 	poll.OnInterrupt(t, func() { close(inside); <-release })
 	a, b := pair(t)
 	left := make(chan bool)
@@ -173,8 +174,9 @@ func TestDataWhileInterrupting(t *testing.T) {
 
 // Each byte is read once and in order, and a read that comes after one that was
 // cancelled is not poisoned.
-func TestReadRace(t *testing.T) {
-	a, b := pair(t)
+func TestReadRace(t *testing.T) { eachPair(t, readRace) }
+
+func readRace(t *testing.T, a, b *poll.FD) {
 	var sent, received byte
 	buf := make([]byte, 16)
 	take := func(ctx context.Context) error {
@@ -230,8 +232,9 @@ func TestWaitRace(t *testing.T) {
 
 // What WriteAll says it has written is what arrives, and the next write goes on from
 // there.
-func TestWriteRace(t *testing.T) {
-	a, b := pair(t)
+func TestWriteRace(t *testing.T) { eachPair(t, writeRace) }
+
+func writeRace(t *testing.T, a, b *poll.FD) {
 	check(t, a.Control(func(fd int) error {
 		return syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4096)
 	}))

@@ -4,17 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync/atomic"
 	"syscall"
-	"time"
 )
 
-// An FD owns a descriptor that the runtime's poller can watch: a socket, pipe,
-// terminal, eventfd, pidfd and so on. It is safe for concurrent use.
+// An FD owns a descriptor that can be waited for: a socket, pipe, terminal, eventfd,
+// pidfd and so on. It is safe for concurrent use.
 //
-// Set at birth: all but closed and late. open ──► closed once, by Close. The descriptor
-// itself belongs to file, which outlives every operation inside of it.
+// Set at birth: all but closed and late. open ──► closed once, by Close.
 type FD struct {
 	sysfd  int32
 	closed atomic.Bool
@@ -22,13 +19,32 @@ type FD struct {
 	sequenced bool          // SOCK_SEQPACKET; see sequenced.go
 	late      syscall.Errno // the error after a batch, for the next operation; guarded by reader's turn
 
-	file   *os.File
-	raw    syscall.RawConn
+	poller poller
 	object any
+	own    ownState // what a poller of our own needs
 
 	reader, writer direction
 
 	loan atomic.Pointer[Loan] // both turns, if somebody has them; see exclusive.go
+}
+
+// A poller is what makes operations on an FD wait. There are two: the runtime's
+// (poller_runtime.go), and one of our own (ours_linux.go).
+type poller interface {
+	// run is direction.run.
+	run(d *direction) error
+
+	// abandon is for an operation whose call has panicked.
+	abandon(d *direction)
+
+	// control calls call with the descriptor, which stays open for so long, or fails
+	// because it has been closed.
+	control(call func(fd uintptr)) error
+
+	// close makes all operations leave, closes the descriptor after the last of them, and
+	// calls evicted in between, when no operation makes a call any more that could wait.
+	// FD.closed has been set.
+	close(evicted func()) error
 }
 
 // ErrNotPollable is what New returns for a descriptor that is always ready, as
@@ -36,27 +52,15 @@ type FD struct {
 var ErrNotPollable = errors.New("descriptor cannot be waited for")
 
 // New takes over sysfd, which must be in non-blocking mode, and closes it if
-// it fails: os.File gives no descriptor back. socket says that recv(2) and send(2)
-// work on it.
+// it fails. socket says that recv(2) and send(2) work on it.
 func New(sysfd int, socket bool) (*FD, error) {
-	file := os.NewFile(uintptr(sysfd), "")
-	if file == nil {
-		return nil, os.NewSyscallError("fcntl", syscall.EBADF)
-	}
-	// NewFile does not say whether the poller took the descriptor. This does.
-	if err := file.SetDeadline(time.Time{}); err != nil {
-		file.Close()
-		return nil, ErrNotPollable
-	}
-	raw, err := file.SyscallConn()
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	f := &FD{sysfd: int32(sysfd), file: file, raw: raw}
+	f := &FD{sysfd: int32(sysfd)}
 	f.object = f
 	f.reader.init(f, socket, false)
 	f.writer.init(f, socket, true)
+	if err := f.watch(); err != nil {
+		return nil, err
+	}
 	return f, nil
 }
 
@@ -80,7 +84,7 @@ func (f *FD) Fd() int {
 // waits for nobody.
 func (f *FD) Control(call func(fd int) error) error {
 	var failed error
-	if err := f.raw.Control(func(fd uintptr) { failed = call(int(fd)) }); err != nil {
+	if err := f.poller.control(func(fd uintptr) { failed = call(int(fd)) }); err != nil {
 		return f.left(err)
 	}
 	return failed
@@ -98,15 +102,11 @@ func (f *FD) CloseAfter(last func(fd int)) error {
 		return net.ErrClosed
 	}
 	last(int(f.sysfd))
-	err := f.file.Close()
-	if l := f.loan.Load(); l != nil {
-		l.Return()
-	}
-	var path *os.PathError
-	if errors.As(err, &path) {
-		err = os.NewSyscallError("close", path.Err)
-	}
-	return err
+	return f.poller.close(func() {
+		if l := f.loan.Load(); l != nil {
+			l.Return()
+		}
+	})
 }
 
 // left translates the error with which a call into the runtime's poller ended.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 	}
 	r.Close()
 	w.Close()
+	poll.OnOurs()
 	goroutines, descriptors := runtime.NumGoroutine(), descriptors()
 	code := m.Run()
 	if flag.Lookup("test.fuzz").Value.String() != "" {
@@ -53,10 +55,14 @@ func left(gone func() bool) bool {
 
 func descriptors() int { return len(openDescriptors()) }
 
-// openDescriptors is empty where there is no /proc.
+// openDescriptors lists what is open but for our poller's descriptor, which comes and goes.
+// It is empty where there is no /proc.
 func openDescriptors() (open []string) {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {
+		if n, _ := strconv.Atoi(e.Name()); poll.IsPollers(n) {
+			continue
+		}
 		target, err := os.Readlink("/proc/self/fd/" + e.Name())
 		if err == nil {
 			open = append(open, e.Name()+" "+target)
@@ -129,6 +135,42 @@ func pair(t testing.TB) (a, b *poll.FD) {
 	fds, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	check(t, err)
 	return own(t, fds[0], true), own(t, fds[1], true)
+}
+
+// tcpPair makes two sockets of TCP that are connected with each other.
+func tcpPair(t testing.TB) (a, b *poll.FD) {
+	t.Helper()
+	listener, err := poll.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	check(t, err)
+	defer syscall.Close(listener)
+	check(t, syscall.Bind(listener, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	check(t, syscall.Listen(listener, 1))
+	addr, err := syscall.Getsockname(listener)
+	check(t, err)
+	one, err := poll.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	check(t, err)
+	if err := syscall.Connect(one, addr); err != nil && err != syscall.EINPROGRESS {
+		t.Fatal(err)
+	}
+	check(t, syscall.SetNonblock(listener, false))
+	two, _, err := syscall.Accept(listener)
+	check(t, err)
+	check(t, syscall.SetNonblock(two, true))
+	a, b = own(t, one, true), own(t, two, true)
+	a.SetPlain()
+	b.SetPlain()
+	return a, b
+}
+
+// eachPair runs test with connections of which a short read says nothing, and of which it
+// says that there is no more.
+func eachPair(t *testing.T, test func(t *testing.T, a, b *poll.FD)) {
+	for name, make := range map[string]func(testing.TB) (a, b *poll.FD){"unix": pair, "tcp": tcpPair} {
+		t.Run(name, func(t *testing.T) {
+			a, b := make(t)
+			test(t, a, b)
+		})
+	}
 }
 
 // pipe makes a pipe.

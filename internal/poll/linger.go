@@ -91,9 +91,8 @@ var newHabit = habit{last: 1, skip: 1}
 // lingerClock is a variable for tests, which cannot say how long anything takes.
 var lingerClock = wait.Now
 
-// linger tries until the call completes, and reports false if it is time to sleep.
-func (d *direction) linger(fd int) bool {
-	h := &d.habit
+// linger tries until try succeeds, and reports false if it is time to sleep.
+func (h *habit) linger(try func() bool) bool {
 	switch {
 	case h.skip > 0:
 		h.skip--
@@ -106,7 +105,7 @@ func (d *direction) linger(fd int) bool {
 	done, late, tries := false, false, 0
 	for ; !done && !late && tries < maxTries; tries++ {
 		runtime.Gosched()
-		done = d.op.call(d, fd)
+		done = try()
 		late = lingerClock() >= until
 	}
 	switch {

@@ -20,6 +20,7 @@ func waitInVain(t *testing.T, f *poll.FD) {
 
 // Lingering in vain becomes rarer, down to once in a while.
 func TestLingeringInVain(t *testing.T) {
+	poll.OnTheRuntimes(t)
 	poll.LingerClock(t, 1000)
 	a, _ := pair(t)
 	if _, skip := a.Habit(); skip == 0 {
@@ -45,6 +46,7 @@ func TestLingeringInVain(t *testing.T) {
 
 // One success is enough to go on.
 func TestLingeringHelps(t *testing.T) {
+	poll.OnTheRuntimes(t)
 	poll.LingerClock(t, 1000)
 	a, _ := pair(t)
 	task := newTask(t)
@@ -73,6 +75,7 @@ func TestLingeringHelps(t *testing.T) {
 // Where others want to run, which shows in the time that letting them run takes,
 // nobody lingers for a while.
 func TestNoLingeringInACrowd(t *testing.T) {
+	poll.OnTheRuntimes(t)
 	poll.LingerClock(t, 1_000_000)
 	a, b := pair(t)
 	a.Eager()
@@ -96,6 +99,7 @@ func TestNoLingeringInACrowd(t *testing.T) {
 // lingered and were right to, one is left out, in which others would come to light; if
 // twice nobody does, the crowd has gone.
 func TestCrowdsAndStreaks(t *testing.T) {
+	poll.OnTheRuntimes(t)
 	poll.LingerClock(t, 1000)
 	a, _ := pair(t)
 	a.Eager()
@@ -140,6 +144,7 @@ func TestCrowdsAndStreaks(t *testing.T) {
 
 // A clock that stands still, as in a bubble, keeps nobody from sleeping.
 func TestLingeringWithoutAClock(t *testing.T) {
+	poll.OnTheRuntimes(t)
 	poll.LingerClock(t, 0)
 	a, _ := pair(t)
 	a.Eager()

@@ -13,7 +13,7 @@ type Pooled struct {
 }
 
 // It uses arg: the pool, until the call completes, and then what was taken from there.
-var readingPooled = operation{state: "READ_WAIT", call: pooledOnce, eager: true}
+var readingPooled = operation{state: "READ_WAIT", call: pooledOnce, eager: true, trusts: true}
 
 // ReadPooled is Read into a buffer of its own, which it takes from pool, a pool of
 // *Pooled. It has one only while it makes the call, and not while it sleeps. p is nil if

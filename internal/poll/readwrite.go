@@ -3,15 +3,16 @@ package poll
 import (
 	"context"
 	"io"
+	"net"
 )
 
 // The calls of this file use buf, n and err. read(2) and write(2) work on every
 // descriptor; sockets have calls of their own, which are cheaper (sys_*.go).
 
 var (
-	reading    = operation{state: "READ_WAIT", call: readOnce, eager: true}
-	writing    = operation{state: "WRITE_WAIT", call: writeOnce}
-	writingAll = operation{state: "WRITE_WAIT", call: writeAll}
+	reading    = operation{state: "READ_WAIT", call: readOnce, eager: true, trusts: true}
+	writing    = operation{state: "WRITE_WAIT", call: writeOnce, trusts: true}
+	writingAll = operation{state: "WRITE_WAIT", call: writeAll, trusts: true}
 )
 
 // maxTransfer is how much one call moves at most: macOS and FreeBSD refuse 2 GiB
@@ -32,10 +33,12 @@ func (f *FD) Read(ctx context.Context, p []byte) (int, error) {
 }
 
 func readOnce(d *direction, fd int) bool {
-	if d.socket {
-		return d.completed(recv(fd, d.buf))
+	if !d.socket {
+		return d.completed(read(fd, d.buf))
 	}
-	return d.completed(read(fd, d.buf))
+	n, errno := recv(fd, d.buf)
+	d.short = d.trust && 0 < n && n < len(d.buf)
+	return d.completed(n, errno)
 }
 
 // Write writes as much of p as there is room for, with one write(2) or send(2),
@@ -64,19 +67,24 @@ func (f *FD) write(ctx context.Context, p []byte, op *operation) (int, error) {
 func writeOnce(d *direction, fd int) bool {
 	rest := d.buf[d.n:]
 	rest = rest[:min(len(rest), maxTransfer)]
-	if d.socket {
-		return d.completed(send(fd, rest))
+	if !d.socket {
+		return d.completed(write(fd, rest))
 	}
-	return d.completed(write(fd, rest))
+	n, errno := send(fd, rest)
+	d.short = d.trust && 0 < n && n < len(rest)
+	return d.completed(n, errno)
 }
 
 // mayGoOn is for an operation that takes several calls, between two of them: if its context
 // has ended it reports false, and that is the operation's error.
 func (d *direction) mayGoOn() bool {
-	if d.place.Ended() {
+	switch {
+	case d.fd.closed.Load():
+		d.err = net.ErrClosed
+	case d.place.Ended():
 		d.cut, d.err = true, errCut
 	}
-	return !d.cut
+	return d.err == nil
 }
 
 // writeChunk is how much WriteAll writes until it asks whether its context is alive. With a
@@ -94,6 +102,8 @@ func writeAll(d *direction, fd int) bool {
 		before := d.n
 		switch {
 		case !writeOnce(d, fd):
+			return false
+		case d.short: // there is no room for more, and one call more would only say so
 			return false
 		case d.err != nil:
 			return true

@@ -79,7 +79,7 @@ func (d *direction) callUser(ctx context.Context, op *operation, state string, f
 	}
 	d.arg, d.state = f, state
 	defer func() { // also if the caller's function panics
-		d.settle()
+		d.fd.poller.abandon(d)
 		err = d.leave(err)
 	}()
 	return d.run()

@@ -66,7 +66,7 @@ func (f *FD) SendFile(ctx context.Context, src int, offset, count int64) (sent i
 }
 
 // again is for one call more in the same turn.
-func (d *direction) again() { d.done, d.ended, d.n, d.err = false, false, 0, nil }
+func (d *direction) again() { d.n, d.err = 0, nil }
 
 // noSendfile reports whether err says that there is no sendfile(2), or not between these
 // two.

@@ -23,6 +23,13 @@ func startOf(now time.Time) time.Time {
 // follows the virtual clock of a bubble, as the runtime's own would not.
 func Now() int64 { return int64(time.Since(epoch)) }
 
+// began is a reading of the real clock.
+var began = Now()
+
+// InBubble reports whether the caller is in a testing/synctest bubble: there the clock starts
+// in the year 2000.
+func InBubble() bool { return Now() < began }
+
 // Until converts t to Now's scale. Time may pass between the two readings: the
 // order makes the sum late then, for a sleeper must not wake early.
 func Until(t time.Time) int64 {

@@ -20,14 +20,16 @@ import (
 // if unpark came earlier, nobody will call the ticket and Unlock does it itself.
 // So Signal is called exactly once for each Wait, and never after park returned.
 type parker struct {
-	state atomic.Uint32 // awake, asleep, woken
+	state atomic.Uint32 // awake, asleep, outside, woken
 	cond  sync.Cond
+	out   *sync.Mutex // what a sleeper outside waits for; nil if there has been none
 }
 
 const (
-	awake  = iota
-	asleep // the ticket is taken: unpark has to call it
-	woken  // unparked; park has not returned yet
+	awake   = iota
+	asleep  // the ticket is taken: unpark has to call it
+	woken   // unparked; park has not returned yet
+	outside // asleep on out
 )
 
 func (p *parker) init() { p.cond.L = p }
@@ -48,7 +50,25 @@ func (p *parker) park() {
 }
 
 func (p *parker) unpark() {
-	if p.state.Swap(woken) == asleep {
+	switch p.state.Swap(woken) {
+	case asleep:
 		p.cond.Signal()
+	case outside:
+		p.out.Unlock()
 	}
+}
+
+// parkOutside is park for a goroutine in a testing/synctest bubble that somebody outside of
+// it wakes. A bubble takes a goroutine in a sync.Cond for one that only the bubble can
+// wake, and one that waits for a mutex not.
+func (p *parker) parkOutside() {
+	if p.out == nil {
+		p.out = new(sync.Mutex)
+	}
+	p.out.Lock()
+	if p.state.CompareAndSwap(awake, outside) {
+		p.out.Lock() // which unpark unlocks
+	}
+	p.out.Unlock()
+	p.state.Swap(awake)
 }

@@ -245,3 +245,17 @@ func (w *Waiter) leaveScope() {
 
 // interrupt ends the wait of w, which sleeps elsewhere, for the scope that has claimed it.
 func (w *Waiter) interrupt() { w.object.(Interrupter).Interrupt(w) }
+
+// WaitOutside is Wait for what comes from outside of the program: a testing/synctest bubble
+// must not take the goroutine for one that only the bubble can wake.
+func (w *Waiter) WaitOutside() (ok bool) {
+	if w.Begin() {
+		if InBubble() {
+			w.parkOutside()
+		} else {
+			w.park()
+		}
+	}
+	w.leaveScope()
+	return w.state.Load() == granted
+}

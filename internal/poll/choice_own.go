@@ -1,0 +1,5 @@
+//go:build ownpoller
+
+package poll
+
+const ownPolling = true

@@ -1,0 +1,27 @@
+package poll
+
+import (
+	"testing"
+	"time"
+)
+
+// OnOurs puts all FDs from now on on our poller, the first few as well.
+func OnOurs() { mostFew = 0 }
+
+// OnTheRuntimes puts FDs on the runtime's poller, until the test has ended.
+func OnTheRuntimes(t testing.TB) {
+	before := mostFew
+	t.Cleanup(func() { mostFew = before })
+	mostFew = 1 << 30
+}
+
+// LingersFor makes d, until the test has ended, how long the poller goes on without a
+// descriptor.
+func LingersFor(t testing.TB, d time.Duration) {
+	before := lingersFor
+	t.Cleanup(func() { lingersFor = before })
+	lingersFor = d
+}
+
+// Polling reports whether there is a poller.
+func Polling() bool { return theEpoll.current() != nil }

@@ -1,0 +1,202 @@
+package poll
+
+import (
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// ownState is the part of an FD that is on a poller of our own.
+//
+// Whoever holds a turn, or is in control, keeps the descriptor open: close waits until it
+// has both turns and nobody is in control.
+type ownState struct {
+	ready *readinesses
+	plain atomic.Bool // a TCP socket, of which a short read or write says that there is no more
+
+	mu     sync.Mutex
+	inside int32     // in control
+	closed bool      // nobody gets in any more
+	left   wait.List // close, which waits for those in control
+
+	cleanup runtime.Cleanup
+}
+
+// ownPoller is an FD as a poller.
+type ownPoller FD
+
+// maxFew is how many FDs are on the runtime's poller, which is the faster one for them. Who
+// talks to one peer that answers at once lingers (linger.go) and needs no poller at all; of
+// ours, each message would wake a thread. With many descriptors ours is the faster one.
+// (Measured: see docs/design.md.) An FD stays where it is for life.
+const maxFew = 4
+
+// few counts them. One that is forgotten and not closed counts for ever, which does no harm.
+var few atomic.Int32
+
+// watch chooses a poller. In a testing/synctest bubble it is the runtime's: a goroutine of
+// ours that was born there would belong to the bubble.
+func (f *FD) watch() error {
+	if !ownPolling || wait.InBubble() {
+		return f.watchByRuntime(nil)
+	}
+	if few.Add(1) > mostFew {
+		few.Add(-1)
+		return f.watchByUs()
+	}
+	err := f.watchByRuntime(notOneOfFew)
+	if err != nil {
+		notOneOfFew()
+	}
+	return err
+}
+
+func notOneOfFew() { few.Add(-1) }
+
+// mostFew is maxFew, but for tests.
+var mostFew int32 = maxFew
+
+// watchByUs gives f's descriptor to our poller, and closes it if that fails.
+func (f *FD) watchByUs() error {
+	fd := int(f.sysfd)
+	if err := theEpoll.add(fd, &f.own); err != nil {
+		return err
+	}
+	f.poller = (*ownPoller)(f)
+	f.own.cleanup = runtime.AddCleanup(f, forgotten, fd)
+	return nil
+}
+
+// forgotten closes a descriptor whose FD is garbage.
+func forgotten(fd int) { _ = theEpoll.remove(fd) }
+
+// SetPlain says that the descriptor is a TCP socket, with nothing on top of TCP. It may be
+// called until the FD is shared.
+func (f *FD) SetPlain() { f.own.plain.Store(true) }
+
+// IsTCP reports whether fd is a socket of TCP itself, and not of MPTCP or of another
+// protocol, and has no protocol above TCP in the kernel.
+func IsTCP(fd int) bool {
+	protocol, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_PROTOCOL)
+	if err != nil || protocol != syscall.IPPROTO_TCP {
+		return false
+	}
+	var name [16]byte
+	n, err := Getsockopt(fd, syscall.IPPROTO_TCP, tcpULP, name[:])
+	return err == nil && n == 0
+}
+
+// Setting is called before an option of the socket is set. Some make reads short.
+func (f *FD) Setting(level, name int) {
+	switch [2]int{level, name} {
+	case [2]int{syscall.SOL_SOCKET, syscall.SO_RCVLOWAT}, [2]int{syscall.SOL_SOCKET, syscall.SO_OOBINLINE},
+		[2]int{syscall.IPPROTO_TCP, tcpULP}:
+		f.Distrust()
+	}
+}
+
+const tcpULP = 31 // TCP_ULP, a protocol in the kernel above TCP: TLS has records
+
+// Distrust is for when somebody may do something with the descriptor that makes reads
+// short for another reason than that there is no more.
+func (f *FD) Distrust() { f.own.plain.Store(false) }
+
+// begun is called when a connection attempt has begun. Before that the socket was hung up,
+// which raises a doubt: what was told so far no longer counts, and is told again.
+func (f *FD) begun() {
+	if f.own.ready != nil && f.own.plain.Load() {
+		theEpoll.again(int(f.sysfd))
+	}
+}
+
+// run makes the call when the descriptor is ready, and where that is not certain once more.
+func (o *ownPoller) run(d *direction) error {
+	f := (*FD)(o)
+	r := &f.own.ready.read
+	if d.writing {
+		r = &f.own.ready.write
+	}
+	plain := d.op.trusts && f.own.plain.Load()
+	first := true
+	for {
+		seen := r.word.Load()
+		if f.closed.Load() { // close posts after it has said so: seen is older then
+			return net.ErrClosed
+		}
+		if seen&isReady != 0 || first && !plain {
+			d.trust, d.short = plain && seen&isDoubt == 0, false
+			done := d.op.call(d, int(f.sysfd))
+			if !done || d.short {
+				r.clear(seen)
+			}
+			if done {
+				return d.err
+			}
+			first = false
+		}
+		w := d.place.Waiter(d.waitState(), f.object)
+		ok := r.park(w)
+		w.Free()
+		if !ok {
+			d.cut = true
+			return errCut
+		}
+	}
+}
+
+func (o *ownPoller) abandon(*direction) {} // it waits for nothing while it makes a call
+
+func (o *ownPoller) control(call func(fd uintptr)) error {
+	own := &o.own
+	own.mu.Lock()
+	if own.closed {
+		own.mu.Unlock()
+		return net.ErrClosed
+	}
+	own.inside++
+	own.mu.Unlock()
+	defer own.leave()
+	call(uintptr(o.sysfd))
+	return nil
+}
+
+func (own *ownState) leave() {
+	own.mu.Lock()
+	own.inside--
+	var last *wait.Waiter
+	if own.inside == 0 {
+		last = own.left.Pop()
+	}
+	own.mu.Unlock()
+	if last != nil {
+		last.Wake()
+	}
+}
+
+func (o *ownPoller) close(evicted func()) error {
+	f := (*FD)(o)
+	own := &f.own
+	own.ready.read.evict()
+	own.ready.write.evict()
+	evicted()
+	nowhere := wait.Place{} // nothing ends these waits, which nobody makes long
+	_ = f.reader.turn.Take(nowhere, "READ_TURN", f.object)
+	_ = f.writer.turn.Take(nowhere, "WRITE_TURN", f.object)
+	own.mu.Lock()
+	own.closed = true
+	for own.inside > 0 {
+		_ = nowhere.Block("CLOSE_WAIT", f.object, &own.left, &own.mu)
+		own.mu.Lock()
+	}
+	own.mu.Unlock()
+	own.cleanup.Stop()
+	err := theEpoll.remove(int(f.sysfd))
+	f.writer.turn.Pass()
+	f.reader.turn.Pass()
+	runtime.KeepAlive(f)
+	return err
+}

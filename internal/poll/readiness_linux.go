@@ -1,0 +1,117 @@
+package poll
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A readiness is what epoll has told of one direction of a descriptor, in one word that
+// changes by compare-and-swap only, so that no event is lost between two looks.
+//
+//	not ready ──► ready      an event
+//	ready ──► not ready      an operation's call has found nothing, or less than it asked
+//	                         for where that is a sign, and no event has come since before
+//	                         the call: the tick is the same
+//	      ──► next life      the FD is closed, and its number free for another one;
+//	                         events of the old one no longer count
+//
+// An operation that finds its direction not ready parks. It writes down its waiter and then
+// looks again; an event sets the word and then looks for a waiter: one of the two sees the
+// other. The waiter is taken out, and claimed, under mu. So an operation whose wait its
+// scope has ended takes the waiter back under mu, and from then on nobody knows of it.
+type readiness struct {
+	word   atomic.Uint64
+	parked atomic.Pointer[wait.Waiter] // written under mu
+	mu     sync.Mutex
+}
+
+// Both directions of a descriptor. They lie in a table by the descriptor's number, which
+// refers to no FD: one that is not used any more is garbage.
+type readinesses struct{ read, write readiness }
+
+// The parts of a word.
+const (
+	isReady uint64 = 1 << iota     // a call might not wait
+	isDoubt                        // less than was asked for says nothing about what there is
+	oneTick                        // 32 bits
+	oneLife uint64 = oneTick << 32 // 30 bits
+
+	tickMask = oneLife - oneTick
+	lifeMask = ^(oneLife - 1)
+)
+
+// lifeOf returns the life of a word, as events have it.
+func lifeOf(word uint64) int32 { return int32(word / oneLife) }
+
+// begin begins a life, of which nothing is known: the first call finds out.
+func (r *readinesses) begin() (life int32) {
+	word := r.read.word.Load()&lifeMask + oneLife | isReady
+	r.read.word.Store(word)
+	r.write.word.Store(word)
+	return lifeOf(word)
+}
+
+// end keeps out events that are still on their way to the FD that is closed.
+func (r *readinesses) end() { r.begin() }
+
+// post notes an event of that life, and wakes the operation that waits for it. It is false
+// if that life is over.
+func (r *readiness) post(life int32, flags uint64) bool {
+	for {
+		word := r.word.Load()
+		if lifeOf(word) != life {
+			return false
+		}
+		if r.word.CompareAndSwap(word, word&^tickMask|(word+oneTick)&tickMask|flags) {
+			break
+		}
+	}
+	if r.parked.Load() != nil {
+		r.wake()
+	}
+	return true
+}
+
+// evict makes the operation that waits look again.
+func (r *readiness) evict() {
+	for !r.post(lifeOf(r.word.Load()), isReady) {
+	}
+}
+
+func (r *readiness) wake() {
+	r.mu.Lock()
+	w := r.parked.Load()
+	granted := w != nil && w.Grant()
+	if w != nil {
+		r.parked.Store(nil)
+	}
+	r.mu.Unlock()
+	if granted {
+		w.Wake()
+	}
+}
+
+// clear makes the direction not ready, unless there was an event since seen was loaded.
+func (r *readiness) clear(seen uint64) { r.word.CompareAndSwap(seen, seen&^isReady) }
+
+// park waits until the direction is ready. It is false if the scope has ended the wait.
+func (r *readiness) park(w *wait.Waiter) (ok bool) {
+	r.mu.Lock()
+	if r.parked.Store(w); r.word.Load()&isReady != 0 {
+		r.parked.Store(nil)
+		r.mu.Unlock()
+		return true
+	}
+	r.mu.Unlock()
+	if w.WaitOutside() {
+		return true
+	}
+	r.mu.Lock()
+	if r.parked.Load() == w {
+		r.parked.Store(nil)
+	}
+	r.mu.Unlock()
+	return false
+}
