@@ -70,6 +70,9 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 		return nil, err
 	}
 	conn.remote.keep(conn, peer)
+	if s.fd.IsPlain() { // it has the listener's options
+		conn.fd.SetPlain()
+	}
 	if s.adopted {
 		_ = s.fd.Control(func(fd int) error { poll.InheritTCP(fd, sysfd); return nil })
 	}

@@ -51,7 +51,11 @@ func New(family, typ, proto int) (*Socket, error) {
 		// It is no option of every protocol there is.
 		_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	}
-	return own(fd, family, typ, "socket")
+	s, err := own(fd, family, typ, "socket")
+	if err == nil && family != AF_UNIX && typ == SOCK_STREAM && (proto == 0 || proto == IPPROTO_TCP) {
+		s.fd.SetPlain()
+	}
+	return s, err
 }
 
 // SocketPair makes two sockets of the Unix domain that are connected with each other:
@@ -86,9 +90,6 @@ func own(sysfd, family, typ int, op string) (*Socket, error) {
 	fd.SetObject(s)
 	if typ == SOCK_SEQPACKET {
 		fd.SetSequenced()
-	}
-	if family != AF_UNIX && typ == SOCK_STREAM && poll.IsTCP(sysfd) {
-		fd.SetPlain()
 	}
 	return s, nil
 }
@@ -140,6 +141,7 @@ func (s *Socket) Fd() int {
 	if s.usable() != nil {
 		return -1
 	}
+	s.fd.Distrust() // the caller may set any option
 	return s.fd.Fd()
 }
 

@@ -23,6 +23,10 @@ type direction struct {
 	socket  bool // at birth
 	habit   habit
 
+	// What is not ready may be so, as a call that finds nothing for reasons of its own has
+	// cleared it. Guarded by turn.
+	unsure bool
+
 	// The operation.
 	cut      bool // the scope has ended it; leave finds out with which error
 	followed bool // place comes from FollowNow

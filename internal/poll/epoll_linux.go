@@ -62,11 +62,12 @@ func (e *epoll) growLocked(fd int) {
 	e.table.Store(&grown)
 }
 
-// add watches fd, or closes it if it fails.
+// errNested is for a descriptor that is watched too often or is an epoll descriptor with
+// others below it: ours is one level more.
+var errNested = errors.New("internal error: epoll descriptors nested too deeply")
+
+// add watches fd. It closes fd if it fails, except with errNested.
 func (e *epoll) add(fd int, own *ownState) (err error) {
-	if fd < 0 || fd >= maxWatched {
-		return os.NewSyscallError("epoll_ctl", syscall.EBADF)
-	}
 	if err := nonblocking(fd); err != nil {
 		if err != syscall.EBADF {
 			syscall.Close(fd)
@@ -91,8 +92,11 @@ func (e *epoll) add(fd int, own *ownState) (err error) {
 	r := e.at(fd)
 	if err = l.control(syscall.EPOLL_CTL_ADD, fd, r.begin()); err != nil {
 		r.end()
-		syscall.Close(fd)
 		e.done()
+		if err == syscall.EINVAL || err == syscall.ELOOP {
+			return errNested
+		}
+		syscall.Close(fd)
 		if err == syscall.EPERM {
 			return ErrNotPollable
 		}
@@ -212,7 +216,7 @@ func startLoop() (*pollLoop, error) {
 		l.file.Close()
 		return nil, err
 	}
-	go l.run()
+	time.AfterFunc(0, l.run) // a goroutine without the pprof labels of the one that is here
 	return l, nil
 }
 
@@ -236,12 +240,18 @@ func (l *pollLoop) run() {
 
 // poll looks without waiting, so the scheduler need not be told.
 func (l *pollLoop) poll() bool {
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.fd), uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)), 0, 0, 0)
-	l.n = 0
-	if errno == 0 {
-		l.n = int(n)
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.fd), uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)), 0, 0, 0)
+		switch errno {
+		case 0:
+			l.n = int(n)
+			return n > 0
+		case syscall.EINTR: // not "nothing": the last look before waiting must be one
+		default:
+			l.n = 0
+			return false
+		}
 	}
-	return l.n > 0
 }
 
 // tell tells the FDs what has happened.

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"syscall"
@@ -389,5 +390,153 @@ func TestChildrenHaveNoPoller(t *testing.T) {
 	check(t, err)
 	if strings.Contains(string(ls), "eventpoll") {
 		t.Errorf("the child has\n%s", ls)
+	}
+}
+
+// A call that finds nothing for reasons of its own says nothing to a read that comes after it.
+func TestNothingForOneCall(t *testing.T) {
+	for name, call := range map[string]func(ctx context.Context, f *poll.FD) error{
+		"CallRead": func(ctx context.Context, f *poll.FD) error { // it wants four bytes
+			return f.CallRead(ctx, "READ_WAIT", func(fd int) error {
+				if queued(fd) < 4 {
+					return syscall.EAGAIN
+				}
+				return nil
+			})
+		},
+		"RawRead": func(ctx context.Context, f *poll.FD) error {
+			return f.RawRead(ctx, "READ_WAIT", func(fd uintptr) bool { return queued(int(fd)) >= 4 })
+		},
+		"RecvMsg": func(ctx context.Context, f *poll.FD) error {
+			m := &poll.Message{Stream: true, Flags: syscall.MSG_ERRQUEUE}
+			m.SetBuffer(make([]byte, 9))
+			return f.RecvMsg(ctx, m)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := tcpPair(t)
+			say(t, b, "abc", 0)
+			await(t, func() bool {
+				n := 0
+				check(t, a.Control(func(fd int) error { n = queued(fd); return nil }))
+				return n == 3
+			})
+			o, join := in(t, func(ctx context.Context) error { return call(ctx, a) })
+			await(t, parked(o))
+			cancel(o)
+			want(t, join(), wait.ErrCancelled)
+			if got := read(t, a); got != "abc" {
+				t.Errorf("read %q", got)
+			}
+		})
+	}
+}
+
+// A call during which there is always something new sees that its context is done.
+func TestNewsWithoutEnd(t *testing.T) {
+	a, b := pair(t)
+	calls := 0
+	_, join := in(t, func(ctx context.Context) error {
+		return a.CallRead(ctx, "READ_WAIT", func(fd int) error {
+			if calls++; calls == 100 {
+				cancel(wait.CurrentTask(ctx))
+			}
+			if calls == 100_000 {
+				return errors.New("it goes on and on")
+			}
+			_, _ = syscall.Read(fd, make([]byte, 10))
+			say(t, b, "x", 0)
+			return syscall.EAGAIN
+		})
+	})
+	want(t, join(), wait.ErrCancelled)
+}
+
+// Close lets those go on that use the other direction meanwhile, and what begins after it
+// finds the FD closed at once.
+func TestOperationsWhileClosing(t *testing.T) {
+	a, _ := pair(t)
+	closed := make(chan error, 1)
+	err := a.CallWrite(context.Background(), "WRITE_WAIT", func(int) error {
+		go func() { closed <- a.Close() }()
+		await(t, func() bool { return a.Queued(true) == 1 })
+		_, err := a.Read(context.Background(), make([]byte, 1))
+		want(t, err, net.ErrClosed)
+		return nil
+	})
+	check(t, err)
+	check(t, <-closed)
+
+	a, _ = pair(t)
+	check(t, a.Control(func(int) error {
+		go func() { closed <- a.Close() }()
+		await(t, func() bool { return a.Fd() < 0 })
+		_, err := a.Read(context.Background(), make([]byte, 1))
+		want(t, err, net.ErrClosed)
+		m := &poll.Message{Flags: syscall.MSG_DONTWAIT}
+		m.SetBuffer(make([]byte, 9))
+		want(t, a.RecvMsg(context.Background(), m), net.ErrClosed)
+		return nil
+	}))
+	check(t, <-closed)
+}
+
+// Close may be called in a bubble while somebody outside reads.
+func TestCloseInABubble(t *testing.T) {
+	for range 100 {
+		a, _ := pair(t)
+		o, join := in(t, func(ctx context.Context) error { _, err := a.Read(ctx, make([]byte, 1)); return err })
+		await(t, parked(o))
+		synctest.Test(t, func(t *testing.T) { check(t, a.Close()) })
+		want(t, join(), net.ErrClosed)
+	}
+}
+
+// The system bounds how often one thing may be watched.
+func TestWatchedOften(t *testing.T) {
+	a, _ := pair(t)
+	for range 700 {
+		fd, err := a.Dup()
+		check(t, err)
+		own(t, fd, true)
+	}
+	var r [2]int
+	check(t, syscall.Pipe2(r[:], syscall.O_CLOEXEC))
+	defer syscall.Close(r[0])
+	task := newTask(t)
+	var waiting sync.WaitGroup
+	for range 400 {
+		waiting.Go(func() { want(t, poll.WaitFD(&task.Scope, r[0], false), nil) })
+	}
+	await(t, func() bool { return task.Waiters() == 400 })
+	syscall.Close(r[1])
+	waiting.Wait()
+}
+
+// There is always room for nothing.
+func TestEmptyWrite(t *testing.T) {
+	a, _ := tcpPair(t)
+	fill(t, a)
+	o, join := in(t, func(ctx context.Context) error { _, err := a.Write(ctx, []byte("x")); return err })
+	await(t, parked(o))
+	cancel(o)
+	want(t, join(), wait.ErrCancelled)
+	for _, write := range []func(context.Context, []byte) (int, error){a.Write, a.WriteAll} {
+		_, err := write(context.Background(), nil)
+		check(t, err)
+	}
+}
+
+// The poller's goroutine has nothing of the one that opened the first descriptor.
+func TestPollerHasNoLabels(t *testing.T) {
+	poll.LingersFor(t, 0)
+	await(t, func() bool { return !poll.Polling() })
+	pprof.Do(context.Background(), pprof.Labels("task", "of somebody"), func(context.Context) { pair(t) })
+	var profile strings.Builder
+	check(t, pprof.Lookup("goroutine").WriteTo(&profile, 1))
+	for p := range strings.SplitSeq(profile.String(), "\n\n") {
+		if strings.Contains(p, "pollLoop") && strings.Contains(p, "of somebody") {
+			t.Errorf("%s", p)
+		}
 	}
 }

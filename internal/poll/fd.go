@@ -54,14 +54,20 @@ var ErrNotPollable = errors.New("descriptor cannot be waited for")
 // New takes over sysfd, which must be in non-blocking mode, and closes it if
 // it fails. socket says that recv(2) and send(2) work on it.
 func New(sysfd int, socket bool) (*FD, error) {
-	f := &FD{sysfd: int32(sysfd)}
-	f.object = f
-	f.reader.init(f, socket, false)
-	f.writer.init(f, socket, true)
+	f := newFD(sysfd, socket)
 	if err := f.watch(); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// newFD makes an FD that is on no poller yet.
+func newFD(sysfd int, socket bool) *FD {
+	f := &FD{sysfd: int32(sysfd)}
+	f.object = f
+	f.reader.init(f, socket, false)
+	f.writer.init(f, socket, true)
+	return f
 }
 
 // SetObject sets what tasks are shown to wait for: something better than the

@@ -53,5 +53,9 @@ func newEpoll(fd int, write bool) (*FD, error) {
 		syscall.Close(epoll)
 		return nil, fmt.Errorf("%v: %w", foreign(fd), os.NewSyscallError("epoll_ctl", err))
 	}
-	return New(epoll, false)
+	f := newFD(epoll, false)
+	if err := f.watchByRuntime(nil); err != nil { // in ours it would be one level of epoll more
+		return nil, err
+	}
+	return f, nil
 }

@@ -12,8 +12,8 @@ import (
 
 // ownState is the part of an FD that is on a poller of our own.
 //
-// Whoever holds a turn, or is in control, keeps the descriptor open: close waits until it
-// has both turns and nobody is in control.
+// An operation that holds a turn, and a call of control, keep the descriptor open: close waits
+// until all that do have left.
 type ownState struct {
 	ready *readinesses
 	plain atomic.Bool // a TCP socket, of which a short read or write says that there is no more
@@ -41,12 +41,16 @@ var few atomic.Int32
 // watch chooses a poller. In a testing/synctest bubble it is the runtime's: a goroutine of
 // ours that was born there would belong to the bubble.
 func (f *FD) watch() error {
-	if !ownPolling || wait.InBubble() {
+	if !ownPolling || wait.InBubble() || f.sysfd < 0 || f.sysfd >= maxWatched {
 		return f.watchByRuntime(nil)
 	}
 	if few.Add(1) > mostFew {
 		few.Add(-1)
-		return f.watchByUs()
+		err := f.watchByUs()
+		if err == errNested {
+			return f.watchByRuntime(nil)
+		}
+		return err
 	}
 	err := f.watchByRuntime(notOneOfFew)
 	if err != nil {
@@ -78,17 +82,8 @@ func forgotten(fd int) { _ = theEpoll.remove(fd) }
 // called until the FD is shared.
 func (f *FD) SetPlain() { f.own.plain.Store(true) }
 
-// IsTCP reports whether fd is a socket of TCP itself, and not of MPTCP or of another
-// protocol, and has no protocol above TCP in the kernel.
-func IsTCP(fd int) bool {
-	protocol, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_PROTOCOL)
-	if err != nil || protocol != syscall.IPPROTO_TCP {
-		return false
-	}
-	var name [16]byte
-	n, err := Getsockopt(fd, syscall.IPPROTO_TCP, tcpULP, name[:])
-	return err == nil && n == 0
-}
+// IsPlain reports whether SetPlain holds.
+func (f *FD) IsPlain() bool { return f.own.plain.Load() }
 
 // Setting is called before an option of the socket is set. Some make reads short.
 func (f *FD) Setting(level, name int) {
@@ -121,22 +116,27 @@ func (o *ownPoller) run(d *direction) error {
 		r = &f.own.ready.write
 	}
 	plain := d.op.trusts && f.own.plain.Load()
-	first := true
+	try := !plain || d.unsure || d.writing && len(d.buf) == 0 // for which there is always room
 	for {
 		seen := r.word.Load()
 		if f.closed.Load() { // close posts after it has said so: seen is older then
 			return net.ErrClosed
 		}
-		if seen&isReady != 0 || first && !plain {
+		if seen&isReady != 0 || try {
 			d.trust, d.short = plain && seen&isDoubt == 0, false
 			done := d.op.call(d, int(f.sysfd))
 			if !done || d.short {
 				r.clear(seen)
+				d.unsure = !d.op.trusts
 			}
 			if done {
 				return d.err
 			}
-			first = false
+			try = false
+		}
+		if d.place.Ended() { // park does not look if there is always something new
+			d.cut = true
+			return errCut
 		}
 		w := d.place.Waiter(d.waitState(), f.object)
 		ok := r.park(w)
@@ -183,20 +183,27 @@ func (o *ownPoller) close(evicted func()) error {
 	own.ready.read.evict()
 	own.ready.write.evict()
 	evicted()
-	nowhere := wait.Place{} // nothing ends these waits, which nobody makes long
-	_ = f.reader.turn.Take(nowhere, "READ_TURN", f.object)
-	_ = f.writer.turn.Take(nowhere, "WRITE_TURN", f.object)
-	own.mu.Lock()
-	own.closed = true
-	for own.inside > 0 {
-		_ = nowhere.Block("CLOSE_WAIT", f.object, &own.left, &own.mu)
-		own.mu.Lock()
-	}
-	own.mu.Unlock()
+	// Those that take a turn after this find the FD closed.
+	f.reader.turn.Drain("READ_TURN", f.object)
+	f.writer.turn.Drain("WRITE_TURN", f.object)
+	own.shut(f.object)
 	own.cleanup.Stop()
 	err := theEpoll.remove(int(f.sysfd))
-	f.writer.turn.Pass()
-	f.reader.turn.Pass()
 	runtime.KeepAlive(f)
 	return err
+}
+
+// shut lets nobody into control any more, and waits for those that are inside.
+func (own *ownState) shut(object any) {
+	own.mu.Lock()
+	own.closed = true
+	if own.inside == 0 {
+		own.mu.Unlock()
+		return
+	}
+	w := wait.Place{}.Waiter("CLOSE_WAIT", object)
+	own.left.Push(w)
+	own.mu.Unlock()
+	w.WaitOutside()
+	w.Free()
 }

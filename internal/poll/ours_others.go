@@ -18,8 +18,8 @@ func (f *FD) Setting(level, name int) {}
 
 func (f *FD) begun() {}
 
-// IsTCP is for SetPlain.
-func IsTCP(int) bool { return false }
+// IsPlain reports whether SetPlain holds.
+func (f *FD) IsPlain() bool { return false }
 
 // IsPollers reports whether fd is a descriptor of our poller itself.
 func IsPollers(int) bool { return false }

@@ -140,3 +140,20 @@ func (t *Turn) Pass() {
 		next.Wake()
 	}
 }
+
+// Drain waits until those that hold the turn now, or queue for it, have passed it on. It may
+// be called in a testing/synctest bubble although they are outside.
+func (t *Turn) Drain(op string, object any) {
+	if !t.Try() {
+		w := Place{}.Waiter(op, object)
+		taken, err := t.takeOrQueue(w)
+		if !taken && err == nil {
+			w.WaitOutside()
+		}
+		w.Free()
+		if err != nil { // a closed turn has no queue
+			return
+		}
+	}
+	t.Pass()
+}
