@@ -109,10 +109,10 @@ func (g *TaskGroup[T]) String() string {
 	return fmt.Sprintf("TaskGroup(%d tasks)", len(g.group.remaining()))
 }
 
-// AddTask makes a task of the group that was spawned outside of it, running or
-// ended. The group then waits for it and cancels it as it does its own, but Limit does
-// not hold it up. It returns an error if the task is in a group already or is the one
-// that runs the group, and panics after the group's end.
+// AddTask makes a task of the group that was spawned outside of it, running or ended, even
+// if it has been joined. The group then waits for it and cancels it as it does its own, but
+// Limit does not hold it up. It returns an error if the task is in a group already or is the
+// one that runs the group, and panics after the group's end.
 func (g *TaskGroup[T]) AddTask(t *Task[T]) error { return g.group.adopt(t) }
 
 // NextDone waits for the next task to end, in order of ending, and takes it out of

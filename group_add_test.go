@@ -39,6 +39,32 @@ func TestAddTask(t *testing.T) {
 	})
 }
 
+// A Join that ended before the task was added to a group has taken nothing out of the group,
+// whether or not it had to wait.
+func TestAddTaskThatWasJoined(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		for _, waits := range []bool{false, true} {
+			for _, fails := range []error{nil, errBoom} {
+				joined := curio.Spawn(ctx, after(time.Second, 3, fails), curio.ReportCrash(false))
+				if !waits {
+					synctest.Wait()
+					_ = curio.Sleep(ctx, 2*time.Second)
+				}
+				_, _ = joined.Join(ctx)
+				var group *curio.TaskGroup[int]
+				err := curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
+					group = g
+					return g.AddTask(joined)
+				})
+				r, e := group.Results()
+				if fails == nil && (fmt.Sprint(r) != "[3]" || e != nil || err != nil) || fails != nil && !errors.Is(err, errBoom) {
+					f.Errorf("waits %t, fails %v: results %v, %v, %v", waits, fails, r, e, err)
+				}
+			}
+		}
+	})
+}
+
 // G13: a task is in one group at most, and in that once.
 func TestAddTaskTwice(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {

@@ -146,6 +146,9 @@ func (g *group) adopt(m member) error {
 		return fmt.Errorf("curio: AddTask: task %s is in a group already, or was", t.Name())
 	}
 	over := !t.expectJoiner()
+	if over {
+		t.handled = false // by a Join that ended before t was a member
+	}
 	func() {
 		defer t.mu.Unlock()
 		g.add(m, true)
