@@ -154,13 +154,15 @@ func (b *bounded) handshakeLimit() time.Duration {
 func (b *bounded) SetDeadline(t time.Time) error {
 	at, late := deadlineAt(t)
 	b.lockBoth()
-	open := b.reads.moveLocked(at, late) && b.writes.moveLocked(at, late)
+	reads, open := b.reads.moveLocked(at, late)
+	writes, _ := b.writes.moveLocked(at, late) // both are closed, or neither is
 	b.unlockBoth()
 	if !open {
 		return b.opError("set", b.ended())
 	}
 	if late {
-		b.settle()
+		reads.Close()
+		writes.Close()
 	}
 	return nil
 }

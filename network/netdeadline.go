@@ -54,10 +54,10 @@ func (d *deadline) init(parent context.Context) {
 func (d *deadline) set(t time.Time) bool {
 	at, late := deadlineAt(t)
 	d.mu.Lock()
-	ok := d.moveLocked(at, late)
+	over, ok := d.moveLocked(at, late)
 	d.mu.Unlock()
-	if late {
-		d.settle()
+	if over != nil {
+		over.Close()
 	}
 	return ok
 }
@@ -71,15 +71,16 @@ func deadlineAt(t time.Time) (at int64, late bool) {
 	return wait.After(left), left <= 0
 }
 
-// moveLocked is set, but leaves it to the caller to settle d if late is true.
-func (d *deadline) moveLocked(at int64, late bool) bool {
+// moveLocked is set, but leaves it to the caller to close the scope that is over, nil for
+// none: by then, another call may have put a new one in its place.
+func (d *deadline) moveLocked(at int64, late bool) (over *wait.Scope, ok bool) {
 	if d.closed {
-		return false
+		return nil, false
 	}
 	d.at = at
 	switch {
 	case late:
-		d.passed = true
+		d.passed, over = true, d.scope.Load()
 	case d.passed:
 		d.passed = false
 		d.scope.Store(wait.NewTimeout(d.parent, 0))
@@ -88,7 +89,7 @@ func (d *deadline) moveLocked(at int64, late bool) bool {
 		d.rings = at
 		d.bell.Set(at)
 	}
-	return true
+	return over, true
 }
 
 // ring is called by the bell.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -291,6 +292,30 @@ func TestRaceLastDeadlineCounts(t *testing.T) {
 		must(t, a.SetReadDeadline(time.Now().Add(time.Duration(i%100)*time.Microsecond)))
 		isDeadline(t, "read", testutil.Receive(t, "deadline", read))
 		must(t, errors.Join(a.Close(), y.Close()))
+	}
+}
+
+// A deadline that has passed ends what waits under it, even if it is moved on at the same time.
+func TestRaceDeadlinesAgainstEachOther(t *testing.T) {
+	testutil.NoLeaks(t)
+	a, _ := netPair(t.Context(), t)
+	for range rounds(3000) {
+		must(t, a.SetDeadline(farAhead))
+		read := make(chan error, 1)
+		go func() { _, err := a.Read(make([]byte, 1)); read <- err }()
+		runtime.Gosched() // it may wait by now, or not
+		var setting sync.WaitGroup
+		setting.Go(func() {
+			for range 20 {
+				must(t, a.SetDeadline(farAhead))
+			}
+		})
+		for range 5 {
+			must(t, a.SetDeadline(longAgo))
+		}
+		setting.Wait()
+		must(t, a.SetDeadline(longAgo))
+		isDeadline(t, "read", testutil.Receive(t, "deadline", read))
 	}
 }
 
