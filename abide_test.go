@@ -93,7 +93,7 @@ func TestAbide(t *testing.T) {
 						if inside++; inside > 1 {
 							f.Error("two have the lock")
 						}
-						time.Sleep(time.Second)
+						time.Sleep(time.Second) // in the bubble: everybody else gets as far as they can
 						inside--
 					}))
 				}

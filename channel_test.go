@@ -256,7 +256,7 @@ func TestChannelShieldAndLoop(t *testing.T) {
 				if op.name == "Receive" {
 					buffered <- 7
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) // in the bubble: its clock advances to the timeout
 				if err := op.call(ctx, buffered); err != nil {
 					return err
 				}

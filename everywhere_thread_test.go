@@ -78,7 +78,7 @@ func TestEverywhereThreadPlaces(t *testing.T) {
 		var inside, most atomic.Int64
 		fn := func() (int, error) {
 			most.Store(max(most.Load(), inside.Add(1)))
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // in the bubble: the others get as far as they can
 			inside.Add(-1)
 			return 1, nil
 		}

@@ -14,9 +14,8 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Where returns a line of the user's: that of the innermost call that is neither in this
-// module nor in the standard library or, if there is none, of the call that spawned the
-// task.
+// Where returns the line of the innermost call that is neither in this module nor in the
+// standard library. If there is none, it returns the line that spawned the task.
 func TestWhereIsInTheUsersCode(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		var l curio.Lock

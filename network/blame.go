@@ -15,10 +15,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A blame finds out who is to blame for the error that ended a connection. Each part of the
-// error is the end of a scope that the server has put around the handler, or the peer's
-// doing, or the server's own fault. One part that is the server's fault makes the whole
-// error its fault.
+// A blame decides whether the server or the peer has caused the error that ended a
+// connection. Each part of the error is the end of a scope that the server has put around
+// the handler, or was caused by the peer, or is the server's own fault. If one part is the
+// server's fault, the whole error is.
 type blame struct {
 	*service
 	own bool

@@ -22,8 +22,8 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// The level and the text of the log say who is to blame for the end of a connection, on
-// every kind of listener.
+// On every kind of listener, the level and the text of the log line show whether the server
+// or the peer caused the end of a connection.
 
 var (
 	errOwn   = errors.New("the handler's own error")

@@ -195,17 +195,9 @@ type pollLoop struct {
 }
 
 func startLoop() (*pollLoop, error) {
-	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	fd, err := createEpoll()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
-	}
-	if fd, err = aboveStdio(fd); err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	// An epoll descriptor has no blocking mode; os.File looks at the flag.
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		syscall.Close(fd)
-		return nil, os.NewSyscallError("fcntl", err)
+		return nil, err
 	}
 	l := &pollLoop{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
 	if err := l.file.SetDeadline(time.Time{}); err != nil {

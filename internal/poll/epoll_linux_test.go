@@ -103,8 +103,8 @@ func TestForgotten(t *testing.T) {
 	check(t, join())
 }
 
-// What comes from outside of a bubble reaches who waits inside, and the bubble's clock does
-// not run on meanwhile.
+// Data from outside a bubble reaches a reader inside, and the bubble's clock does not advance
+// while the reader waits.
 func TestBubble(t *testing.T) {
 	a, b := pair(t)
 	asleep := make(chan *wait.Owner)

@@ -37,13 +37,12 @@ type poller interface {
 	// abandon is for an operation whose call has panicked.
 	abandon(d *direction)
 
-	// control calls call with the descriptor, which stays open for so long, or fails
-	// because it has been closed.
+	// control calls call with the descriptor and keeps that open until call returns. It
+	// fails if the descriptor has been closed.
 	control(call func(fd uintptr)) error
 
-	// close makes all operations leave, closes the descriptor after the last of them, and
-	// calls evicted in between, when no operation makes a call any more that could wait.
-	// FD.closed has been set.
+	// close ends all operations, and closes the descriptor after the last of them. It calls
+	// evicted once no operation can make a call that waits. FD.closed has been set.
 	close(evicted func()) error
 }
 

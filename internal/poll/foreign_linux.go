@@ -33,17 +33,9 @@ func waitForeign(ctx context.Context, _ wait.Place, fd int, write bool) error {
 }
 
 func newEpoll(fd int, write bool) (*FD, error) {
-	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	epoll, err := createEpoll()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
-	}
-	if epoll, err = aboveStdio(epoll); err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	// An epoll descriptor has no blocking mode; os.File looks at the flag.
-	if err := syscall.SetNonblock(epoll, true); err != nil {
-		syscall.Close(epoll)
-		return nil, os.NewSyscallError("fcntl", err)
+		return nil, err
 	}
 	event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)}
 	if write {
@@ -58,4 +50,21 @@ func newEpoll(fd int, write bool) (*FD, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// createEpoll makes an epoll descriptor that an os.File takes.
+func createEpoll() (int, error) {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("epoll_create1", err)
+	}
+	if fd, err = aboveStdio(fd); err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	// An epoll descriptor has no blocking mode; os.File looks at the flag.
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		syscall.Close(fd)
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	return fd, nil
 }

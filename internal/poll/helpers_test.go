@@ -55,7 +55,7 @@ func left(gone func() bool) bool {
 
 func descriptors() int { return len(openDescriptors()) }
 
-// openDescriptors lists what is open but for our poller's descriptor, which comes and goes.
+// openDescriptors lists the open descriptors, except our poller's, which comes and goes.
 // It is empty where there is no /proc.
 func openDescriptors() (open []string) {
 	entries, _ := os.ReadDir("/proc/self/fd")

@@ -29,13 +29,13 @@ type ownState struct {
 // ownPoller is an FD as a poller.
 type ownPoller FD
 
-// maxFew is how many FDs are on the runtime's poller, which is the faster one for them. Who
-// talks to one peer that answers at once lingers (linger.go) and needs no poller at all; of
-// ours, each message would wake a thread. With many descriptors ours is the faster one.
-// (Measured: see docs/design.md.) An FD stays where it is for life.
+// maxFew is how many FDs are on the runtime's poller, which is faster for a few: a reader
+// whose only peer answers at once lingers (linger.go) and needs no poller, whereas with ours
+// each message wakes a thread. An FD keeps its poller for life.
 const maxFew = 4
 
-// few counts them. One that is forgotten and not closed counts for ever, which does no harm.
+// few counts them. An FD that is collected without having been closed is never subtracted;
+// then more FDs use our poller.
 var few atomic.Int32
 
 // watch chooses a poller. In a testing/synctest bubble it is the runtime's: a goroutine of
@@ -61,7 +61,7 @@ func (f *FD) watch() error {
 
 func notOneOfFew() { few.Add(-1) }
 
-// mostFew is maxFew, but for tests.
+// mostFew is maxFew, except in tests.
 var mostFew int32 = maxFew
 
 // watchByUs gives f's descriptor to our poller, and closes it if that fails.

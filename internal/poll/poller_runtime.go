@@ -31,9 +31,9 @@ type sleeper struct {
 	waiter  *wait.Waiter       // since the first EAGAIN
 }
 
-// watchByRuntime gives f's descriptor to the runtime's poller, and closes it if that fails:
-// os.File gives no descriptor back.
-// closed is called when the FD has been closed; it may be nil.
+// watchByRuntime gives f's descriptor to the runtime's poller, and closes it if that fails,
+// as os.File gives no descriptor back. closed, which may be nil, is called when the FD has
+// been closed.
 func (f *FD) watchByRuntime(closed func()) error {
 	file := os.NewFile(uintptr(f.sysfd), "")
 	if file == nil {
