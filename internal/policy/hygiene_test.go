@@ -108,24 +108,33 @@ func checkLengths(s *source) []finding {
 func checkSkips(s *source) []finding {
 	var found []finding
 	ast.Inspect(s.tree, func(node ast.Node) bool {
-		call, ok := node.(*ast.CallExpr)
-		if !ok {
+		call, receiver, name := called(node)
+		if call == nil || !slices.Contains([]string{"t", "b", "f", "tb"}, receiver) {
 			return true
 		}
-		selector, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		receiver, ok := selector.X.(*ast.Ident)
-		if !ok || !slices.Contains([]string{"t", "b", "f", "tb"}, receiver.Name) {
-			return true
-		}
-		if name := selector.Sel.Name; name == "SkipNow" || name == "Skip" && (len(call.Args) == 0 || isEmptyText(call.Args[0])) {
-			found = append(found, finding{s.problem(call.Pos(), "%s.%s gives no reason", receiver.Name, name), nil})
+		if name == "SkipNow" || name == "Skip" && (len(call.Args) == 0 || isEmptyText(call.Args[0])) {
+			found = append(found, finding{s.problem(call.Pos(), "%s.%s gives no reason", receiver, name), nil})
 		}
 		return true
 	})
 	return found
+}
+
+// called returns a call of the form x.f(…) with the names x and f, nil for any other node.
+func called(node ast.Node) (call *ast.CallExpr, x, f string) {
+	call, ok := node.(*ast.CallExpr)
+	if !ok {
+		return nil, "", ""
+	}
+	selector, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return nil, "", ""
+	}
+	name, ok := selector.X.(*ast.Ident)
+	if !ok {
+		return nil, "", ""
+	}
+	return call, name.Name, selector.Sel.Name
 }
 
 func isEmptyText(e ast.Expr) bool {

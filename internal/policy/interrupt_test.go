@@ -12,20 +12,12 @@ func checkInterrupts(s *source) []string {
 	name := importedAs(s.tree, "os/signal")
 	caught, letGo := ast.Node(nil), false
 	ast.Inspect(s.tree, func(node ast.Node) bool {
-		call, ok := node.(*ast.CallExpr)
-		if !ok {
-			return true
-		}
-		selector, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		pkg, _ := selector.X.(*ast.Ident)
+		call, pkg, function := called(node)
 		switch {
-		case pkg == nil:
-		case pkg.Name == name && (selector.Sel.Name == "NotifyContext" || selector.Sel.Name == "Notify"):
+		case call == nil:
+		case pkg == name && (function == "NotifyContext" || function == "Notify"):
 			caught = call
-		case pkg.Name == "context" && selector.Sel.Name == "AfterFunc" && len(call.Args) == 2:
+		case pkg == "context" && function == "AfterFunc" && len(call.Args) == 2:
 			stop, ok := call.Args[1].(*ast.Ident)
 			letGo = letGo || ok && stop.Name == "stop"
 		}

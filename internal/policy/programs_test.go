@@ -14,30 +14,22 @@ import (
 func checkPrograms(s *source) (problems []string) {
 	name := importedAs(s.tree, "os/exec")
 	ast.Inspect(s.tree, func(node ast.Node) bool {
-		call, ok := node.(*ast.CallExpr)
-		if !ok {
-			return true
-		}
-		selector, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		pkg, ok := selector.X.(*ast.Ident)
-		if !ok || pkg.Name != name || name == "" {
+		call, pkg, function := called(node)
+		if call == nil || pkg != name || name == "" {
 			return true
 		}
 		program := 0
-		if selector.Sel.Name == "CommandContext" {
+		if function == "CommandContext" {
 			program = 1
 		}
-		if !strings.HasPrefix(selector.Sel.Name, "Command") && selector.Sel.Name != "LookPath" || len(call.Args) <= program {
+		if !strings.HasPrefix(function, "Command") && function != "LookPath" || len(call.Args) <= program {
 			return true
 		}
 		literal, ok := call.Args[program].(*ast.BasicLit)
 		if !ok || literal.Kind != token.STRING || literal.Value == strconv.Quote("go") {
 			return true
 		}
-		problems = append(problems, s.problem(call.Pos(), "runs %s by exec.%s: use testutil.Need and testutil.Command", literal.Value, selector.Sel.Name))
+		problems = append(problems, s.problem(call.Pos(), "runs %s by exec.%s: use testutil.Need and testutil.Command", literal.Value, function))
 		return true
 	})
 	return problems
