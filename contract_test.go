@@ -536,6 +536,62 @@ func TestTimeoutThatWasForgotten(t *testing.T) {
 	})
 }
 
+// Timeouts in which nothing ever waits or asks leave the tree too, if they are forgotten: all
+// but the newest of a scope, for which nobody sets an alarm.
+func TestTimeoutsThatWereForgottenUnused(t *testing.T) {
+	const many = 1000
+	forget := func(ctx context.Context, d time.Duration) context.Context {
+		c, forgotten := curio.WithTimeout(ctx, d)
+		_ = forgotten
+		return c
+	}
+	for what, open := range map[string]func(ctx context.Context){
+		"nothing": func(ctx context.Context) { forget(ctx, time.Second) },
+		"a task joined": func(ctx context.Context) {
+			forget(ctx, time.Second)
+			_, _ = curio.Go(ctx, func(context.Context) error { return nil }).Join(ctx)
+		},
+		"a task that lives longer": func(ctx context.Context) {
+			forget(ctx, time.Second)
+			curio.Go(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, 2*time.Second) })
+		},
+		"a timeout inside": func(ctx context.Context) {
+			_, cancel := curio.WithTimeout(forget(ctx, time.Second), time.Minute)
+			cancel()
+		},
+		"a forgotten one inside": func(ctx context.Context) { forget(forget(ctx, time.Second), time.Minute) },
+		"one that expires later": func(ctx context.Context) {
+			forget(ctx, time.Second)
+			_, cancel := curio.WithTimeout(ctx, time.Hour)
+			cancel()
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			inKernel(t, func(ctx context.Context, f *fixture) {
+				for range many {
+					open(ctx)
+				}
+				_ = curio.Sleep(ctx, time.Minute)
+				if n := curio.ScopeOf(ctx).Children(); n > 1 {
+					f.Errorf("%d scopes are left of %d", n, many)
+				}
+				_, cancel := curio.WithTimeout(ctx, time.Hour) // the next one overtakes the newest
+				cancel()
+				synctest.Wait()
+				f.nothingUnder(ctx)
+			})
+		})
+	}
+	t.Run("outside of tasks", func(t *testing.T) {
+		ctx, cancel := curio.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		for range many {
+			forget(ctx, time.Millisecond)
+		}
+		until(t, "timeouts to leave the tree", func() bool { return curio.ScopeOf(ctx).Children() <= 1 })
+	})
+}
+
 // Failing costs no allocation, no matter how many expired timeouts are around it, and
 // neither does asking for Done again.
 func TestFailingCostsNoAllocation(t *testing.T) {

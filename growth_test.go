@@ -224,6 +224,13 @@ var growths = []growth{
 			}
 		}), 10 * n
 	}},
+	{"timeout beside forgotten ones", 1000, 100_000, func(ctx context.Context, n int) (d time.Duration, of int) {
+		return timed(func() {
+			for range n {
+				_, _ = curio.WithTimeout(ctx, time.Millisecond)
+			}
+		}), n
+	}},
 	{"shutdown of a chain that does not react", 200, 30_000, func(_ context.Context, n int) (d time.Duration, of int) {
 		k := curio.NewKernel(discard)
 		ended, cancel := context.WithCancel(context.Background())

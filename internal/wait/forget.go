@@ -8,6 +8,19 @@ package wait
 //	gone ──► closed        by Close, or by remember if its task has ended meanwhile
 //
 // Its parent stays the same, so code inside it sees no difference.
+//
+// A timeout ends by itself if it has an alarm. One in which nothing has waited has none,
+// until it is overtaken: so a scope has at most one child, the newest, that nobody tells of
+// its end.
+
+// overtaken sees to it that s ends by itself if it is a timeout, for a sibling is about to
+// be opened: perhaps s was forgotten. Outside of tasks, the sibling's clock may be another
+// than that of s, in a testing/synctest bubble. s's parent is locked.
+func (s *Scope) overtaken() {
+	if s.kind == Timeout && s.expires != 0 && (s.owner != nil || s.expires >= began && !InBubble()) {
+		s.arm()
+	}
+}
 
 // forget takes a timeout that has ended out of the tree while there is nothing below it,
 // and lets go of its timer and of the context that it follows: its cancel function may

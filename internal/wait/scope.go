@@ -274,6 +274,9 @@ func (s *Scope) link(parent *Scope) (open bool) {
 		parent = parent.parent.Load()
 		parent.lockInTree()
 	}
+	if newest := parent.children; newest != nil {
+		newest.overtaken()
+	}
 	parent.adoptLocked(s)
 	parent.mu.Unlock()
 	switch {
