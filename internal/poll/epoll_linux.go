@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 )
 
 // theEpoll watches the descriptors of all FDs but those that are on the runtime's poller.
@@ -230,20 +229,10 @@ func (l *pollLoop) run() {
 	}
 }
 
-// poll looks without waiting, so the scheduler need not be told.
+// poll looks without waiting, and reports whether there is something to tell.
 func (l *pollLoop) poll() bool {
-	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.fd), uintptr(unsafe.Pointer(&l.events[0])), uintptr(len(l.events)), 0, 0, 0)
-		switch errno {
-		case 0:
-			l.n = int(n)
-			return n > 0
-		case syscall.EINTR: // not "nothing": the last look before waiting must be one
-		default:
-			l.n = 0
-			return false
-		}
-	}
+	l.n, _ = epollNow(l.fd, l.events[:])
+	return l.n > 0
 }
 
 // tell tells the FDs what has happened.

@@ -540,3 +540,26 @@ func TestPollerHasNoLabels(t *testing.T) {
 		}
 	}
 }
+
+// Where epoll tells less or more than it should, the runtime's poller serves.
+func TestTrial(t *testing.T) {
+	if !poll.EpollPasses(nil) {
+		t.Error("this system's epoll fails")
+	}
+	for what, wrong := range map[string]func(round, n int) (int, syscall.Errno){
+		"tells nothing":            func(int, int) (int, syscall.Errno) { return 0, 0 },
+		"tells only the first":     func(round, n int) (int, syscall.Errno) { return n & -(1 - min(round/4, 1)), 0 },
+		"tells again and again":    func(_, n int) (int, syscall.Errno) { return 1, 0 },
+		"is not there":             func(int, int) (int, syscall.Errno) { return 0, syscall.ENOSYS },
+		"tells only what is below": func(round, n int) (int, syscall.Errno) { return n * (round % 2), 0 },
+	} {
+		if poll.EpollPasses(wrong) {
+			t.Errorf("one that %s passes", what)
+		}
+	}
+	before := descriptors()
+	poll.EpollPasses(nil)
+	if after := descriptors(); after != before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"syscall"
 	"testing"
 	"time"
 )
@@ -25,3 +26,16 @@ func LingersFor(t testing.TB, d time.Duration) {
 
 // Polling reports whether there is a poller.
 func Polling() bool { return theEpoll.current() != nil }
+
+// EpollPasses makes the trial anew. wrong, if it is not nil, changes what the look number
+// round finds.
+func EpollPasses(wrong func(round, n int) (int, syscall.Errno)) bool {
+	round := -1
+	return tryEpoll(func(epoll int, events []syscall.EpollEvent) (int, syscall.Errno) {
+		n, errno := epollNow(epoll, events)
+		if round++; wrong != nil {
+			n, errno = wrong(round, n)
+		}
+		return n, errno
+	}) == goodEnough
+}

@@ -44,7 +44,7 @@ func (f *FD) watch() error {
 	if !ownPolling || wait.InBubble() || f.sysfd < 0 || f.sysfd >= maxWatched {
 		return f.watchByRuntime(nil)
 	}
-	if few.Add(1) > mostFew {
+	if few.Add(1) > mostFew && theTrial.passed() {
 		few.Add(-1)
 		err := f.watchByUs()
 		if err == errNested {
