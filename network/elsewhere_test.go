@@ -124,34 +124,56 @@ func TestListenAddressesThereAndBack(t *testing.T) {
 		if !ipv6 && both.v6 {
 			continue
 		}
-		first := listen(t, addr, nil)
-		told := first.LocalAddr().String()
-		must(t, first.Close())
-		if again := first.LocalAddr(); again == nil || again.String() != told {
-			t.Errorf("%s: after Close %v, before %s", addr, again, told)
-		}
-		second := listen(t, told, nil)
-		if got := second.LocalAddr().String(); got != told {
-			t.Errorf("%s: %s, want %s", addr, got, told)
-		}
-		if dials(second, "127.0.0.1") != both.v4 || ipv6 && dials(second, "::1") != both.v6 {
-			t.Errorf("%s, as %s: not reached by IPv4 and IPv6 as before, %v", addr, told, both)
-		}
-		must(t, second.Close())
+		onSomePort(t, func() error {
+			first := listen(t, addr, nil)
+			told := first.LocalAddr().String()
+			must(t, first.Close())
+			if again := first.LocalAddr(); again == nil || again.String() != told {
+				t.Errorf("%s: after Close %v, before %s", addr, again, told)
+			}
+			second, err := network.ListenTCP(t.Context(), told, nil)
+			if err != nil {
+				return err
+			}
+			defer second.Close()
+			if got := second.LocalAddr().String(); got != told {
+				t.Errorf("%s: %s, want %s", addr, got, told)
+			}
+			if dials(second, "127.0.0.1") != both.v4 || ipv6 && dials(second, "::1") != both.v6 {
+				return fmt.Errorf("%s, as %s: not reached by IPv4 and IPv6 as before, %v", addr, told, both)
+			}
+			return nil
+		})
 	}
 	// An IPv6-only socket has the same address, and stays IPv6-only in NewListener.
 	if ipv6 {
-		s, err := socket.New(socket.AF_INET6, socket.SOCK_STREAM, 0)
-		must(t, err)
-		must(t, socket.V6Only.Set(s, true))
-		must(t, s.Bind(&net.TCPAddr{}))
-		must(t, s.Listen(0))
-		only := network.NewListener(s, nil)
-		closeAtEnd(t, only)
-		if dials(only, "127.0.0.1") || !dials(only, "::1") {
-			t.Error("it is not for IPv6 alone")
+		onSomePort(t, func() error {
+			s, err := socket.New(socket.AF_INET6, socket.SOCK_STREAM, 0)
+			must(t, err)
+			must(t, socket.V6Only.Set(s, true))
+			must(t, s.Bind(&net.TCPAddr{}))
+			must(t, s.Listen(0))
+			only := network.NewListener(s, nil)
+			defer only.Close()
+			if dials(only, "127.0.0.1") || !dials(only, "::1") {
+				return errors.New("it is not for IPv6 alone")
+			}
+			return nil
+		})
+	}
+}
+
+// onSomePort calls check up to five times, until it succeeds: another program may be on the
+// port that the system has chosen, in the other family, or take it when it is free.
+func onSomePort(t *testing.T, check func() error) {
+	t.Helper()
+	var err error
+	for range 5 {
+		if err = check(); err == nil {
+			return
 		}
 	}
+	t.Error(err)
 }
 
 // A name with a zero byte is refused everywhere, unless it is an abstract name.
