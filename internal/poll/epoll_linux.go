@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // theEpoll watches the descriptors of all FDs but those that are on the runtime's poller.
@@ -16,6 +18,9 @@ import (
 // waiting, and lets those run in between whom it has woken; otherwise it waits, in the
 // runtime's poller, until the epoll descriptor is readable: epoll descriptors nest. So there
 // is no thread of ours, and one wake-up serves hundreds.
+//
+// The runtime looks at its own poller when no goroutine can run, which does not happen while
+// ours goes on. So now and then ours waits until the runtime has looked: see giveWay.
 //
 //	none ──► polling   with the first descriptor
 //	polling ──► none   some time after the last has gone: programs that open one
@@ -150,7 +155,7 @@ func (e *epoll) remove(fd int) error {
 // IsPollers reports whether fd is a descriptor of our poller itself.
 func IsPollers(fd int) bool {
 	l := theEpoll.current()
-	return l != nil && l.fd == fd
+	return l != nil && (l.fd == fd || l.flag.read == fd)
 }
 
 // done is for a descriptor that is watched no more.
@@ -169,7 +174,7 @@ func (e *epoll) stop(l *pollLoop) bool {
 	if e.n > 0 {
 		return false
 	}
-	l.file.Close()
+	l.close()
 	e.loop = nil
 	return true
 }
@@ -189,8 +194,10 @@ type pollLoop struct {
 	fd     int
 	file   *os.File
 	raw    syscall.RawConn
+	flag   flagFDs // in fd
 	events [256]syscall.EpollEvent
-	n      int // how many of events there are
+	n      int   // how many of events there are
+	waited int64 // when it has last waited in the runtime's poller
 }
 
 func startLoop() (*pollLoop, error) {
@@ -207,9 +214,26 @@ func startLoop() (*pollLoop, error) {
 		l.file.Close()
 		return nil, err
 	}
+	var call string
+	if l.flag, call, err = newFlagFDs(); err != nil {
+		l.file.Close()
+		return nil, os.NewSyscallError(call, err)
+	}
+	if err = l.control(syscall.EPOLL_CTL_ADD, l.flag.read, 0); err != nil {
+		l.close()
+		return nil, os.NewSyscallError("epoll_ctl", err)
+	}
 	time.AfterFunc(0, l.run) // a goroutine without the pprof labels of the one that is here
 	return l, nil
 }
+
+func (l *pollLoop) close() {
+	l.file.Close()
+	l.flag.close()
+}
+
+// mayHog is how long it goes on before it gives way.
+const mayHog = time.Millisecond
 
 func (l *pollLoop) run() {
 	look := func(uintptr) bool { return l.poll() }
@@ -223,10 +247,30 @@ func (l *pollLoop) run() {
 			if err := l.raw.Read(look); err != nil && theEpoll.stop(l) {
 				return
 			}
+			l.waited = wait.Now()
 		}
 		l.tell()
-		runtime.Gosched() // those who have been woken
+		if wait.Now()-l.waited < int64(mayHog) {
+			runtime.Gosched() // those who have been woken
+		} else {
+			l.giveWay()
+			l.waited = wait.Now()
+		}
 	}
+}
+
+// giveWay waits until all others have had their turn and the runtime has looked at its own
+// poller, where it finds that something has happened in ours.
+func (l *pollLoop) giveWay() {
+	raised := false
+	_ = l.raw.Read(func(uintptr) bool {
+		if raised {
+			return true
+		}
+		raised = true
+		l.flag.raise() // when the runtime knows that somebody waits
+		return false
+	})
 }
 
 // poll looks without waiting, and reports whether there is something to tell.
@@ -239,6 +283,9 @@ func (l *pollLoop) poll() bool {
 func (l *pollLoop) tell() {
 	for i := range l.events[:l.n] {
 		e := &l.events[i]
+		if int(e.Fd) == l.flag.read {
+			continue
+		}
 		r := theEpoll.at(int(e.Fd))
 		tellOne(&r.read, e, readEvents, readDoubts)
 		tellOne(&r.write, e, writeEvents, writeDoubts)

@@ -15,6 +15,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -561,5 +562,52 @@ func TestTrial(t *testing.T) {
 	poll.EpollPasses(nil)
 	if after := descriptors(); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
+// While descriptors of our poller are ready again and again, those of the runtime's get
+// their turn, and the other way round.
+func TestBothPollersServe(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // no other processor asks the runtime's poller
+	busy, cancelBusy := context.WithCancel(context.Background())
+	var players sync.WaitGroup
+	defer players.Wait()
+	defer cancelBusy()
+	play := func(served func()) {
+		a, b := tcpPair(t)
+		for i, f := range []*poll.FD{a, b} {
+			players.Go(func() {
+				buf := make([]byte, 10)
+				for n := i; ; n++ {
+					if n > 0 {
+						if _, err := f.Write(busy, []byte("x")); err != nil {
+							return
+						}
+					}
+					if _, err := f.Read(busy, buf); err != nil {
+						return
+					}
+					served()
+				}
+			})
+		}
+	}
+	var crowd, few atomic.Int64
+	for range 32 {
+		play(func() { crowd.Add(1) })
+	}
+	poll.OnTheRuntimes(t)
+	const enough = 200
+	end := make(chan struct{})
+	for range 2 {
+		play(func() {
+			if few.Add(1) == enough {
+				close(end)
+			}
+		})
+	}
+	<-end
+	if c, f := crowd.Load()/32, int64(enough/2); c > 4*f || f > 4*c {
+		t.Errorf("%d messages for each of the crowd, %d for each of the few", c, f)
 	}
 }
