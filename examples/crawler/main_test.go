@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/curio-go/curio/internal/testutil"
 )
@@ -27,11 +26,10 @@ func TestInterrupt(t *testing.T) {
 	testutil.NoLeaks(t)
 	child := testutil.Self(t, "-timeout", "1h")
 	child.After("crawling from http://127.0.0.1:")
-	began := time.Now()
 	child.Interrupt()
 	printed, status := child.Rest()
-	if said := printed + child.Stderr(); status != 0 || said != "" || time.Since(began) > time.Second {
-		t.Errorf("it said %q and ended with status %d after %v", said, status, time.Since(began))
+	if said := printed + child.Stderr(); status != 0 || said != "" {
+		t.Errorf("it said %q and ended with status %d", said, status)
 	}
 }
 

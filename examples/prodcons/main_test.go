@@ -30,11 +30,10 @@ func TestInterrupt(t *testing.T) {
 	testutil.NoLeaks(t)
 	child := testutil.Self(t, "-pace", "1h")
 	child.After("the queue is full")
-	began := time.Now()
 	child.Interrupt()
 	printed, status := child.Rest()
-	if said := printed + child.Stderr(); status != 0 || said != "" || time.Since(began) > time.Second {
-		t.Errorf("it said %q and ended with status %d after %v", said, status, time.Since(began))
+	if said := printed + child.Stderr(); status != 0 || said != "" {
+		t.Errorf("it said %q and ended with status %d", said, status)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"testing"
-	"time"
 
 	"github.com/curio-go/curio/internal/testutil"
 )
@@ -34,10 +33,9 @@ func TestInterrupt(t *testing.T) {
 	for range 4 {
 		child.Line()
 	}
-	began := time.Now()
 	child.Interrupt()
 	printed, status := child.Rest()
-	if status != 0 || printed != "the patient goroutine has the lock\n" || child.Stderr() != "" || time.Since(began) > time.Second {
-		t.Errorf("it printed %q, complained %q and ended with status %d after %v", printed, child.Stderr(), status, time.Since(began))
+	if status != 0 || printed != "the patient goroutine has the lock\n" || child.Stderr() != "" {
+		t.Errorf("it printed %q, complained %q and ended with status %d", printed, child.Stderr(), status)
 	}
 }

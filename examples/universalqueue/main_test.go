@@ -2,7 +2,6 @@ package main
 
 import (
 	"testing"
-	"time"
 
 	"github.com/curio-go/curio/internal/testutil"
 )
@@ -26,10 +25,9 @@ func TestInterrupt(t *testing.T) {
 	testutil.NoLeaks(t)
 	child := testutil.Self(t, "-pause", "1h")
 	child.After("the loop says: ")
-	began := time.Now()
 	child.Interrupt()
 	printed, status := child.Rest()
-	if said := printed + child.Stderr(); status != 0 || said != "" || time.Since(began) > time.Second {
-		t.Errorf("it said %q and ended with status %d after %v", said, status, time.Since(began))
+	if said := printed + child.Stderr(); status != 0 || said != "" {
+		t.Errorf("it said %q and ended with status %d", said, status)
 	}
 }
