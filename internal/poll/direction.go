@@ -12,16 +12,12 @@ import (
 //
 // What comes after turn belongs to the operation that holds it; leave clears it.
 //
-// With thousands of connections each operation finds its direction in no cache, and
-// each cache line that it needs costs as much as the rest of it. So the fields are
-// packed, those of a plain read or write first.
+// The fields are packed, those of a plain read or write first: see FD.
 type direction struct {
 	fd   *FD
 	turn wait.Turn
 
-	writing bool // at birth
-	socket  bool // at birth
-	habit   habit
+	habit habit
 
 	// What is not ready may be so, as a call that finds nothing for reasons of its own has
 	// cleared it. Guarded by turn.
@@ -36,9 +32,11 @@ type direction struct {
 	place    wait.Place
 
 	// Its arguments and results; each call knows which of them it uses.
-	buf   []byte
-	n     int
-	err   error
+	buf []byte
+	n   int
+	err error
+
+	// Those of few operations.
 	arg   any
 	state string
 }
@@ -56,10 +54,9 @@ type operation struct {
 // a plain function and not a closure so that an operation allocates nothing.
 type call func(d *direction, fd int) bool
 
-func (d *direction) init(fd *FD, socket, writing bool) {
-	d.fd, d.socket, d.writing = fd, socket, writing
-	d.habit = newHabit
-}
+func (d *direction) init(fd *FD) { d.fd, d.habit = fd, newHabit }
+
+func (d *direction) writing() bool { return d == &d.fd.writer }
 
 // enter begins an operation: steps 0 and 1.
 func (d *direction) enter(ctx context.Context, op *operation) error {
@@ -75,7 +72,7 @@ func (d *direction) enter(ctx context.Context, op *operation) error {
 
 func (d *direction) enterAt(place wait.Place, op *operation) error {
 	queued := "READ_TURN"
-	if d.writing {
+	if d.writing() {
 		queued = "WRITE_TURN"
 	}
 	if err := d.turn.Take(place, queued, d.fd.object); err != nil {

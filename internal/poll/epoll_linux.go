@@ -233,7 +233,7 @@ func (l *pollLoop) close() {
 }
 
 // mayHog is how long it goes on before it gives way.
-const mayHog = time.Millisecond
+const mayHog = 250 * time.Microsecond
 
 func (l *pollLoop) run() {
 	look := func(uintptr) bool { return l.poll() }

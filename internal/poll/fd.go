@@ -11,21 +11,27 @@ import (
 // An FD owns a descriptor that can be waited for: a socket, pipe, terminal, eventfd,
 // pidfd and so on. It is safe for concurrent use.
 //
-// Set at birth: all but closed and late. open ──► closed once, by Close.
+// Set at birth: sysfd, poller, object, socket, sequenced. open ──► closed once, by Close.
+//
+// With thousands of connections each operation finds its FD in no cache, and each cache line
+// that it needs costs as much as much of the rest. So the order of the fields matters: a
+// plain read or write needs the first line and the first two of its direction.
 type FD struct {
+	poller poller
+	own    ownState // what a poller of our own needs
+	object any
 	sysfd  int32
 	closed atomic.Bool
 
-	sequenced bool          // SOCK_SEQPACKET; see sequenced.go
-	late      syscall.Errno // the error after a batch, for the next operation; guarded by reader's turn
+	socket    bool // recv(2) and send(2) work on it
+	sequenced bool // SOCK_SEQPACKET; see sequenced.go
 
-	poller poller
-	object any
-	own    ownState // what a poller of our own needs
-
-	reader, writer direction
+	reader  direction
+	closing ownClosing
+	writer  direction
 
 	loan atomic.Pointer[Loan] // both turns, if somebody has them; see exclusive.go
+	late syscall.Errno        // the error after a batch, for the next operation; guarded by reader's turn
 }
 
 // A poller is what makes operations on an FD wait. There are two: the runtime's
@@ -62,10 +68,10 @@ func New(sysfd int, socket bool) (*FD, error) {
 
 // newFD makes an FD that is on no poller yet.
 func newFD(sysfd int, socket bool) *FD {
-	f := &FD{sysfd: int32(sysfd)}
+	f := &FD{sysfd: int32(sysfd), socket: socket}
 	f.object = f
-	f.reader.init(f, socket, false)
-	f.writer.init(f, socket, true)
+	f.reader.init(f)
+	f.writer.init(f)
 	return f
 }
 

@@ -11,13 +11,14 @@ import (
 )
 
 // ownState is the part of an FD that is on a poller of our own.
-//
-// An operation that holds a turn, and a call of control, keep the descriptor open: close waits
-// until all that do have left.
 type ownState struct {
 	ready *readinesses
 	plain atomic.Bool // a TCP socket, of which a short read or write says that there is no more
+}
 
+// ownClosing is the part that Close needs. An operation that holds a turn, and a call of
+// control, keep the descriptor open: close waits until all that do have left.
+type ownClosing struct {
 	mu     sync.Mutex
 	inside int32     // in control
 	closed bool      // nobody gets in any more
@@ -71,7 +72,7 @@ func (f *FD) watchByUs() error {
 		return err
 	}
 	f.poller = (*ownPoller)(f)
-	f.own.cleanup = runtime.AddCleanup(f, forgotten, fd)
+	f.closing.cleanup = runtime.AddCleanup(f, forgotten, fd)
 	return nil
 }
 
@@ -112,11 +113,11 @@ func (f *FD) begun() {
 func (o *ownPoller) run(d *direction) error {
 	f := (*FD)(o)
 	r := &f.own.ready.read
-	if d.writing {
+	if d.writing() {
 		r = &f.own.ready.write
 	}
 	plain := d.op.trusts && f.own.plain.Load()
-	try := !plain || d.unsure || d.writing && len(d.buf) == 0 // for which there is always room
+	try := !plain || d.unsure || d.writing() && len(d.buf) == 0 // for which there is always room
 	for {
 		seen := r.word.Load()
 		if f.closed.Load() { // close posts after it has said so: seen is older then
@@ -151,27 +152,27 @@ func (o *ownPoller) run(d *direction) error {
 func (o *ownPoller) abandon(*direction) {} // it waits for nothing while it makes a call
 
 func (o *ownPoller) control(call func(fd uintptr)) error {
-	own := &o.own
-	own.mu.Lock()
-	if own.closed {
-		own.mu.Unlock()
+	c := &o.closing
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
 		return net.ErrClosed
 	}
-	own.inside++
-	own.mu.Unlock()
-	defer own.leave()
+	c.inside++
+	c.mu.Unlock()
+	defer c.leave()
 	call(uintptr(o.sysfd))
 	return nil
 }
 
-func (own *ownState) leave() {
-	own.mu.Lock()
-	own.inside--
+func (c *ownClosing) leave() {
+	c.mu.Lock()
+	c.inside--
 	var last *wait.Waiter
-	if own.inside == 0 {
-		last = own.left.Pop()
+	if c.inside == 0 {
+		last = c.left.Pop()
 	}
-	own.mu.Unlock()
+	c.mu.Unlock()
 	if last != nil {
 		last.Wake()
 	}
@@ -179,31 +180,30 @@ func (own *ownState) leave() {
 
 func (o *ownPoller) close(evicted func()) error {
 	f := (*FD)(o)
-	own := &f.own
-	own.ready.read.evict()
-	own.ready.write.evict()
+	f.own.ready.read.evict()
+	f.own.ready.write.evict()
 	evicted()
 	// Those that take a turn after this find the FD closed.
 	f.reader.turn.Drain("READ_TURN", f.object)
 	f.writer.turn.Drain("WRITE_TURN", f.object)
-	own.shut(f.object)
-	own.cleanup.Stop()
+	f.closing.shut(f.object)
+	f.closing.cleanup.Stop()
 	err := theEpoll.remove(int(f.sysfd))
 	runtime.KeepAlive(f)
 	return err
 }
 
 // shut lets nobody into control any more, and waits for those that are inside.
-func (own *ownState) shut(object any) {
-	own.mu.Lock()
-	own.closed = true
-	if own.inside == 0 {
-		own.mu.Unlock()
+func (c *ownClosing) shut(object any) {
+	c.mu.Lock()
+	c.closed = true
+	if c.inside == 0 {
+		c.mu.Unlock()
 		return
 	}
 	w := wait.Place{}.Waiter("CLOSE_WAIT", object)
-	own.left.Push(w)
-	own.mu.Unlock()
+	c.left.Push(w)
+	c.mu.Unlock()
 	w.WaitOutside()
 	w.Free()
 }

@@ -2,8 +2,11 @@
 
 package poll
 
-// ownState is empty where we have no poller of our own.
-type ownState struct{}
+// These are empty where we have no poller of our own.
+type (
+	ownState   struct{}
+	ownClosing struct{}
+)
 
 func (f *FD) watch() error { return f.watchByRuntime(nil) }
 

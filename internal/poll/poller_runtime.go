@@ -61,7 +61,7 @@ func (s *sleeper) init(p *runtimePoller, d *direction) {
 }
 
 func (p *runtimePoller) of(d *direction) *sleeper {
-	if d.writing {
+	if d.writing() {
 		return &p.writer
 	}
 	return &p.reader
@@ -70,7 +70,7 @@ func (p *runtimePoller) of(d *direction) *sleeper {
 func (p *runtimePoller) run(d *direction) error {
 	s := p.of(d)
 	var left error
-	if d.writing {
+	if d.writing() {
 		left = p.raw.Write(s.attempt)
 	} else {
 		left = p.raw.Read(s.attempt)
@@ -164,7 +164,7 @@ func (s *sleeper) Interrupt(w *wait.Waiter) {
 
 // setDeadline can fail only because the descriptor has been closed.
 func (s *sleeper) setDeadline(t time.Time) {
-	if s.d.writing {
+	if s.d.writing() {
 		_ = s.of.file.SetWriteDeadline(t)
 	} else {
 		_ = s.of.file.SetReadDeadline(t)

@@ -3,6 +3,7 @@ package poll
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -29,7 +30,13 @@ type readiness struct {
 
 // Both directions of a descriptor. They lie in a table by the descriptor's number, which
 // refers to no FD: one that is not used any more is garbage.
-type readinesses struct{ read, write readiness }
+type readinesses struct {
+	read, write readiness
+	_           [lineSize - 2*unsafe.Sizeof(readiness{})]byte // so that they share no line with others
+}
+
+// lineSize is how much a processor moves between memory and its caches at a time.
+const lineSize = 64
 
 // The parts of a word.
 const (

@@ -34,7 +34,7 @@ func (d *direction) wait(ctx context.Context, op *operation) error {
 // readyOnce asks by poll(2), which costs as much as a peek at the data would, and
 // works on everything: pipes, terminals, listeners, epoll descriptors.
 func readyOnce(d *direction, fd int) bool {
-	ready, errno := ready(fd, d.writing)
+	ready, errno := ready(fd, d.writing())
 	if errno != 0 {
 		d.err = errno
 	}

@@ -20,9 +20,8 @@ import (
 // if unpark came earlier, nobody will call the ticket and Unlock does it itself.
 // So Signal is called exactly once for each Wait, and never after park returned.
 type parker struct {
-	state atomic.Uint32 // awake, asleep, outside, woken
-	cond  sync.Cond
-	out   *sync.Mutex // what a sleeper outside waits for; nil if there has been none
+	cond sync.Cond
+	nap  atomic.Uint32 // awake, asleep, outside, woken
 }
 
 const (
@@ -39,36 +38,35 @@ func (p *parker) Lock() {}
 
 // Unlock is called by cond.Wait when the ticket has been taken.
 func (p *parker) Unlock() {
-	if !p.state.CompareAndSwap(awake, asleep) {
+	if !p.nap.CompareAndSwap(awake, asleep) {
 		p.cond.Signal()
 	}
 }
 
 func (p *parker) park() {
 	p.cond.Wait()
-	p.state.Swap(awake) // a swap, not a store: what unpark's caller wrote is seen
+	p.nap.Swap(awake) // a swap, not a store: what unpark's caller wrote is seen
 }
 
-func (p *parker) unpark() {
-	switch p.state.Swap(woken) {
+// unpark reports false if the goroutine is asleep outside, where it does not reach.
+func (p *parker) unpark() bool {
+	switch p.nap.Swap(woken) {
 	case asleep:
 		p.cond.Signal()
 	case outside:
-		p.out.Unlock()
+		return false
 	}
+	return true
 }
 
 // parkOutside is park for a goroutine in a testing/synctest bubble that somebody outside of
-// it wakes. A bubble takes a goroutine in a sync.Cond for one that only the bubble can
-// wake, and one that waits for a mutex not.
-func (p *parker) parkOutside() {
-	if p.out == nil {
-		p.out = new(sync.Mutex)
+// it wakes, by unlocking out. A bubble takes a goroutine in a sync.Cond for one that only the
+// bubble can wake, and one that waits for a mutex not.
+func (p *parker) parkOutside(out *sync.Mutex) {
+	out.Lock()
+	if p.nap.CompareAndSwap(awake, outside) {
+		out.Lock()
 	}
-	p.out.Lock()
-	if p.state.CompareAndSwap(awake, outside) {
-		p.out.Lock() // which unpark unlocks
-	}
-	p.out.Unlock()
-	p.state.Swap(awake)
+	out.Unlock()
+	p.nap.Swap(awake)
 }

@@ -9,34 +9,35 @@ import (
 
 // A Scope is a node of the cancellation tree: kernel, task, group, timeout and
 // shield are all scopes. It is a context.Context.
+//
+// The first eight words are what every operation and every wait needs: one line of cache.
 type Scope struct {
-	// Set at birth.
-	kind     Kind
-	detached bool            // its parent's cancellation does not reach it, unless it is a shutdown
-	asks     bool            // it has a clock or sources: see look
-	closed   bool            // guarded by mu, unlike the rest here
-	sealed   bool            // nothing can cancel it any more; as closed
-	loose    bool            // not in the tree, set at birth
-	gone     bool            // not in the tree for now, see forget; guarded like closed
-	lost     bool            // a timeout that was closed because its task had ended; guarded like closed
-	base     context.Context // where Value looks; nil for nothing
-	owner    *Owner          // the task that runs in it, nil for none
-	clock    *Scope          // of itself and those that can cancel it, the one that expires first; nil for never
-	expires  int64           // when it expires by itself, 0 for never
-	sources  *source         // what else can cancel it, or a scope that cancels it; nil for nothing
+	kind     Kind   // set at birth
+	detached bool   // its parent's cancellation does not reach it, unless it is a shutdown; set at birth
+	asks     bool   // it has a clock or sources: see look; set at birth
+	loose    bool   // not in the tree; set at birth
+	closed   bool   // guarded by mu, as the next three
+	sealed   bool   // nothing can cancel it any more
+	gone     bool   // not in the tree for now, see forget
+	lost     bool   // a timeout that was closed because its task had ended
+	owner    *Owner // the task that runs in it, nil for none; set at birth
 
-	id     atomic.Uint64         // see identity; 0 if nobody has asked
-	parent atomic.Pointer[Scope] // changes when the parent is closed, under the old one's mu
-	cause  atomic.Pointer[Cause] // set once, under mu; not nil when cancelled
+	cause   atomic.Pointer[Cause] // set once, under mu; not nil when cancelled
+	clock   *Scope                // of itself and those that can cancel it, the one that expires first; nil for never; set at birth
+	sources *source               // what else can cancel it, or a scope that cancels it; nil for nothing; set at birth
+	mu      sync.Mutex
+	waiters *Waiter // parked under this very scope, the newest first
+	alarm   *alarm
 
-	twin atomic.Pointer[twin] // made by Done, under mu; nil if nobody has asked
+	parent     atomic.Pointer[Scope] // changes when the parent is closed, under the old one's mu
+	children   *Scope                // the newest first
+	prev, next *Scope                // siblings; guarded by parent's mu
 
-	mu         sync.Mutex
-	alarm      *alarm
-	waiters    *Waiter // parked under this very scope, the newest first
-	children   *Scope  // the newest first
-	prev, next *Scope  // siblings; guarded by parent's mu
-	rare       *rare   // what few scopes have
+	base    context.Context      // where Value looks; nil for nothing; set at birth
+	expires int64                // when it expires by itself, 0 for never; set at birth
+	id      atomic.Uint64        // see identity; 0 if nobody has asked
+	twin    atomic.Pointer[twin] // made by Done, under mu; nil if nobody has asked
+	rare    *rare                // what few scopes have
 }
 
 type rare struct {
@@ -77,16 +78,16 @@ const (
 type Owner struct {
 	Scope // the task's
 
-	Task any    // whoever it is to the layer above
-	ID   uint64 // no other task of the process has it; 0 is none's
-
 	// One waiter and one alarm, kept between the task's waits. Whoever waits in the
 	// task's name uses them, unless another goroutine, with which the task shared
 	// its context, was first.
 	waiter atomic.Pointer[Waiter]
 	spare  atomic.Pointer[alarm]
 	cycles atomic.Uint64
-	held   atomic.Uint32 // see Hold
+
+	ID   uint64        // no other task of the process has it; 0 is none's
+	held atomic.Uint32 // see Hold
+	Task any           // whoever it is to the layer above
 }
 
 // moves counts the scopes that were passed on to another parent. A search of the tree may
@@ -412,8 +413,10 @@ func (s *Scope) closeSimply() (done bool) {
 		if s.cause.Load() == nil {
 			s.cause.Store(ended)
 		}
-		s.closed = true
-		p.unlinkLocked(s)
+		if done = !s.waitsLocked(); done {
+			s.closed = true
+			p.unlinkLocked(s)
+		}
 	}
 	s.mu.Unlock()
 	p.mu.Unlock()
@@ -454,8 +457,11 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	}
 	if s.kind != Task {
 		s.cancelLocked(ended, &woken)
-	} else if s.cause.Load() == nil {
-		s.endLocked(ended, &woken)
+	} else {
+		if s.cause.Load() == nil {
+			s.endLocked(ended, &woken)
+		}
+		s.claimOwnLocked(&woken) // closeSimply has set the cause, and found somebody
 	}
 	s.closed, s.lost = true, forgotten && s.kind == Timeout
 	var orphans []*Scope
@@ -562,12 +568,7 @@ func (s *Scope) arm() {
 	if s.alarm != nil || s.closed || s.cause.Load() != nil {
 		return
 	}
-	if s.owner != nil {
-		s.alarm = s.owner.spare.Swap(nil)
-	}
-	if s.alarm == nil {
-		s.alarm = new(alarm)
-	}
+	s.alarm = s.owner.takeAlarm()
 	s.alarm.set(s.expires, s, nil)
 }
 

@@ -23,13 +23,14 @@ func (p Place) sleep(at int64) error {
 		return p.Follow(func(p Place) error { return p.sleep(at) })
 	}
 	w := p.Waiter("TIME_SLEEP", nil)
-	a := w.takeAlarm()
-	w.until = at
+	o := p.Owner()
+	a := o.takeAlarm()
+	w.until, w.special = at, true
 	a.set(at, nil, w)
 	ok := w.Wait()
 	// One that has rung is done with us: it claimed the waiter.
-	if (ok || a.clear()) && w.owner != nil {
-		w.owner.spare.Store(a)
+	if (ok || a.clear()) && o != nil {
+		o.spare.Store(a)
 	}
 	w.Free()
 	if !ok {
@@ -38,9 +39,10 @@ func (p Place) sleep(at int64) error {
 	return nil
 }
 
-func (w *Waiter) takeAlarm() *alarm {
-	if w.owner != nil {
-		if a := w.owner.spare.Swap(nil); a != nil {
+// takeAlarm returns an alarm: o's own if it is not in use. o may be nil.
+func (o *Owner) takeAlarm() *alarm {
+	if o != nil {
+		if a := o.spare.Swap(nil); a != nil {
 			return a
 		}
 	}

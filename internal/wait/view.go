@@ -32,7 +32,7 @@ func (o *Owner) Parked() (Snapshot, bool) {
 // parked looks for o's own wait in the task's scope and in the task's other scopes below.
 func (o *Owner) parked() (found Snapshot, ok bool) {
 	own := func(w *Waiter) bool {
-		if !w.shown || w.owner != o {
+		if !w.shown || w.scope.owner != o {
 			return false
 		}
 		found = w.snapshot()
@@ -73,6 +73,12 @@ func (s *Scope) Parked() (found Snapshot, ok bool) {
 func (s *Scope) waiting(f func(*Waiter) bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if w := s.pinLocked(); w != nil {
+		defer w.unpin()
+		if f(w) {
+			return true
+		}
+	}
 	for w := s.waiters; w != nil; w = w.scopeNext {
 		if f(w) {
 			return true
@@ -163,11 +169,7 @@ func (s *Scope) Empty() bool {
 // Waiters is how many waiters are registered with s itself, and Children how many
 // scopes hang below it: what a leak would leave behind.
 func (s *Scope) Waiters() (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for w := s.waiters; w != nil; w = w.scopeNext {
-		n++
-	}
+	s.waiting(func(*Waiter) bool { n++; return false })
 	return n
 }
 
@@ -187,8 +189,11 @@ func (w *Waiter) Op() string { return w.op }
 
 // Owner is the task in whose name w waits; nil for none, or if w is nil. See Op.
 func (w *Waiter) Owner() *Owner {
-	if w == nil {
+	switch {
+	case w == nil:
 		return nil
+	case w.special && w.foreign != nil: // Begin sets scope, and does not hold the object's mutex
+		return w.foreign.Owner()
 	}
-	return w.owner
+	return Place{scope: w.scope}.Owner()
 }

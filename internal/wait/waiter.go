@@ -10,36 +10,43 @@ import (
 //
 // An operation that fails works out its error at the very end, with Place.Failure, when the
 // waiter has been freed and others have been served: that may call a foreign context.
+//
+// The first two lines of cache, of 64 bytes, are what a wait in a task's own scope needs.
 type Waiter struct {
 	parker
+
 	state      atomic.Uint32 // idle, waiting, granted, cancelled
+	seen       atomic.Uint32 // see own.go
 	shown      bool          // it is the task's own wait, which its state shows
 	registered bool          // it is on the scope's list; guarded by scope.mu
-
-	// Slot is for the object: how much is asked for, or where to put what is waited
-	// for. Guarded by the object's mutex until w is woken. Free keeps it, for the
-	// next wait of the same kind.
-	Slot any
+	special    bool          // until or foreign is set
 
 	// What it waits for, for whoever watches. Written before Begin; read by
 	// others under scope's mutex while the waiter is registered.
 	op     string
 	object any
 	since  int64
-	until  int64 // when the wait ends by itself, 0 for never
+	scope  *Scope
 
-	owner *Owner // the task in whose name the wait is, nil for none
+	until int64 // when the wait ends by itself, 0 for never
+
+	// Slot is for the object: how much is asked for, or where to put what is waited
+	// for. Guarded by the object's mutex until w is woken. Free keeps it, for the
+	// next wait of the same kind.
+	Slot any
 
 	// The object's list; guarded by the object's mutex.
 	list       *List
 	prev, next *Waiter
 
 	// The scope's list; guarded by scope.mu.
-	scope                *Scope
 	scopePrev, scopeNext *Waiter
 
-	foreign *Place  // set if scope is made for this wait alone, see adopt
-	batch   *Waiter // the next of a Batch; belongs to who claimed the waiter
+	foreign *Place     // set if scope is made for this wait alone, see adopt
+	batch   *Waiter    // the next of a Batch; belongs to who claimed the waiter
+	out     sync.Mutex // what a sleeper outside waits for
+
+	_ [40]byte // it is as large as four lines, so that it begins with one
 }
 
 const (
@@ -71,15 +78,14 @@ var pool = sync.Pool{New: func() any {
 //
 // p must not be Untrusted: see Follow.
 func (p Place) Waiter(op string, object any) *Waiter {
-	o := p.Owner()
-	w, own := takeWaiter(o)
-	w.owner, w.shown = o, own
+	w, own := takeWaiter(p.Owner())
+	w.shown = own
 	w.op, w.object = op, object
 	if p.foreign != nil {
 		if !trusted(p.foreign) {
 			panic("curio: internal error: a wait under a foreign context that is not followed")
 		}
-		w.foreign = &Place{p.scope, p.foreign}
+		w.foreign, w.special = &Place{p.scope, p.foreign}, true
 	} else {
 		w.scope = p.scope
 	}
@@ -106,11 +112,13 @@ func takeWaiter(o *Owner) (w *Waiter, own bool) {
 func (w *Waiter) Free() {
 	own := w.shown
 	var adopted *Scope
-	if w.foreign != nil {
-		adopted = w.scope
+	if w.special {
+		if w.foreign != nil {
+			adopted = w.scope
+		}
+		w.until, w.foreign, w.special = 0, nil, false
 	}
-	w.object, w.until, w.scope, w.foreign = nil, 0, nil, nil
-	w.owner, w.shown = nil, false
+	w.object, w.scope, w.shown = nil, nil, false
 	w.state.Store(idle)
 	if !own {
 		pool.Put(w)
@@ -136,7 +144,11 @@ func (w *Waiter) claim(by uint32) bool { return w.state.CompareAndSwap(waiting, 
 func (w *Waiter) Grant() bool { return w.claim(granted) }
 
 // Wake ends the wait of a waiter that the caller has claimed.
-func (w *Waiter) Wake() { w.unpark() }
+func (w *Waiter) Wake() {
+	if !w.unpark() {
+		w.out.Unlock()
+	}
+}
 
 // Wait blocks until w is granted, or its scope ends and ok is false. In the second case the
 // caller takes w off the object's list, and does what is due for the waiters behind it.
@@ -180,7 +192,7 @@ func (p Place) Block(op string, object any, l *List, mu *sync.Mutex) error {
 // already and the object has not granted w either. Begin with End or Fail is for
 // waits in which the goroutine sleeps elsewhere than on w.
 func (w *Waiter) Begin() bool {
-	if w.foreign != nil {
+	if w.special && w.foreign != nil {
 		w.scope = w.foreign.adopt()
 	}
 	s := w.scope
@@ -191,10 +203,10 @@ func (w *Waiter) Begin() bool {
 		w.showAdopted(s)
 	}
 	w.since = Now()
-	if o := w.owner; o != nil {
+	if o := s.owner; o != nil {
 		o.cycles.Add(1)
 	}
-	if s.register(w) {
+	if w.register() {
 		if probing.Load() != 0 {
 			w.probeParked()
 		}
@@ -219,13 +231,20 @@ func (w *Waiter) End() (ok bool) {
 	return ok
 }
 
+func (w *Waiter) register() bool {
+	if w.isOwn() {
+		return w.registerOwn()
+	}
+	return w.scope.register(w)
+}
+
 // showAdopted notes where a task waits under a foreign context, as that is not in the
 // tree.
 func (w *Waiter) showAdopted(s *Scope) {
 	if !w.shown {
 		return
 	}
-	o := w.owner
+	o := w.scope.owner
 	o.mu.Lock()
 	o.rareLocked().adopted = s
 	o.mu.Unlock()
@@ -235,6 +254,10 @@ func (w *Waiter) showAdopted(s *Scope) {
 func (w *Waiter) leaveScope() {
 	s := w.scope
 	if s == nil {
+		return
+	}
+	if w.isOwn() {
+		w.unregisterOwn()
 		return
 	}
 	s.unregister(w)
@@ -251,7 +274,7 @@ func (w *Waiter) interrupt() { w.object.(Interrupter).Interrupt(w) }
 func (w *Waiter) WaitOutside() (ok bool) {
 	if w.Begin() {
 		if InBubble() {
-			w.parkOutside()
+			w.parkOutside(&w.out)
 		} else {
 			w.park()
 		}

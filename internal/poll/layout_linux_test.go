@@ -1,0 +1,24 @@
+package poll
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// A read or write touches as few lines of cache as possible. (Objects of such a size begin
+// with a line.)
+func TestLayout(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) < 8 {
+		t.Skip("on 32-bit systems everything is smaller")
+	}
+	var f FD
+	if r, w := unsafe.Offsetof(f.reader), unsafe.Offsetof(f.writer); r != lineSize || w%lineSize != 0 {
+		t.Errorf("the reader is at %d, the writer at %d", r, w)
+	}
+	if plain := unsafe.Offsetof(f.reader.err) + unsafe.Sizeof(f.reader.err); plain >= 2*lineSize {
+		t.Errorf("what each operation needs of its direction takes %d bytes", plain)
+	}
+	if size := unsafe.Sizeof(readinesses{}); size != lineSize {
+		t.Errorf("what is known of a descriptor takes %d bytes", size)
+	}
+}

@@ -1,0 +1,83 @@
+package wait_test
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A wait in the task's own scope is granted, cancelled and looked at in the same moment.
+// Whatever wins, nothing is lost or doubled, and whoever looks sees a whole wait or none.
+func TestOwnWaitRace(t *testing.T) {
+	kernel := wait.NewKernel()
+	var granted, cancelled, seen int
+	for i := range rounds(20_000) {
+		var b box
+		o := taskUnder(t, kernel)
+		var done sync.WaitGroup
+		var over atomic.Bool
+		done.Go(func() { spin(i); b.put() })
+		if i%2 == 0 {
+			done.Go(func() { spin(i >> 4); cancel(&o.Scope) })
+		}
+		done.Go(func() {
+			for !over.Load() {
+				w, ok := o.Parked()
+				if !ok {
+					continue
+				}
+				seen++
+				if w.Op != "BOX" || w.Object != any(&b) || w.Since == 0 {
+					t.Errorf("round %d: %v", i, w)
+				}
+			}
+		})
+		err := b.take(&o.Scope)
+		over.Store(true)
+		done.Wait()
+		tokens, waiters := b.state()
+		if waiters != 0 || o.Waiters() != 0 || (tokens == 0) != (err == nil) {
+			t.Fatalf("round %d: %v; %d tokens, %d waiters on the object, %d on the scope", i, err, tokens, waiters, o.Waiters())
+		}
+		switch {
+		case err == nil:
+			granted++
+		case errors.Is(err, wait.ErrTaskCancelled) && i%2 == 0:
+			cancelled++
+		default:
+			t.Fatalf("round %d: %v", i, err)
+		}
+		o.Scope.Close()
+	}
+	if granted == 0 || cancelled == 0 || seen == 0 {
+		t.Errorf("%d granted, %d cancelled, %d looks: the race is not tried", granted, cancelled, seen)
+	}
+}
+
+// A task ends while another goroutine begins to wait in its name. The waiters of tasks that
+// have ended are used again.
+func TestOwnWaitAsTheTaskEnds(t *testing.T) {
+	kernel := wait.NewKernel()
+	for i := range rounds(20_000) {
+		o := taskUnder(t, kernel)
+		var b box
+		var done sync.WaitGroup
+		var err error
+		done.Go(func() { spin(i); err = b.take(&o.Scope) })
+		if i%3 == 0 {
+			done.Go(func() { spin(i >> 5); _, _ = o.Parked() })
+		}
+		spin(i >> 6)
+		o.Scope.Close()
+		done.Wait()
+		if !errors.Is(err, wait.ErrCancelled) {
+			t.Fatalf("round %d: %v", i, err)
+		}
+		if _, n := b.state(); n != 0 {
+			t.Fatalf("round %d: %d waiters are left", i, n)
+		}
+	}
+}
