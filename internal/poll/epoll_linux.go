@@ -66,11 +66,12 @@ func (e *epoll) growLocked(fd int) {
 	e.table.Store(&grown)
 }
 
-// errNested is for a descriptor that is watched too often or is an epoll descriptor with
-// others below it: ours is one level more.
-var errNested = errors.New("internal error: epoll descriptors nested too deeply")
+// errNotOurs is for a descriptor that the runtime's poller may take: one that is watched too
+// often or is an epoll descriptor with others below it, for which ours is one level too many;
+// and any while there are no descriptors left for our poller itself.
+var errNotOurs = errors.New("internal error: our poller cannot watch this descriptor")
 
-// add watches fd. It closes fd if it fails, except with errNested.
+// add watches fd. It closes fd if it fails, except with errNotOurs.
 func (e *epoll) add(fd int, own *ownState) (err error) {
 	if err := nonblocking(fd); err != nil {
 		if err != syscall.EBADF {
@@ -83,8 +84,7 @@ func (e *epoll) add(fd int, own *ownState) (err error) {
 	if l == nil {
 		if l, err = startLoop(); err != nil {
 			e.mu.Unlock()
-			syscall.Close(fd)
-			return err
+			return errNotOurs
 		}
 		e.loop = l
 	}
@@ -98,7 +98,7 @@ func (e *epoll) add(fd int, own *ownState) (err error) {
 		r.end()
 		e.done()
 		if err == syscall.EINVAL || err == syscall.ELOOP {
-			return errNested
+			return errNotOurs
 		}
 		syscall.Close(fd)
 		if err == syscall.EPERM {

@@ -628,3 +628,28 @@ func processorTime(t testing.TB) time.Duration {
 	check(t, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
+
+// While there are no descriptors left for our poller, the runtime's serves.
+func TestNoDescriptorForThePoller(t *testing.T) {
+	poll.LingersFor(t, 0)
+	await(t, func() bool { return !poll.Polling() })
+	ends, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	check(t, err)
+	var limit syscall.Rlimit
+	check(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	none := limit
+	none.Cur = uint64(max(ends[0], ends[1]) + 1)
+	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none))
+	a, errA := poll.New(ends[0], true)
+	b, errB := poll.New(ends[1], true)
+	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	check(t, errors.Join(errA, errB))
+	if poll.Polling() {
+		t.Error("our poller runs")
+	}
+	say(t, a, "hello", 0)
+	if got := read(t, b); got != "hello" {
+		t.Errorf("%q", got)
+	}
+	check(t, errors.Join(a.Close(), b.Close()))
+}

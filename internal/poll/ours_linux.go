@@ -48,7 +48,7 @@ func (f *FD) watch() error {
 	if few.Add(1) > mostFew && theTrial.passed() {
 		few.Add(-1)
 		err := f.watchByUs()
-		if err == errNested {
+		if err == errNotOurs {
 			return f.watchByRuntime(nil)
 		}
 		return err

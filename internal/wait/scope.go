@@ -455,14 +455,7 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 		}
 		return nil
 	}
-	if s.kind != Task {
-		s.cancelLocked(ended, &woken)
-	} else {
-		if s.cause.Load() == nil {
-			s.endLocked(ended, &woken)
-		}
-		s.claimOwnLocked(&woken) // closeSimply has set the cause, and found somebody
-	}
+	s.endForCloseLocked(&woken)
 	s.closed, s.lost = true, forgotten && s.kind == Timeout
 	var orphans []*Scope
 	for c := s.children; c != nil; c = s.children {
@@ -507,6 +500,18 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	return todo
 }
 
+// endForCloseLocked ends s, and what is below it unless it is a task.
+func (s *Scope) endForCloseLocked(woken *Batch) {
+	switch {
+	case s.kind != Task:
+		s.cancelLocked(ended, woken)
+	case s.cause.Load() == nil:
+		s.endLocked(ended, woken)
+	default: // perhaps it was closeSimply that set it, and then found somebody
+		s.claimOwnLocked(woken)
+	}
+}
+
 // passedOn does for s, which has just moved to p, what became due with the move: it may
 // have come out of a shield, below one that had been cancelled. A timeout that a task
 // forgot to end ends with the task. Other scopes are never forgotten, but a goroutine of
@@ -519,45 +524,6 @@ func (s *Scope) passedOn(p *Scope, due *Cause) {
 	default:
 		s.hearShutdown(p)
 	}
-}
-
-// register puts w on s's list, and reports false if s has been cancelled. It sees
-// to it that a deadline rings.
-func (s *Scope) register(w *Waiter) bool {
-	if s.clock != nil {
-		s.clock.arm()
-	}
-	s.mu.Lock()
-	if s.cause.Load() != nil {
-		s.mu.Unlock()
-		return false
-	}
-	w.scopePrev, w.scopeNext = nil, s.waiters
-	if s.waiters != nil {
-		s.waiters.scopePrev = w
-	}
-	s.waiters = w
-	w.registered = true
-	s.mu.Unlock()
-	return true
-}
-
-func (s *Scope) unregister(w *Waiter) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !w.registered {
-		return
-	}
-	w.registered = false
-	if w.scopePrev != nil {
-		w.scopePrev.scopeNext = w.scopeNext
-	} else {
-		s.waiters = w.scopeNext
-	}
-	if w.scopeNext != nil {
-		w.scopeNext.scopePrev = w.scopePrev
-	}
-	w.scopePrev, w.scopeNext = nil, nil
 }
 
 // arm sets the alarm of a scope with a deadline, when somebody waits under it for

@@ -16,7 +16,7 @@ type Waiter struct {
 	parker
 
 	state      atomic.Uint32 // idle, waiting, granted, cancelled
-	seen       atomic.Uint32 // see own.go
+	seen       atomic.Uint32 // see register.go
 	shown      bool          // it is the task's own wait, which its state shows
 	registered bool          // it is on the scope's list; guarded by scope.mu
 	special    bool          // until or foreign is set

@@ -1,8 +1,8 @@
 package wait
 
-// This file is for the wait that nearly all are: a task's, with its own waiter, directly in
-// its own scope. Such a waiter is on no list. The scope finds it through the task, so that
-// beginning and ending the wait takes one swap each, and not the scope's lock.
+// A scope finds the waiters that end with it on its list, which takes its lock. But nearly
+// every wait is a task's, with its own waiter, directly in its own scope. That waiter is on no
+// list: the scope finds it through the task, and the wait begins and ends with a swap.
 //
 //	away ──► here      by the owner, who then looks at the scope's cause
 //	here ──► away      by the owner, when the wait is over
@@ -18,6 +18,45 @@ const (
 	here
 	pinned
 )
+
+// register puts w on s's list, and reports false if s has been cancelled. It sees
+// to it that a deadline rings.
+func (s *Scope) register(w *Waiter) bool {
+	if s.clock != nil {
+		s.clock.arm()
+	}
+	s.mu.Lock()
+	if s.cause.Load() != nil {
+		s.mu.Unlock()
+		return false
+	}
+	w.scopePrev, w.scopeNext = nil, s.waiters
+	if s.waiters != nil {
+		s.waiters.scopePrev = w
+	}
+	s.waiters = w
+	w.registered = true
+	s.mu.Unlock()
+	return true
+}
+
+func (s *Scope) unregister(w *Waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !w.registered {
+		return
+	}
+	w.registered = false
+	if w.scopePrev != nil {
+		w.scopePrev.scopeNext = w.scopeNext
+	} else {
+		s.waiters = w.scopeNext
+	}
+	if w.scopeNext != nil {
+		w.scopeNext.scopePrev = w.scopePrev
+	}
+	w.scopePrev, w.scopeNext = nil, nil
+}
 
 // isOwn reports whether w is a task's own, in the task's own scope.
 func (w *Waiter) isOwn() bool { return w.shown && w.scope.kind == Task }

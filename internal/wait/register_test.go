@@ -17,14 +17,16 @@ func TestOwnWaitRace(t *testing.T) {
 	for i := range rounds(20_000) {
 		var b box
 		o := taskUnder(t, kernel)
-		var done sync.WaitGroup
+		var start, done sync.WaitGroup
 		var over atomic.Bool
-		done.Go(func() { spin(i); b.put() })
+		start.Add(1)
+		done.Go(func() { start.Wait(); spin(i); b.put() })
 		if i%2 == 0 {
-			done.Go(func() { spin(i >> 4); cancel(&o.Scope) })
+			done.Go(func() { start.Wait(); spin(i >> 4); cancel(&o.Scope) })
 		}
 		done.Go(func() {
-			for !over.Load() {
+			start.Wait()
+			for i%4 < 2 && !over.Load() {
 				w, ok := o.Parked()
 				if !ok {
 					continue
@@ -35,6 +37,7 @@ func TestOwnWaitRace(t *testing.T) {
 				}
 			}
 		})
+		start.Done()
 		err := b.take(&o.Scope)
 		over.Store(true)
 		done.Wait()
