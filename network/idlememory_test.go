@@ -117,7 +117,7 @@ func idleMain(args []string) {
 				runtime.GC()
 				runtime.GC() // pools let go at the second
 				runtime.ReadMemStats(&m)
-				fmt.Println(m.HeapAlloc + m.StackInuse)
+				fmt.Println(m.HeapAlloc, m.StackInuse)
 			}
 		}()
 		fmt.Println("listening on", listener.LocalAddr())
@@ -148,19 +148,19 @@ func secureMain(args []string) {
 	}
 }
 
-// used is what the server uses when it has served n connections that say nothing. They
-// all have spoken once before, and then all do at once.
-func used(t *testing.T, handler, client string, n int, files ...string) (perConn int) {
+// used is how much heap and stack the server uses when it has served n connections that say
+// nothing, for each. They all have spoken once before, and then all do at once.
+func used(t *testing.T, handler, client string, n int, files ...string) (heap, stack int) {
 	t.Helper()
 	server := testutil.Self(t, append([]string{"idle", handler}, files...)...)
 	addr := server.After("listening on ")
-	measure := func() int {
+	measure := func() (heap, stack int) {
 		fmt.Fprintln(server.Stdin)
-		bytes, err := strconv.Atoi(server.Line())
+		_, err := fmt.Sscan(server.Line(), &heap, &stack)
 		must(t, err)
-		return bytes
+		return heap, stack
 	}
-	before := measure()
+	heapBefore, stackBefore := measure()
 	clients := testutil.Self(t, client, addr, strconv.Itoa(n), "1")
 	clients.After("connected")
 	echo := func() {
@@ -168,7 +168,8 @@ func used(t *testing.T, handler, client string, n int, files ...string) (perConn
 		clients.After("echoed") // or the child has ended, and with it the test
 	}
 	echo()
-	perConn = (measure() - before) / n
+	heap, stack = measure()
+	heap, stack = (heap-heapBefore)/n, (stack-stackBefore)/n
 	echo()
 	clients.Stdin.Close()
 	if status := clients.Wait(); status != 0 {
@@ -178,7 +179,7 @@ func used(t *testing.T, handler, client string, n int, files ...string) (perConn
 	if status := server.Wait(); status != 0 || server.Stderr() != "" {
 		t.Errorf("the server ended with status %d: %s", status, server.Stderr())
 	}
-	return perConn
+	return heap, stack
 }
 
 // A server whose handlers have a buffer only when they need one has less by that buffer
@@ -199,8 +200,13 @@ func TestIdleConnections(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			testutil.NoLeaks(t)
-			own, pooled := used(t, "own", c.client, n, c.files...), used(t, "pooled", c.client, n, c.files...)
-			t.Logf("%d connections: %d bytes each with a buffer of 16 KiB, %d without", n, own, pooled)
+			own, stack := used(t, "own", c.client, n, c.files...)
+			pooled, stackThen := used(t, "pooled", c.client, n, c.files...)
+			t.Logf("%d connections: %d bytes of heap and %d of stack each with a buffer of 16 KiB, %d and %d without", n, own, stack, pooled, stackThen)
+			// Stacks grow by doubling: that of one handler may be as large again as the other's.
+			if stackThen > 2*stack+1<<10 {
+				t.Errorf("%d bytes of stack for each, against %d", stackThen, stack)
+			}
 			if saved := own - pooled; saved < 14<<10 || saved > 18<<10 {
 				t.Errorf("%d bytes are saved for each, want about 16 KiB", saved)
 			}
