@@ -19,13 +19,14 @@
 //
 // Steps 2 and 3 are a poller's. There are two, and an FD stays with one for life (FD.watch):
 //
-//   - The runtime's (poller_runtime.go).
 //   - One of our own, on Linux (epoll_linux.go, readiness_linux.go, ours_linux.go). It
 //     remembers what is ready, so that a read that has taken all there is need not be
 //     followed by one that finds nothing. A wait is like any other one: the task parks on
 //     its waiter, and a cancellation claims that and wakes it. An operation that has a turn
-//     keeps the descriptor open. It is used where the build tag ownpoller is set, but not
-//     for the first few descriptors, nor in testing/synctest bubbles.
+//     keeps the descriptor open.
+//   - The runtime's (poller_runtime.go): on other systems, for the first few descriptors, in
+//     testing/synctest bubbles, where epoll is not good enough, and with the build tag
+//     runtimepoller, for tests.
 //
 // # In the runtime's poller
 //

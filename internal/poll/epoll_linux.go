@@ -195,7 +195,7 @@ type pollLoop struct {
 	file   *os.File
 	raw    syscall.RawConn
 	flag   flagFDs // in fd
-	events [256]syscall.EpollEvent
+	events [64]syscall.EpollEvent
 	n      int   // how many of events there are
 	waited int64 // when it has last waited in the runtime's poller
 }

@@ -1,4 +1,4 @@
-//go:build ownpoller
+//go:build !runtimepoller
 
 package poll_test
 

@@ -1,5 +1,0 @@
-//go:build ownpoller
-
-package poll
-
-const ownPolling = true

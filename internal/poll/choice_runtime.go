@@ -1,0 +1,5 @@
+//go:build runtimepoller
+
+package poll
+
+const ownPolling = false
