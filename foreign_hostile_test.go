@@ -95,8 +95,8 @@ func (o operation) meets(t *testing.T, deed, method string, n int) (met bool) {
 			}
 			met = met || h.HasActed()
 			_ = task.Wait(ctx)
+			f.threadsEnd()
 			f.Journal.take("whose calls were abandoned")
-			f.Journal.take("outlive their kernel")
 			f.Journal.take("panicked")
 		}, curio.MaxThreads(1))
 	}

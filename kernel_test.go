@@ -344,7 +344,14 @@ func TestShutdownNamesStubbornTasks(t *testing.T) {
 func TestShutdownWithEndedContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := curio.NewKernel()
-		_ = k.Run(t.Context(), func(ctx context.Context) error { curio.Go(ctx, sleeper); return nil })
+		release := make(chan struct{})
+		_ = k.Run(t.Context(), func(ctx context.Context) error {
+			curio.Go(ctx, func(ctx context.Context) error {
+				defer func() { <-release }()
+				return sleeper(ctx)
+			})
+			return nil
+		})
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -352,6 +359,7 @@ func TestShutdownWithEndedContext(t *testing.T) {
 		if err := k.Shutdown(ctx); !errors.As(err, &s) || !errors.Is(err, curio.ErrCancelled) {
 			t.Errorf("got %v", err)
 		}
+		close(release)
 		synctest.Wait()
 		if n := len(k.Tasks()); n != 0 {
 			t.Errorf("%d tasks left", n)

@@ -100,6 +100,13 @@ type fixture struct {
 	Journal *journal
 }
 
+// threadsEnd waits for the functions in threads whose calls were abandoned: they end a moment
+// later than what they waited for.
+func (f *fixture) threadsEnd() {
+	f.Helper()
+	until(f, "the end of the functions in threads", func() bool { return len(f.Kernel.ThreadCalls()) == 0 })
+}
+
 // inKernel runs body as the main task of a kernel in a bubble. After that nothing
 // may be left: no task, no scope, no waiter, and no line of the log that the test
 // has not taken.

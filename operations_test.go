@@ -169,6 +169,7 @@ func (o operation) in(t *testing.T, body func(ctx context.Context, f *fixture, b
 		if err := b.works(ctx); err != nil {
 			f.Errorf("after that it does not work: %v", err)
 		}
+		f.threadsEnd()
 		f.Journal.take("whose calls were abandoned")
 		f.Journal.take("outlive their kernel")
 	}, curio.MaxThreads(1))
