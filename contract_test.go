@@ -2,6 +2,7 @@ package curio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -555,6 +556,13 @@ func TestTimeoutsThatWereForgottenUnused(t *testing.T) {
 			forget(ctx, time.Second)
 			curio.Go(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, 2*time.Second) })
 		},
+		"a child of a task that has ended": func(ctx context.Context) {
+			forget(ctx, time.Second)
+			_, _ = curio.Go(ctx, func(ctx context.Context) error {
+				curio.Go(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, 2*time.Second) })
+				return nil
+			}).Join(ctx)
+		},
 		"a timeout inside": func(ctx context.Context) {
 			_, cancel := curio.WithTimeout(forget(ctx, time.Second), time.Minute)
 			cancel()
@@ -590,6 +598,39 @@ func TestTimeoutsThatWereForgottenUnused(t *testing.T) {
 		}
 		until(t, "timeouts to leave the tree", func() bool { return curio.ScopeOf(ctx).Children() <= 1 })
 	})
+}
+
+// A timeout keeps its time although somebody in a bubble, where the clock is another one, opens
+// a scope beside it, and the other way round.
+func TestTimeoutBesideABubble(t *testing.T) {
+	keeps := func(ctx context.Context) {
+		if err := curio.Sleep(ctx, 2*time.Second); !errors.Is(err, curio.ErrTaskTimeout) {
+			t.Errorf("it does not expire: %v", err)
+		}
+	}
+	for what, run := range map[string]func(func(context.Context) error) error{
+		"in a task": func(f func(context.Context) error) error { return curio.Run(t.Context(), f) },
+		"elsewhere": func(f func(context.Context) error) error { return f(context.Background()) },
+	} {
+		err := run(func(ctx context.Context) error {
+			outside, cancel := curio.WithTimeout(ctx, 20*time.Millisecond)
+			defer cancel()
+			var inside context.Context
+			synctest.Test(t, func(*testing.T) {
+				var end context.CancelFunc
+				inside, end = curio.WithTimeout(ctx, time.Second)
+				defer end()
+			})
+			keeps(outside)
+			if err := curio.CheckCancellation(inside); !errors.Is(err, curio.ErrCancelled) {
+				t.Errorf("the one inside: %v", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }
 
 // Failing costs no allocation, no matter how many expired timeouts are around it, and

@@ -208,7 +208,7 @@ func startLoop() (*pollLoop, error) {
 	l := &pollLoop{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
 	if err := l.file.SetDeadline(time.Time{}); err != nil {
 		l.file.Close()
-		return nil, errors.Unwrap(err)
+		return nil, err
 	}
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		l.file.Close()

@@ -13,13 +13,21 @@ package wait
 // until it is overtaken: so a scope has at most one child, the newest, that nobody tells of
 // its end.
 
-// overtaken sees to it that s ends by itself if it is a timeout, for a sibling is about to
-// be opened: perhaps s was forgotten. Outside of tasks, the sibling's clock may be another
-// than that of s, in a testing/synctest bubble. s's parent is locked.
+// overtaken sees to it that s ends by itself if it is a timeout, for it gets a younger
+// sibling: perhaps s was forgotten. s's parent is locked.
 func (s *Scope) overtaken() {
-	if s.kind == Timeout && s.expires != 0 && (s.owner != nil || s.expires >= began && !InBubble()) {
+	if s.kind == Timeout && s.expires != 0 && s.clockIsHere() {
 		s.arm()
 	}
+}
+
+// clockIsHere reports whether the caller's clock is that of s, a timeout. It is not if one of
+// the two is in a testing/synctest bubble. Nor may it be if both are, outside of tasks.
+func (s *Scope) clockIsHere() bool {
+	if InBubble() {
+		return s.expires < began && s.owner != nil
+	}
+	return s.expires >= began
 }
 
 // forget takes a timeout that has ended out of the tree while there is nothing below it,

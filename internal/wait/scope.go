@@ -275,9 +275,6 @@ func (s *Scope) link(parent *Scope) (open bool) {
 		parent = parent.parent.Load()
 		parent.lockInTree()
 	}
-	if newest := parent.children; newest != nil {
-		newest.overtaken()
-	}
 	parent.adoptLocked(s)
 	parent.mu.Unlock()
 	switch {
@@ -306,6 +303,9 @@ func (s *Scope) hearShutdown(parent *Scope) {
 
 // adoptLocked makes child the newest child of s.
 func (s *Scope) adoptLocked(child *Scope) {
+	if s.children != nil {
+		s.children.overtaken()
+	}
 	child.parent.Store(s)
 	child.prev, child.next = nil, s.children
 	if s.children != nil {
@@ -457,6 +457,9 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	}
 	s.endForCloseLocked(&woken)
 	s.closed, s.lost = true, forgotten && s.kind == Timeout
+	if p != nil && !s.loose && !s.gone {
+		p.unlinkLocked(s)
+	}
 	var orphans []*Scope
 	for c := s.children; c != nil; c = s.children {
 		moves.Add(1)
@@ -471,9 +474,6 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	var due *Cause // to the orphans; what cancels p later is pushed to them
 	empty := false // p is a timeout that forget may have to take out of the tree
 	if p != nil {
-		if !s.loose && !s.gone {
-			p.unlinkLocked(s)
-		}
 		due = p.cause.Load()
 		empty = p.isIdle()
 		emptied = p.emptiedLocked()

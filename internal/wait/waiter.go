@@ -97,7 +97,10 @@ func (p Place) Waiter(op string, object any) *Waiter {
 func takeWaiter(o *Owner) (w *Waiter, own bool) {
 	if o != nil {
 		if w := o.waiter.Load(); w != nil && w.state.CompareAndSwap(idle, waiting) {
-			return w, true
+			if o.waiter.Load() == w {
+				return w, true
+			}
+			w.state.Store(idle) // the task has ended meanwhile, and w has come into other hands
 		}
 	}
 	for {
