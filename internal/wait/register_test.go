@@ -2,6 +2,7 @@ package wait_test
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,15 +21,22 @@ func TestOwnWaitRace(t *testing.T) {
 		var start, done sync.WaitGroup
 		var over atomic.Bool
 		start.Add(1)
-		done.Go(func() { start.Wait(); spin(i); b.put() })
-		if i%2 == 0 {
-			done.Go(func() { start.Wait(); spin(i >> 4); cancel(&o.Scope) })
+		put := func() { start.Wait(); spin(i); b.put() }
+		first, second := put, func() { start.Wait(); spin(i >> 4); cancel(&o.Scope) }
+		if i%4 == 0 { // with one processor, who is started first is first
+			first, second = second, first
 		}
+		if i%2 != 0 {
+			first, second = put, func() {}
+		}
+		done.Go(first)
+		done.Go(second)
 		done.Go(func() {
 			start.Wait()
-			for i%4 < 2 && !over.Load() {
+			for i%8 < 4 && !over.Load() {
 				w, ok := o.Parked()
 				if !ok {
+					runtime.Gosched()
 					continue
 				}
 				seen++
