@@ -542,7 +542,7 @@ func TestPollerHasNoLabels(t *testing.T) {
 	}
 }
 
-// Where epoll tells less or more than it should, the runtime's poller serves.
+// An epoll that reports too few or too many events fails the trial.
 func TestTrial(t *testing.T) {
 	if !poll.EpollPasses(nil) {
 		t.Error("this system's epoll fails")
@@ -565,9 +565,9 @@ func TestTrial(t *testing.T) {
 	}
 }
 
-// While descriptors of our poller are ready again and again, those of the runtime's get
-// their turn, and the other way round. If the runtime looked at its own poller only by its
-// monitor, every 10 ms, each of their messages would take that long.
+// Neither poller starves the other. While descriptors on our poller are busy, the runtime would
+// look at its own poller only every 10 ms, from its monitor thread, and each message on one of
+// its descriptors would take that long.
 func TestBothPollersServe(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // no other processor asks the runtime's poller
 	busy, cancelBusy := context.WithCancel(context.Background())
@@ -629,7 +629,7 @@ func processorTime(t testing.TB) time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// While there are no descriptors left for our poller, the runtime's serves.
+// If no descriptor is left for our poller, the runtime's poller is used.
 func TestNoDescriptorForThePoller(t *testing.T) {
 	poll.LingersFor(t, 0)
 	await(t, func() bool { return !poll.Polling() })

@@ -1,26 +1,28 @@
 package wait
 
-// A scope finds the waiters that end with it on its list, which takes its lock. But nearly
-// every wait is a task's, with its own waiter, directly in its own scope. That waiter is on no
-// list: the scope finds it through the task, and the wait begins and ends with a swap.
+// A scope keeps a list of the waiters that it must wake when it ends, guarded by its mutex.
+// Nearly every wait, however, is made by a task with its own waiter, directly in its own scope.
+// That waiter is not listed: the scope finds it through the task, and the wait begins and ends
+// with one atomic operation each, on Waiter.seen.
 //
-//	away ──► here      by the owner, who then looks at the scope's cause
-//	here ──► away      by the owner, when the wait is over
-//	here ──► pinned   under the scope's mutex, by who reads or claims the waiter
-//	pinned ──► here   by the same one, before it releases the mutex
+//	away ──► here      the waiting goroutine, which then loads the scope's cause
+//	here ──► away      the waiting goroutine, when its wait is over
+//	here ──► pinned    a goroutine that reads or claims the waiter; it holds the scope's mutex
+//	pinned ──► here    the same goroutine, before it unlocks the mutex
 //
-// Who ends the scope sets its cause and then looks for the waiter: one of the two sees the
-// other. Who finds the waiter pinned when the wait is over waits for the mutex.
+// A goroutine that ends the scope stores the cause first and looks for the waiter second, so
+// either it sees the waiter or the waiter sees the cause. A goroutine whose wait is over while
+// its waiter is pinned locks the mutex to wait for the end of that.
 //
-// The scope looks only while it is not closed: afterwards the waiter may be somebody else's.
+// Only a scope that is not closed may look: later, the waiter may belong to another task.
 const (
 	away = iota
 	here
 	pinned
 )
 
-// register puts w on s's list, and reports false if s has been cancelled. It sees
-// to it that a deadline rings.
+// register adds w to s's list, and sets the alarm for s's deadline. It reports false if s has
+// been cancelled.
 func (s *Scope) register(w *Waiter) bool {
 	if s.clock != nil {
 		s.clock.arm()
@@ -58,10 +60,10 @@ func (s *Scope) unregister(w *Waiter) {
 	w.scopePrev, w.scopeNext = nil, nil
 }
 
-// isOwn reports whether w is a task's own, in the task's own scope.
+// isOwn reports whether w is a task's own waiter, used directly in the task's own scope.
 func (w *Waiter) isOwn() bool { return w.shown && w.scope.kind == Task }
 
-// registerOwn is Scope.register.
+// registerOwn does what Scope.register does.
 func (w *Waiter) registerOwn() bool {
 	s := w.scope
 	if s.clock != nil {
@@ -80,8 +82,8 @@ func (w *Waiter) unregisterOwn() {
 	w.scope.mu.Unlock()
 }
 
-// pinLocked returns the waiter that s's task waits with directly in s, nil if there is none.
-// It stays what it is until the caller calls unpin. s is locked.
+// pinLocked returns the task's own waiter if it waits directly in s, and nil otherwise. The
+// waiter does not change until the caller calls unpin. s is locked.
 func (s *Scope) pinLocked() *Waiter {
 	if s.kind != Task || s.closed {
 		return nil
@@ -95,7 +97,8 @@ func (s *Scope) pinLocked() *Waiter {
 
 func (w *Waiter) unpin() { w.seen.Store(here) }
 
-// claimOwnLocked claims the waiter that s's task waits with in s, which has ended.
+// claimOwnLocked claims the task's own waiter if it waits directly in s. s has ended and is
+// locked.
 func (s *Scope) claimOwnLocked(woken *Batch) {
 	if w := s.pinLocked(); w != nil {
 		if w.claim(cancelled) {
@@ -105,7 +108,7 @@ func (s *Scope) claimOwnLocked(woken *Batch) {
 	}
 }
 
-// waitsLocked reports whether s's task, or a goroutine in its name, waits directly in s.
+// waitsLocked reports whether the task's own waiter is in use directly in s. s is locked.
 func (s *Scope) waitsLocked() bool {
 	if s.kind != Task {
 		return false

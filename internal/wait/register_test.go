@@ -10,8 +10,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A wait in the task's own scope is granted, cancelled and looked at in the same moment.
-// Whatever wins, nothing is lost or doubled, and whoever looks sees a whole wait or none.
+// A wait in the task's own scope is granted, cancelled and observed at the same moment. No
+// token is lost or doubled, and an observer sees either a complete wait or none.
 func TestOwnWaitRace(t *testing.T) {
 	kernel := wait.NewKernel()
 	var granted, cancelled, seen int
@@ -23,7 +23,7 @@ func TestOwnWaitRace(t *testing.T) {
 		start.Add(1)
 		put := func() { start.Wait(); spin(i); b.put() }
 		first, second := put, func() { start.Wait(); spin(i >> 4); cancel(&o.Scope) }
-		if i%4 == 0 { // with one processor, who is started first is first
+		if i%4 == 0 { // on one processor, the goroutine started first runs first
 			first, second = second, first
 		}
 		if i%2 != 0 {
@@ -68,8 +68,8 @@ func TestOwnWaitRace(t *testing.T) {
 	}
 }
 
-// A task ends while another goroutine begins to wait in its name. The waiters of tasks that
-// have ended are used again.
+// A task ends while another goroutine begins to wait with the task's context. Waiters of
+// finished tasks are reused.
 func TestOwnWaitAsTheTaskEnds(t *testing.T) {
 	kernel := wait.NewKernel()
 	for i := range rounds(20_000) {
