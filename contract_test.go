@@ -537,8 +537,8 @@ func TestTimeoutThatWasForgotten(t *testing.T) {
 	})
 }
 
-// Timeouts in which nothing ever waits or asks leave the tree too, if they are forgotten: all
-// but the newest of a scope, for which nobody sets an alarm.
+// Timeouts in which nothing waits leave the tree too if they are forgotten, except one: a
+// scope's only child gets no alarm.
 func TestTimeoutsThatWereForgottenUnused(t *testing.T) {
 	const many = 1000
 	forget := func(ctx context.Context, d time.Duration) context.Context {
@@ -576,16 +576,19 @@ func TestTimeoutsThatWereForgottenUnused(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			inKernel(t, func(ctx context.Context, f *fixture) {
-				for range many {
-					open(ctx)
+				_, err := curio.Go(ctx, func(ctx context.Context) error {
+					for range many {
+						open(ctx)
+					}
+					err := curio.Sleep(ctx, time.Minute)
+					if n := curio.ScopeOf(ctx).Children(); n > 1 {
+						f.Errorf("%d scopes are left of %d", n, many)
+					}
+					return err
+				}).Join(ctx)
+				if err != nil {
+					f.Error(err)
 				}
-				_ = curio.Sleep(ctx, time.Minute)
-				if n := curio.ScopeOf(ctx).Children(); n > 1 {
-					f.Errorf("%d scopes are left of %d", n, many)
-				}
-				_, cancel := curio.WithTimeout(ctx, time.Hour) // the next one overtakes the newest
-				cancel()
-				synctest.Wait()
 				f.nothingUnder(ctx)
 			})
 		})
@@ -600,11 +603,11 @@ func TestTimeoutsThatWereForgottenUnused(t *testing.T) {
 	})
 }
 
-// A timeout keeps its time although somebody in a bubble, where the clock is another one, opens
-// a scope beside it, and the other way round.
+// A context is used in a bubble, where the clock is a different one, and outside of it. Timeouts
+// keep to the clock of the goroutine that opened them.
 func TestTimeoutBesideABubble(t *testing.T) {
-	keeps := func(ctx context.Context) {
-		if err := curio.Sleep(ctx, 2*time.Second); !errors.Is(err, curio.ErrTaskTimeout) {
+	expires := func(ctx context.Context) {
+		if err := curio.Sleep(ctx, time.Hour); !errors.Is(err, curio.ErrTaskTimeout) {
 			t.Errorf("it does not expire: %v", err)
 		}
 	}
@@ -615,17 +618,19 @@ func TestTimeoutBesideABubble(t *testing.T) {
 		err := run(func(ctx context.Context) error {
 			outside, cancel := curio.WithTimeout(ctx, 20*time.Millisecond)
 			defer cancel()
-			var inside context.Context
-			synctest.Test(t, func(*testing.T) {
-				var end context.CancelFunc
-				inside, end = curio.WithTimeout(ctx, time.Second)
-				defer end()
-			})
-			keeps(outside)
-			if err := curio.CheckCancellation(inside); !errors.Is(err, curio.ErrCancelled) {
-				t.Errorf("the one inside: %v", err)
+			for range 2 {
+				synctest.Test(t, func(*testing.T) {
+					_, cancel := curio.WithTimeout(ctx, time.Second)
+					cancel()
+					inside, cancel := curio.WithTimeout(ctx, time.Second)
+					defer cancel()
+					done := make(chan struct{})
+					go func() { expires(inside); close(done) }()
+					<-done
+				})
 			}
-			return nil
+			expires(outside)
+			return curio.Sleep(ctx, time.Millisecond)
 		})
 		if err != nil {
 			t.Errorf("%s: %v", what, err)

@@ -28,7 +28,9 @@ var began = Now()
 
 // InBubble reports whether the caller is in a testing/synctest bubble: there the clock starts
 // in the year 2000.
-func InBubble() bool { return Now() < began }
+func InBubble() bool { return inBubble(Now()) }
+
+func inBubble(now int64) bool { return now < began }
 
 // Until converts t to Now's scale. Time may pass between the two readings: the
 // order makes the sum late then, for a sleeper must not wake early.
@@ -65,7 +67,8 @@ func Clock() time.Time { return time.Now() }
 // that is harmless: scopes are not used again. A waiter is, so its alarm is
 // disarmed under mu, under which ring claims it.
 type alarm struct {
-	timer *time.Timer
+	timer  *time.Timer
+	bubble bool // timer belongs to a testing/synctest bubble
 
 	mu     sync.Mutex
 	scope  *Scope
@@ -76,9 +79,10 @@ func (a *alarm) set(at int64, s *Scope, w *Waiter) {
 	a.mu.Lock()
 	a.scope, a.waiter = s, w
 	a.mu.Unlock()
-	d := time.Duration(at - Now())
-	if a.timer == nil {
-		a.timer = time.AfterFunc(d, a.ring)
+	now := Now()
+	d := time.Duration(at - now)
+	if bubble := inBubble(now); a.timer == nil || bubble {
+		a.timer, a.bubble = time.AfterFunc(d, a.ring), bubble
 	} else {
 		a.timer.Reset(d)
 	}

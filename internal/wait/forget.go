@@ -9,26 +9,10 @@ package wait
 //
 // Its parent stays the same, so code inside it sees no difference.
 //
-// A timeout ends by itself if it has an alarm. One in which nothing has waited has none,
-// until it is overtaken: so a scope has at most one child, the newest, that nobody tells of
-// its end.
-
-// overtaken sees to it that s ends by itself if it is a timeout, for it gets a younger
-// sibling: perhaps s was forgotten. s's parent is locked.
-func (s *Scope) overtaken() {
-	if s.kind == Timeout && s.expires != 0 && s.clockIsHere() {
-		s.arm()
-	}
-}
-
-// clockIsHere reports whether the caller's clock is that of s, a timeout. It is not if one of
-// the two is in a testing/synctest bubble. Nor may it be if both are, outside of tasks.
-func (s *Scope) clockIsHere() bool {
-	if InBubble() {
-		return s.expires < began && s.owner != nil
-	}
-	return s.expires >= began
-}
+// A timeout in which nothing waits has no alarm, and nobody notices when it expires. If it is
+// forgotten, it stays until its parent is closed. To keep those from piling up, link sets the
+// alarm of a timeout that is not its parent's only child. So a scope has at most one child that
+// is a timeout without an alarm.
 
 // forget takes a timeout that has ended out of the tree while there is nothing below it,
 // and lets go of its timer and of the context that it follows: its cancel function may
@@ -99,8 +83,8 @@ func (s *Scope) untie(a *alarm, unhook func()) {
 	if unhook != nil {
 		unhook()
 	}
-	if a != nil && a.clear() && s.owner != nil {
-		s.owner.spare.Store(a)
+	if a != nil && a.clear() {
+		s.owner.keepAlarm(a)
 	}
 }
 

@@ -275,8 +275,12 @@ func (s *Scope) link(parent *Scope) (open bool) {
 		parent = parent.parent.Load()
 		parent.lockInTree()
 	}
+	alone := parent.children == nil
 	parent.adoptLocked(s)
 	parent.mu.Unlock()
+	if s.kind == Timeout && s.expires != 0 && !alone {
+		s.arm() // see forget.go
+	}
 	switch {
 	case born == nil:
 	case s.hears(born) || !open && s.kind == Task:
@@ -303,9 +307,6 @@ func (s *Scope) hearShutdown(parent *Scope) {
 
 // adoptLocked makes child the newest child of s.
 func (s *Scope) adoptLocked(child *Scope) {
-	if s.children != nil {
-		s.children.overtaken()
-	}
 	child.parent.Store(s)
 	child.prev, child.next = nil, s.children
 	if s.children != nil {
@@ -457,9 +458,6 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	}
 	s.endForCloseLocked(&woken)
 	s.closed, s.lost = true, forgotten && s.kind == Timeout
-	if p != nil && !s.loose && !s.gone {
-		p.unlinkLocked(s)
-	}
 	var orphans []*Scope
 	for c := s.children; c != nil; c = s.children {
 		moves.Add(1)
@@ -474,6 +472,9 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	var due *Cause // to the orphans; what cancels p later is pushed to them
 	empty := false // p is a timeout that forget may have to take out of the tree
 	if p != nil {
+		if !s.loose && !s.gone {
+			p.unlinkLocked(s)
+		}
 		due = p.cause.Load()
 		empty = p.isIdle()
 		emptied = p.emptiedLocked()
@@ -526,8 +527,8 @@ func (s *Scope) passedOn(p *Scope, due *Cause) {
 	}
 }
 
-// arm sets the alarm of a scope with a deadline, when somebody waits under it for
-// the first time: a timeout around what does not block costs no timer.
+// arm sets the alarm of a scope with a deadline, unless it is set. It is called when somebody
+// waits under the scope: a timeout around what does not block costs no timer.
 func (s *Scope) arm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,8 +29,8 @@ func (p Place) sleep(at int64) error {
 	a.set(at, nil, w)
 	ok := w.Wait()
 	// One that has rung is done with us: it claimed the waiter.
-	if (ok || a.clear()) && o != nil {
-		o.spare.Store(a)
+	if ok || a.clear() {
+		o.keepAlarm(a)
 	}
 	w.Free()
 	if !ok {
@@ -39,7 +39,7 @@ func (p Place) sleep(at int64) error {
 	return nil
 }
 
-// takeAlarm returns an alarm: o's own if it is not in use. o may be nil.
+// takeAlarm returns o's spare alarm, or a new one. o may be nil.
 func (o *Owner) takeAlarm() *alarm {
 	if o != nil {
 		if a := o.spare.Swap(nil); a != nil {
@@ -47,4 +47,12 @@ func (o *Owner) takeAlarm() *alarm {
 		}
 	}
 	return new(alarm)
+}
+
+// keepAlarm keeps a, which is not in use, as o's spare alarm. The timer of an alarm that was set
+// in a testing/synctest bubble may not be used elsewhere. o may be nil.
+func (o *Owner) keepAlarm(a *alarm) {
+	if o != nil && !a.bubble {
+		o.spare.Store(a)
+	}
 }
