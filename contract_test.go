@@ -548,6 +548,7 @@ func TestTimeoutsThatWereForgottenUnused(t *testing.T) {
 	}
 	for what, open := range map[string]func(ctx context.Context){
 		"nothing": func(ctx context.Context) { forget(ctx, time.Second) },
+		"one in the past": func(ctx context.Context) { forget(ctx, -time.Hour) },
 		"a task joined": func(ctx context.Context) {
 			forget(ctx, time.Second)
 			_, _ = curio.Go(ctx, func(context.Context) error { return nil }).Join(ctx)
@@ -598,6 +599,7 @@ func TestTimeoutsThatWereForgottenUnused(t *testing.T) {
 		defer cancel()
 		for range many {
 			forget(ctx, time.Millisecond)
+			forget(ctx, -time.Hour)
 		}
 		until(t, "timeouts to leave the tree", func() bool { return curio.ScopeOf(ctx).Children() <= 1 })
 	})

@@ -48,7 +48,8 @@ func (p *parker) park() {
 	p.nap.Swap(awake) // a swap, not a store: what unpark's caller wrote is seen
 }
 
-// unpark reports false if the goroutine is asleep outside, where it does not reach.
+// unpark reports false if the goroutine is asleep on a mutex, which the caller then unlocks: see
+// parkOutside.
 func (p *parker) unpark() bool {
 	switch p.nap.Swap(woken) {
 	case asleep:
@@ -59,9 +60,9 @@ func (p *parker) unpark() bool {
 	return true
 }
 
-// parkOutside is park for a goroutine in a testing/synctest bubble that somebody outside of
-// it wakes, by unlocking out. A bubble takes a goroutine in a sync.Cond for one that only the
-// bubble can wake, and one that waits for a mutex not.
+// parkOutside is park for a goroutine in a testing/synctest bubble that a goroutine outside of
+// the bubble wakes. It sleeps on out: a bubble considers a goroutine that waits on a sync.Cond
+// durably blocked, but not one that waits for a mutex.
 func (p *parker) parkOutside(out *sync.Mutex) {
 	out.Lock()
 	if p.nap.CompareAndSwap(awake, outside) {

@@ -10,7 +10,7 @@ import (
 // A Scope is a node of the cancellation tree: kernel, task, group, timeout and
 // shield are all scopes. It is a context.Context.
 //
-// The first eight words are what every operation and every wait needs: one line of cache.
+// Operations and waits need only the first eight words, which in a task are one cache line.
 type Scope struct {
 	kind     Kind   // set at birth
 	detached bool   // its parent's cancellation does not reach it, unless it is a shutdown; set at birth
@@ -501,14 +501,14 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 	return todo
 }
 
-// endForCloseLocked ends s, and what is below it unless it is a task.
+// endForCloseLocked ends s for closeOne. What is below s ends too, except below a task.
 func (s *Scope) endForCloseLocked(woken *Batch) {
 	switch {
 	case s.kind != Task:
 		s.cancelLocked(ended, woken)
 	case s.cause.Load() == nil:
 		s.endLocked(ended, woken)
-	default: // perhaps it was closeSimply that set it, and then found somebody
+	default: // closeSimply may have set the cause and then found a waiter
 		s.claimOwnLocked(woken)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // An operation that fails works out its error at the very end, with Place.Failure, when the
 // waiter has been freed and others have been served: that may call a foreign context.
 //
-// The first two lines of cache, of 64 bytes, are what a wait in a task's own scope needs.
+// A wait in a task's own scope needs only the first two cache lines, of 64 bytes each.
 type Waiter struct {
 	parker
 
@@ -19,7 +19,7 @@ type Waiter struct {
 	seen       atomic.Uint32 // see register.go
 	shown      bool          // it is the task's own wait, which its state shows
 	registered bool          // it is on the scope's list; guarded by scope.mu
-	special    bool          // until or foreign is set
+	special    bool          // until or foreign is set, which Free has to clear
 
 	// What it waits for, for whoever watches. Written before Begin; read by
 	// others under scope's mutex while the waiter is registered.
@@ -46,7 +46,7 @@ type Waiter struct {
 	batch   *Waiter    // the next of a Batch; belongs to who claimed the waiter
 	out     sync.Mutex // what a sleeper outside waits for
 
-	_ [40]byte // it is as large as four lines, so that it begins with one
+	_ [40]byte // the allocator aligns objects of 256 bytes to a cache line
 }
 
 const (
@@ -92,15 +92,12 @@ func (p Place) Waiter(op string, object any) *Waiter {
 	return w
 }
 
-// takeWaiter returns o's own waiter, or another one if that is in use or o is nil. One
-// from the pool may just be taken by somebody who found it with a task that has ended.
+// takeWaiter returns o's own waiter, or one from the pool if that is in use or o is nil. A waiter
+// from the pool may be in use for a moment: see takeOwn.
 func takeWaiter(o *Owner) (w *Waiter, own bool) {
 	if o != nil {
-		if w := o.waiter.Load(); w != nil && w.state.CompareAndSwap(idle, waiting) {
-			if o.waiter.Load() == w {
-				return w, true
-			}
-			w.state.Store(idle) // the task has ended meanwhile, and w has come into other hands
+		if w := o.waiter.Load(); w != nil && o.takeOwn(w) {
+			return w, true
 		}
 	}
 	for {
@@ -109,6 +106,19 @@ func takeWaiter(o *Owner) (w *Waiter, own bool) {
 			return w, o != nil && o.waiter.CompareAndSwap(nil, w)
 		}
 	}
+}
+
+// takeOwn takes w, which was found with o, if it is idle and still o's: o's task may have ended
+// meanwhile, and w may belong to another task.
+func (o *Owner) takeOwn(w *Waiter) bool {
+	if !w.state.CompareAndSwap(idle, waiting) {
+		return false
+	}
+	if o.waiter.Load() == w { // and leaveWaiter leaves it to us
+		return true
+	}
+	w.state.Store(idle)
+	return false
 }
 
 // Free gives w back. It must be off its object's list.
