@@ -547,7 +547,7 @@ func TestTimeoutsThatWereForgottenUnused(t *testing.T) {
 		return c
 	}
 	for what, open := range map[string]func(ctx context.Context){
-		"nothing": func(ctx context.Context) { forget(ctx, time.Second) },
+		"nothing":         func(ctx context.Context) { forget(ctx, time.Second) },
 		"one in the past": func(ctx context.Context) { forget(ctx, -time.Hour) },
 		"a task joined": func(ctx context.Context) {
 			forget(ctx, time.Second)

@@ -25,6 +25,11 @@ func accepting(t *testing.T, addr string) (string, <-chan net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return listener.Addr().String(), acceptingOn(t, listener)
+}
+
+// acceptingOn returns what connects with listener, which is closed at the end of the test.
+func acceptingOn(t *testing.T, listener net.Listener) <-chan net.Conn {
 	conns := make(chan net.Conn)
 	var accepts sync.WaitGroup
 	accepts.Go(func() {
@@ -40,7 +45,7 @@ func accepting(t *testing.T, addr string) (string, <-chan net.Conn) {
 		listener.Close()
 		accepts.Wait()
 	})
-	return listener.Addr().String(), conns
+	return conns
 }
 
 // open is OpenConnection in no task. The socket is closed at the end of the test.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,22 +26,7 @@ func acceptingUnix(t *testing.T, path string) <-chan net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conns := make(chan net.Conn)
-	var accepts sync.WaitGroup
-	accepts.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			conns <- conn
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		accepts.Wait()
-	})
-	return conns
+	return acceptingOn(t, listener)
 }
 
 // muteUnix returns the path of a Unix socket that has no room for another connection.

@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/socket"
@@ -104,14 +106,27 @@ func settingsOfConn(t testing.TB, conn network.Conn) string {
 func TestListenAddressesThereAndBack(t *testing.T) {
 	testutil.NoLeaks(t)
 	ipv6 := func() bool { l, err := net.Listen("tcp6", "[::1]:0"); return err == nil && l.Close() == nil }()
-	dials := func(l *network.Listener, host string) bool {
+	reached := func(l *network.Listener, host string) bool {
 		_, port, err := net.SplitHostPort(l.LocalAddr().String())
 		must(t, err)
 		conn, err := net.Dial("tcp", net.JoinHostPort(host, port))
-		if err == nil {
-			conn.Close()
+		if err != nil {
+			return false
 		}
-		return err == nil
+		defer conn.Close()
+		// It may be another program that has this port in the other family. What has connected
+		// with l is in its queue already.
+		var accepted network.Conn
+		expired, err := curio.IgnoreAfter(t.Context(), time.Second, func(ctx context.Context) (err error) {
+			accepted, err = l.Accept(ctx)
+			return err
+		})
+		must(t, err)
+		if expired {
+			return false
+		}
+		defer accepted.Close()
+		return accepted.RemoteAddr().String() == conn.LocalAddr().String()
 	}
 	for addr, both := range map[string]struct{ v4, v6 bool }{
 		":0":                 {true, ipv6},
@@ -124,56 +139,50 @@ func TestListenAddressesThereAndBack(t *testing.T) {
 		if !ipv6 && both.v6 {
 			continue
 		}
-		onSomePort(t, func() error {
-			first := listen(t, addr, nil)
-			told := first.LocalAddr().String()
-			must(t, first.Close())
-			if again := first.LocalAddr(); again == nil || again.String() != told {
-				t.Errorf("%s: after Close %v, before %s", addr, again, told)
-			}
-			second, err := network.ListenTCP(t.Context(), told, nil)
-			if err != nil {
-				return err
-			}
-			defer second.Close()
-			if got := second.LocalAddr().String(); got != told {
-				t.Errorf("%s: %s, want %s", addr, got, told)
-			}
-			if dials(second, "127.0.0.1") != both.v4 || ipv6 && dials(second, "::1") != both.v6 {
-				return fmt.Errorf("%s, as %s: not reached by IPv4 and IPv6 as before, %v", addr, told, both)
-			}
-			return nil
-		})
+		told, second := listenAgain(t, addr)
+		if got := second.LocalAddr().String(); got != told {
+			t.Errorf("%s: %s, want %s", addr, got, told)
+		}
+		if reached(second, "127.0.0.1") != both.v4 || ipv6 && reached(second, "::1") != both.v6 {
+			t.Errorf("%s, as %s: not reached by IPv4 and IPv6 as before, %v", addr, told, both)
+		}
+		must(t, second.Close())
 	}
 	// An IPv6-only socket has the same address, and stays IPv6-only in NewListener.
 	if ipv6 {
-		onSomePort(t, func() error {
-			s, err := socket.New(socket.AF_INET6, socket.SOCK_STREAM, 0)
-			must(t, err)
-			must(t, socket.V6Only.Set(s, true))
-			must(t, s.Bind(&net.TCPAddr{}))
-			must(t, s.Listen(0))
-			only := network.NewListener(s, nil)
-			defer only.Close()
-			if dials(only, "127.0.0.1") || !dials(only, "::1") {
-				return errors.New("it is not for IPv6 alone")
-			}
-			return nil
-		})
+		s, err := socket.New(socket.AF_INET6, socket.SOCK_STREAM, 0)
+		must(t, err)
+		must(t, socket.V6Only.Set(s, true))
+		must(t, s.Bind(&net.TCPAddr{}))
+		must(t, s.Listen(0))
+		only := network.NewListener(s, nil)
+		closeAtEnd(t, only)
+		if reached(only, "127.0.0.1") || !reached(only, "::1") {
+			t.Error("it is not for IPv6 alone")
+		}
 	}
 }
 
-// onSomePort calls check up to five times, until it succeeds: another program may be on the
-// port that the system has chosen, in the other family, or take it when it is free.
-func onSomePort(t *testing.T, check func() error) {
+// listenAgain listens on addr, closes the listener, and listens on the address that it had. If
+// another program takes that meanwhile, listenAgain begins anew.
+func listenAgain(t *testing.T, addr string) (told string, again *network.Listener) {
 	t.Helper()
-	var err error
-	for range 5 {
-		if err = check(); err == nil {
-			return
+	for {
+		first := listen(t, addr, nil)
+		told = first.LocalAddr().String()
+		must(t, first.Close())
+		if closed := first.LocalAddr(); closed == nil || closed.String() != told {
+			t.Errorf("%s: after Close %v, before %s", addr, closed, told)
+		}
+		again, err := network.ListenTCP(t.Context(), told, nil)
+		if err == nil {
+			closeAtEnd(t, again)
+			return told, again
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
 		}
 	}
-	t.Error(err)
 }
 
 // A name with a zero byte is refused everywhere, unless it is an abstract name.

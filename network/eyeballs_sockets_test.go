@@ -23,15 +23,22 @@ import (
 
 // The same with sockets: what matters here is that none is left.
 
-// at returns the address of the same port on another host, and what connects with it. The
-// test is over if somebody has that port.
-func at(t *testing.T, host, addr string) (string, <-chan net.Conn) {
+// samePort listens on the port that first's address has, on another host. If another program
+// has the port there, it tries again with another address of first's.
+func samePort(t *testing.T, host string, first func() string) (addr string, second net.Listener, conns <-chan net.Conn) {
 	t.Helper()
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr = first()
+		second, err := net.Listen("tcp", byName(host, addr))
+		if err == nil {
+			return addr, second, acceptingOn(t, second)
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
 	}
-	return accepting(t, net.JoinHostPort(host, port))
+	t.Fatalf("no port is free on %s and on %s", host, addr)
+	return "", nil, nil
 }
 
 // byName is a name's address with addr's port.
@@ -67,8 +74,8 @@ func connecting(t *testing.T, addr string) (found []string) {
 
 func TestBlackHole(t *testing.T) {
 	testutil.NoLeaks(t)
-	mute := testutil.Mute(t)
-	addr, conns := at(t, "127.0.0.2", mute)
+	mute, second, conns := samePort(t, "127.0.0.2", func() string { return testutil.Mute(t) })
+	addr := second.Addr().String()
 	config := &network.ConnectConfig{
 		Resolver:     &hosts{v4: reply{addrs: "127.0.0.1 127.0.0.2"}},
 		AttemptDelay: 100 * time.Millisecond,
@@ -111,27 +118,28 @@ func TestBothFamilies(t *testing.T) {
 	testutil.NeedIPv6(t)
 	testutil.NoLeaks(t)
 	both := &network.ConnectConfig{Resolver: &hosts{v6: reply{addrs: "::1"}, v4: reply{addrs: "127.0.0.1"}}}
-	addr, conns := accepting(t, "127.0.0.1:0")
+	var conns <-chan net.Conn
+	addr, second, conns6 := samePort(t, "::1", func() (addr string) { addr, conns = accepting(t, "127.0.0.1:0"); return addr })
 	conn := open(t, byName("host", addr), both)
-	if got := conn.RemoteAddr().String(); got != addr {
-		t.Errorf("it connected with %s", got)
-	}
-	testutil.Receive(t, "connection", conns).Close()
-
-	addr6, conns6 := at(t, "::1", addr)
-	conn = open(t, byName("host", addr), both)
-	if got := conn.RemoteAddr().String(); got != addr6 {
-		t.Errorf("it connected with %s", got)
+	if got, want := conn.RemoteAddr().String(), second.Addr().String(); got != want {
+		t.Errorf("it connected with %s, want %s", got, want)
 	}
 	testutil.Receive(t, "connection", conns6).Close()
+
+	second.Close()
+	conn = open(t, byName("host", addr), both)
+	if got := conn.RemoteAddr().String(); got != addr {
+		t.Errorf("it connected with %s, want %s", got, addr)
+	}
+	testutil.Receive(t, "connection", conns).Close()
 }
 
 // Two attempts succeed, and only then does either say so: one of the sockets is returned,
 // and the other is closed by then.
 func TestTwoConnectionsInTheSameMoment(t *testing.T) {
 	testutil.NoLeaks(t)
-	first, conns1 := accepting(t, "127.0.0.1:0")
-	second, conns2 := at(t, "127.0.0.2", first)
+	var conns1 <-chan net.Conn
+	first, second, conns2 := samePort(t, "127.0.0.2", func() (addr string) { addr, conns1 = accepting(t, "127.0.0.1:0"); return addr })
 	config := &network.ConnectConfig{
 		Resolver:     &hosts{v4: reply{addrs: "127.0.0.1 127.0.0.2"}},
 		AttemptDelay: 1, // as short as can be
@@ -153,7 +161,7 @@ func TestTwoConnectionsInTheSameMoment(t *testing.T) {
 		}
 		testutil.NoMoreDescriptors(t, before+1+2) // and the two that have been accepted
 		won, lost := testutil.Receive(t, "connection", conns1), testutil.Receive(t, "connection", conns2)
-		if conn.RemoteAddr().String() == second {
+		if conn.RemoteAddr().String() == second.Addr().String() {
 			won, lost = lost, won
 		}
 		atEnd(t, lost)
@@ -253,8 +261,7 @@ func discarding(t *testing.T, kind, addr string) string {
 // else's.
 func TestSourcePortOfSeveralAttempts(t *testing.T) {
 	testutil.NoLeaks(t)
-	mute := testutil.Mute(t)
-	_, conns := at(t, "127.0.0.2", mute)
+	mute, _, conns := samePort(t, "127.0.0.2", func() string { return testutil.Mute(t) })
 	port := netip.MustParseAddrPort(testutil.Refusing(t)).Port()
 	config := &network.ConnectConfig{
 		// Refusing has the port on 127.0.0.1, so that nobody else gets it.
