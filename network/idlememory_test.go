@@ -148,8 +148,8 @@ func secureMain(args []string) {
 	}
 }
 
-// used is how much heap and stack the server uses when it has served n connections that say
-// nothing, for each. They all have spoken once before, and then all do at once.
+// used returns how much heap and stack the server uses for each of n idle connections, in bytes.
+// Before that, each has been served once; after it, all are served at the same time.
 func used(t *testing.T, handler, client string, n int, files ...string) (heap, stack int) {
 	t.Helper()
 	server := testutil.Self(t, append([]string{"idle", handler}, files...)...)
@@ -203,8 +203,11 @@ func TestIdleConnections(t *testing.T) {
 			own, stack := used(t, "own", c.client, n, c.files...)
 			pooled, stackThen := used(t, "pooled", c.client, n, c.files...)
 			t.Logf("%d connections: %d bytes of heap and %d of stack each with a buffer of 16 KiB, %d and %d without", n, own, stack, pooled, stackThen)
-			// Stacks grow by doubling: that of one handler may be as large again as the other's.
-			if stackThen > 2*stack+1<<10 {
+			most := stack + 1<<10
+			if testutil.Race { // which makes frames larger: one handler's stack may double earlier
+				most += stack
+			}
+			if stackThen > most {
 				t.Errorf("%d bytes of stack for each, against %d", stackThen, stack)
 			}
 			if saved := own - pooled; saved < 14<<10 || saved > 18<<10 {

@@ -126,9 +126,7 @@ func shortMain([]string) {
 				for began := server.Cycles(); lines.Text() == "pauses" && server.Cycles() < began+7; {
 					_ = curio.Sleep(context.Background(), 10*time.Millisecond)
 				}
-				var used syscall.Rusage
-				_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)
-				fmt.Println(time.Duration(used.Utime.Nano() + used.Stime.Nano()))
+				fmt.Println(testutil.ProcessorTime())
 			}
 		}()
 		fmt.Println("listening on", listener.LocalAddr())

@@ -19,8 +19,8 @@ import (
 // runtime's poller, until the epoll descriptor is readable: epoll descriptors nest. So there
 // is no thread of ours, and one wake-up serves hundreds.
 //
-// The runtime looks at its own poller when no goroutine can run, which does not happen while
-// ours goes on. So now and then ours waits until the runtime has looked: see giveWay.
+// The runtime looks at its own poller only when no goroutine can run, which is never the case
+// while ours is busy. So ours lets it look every mayHog: see giveWay.
 //
 //	none ──► polling   with the first descriptor
 //	polling ──► none   some time after the last has gone: programs that open one
@@ -66,9 +66,9 @@ func (e *epoll) growLocked(fd int) {
 	e.table.Store(&grown)
 }
 
-// errNotOurs is for a descriptor that the runtime's poller may take: one that is watched too
-// often or is an epoll descriptor with others below it, for which ours is one level too many;
-// and any while there are no descriptors left for our poller itself.
+// errNotOurs means that our poller cannot watch the descriptor, but the runtime's perhaps can: it
+// is watched too often, or it is an epoll descriptor and nested too deeply with ours on top, or
+// our poller cannot be started, for lack of descriptors.
 var errNotOurs = errors.New("internal error: our poller cannot watch this descriptor")
 
 // add watches fd. It closes fd if it fails, except with errNotOurs.
@@ -232,7 +232,7 @@ func (l *pollLoop) close() {
 	l.flag.close()
 }
 
-// mayHog is how long it goes on before it gives way.
+// mayHog is how long the loop runs before it gives way.
 const mayHog = 250 * time.Microsecond
 
 func (l *pollLoop) run() {
@@ -259,8 +259,8 @@ func (l *pollLoop) run() {
 	}
 }
 
-// giveWay waits until all others have had their turn and the runtime has looked at its own
-// poller, where it finds that something has happened in ours.
+// giveWay sleeps in the runtime's poller until the runtime looks there, which it does when no other
+// goroutine can run. It then finds an event on our epoll descriptor: the flag has been raised.
 func (l *pollLoop) giveWay() {
 	raised := false
 	_ = l.raw.Read(func(uintptr) bool {
@@ -268,7 +268,7 @@ func (l *pollLoop) giveWay() {
 			return true
 		}
 		raised = true
-		l.flag.raise() // when the runtime knows that somebody waits
+		l.flag.raise() // not earlier: the runtime forgets events from before Read
 		return false
 	})
 }

@@ -600,7 +600,7 @@ func TestBothPollersServe(t *testing.T) {
 	poll.OnTheRuntimes(t)
 	const enough = 200
 	end := make(chan struct{})
-	before := processorTime(t)
+	before := testutil.ProcessorTime()
 	for range 2 {
 		play(func() {
 			if few.Add(1) == enough {
@@ -610,7 +610,7 @@ func TestBothPollersServe(t *testing.T) {
 	}
 	<-end
 	// A pair of the few has had half of its messages one after the other.
-	each, most := (processorTime(t)-before)/(enough/2), 3*time.Millisecond
+	each, most := (testutil.ProcessorTime()-before)/(enough/2), 3*time.Millisecond
 	if raceEnabled {
 		most *= 2
 	}
@@ -622,28 +622,20 @@ func TestBothPollersServe(t *testing.T) {
 	}
 }
 
-func processorTime(t testing.TB) time.Duration {
-	t.Helper()
-	var r syscall.Rusage
-	check(t, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
 // If no descriptor is left for our poller, the runtime's poller is used.
 func TestNoDescriptorForThePoller(t *testing.T) {
 	poll.LingersFor(t, 0)
 	await(t, func() bool { return !poll.Polling() })
 	ends, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	check(t, err)
-	var limit syscall.Rlimit
-	check(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
-	none := limit
-	none.Cur = uint64(max(ends[0], ends[1]) + 1)
-	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none))
-	a, errA := poll.New(ends[0], true)
-	b, errB := poll.New(ends[1], true)
-	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
-	check(t, errors.Join(errA, errB))
+	var a, b *poll.FD
+	withoutDescriptors(t, func() {
+		var errA, errB error
+		a, errA = poll.New(ends[0], true)
+		b, errB = poll.New(ends[1], true)
+		err = errors.Join(errA, errB)
+	})
+	check(t, err)
 	if poll.Polling() {
 		t.Error("our poller runs")
 	}

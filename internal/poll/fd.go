@@ -13,9 +13,9 @@ import (
 //
 // Set at birth: sysfd, poller, object, socket, sequenced. open ──► closed once, by Close.
 //
-// With thousands of connections each operation finds its FD in no cache, and each cache line
-// that it needs costs as much as much of the rest. So the order of the fields matters: a
-// plain read or write needs the first line and the first two of its direction.
+// The order of the fields matters. With thousands of connections, an FD is in no cache when an
+// operation begins, and every cache line that it touches is a miss. A plain read or write touches
+// the first line of the FD and the first two of its direction.
 type FD struct {
 	poller poller
 	own    ownState // what a poller of our own needs

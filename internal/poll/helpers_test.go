@@ -221,3 +221,21 @@ func fill(t testing.TB, f *poll.FD) (n int) {
 	}))
 	return n
 }
+
+// withoutDescriptors calls f while no descriptor can be opened.
+func withoutDescriptors(t testing.TB, f func()) {
+	t.Helper()
+	next, err := syscall.Dup(0)
+	check(t, err)
+	check(t, syscall.Close(next))
+	var limit syscall.Rlimit
+	check(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	low := limit
+	lower(&low.Cur, next)
+	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low))
+	f()
+	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+}
+
+// lower is for a field that is signed on some systems and unsigned on others.
+func lower[T int64 | uint64](field *T, n int) { *field = T(n) }

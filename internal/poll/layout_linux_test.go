@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// A read or write touches as few lines of cache as possible. (Objects of such a size begin
-// with a line.)
+// The layout that FD's comment promises. The allocator aligns an object of FD's size class to a
+// cache line.
 func TestLayout(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) < 8 {
 		t.Skip("on 32-bit systems everything is smaller")

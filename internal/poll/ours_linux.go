@@ -45,7 +45,7 @@ func (f *FD) watch() error {
 	if !ownPolling || wait.InBubble() || f.sysfd < 0 || f.sysfd >= maxWatched {
 		return f.watchByRuntime(nil)
 	}
-	if few.Add(1) > mostFew && theTrial.passed() {
+	if few.Add(1) > mostFew && epollIsGood() {
 		few.Add(-1)
 		err := f.watchByUs()
 		if err == errNotOurs {

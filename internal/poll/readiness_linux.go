@@ -32,10 +32,10 @@ type readiness struct {
 // refers to no FD: one that is not used any more is garbage.
 type readinesses struct {
 	read, write readiness
-	_           [lineSize - 2*unsafe.Sizeof(readiness{})]byte // so that they share no line with others
+	_           [lineSize - 2*unsafe.Sizeof(readiness{})]byte // one cache line each
 }
 
-// lineSize is how much a processor moves between memory and its caches at a time.
+// lineSize is the size of a cache line.
 const lineSize = 64
 
 // The parts of a word.

@@ -6,34 +6,31 @@ import (
 	"unsafe"
 )
 
-// This file is for systems that have epoll but not all of it, as some sandboxes and
-// emulations: there all descriptors are on the runtime's poller.
+// Some sandboxes and emulations have an epoll that does not nest, or is not edge-triggered.
+// There, all descriptors are on the runtime's poller.
 
-// An epollTrial finds out once whether the system's epoll is good enough for ours.
-type epollTrial struct{ verdict atomic.Int32 }
-
+// What is known of the system's epoll.
 const (
 	untried = iota
 	goodEnough
 	notGoodEnough
 )
 
-var theTrial epollTrial
+var epollVerdict atomic.Int32
 
-// passed reports whether it is. Until the trial could be made, as there are no descriptors
-// left for it, it is not.
-func (t *epollTrial) passed() bool {
-	v := t.verdict.Load()
+// epollIsGood reports whether the system's epoll is good enough for our poller. It tries it out
+// once; as long as there are no descriptors for that, it reports false.
+func epollIsGood() bool {
+	v := epollVerdict.Load()
 	if v == untried {
-		if v = tryEpoll(epollNow); v != untried { // two at the same time do no harm
-			t.verdict.Store(v)
-		}
+		v = tryEpoll(epollNow) // two goroutines may do so at the same time
+		epollVerdict.Store(v)
 	}
 	return v == goodEnough
 }
 
-// tryEpoll puts an epoll descriptor below another, as ours is below the runtime's, and
-// checks that each of two writes to a descriptor is one edge for both. look is epollNow,
+// tryEpoll nests one epoll descriptor in another, as ours is nested in the runtime's, and checks
+// that each of two writes to an eventfd causes exactly one event on both. look is epollNow,
 // except in tests.
 func tryEpoll(look func(epoll int, events []syscall.EpollEvent) (int, syscall.Errno)) (verdict int32) {
 	outer, err := createEpoll()
@@ -75,14 +72,15 @@ func tryEpoll(look func(epoll int, events []syscall.EpollEvent) (int, syscall.Er
 	return goodEnough
 }
 
-// epollNow looks without waiting, so the scheduler need not be told.
+// epollNow is epoll_wait with a timeout of zero. It never blocks, so it does not have to tell the
+// scheduler.
 func epollNow(epoll int, events []syscall.EpollEvent) (n int, errno syscall.Errno) {
 	for {
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 		switch errno {
 		case 0:
 			return int(n), 0
-		case syscall.EINTR: // not "nothing": the last look before waiting must be one
+		case syscall.EINTR: // try again: 0 must mean that there are no events
 		default:
 			return 0, errno
 		}
