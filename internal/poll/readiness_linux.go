@@ -20,11 +20,11 @@ import (
 //
 // An operation that finds its direction not ready parks. It writes down its waiter and then
 // looks again; an event sets the word and then looks for a waiter: one of the two sees the
-// other. The waiter is taken out, and claimed, under mu. So an operation whose wait its
+// other. The waiter is taken out, by either, and claimed under mu. So an operation whose wait its
 // scope has ended takes the waiter back under mu, and from then on nobody knows of it.
 type readiness struct {
 	word   atomic.Uint64
-	parked atomic.Pointer[wait.Waiter] // written under mu
+	parked atomic.Pointer[wait.Waiter] // taken out under mu
 	mu     sync.Mutex
 }
 
@@ -105,20 +105,24 @@ func (r *readiness) clear(seen uint64) { r.word.CompareAndSwap(seen, seen&^isRea
 
 // park waits until the direction is ready. It is false if the scope has ended the wait.
 func (r *readiness) park(w *wait.Waiter) (ok bool) {
-	r.mu.Lock()
-	if r.parked.Store(w); r.word.Load()&isReady != 0 {
-		r.parked.Store(nil)
-		r.mu.Unlock()
+	r.parked.Store(w)
+	if r.word.Load()&isReady != 0 && r.takeBack(w) {
 		return true
 	}
-	r.mu.Unlock()
-	if w.WaitOutside() {
-		return true
+	ok = w.WaitOutside()
+	if !ok {
+		r.takeBack(w)
 	}
+	return ok
+}
+
+// takeBack reports false if an event has been faster.
+func (r *readiness) takeBack(w *wait.Waiter) bool {
 	r.mu.Lock()
-	if r.parked.Load() == w {
-		r.parked.Store(nil)
+	defer r.mu.Unlock()
+	if r.parked.Load() != w {
+		return false
 	}
-	r.mu.Unlock()
-	return false
+	r.parked.Store(nil)
+	return true
 }

@@ -80,7 +80,6 @@ func (s *Scope) endLocked(c *Cause, woken *Batch) {
 			woken.Add(w)
 		}
 	}
-	s.claimOwnLocked(woken)
 }
 
 // wakeForScope ends the waits of waiters that a scope has claimed. It wakes those that are

@@ -12,11 +12,14 @@ func TestLayout(t *testing.T) {
 		t.Skip("on 32-bit systems everything is smaller")
 	}
 	var w Waiter
-	if hot := unsafe.Offsetof(w.until); hot != 2*line {
-		t.Errorf("what a wait in a task's own scope needs of its waiter takes %d bytes", hot)
+	if hot := unsafe.Offsetof(w.scopePrev); hot != 2*line {
+		t.Errorf("what the only wait in a scope needs of its waiter takes %d bytes", hot)
 	}
 	if size := unsafe.Sizeof(w); size != 4*line {
 		t.Errorf("a waiter takes %d bytes", size)
+	}
+	if state := unsafe.Offsetof(w.parker.state); state >= line {
+		t.Errorf("the state, which a waker changes, is at %d", state)
 	}
 	if hot := unsafe.Offsetof(w.scope.parent); hot != line {
 		t.Errorf("what a wait needs of its scope takes %d bytes", hot)

@@ -20,8 +20,9 @@ import (
 // if unpark came earlier, nobody will call the ticket and Unlock does it itself.
 // So Signal is called exactly once for each Wait, and never after park returned.
 type parker struct {
-	cond sync.Cond
-	nap  atomic.Uint32 // awake, asleep, outside, woken
+	cond  sync.Cond
+	nap   atomic.Uint32 // awake, asleep, outside, woken
+	state atomic.Uint32 // the waiter's: see Waiter. It is here to be in the first cache line.
 }
 
 const (

@@ -414,10 +414,8 @@ func (s *Scope) closeSimply() (done bool) {
 		if s.cause.Load() == nil {
 			s.cause.Store(ended)
 		}
-		if done = !s.waitsLocked(); done {
-			s.closed = true
-			p.unlinkLocked(s)
-		}
+		s.closed = true
+		p.unlinkLocked(s)
 	}
 	s.mu.Unlock()
 	p.mu.Unlock()
@@ -456,7 +454,11 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 		}
 		return nil
 	}
-	s.endForCloseLocked(&woken)
+	if s.kind != Task {
+		s.cancelLocked(ended, &woken)
+	} else if s.cause.Load() == nil { // what is below a task goes on
+		s.endLocked(ended, &woken)
+	}
 	s.closed, s.lost = true, forgotten && s.kind == Timeout
 	var orphans []*Scope
 	for c := s.children; c != nil; c = s.children {
@@ -499,18 +501,6 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 		s.owner.strike()
 	}
 	return todo
-}
-
-// endForCloseLocked ends s for closeOne. What is below s ends too, except below a task.
-func (s *Scope) endForCloseLocked(woken *Batch) {
-	switch {
-	case s.kind != Task:
-		s.cancelLocked(ended, woken)
-	case s.cause.Load() == nil:
-		s.endLocked(ended, woken)
-	default: // closeSimply may have set the cause and then found a waiter
-		s.claimOwnLocked(woken)
-	}
 }
 
 // passedOn does for s, which has just moved to p, what became due with the move: it may

@@ -73,12 +73,6 @@ func (s *Scope) Parked() (found Snapshot, ok bool) {
 func (s *Scope) waiting(f func(*Waiter) bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.pinLocked(); w != nil {
-		defer w.unpin()
-		if f(w) {
-			return true
-		}
-	}
 	for w := s.waiters; w != nil; w = w.scopeNext {
 		if f(w) {
 			return true

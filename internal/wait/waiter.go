@@ -1,9 +1,6 @@
 package wait
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // A Waiter is one goroutine that is blocked, or about to be. Waiters come from
 // Place.Waiter and go back with Free.
@@ -11,15 +8,13 @@ import (
 // An operation that fails works out its error at the very end, with Place.Failure, when the
 // waiter has been freed and others have been served: that may call a foreign context.
 //
-// A wait in a task's own scope needs only the first two cache lines, of 64 bytes each.
+// The only wait in a scope needs only the first two cache lines, of 64 bytes each.
 type Waiter struct {
-	parker
+	parker // and the state: idle, waiting, granted, cancelled
 
-	state      atomic.Uint32 // idle, waiting, granted, cancelled
-	seen       atomic.Uint32 // see register.go
-	shown      bool          // it is the task's own wait, which its state shows
-	registered bool          // it is on the scope's list; guarded by scope.mu
-	special    bool          // until or foreign is set, which Free has to clear
+	shown      bool // it is the task's own wait, which its state shows
+	registered bool // it is on the scope's list; guarded by scope.mu
+	special    bool // until or foreign is set, which Free has to clear
 
 	// What it waits for, for whoever watches. Written before Begin; read by
 	// others under scope's mutex while the waiter is registered.
@@ -27,6 +22,10 @@ type Waiter struct {
 	object any
 	since  int64
 	scope  *Scope
+
+	// The scope's list; guarded by scope.mu. Both are nil off the list, and scopePrev for the
+	// first.
+	scopeNext, scopePrev *Waiter
 
 	until int64 // when the wait ends by itself, 0 for never
 
@@ -39,14 +38,11 @@ type Waiter struct {
 	list       *List
 	prev, next *Waiter
 
-	// The scope's list; guarded by scope.mu.
-	scopePrev, scopeNext *Waiter
-
 	foreign *Place     // set if scope is made for this wait alone, see adopt
 	batch   *Waiter    // the next of a Batch; belongs to who claimed the waiter
 	out     sync.Mutex // what a sleeper outside waits for
 
-	_ [40]byte // the allocator aligns objects of 256 bytes to a cache line
+	_ [48]byte // the allocator aligns objects of 256 bytes to a cache line
 }
 
 const (
@@ -219,7 +215,7 @@ func (w *Waiter) Begin() bool {
 	if o := s.owner; o != nil {
 		o.cycles.Add(1)
 	}
-	if w.register() {
+	if s.register(w) {
 		if probing.Load() != 0 {
 			w.probeParked()
 		}
@@ -244,11 +240,46 @@ func (w *Waiter) End() (ok bool) {
 	return ok
 }
 
-func (w *Waiter) register() bool {
-	if w.isOwn() {
-		return w.registerOwn()
+// register adds w to s's list, and sets the alarm for s's deadline. It reports false if s has
+// been cancelled.
+func (s *Scope) register(w *Waiter) bool {
+	if s.clock != nil {
+		s.clock.arm()
 	}
-	return w.scope.register(w)
+	s.mu.Lock()
+	if s.cause.Load() != nil {
+		s.mu.Unlock()
+		return false
+	}
+	if s.waiters != nil {
+		w.scopeNext, s.waiters.scopePrev = s.waiters, w
+	}
+	s.waiters = w
+	w.registered = true
+	s.mu.Unlock()
+	return true
+}
+
+func (s *Scope) unregister(w *Waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !w.registered {
+		return
+	}
+	w.registered = false
+	next := w.scopeNext
+	if s.waiters == w {
+		s.waiters = next
+		if next != nil {
+			next.scopePrev, w.scopeNext = nil, nil
+		}
+		return
+	}
+	w.scopePrev.scopeNext = next
+	if next != nil {
+		next.scopePrev = w.scopePrev
+	}
+	w.scopePrev, w.scopeNext = nil, nil
 }
 
 // showAdopted notes where a task waits under a foreign context, as that is not in the
@@ -267,10 +298,6 @@ func (w *Waiter) showAdopted(s *Scope) {
 func (w *Waiter) leaveScope() {
 	s := w.scope
 	if s == nil {
-		return
-	}
-	if w.isOwn() {
-		w.unregisterOwn()
 		return
 	}
 	s.unregister(w)
