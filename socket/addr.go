@@ -74,7 +74,7 @@ func (e *end) tell(s *Socket) net.Addr {
 // certain reports whether e is known and final, so that the system need not be asked.
 func (e *end) certain(s *Socket) bool {
 	if e.addr == nil && e.inet.IsValid() {
-		return e.inet.Port != 0 || s.typ == SOCK_RAW
+		return e.inet.Port != 0 || s.fd.Type() == SOCK_RAW
 	}
 	return !unnamed(e.addr)
 }
@@ -191,7 +191,7 @@ func (s *Socket) inetAddr(addr netip.AddrPort) net.Addr {
 // all interfaces. On an AF_INET6 socket, an IPv4 address becomes a mapped one. typ is the
 // type of socket that addr is for.
 func (s *Socket) setInet(n *poll.Name, typ int, ip net.IP, port int, zone string, addr net.Addr) error {
-	if s.typ != typ && s.family != AF_UNIX {
+	if s.fd.Type() != typ && s.family != AF_UNIX {
 		return &net.AddrError{
 			Err:  fmt.Sprintf("unexpected type %T of address, on a socket of network %s", addr, s.network()),
 			Addr: addr.String(),
@@ -278,7 +278,7 @@ func (s *Socket) sender(n *poll.Name) net.Addr {
 
 // typed is an address of the type that this socket has.
 func (s *Socket) typed(ip net.IP, port int, zone string) net.Addr {
-	switch s.typ {
+	switch s.fd.Type() {
 	case SOCK_DGRAM:
 		return &net.UDPAddr{IP: ip, Port: port, Zone: zone}
 	case SOCK_RAW:

@@ -66,7 +66,7 @@ func (s *Socket) RecvBuffer(ctx context.Context) (*Buffer, error) {
 		return nil, io.EOF
 	case err != nil:
 		return nil, s.failed("recv", err)
-	case n == 0 && s.typ == SOCK_STREAM: // other types have empty messages
+	case n == 0 && s.fd.Type() == SOCK_STREAM: // other types have empty messages
 		buffers.Put(p)
 		return nil, io.EOF
 	}

@@ -65,7 +65,7 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 	if err != nil {
 		return nil, s.failedAt("accept", s.LocalAddr(), err)
 	}
-	conn, err := own(sysfd, s.family, s.typ, "accept")
+	conn, err := own(sysfd, s.family, s.fd.Type(), "accept")
 	if err != nil {
 		return nil, err
 	}

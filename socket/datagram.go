@@ -18,7 +18,7 @@ var messages = sync.Pool{New: func() any { return new(poll.Message) }}
 // message takes a message from the pool, for this socket. free gives it back.
 func (s *Socket) message(flags int) *poll.Message {
 	m := messages.Get().(*poll.Message)
-	m.Flags, m.Stream, m.Unix = flags, s.typ == SOCK_STREAM, s.family == AF_UNIX
+	m.Flags, m.Stream, m.Unix = flags, s.fd.Type() == SOCK_STREAM, s.family == AF_UNIX
 	return m
 }
 

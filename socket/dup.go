@@ -20,7 +20,7 @@ func (s *Socket) Dup() (*Socket, error) {
 	if err != nil {
 		return nil, s.failed("dup", err)
 	}
-	twin, err := own(fd, s.family, s.typ, "dup")
+	twin, err := own(fd, s.family, s.fd.Type(), "dup")
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (s *Socket) userCall(ctx context.Context, op, state string, make pollCall, 
 		return s.failed(op, err)
 	}
 	returned := false // and not EAGAIN
-	err := make(s.fd, ctx, state, func(fd int) error {
+	err := make(&s.fd, ctx, state, func(fd int) error {
 		err := call(fd)
 		switch {
 		case errors.Is(err, syscall.EAGAIN): // also in an os.SyscallError

@@ -17,7 +17,7 @@ var (
 
 // usable is for the zero value.
 func (s *Socket) usable() error {
-	if s == nil || s.fd == nil {
+	if s == nil || !s.fd.IsInit() {
 		return errUnusable
 	}
 	return nil
@@ -27,7 +27,7 @@ func (s *Socket) network() string {
 	if s == nil {
 		return ""
 	}
-	return networkOf(s.family, s.typ)
+	return networkOf(s.family, s.fd.Type())
 }
 
 // failed returns the error of an operation between the socket's two ends.

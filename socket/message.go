@@ -48,7 +48,7 @@ func length(buffers [][]byte) (n int) {
 
 // arrange makes p what has to be moved for m.
 func (s *Socket) arrange(p *poll.Message, m *Message) {
-	p.Stream, p.Unix = s.typ == SOCK_STREAM, s.family == AF_UNIX
+	p.Stream, p.Unix = s.fd.Type() == SOCK_STREAM, s.family == AF_UNIX
 	p.Buffers, p.Control = m.Buffers, m.Control
 	m.N, m.ControlN, m.Flags = 0, 0, 0
 }

@@ -32,7 +32,7 @@ func (s *Socket) batchable() error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	if s.typ == SOCK_STREAM {
+	if s.fd.Type() == SOCK_STREAM {
 		return syscall.EOPNOTSUPP
 	}
 	return nil

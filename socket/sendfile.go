@@ -31,7 +31,7 @@ func (s *Socket) SendFile(ctx context.Context, file *os.File, offset, count int6
 	if err := s.usable(); err != nil {
 		return 0, s.failed("sendfile", err)
 	}
-	if s.typ != SOCK_STREAM {
+	if s.fd.Type() != SOCK_STREAM {
 		return 0, s.failed("sendfile", syscall.EOPNOTSUPP)
 	}
 	if count == 0 {

@@ -14,10 +14,12 @@ import (
 // The zero value is none: its methods return an error. A Socket must not be copied.
 // It is safe for concurrent use.
 type Socket struct {
-	// Set at birth. fd is nil in the zero value.
-	fd          *poll.FD
-	family, typ int
-	adopted     bool // made elsewhere: it got our settings later
+	// It comes first, and by value, as its first cache line is all that a plain call needs.
+	fd poll.FD
+
+	// Set at birth.
+	family  int
+	adopted bool // made elsewhere: it got our settings later
 
 	// The addresses. They are not known before somebody asks for them, and no longer known
 	// after an operation that changes them. Once closed, a socket keeps what is known.
@@ -82,15 +84,11 @@ func SocketPair(typ int) (a, b *Socket, err error) {
 
 // own makes a Socket of a descriptor, for the operation op.
 func own(sysfd, family, typ int, op string) (*Socket, error) {
-	fd, err := poll.New(sysfd, true)
-	if err != nil {
+	s := &Socket{family: family}
+	if err := s.fd.Init(sysfd, typ); err != nil {
 		return nil, &net.OpError{Op: op, Net: networkOf(family, typ), Err: err}
 	}
-	s := &Socket{fd: fd, family: family, typ: typ}
-	fd.SetObject(s)
-	if typ == SOCK_SEQPACKET {
-		fd.SetSequenced()
-	}
+	s.fd.SetObject(s)
 	return s, nil
 }
 

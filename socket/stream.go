@@ -27,7 +27,7 @@ func (s *Socket) Recv(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("recv", err)
 	}
-	if s.typ != SOCK_STREAM {
+	if s.fd.Type() != SOCK_STREAM {
 		return s.recv(ctx, buf, 0)
 	}
 	if len(buf) == 0 {
@@ -54,7 +54,7 @@ func (s *Socket) Send(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("send", err)
 	}
-	if s.typ != SOCK_STREAM {
+	if s.fd.Type() != SOCK_STREAM {
 		return s.send(ctx, buf, 0)
 	}
 	if len(buf) == 0 {
@@ -76,7 +76,7 @@ func (s *Socket) SendAll(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("send", err)
 	}
-	if s.typ != SOCK_STREAM {
+	if s.fd.Type() != SOCK_STREAM {
 		return s.send(ctx, buf, 0)
 	}
 	if len(buf) == 0 {

@@ -17,7 +17,7 @@ func listen(t testing.TB) *poll.FD {
 	t.Helper()
 	sysfd, err := poll.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	check(t, err)
-	f := own(t, sysfd, true)
+	f := own(t, sysfd, syscall.SOCK_STREAM)
 	check(t, syscall.Bind(sysfd, &syscall.SockaddrUnix{Name: filepath.Join(t.TempDir(), "s")}))
 	check(t, syscall.Listen(sysfd, 128))
 	return f
@@ -57,11 +57,11 @@ func TestBornWithFlags(t *testing.T) {
 	l := listen(t)
 	client, err := poll.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	check(t, err)
-	c := own(t, client, true)
+	c := own(t, client, syscall.SOCK_STREAM)
 	check(t, c.Connect(context.Background(), name(t, address(t, l))))
 	accepted, _, err := l.Accept(context.Background())
 	check(t, err)
-	own(t, accepted, true)
+	own(t, accepted, syscall.SOCK_STREAM)
 	a, b := pair(t)
 	for _, fd := range []int{client, accepted, a.Fd(), b.Fd()} {
 		status, descriptor := flags(t, fd)
@@ -80,7 +80,7 @@ func TestConnectWaitsForRoom(t *testing.T) {
 	for {
 		fd, err := poll.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 		check(t, err)
-		own(t, fd, true)
+		own(t, fd, syscall.SOCK_STREAM)
 		if err := syscall.Connect(fd, to); err == syscall.EAGAIN {
 			break
 		} else {
@@ -90,7 +90,7 @@ func TestConnectWaitsForRoom(t *testing.T) {
 	}
 	fd, err := poll.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	check(t, err)
-	client := own(t, fd, true)
+	client := own(t, fd, syscall.SOCK_STREAM)
 	connect := func(ctx context.Context) error { return client.Connect(ctx, name(t, to)) }
 
 	o, join := in(t, connect)
@@ -111,11 +111,11 @@ func TestConnectWaitsForRoom(t *testing.T) {
 func TestConnectRefused(t *testing.T) {
 	sysfd, err := poll.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	check(t, err)
-	placeholder := own(t, sysfd, true)
+	placeholder := own(t, sysfd, syscall.SOCK_STREAM)
 	check(t, syscall.Bind(sysfd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	client, err := poll.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	check(t, err)
-	if err := own(t, client, true).Connect(context.Background(), name(t, address(t, placeholder))); err != syscall.ECONNREFUSED {
+	if err := own(t, client, syscall.SOCK_STREAM).Connect(context.Background(), name(t, address(t, placeholder))); err != syscall.ECONNREFUSED {
 		t.Error(err)
 	}
 }

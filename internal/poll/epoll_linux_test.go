@@ -83,9 +83,9 @@ func TestRacePollerEnds(t *testing.T) {
 func TestForgotten(t *testing.T) {
 	fds, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	check(t, err)
-	b := own(t, fds[1], true)
+	b := own(t, fds[1], syscall.SOCK_STREAM)
 	func() {
-		a, err := poll.New(fds[0], true)
+		a, err := poll.New(fds[0], syscall.SOCK_STREAM)
 		check(t, err)
 		_, err = a.Write(context.Background(), []byte("last words"))
 		check(t, err)
@@ -247,7 +247,7 @@ func TestNobodySpins(t *testing.T) {
 	listening, err := poll.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	check(t, err)
 	check(t, syscall.Listen(listening, 1))
-	for name, f := range map[string]*poll.FD{"connected": a, "fresh": own(t, fresh, true), "listening": own(t, listening, true)} {
+	for name, f := range map[string]*poll.FD{"connected": a, "fresh": own(t, fresh, syscall.SOCK_STREAM), "listening": own(t, listening, syscall.SOCK_STREAM)} {
 		calls := 0
 		o, join := in(t, func(ctx context.Context) error {
 			return f.CallRead(ctx, "READ_WAIT", func(int) error { calls++; return syscall.EAGAIN })
@@ -376,10 +376,10 @@ func TestCloseWaits(t *testing.T) {
 func TestNotPollable(t *testing.T) {
 	file, err := syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	check(t, err)
-	_, err = poll.New(file, false)
+	_, err = poll.New(file, 0)
 	want(t, err, poll.ErrNotPollable)
 	want(t, syscall.Close(file), syscall.EBADF)
-	_, err = poll.New(file, false)
+	_, err = poll.New(file, 0)
 	want(t, err, syscall.EBADF)
 }
 
@@ -499,7 +499,7 @@ func TestWatchedOften(t *testing.T) {
 	for range 700 {
 		fd, err := a.Dup()
 		check(t, err)
-		own(t, fd, true)
+		own(t, fd, syscall.SOCK_STREAM)
 	}
 	var r [2]int
 	check(t, syscall.Pipe2(r[:], syscall.O_CLOEXEC))
@@ -631,8 +631,8 @@ func TestNoDescriptorForThePoller(t *testing.T) {
 	var a, b *poll.FD
 	withoutDescriptors(t, func() {
 		var errA, errB error
-		a, errA = poll.New(ends[0], true)
-		b, errB = poll.New(ends[1], true)
+		a, errA = poll.New(ends[0], syscall.SOCK_STREAM)
+		b, errB = poll.New(ends[1], syscall.SOCK_STREAM)
 		err = errors.Join(errA, errB)
 	})
 	check(t, err)

@@ -189,7 +189,7 @@ func TestDuplicatesApart(t *testing.T) {
 	a, b := pair(t)
 	fd, err := a.Dup()
 	check(t, err)
-	twin := own(t, fd, true)
+	twin := own(t, fd, syscall.SOCK_STREAM)
 	read := func(f *poll.FD) func(ctx context.Context) error {
 		return func(ctx context.Context) error {
 			f.Sleepy()

@@ -11,7 +11,7 @@ import (
 // An FD owns a descriptor that can be waited for: a socket, pipe, terminal, eventfd,
 // pidfd and so on. It is safe for concurrent use.
 //
-// Set at birth: sysfd, poller, object, socket, sequenced. open ──► closed once, by Close.
+// Set at birth: sysfd, typ, poller, object. open ──► closed once, by Close.
 //
 // The order of the fields matters. With thousands of connections, an FD is in no cache when an
 // operation begins, and every cache line that it touches is a miss. A plain read or write touches
@@ -23,8 +23,7 @@ type FD struct {
 	sysfd  int32
 	closed atomic.Bool
 
-	socket    bool // recv(2) and send(2) work on it
-	sequenced bool // SOCK_SEQPACKET; see sequenced.go
+	typ    int32 // the type of a socket, as SOCK_STREAM; 0 for what is none
 
 	reader  direction
 	closing ownClosing
@@ -56,24 +55,36 @@ type poller interface {
 // a regular file is, or that is in blocking mode.
 var ErrNotPollable = errors.New("descriptor cannot be waited for")
 
-// New takes over sysfd, which must be in non-blocking mode, and closes it if
-// it fails. socket says that recv(2) and send(2) work on it.
-func New(sysfd int, socket bool) (*FD, error) {
-	f := newFD(sysfd, socket)
-	if err := f.watch(); err != nil {
+// New makes an FD of sysfd: see Init.
+func New(sysfd, typ int) (*FD, error) {
+	f := new(FD)
+	if err := f.Init(sysfd, typ); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// newFD makes an FD that is on no poller yet.
-func newFD(sysfd int, socket bool) *FD {
-	f := &FD{sysfd: int32(sysfd), socket: socket}
-	f.object = f
+// Init gives sysfd, which must be in non-blocking mode, to f, a zero FD, and closes sysfd if it
+// fails. typ is the type of a socket, on which recv(2) and send(2) work, and 0 for what is none.
+func (f *FD) Init(sysfd, typ int) error {
+	f.prepare(sysfd, typ)
+	return f.watch()
+}
+
+// prepare is Init, except for giving f to a poller.
+func (f *FD) prepare(sysfd, typ int) {
+	f.sysfd, f.typ, f.object = int32(sysfd), int32(typ), f
 	f.reader.init(f)
 	f.writer.init(f)
-	return f
 }
+
+// IsInit reports whether Init has been successful.
+func (f *FD) IsInit() bool { return f.poller != nil }
+
+// Type is the type of a socket, as SOCK_STREAM, and 0 for what is none.
+func (f *FD) Type() int { return int(f.typ) }
+
+func (f *FD) isSocket() bool { return f.typ != 0 }
 
 // SetObject sets what tasks are shown to wait for: something better than the
 // descriptor's number. It may be called until the FD is shared.

@@ -80,7 +80,7 @@ func TestNewRefuses(t *testing.T) {
 		"negative": -1,
 		"not open": 1 << 20,
 	} {
-		if f, err := poll.New(fd, false); err == nil {
+		if f, err := poll.New(fd, 0); err == nil {
 			t.Errorf("%s: no error", name)
 			f.Close()
 		}

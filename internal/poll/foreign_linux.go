@@ -45,7 +45,8 @@ func newEpoll(fd int, write bool) (*FD, error) {
 		syscall.Close(epoll)
 		return nil, fmt.Errorf("%v: %w", foreign(fd), os.NewSyscallError("epoll_ctl", err))
 	}
-	f := newFD(epoll, false)
+	f := new(FD)
+	f.prepare(epoll, 0)
 	if err := f.watchByRuntime(nil); err != nil { // in ours it would be one level of epoll more
 		return nil, err
 	}

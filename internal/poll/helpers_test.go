@@ -117,9 +117,9 @@ func want(t testing.TB, err, target error) {
 	}
 }
 
-func own(t testing.TB, sysfd int, socket bool) *poll.FD {
+func own(t testing.TB, sysfd, typ int) *poll.FD {
 	t.Helper()
-	f, err := poll.New(sysfd, socket)
+	f, err := poll.New(sysfd, typ)
 	check(t, err)
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -134,7 +134,7 @@ func pair(t testing.TB) (a, b *poll.FD) {
 	t.Helper()
 	fds, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	check(t, err)
-	return own(t, fds[0], true), own(t, fds[1], true)
+	return own(t, fds[0], syscall.SOCK_STREAM), own(t, fds[1], syscall.SOCK_STREAM)
 }
 
 // tcpPair makes two sockets of TCP that are connected with each other.
@@ -156,7 +156,7 @@ func tcpPair(t testing.TB) (a, b *poll.FD) {
 	two, _, err := syscall.Accept(listener)
 	check(t, err)
 	check(t, syscall.SetNonblock(two, true))
-	a, b = own(t, one, true), own(t, two, true)
+	a, b = own(t, one, syscall.SOCK_STREAM), own(t, two, syscall.SOCK_STREAM)
 	a.SetPlain()
 	b.SetPlain()
 	return a, b
@@ -181,7 +181,7 @@ func pipe(t testing.TB) (r, w *poll.FD) {
 	for _, fd := range fds {
 		check(t, syscall.SetNonblock(fd, true))
 	}
-	return own(t, fds[0], false), own(t, fds[1], false)
+	return own(t, fds[0], 0), own(t, fds[1], 0)
 }
 
 // in runs f in a goroutine with a task, and returns the task and a function that waits

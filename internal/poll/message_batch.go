@@ -80,7 +80,7 @@ func receiveBatchOnce(d *direction, fd int) bool {
 	if !d.completed(n, errno) {
 		return d.refused(b.Flags)
 	}
-	if d.fd.sequenced && errno == 0 {
+	if d.fd.isSequenced() && errno == 0 {
 		d.endOfBatch(fd, b)
 	}
 	return true

@@ -16,7 +16,7 @@ func datagrams(t testing.TB) (a, b *poll.FD) {
 	t.Helper()
 	fds, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
 	check(t, err)
-	return own(t, fds[0], true), own(t, fds[1], true)
+	return own(t, fds[0], syscall.SOCK_DGRAM), own(t, fds[1], syscall.SOCK_DGRAM)
 }
 
 // catchUp takes, now and then, what cancelled calls have left, before there is no more

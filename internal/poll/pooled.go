@@ -37,7 +37,7 @@ func pooledOnce(d *direction, fd int) bool {
 	d.buf = p.Space
 	done := readOnce(d, fd)
 	d.buf = nil
-	if done && d.n == 0 && d.err == nil && d.fd.sequenced && Ended(fd, true) {
+	if done && d.n == 0 && d.err == nil && d.fd.isSequenced() && Ended(fd, true) {
 		d.err = io.EOF
 	}
 	if !done || d.err != nil {

@@ -33,7 +33,7 @@ func (f *FD) Read(ctx context.Context, p []byte) (int, error) {
 }
 
 func readOnce(d *direction, fd int) bool {
-	if !d.fd.socket {
+	if !d.fd.isSocket() {
 		return d.completed(read(fd, d.buf))
 	}
 	n, errno := recv(fd, d.buf)
@@ -67,7 +67,7 @@ func (f *FD) write(ctx context.Context, p []byte, op *operation) (int, error) {
 func writeOnce(d *direction, fd int) bool {
 	rest := d.buf[d.n:]
 	rest = rest[:min(len(rest), maxTransfer)]
-	if !d.fd.socket {
+	if !d.fd.isSocket() {
 		return d.completed(write(fd, rest))
 	}
 	n, errno := send(fd, rest)

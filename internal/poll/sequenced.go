@@ -19,9 +19,7 @@ import (
 // We ask all that with the reader's turn held, so nobody receives the next message
 // meanwhile.
 
-// SetSequenced says that the socket is of type SOCK_SEQPACKET: operations that receive fail
-// with io.EOF at its end. It may be called until the FD is shared.
-func (f *FD) SetSequenced() { f.sequenced = true }
+func (f *FD) isSequenced() bool { return f.typ == syscall.SOCK_SEQPACKET }
 
 // nothing reports whether m, which has been received, may be the end.
 func (m *Message) nothing() bool {
@@ -31,7 +29,7 @@ func (m *Message) nothing() bool {
 
 // endsWith sets the error to io.EOF if m, which was received just now, is the end.
 func (d *direction) endsWith(fd int, m *Message) {
-	if d.fd.sequenced && m.nothing() && Ended(fd, m.Flags&syscall.MSG_PEEK == 0) {
+	if d.fd.isSequenced() && m.nothing() && Ended(fd, m.Flags&syscall.MSG_PEEK == 0) {
 		d.err = io.EOF
 	}
 }

@@ -28,7 +28,7 @@ func DuplicateFile(file *os.File) (*FD, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	return New(dup, false)
+	return New(dup, 0)
 }
 
 // A Shared is a descriptor in blocking mode that others have too, and so has to stay in

@@ -30,11 +30,11 @@ func hearsOfACancellation(t *testing.T, send func(ctx context.Context, f *poll.F
 	if err != nil {
 		t.Fatal(err)
 	}
-	writer, err := poll.New(pair[0], true)
+	writer, err := poll.New(pair[0], syscall.SOCK_STREAM)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, err := poll.New(pair[1], true)
+	reader, err := poll.New(pair[1], syscall.SOCK_STREAM)
 	if err != nil {
 		t.Fatal(err)
 	}
