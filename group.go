@@ -86,7 +86,7 @@ func (g *TaskGroup[T]) Spawn(fn func(context.Context) (T, error), opts ...SpawnO
 	if fn == nil {
 		panic("curio: TaskGroup.Spawn of a nil function")
 	}
-	t := &Task[T]{fn: fn, AnyTask: prepare(g.group.inner, reflect.ValueOf(fn).Pointer(), opts)}
+	t := newTask(g.group.inner, fn, reflect.ValueOf(fn).Pointer(), opts)
 	g.group.add(t, false)
 	t.start(g.group.inner, g.group, t)
 	return t
@@ -98,7 +98,7 @@ func (g *TaskGroup[T]) Go(fn func(context.Context) error, opts ...SpawnOption) *
 	if fn == nil {
 		panic("curio: TaskGroup.Go with a nil function")
 	}
-	t := &Task[T]{AnyTask: prepare(g.group.inner, reflect.ValueOf(fn).Pointer(), opts)}
+	t := newTask[T](g.group.inner, nil, reflect.ValueOf(fn).Pointer(), opts)
 	g.group.add(t, false)
 	t.start(g.group.inner, g.group, plain(fn))
 	return t

@@ -38,7 +38,9 @@ type group struct {
 	closed    bool       // nothing can be added any more
 	members   []member   // without daemons, in the order of spawning; nil in place of those taken
 	taken     int        // how many of members have been taken
-	done      []*AnyTask // tasks that have ended, in that order, some of them taken; NextDone takes from here
+	ended     int        // how many of members have ended
+	collected bool       // by NextDone
+	done      []*AnyTask // if collected, tasks that have ended, in that order, some of them taken; NextDone takes from here
 	running   int        // members that have not ended, without daemons
 	daemons   int        // daemons that have not ended
 	completed member
@@ -70,6 +72,7 @@ type member interface {
 // membership is the state of a task in its group.
 type membership struct {
 	index   int  // in members; not set for a daemon
+	order   int  // of ending, from 1 on; not set for one that was taken as it ended
 	adopted bool // by AddTask; set before the task's group
 	slot    bool // has a slot of the group's limit; the task's own, then under group.mu
 	queued  bool // is in line for one
@@ -125,6 +128,9 @@ func (g *group) add(m member, adopted bool) {
 	}
 	g.running++
 	t.index = len(g.members)
+	if g.members == nil {
+		g.members = make([]member, 0, 8)
+	}
 	g.members = append(g.members, m)
 	if !adopted && g.limit > 0 {
 		g.queueLocked(t)
@@ -234,7 +240,11 @@ func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 	if t.handled || joining && !(t.blamed && g.cut) {
 		g.takeLocked(t)
 	} else {
-		g.done = append(g.done, t)
+		g.ended++
+		t.order = g.ended
+		if g.collected {
+			g.done = append(g.done, t)
+		}
 	}
 	return cuts
 }
@@ -283,71 +293,11 @@ func popInto(woken *wait.Batch, l *wait.List) {
 	}
 }
 
-// firstDoneLocked returns the first member that has ended and has not been taken, nil for
-// none.
-func (g *group) firstDoneLocked() member {
-	for len(g.done) > 0 {
-		if t := g.done[0]; !t.taken {
-			return g.members[t.index]
-		}
-		g.done[0], g.done = nil, g.done[1:]
-	}
-	return nil
-}
-
 // failure is the cause by which t's failure cancels the others.
 func (g *group) failure(t *AnyTask) *wait.Cause {
 	c := wait.NewCause(g.scope, wait.Failed, newTaskError(t))
 	c.By = authorOf(t)
 	return c
-}
-
-// collect makes failures the body's own business.
-func (g *group) collect() {
-	g.mu.Lock()
-	g.keepGoing = true
-	g.mu.Unlock()
-}
-
-// next takes the next member that has ended; nil if there is none.
-func (g *group) next(ctx context.Context) (member, error) {
-	g.collect()
-	p, err := wait.At(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return g.nextAt(p)
-}
-
-func (g *group) nextAt(p wait.Place) (m member, err error) {
-	g.mu.Lock()
-	m = g.firstDoneLocked()
-	if m != nil || g.running == 0 {
-		if m != nil {
-			g.takeLocked(m.common())
-		}
-		g.mu.Unlock()
-		return m, nil
-	}
-	if p.Untrusted() {
-		g.mu.Unlock()
-		err = p.Follow(func(p wait.Place) (err error) {
-			m, err = g.nextAt(p)
-			return err
-		})
-		return m, err
-	}
-	w := p.Waiter("TASKGROUP_NEXT", nil)
-	ok := w.WaitIn(&g.collectors, &g.mu)
-	if ok {
-		m, _ = w.Slot.(member)
-		w.Slot = nil
-	}
-	w.Free()
-	if !ok {
-		return nil, p.Failure()
-	}
-	return m, nil
 }
 
 // join takes t, which has ended, out of the group for a caller that was in t's Join at the

@@ -80,7 +80,8 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 	if t := CurrentTask(ctx); t != nil && t.kernel == k {
 		return fmt.Errorf("curio: Run called by task %s of the same kernel; use Spawn", t.trail())
 	}
-	t := prepare(ctx, reflect.ValueOf(main).Pointer(), nil)
+	t := new(AnyTask)
+	t.prepare(ctx, reflect.ValueOf(main).Pointer(), nil)
 	t.kernel, t.spawned = k, pc
 	if !t.owner.InitMain(ctx, k.root) {
 		t.owner.Scope.Close()

@@ -24,7 +24,7 @@ func Spawn[T any](ctx context.Context, fn func(context.Context) (T, error), opts
 	if fn == nil {
 		panic("curio: Spawn of a nil function")
 	}
-	t := &Task[T]{fn: fn, AnyTask: prepare(ctx, reflect.ValueOf(fn).Pointer(), opts)}
+	t := newTask(ctx, fn, reflect.ValueOf(fn).Pointer(), opts)
 	t.start(ctx, nil, t)
 	return t
 }
@@ -34,7 +34,7 @@ func Go(ctx context.Context, fn func(context.Context) error, opts ...SpawnOption
 	if fn == nil {
 		panic("curio: Go with a nil function")
 	}
-	t := &Task[struct{}]{AnyTask: prepare(ctx, reflect.ValueOf(fn).Pointer(), opts)}
+	t := newTask[struct{}](ctx, nil, reflect.ValueOf(fn).Pointer(), opts)
 	t.start(ctx, nil, plain(fn))
 	return t
 }
@@ -60,20 +60,36 @@ func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent =
 
 var lastID atomic.Uint64
 
-// prepare makes a task of the function whose entry is given. Unless that is the user's, it
-// notes where its caller was called.
-func prepare(ctx context.Context, entry uintptr, opts []SpawnOption) *AnyTask {
-	t := &AnyTask{kernel: kernelOf(ctx), entry: entry}
+// newTask makes a task of the function whose entry is given. fn is nil if the task's runner is
+// not the Task. Unless the function is the user's, newTask notes where its caller was called.
+func newTask[T any](ctx context.Context, fn func(context.Context) (T, error), entry uintptr, opts []SpawnOption) *Task[T] {
+	if reflect.TypeFor[T]().Size() > 0 {
+		t := &Task[T]{fn: fn, AnyTask: new(AnyTask)}
+		t.prepare(ctx, entry, opts)
+		return t
+	}
+	// There is no result to keep, so both can be one object, which is cheaper.
+	both := new(struct {
+		Task[T]
+		common AnyTask
+	})
+	both.fn, both.AnyTask = fn, &both.common
+	both.common.prepare(ctx, entry, opts)
+	return &both.Task
+}
+
+// prepare is newTask for a zero AnyTask.
+func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption) {
+	t.kernel, t.entry = kernelOf(ctx), entry
 	t.owner.ID = lastID.Add(1)
 	t.owner.Task = t
 	t.owner.InheritLocals(wait.CurrentTask(ctx))
 	if !isUsersFunction(entry) {
-		t.spawned = caller(4)
+		t.spawned = caller(5)
 	}
 	for _, o := range opts {
 		o(t)
 	}
-	return t
 }
 
 // start puts t into the tree and starts its goroutine, in which fn runs. g is the group

@@ -116,7 +116,7 @@ func SpawnThread[T any](ctx context.Context, fn func(context.Context) (T, error)
 	if fn == nil {
 		panic("curio: SpawnThread of a nil function")
 	}
-	t := &Task[T]{fn: fn, AnyTask: prepare(ctx, reflect.ValueOf(fn).Pointer(), opts)}
+	t := newTask(ctx, fn, reflect.ValueOf(fn).Pointer(), opts)
 	if t.enter(ctx, nil, t) {
 		wait.GoOnThread(func() { t.run(t) })
 	}

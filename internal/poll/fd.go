@@ -23,7 +23,7 @@ type FD struct {
 	sysfd  int32
 	closed atomic.Bool
 
-	typ    int32 // the type of a socket, as SOCK_STREAM; 0 for what is none
+	typ int32 // the type of a socket, as SOCK_STREAM; 0 for what is none
 
 	reader  direction
 	closing ownClosing

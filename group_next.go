@@ -1,0 +1,83 @@
+package curio
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// Most groups wait for their members and never ask which of them has ended first. So members
+// just note their place in that order, and the group makes its list of them, done, when NextDone
+// or one of its kind is called for the first time.
+
+// collect makes failures the body's own business, and makes the list.
+func (g *group) collect() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.keepGoing = true
+	if g.collected {
+		return
+	}
+	g.collected = true
+	for _, m := range g.members {
+		if m != nil && m.common().order > 0 {
+			g.done = append(g.done, m.common())
+		}
+	}
+	slices.SortFunc(g.done, func(a, b *AnyTask) int { return cmp.Compare(a.order, b.order) })
+}
+
+// next takes the next member that has ended; nil if there is none.
+func (g *group) next(ctx context.Context) (member, error) {
+	g.collect()
+	p, err := wait.At(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return g.nextAt(p)
+}
+
+func (g *group) nextAt(p wait.Place) (m member, err error) {
+	g.mu.Lock()
+	m = g.firstDoneLocked()
+	if m != nil || g.running == 0 {
+		if m != nil {
+			g.takeLocked(m.common())
+		}
+		g.mu.Unlock()
+		return m, nil
+	}
+	if p.Untrusted() {
+		g.mu.Unlock()
+		err = p.Follow(func(p wait.Place) (err error) {
+			m, err = g.nextAt(p)
+			return err
+		})
+		return m, err
+	}
+	w := p.Waiter("TASKGROUP_NEXT", nil)
+	ok := w.WaitIn(&g.collectors, &g.mu)
+	if ok {
+		m, _ = w.Slot.(member)
+		w.Slot = nil
+	}
+	w.Free()
+	if !ok {
+		return nil, p.Failure()
+	}
+	return m, nil
+}
+
+// firstDoneLocked returns the first member that has ended and has not been taken, nil for
+// none.
+func (g *group) firstDoneLocked() member {
+	for len(g.done) > 0 {
+		if t := g.done[0]; !t.taken {
+			return g.members[t.index]
+		}
+		g.done[0], g.done = nil, g.done[1:]
+	}
+	return nil
+}
