@@ -97,8 +97,10 @@ func TestBlockingAbandoned(t *testing.T) {
 	testutil.NoLeaks(t)
 	a, b := unixPair(t)
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		begun := make(chan bool)
 		lent := curio.Go(ctx, func(ctx context.Context) error {
 			err := a.Blocking(ctx, func(file *os.File) error {
+				close(begun)
 				_, err := file.Read(make([]byte, 1))
 				return err
 			})
@@ -108,7 +110,7 @@ func TestBlockingAbandoned(t *testing.T) {
 			}
 			return err
 		})
-		testutil.Await(t, "the function runs", func() bool { return lent.State() == "THREAD_CALL" })
+		testutil.Receive(t, "the function runs", begun)
 		if _, err := lent.Cancel(ctx); err != nil {
 			return err
 		}

@@ -97,20 +97,16 @@ func join(ctx context.Context, a, b network.Conn, idle time.Duration) error {
 	})
 }
 
-// forward sends what it receives, and then the end. moved counts the bytes, as they come
-// and again as they go.
+// forward sends what it receives, and then the end. moved counts the bytes.
 func forward(ctx context.Context, from, to network.Conn, moved *atomic.Int64) error {
-	buf := make([]byte, 32<<10)
+	a, b := network.SocketOf(from), network.SocketOf(to) // there is nothing on top of them here
 	for {
-		n, err := from.Recv(ctx, buf)
+		// Not more at once than a slow receiver takes before it counts as idle.
+		n, err := b.Splice(ctx, a, 32<<10)
 		if err == io.EOF {
 			return to.CloseWrite(ctx)
 		}
 		if err != nil {
-			return err
-		}
-		moved.Add(int64(n))
-		if _, err := to.SendAll(ctx, buf[:n]); err != nil {
 			return err
 		}
 		moved.Add(int64(n))

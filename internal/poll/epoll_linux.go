@@ -152,10 +152,10 @@ func (e *epoll) remove(fd int) error {
 	return err
 }
 
-// IsPollers reports whether fd is a descriptor of our poller itself.
-func IsPollers(fd int) bool {
+// IsInternal reports whether fd is a descriptor of this package's own, which goes away by itself.
+func IsInternal(fd int) bool {
 	l := theEpoll.current()
-	return l != nil && (l.fd == fd || l.flag.read == fd)
+	return l != nil && (l.fd == fd || l.flag.read == fd) || pipes.has(fd)
 }
 
 // done is for a descriptor that is watched no more.

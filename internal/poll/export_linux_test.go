@@ -39,3 +39,33 @@ func EpollPasses(wrong func(round, n int) (int, syscall.Errno)) bool {
 		return n, errno
 	}) == goodEnough
 }
+
+// OnSplice has f called instead of splice(2), until the test has ended.
+func OnSplice(t testing.TB, f func(from, to, most int) (int, syscall.Errno)) {
+	before := splice
+	t.Cleanup(func() { splice = before })
+	splice = f
+}
+
+// ForgetPipes empties the pool.
+func ForgetPipes() {
+	pipes.mu.Lock()
+	defer pipes.mu.Unlock()
+	for _, p := range pipes.idle {
+		p.close()
+	}
+	pipes.idle = nil
+}
+
+// Pipes is how many are in the pool.
+func Pipes() int {
+	pipes.mu.Lock()
+	defer pipes.mu.Unlock()
+	return len(pipes.idle)
+}
+
+// ReadableFD reports whether a read of f would not wait.
+func ReadableFD(f *FD) (there bool) {
+	_ = f.Control(func(fd int) error { there = Readable(fd); return nil })
+	return there
+}

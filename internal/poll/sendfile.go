@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"os"
 	"syscall"
 )
@@ -77,6 +78,9 @@ func noSendfile(err error) bool {
 	}
 	return err == syscall.ENOTSUP // which may be EOPNOTSUPP
 }
+
+// ErrNoSplice is what Splice returns where the bytes have to be received and sent.
+var ErrNoSplice = errors.New("internal error: what there is cannot be spliced")
 
 // sendfile is a variable for tests of systems that cannot.
 var sendfile = syscall.Sendfile

@@ -1,0 +1,107 @@
+package poll
+
+import (
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// pipes has the pipes that only splice(2) uses, while none is made with them. They are empty.
+//
+// When none has been taken for lingersFor they are closed, so that a program that is done with
+// splicing has no descriptor more than before.
+var pipes pipePool
+
+type pipePool struct {
+	mu     sync.Mutex
+	idle   []*splicePipe
+	sweeps bool // a call of sweep is to come, as it is whenever idle is not empty
+	taken  bool // one has been taken since sweep has last looked
+}
+
+type splicePipe struct{ read, write int }
+
+// splicePipeSize is how much one call moves at most.
+const splicePipeSize = 1 << 20
+
+const (
+	mostIdlePipes = 16
+	setPipeSize   = 1031 // F_SETPIPE_SZ
+)
+
+func (l *pipePool) take() (*splicePipe, error) {
+	l.mu.Lock()
+	l.taken = true
+	if n := len(l.idle); n > 0 {
+		p := l.idle[n-1]
+		l.idle[n-1], l.idle = nil, l.idle[:n-1]
+		l.mu.Unlock()
+		return p, nil
+	}
+	l.mu.Unlock()
+	var fds [2]int
+	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
+		return nil, err
+	}
+	fds, err := pairAboveStdio(fds)
+	if err != nil {
+		return nil, err
+	}
+	// If the user has had enough pipes of that size, it stays at the smaller one that it has.
+	_, _, _ = syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fds[0]), setPipeSize, splicePipeSize)
+	return &splicePipe{fds[0], fds[1]}, nil
+}
+
+// put takes back p, which is empty. In a testing/synctest bubble it closes it, as the sweeper
+// would be born there.
+func (l *pipePool) put(p *splicePipe) {
+	if wait.InBubble() {
+		p.close()
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.idle) == mostIdlePipes {
+		p.close()
+		return
+	}
+	l.idle = append(l.idle, p)
+	l.sweepLaterLocked()
+}
+
+func (l *pipePool) sweepLaterLocked() {
+	if !l.sweeps {
+		l.sweeps = true
+		time.AfterFunc(lingersFor, l.sweep)
+	}
+}
+
+func (l *pipePool) sweep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweeps = false
+	if !l.taken {
+		for _, p := range l.idle {
+			p.close()
+		}
+		l.idle = nil
+	}
+	l.taken = false
+	if len(l.idle) > 0 {
+		l.sweepLaterLocked()
+	}
+}
+
+func (l *pipePool) has(fd int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.idle, func(p *splicePipe) bool { return p.read == fd || p.write == fd })
+}
+
+func (p *splicePipe) close() {
+	syscall.Close(p.read)
+	syscall.Close(p.write)
+}

@@ -1,0 +1,284 @@
+package poll_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// spliceAll moves everything from src to dst, and says how many bytes it was.
+func spliceAll(ctx context.Context, dst, src *poll.FD, most int) (total int, err error) {
+	buf := make([]byte, 1<<16)
+	for {
+		n, _, err := dst.Splice(ctx, src, most)
+		if err == poll.ErrNoSplice {
+			if n, err = src.Read(ctx, buf); err == nil {
+				n, err = dst.WriteAll(ctx, buf[:n])
+			}
+		}
+		if n == 0 || err != nil {
+			return total, err
+		}
+		total += n
+	}
+}
+
+// Every byte arrives, in order, on both pollers and over both kinds of stream, with a reader
+// and a writer that are now and then slow.
+func TestSplice(t *testing.T) {
+	for _, poller := range []string{"ours", "the runtime's"} {
+		t.Run(poller, func(t *testing.T) {
+			if poller != "ours" {
+				poll.OnTheRuntimes(t)
+			}
+			eachPair(t, func(t *testing.T, a, b *poll.FD) {
+				random := rand.New(rand.NewPCG(1, 2))
+				c, d := tcpPair(t)
+				content := make([]byte, 3<<20)
+				for i := range content {
+					content[i] = byte(random.Uint32())
+				}
+				_, sent := in(t, func(ctx context.Context) error {
+					for rest := content; len(rest) > 0; {
+						n := min(len(rest), 1+random.IntN(100_000))
+						if _, err := a.WriteAll(ctx, rest[:n]); err != nil {
+							return err
+						}
+						rest = rest[n:]
+						runtime.Gosched()
+					}
+					return a.CloseWrite(ctx)
+				})
+				_, moved := in(t, func(ctx context.Context) error {
+					n, err := spliceAll(ctx, c, b, 1<<30)
+					if n != len(content) {
+						t.Errorf("%d bytes of %d", n, len(content))
+					}
+					_ = c.CloseWrite(ctx)
+					return err
+				})
+				got := reading(t, d)
+				check(t, sent())
+				check(t, moved())
+				if !bytes.Equal(got(), content) {
+					t.Error("something else has arrived")
+				}
+			})
+		})
+	}
+}
+
+// Splice moves no more than it may, and what is left stays where it is.
+func TestSpliceAtMost(t *testing.T) {
+	a, b := tcpPair(t)
+	c, d := tcpPair(t)
+	say(t, a, "onetwo", 0)
+	n, _, err := c.Splice(t.Context(), b, 3)
+	check(t, err)
+	if n != 3 || read(t, d) != "one" || read(t, b) != "two" {
+		t.Errorf("%d bytes", n)
+	}
+}
+
+// Where it is cut short while it waits for something to read, nothing is lost.
+func TestSpliceCancelled(t *testing.T) {
+	a, b := tcpPair(t)
+	c, d := tcpPair(t)
+	o, join := in(t, func(ctx context.Context) error {
+		_, receiving, err := c.Splice(ctx, b, 100)
+		if !receiving {
+			t.Error("it is not the source's error")
+		}
+		return err
+	})
+	await(t, parked(o))
+	cancel(o)
+	want(t, join(), wait.ErrTaskCancelled)
+	say(t, a, "still here", 0)
+	if n, _, err := c.Splice(t.Context(), b, 100); n != 10 || err != nil || read(t, d) != "still here" {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// While it waits for room, it is cancelled, or one of the two is closed. The pipe with what was
+// not sent is not used again.
+func TestSpliceCutWhileItSends(t *testing.T) {
+	for name, cut := range map[string]func(o *wait.Owner, c, b *poll.FD) (error, bool){
+		"cancelled":          func(o *wait.Owner, _, _ *poll.FD) (error, bool) { cancel(o); return wait.ErrTaskCancelled, false },
+		"destination closed": func(_ *wait.Owner, c, _ *poll.FD) (error, bool) { _ = c.Close(); return net.ErrClosed, false },
+		"source closed after it": func(o *wait.Owner, _, b *poll.FD) (error, bool) {
+			_ = b.Close()
+			cancel(o)
+			return wait.ErrTaskCancelled, false
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := tcpPair(t)
+			c, _ := tcpPair(t)
+			fill(t, c)
+			say(t, a, "lost", 0)
+			var receiving bool
+			o, join := in(t, func(ctx context.Context) (err error) {
+				_, receiving, err = c.Splice(ctx, b, 100)
+				return err
+			})
+			await(t, parked(o))
+			err, fromSource := cut(o, c, b)
+			want(t, join(), err)
+			if receiving != fromSource {
+				t.Error("the error is said to be the source's")
+			}
+
+			e, f := tcpPair(t)
+			g, h := tcpPair(t)
+			for range 10 {
+				say(t, e, "fresh", 0)
+				n, _, err := g.Splice(t.Context(), f, 100)
+				check(t, err)
+				if n != 5 || read(t, h) != "fresh" {
+					t.Fatalf("%d bytes", n)
+				}
+			}
+		})
+	}
+}
+
+// Those that wait for something to read have no pipe.
+func TestSpliceWaitsWithoutAPipe(t *testing.T) {
+	const n = 100
+	c, _ := tcpPair(t)
+	var sources []*poll.FD
+	for range n {
+		_, b := tcpPair(t)
+		sources = append(sources, b)
+	}
+	before := descriptors()
+	var tasks []*wait.Owner
+	var ends []func() error
+	for _, b := range sources {
+		o, join := in(t, func(ctx context.Context) error { _, _, err := c.Splice(ctx, b, 100); return err })
+		await(t, parked(o))
+		tasks, ends = append(tasks, o), append(ends, join)
+	}
+	if now := descriptors(); now > before { // it does not count what is in the pool
+		t.Errorf("%d descriptors, %d before they waited", now, before)
+	}
+	for i, o := range tasks {
+		cancel(o)
+		want(t, ends[i](), wait.ErrTaskCancelled)
+	}
+}
+
+// There is something to read, and it cannot be spliced.
+func TestNoSplice(t *testing.T) {
+	a, b := tcpPair(t)
+	c, _ := tcpPair(t)
+	t.Run("no descriptor", func(t *testing.T) {
+		say(t, a, "x", 0)
+		poll.ForgetPipes()
+		withoutDescriptors(t, func() {
+			_, _, err := c.Splice(t.Context(), b, 100)
+			want(t, err, poll.ErrNoSplice)
+		})
+		if got := read(t, b); got != "x" {
+			t.Errorf("%q is left", got)
+		}
+	})
+	t.Run("before urgent data", func(t *testing.T) {
+		say(t, a, "!", syscall.MSG_OOB)
+		say(t, a, "after", 0)
+		await(t, func() bool { return poll.ReadableFD(b) })
+		_, _, err := c.Splice(t.Context(), b, 100)
+		want(t, err, poll.ErrNoSplice)
+		if got := read(t, b); got != "after" {
+			t.Errorf("%q is left", got)
+		}
+	})
+	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOSYS, syscall.EOPNOTSUPP} {
+		t.Run(errno.Error(), func(t *testing.T) {
+			poll.OnSplice(t, func(int, int, int) (int, syscall.Errno) { return 0, errno })
+			say(t, a, "x", 0)
+			_, receiving, err := c.Splice(t.Context(), b, 100)
+			want(t, err, poll.ErrNoSplice)
+			if !receiving {
+				t.Error("it is not the source's error")
+			}
+			if got := read(t, b); got != "x" {
+				t.Errorf("%q is left", got)
+			}
+		})
+	}
+}
+
+// The source has been reset, or the destination has.
+func TestSpliceErrors(t *testing.T) {
+	reset := func(f *poll.FD) {
+		check(t, f.Control(func(fd int) error {
+			return syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+		}))
+		check(t, f.Close())
+	}
+	a, b := tcpPair(t)
+	c, d := tcpPair(t)
+	e, f := tcpPair(t)
+	say(t, e, "x", 0)
+	reset(d)
+	await(t, func() bool { return poll.ReadableFD(c) })
+	if _, receiving, err := c.Splice(t.Context(), f, 100); receiving || err != syscall.ECONNRESET && err != syscall.EPIPE {
+		t.Errorf("destination: %v, %v", receiving, err)
+	}
+	reset(a)
+	await(t, func() bool { return poll.ReadableFD(b) })
+	if _, receiving, err := e.Splice(t.Context(), b, 100); !receiving || err != syscall.ECONNRESET {
+		t.Errorf("source: %v, %v", receiving, err)
+	}
+}
+
+// The pool gives its descriptors back when nobody splices any more.
+func TestPipesGoAway(t *testing.T) {
+	poll.LingersFor(t, time.Millisecond)
+	a, b := tcpPair(t)
+	c, d := tcpPair(t)
+	for range 3 {
+		for range 10 {
+			say(t, a, "x", 0)
+			n, _, err := c.Splice(t.Context(), b, 100)
+			check(t, err)
+			if n != 1 || read(t, d) != "x" {
+				t.Fatalf("%d bytes", n)
+			}
+		}
+		await(t, func() bool { return poll.Pipes() == 0 })
+	}
+}
+
+// In a bubble there is nobody to take them away.
+func TestSpliceInABubble(t *testing.T) {
+	a, b := tcpPair(t)
+	c, d := tcpPair(t)
+	say(t, a, "x", 0)
+	poll.ForgetPipes()
+	before := descriptors()
+	synctest.Test(t, func(t *testing.T) {
+		n, _, err := c.Splice(t.Context(), b, 100)
+		check(t, err)
+		if n != 1 {
+			t.Errorf("%d bytes", n)
+		}
+		if now := descriptors(); now != before || poll.Pipes() != 0 {
+			t.Errorf("%d descriptors, %d before; %d in the pool", now, before, poll.Pipes())
+		}
+	})
+	if got := read(t, d); got != "x" {
+		t.Errorf("received %q", got)
+	}
+}
