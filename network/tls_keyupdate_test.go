@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -236,20 +237,21 @@ func TestTLSKeyUpdateFlood(t *testing.T) {
 						}
 					}
 				}, curio.ReportCrash(false))
-				asked := 0
+				var asked atomic.Int32
 				asker := curio.Go(ctx, func(ctx context.Context) error {
 					for {
 						ask, err := k.ask()
 						if err != nil {
 							return err
 						}
-						asked++
 						if _, err := a.SendAll(ctx, append(ask, k.data("x")...)); err != nil {
 							return err
 						}
+						asked.Add(1)
 					}
 				}, curio.ReportCrash(false))
 				testutil.Await(t, "backpressure", func() bool { return receiver.State() == "LOCK_ACQUIRE" })
+				testutil.Await(t, "something left to receive", func() bool { return asked.Load() > 10 })
 				if _, err := receiver.Cancel(ctx); err != nil {
 					return err
 				}
