@@ -20,10 +20,11 @@ import (
 //
 // A task that waits is in the state READ_ACQUIRE or WRITE_ACQUIRE.
 type RWLock struct {
+	readers readers // the gate is shut whenever somebody writes or waits
+
 	mu      sync.Mutex
 	writing bool
 	writer  *wait.Owner // nil for a goroutine of no task
-	readers holds
 	waiters wait.List
 }
 
@@ -47,10 +48,7 @@ func (l *RWLock) acquireFor(ctx context.Context, op string) error {
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	if l.takeLocked(op, p.Owner()) {
-		l.mu.Unlock()
-	} else if err = l.waitLocked(p, op); err != nil {
+	if err := l.acquireAt(p, op); err != nil {
 		return err
 	}
 	wait.Held(ctx, l, 1)
@@ -60,12 +58,26 @@ func (l *RWLock) acquireFor(ctx context.Context, op string) error {
 func (l *RWLock) acquire(p wait.Place) error { return l.acquireAt(p, opWrite) }
 
 func (l *RWLock) acquireAt(p wait.Place, op string) error {
+	if op == opRead && l.startReading(p.Owner()) {
+		return nil
+	}
 	l.mu.Lock()
 	if l.takeLocked(op, p.Owner()) {
 		l.mu.Unlock()
 		return nil
 	}
 	return l.waitLocked(p, op)
+}
+
+// startReading takes the lock for reading if the gate is open.
+func (l *RWLock) startReading(me *wait.Owner) bool {
+	in, noted := l.readers.enter(me)
+	if in && !noted {
+		l.mu.Lock()
+		l.readers.others.add(me, 1)
+		l.mu.Unlock()
+	}
+	return in
 }
 
 // waitLocked waits for the lock. The caller holds the mutex, and waitLocked releases it.
@@ -84,23 +96,32 @@ func (l *RWLock) waitLocked(p wait.Place, op string) error {
 	return nil
 }
 
-// takeLocked takes the lock if nobody is in the way.
+// takeLocked takes the lock if nobody is in the way. If it reports false the gate is shut.
 func (l *RWLock) takeLocked(op string, me *wait.Owner) bool {
-	if !l.waiters.Empty() || !l.openLocked(op) {
+	l.readers.shut()
+	if !l.waiters.Empty() || !l.vacantLocked(op) {
 		return false
 	}
 	l.setLocked(op, me)
+	l.openLocked()
 	return true
 }
 
-// openLocked reports whether those who hold the lock leave room for op.
-func (l *RWLock) openLocked(op string) bool {
-	return !l.writing && (op == opRead || l.readers.total == 0)
+// openLocked opens the gate if nobody writes or waits.
+func (l *RWLock) openLocked() {
+	if !l.writing && l.waiters.Empty() {
+		l.readers.open()
+	}
+}
+
+// vacantLocked reports whether those who hold the lock leave room for op. The gate is shut.
+func (l *RWLock) vacantLocked(op string) bool {
+	return !l.writing && (op == opRead || l.readers.number() == 0)
 }
 
 func (l *RWLock) setLocked(op string, o *wait.Owner) {
 	if op == opRead {
-		l.readers.add(o, 1)
+		l.readers.enterLocked(o)
 	} else {
 		l.writing, l.writer = true, o
 	}
@@ -115,12 +136,13 @@ func (l *RWLock) pass() {
 }
 
 func (l *RWLock) passLocked() (woken wait.Batch) {
-	for w := l.waiters.First(); w != nil && l.openLocked(w.Op()); w = l.waiters.First() {
+	for w := l.waiters.First(); w != nil && l.vacantLocked(w.Op()); w = l.waiters.First() {
 		if l.waiters.Take(w) {
 			l.setLocked(w.Op(), w.Owner())
 			woken.Add(w)
 		}
 	}
+	l.openLocked()
 	return woken
 }
 
@@ -143,9 +165,14 @@ func (l *RWLock) tryAcquireFor(ctx context.Context, op string) bool {
 func (l *RWLock) tryAcquire(o *wait.Owner) bool { return l.tryAcquireAs(o, opWrite) }
 
 func (l *RWLock) tryAcquireAs(o *wait.Owner, op string) bool {
+	if op == opRead && l.startReading(o) {
+		return true
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.takeLocked(op, o)
+	taken := l.takeLocked(op, o)
+	l.openLocked()
+	return taken
 }
 
 // Release ends the writing, and hands the lock on. It never blocks and does not ask
@@ -173,16 +200,19 @@ func (l *RWLock) release(me *wait.Owner) {
 func (l *RWLock) ReleaseRead(ctx context.Context) { l.releaseRead(wait.CurrentTask(ctx)) }
 
 func (l *RWLock) releaseRead(me *wait.Owner) {
-	l.mu.Lock()
-	if l.readers.remove(me, 1) != 0 {
+	if !l.readers.strike(me) {
+		l.mu.Lock()
+		wrong := l.readers.others.remove(me, 1) != 0
 		l.mu.Unlock()
-		panic(fmt.Sprintf("curio: %s releases the RWLock (for reading), which it does not hold for reading: it is %v", taskName(taskOf(me)), l))
+		if wrong {
+			panic(fmt.Sprintf("curio: %s releases the RWLock (for reading), which it does not hold for reading: it is %v", taskName(taskOf(me)), l))
+		}
 	}
-	woken := l.passLocked()
-	l.mu.Unlock()
-
+	last := l.readers.leave()
 	wait.Returned(me, l, 1)
-	woken.Wake()
+	if last {
+		l.pass()
+	}
 }
 
 // Do calls fn with the lock held for writing, and releases it however fn ends: also by a
@@ -218,7 +248,8 @@ func (l *RWLock) Snapshot() Snapshot {
 }
 
 func (l *RWLock) snapshotLocked() Snapshot {
-	s := Snapshot{l.readers.appendTo(nil), appendWaiters(nil, &l.waiters)}
+	all := l.readers.all()
+	s := Snapshot{all.appendTo(nil), appendWaiters(nil, &l.waiters)}
 	if l.writing {
 		s.Holders = append(s.Holders, holder(l.writer, 1))
 	}
@@ -231,7 +262,7 @@ func (l *RWLock) String() string {
 	details := ""
 	if l.writing {
 		details = "writing"
-	} else if l.readers.total > 0 {
+	} else if l.readers.number() > 0 {
 		details = "reading"
 	}
 	s := l.snapshotLocked()

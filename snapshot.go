@@ -161,15 +161,20 @@ func (h *holds) removeAny(n int64) {
 	}
 }
 
-// appendTo appends the holders to what.
-func (h *holds) appendTo(what []Holder) []Holder {
+// each calls f for each holder.
+func (h *holds) each(f func(o *wait.Owner, n int64)) {
 	if h.n > 0 {
-		what = append(what, holder(h.one, h.n+h.more[h.one]))
+		f(h.one, h.n+h.more[h.one])
 	}
 	for o, n := range h.more {
 		if h.n == 0 || o != h.one {
-			what = append(what, holder(o, n))
+			f(o, n)
 		}
 	}
+}
+
+// appendTo appends the holders to what.
+func (h *holds) appendTo(what []Holder) []Holder {
+	h.each(func(o *wait.Owner, n int64) { what = append(what, holder(o, n)) })
 	return what
 }
