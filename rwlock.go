@@ -259,14 +259,15 @@ func (l *RWLock) snapshotLocked() Snapshot {
 // String says who holds the lock, in which way, and how many wait.
 func (l *RWLock) String() string {
 	l.mu.Lock()
+	writing, s := l.writing, l.snapshotLocked()
+	l.mu.Unlock()
 	details := ""
-	if l.writing {
+	switch {
+	case writing:
 		details = "writing"
-	} else if l.readers.number() > 0 {
+	case len(s.Holders) > 0:
 		details = "reading"
 	}
-	s := l.snapshotLocked()
-	l.mu.Unlock()
 	return s.text("RWLock", details)
 }
 

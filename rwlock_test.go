@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,6 +134,91 @@ func TestRWLockCancelInTheMiddle(t *testing.T) {
 			task.CancelNow()
 		}
 		p.were(ctx, "w0@0 w1@1 r3@2 r4@2")
+	})
+}
+
+// More readers than there are places to note themselves in, some of them twice, and some that
+// are no task: each is known, and each can release as often as it has acquired.
+func TestRWLockManyReaders(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var l curio.RWLock
+		stop := make(chan struct{})
+		var tasks []*curio.Task[struct{}]
+		for i := range 30 {
+			tasks = append(tasks, curio.Go(ctx, func(ctx context.Context) error {
+				for range i%3 + 1 {
+					succeed(l.AcquireRead(ctx))
+				}
+				<-stop
+				for range i%3 + 1 {
+					l.ReleaseRead(ctx)
+				}
+				return nil
+			}))
+		}
+		synctest.Wait()
+		for range 4 {
+			succeed(l.AcquireRead(context.Background()))
+		}
+		held := map[*curio.AnyTask]int64{}
+		for _, h := range l.Snapshot().Holders {
+			if held[h.Task] != 0 {
+				f.Errorf("%v is named twice", h.Task)
+			}
+			held[h.Task] = h.N
+		}
+		for i, task := range tasks {
+			if held[task.AnyTask] != int64(i%3+1) {
+				f.Errorf("task %d holds it %d times", i, held[task.AnyTask])
+			}
+		}
+		if held[nil] != 4 || len(held) != 31 {
+			f.Errorf("%d holders, others hold it %d times", len(held), held[nil])
+		}
+		writer := curio.Go(ctx, func(ctx context.Context) error { return l.Do(ctx, nothing) })
+		synctest.Wait()
+		for range 4 {
+			l.ReleaseRead(context.Background())
+		}
+		close(stop)
+		if _, err := writer.Join(ctx); err != nil {
+			f.Error(err)
+		}
+		if left := l.Snapshot(); len(left.Holders) != 0 {
+			f.Errorf("left is %v", left)
+		}
+	})
+}
+
+// A writer that tries, and does not wait, is in no reader's way.
+func TestRaceRWLockTries(t *testing.T) {
+	race(t, 2000, func(ctx context.Context) {
+		var l curio.RWLock
+		succeed(l.AcquireRead(ctx))
+		var done atomic.Bool
+		atOnce(
+			func() {
+				for !done.Load() {
+					if l.TryAcquire(ctx) {
+						t.Error("a writer is in")
+					}
+				}
+			},
+			func() {
+				defer done.Store(true)
+				for range 10 {
+					if !l.TryAcquireRead(ctx) {
+						t.Error("a reader is not let in")
+						return
+					}
+					l.ReleaseRead(ctx)
+				}
+			},
+		)
+		l.ReleaseRead(ctx)
+		if !l.TryAcquire(ctx) {
+			t.Errorf("it is not free: %v", &l)
+		}
 	})
 }
 
