@@ -31,13 +31,14 @@ func inherit(listener, conn *socket.Socket) {
 	})
 }
 
+// control calls fn with the descriptor, of which it only sets such options.
 func control(s *socket.Socket, fn func(fd int) error) (err error) {
 	raw, err := s.SyscallConn()
 	if err != nil {
 		return err
 	}
-	closed := raw.Control(func(fd uintptr) { err = fn(int(fd)) })
-	if closed != nil {
+	tune := raw.(interface{ Tune(func(fd uintptr)) error }).Tune
+	if closed := tune(func(fd uintptr) { err = fn(int(fd)) }); closed != nil {
 		return closed
 	}
 	return err

@@ -94,6 +94,12 @@ func (c rawConn) Control(f func(fd uintptr)) error {
 	})
 }
 
+// Tune is Control for a function that sets only options after which a short read says, as it did
+// before, that there is no more. It is for this module.
+func (c rawConn) Tune(f func(fd uintptr)) error {
+	return c.s.control("control", func(fd int) error { f(uintptr(fd)); return nil })
+}
+
 func (c rawConn) Read(func(fd uintptr) bool) error { return c.s.failed("read", errNoContext) }
 
 func (c rawConn) Write(func(fd uintptr) bool) error { return c.s.failed("write", errNoContext) }

@@ -1,0 +1,56 @@
+package network_test
+
+import (
+	"context"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/network"
+)
+
+// isPlain reports whether a short receive on conn spares the next call, which would find nothing.
+func isPlain(conn network.Conn) bool {
+	fd := reflect.ValueOf(network.SocketOf(conn)).Elem().FieldByName("fd")
+	return (*poll.FD)(fd.Addr().UnsafePointer()).IsPlain()
+}
+
+// The connections of servers and clients are plain TCP, whatever this package sets on them, until
+// somebody else may have set something.
+func TestConnectionsArePlain(t *testing.T) {
+	testutil.NoLeaks(t)
+	config := &network.ServerConfig{ReusePort: true, MaxConnections: 10, IdleTimeout: time.Minute, Lifetime: time.Minute}
+	for name, config := range map[string]*network.ServerConfig{"no config": nil, "a config": config} {
+		t.Run(name, func(t *testing.T) {
+			inTasks(t, func(ctx context.Context) error {
+				listener, err := network.ListenTCP(ctx, "127.0.0.1:0", config)
+				if err != nil {
+					return err
+				}
+				defer listener.Close()
+				client, err := network.OpenConnection(ctx, listener.LocalAddr().String(), nil)
+				if err != nil {
+					return err
+				}
+				defer client.Close()
+				server, err := listener.Accept(ctx)
+				if err != nil {
+					return err
+				}
+				defer server.Close()
+				for side, conn := range map[string]network.Conn{"client": client, "server": server} {
+					if !isPlain(conn) {
+						t.Errorf("the %s's is not", side)
+					}
+					network.SocketOf(conn).Fd()
+					if isPlain(conn) {
+						t.Errorf("the %s's is, although its descriptor was given away", side)
+					}
+				}
+				return nil
+			})
+		})
+	}
+}
