@@ -140,7 +140,12 @@ func (o *ownPoller) run(d *direction) error {
 			return errCut
 		}
 		w := d.place.Waiter(d.waitState(), f.object)
-		ok := r.park(w)
+		ok := true
+		if r.offer(w) {
+			if ok = w.WaitOutside(); !ok {
+				r.takeBack(w)
+			}
+		}
 		w.Free()
 		if !ok {
 			d.cut = true

@@ -103,17 +103,11 @@ func (r *readiness) wake() {
 // clear makes the direction not ready, unless there was an event since seen was loaded.
 func (r *readiness) clear(seen uint64) { r.word.CompareAndSwap(seen, seen&^isReady) }
 
-// park waits until the direction is ready. It is false if the scope has ended the wait.
-func (r *readiness) park(w *wait.Waiter) (ok bool) {
+// offer writes w down for the next event. It is false if the direction is ready already, and then
+// nobody knows of w.
+func (r *readiness) offer(w *wait.Waiter) bool {
 	r.parked.Store(w)
-	if r.word.Load()&isReady != 0 && r.takeBack(w) {
-		return true
-	}
-	ok = w.WaitOutside()
-	if !ok {
-		r.takeBack(w)
-	}
-	return ok
+	return r.word.Load()&isReady == 0 || !r.takeBack(w)
 }
 
 // takeBack reports false if an event has been faster.

@@ -1,6 +1,9 @@
 package wait
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // A Waiter is one goroutine that is blocked, or about to be. Waiters come from
 // Place.Waiter and go back with Free.
@@ -115,6 +118,18 @@ func (o *Owner) takeOwn(w *Waiter) bool {
 	}
 	w.state.Store(idle)
 	return false
+}
+
+// Prepare gets the task of ctx its waiter already now. A new task has a small stack, which to make
+// a waiter deep down, where the task first waits, would double.
+func Prepare(ctx context.Context) {
+	o := CurrentTask(ctx)
+	if o == nil || o.waiter.Load() != nil {
+		return
+	}
+	if w := pool.Get().(*Waiter); !o.waiter.CompareAndSwap(nil, w) {
+		pool.Put(w)
+	}
 }
 
 // Free gives w back. It must be off its object's list.
