@@ -57,6 +57,18 @@ func ForgetPipes() {
 	pipes.idle = nil
 }
 
+// PipesLinger makes d, until the test has ended, how long pipes stay that nobody takes.
+func PipesLinger(t testing.TB, d time.Duration) {
+	set := func(d time.Duration) (before time.Duration) {
+		pipes.mu.Lock()
+		defer pipes.mu.Unlock()
+		before, pipes.lingers = pipes.lingers, d
+		return before
+	}
+	before := set(d)
+	t.Cleanup(func() { set(before) })
+}
+
 // Pipes is how many are in the pool.
 func Pipes() int {
 	pipes.mu.Lock()

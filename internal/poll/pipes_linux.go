@@ -11,15 +11,16 @@ import (
 
 // pipes has the pipes that only splice(2) uses, while none is made with them. They are empty.
 //
-// When none has been taken for lingersFor they are closed, so that a program that is done with
+// When none has been taken for a while they are closed, so that a program that is done with
 // splicing has no descriptor more than before.
-var pipes pipePool
+var pipes = pipePool{lingers: 100 * time.Millisecond}
 
 type pipePool struct {
-	mu     sync.Mutex
-	idle   []*splicePipe
-	sweeps bool // a call of sweep is to come, as it is whenever idle is not empty
-	taken  bool // one has been taken since sweep has last looked
+	mu      sync.Mutex
+	lingers time.Duration // changed by tests only
+	idle    []*splicePipe
+	sweeps  bool // a call of sweep is to come, as it is whenever idle is not empty
+	taken   bool // one has been taken since sweep has last looked
 }
 
 type splicePipe struct{ read, write int }
@@ -75,7 +76,7 @@ func (l *pipePool) put(p *splicePipe) {
 func (l *pipePool) sweepLaterLocked() {
 	if !l.sweeps {
 		l.sweeps = true
-		time.AfterFunc(lingersFor, l.sweep)
+		time.AfterFunc(l.lingers, l.sweep)
 	}
 }
 

@@ -245,7 +245,7 @@ func TestSpliceErrors(t *testing.T) {
 
 // The pool gives its descriptors back when nobody splices any more.
 func TestPipesGoAway(t *testing.T) {
-	poll.LingersFor(t, time.Millisecond)
+	poll.PipesLinger(t, time.Millisecond)
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)
 	for range 3 {
