@@ -38,7 +38,7 @@ type group struct {
 	closed    bool       // nothing can be added any more
 	members   []member   // without daemons, in the order of spawning; nil in place of those taken
 	taken     int        // how many of members have been taken
-	ended     int        // how many of members have ended
+	ended     int32      // how many of members have ended
 	collected bool       // by NextDone
 	done      []*AnyTask // if collected, tasks that have ended, in that order, some of them taken; NextDone takes from here
 	running   int        // members that have not ended, without daemons
@@ -71,15 +71,15 @@ type member interface {
 
 // membership is the state of a task in its group.
 type membership struct {
-	index   int  // in members; not set for a daemon
-	order   int  // of ending, from 1 on; not set for one that was taken as it ended
-	adopted bool // by AddTask; set before the task's group
-	slot    bool // has a slot of the group's limit; the task's own, then under group.mu
-	queued  bool // is in line for one
-	settled bool // what its end means for the group has been worked out
-	counted bool // memberDone has been called
-	blamed  bool // is in group.failed
-	taken   bool // out of the group
+	index   int32 // in members; not set for a daemon
+	order   int32 // of ending, from 1 on; not set for one that was taken as it ended
+	adopted bool  // by AddTask; set before the task's group
+	slot    bool  // has a slot of the group's limit; the task's own, then under group.mu
+	queued  bool  // is in line for one
+	settled bool  // what its end means for the group has been worked out
+	counted bool  // memberDone has been called
+	blamed  bool  // is in group.failed
+	taken   bool  // out of the group
 }
 
 // noGroup is the group of a task that has left its own.
@@ -127,7 +127,7 @@ func (g *group) add(m member, adopted bool) {
 		return
 	}
 	g.running++
-	t.index = len(g.members)
+	t.index = int32(len(g.members))
 	if g.members == nil {
 		g.members = make([]member, 0, 8)
 	}
@@ -343,7 +343,7 @@ func (g *group) sweepLocked() {
 	g.taken = 0
 	g.members = slices.DeleteFunc(g.members, func(m member) bool { return m == nil })
 	for i, m := range g.members {
-		m.common().index = i
+		m.common().index = int32(i)
 	}
 	g.done = slices.DeleteFunc(g.done, (*AnyTask).isTaken)
 	if !g.cut {

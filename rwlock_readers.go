@@ -9,11 +9,12 @@ import (
 // readers are those who hold an RWLock for reading. As long as nobody writes or waits they come
 // and go without the lock's mutex. The gate is in the same word as their number:
 //
-//	open ──► shut    under mu, by a writer, before it looks whether somebody reads
+//	open ──► shut    under mu, by who may have to wait, before he looks whether somebody reads
 //	shut ──► open    under mu, when nobody writes or waits
 //
-// So the number of those whom a writer that has shut the gate waits for can only fall, and the
-// last of them, who finds the gate shut as he leaves, passes the lock on.
+// While the gate is shut, readers enter under mu only. So the number of those whom a writer waits
+// for can only fall, and the last of them, who finds the gate shut as he leaves, passes the lock
+// on. For a moment in between, nobody has it; but nobody can overtake those who wait.
 //
 // Who reads is for Snapshot, and for telling a wrong release. Each reader notes himself in one of
 // a few places, or, if these are taken, under mu.

@@ -43,7 +43,7 @@ func Go(ctx context.Context, fn func(context.Context) error, opts ...SpawnOption
 type SpawnOption func(*AnyTask)
 
 // Name gives the task a name for errors, logs and whoever watches.
-func Name(name string) SpawnOption { return func(t *AnyTask) { t.name = name } }
+func Name(name string) SpawnOption { return func(t *AnyTask) { t.name = &name } }
 
 // Daemon makes the task a daemon. It keeps the values of its context and not its
 // cancellation: it ends with its kernel, if nobody cancels it. Nobody waits for it,
@@ -60,6 +60,13 @@ func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent =
 
 var lastID atomic.Uint64
 
+// bothInOne is a task without a result: where there is none to keep, one object is cheaper than
+// two. With what T is then, it takes five cache lines, and common begins one.
+type bothInOne[T any] struct {
+	common AnyTask
+	Task[T]
+}
+
 // newTask makes a task of the function whose entry is given. fn is nil if the task's runner is
 // not the Task. Unless the function is the user's, newTask notes where its caller was called.
 func newTask[T any](ctx context.Context, fn func(context.Context) (T, error), entry uintptr, opts []SpawnOption) *Task[T] {
@@ -68,11 +75,7 @@ func newTask[T any](ctx context.Context, fn func(context.Context) (T, error), en
 		t.prepare(ctx, entry, opts)
 		return t
 	}
-	// There is no result to keep, so both can be one object, which is cheaper.
-	both := new(struct {
-		Task[T]
-		common AnyTask
-	})
+	both := new(bothInOne[T])
 	both.fn, both.AnyTask = fn, &both.common
 	both.common.prepare(ctx, entry, opts)
 	return &both.Task

@@ -38,7 +38,7 @@ type AnyTask struct {
 	group  atomic.Pointer[group] // nil for none, noGroup when it has left its group; see member
 	err    error
 
-	name    string  // "" for the name of its function
+	name    *string // nil for the name of its function
 	entry   uintptr // of its function
 	spawned uintptr // the call that spawned it; 0 if its function is the user's, which will do as well
 

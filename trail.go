@@ -27,7 +27,13 @@ type label struct {
 	id    uint64
 }
 
-func (t *AnyTask) label() label { return label{t.name, t.entry, t.owner.ID} }
+func (t *AnyTask) label() label {
+	l := label{entry: t.entry, id: t.owner.ID}
+	if t.name != nil {
+		l.name = *t.name
+	}
+	return l
+}
 
 func (l label) String() string {
 	if l.name != "" {

@@ -31,7 +31,8 @@ func inherit(listener, conn *socket.Socket) {
 	})
 }
 
-// control calls fn with the descriptor, of which it only sets such options.
+// control calls fn with the descriptor, on which fn sets only options of keep-alive, and
+// TCP_NODELAY: they leave a short receive a sign that there is no more.
 func control(s *socket.Socket, fn func(fd int) error) (err error) {
 	raw, err := s.SyscallConn()
 	if err != nil {

@@ -18,7 +18,7 @@ type service struct {
 
 	task   context.Context // the task's
 	life   *wait.Scope     // the handler's, below task, if there is a Lifetime
-	begun  bool            // the handshake is over, and the handler has been called
+	begun  bool            // the handshake is over
 	ended  bool            // the handler has returned, or has not been called
 	failed error           // with which error
 }

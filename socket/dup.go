@@ -107,7 +107,7 @@ func (c rawConn) Write(func(fd uintptr) bool) error { return c.s.failed("write",
 // ReadContext is Read with a context. It is for the adapters to package net, in which a
 // connection's deadlines bound the waits.
 func (c rawConn) ReadContext(ctx context.Context, f func(fd uintptr) bool) error {
-	if err := c.s.fd.RawRead(ctx, "READ_WAIT", f); err != nil {
+	if err := c.s.fd.RawRead(ctx, f); err != nil {
 		return c.s.failed("read", err)
 	}
 	return nil
@@ -115,7 +115,7 @@ func (c rawConn) ReadContext(ctx context.Context, f func(fd uintptr) bool) error
 
 // WriteContext is Write with a context.
 func (c rawConn) WriteContext(ctx context.Context, f func(fd uintptr) bool) error {
-	if err := c.s.fd.RawWrite(ctx, "WRITE_WAIT", f); err != nil {
+	if err := c.s.fd.RawWrite(ctx, f); err != nil {
 		return c.s.failed("write", err)
 	}
 	return nil
@@ -136,17 +136,17 @@ func (c rawConn) WriteContext(ctx context.Context, f func(fd uintptr) bool) erro
 // first, the error is that of ctx; then the last call returned EAGAIN, if there was one.
 // It panics if call is nil.
 func (s *Socket) ReadCall(ctx context.Context, call func(fd int) error) error {
-	return s.userCall(ctx, "read", "READ_WAIT", (*poll.FD).CallRead, call)
+	return s.userCall(ctx, "read", (*poll.FD).CallRead, call)
 }
 
 // WriteCall is ReadCall for a system call that writes, in turn with those who send.
 func (s *Socket) WriteCall(ctx context.Context, call func(fd int) error) error {
-	return s.userCall(ctx, "write", "WRITE_WAIT", (*poll.FD).CallWrite, call)
+	return s.userCall(ctx, "write", (*poll.FD).CallWrite, call)
 }
 
-type pollCall func(f *poll.FD, ctx context.Context, state string, call func(fd int) error) error
+type pollCall func(f *poll.FD, ctx context.Context, call func(fd int) error) error
 
-func (s *Socket) userCall(ctx context.Context, op, state string, make pollCall, call func(fd int) error) error {
+func (s *Socket) userCall(ctx context.Context, op string, make pollCall, call func(fd int) error) error {
 	if call == nil {
 		panic("curio/socket: ReadCall or WriteCall of a nil function")
 	}
@@ -154,7 +154,7 @@ func (s *Socket) userCall(ctx context.Context, op, state string, make pollCall, 
 		return s.failed(op, err)
 	}
 	returned := false // and not EAGAIN
-	err := make(&s.fd, ctx, state, func(fd int) error {
+	err := make(&s.fd, ctx, func(fd int) error {
 		err := call(fd)
 		switch {
 		case errors.Is(err, syscall.EAGAIN): // also in an os.SyscallError

@@ -27,6 +27,9 @@ import (
 // If ctx ends or the connection fails halfway, SendFile returns how many bytes the
 // system has taken; all of these, and no others, reach the other side if the connection
 // lasts. file may be closed while it is sent: the sending goes on.
+//
+// sendfile(2) raises SIGPIPE if the other side has closed the connection. Go programs ignore that,
+// unless they ask for it with os/signal; the error is syscall.EPIPE.
 func (s *Socket) SendFile(ctx context.Context, file *os.File, offset, count int64) (n int64, err error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("sendfile", err)

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math"
 	"syscall"
@@ -30,7 +31,10 @@ import (
 // Both sockets must be streams. Others that receive from src, or send, wait for their turn, as
 // with Recv and SendAll. If ctx ends while Splice waits for something to receive, it has received
 // nothing. If it ends, or the sending fails, later than that, what was received and not sent is
-// lost, as with Recv and SendAll.
+// lost: then the error wraps io.ErrShortWrite as well.
+//
+// splice(2) raises SIGPIPE if the other side has closed the connection. Go programs ignore that,
+// unless they ask for it with os/signal; the error is syscall.EPIPE.
 func (s *Socket) Splice(ctx context.Context, src *Socket, most int) (n int, err error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("splice", err)
@@ -47,16 +51,14 @@ func (s *Socket) Splice(ctx context.Context, src *Socket, most int) (n int, err 
 	case most < 0:
 		most = math.MaxInt
 	}
-	n, receiving, err := s.fd.Splice(ctx, &src.fd, most)
+	n, lost, receiving, err := s.fd.Splice(ctx, &src.fd, most)
 	switch {
 	case err == poll.ErrNoSplice:
 		return s.copyFrom(ctx, src, most)
 	case err != nil && receiving:
 		return 0, src.failed("splice", err)
 	case err != nil:
-		return n, s.failed("splice", err)
-	case n == 0:
-		return 0, io.EOF
+		return n, short(s.failed("splice", err), lost)
 	}
 	return n, nil
 }
@@ -68,9 +70,18 @@ func (s *Socket) copyFrom(ctx context.Context, src *Socket, most int) (int, erro
 	}
 	p := buffers.Get().(*poll.Pooled)
 	defer buffers.Put(p)
-	n, err := src.Recv(ctx, p.Space[:min(most, len(p.Space))])
+	received, err := src.Recv(ctx, p.Space[:min(most, len(p.Space))])
 	if err != nil {
 		return 0, err
 	}
-	return s.SendAll(ctx, p.Space[:n])
+	n, err := s.SendAll(ctx, p.Space[:received])
+	return n, short(err, received-n)
+}
+
+// short adds to err that something is lost.
+func short(err error, lost int) error {
+	if lost == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; %w: %d bytes that were received are lost", err, io.ErrShortWrite, lost)
 }

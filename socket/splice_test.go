@@ -72,8 +72,18 @@ func TestSpliceUrgentData(t *testing.T) {
 			t.Fatalf("received %q", got)
 		}
 	}
+	for _, part := range []struct {
+		text  string
+		flags int
+	}{{"!", socket.MSG_OOB}, {"the end", 0}} { // and then the end, all at once
+		_, err := a.SendFlags(ctx, []byte(part.text), part.flags)
+		check(t, err)
+	}
 	check(t, a.Shutdown(socket.ShutWR))
 	check(t, moved())
+	if got := receiving(t, d)(); string(got) != "the end" {
+		t.Errorf("at the end: %q", got)
+	}
 }
 
 func TestSpliceErrors(t *testing.T) {
@@ -107,6 +117,7 @@ func TestSpliceErrors(t *testing.T) {
 	check(t, d.Close())
 	_, err = c.Splice(ctx, b, -1)
 	want(t, err, syscall.EPIPE)
+	want(t, err, io.ErrShortWrite)
 	var wrapped *net.OpError
 	if !errors.As(err, &wrapped) || wrapped.Op != "splice" {
 		t.Errorf("%v", err)

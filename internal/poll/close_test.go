@@ -48,7 +48,7 @@ func TestCloseWaitsForOperations(t *testing.T) {
 	number := a.Fd()
 	inside, release := make(chan bool), make(chan bool)
 	_, join := in(t, func(ctx context.Context) error {
-		return a.CallRead(ctx, "READ_WAIT", func(int) error {
+		return a.CallRead(ctx, func(int) error {
 			close(inside)
 			<-release
 			return nil

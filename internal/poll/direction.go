@@ -36,14 +36,12 @@ type direction struct {
 	n   int
 	err error
 
-	// Those of few operations.
-	arg   any
-	state string
+	arg any // of few operations
 }
 
 // An operation is one of the things to do with a descriptor.
 type operation struct {
-	state  string // in which a waiting task is shown, "" for the direction's state
+	state  string // in which a waiting task is shown
 	call   call
 	eager  bool // it lingers before it sleeps
 	trusts bool // it sets short, and need not be tried where nothing has come since
@@ -100,14 +98,6 @@ var errCut = errors.New("internal error: an operation whose scope has ended")
 // its results.
 func (d *direction) run() error { return d.fd.poller.run(d) }
 
-// waitState is the state in which a task that waits is shown.
-func (d *direction) waitState() string {
-	if d.op.state != "" {
-		return d.op.state
-	}
-	return d.state
-}
-
 // leave clears the operation's fields and passes the turn on. err is the operation's error,
 // and leave returns the error for its caller: finding that out may take a call of the
 // context's methods, which is done when nothing is held.
@@ -130,7 +120,7 @@ func (d *direction) pass() {
 		d.err = nil
 	}
 	if d.arg != nil {
-		d.arg, d.state = nil, ""
+		d.arg = nil
 	}
 	d.turn.Pass()
 }

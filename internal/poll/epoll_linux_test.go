@@ -250,7 +250,7 @@ func TestNobodySpins(t *testing.T) {
 	for name, f := range map[string]*poll.FD{"connected": a, "fresh": own(t, fresh, syscall.SOCK_STREAM), "listening": own(t, listening, syscall.SOCK_STREAM)} {
 		calls := 0
 		o, join := in(t, func(ctx context.Context) error {
-			return f.CallRead(ctx, "READ_WAIT", func(int) error { calls++; return syscall.EAGAIN })
+			return f.CallRead(ctx, func(int) error { calls++; return syscall.EAGAIN })
 		})
 		await(t, parked(o))
 		for range 1000 {
@@ -398,7 +398,7 @@ func TestChildrenHaveNoPoller(t *testing.T) {
 func TestNothingForOneCall(t *testing.T) {
 	for name, call := range map[string]func(ctx context.Context, f *poll.FD) error{
 		"CallRead": func(ctx context.Context, f *poll.FD) error { // it wants four bytes
-			return f.CallRead(ctx, "READ_WAIT", func(fd int) error {
+			return f.CallRead(ctx, func(fd int) error {
 				if queued(fd) < 4 {
 					return syscall.EAGAIN
 				}
@@ -406,7 +406,7 @@ func TestNothingForOneCall(t *testing.T) {
 			})
 		},
 		"RawRead": func(ctx context.Context, f *poll.FD) error {
-			return f.RawRead(ctx, "READ_WAIT", func(fd uintptr) bool { return queued(int(fd)) >= 4 })
+			return f.RawRead(ctx, func(fd uintptr) bool { return queued(int(fd)) >= 4 })
 		},
 		"RecvMsg": func(ctx context.Context, f *poll.FD) error {
 			m := &poll.Message{Stream: true, Flags: syscall.MSG_ERRQUEUE}
@@ -438,7 +438,7 @@ func TestNewsWithoutEnd(t *testing.T) {
 	a, b := pair(t)
 	calls := 0
 	_, join := in(t, func(ctx context.Context) error {
-		return a.CallRead(ctx, "READ_WAIT", func(fd int) error {
+		return a.CallRead(ctx, func(fd int) error {
 			if calls++; calls == 100 {
 				cancel(wait.CurrentTask(ctx))
 			}
@@ -458,7 +458,7 @@ func TestNewsWithoutEnd(t *testing.T) {
 func TestOperationsWhileClosing(t *testing.T) {
 	a, _ := pair(t)
 	closed := make(chan error, 1)
-	err := a.CallWrite(context.Background(), "WRITE_WAIT", func(int) error {
+	err := a.CallWrite(context.Background(), func(int) error {
 		go func() { closed <- a.Close() }()
 		await(t, func() bool { return a.Queued(true) == 1 })
 		_, err := a.Read(context.Background(), make([]byte, 1))

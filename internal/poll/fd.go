@@ -27,10 +27,9 @@ type FD struct {
 
 	reader  direction
 	closing ownClosing
+	loan    atomic.Pointer[Loan] // both turns, if somebody has them; see exclusive.go
+	late    syscall.Errno        // the error after a batch, for the next operation; guarded by reader's turn
 	writer  direction
-
-	loan atomic.Pointer[Loan] // both turns, if somebody has them; see exclusive.go
-	late syscall.Errno        // the error after a batch, for the next operation; guarded by reader's turn
 }
 
 // A poller is what makes operations on an FD wait. There are two: the runtime's

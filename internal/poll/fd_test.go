@@ -210,7 +210,7 @@ func TestCall(t *testing.T) {
 	calls := 0
 	o, join := in(t, func(ctx context.Context) error {
 		a.Sleepy()
-		return a.CallRead(ctx, "MESSAGE_WAIT", func(fd int) error {
+		return a.CallRead(ctx, func(fd int) error {
 			if calls++; calls == 1 {
 				return syscall.EINTR
 			}
@@ -219,7 +219,7 @@ func TestCall(t *testing.T) {
 		})
 	})
 	await(t, parked(o))
-	if shown, _ := o.Parked(); shown.Op != "MESSAGE_WAIT" {
+	if shown, _ := o.Parked(); shown.Op != "READ_WAIT" {
 		t.Errorf("shown as %q", shown.Op)
 	}
 	_, err := b.Write(context.Background(), []byte("x"))
@@ -228,7 +228,7 @@ func TestCall(t *testing.T) {
 	if calls < 3 {
 		t.Errorf("%d calls", calls)
 	}
-	err = a.CallWrite(context.Background(), "WRITE_WAIT", func(int) error { return os.ErrPermission })
+	err = a.CallWrite(context.Background(), func(int) error { return os.ErrPermission })
 	want(t, err, os.ErrPermission)
 }
 

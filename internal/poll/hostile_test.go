@@ -24,7 +24,7 @@ func TestHostileContexts(t *testing.T) {
 		{"Read", false, func(ctx context.Context, f *poll.FD) error { _, err := f.Read(ctx, make([]byte, 9)); return err }},
 		{"WaitRead", false, func(ctx context.Context, f *poll.FD) error { return f.WaitRead(ctx) }},
 		{"CallRead", false, func(ctx context.Context, f *poll.FD) error {
-			return f.CallRead(ctx, "READ_WAIT", func(fd int) error { return syscall.EAGAIN })
+			return f.CallRead(ctx, func(fd int) error { return syscall.EAGAIN })
 		}},
 		{"ReadPooled", false, func(ctx context.Context, f *poll.FD) error {
 			pool := &sync.Pool{New: func() any { return &poll.Pooled{Space: make([]byte, 9)} }}

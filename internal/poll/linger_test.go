@@ -58,7 +58,7 @@ func TestLingeringHelps(t *testing.T) {
 		waitInVain(t, a)
 	}
 	calls := 0
-	check(t, a.CallRead(&task.Scope, "READ_WAIT", func(int) error {
+	check(t, a.CallRead(&task.Scope, func(int) error {
 		if calls++; calls < 5 {
 			return syscall.EAGAIN
 		}
@@ -117,7 +117,7 @@ func TestCrowdsAndStreaks(t *testing.T) {
 				t.Fatalf("%d are left out after %d", skip, i)
 			}
 			first := true
-			check(t, a.CallRead(context.Background(), "READ_WAIT", func(int) error {
+			check(t, a.CallRead(context.Background(), func(int) error {
 				if first {
 					first = false
 					return syscall.EAGAIN

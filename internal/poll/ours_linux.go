@@ -139,7 +139,7 @@ func (o *ownPoller) run(d *direction) error {
 			d.cut = true
 			return errCut
 		}
-		w := d.place.Waiter(d.waitState(), f.object)
+		w := d.place.Waiter(d.op.state, f.object)
 		ok := true
 		if r.offer(w) {
 			if ok = w.WaitOutside(); !ok {

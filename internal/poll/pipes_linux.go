@@ -25,12 +25,12 @@ type pipePool struct {
 
 type splicePipe struct{ read, write int }
 
-// splicePipeSize is how much one call moves at most.
-const splicePipeSize = 1 << 20
-
 const (
+	// splicePipeSize is how much one call moves at most: what a pipe holds on Linux. Larger pipes
+	// are rationed, for each user.
+	splicePipeSize = 64 << 10
+
 	mostIdlePipes = 16
-	setPipeSize   = 1031 // F_SETPIPE_SZ
 )
 
 func (l *pipePool) take() (*splicePipe, error) {
@@ -51,8 +51,6 @@ func (l *pipePool) take() (*splicePipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	// If the user has had enough pipes of that size, it stays at the smaller one that it has.
-	_, _, _ = syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fds[0]), setPipeSize, splicePipeSize)
 	return &splicePipe{fds[0], fds[1]}, nil
 }
 

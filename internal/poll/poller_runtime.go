@@ -121,7 +121,7 @@ func (s *sleeper) try(fd uintptr) bool {
 		s.done = true
 		return true
 	}
-	s.waiter = d.place.Waiter(d.waitState(), s)
+	s.waiter = d.place.Waiter(d.op.state, s)
 	s.ended = !s.waiter.Begin()
 	return s.ended
 }

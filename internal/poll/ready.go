@@ -10,10 +10,10 @@ import (
 var (
 	waitingRead  = operation{state: "READ_WAIT", call: readyOnce, eager: true}
 	waitingWrite = operation{state: "WRITE_WAIT", call: readyOnce}
-	callingRead  = operation{call: userOnce, eager: true}
-	callingWrite = operation{call: userOnce}
-	rawRead      = operation{call: rawOnce} // not eager: see RawRead
-	rawWrite     = operation{call: rawOnce}
+	callingRead  = operation{state: "READ_WAIT", call: userOnce, eager: true}
+	callingWrite = operation{state: "WRITE_WAIT", call: userOnce}
+	rawRead      = operation{state: "READ_WAIT", call: rawOnce} // not eager: see RawRead
+	rawWrite     = operation{state: "WRITE_WAIT", call: rawOnce}
 )
 
 // WaitRead waits until a read would not wait: there is something to read, or the
@@ -51,33 +51,34 @@ func Readable(fd int) bool {
 // CallRead makes any system call that reads: f is called until it returns something
 // else than EAGAIN, when the descriptor has become readable and, as the others do,
 // some times before. EINTR calls it again at once. f must not wait, nor keep the
-// descriptor. state is the one in which the task is shown.
-func (f *FD) CallRead(ctx context.Context, state string, call func(fd int) error) error {
-	return f.reader.callUser(ctx, &callingRead, state, userCall(call))
+// descriptor.
+func (f *FD) CallRead(ctx context.Context, call func(fd int) error) error {
+	return f.reader.callUser(ctx, &callingRead, userCall(call))
 }
 
 // CallWrite is CallRead for calls that write.
-func (f *FD) CallWrite(ctx context.Context, state string, call func(fd int) error) error {
-	return f.writer.callUser(ctx, &callingWrite, state, userCall(call))
+func (f *FD) CallWrite(ctx context.Context, call func(fd int) error) error {
+	return f.writer.callUser(ctx, &callingWrite, userCall(call))
 }
 
 // RawRead is CallRead with the contract of syscall.RawConn: call is called at once and,
 // until it returns true, again each time the descriptor has become readable. There are no
 // other tries in between, as code written for package net does not expect these.
-func (f *FD) RawRead(ctx context.Context, state string, call func(fd uintptr) bool) error {
-	return f.reader.callUser(ctx, &rawRead, state, rawCall(call))
+func (f *FD) RawRead(ctx context.Context, call func(fd uintptr) bool) error {
+	return f.reader.callUser(ctx, &rawRead, rawCall(call))
 }
 
 // RawWrite is RawRead for calls that write.
-func (f *FD) RawWrite(ctx context.Context, state string, call func(fd uintptr) bool) error {
-	return f.writer.callUser(ctx, &rawWrite, state, rawCall(call))
+func (f *FD) RawWrite(ctx context.Context, call func(fd uintptr) bool) error {
+	return f.writer.callUser(ctx, &rawWrite, rawCall(call))
 }
 
-func (d *direction) callUser(ctx context.Context, op *operation, state string, f any) (err error) {
+func (d *direction) callUser(ctx context.Context, op *operation, f any) (err error) {
 	if err := d.enter(ctx, op); err != nil {
 		return err
 	}
-	d.arg, d.state = f, state
+	d.fd.Distrust() // f may set any option
+	d.arg = f
 	defer func() { // also if the caller's function panics
 		d.fd.poller.abandon(d)
 		err = d.leave(err)

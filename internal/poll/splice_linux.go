@@ -2,7 +2,10 @@ package poll
 
 import (
 	"context"
+	"io"
 	"syscall"
+
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // Splice(2) moves bytes from one descriptor to another without copying them through the program,
@@ -13,8 +16,8 @@ import (
 
 // splicingIn and splicingOut use arg, a *spliced, and n.
 var (
-	splicingIn  = operation{state: "READ_WAIT", call: spliceIn, eager: true, trusts: true}
-	splicingOut = operation{state: "WRITE_WAIT", call: spliceOut, trusts: true}
+	splicingIn  = operation{state: "READ_WAIT", call: spliceIn, eager: true}
+	splicingOut = operation{state: "WRITE_WAIT", call: spliceOut}
 )
 
 // SPLICE_F_MOVE and SPLICE_F_NONBLOCK, which is about the pipe.
@@ -27,26 +30,44 @@ type spliced struct {
 }
 
 // Splice waits until there is something to read from src, and moves what is there, up to most
-// bytes, to f. receiving says that err is src's, and not f's. At the end of src n is 0. If f takes
-// only a part, n is how much that is, and the rest is lost. The error is ErrNoSplice, and nothing
-// has been read, if the system cannot move what is there.
-func (f *FD) Splice(ctx context.Context, src *FD, most int) (n int, receiving bool, err error) {
-	s := &spliced{most: min(most, splicePipeSize)}
-	if err := src.reader.splice(ctx, &splicingIn, s); err != nil || s.left == 0 {
-		return 0, true, err
+// bytes, to f. receiving says that err is src's, and not f's. If f takes only a part, n is how
+// much that is, and lost how much it has not taken. The error is ErrNoSplice, and nothing has been
+// read, if the system cannot move what is there; it is so at the end of src, too.
+//
+// It asks ctx before and after everything, and not in between: what has been read is then offered
+// to f at least once, and a foreign context cannot get in the way.
+func (f *FD) Splice(ctx context.Context, src *FD, most int) (n, lost int, receiving bool, err error) {
+	place, err := wait.At(ctx)
+	if err != nil {
+		return 0, 0, true, err
 	}
-	all := s.left
-	err = f.writer.splice(ctx, &splicingOut, s)
-	if s.left == 0 {
-		pipes.put(s.pipe)
-	} else {
-		s.pipe.close()
+	followed := place.Untrusted()
+	if followed {
+		place = place.FollowNow()
 	}
-	return all - s.left, false, err
+	n, lost, receiving, err = f.spliceAt(place, src, most)
+	if followed {
+		err = place.Leave(err)
+	}
+	return n, lost, receiving, err
 }
 
-func (d *direction) splice(ctx context.Context, op *operation, s *spliced) error {
-	if err := d.enter(ctx, op); err != nil {
+func (f *FD) spliceAt(place wait.Place, src *FD, most int) (n, lost int, receiving bool, err error) {
+	s := &spliced{most: min(most, splicePipeSize)}
+	if err := src.reader.splice(place, &splicingIn, s); err != nil {
+		return 0, 0, true, err
+	}
+	n = s.left
+	if err = f.writer.splice(place, &splicingOut, s); err == nil {
+		pipes.put(s.pipe)
+		return n, 0, false, nil
+	}
+	s.pipe.close()
+	return n - s.left, s.left, false, err
+}
+
+func (d *direction) splice(place wait.Place, op *operation, s *spliced) error {
+	if err := d.enterAt(place, op); err != nil {
 		return err
 	}
 	d.arg = s
@@ -66,19 +87,15 @@ func spliceIn(d *direction, fd int) (done bool) {
 		return true
 	}
 	pipes.put(p)
-	switch errno {
-	case syscall.EAGAIN:
-		// It also says so before urgent data, and when it has no memory. If something has come
-		// since, one copy does not matter.
+	// Before urgent data, and when there is no memory, it says that there is nothing, or that
+	// this is the end. If something has come since, one copy does not matter.
+	if errno == syscall.EAGAIN {
 		there, _ := ready(fd, false)
 		if !there {
 			return false
 		}
-		errno = syscall.EINVAL
-	case 0:
-		return true
 	}
-	if noSendfile(errno) {
+	if errno == 0 || errno == syscall.EAGAIN || noSendfile(errno) {
 		d.err = ErrNoSplice
 	} else {
 		d.err = errno
@@ -90,8 +107,12 @@ func spliceOut(d *direction, fd int) (done bool) {
 	s := d.arg.(*spliced)
 	for s.left > 0 {
 		n, errno := splice(s.pipe.read, fd, s.left)
-		if errno != 0 {
+		switch {
+		case errno != 0:
 			return d.completed(0, errno)
+		case n == 0:
+			d.err = io.ErrUnexpectedEOF // as in writeAll
+			return true
 		}
 		s.left -= n
 	}

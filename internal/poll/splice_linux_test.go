@@ -19,7 +19,7 @@ import (
 func spliceAll(ctx context.Context, dst, src *poll.FD, most int) (total int, err error) {
 	buf := make([]byte, 1<<16)
 	for {
-		n, _, err := dst.Splice(ctx, src, most)
+		n, _, _, err := dst.Splice(ctx, src, most)
 		if err == poll.ErrNoSplice {
 			if n, err = src.Read(ctx, buf); err == nil {
 				n, err = dst.WriteAll(ctx, buf[:n])
@@ -82,7 +82,7 @@ func TestSpliceAtMost(t *testing.T) {
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)
 	say(t, a, "onetwo", 0)
-	n, _, err := c.Splice(t.Context(), b, 3)
+	n, _, _, err := c.Splice(t.Context(), b, 3)
 	check(t, err)
 	if n != 3 || read(t, d) != "one" || read(t, b) != "two" {
 		t.Errorf("%d bytes", n)
@@ -94,7 +94,7 @@ func TestSpliceCancelled(t *testing.T) {
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)
 	o, join := in(t, func(ctx context.Context) error {
-		_, receiving, err := c.Splice(ctx, b, 100)
+		_, _, receiving, err := c.Splice(ctx, b, 100)
 		if !receiving {
 			t.Error("it is not the source's error")
 		}
@@ -104,7 +104,7 @@ func TestSpliceCancelled(t *testing.T) {
 	cancel(o)
 	want(t, join(), wait.ErrTaskCancelled)
 	say(t, a, "still here", 0)
-	if n, _, err := c.Splice(t.Context(), b, 100); n != 10 || err != nil || read(t, d) != "still here" {
+	if n, _, _, err := c.Splice(t.Context(), b, 100); n != 10 || err != nil || read(t, d) != "still here" {
 		t.Errorf("%d, %v", n, err)
 	}
 }
@@ -127,22 +127,23 @@ func TestSpliceCutWhileItSends(t *testing.T) {
 			fill(t, c)
 			say(t, a, "lost", 0)
 			var receiving bool
+			var lost int
 			o, join := in(t, func(ctx context.Context) (err error) {
-				_, receiving, err = c.Splice(ctx, b, 100)
+				_, lost, receiving, err = c.Splice(ctx, b, 100)
 				return err
 			})
 			await(t, parked(o))
 			err, fromSource := cut(o, c, b)
 			want(t, join(), err)
-			if receiving != fromSource {
-				t.Error("the error is said to be the source's")
+			if receiving != fromSource || lost != len("lost") {
+				t.Errorf("the error is said to be the source's: %v; %d bytes are lost", receiving, lost)
 			}
 
 			e, f := tcpPair(t)
 			g, h := tcpPair(t)
 			for range 10 {
 				say(t, e, "fresh", 0)
-				n, _, err := g.Splice(t.Context(), f, 100)
+				n, _, _, err := g.Splice(t.Context(), f, 100)
 				check(t, err)
 				if n != 5 || read(t, h) != "fresh" {
 					t.Fatalf("%d bytes", n)
@@ -165,7 +166,7 @@ func TestSpliceWaitsWithoutAPipe(t *testing.T) {
 	var tasks []*wait.Owner
 	var ends []func() error
 	for _, b := range sources {
-		o, join := in(t, func(ctx context.Context) error { _, _, err := c.Splice(ctx, b, 100); return err })
+		o, join := in(t, func(ctx context.Context) error { _, _, _, err := c.Splice(ctx, b, 100); return err })
 		await(t, parked(o))
 		tasks, ends = append(tasks, o), append(ends, join)
 	}
@@ -186,7 +187,7 @@ func TestNoSplice(t *testing.T) {
 		say(t, a, "x", 0)
 		poll.ForgetPipes()
 		withoutDescriptors(t, func() {
-			_, _, err := c.Splice(t.Context(), b, 100)
+			_, _, _, err := c.Splice(t.Context(), b, 100)
 			want(t, err, poll.ErrNoSplice)
 		})
 		if got := read(t, b); got != "x" {
@@ -197,8 +198,22 @@ func TestNoSplice(t *testing.T) {
 		say(t, a, "!", syscall.MSG_OOB)
 		say(t, a, "after", 0)
 		await(t, func() bool { return poll.ReadableFD(b) })
-		_, _, err := c.Splice(t.Context(), b, 100)
+		_, _, _, err := c.Splice(t.Context(), b, 100)
 		want(t, err, poll.ErrNoSplice)
+		if got := read(t, b); got != "after" {
+			t.Errorf("%q is left", got)
+		}
+	})
+	t.Run("before urgent data and the end", func(t *testing.T) {
+		a, b := tcpPair(t)
+		say(t, a, "!", syscall.MSG_OOB)
+		say(t, a, "after", 0)
+		check(t, a.CloseWrite(t.Context()))
+		await(t, func() bool { return poll.ReadableFD(b) })
+		for range 2 {
+			_, _, _, err := c.Splice(t.Context(), b, 100)
+			want(t, err, poll.ErrNoSplice)
+		}
 		if got := read(t, b); got != "after" {
 			t.Errorf("%q is left", got)
 		}
@@ -207,7 +222,7 @@ func TestNoSplice(t *testing.T) {
 		t.Run(errno.Error(), func(t *testing.T) {
 			poll.OnSplice(t, func(int, int, int) (int, syscall.Errno) { return 0, errno })
 			say(t, a, "x", 0)
-			_, receiving, err := c.Splice(t.Context(), b, 100)
+			_, _, receiving, err := c.Splice(t.Context(), b, 100)
 			want(t, err, poll.ErrNoSplice)
 			if !receiving {
 				t.Error("it is not the source's error")
@@ -233,12 +248,12 @@ func TestSpliceErrors(t *testing.T) {
 	say(t, e, "x", 0)
 	reset(d)
 	await(t, func() bool { return poll.ReadableFD(c) })
-	if _, receiving, err := c.Splice(t.Context(), f, 100); receiving || err != syscall.ECONNRESET && err != syscall.EPIPE {
+	if _, _, receiving, err := c.Splice(t.Context(), f, 100); receiving || err != syscall.ECONNRESET && err != syscall.EPIPE {
 		t.Errorf("destination: %v, %v", receiving, err)
 	}
 	reset(a)
 	await(t, func() bool { return poll.ReadableFD(b) })
-	if _, receiving, err := e.Splice(t.Context(), b, 100); !receiving || err != syscall.ECONNRESET {
+	if _, _, receiving, err := e.Splice(t.Context(), b, 100); !receiving || err != syscall.ECONNRESET {
 		t.Errorf("source: %v, %v", receiving, err)
 	}
 }
@@ -251,7 +266,7 @@ func TestPipesGoAway(t *testing.T) {
 	for range 3 {
 		for range 10 {
 			say(t, a, "x", 0)
-			n, _, err := c.Splice(t.Context(), b, 100)
+			n, _, _, err := c.Splice(t.Context(), b, 100)
 			check(t, err)
 			if n != 1 || read(t, d) != "x" {
 				t.Fatalf("%d bytes", n)
@@ -269,7 +284,7 @@ func TestSpliceInABubble(t *testing.T) {
 	poll.ForgetPipes()
 	before := descriptors()
 	synctest.Test(t, func(t *testing.T) {
-		n, _, err := c.Splice(t.Context(), b, 100)
+		n, _, _, err := c.Splice(t.Context(), b, 100)
 		check(t, err)
 		if n != 1 {
 			t.Errorf("%d bytes", n)
@@ -281,4 +296,58 @@ func TestSpliceInABubble(t *testing.T) {
 	if got := read(t, d); got != "x" {
 		t.Errorf("received %q", got)
 	}
+}
+
+// The context ends when something has been read: it is sent all the same.
+func TestSpliceCancelledInBetween(t *testing.T) {
+	a, b := tcpPair(t)
+	c, d := tcpPair(t)
+	o := newTask(t)
+	say(t, a, "x", 0)
+	poll.OnSplice(t, func(from, to, most int) (int, syscall.Errno) {
+		n, err := syscall.Splice(from, nil, to, nil, most, 3)
+		cancel(o)
+		if err != nil {
+			return 0, err.(syscall.Errno)
+		}
+		return int(n), 0
+	})
+	n, lost, _, err := c.Splice(&o.Scope, b, 100)
+	check(t, err)
+	if n != 1 || lost != 0 || read(t, d) != "x" {
+		t.Errorf("%d bytes, %d lost", n, lost)
+	}
+}
+
+// A context that panics when it is asked again does so when all is done.
+func TestSpliceUnderAHostileContext(t *testing.T) {
+	a, b := tcpPair(t)
+	c, d := tcpPair(t)
+	say(t, a, "x", 0)
+	poll.ForgetPipes()
+	before := descriptors()
+	ctx := &panicking{Context: context.Background(), calls: 1}
+	func() {
+		defer func() { _ = recover() }()
+		_, _, _, _ = c.Splice(ctx, b, 100)
+	}()
+	if got := read(t, d); got != "x" {
+		t.Errorf("received %q", got)
+	}
+	if now := descriptors(); now != before {
+		t.Errorf("%d descriptors, %d before", now, before)
+	}
+}
+
+// A panicking context panics in Err after so many calls.
+type panicking struct {
+	context.Context
+	calls int
+}
+
+func (p *panicking) Err() error {
+	if p.calls--; p.calls < 0 {
+		panic("asked too often")
+	}
+	return nil
 }
