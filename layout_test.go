@@ -2,6 +2,7 @@ package curio
 
 import (
 	"reflect"
+	"runtime"
 	"testing"
 )
 
@@ -20,4 +21,5 @@ func TestLayout(t *testing.T) {
 			}
 		}
 	}
+	runtime.KeepAlive(kept)
 }
