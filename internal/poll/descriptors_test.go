@@ -3,6 +3,7 @@ package poll_test
 import (
 	"encoding/binary"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -41,6 +42,10 @@ func TestDescriptors(t *testing.T) {
 			t.Errorf("of %d bytes: %v", n, got)
 		}
 	}
+	binary.NativeEndian.PutUint64(all, 1<<63-1) // a length that overflows if anything is added
+	if got := descriptorsIn(all); strconv.IntSize == 64 && len(got) < 2 {
+		t.Error(got)
+	}
 	clear(all[:8]) // a length of 0
 	if got := descriptorsIn(all); got != nil {
 		t.Error(got)
@@ -50,6 +55,7 @@ func TestDescriptors(t *testing.T) {
 func FuzzDescriptors(f *testing.F) {
 	f.Add(rights(nil, 1, 2, 3))
 	f.Add(rights(rights(nil), -1))
+	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\x7f00000000"))
 	f.Fuzz(func(t *testing.T, control []byte) {
 		if got := descriptorsIn(control); 4*len(got) > len(control) {
 			t.Errorf("%d descriptors in %d bytes", len(got), len(control))
