@@ -138,8 +138,9 @@ func TestRefused(t *testing.T) {
 		c.ended()
 	}
 	testutil.Dial(t, addr).Close() // nobody
-	ann.says(strings.Repeat("x", longest-1))
 	bob := joins(t, addr, "Bob", ann)
+	ann.says(strings.Repeat("x", longest-1))
+	bob.hears("Ann: " + strings.Repeat("x", longest-1))
 	bob.says(strings.Repeat("y", longest+1)) // in one piece, so that all of it is read
 	bob.hears(fmt.Sprintf("* a line has no more than %d bytes; good-bye", longest))
 	ann.hears("* Bob has left")
