@@ -38,8 +38,8 @@ type group struct {
 	closed    bool       // nothing can be added any more
 	members   []member   // without daemons, in the order of spawning; nil in place of those taken
 	taken     int        // how many of members have been taken
-	ended     int32      // how many of members have ended
-	collected bool       // by NextDone
+	ended     int32      // the order of the member that has ended last
+	collected bool       // collect has been called
 	done      []*AnyTask // if collected, tasks that have ended, in that order, some of them taken; NextDone takes from here
 	running   int        // members that have not ended, without daemons
 	daemons   int        // daemons that have not ended
@@ -72,7 +72,7 @@ type member interface {
 // membership is the state of a task in its group.
 type membership struct {
 	index   int32 // in members; not set for a daemon
-	order   int32 // of ending, from 1 on; not set for one that was taken as it ended
+	order   int32 // in which members have ended, modulo 2^32; set with settled
 	adopted bool  // by AddTask; set before the task's group
 	slot    bool  // has a slot of the group's limit; the task's own, then under group.mu
 	queued  bool  // is in line for one

@@ -1,18 +1,17 @@
 package curio
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Most groups wait for their members and never ask which of them has ended first. So members
-// just note their place in that order, and the group makes its list of them, done, when NextDone
-// or one of its kind is called for the first time.
+// Most groups wait for all their members and never ask which has ended first. So a member that
+// ends only gets a number, and the group makes the list of those that have ended, done, in the
+// first call of NextDone, NextResult or Done.
 
-// collect makes failures the body's own business, and makes the list.
+// collect makes failures the body's own business, and done available.
 func (g *group) collect() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -22,11 +21,11 @@ func (g *group) collect() {
 	}
 	g.collected = true
 	for _, m := range g.members {
-		if m != nil && m.common().order > 0 {
+		if m != nil && m.common().settled {
 			g.done = append(g.done, m.common())
 		}
 	}
-	slices.SortFunc(g.done, func(a, b *AnyTask) int { return cmp.Compare(a.order, b.order) })
+	slices.SortFunc(g.done, func(a, b *AnyTask) int { return int(a.order - b.order) }) // numbers wrap around
 }
 
 // next takes the next member that has ended; nil if there is none.
