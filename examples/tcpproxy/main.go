@@ -99,10 +99,14 @@ func join(ctx context.Context, a, b network.Conn, idle time.Duration) error {
 
 // forward sends what it receives, and then the end. moved counts the bytes.
 func forward(ctx context.Context, from, to network.Conn, moved *atomic.Int64) error {
-	a, b := network.SocketOf(from), network.SocketOf(to) // there is nothing on top of them here
+	src, isSocket := from.(*socket.Socket)
+	dst, isSocketToo := to.(*socket.Socket)
+	if !isSocket || !isSocketToo { // with TLS, what the sockets carry is not what the peers say
+		return fmt.Errorf("cannot splice %T to %T", from, to)
+	}
 	for {
-		// Not more at once than a slow receiver takes before it counts as idle.
-		n, err := b.Splice(ctx, a, 32<<10)
+		// A small piece: a slow receiver that takes longer than idle for it counts as idle.
+		n, err := dst.Splice(ctx, src, 32<<10)
 		if err == io.EOF {
 			return to.CloseWrite(ctx)
 		}
