@@ -10,13 +10,13 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// Splice waits until there is something to receive from src, and sends what is there, up to most
-// bytes: Recv and SendAll in one, without a buffer. It returns how many bytes it has sent. If most
-// is negative, that is as much as the system moves at once. At the end of src it returns io.EOF.
+// Splice receives from src what is there, up to most bytes, and sends it to s. Like Recv it waits
+// for something to receive, and like SendAll until all of that is sent. It returns how many bytes it
+// has sent. If most is negative, only the system bounds them. At the end of src it returns io.EOF.
 //
-// On Linux this is splice(2), in which nothing is copied through the program. Elsewhere, and where
-// the system cannot do that, it receives and sends. A task that waits in it for an idle src holds
-// neither a buffer nor a descriptor. A proxy calls it in a loop:
+// On Linux this is splice(2), which does not copy the bytes through the program. Elsewhere, and when
+// the system cannot splice, it receives into a buffer and sends that. While it waits for something
+// to receive it needs neither a buffer nor a descriptor. A proxy calls it in a loop:
 //
 //	for {
 //		_, err := to.Splice(ctx, from, -1)
@@ -28,13 +28,13 @@ import (
 //		}
 //	}
 //
-// Both sockets must be streams. Others that receive from src, or send, wait for their turn, as
-// with Recv and SendAll. If ctx ends while Splice waits for something to receive, it has received
-// nothing. If it ends, or the sending fails, later than that, what was received and not sent is
-// lost: then the error wraps io.ErrShortWrite as well.
+// Both sockets must be streams. Other tasks that receive from src or send to s take turns with it.
+// If ctx is done while Splice waits for something to receive, it has received nothing. If ctx is
+// done or the sending fails after that, the bytes that were received and not sent are lost, and the
+// error also wraps io.ErrShortWrite.
 //
-// splice(2) raises SIGPIPE if the other side has closed the connection. Go programs ignore that,
-// unless they ask for it with os/signal; the error is syscall.EPIPE.
+// If the peer has closed the connection, splice(2) raises SIGPIPE, which a Go program ignores unless
+// it asks for it with os/signal, and the error wraps syscall.EPIPE.
 func (s *Socket) Splice(ctx context.Context, src *Socket, most int) (n int, err error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("splice", err)
@@ -78,7 +78,7 @@ func (s *Socket) copyFrom(ctx context.Context, src *Socket, most int) (int, erro
 	return n, short(err, received-n)
 }
 
-// short adds to err that something is lost.
+// short adds to err how many bytes are lost, if any.
 func short(err error, lost int) error {
 	if lost == 0 {
 		return err

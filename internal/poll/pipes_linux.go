@@ -9,25 +9,25 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// pipes has the pipes that only splice(2) uses, while none is made with them. They are empty.
+// pipes is the pool of pipes for splice(2). A pipe in the pool is empty.
 //
-// When none has been taken for a while they are closed, so that a program that is done with
-// splicing has no descriptor more than before.
+// When no pipe has been taken for a while, all in the pool are closed, so that a program that has
+// stopped splicing has no more descriptors than before.
 var pipes = pipePool{lingers: 100 * time.Millisecond}
 
 type pipePool struct {
 	mu      sync.Mutex
 	lingers time.Duration // changed by tests only
 	idle    []*splicePipe
-	sweeps  bool // a call of sweep is to come, as it is whenever idle is not empty
-	taken   bool // one has been taken since sweep has last looked
+	sweeps  bool // sweep is going to be called; always so if idle is not empty
+	taken   bool // a pipe has been taken since the last sweep
 }
 
 type splicePipe struct{ read, write int }
 
 const (
-	// splicePipeSize is how much one call moves at most: what a pipe holds on Linux. Larger pipes
-	// are rationed, for each user.
+	// splicePipeSize is how much one call moves at most: the capacity that a pipe has from birth, with
+	// pages of 4 KiB. The system limits how much more all pipes of a user can have.
 	splicePipeSize = 64 << 10
 
 	mostIdlePipes = 16
@@ -54,8 +54,8 @@ func (l *pipePool) take() (*splicePipe, error) {
 	return &splicePipe{fds[0], fds[1]}, nil
 }
 
-// put takes back p, which is empty. In a testing/synctest bubble it closes it, as the sweeper
-// would be born there.
+// put takes back p, which is empty. In a testing/synctest bubble it closes p: the timer for sweep
+// would belong to the bubble.
 func (l *pipePool) put(p *splicePipe) {
 	if wait.InBubble() {
 		p.close()

@@ -3,16 +3,18 @@ package poll
 import (
 	"context"
 	"io"
+	"net"
 	"syscall"
 
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Splice(2) moves bytes from one descriptor to another without copying them through the program,
-// if one of the two is a pipe. So there has to be one in between.
+// The system call splice(2) moves bytes between two descriptors without copying them through the
+// program. One of the two must be a pipe, so from one socket to another it takes two calls, with a
+// pipe in between.
 //
-// The pipe is empty when the receiving call is made. So that call can only find that the source
-// has nothing, and the sending call that the destination has no room.
+// The pipe is empty before the first call. So EAGAIN is about the source there, and about the
+// destination in the second call, and never about the pipe.
 
 // splicingIn and splicingOut use arg, a *spliced, and n.
 var (
@@ -24,18 +26,18 @@ var (
 const spliceFlags = 1 | 2
 
 type spliced struct {
-	pipe *splicePipe // only while there is something in it, or a call is made
+	pipe *splicePipe // set when it has something in it
 	most int
-	left int // in pipe
+	left int // how much that is
 }
 
 // Splice waits until there is something to read from src, and moves what is there, up to most
-// bytes, to f. receiving says that err is src's, and not f's. If f takes only a part, n is how
-// much that is, and lost how much it has not taken. The error is ErrNoSplice, and nothing has been
-// read, if the system cannot move what is there; it is so at the end of src, too.
+// bytes, to f. n is how many bytes f has taken, and lost how many have been read and not taken. If
+// receiving is true, err is src's error, otherwise f's. The error is ErrNoSplice, and nothing has
+// been read, if the system cannot move what is there, and at the end of src.
 //
-// It asks ctx before and after everything, and not in between: what has been read is then offered
-// to f at least once, and a foreign context cannot get in the way.
+// It looks at ctx first and last, and not in between: bytes that have been read are offered to f at
+// least once, and no method of a foreign context runs while they are in the pipe.
 func (f *FD) Splice(ctx context.Context, src *FD, most int) (n, lost int, receiving bool, err error) {
 	place, err := wait.At(ctx)
 	if err != nil {
@@ -53,6 +55,9 @@ func (f *FD) Splice(ctx context.Context, src *FD, most int) (n, lost int, receiv
 }
 
 func (f *FD) spliceAt(place wait.Place, src *FD, most int) (n, lost int, receiving bool, err error) {
+	if f.closed.Load() { // what would be read now would be lost
+		return 0, 0, false, net.ErrClosed
+	}
 	s := &spliced{most: min(most, splicePipeSize)}
 	if err := src.reader.splice(place, &splicingIn, s); err != nil {
 		return 0, 0, true, err
@@ -87,8 +92,8 @@ func spliceIn(d *direction, fd int) (done bool) {
 		return true
 	}
 	pipes.put(p)
-	// Before urgent data, and when there is no memory, it says that there is nothing, or that
-	// this is the end. If something has come since, one copy does not matter.
+	// Before urgent data, and when memory is short, splice(2) reports EAGAIN or the end although
+	// there is more. recv(2) knows. So does it if something has come since the call.
 	if errno == syscall.EAGAIN {
 		there, _ := ready(fd, false)
 		if !there {

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -32,8 +34,18 @@ func spliceAll(ctx context.Context, dst, src *poll.FD, most int) (total int, err
 	}
 }
 
-// Every byte arrives, in order, on both pollers and over both kinds of stream, with a reader
-// and a writer that are now and then slow.
+// splices sends through a, and checks that Splice moves that from b to c and it arrives at d.
+func splices(t *testing.T, a, b, c, d *poll.FD) {
+	t.Helper()
+	say(t, a, "fresh", 0)
+	n, lost, _, err := c.Splice(t.Context(), b, 100)
+	check(t, err)
+	if got := read(t, d); n != 5 || lost != 0 || got != "fresh" {
+		t.Fatalf("%d bytes, %d lost, received %q", n, lost, got)
+	}
+}
+
+// Every byte arrives, in order, on both pollers and over TCP and Unix sockets.
 func TestSplice(t *testing.T) {
 	for _, poller := range []string{"ours", "the runtime's"} {
 		t.Run(poller, func(t *testing.T) {
@@ -77,7 +89,7 @@ func TestSplice(t *testing.T) {
 	}
 }
 
-// Splice moves no more than it may, and what is left stays where it is.
+// Splice moves at most as much as it may, and leaves the rest with the source.
 func TestSpliceAtMost(t *testing.T) {
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)
@@ -89,7 +101,7 @@ func TestSpliceAtMost(t *testing.T) {
 	}
 }
 
-// Where it is cut short while it waits for something to read, nothing is lost.
+// If it is cancelled while it waits for something to read, nothing is lost.
 func TestSpliceCancelled(t *testing.T) {
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)
@@ -109,8 +121,8 @@ func TestSpliceCancelled(t *testing.T) {
 	}
 }
 
-// While it waits for room, it is cancelled, or one of the two is closed. The pipe with what was
-// not sent is not used again.
+// While it waits for room, it is cancelled, or a descriptor is closed. The pipe, which is not empty
+// then, is not used again.
 func TestSpliceCutWhileItSends(t *testing.T) {
 	for name, cut := range map[string]func(o *wait.Owner, c, b *poll.FD) (error, bool){
 		"cancelled":          func(o *wait.Owner, _, _ *poll.FD) (error, bool) { cancel(o); return wait.ErrTaskCancelled, false },
@@ -142,18 +154,13 @@ func TestSpliceCutWhileItSends(t *testing.T) {
 			e, f := tcpPair(t)
 			g, h := tcpPair(t)
 			for range 10 {
-				say(t, e, "fresh", 0)
-				n, _, _, err := g.Splice(t.Context(), f, 100)
-				check(t, err)
-				if n != 5 || read(t, h) != "fresh" {
-					t.Fatalf("%d bytes", n)
-				}
+				splices(t, e, f, g, h)
 			}
 		})
 	}
 }
 
-// Those that wait for something to read have no pipe.
+// While it waits for something to read, it has no pipe.
 func TestSpliceWaitsWithoutAPipe(t *testing.T) {
 	const n = 100
 	c, _ := tcpPair(t)
@@ -234,7 +241,7 @@ func TestNoSplice(t *testing.T) {
 	}
 }
 
-// The source has been reset, or the destination has.
+// The source or the destination has been reset.
 func TestSpliceErrors(t *testing.T) {
 	reset := func(f *poll.FD) {
 		check(t, f.Control(func(fd int) error {
@@ -258,25 +265,20 @@ func TestSpliceErrors(t *testing.T) {
 	}
 }
 
-// The pool gives its descriptors back when nobody splices any more.
+// The pool closes its pipes when Splice is no longer called.
 func TestPipesGoAway(t *testing.T) {
 	poll.PipesLinger(t, time.Millisecond)
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)
 	for range 3 {
 		for range 10 {
-			say(t, a, "x", 0)
-			n, _, _, err := c.Splice(t.Context(), b, 100)
-			check(t, err)
-			if n != 1 || read(t, d) != "x" {
-				t.Fatalf("%d bytes", n)
-			}
+			splices(t, a, b, c, d)
 		}
 		await(t, func() bool { return poll.Pipes() == 0 })
 	}
 }
 
-// In a bubble there is nobody to take them away.
+// In a bubble nothing is put into the pool, as its timer would belong to the bubble.
 func TestSpliceInABubble(t *testing.T) {
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)
@@ -298,7 +300,7 @@ func TestSpliceInABubble(t *testing.T) {
 	}
 }
 
-// The context ends when something has been read: it is sent all the same.
+// The scope ends when something has been read. It is sent nevertheless.
 func TestSpliceCancelledInBetween(t *testing.T) {
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)
@@ -319,7 +321,7 @@ func TestSpliceCancelledInBetween(t *testing.T) {
 	}
 }
 
-// A context that panics when it is asked again does so when all is done.
+// A context that panics in its second Err does so after everything has been sent.
 func TestSpliceUnderAHostileContext(t *testing.T) {
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)
@@ -339,7 +341,7 @@ func TestSpliceUnderAHostileContext(t *testing.T) {
 	}
 }
 
-// A panicking context panics in Err after so many calls.
+// A panicking context answers so many calls of Err with nil, and panics in the next one.
 type panicking struct {
 	context.Context
 	calls int
@@ -351,3 +353,98 @@ func (p *panicking) Err() error {
 	}
 	return nil
 }
+
+// While data arrives, the call is cancelled, or the source or the destination is closed. What has
+// arrived at the other end, what is lost and what is left at the source are all of the data, in
+// order, and no pipe keeps something for a later call.
+func TestRaceSplice(t *testing.T) {
+	for _, poller := range []string{"ours", "the runtime's"} {
+		t.Run(poller, func(t *testing.T) {
+			if poller != "ours" {
+				poll.OnTheRuntimes(t)
+			}
+			var moved, lost, cut int
+			for i := range 2000 {
+				m, l, err := raceSplice(t, i)
+				moved, lost = moved+m, lost+l
+				if err != nil {
+					cut++
+				}
+			}
+			t.Logf("%d bytes moved, %d lost, %d calls cut", moved, lost, cut)
+			if moved == 0 || cut == 0 {
+				t.Error("the race is not tried")
+			}
+			e, f := tcpPair(t)
+			g, h := tcpPair(t)
+			splices(t, e, f, g, h)
+		})
+	}
+}
+
+func raceSplice(t *testing.T, round int) (n, lost int, err error) {
+	pairs := make([]*poll.FD, 4)
+	for i := 0; i < 4; i += 2 {
+		fds, err := poll.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		check(t, err)
+		for j, fd := range fds {
+			pairs[i+j], err = poll.New(fd, syscall.SOCK_STREAM)
+			check(t, err)
+		}
+	}
+	a, b, c, d := pairs[0], pairs[1], pairs[2], pairs[3]
+	defer func() {
+		for _, f := range pairs {
+			_ = f.Close()
+		}
+	}()
+	o := newTask(t)
+	data := []byte("the quick brown fox")
+	var ready, done sync.WaitGroup
+	ready.Add(1)
+	done.Go(func() { ready.Wait(); spin(round); _, _ = a.Write(context.Background(), data) })
+	done.Go(func() {
+		ready.Wait()
+		spin(round / 7)
+		switch round % 4 {
+		case 0:
+			cancel(o)
+		case 1:
+			_ = b.Close()
+		case 2:
+			_ = c.Close()
+		}
+	})
+	ready.Done()
+	n, lost, _, err = c.Splice(&o.Scope, b, 100)
+	done.Wait()
+	if n > 0 {
+		buf := make([]byte, 100)
+		got, readErr := d.Read(context.Background(), buf)
+		check(t, readErr)
+		if got != n || !bytes.Equal(buf[:got], data[:n]) {
+			t.Fatalf("round %d: %q has arrived, %d bytes are said to", round, buf[:got], n)
+		}
+	}
+	if b.Fd() >= 0 && n+lost < len(data) {
+		buf := make([]byte, 100)
+		got, readErr := b.Read(context.Background(), buf)
+		check(t, readErr)
+		if !bytes.Equal(buf[:got], data[n+lost:]) {
+			t.Fatalf("round %d: %q is left, after %d and %d bytes", round, buf[:got], n, lost)
+		}
+	}
+	if err == nil && n != len(data) {
+		t.Fatalf("round %d: %d bytes and no error", round, n)
+	}
+	return n, lost, err
+}
+
+// spin passes some time, up to some microseconds.
+func spin(n int) {
+	for range n % 512 {
+		spins.Add(1)
+	}
+}
+
+var spins atomic.Int64
