@@ -20,7 +20,7 @@ import (
 //
 // A task that waits is in the state READ_ACQUIRE or WRITE_ACQUIRE.
 type RWLock struct {
-	readers readers // the gate is shut whenever somebody writes or waits
+	readers readers // their gate is shut while somebody writes or waits
 
 	mu      sync.Mutex
 	writing bool
@@ -71,8 +71,8 @@ func (l *RWLock) acquireAt(p wait.Place, op string) error {
 
 // startReading takes the lock for reading if the gate is open.
 func (l *RWLock) startReading(me *wait.Owner) bool {
-	in, noted := l.readers.enter(me)
-	if in && !noted {
+	in, recorded := l.readers.enter(me)
+	if in && !recorded {
 		l.mu.Lock()
 		l.readers.others.add(me, 1)
 		l.mu.Unlock()
@@ -96,8 +96,8 @@ func (l *RWLock) waitLocked(p wait.Place, op string) error {
 	return nil
 }
 
-// takeLocked takes the lock if nobody is in the way. If it reports false the gate is shut.
-func (l *RWLock) takeLocked(op string, me *wait.Owner) bool {
+// takeLocked takes the lock if nobody is in the way. If ok is false, it leaves the gate shut.
+func (l *RWLock) takeLocked(op string, me *wait.Owner) (ok bool) {
 	l.readers.shut()
 	if !l.waiters.Empty() || !l.vacantLocked(op) {
 		return false
@@ -208,11 +208,14 @@ func (l *RWLock) releaseRead(me *wait.Owner) {
 			panic(fmt.Sprintf("curio: %s releases the RWLock (for reading), which it does not hold for reading: it is %v", taskName(taskOf(me)), l))
 		}
 	}
-	last := l.readers.leave()
-	wait.Returned(me, l, 1)
-	if last {
-		l.pass()
+	var woken wait.Batch
+	if l.readers.leave() {
+		l.mu.Lock()
+		woken = l.passLocked()
+		l.mu.Unlock()
 	}
+	wait.Returned(me, l, 1)
+	woken.Wake()
 }
 
 // Do calls fn with the lock held for writing, and releases it however fn ends: also by a

@@ -60,15 +60,17 @@ func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent =
 
 var lastID atomic.Uint64
 
-// bothInOne is a task without a result: where there is none to keep, one object is cheaper than
-// two. With what T is then, it takes five cache lines, and common begins one.
+// bothInOne is a Task and its AnyTask in one object, which is cheaper than two. It is for results of
+// size zero, as whoever refers to the AnyTask keeps the Task as well. It takes five cache lines, and
+// common begins at one.
 type bothInOne[T any] struct {
 	common AnyTask
 	Task[T]
 }
 
-// newTask makes a task of the function whose entry is given. fn is nil if the task's runner is
-// not the Task. Unless the function is the user's, newTask notes where its caller was called.
+// newTask returns a new task for the function with the given entry. fn is that function, or nil if
+// the task's runner is not the Task. Unless the function is the user's, newTask records the call
+// that spawns the task: the one of its caller.
 func newTask[T any](ctx context.Context, fn func(context.Context) (T, error), entry uintptr, opts []SpawnOption) *Task[T] {
 	if reflect.TypeFor[T]().Size() > 0 {
 		t := &Task[T]{fn: fn, AnyTask: new(AnyTask)}
@@ -81,7 +83,7 @@ func newTask[T any](ctx context.Context, fn func(context.Context) (T, error), en
 	return &both.Task
 }
 
-// prepare is newTask for a zero AnyTask.
+// prepare initializes t, a zero AnyTask, for newTask.
 func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption) {
 	t.kernel, t.entry = kernelOf(ctx), entry
 	t.owner.ID = lastID.Add(1)

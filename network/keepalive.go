@@ -31,8 +31,8 @@ func inherit(listener, conn *socket.Socket) {
 	})
 }
 
-// control calls fn with the descriptor, on which fn sets only options of keep-alive, and
-// TCP_NODELAY: they leave a short receive a sign that there is no more.
+// control calls fn with the descriptor. fn sets only options after which a short receive still
+// means that there is nothing more to receive, such as keep-alive and TCP_NODELAY.
 func control(s *socket.Socket, fn func(fd int) error) (err error) {
 	raw, err := s.SyscallConn()
 	if err != nil {

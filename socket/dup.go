@@ -94,8 +94,8 @@ func (c rawConn) Control(f func(fd uintptr)) error {
 	})
 }
 
-// Tune is Control for a function that sets only options after which a short read says, as it did
-// before, that there is no more. It is for this module.
+// Tune is like Control, but f sets only options after which a short receive still means that there
+// is nothing more to receive. It is for other packages of this module.
 func (c rawConn) Tune(f func(fd uintptr)) error {
 	return c.s.control("control", func(fd int) error { f(uintptr(fd)); return nil })
 }

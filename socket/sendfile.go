@@ -28,8 +28,8 @@ import (
 // system has taken; all of these, and no others, reach the other side if the connection
 // lasts. file may be closed while it is sent: the sending goes on.
 //
-// sendfile(2) raises SIGPIPE if the other side has closed the connection. Go programs ignore that,
-// unless they ask for it with os/signal; the error is syscall.EPIPE.
+// If the peer has closed the connection, sendfile(2) raises SIGPIPE, which a Go program ignores
+// unless it asks for it with os/signal, and the error wraps syscall.EPIPE.
 func (s *Socket) SendFile(ctx context.Context, file *os.File, offset, count int64) (n int64, err error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("sendfile", err)

@@ -14,7 +14,8 @@ import (
 // The zero value is none: its methods return an error. A Socket must not be copied.
 // It is safe for concurrent use.
 type Socket struct {
-	// It comes first, and by value, as its first cache line is all that a plain call needs.
+	// It is the first field, and no pointer, because Recv and SendAll need only its first cache line
+	// of the Socket.
 	fd poll.FD
 
 	// Set at birth.

@@ -152,7 +152,8 @@ func (e *epoll) remove(fd int) error {
 	return err
 }
 
-// IsInternal reports whether fd is a descriptor of this package's own, which goes away by itself.
+// IsInternal reports whether fd belongs to this package itself: to the poller or to the pool of
+// pipes. Such descriptors are closed when they are no longer needed.
 func IsInternal(fd int) bool {
 	l := theEpoll.current()
 	return l != nil && (l.fd == fd || l.flag.read == fd) || pipes.has(fd)

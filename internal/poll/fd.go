@@ -23,7 +23,7 @@ type FD struct {
 	sysfd  int32
 	closed atomic.Bool
 
-	typ int32 // the type of a socket, as SOCK_STREAM; 0 for what is none
+	typ int32 // the type of a socket, such as SOCK_STREAM; 0 if it is not a socket
 
 	reader  direction
 	closing ownClosing
@@ -54,7 +54,7 @@ type poller interface {
 // a regular file is, or that is in blocking mode.
 var ErrNotPollable = errors.New("descriptor cannot be waited for")
 
-// New makes an FD of sysfd: see Init.
+// New returns a new FD for sysfd. See Init.
 func New(sysfd, typ int) (*FD, error) {
 	f := new(FD)
 	if err := f.Init(sysfd, typ); err != nil {
@@ -63,8 +63,9 @@ func New(sysfd, typ int) (*FD, error) {
 	return f, nil
 }
 
-// Init gives sysfd, which must be in non-blocking mode, to f, a zero FD, and closes sysfd if it
-// fails. typ is the type of a socket, on which recv(2) and send(2) work, and 0 for what is none.
+// Init makes f, a zero FD, the owner of sysfd, which must be in non-blocking mode. If it fails, it
+// closes sysfd. typ is the type of a socket, such as SOCK_STREAM, or 0 if sysfd is not a socket;
+// recv(2) and send(2) are used on sockets only.
 func (f *FD) Init(sysfd, typ int) error {
 	f.prepare(sysfd, typ)
 	return f.watch()
@@ -77,10 +78,10 @@ func (f *FD) prepare(sysfd, typ int) {
 	f.writer.init(f)
 }
 
-// IsInit reports whether Init has been successful.
+// IsInit reports whether Init has succeeded.
 func (f *FD) IsInit() bool { return f.poller != nil }
 
-// Type is the type of a socket, as SOCK_STREAM, and 0 for what is none.
+// Type returns the typ that was given to Init.
 func (f *FD) Type() int { return int(f.typ) }
 
 func (f *FD) isSocket() bool { return f.typ != 0 }

@@ -17,7 +17,7 @@ func Descriptors(control []byte) iter.Seq2[int, *int32] {
 			if size < syscall.CmsgLen(0) {
 				return // not a control message, so nobody can tell where the next one begins
 			}
-			size = min(size, len(control)) // also as lengths near the end of int must not be added to
+			size = min(size, len(control)) // a length near the largest int would overflow in CmsgSpace
 			data := control[syscall.CmsgLen(0):size]
 			for h.Level == syscall.SOL_SOCKET && isDescriptors(int(h.Type)) && len(data) >= 4 {
 				if !yield(int(h.Type), (*int32)(unsafe.Pointer(&data[0]))) {

@@ -24,5 +24,5 @@ func (f *FD) begun() {}
 // IsPlain reports whether SetPlain holds.
 func (f *FD) IsPlain() bool { return false }
 
-// IsInternal reports whether fd is a descriptor of this package's own.
+// IsInternal reports whether fd belongs to this package itself.
 func IsInternal(int) bool { return false }

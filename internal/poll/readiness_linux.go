@@ -18,13 +18,13 @@ import (
 //	      ──► next life      the FD is closed, and its number free for another one;
 //	                         events of the old one no longer count
 //
-// An operation that finds its direction not ready parks. It writes down its waiter and then
-// looks again; an event sets the word and then looks for a waiter: one of the two sees the
-// other. The waiter is taken out, by either, and claimed under mu. So an operation whose wait its
-// scope has ended takes the waiter back under mu, and from then on nobody knows of it.
+// An operation that finds its direction not ready parks. It stores its waiter in parked and then
+// looks at the word again; an event sets the word and then looks at parked: one of the two sees the
+// other. A waiter is removed from parked, and claimed, under mu. So an operation whose scope has
+// ended the wait removes its waiter under mu, and from then on nobody refers to it.
 type readiness struct {
 	word   atomic.Uint64
-	parked atomic.Pointer[wait.Waiter] // taken out under mu
+	parked atomic.Pointer[wait.Waiter] // stored by the operation, removed under mu
 	mu     sync.Mutex
 }
 
@@ -103,15 +103,15 @@ func (r *readiness) wake() {
 // clear makes the direction not ready, unless there was an event since seen was loaded.
 func (r *readiness) clear(seen uint64) { r.word.CompareAndSwap(seen, seen&^isReady) }
 
-// offer writes w down for the next event. It is false if the direction is ready already, and then
-// nobody knows of w.
-func (r *readiness) offer(w *wait.Waiter) bool {
+// offer makes w the waiter that the next event wakes. ok is false if the direction is ready
+// already; then nobody refers to w.
+func (r *readiness) offer(w *wait.Waiter) (ok bool) {
 	r.parked.Store(w)
 	return r.word.Load()&isReady == 0 || !r.takeBack(w)
 }
 
-// takeBack reports false if an event has been faster.
-func (r *readiness) takeBack(w *wait.Waiter) bool {
+// takeBack removes w. ok is false if an event has already done so.
+func (r *readiness) takeBack(w *wait.Waiter) (ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.parked.Load() != w {

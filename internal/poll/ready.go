@@ -77,7 +77,7 @@ func (d *direction) callUser(ctx context.Context, op *operation, f any) (err err
 	if err := d.enter(ctx, op); err != nil {
 		return err
 	}
-	d.fd.Distrust() // f may set any option
+	d.fd.Distrust() // f gets the descriptor and may set any option
 	d.arg = f
 	defer func() { // also if the caller's function panics
 		d.fd.poller.abandon(d)

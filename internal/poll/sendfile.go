@@ -79,7 +79,7 @@ func noSendfile(err error) bool {
 	return err == syscall.ENOTSUP // which may be EOPNOTSUPP
 }
 
-// ErrNoSplice is what Splice returns where the bytes have to be received and sent.
+// ErrNoSplice is returned by Splice when the caller has to read and write instead.
 var ErrNoSplice = errors.New("internal error: what there is cannot be spliced")
 
 // sendfile is a variable for tests of systems that cannot.

@@ -22,7 +22,7 @@ import (
 type parker struct {
 	cond  sync.Cond
 	nap   atomic.Uint32 // awake, asleep, outside, woken
-	state atomic.Uint32 // the waiter's: see Waiter. It is here to be in the first cache line.
+	state atomic.Uint32 // of the Waiter; here, it is in the first cache line
 }
 
 const (

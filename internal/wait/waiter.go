@@ -11,9 +11,9 @@ import (
 // An operation that fails works out its error at the very end, with Place.Failure, when the
 // waiter has been freed and others have been served: that may call a foreign context.
 //
-// The only wait in a scope needs only the first two cache lines, of 64 bytes each.
+// A wait that is the only one in its scope touches only the first two cache lines.
 type Waiter struct {
-	parker // and the state: idle, waiting, granted, cancelled
+	parker // it contains state: idle, waiting, granted or cancelled
 
 	shown      bool // it is the task's own wait, which its state shows
 	registered bool // it is on the scope's list; guarded by scope.mu
@@ -26,8 +26,8 @@ type Waiter struct {
 	since  int64
 	scope  *Scope
 
-	// The scope's list; guarded by scope.mu. Both are nil off the list, and scopePrev for the
-	// first.
+	// The scope's list; guarded by scope.mu. Both are nil if w is not on it. scopePrev of the first
+	// waiter is nil.
 	scopeNext, scopePrev *Waiter
 
 	until int64 // when the wait ends by itself, 0 for never
@@ -120,8 +120,8 @@ func (o *Owner) takeOwn(w *Waiter) bool {
 	return false
 }
 
-// Prepare gets the task of ctx its waiter already now. A new task has a small stack, which to make
-// a waiter deep down, where the task first waits, would double.
+// Prepare gives the task of ctx its waiter before it is needed. The stack of a new task is small:
+// allocating the waiter in the first wait, many calls down, would double it.
 func Prepare(ctx context.Context) {
 	o := CurrentTask(ctx)
 	if o == nil || o.waiter.Load() != nil {
