@@ -35,3 +35,6 @@ func Trimmed(dir string) (restore func()) {
 
 // IsUsers reports whether a function in a file is the user's.
 func IsUsers(function, file string) bool { return isUsers(function, file) }
+
+// SetEnded makes n the order of the member that has ended last.
+func SetEnded[T any](g *TaskGroup[T], n int32) { g.group.ended = n }

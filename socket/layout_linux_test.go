@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// The allocator aligns objects of up to 512 bytes to a cache line, if their size is a multiple of
-// one; larger ones have a header in front, and package poll's layout would straddle lines.
+// A Socket begins at a cache line, for which poll.FD is laid out. The allocator sees to that if the
+// size is a multiple of 64 bytes and at most 512; it puts a header before larger objects.
 func TestLayout(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) < 8 {
 		t.Skip("on 32-bit systems everything is smaller")

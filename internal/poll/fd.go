@@ -14,8 +14,8 @@ import (
 // Set at birth: sysfd, typ, poller, object. open ──► closed once, by Close.
 //
 // The order of the fields matters. With thousands of connections, an FD is in no cache when an
-// operation begins, and every cache line that it touches is a miss. A plain read or write touches
-// the first line of the FD and the first two of its direction.
+// operation begins, and every cache line that it touches is a miss. A plain read or write of a
+// socket touches the first line of the FD and the first two of its direction.
 type FD struct {
 	poller poller
 	own    ownState // what a poller of our own needs

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// The layout that FD's comment promises. The allocator aligns an object of FD's size class to a
-// cache line.
+// The layout that FD's comment promises, for an FD that begins at a cache line. Those of sockets do,
+// as a test of package socket checks.
 func TestLayout(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) < 8 {
 		t.Skip("on 32-bit systems everything is smaller")
