@@ -137,8 +137,8 @@ func TestRWLockCancelInTheMiddle(t *testing.T) {
 	})
 }
 
-// More readers than there are places to note themselves in, some of them twice, and some that
-// are no task: each is known, and each can release as often as it has acquired.
+// There are more readers than slots. Some hold the lock several times, and some are no tasks.
+// Snapshot lists them all, and each releases the lock as often as it has acquired it.
 func TestRWLockManyReaders(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		var l curio.RWLock
@@ -190,7 +190,7 @@ func TestRWLockManyReaders(t *testing.T) {
 	})
 }
 
-// A writer that tries, and does not wait, is in no reader's way.
+// A writer that calls TryAcquire, and so does not wait, is in no reader's way.
 func TestRaceRWLockTries(t *testing.T) {
 	race(t, 2000, func(ctx context.Context) {
 		var l curio.RWLock

@@ -203,7 +203,7 @@ func TestIdleConnections(t *testing.T) {
 			own, stack := used(t, "own", c.client, n, c.files...)
 			pooled, stackThen := used(t, "pooled", c.client, n, c.files...)
 			t.Logf("%d connections: %d bytes of heap and %d of stack each with a buffer of 16 KiB, %d and %d without", n, own, stack, pooled, stackThen)
-			most := 3 << 10 // it has not been doubled: see service.serve
+			most := 3 << 10 // the stack has not been doubled: see service.serve
 			if c.files != nil {
 				most = 9 << 10
 			}

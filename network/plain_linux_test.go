@@ -11,14 +11,14 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// isPlain reports whether a short receive on conn spares the next call, which would find nothing.
+// isPlain reports whether a short receive on conn means that there is nothing more to receive.
 func isPlain(conn network.Conn) bool {
 	fd := reflect.ValueOf(network.SocketOf(conn)).Elem().FieldByName("fd")
 	return (*poll.FD)(fd.Addr().UnsafePointer()).IsPlain()
 }
 
-// The connections of servers and clients are plain TCP, whatever this package sets on them, until
-// somebody else may have set something.
+// Connections of servers and clients are plain TCP, whatever options this package sets on them. They
+// no longer are when somebody else may have set options.
 func TestConnectionsArePlain(t *testing.T) {
 	testutil.NoLeaks(t)
 	config := &network.ServerConfig{ReusePort: true, MaxConnections: 10, IdleTimeout: time.Minute, Lifetime: time.Minute}

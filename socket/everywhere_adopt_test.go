@@ -58,7 +58,7 @@ func TestEverywhereSendFileAndRecvBuffer(t *testing.T) {
 	})
 }
 
-// A proxy in between forwards it all.
+// A proxy in between forwards everything.
 func TestEverywhereSplice(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<13)
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {

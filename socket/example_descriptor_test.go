@@ -78,7 +78,7 @@ func ExampleSocket_SendFile() {
 	// Output: 5 bytes: right, <nil>
 }
 
-// A proxy in one direction. It forwards what comes, and then the end.
+// One direction of a proxy: it forwards all bytes, and then the end of the stream.
 func ExampleSocket_Splice() {
 	forward := func(ctx context.Context, to, from *socket.Socket) error {
 		for {

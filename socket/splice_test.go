@@ -14,7 +14,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// forward moves everything, and then the end, as the comment at Splice shows it.
+// forward is the loop in the comment of Splice.
 func forward(ctx context.Context, to, from *socket.Socket, most int) error {
 	for {
 		_, err := to.Splice(ctx, from, most)
@@ -51,7 +51,7 @@ func TestSplice(t *testing.T) {
 	}
 }
 
-// What comes before and after urgent data arrives, although the system cannot splice it.
+// All that comes before and after urgent data arrives, although the system cannot splice it.
 func TestSpliceUrgentData(t *testing.T) {
 	a, b := tcpPair(t)
 	c, d := tcpPair(t)

@@ -42,7 +42,7 @@ func TestDescriptors(t *testing.T) {
 			t.Errorf("of %d bytes: %v", n, got)
 		}
 	}
-	binary.NativeEndian.PutUint64(all, 1<<63-1) // a length that overflows if anything is added
+	binary.NativeEndian.PutUint64(all, 1<<63-1) // it overflows if anything is added
 	if got := descriptorsIn(all); strconv.IntSize == 64 && len(got) < 2 {
 		t.Error(got)
 	}

@@ -40,14 +40,14 @@ func EpollPasses(wrong func(round, n int) (int, syscall.Errno)) bool {
 	}) == goodEnough
 }
 
-// OnSplice has f called instead of splice(2), until the test has ended.
+// OnSplice replaces splice(2) by f until the test has ended.
 func OnSplice(t testing.TB, f func(from, to, most int) (int, syscall.Errno)) {
 	before := splice
 	t.Cleanup(func() { splice = before })
 	splice = f
 }
 
-// ForgetPipes empties the pool.
+// ForgetPipes closes the pipes in the pool.
 func ForgetPipes() {
 	pipes.mu.Lock()
 	defer pipes.mu.Unlock()
@@ -57,7 +57,7 @@ func ForgetPipes() {
 	pipes.idle = nil
 }
 
-// PipesLinger makes d, until the test has ended, how long pipes stay that nobody takes.
+// PipesLinger sets, until the test has ended, how long unused pipes stay in the pool.
 func PipesLinger(t testing.TB, d time.Duration) {
 	set := func(d time.Duration) (before time.Duration) {
 		pipes.mu.Lock()
@@ -69,7 +69,7 @@ func PipesLinger(t testing.TB, d time.Duration) {
 	t.Cleanup(func() { set(before) })
 }
 
-// Pipes is how many are in the pool.
+// Pipes returns how many pipes are in the pool.
 func Pipes() int {
 	pipes.mu.Lock()
 	defer pipes.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// spliceAll moves everything from src to dst, and says how many bytes it was.
+// spliceAll moves everything from src to dst, and returns how many bytes that was.
 func spliceAll(ctx context.Context, dst, src *poll.FD, most int) (total int, err error) {
 	buf := make([]byte, 1<<16)
 	for {
@@ -341,10 +341,10 @@ func TestSpliceUnderAHostileContext(t *testing.T) {
 	}
 }
 
-// A panicking context answers so many calls of Err with nil, and panics in the next one.
+// A panicking context panics in Err when calls is used up.
 type panicking struct {
 	context.Context
-	calls int
+	calls int // of Err that return nil
 }
 
 func (p *panicking) Err() error {
