@@ -82,26 +82,6 @@ var operations = []operation{
 			return moved(int(n), 0, err)
 		}, func() { drain(t, b, n); exchange(t, a, b) }
 	}},
-	{"splice, from", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
-		a, b := unixPair(t)
-		c, _ := unixPair(t)
-		return a, func(ctx context.Context) error {
-			_, err := c.Splice(ctx, a, -1)
-			return err
-		}, func() { exchange(t, b, a) }
-	}},
-	{"splice, to", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
-		a, b := unixPair(t)
-		n := fill(t, a)
-		c, d := unixPair(t)
-		return a, func(ctx context.Context) error {
-			if _, err := c.SendAll(ctx, []byte("lost")); err != nil {
-				return err
-			}
-			n, err := a.Splice(ctx, d, -1)
-			return moved(n, 0, err)
-		}, func() { drain(t, b, n); exchange(t, a, b) }
-	}},
 	{"read call", func(t *testing.T) (*socket.Socket, func(context.Context) error, func()) {
 		a, b := unixPair(t)
 		return a, func(ctx context.Context) error {

@@ -58,27 +58,6 @@ func TestEverywhereSendFileAndRecvBuffer(t *testing.T) {
 	})
 }
 
-// A proxy in between forwards everything.
-func TestEverywhereSplice(t *testing.T) {
-	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<13)
-	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-		return withPair(func(a, b *socket.Socket) error {
-			return withPair(func(c, d *socket.Socket) error {
-				return both(ctx, func(ctx context.Context) error {
-					if _, err := a.SendAll(ctx, content); err != nil {
-						return err
-					}
-					return a.CloseWrite(ctx)
-				}, func(ctx context.Context) error {
-					return forward(ctx, c, b, -1)
-				}, func(ctx context.Context) error {
-					return expect(ctx, d, content)
-				})
-			})
-		})
-	})
-}
-
 // One lends the socket to a function, another waits for his turn meanwhile.
 func TestEverywhereBlocking(t *testing.T) {
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {

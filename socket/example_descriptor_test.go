@@ -78,53 +78,6 @@ func ExampleSocket_SendFile() {
 	// Output: 5 bytes: right, <nil>
 }
 
-// One direction of a proxy: it forwards all bytes, and then the end of the stream.
-func ExampleSocket_Splice() {
-	forward := func(ctx context.Context, to, from *socket.Socket) error {
-		for {
-			_, err := to.Splice(ctx, from, -1)
-			if err == io.EOF {
-				return to.CloseWrite(ctx)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	err := curio.Run(context.Background(), func(ctx context.Context) error {
-		client, a, err := socket.SocketPair(socket.SOCK_STREAM)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		defer a.Close()
-		b, server, err := socket.SocketPair(socket.SOCK_STREAM)
-		if err != nil {
-			return err
-		}
-		defer b.Close()
-		defer server.Close()
-		proxy := curio.Go(ctx, func(ctx context.Context) error { return forward(ctx, b, a) })
-		if _, err := client.SendAll(ctx, []byte("hello")); err != nil {
-			return err
-		}
-		if err := client.CloseWrite(ctx); err != nil {
-			return err
-		}
-		if _, err := proxy.Join(ctx); err != nil {
-			return err
-		}
-		buf := make([]byte, 100)
-		n, err := server.Recv(ctx, buf)
-		fmt.Printf("%s, %v\n", buf[:n], err)
-		return nil
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	// Output: hello, <nil>
-}
-
 // An echo that has a buffer only while there is something in it.
 func ExampleSocket_RecvBuffer() {
 	echo := func(ctx context.Context, s *socket.Socket) error {

@@ -23,7 +23,6 @@ const (
 var (
 	mayUseTimers = map[string]string{
 		"internal/wait/":               "the one place where real timers are made; everybody else waits through it",
-		"internal/poll/pipes_linux.go": "closes descriptors that nobody uses; nobody waits",
 		"internal/poll/epoll_linux.go": "starts a goroutine without the labels of the one that starts it; nobody waits",
 		"bench/load/":                  "the load generator must not depend on what it measures",
 		"bench/network/":               "its client is package net's, and must not depend on what it measures",

@@ -152,11 +152,10 @@ func (e *epoll) remove(fd int) error {
 	return err
 }
 
-// IsInternal reports whether fd belongs to this package itself: to the poller or to the pool of
-// pipes. Such descriptors are closed when they are no longer needed.
-func IsInternal(fd int) bool {
+// IsPollers reports whether fd is a descriptor of our poller itself.
+func IsPollers(fd int) bool {
 	l := theEpoll.current()
-	return l != nil && (l.fd == fd || l.flag.read == fd) || pipes.has(fd)
+	return l != nil && (l.fd == fd || l.flag.read == fd)
 }
 
 // done is for a descriptor that is watched no more.

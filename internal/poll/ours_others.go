@@ -24,5 +24,5 @@ func (f *FD) begun() {}
 // IsPlain reports whether SetPlain holds.
 func (f *FD) IsPlain() bool { return false }
 
-// IsInternal reports whether fd belongs to this package itself.
-func IsInternal(int) bool { return false }
+// IsPollers reports whether fd is a descriptor of our poller itself.
+func IsPollers(int) bool { return false }

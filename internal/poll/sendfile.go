@@ -2,7 +2,6 @@ package poll
 
 import (
 	"context"
-	"errors"
 	"os"
 	"syscall"
 )
@@ -78,9 +77,6 @@ func noSendfile(err error) bool {
 	}
 	return err == syscall.ENOTSUP // which may be EOPNOTSUPP
 }
-
-// ErrNoSplice is returned by Splice when the caller has to read and write instead.
-var ErrNoSplice = errors.New("internal error: what there is cannot be spliced")
 
 // sendfile is a variable for tests of systems that cannot.
 var sendfile = syscall.Sendfile

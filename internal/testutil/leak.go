@@ -17,7 +17,7 @@ func Descriptors(pid int) []string {
 	entries, _ := os.ReadDir(dir)
 	var open []string
 	for _, e := range entries {
-		if n, _ := strconv.Atoi(e.Name()); pid == os.Getpid() && poll.IsInternal(n) {
+		if n, _ := strconv.Atoi(e.Name()); pid == os.Getpid() && poll.IsPollers(n) {
 			continue
 		}
 		if target, err := os.Readlink(dir + e.Name()); err == nil { // not the one that reads the directory
