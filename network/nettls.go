@@ -3,7 +3,9 @@ package network
 import (
 	"context"
 	"crypto/tls"
+	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -14,7 +16,8 @@ import (
 // for.
 type tlsConn struct {
 	halfConn
-	tls *TLSConn // set at birth
+	tls     *TLSConn // set at birth
+	closing atomic.Bool
 }
 
 // ConnectionState returns the TLSConn's state, which is empty before the handshake.
@@ -59,8 +62,11 @@ func (c *tlsConn) HandshakeContext(ctx context.Context) error {
 
 // Close closes the TLSConn, too. All that was written is to arrive, and then the end of the
 // stream: Close waits for that as long as package tls does, whereas TLSConn.Close does not
-// wait.
+// wait. As with package tls, a second Close does not cut the first one short.
 func (c *tlsConn) Close() error {
+	if c.closing.Swap(true) {
+		return c.opError("close", net.ErrClosed)
+	}
 	if c.tls.done.Load() && c.writing.TryLock() {
 		_ = curio.TimeoutAfter(c.base, goodBye, c.tls.CloseWrite)
 		c.writing.Unlock()

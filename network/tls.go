@@ -39,6 +39,7 @@ type TLSConn struct {
 	senders    curio.Lock
 
 	closed  atomic.Bool
+	hurried atomic.Bool  // there was a second Close, which may have closed the Conn below before the first did
 	notify  atomic.Int64 // the length of close_notify once it is in the wire, as the last record
 	done    atomic.Bool  // the handshake has succeeded
 	failure error        // why the handshake has not succeeded; guarded by handshakes

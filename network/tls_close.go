@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"syscall"
 
 	"github.com/curio-go/curio"
@@ -19,7 +20,7 @@ import (
 // for room, use CloseContext.
 //
 // Operations in progress end with net.ErrClosed, and so do all later ones, a second Close
-// included.
+// included. A second Close cuts a CloseContext in progress short.
 func (c *TLSConn) Close() error { return c.close(noWait) }
 
 // noWait is passed instead of a context by a Close, which has none.
@@ -47,17 +48,25 @@ func closeConn(ctx context.Context, conn Conn) error {
 
 // close is CloseContext, or Close if ctx is nil.
 func (c *TLSConn) close(ctx context.Context) (err error) {
+	first := !c.closed.Swap(true)
+	if !first {
+		c.hurried.Store(true)
+	}
 	var missing error
 	defer func() { // even if the Conn below panics
 		err = closeConn(ctx, c.wire.below)
 		switch {
 		case missing != nil:
 			err = c.failed("close", missing)
+		case first && c.hurried.Load() && causeOf(err) == net.ErrClosed:
+			err = nil // another Close has done the rest
+		case !first && err == nil:
+			err = c.failed("close", net.ErrClosed)
 		case err != nil:
 			err = c.failed("close", &wireError{err})
 		}
 	}()
-	if !c.closed.Swap(true) && c.done.Load() {
+	if first && c.done.Load() {
 		missing = c.farewell(ctx)
 	}
 	return nil
