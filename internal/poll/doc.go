@@ -24,9 +24,9 @@
 //     followed by one that finds nothing. A wait is like any other one: the task parks on
 //     its waiter, and a cancellation claims that and wakes it. An operation that has a turn
 //     keeps the descriptor open.
-//   - The runtime's (poller_runtime.go): on other systems, for the first few descriptors, in
-//     testing/synctest bubbles, where epoll is not good enough, and with the build tag
-//     runtimepoller, for tests.
+//   - The runtime's (poller_runtime.go): on other systems, for the first few descriptors if
+//     there are several processors, in testing/synctest bubbles, where epoll is not good
+//     enough, and with the build tag runtimepoller, for tests.
 //
 // # In the runtime's poller
 //

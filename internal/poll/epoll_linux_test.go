@@ -41,6 +41,18 @@ func say(t testing.TB, f *poll.FD, what string, flags int) {
 	check(t, f.Control(func(fd int) error { return syscall.Sendto(fd, []byte(what), flags, nil) }))
 }
 
+// With one processor, all descriptors are on our poller.
+func TestFewOnTheRuntimesPoller(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	if n := poll.MostFewByDefault(); n == 0 {
+		t.Error("with two processors there are none on the runtime's poller")
+	}
+	runtime.GOMAXPROCS(1)
+	if n := poll.MostFewByDefault(); n != 0 {
+		t.Errorf("with one processor there may be %d on the runtime's poller", n)
+	}
+}
+
 // The poller is there as long as a descriptor is, and some time longer.
 func TestPollerEnds(t *testing.T) {
 	poll.LingersFor(t, time.Millisecond)

@@ -7,13 +7,13 @@ import (
 )
 
 // OnOurs puts all FDs from now on on our poller, the first few as well.
-func OnOurs() { mostFew = 0 }
+func OnOurs() { mostFew = func() int32 { return 0 } }
 
 // OnTheRuntimes puts FDs on the runtime's poller, until the test has ended.
 func OnTheRuntimes(t testing.TB) {
 	before := mostFew
 	t.Cleanup(func() { mostFew = before })
-	mostFew = 1 << 30
+	mostFew = func() int32 { return 1 << 30 }
 }
 
 // LingersFor makes d, until the test has ended, how long the poller goes on without a
@@ -39,3 +39,6 @@ func EpollPasses(wrong func(round, n int) (int, syscall.Errno)) bool {
 		return n, errno
 	}) == goodEnough
 }
+
+// MostFewByDefault is mostFew before any test replaces it.
+var MostFewByDefault = mostFew

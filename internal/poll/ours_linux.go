@@ -32,7 +32,9 @@ type ownPoller FD
 
 // maxFew is how many FDs are on the runtime's poller, which is faster for a few: a reader
 // whose only peer answers at once lingers (linger.go) and needs no poller, whereas with ours
-// each message wakes a thread. An FD keeps its poller for life.
+// each message wakes a thread. With one processor there is no thread to wake, and connections
+// on two pollers would hold each other up: there all are on ours. An FD keeps its poller for
+// life.
 const maxFew = 4
 
 // few counts them. An FD that is collected without having been closed is never subtracted;
@@ -45,7 +47,7 @@ func (f *FD) watch() error {
 	if !ownPolling || wait.InBubble() || f.sysfd < 0 || f.sysfd >= maxWatched {
 		return f.watchByRuntime(nil)
 	}
-	if few.Add(1) > mostFew && epollIsGood() {
+	if few.Add(1) > mostFew() && epollIsGood() {
 		few.Add(-1)
 		err := f.watchByUs()
 		if err == errNotOurs {
@@ -62,8 +64,13 @@ func (f *FD) watch() error {
 
 func notOneOfFew() { few.Add(-1) }
 
-// mostFew is maxFew, except in tests.
-var mostFew int32 = maxFew
+// mostFew returns how many FDs may be on the runtime's poller. Tests replace it.
+var mostFew = func() int32 {
+	if runtime.GOMAXPROCS(0) == 1 {
+		return 0
+	}
+	return maxFew
+}
 
 // watchByUs gives f's descriptor to our poller, and closes it if that fails.
 func (f *FD) watchByUs() error {
