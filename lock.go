@@ -33,6 +33,9 @@ type Locker interface {
 	// panic. The error is fn's, or that of Acquire.
 	Do(ctx context.Context, fn func(context.Context) error) error
 
+	// AcquireCase is Acquire as a case of a Select.
+	AcquireCase() Case
+
 	// Snapshot returns who holds the lock and who waits for it.
 	Snapshot() Snapshot
 

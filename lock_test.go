@@ -29,17 +29,71 @@ type hurdle struct {
 	open func()                                                            // what those who wait for wait for
 	look func() curio.Snapshot
 	text func() string
+
+	choose func() curio.Case         // the wait as a case of a Select; nil for none
+	back   func(ctx context.Context) // gives back what that has got; nil for nothing
 }
 
 type hurdleKind struct {
 	what, op string
 	build    func(ctx context.Context) *hurdle // ctx is the context of who is in the way
 	onlyTask bool                              // nobody else can wait
+	chosen   bool                              // by a Select
 	single   bool                              // lets in one at a time, in order
 	stays    bool                              // stays open
 }
 
-var hurdles = []hurdleKind{
+var hurdles = append(plainHurdles, selectHurdles()...)
+
+// selectHurdles are the hurdles that a Select can wait at, among other cases.
+func selectHurdles() (all []hurdleKind) {
+	for _, kind := range plainHurdles {
+		switch kind.what {
+		case "Lock", "RLock", "RWLock", "RWLock behind a reader", "RWLock for reading", "Semaphore", "Semaphore for three", "Event", "Result.Get":
+		default:
+			continue
+		}
+		build := kind.build
+		kind.what, kind.chosen = "Select of "+kind.what, true
+		kind.build = func(ctx context.Context) *hurdle {
+			h := build(ctx)
+			h.pass = passBySelect(h.choose, h.back)
+			return h
+		}
+		all = append(all, kind)
+	}
+	return all
+}
+
+func passBySelect(choose func() curio.Case, back func(ctx context.Context)) func(context.Context, func(context.Context) error) error {
+	return func(ctx context.Context, body func(context.Context) error) error {
+		never, empty := new(curio.Event), new(curio.Queue[int])
+		i, err := curio.Select(ctx, never.WaitCase(), curio.Case{}, choose(), empty.GetCase(nil))
+		if left := len(never.Snapshot().Waiters) + len(empty.Snapshot().Waiters); left > 0 {
+			panic(fmt.Sprintf("Select has left %d waiting", left))
+		}
+		switch {
+		case err != nil && i != -1 || err == nil && i != 2:
+			panic(fmt.Sprintf("Select returns %d, %v", i, err))
+		case err != nil:
+			return err
+		}
+		if back != nil {
+			defer back(ctx)
+		}
+		return body(ctx)
+	}
+}
+
+// state is how a task is shown that waits at the hurdle.
+func (k hurdleKind) state() string {
+	if k.chosen {
+		return "SELECT"
+	}
+	return k.op
+}
+
+var plainHurdles = []hurdleKind{
 	{what: "Lock", op: "LOCK_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
 		return lockHurdle(ctx, new(curio.Lock))
 	}},
@@ -52,24 +106,26 @@ var hurdles = []hurdleKind{
 	{what: "RWLock behind a reader", op: "WRITE_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
 		l := new(curio.RWLock)
 		succeed(l.AcquireRead(ctx))
-		return &hurdle{pass: l.Do, open: func() { l.ReleaseRead(ctx) }, look: l.Snapshot, text: l.String}
+		return &hurdle{pass: l.Do, open: func() { l.ReleaseRead(ctx) }, look: l.Snapshot, text: l.String, choose: l.AcquireCase, back: l.Release}
 	}},
 	{what: "RWLock for reading", op: "READ_ACQUIRE", stays: true, build: func(ctx context.Context) *hurdle {
 		l := new(curio.RWLock)
 		succeed(l.Acquire(ctx))
-		return &hurdle{pass: l.DoRead, open: func() { l.Release(ctx) }, look: l.Snapshot, text: l.String}
+		return &hurdle{pass: l.DoRead, open: func() { l.Release(ctx) }, look: l.Snapshot, text: l.String, choose: l.AcquireReadCase, back: l.ReleaseRead}
 	}},
 	{what: "Semaphore", op: "SEMA_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
 		s := curio.NewSemaphore(1)
 		succeed(s.Acquire(ctx))
-		return &hurdle{pass: s.Do, open: func() { s.Release(ctx) }, look: s.Snapshot, text: s.String}
+		return &hurdle{pass: s.Do, open: func() { s.Release(ctx) }, look: s.Snapshot, text: s.String, choose: s.AcquireCase, back: s.Release}
 	}},
 	{what: "Semaphore for three", op: "SEMA_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
 		s := curio.NewSemaphore(3)
 		succeed(s.Acquire(ctx))
 		return &hurdle{pass: func(ctx context.Context, body func(context.Context) error) error {
 			return s.DoN(ctx, 3, body)
-		}, open: func() { s.Release(ctx) }, look: s.Snapshot, text: s.String}
+		}, open: func() { s.Release(ctx) }, look: s.Snapshot, text: s.String, choose: func() curio.Case {
+			return s.AcquireNCase(3)
+		}, back: func(ctx context.Context) { s.ReleaseN(ctx, 3) }}
 	}},
 	{what: "BoundedSemaphore", op: "SEMA_ACQUIRE", single: true, stays: true, build: func(ctx context.Context) *hurdle {
 		s := curio.NewBoundedSemaphore(1)
@@ -78,7 +134,7 @@ var hurdles = []hurdleKind{
 	}},
 	{what: "Event", op: "EVENT_WAIT", stays: true, build: func(context.Context) *hurdle {
 		e := new(curio.Event)
-		return &hurdle{pass: afterwards(e.Wait), open: e.Set, look: e.Snapshot, text: e.String}
+		return &hurdle{pass: afterwards(e.Wait), open: e.Set, look: e.Snapshot, text: e.String, choose: e.WaitCase}
 	}},
 	{what: "Result.Wait", op: "RESULT_WAIT", stays: true, build: func(context.Context) *hurdle {
 		r := new(curio.Result[int])
@@ -87,7 +143,9 @@ var hurdles = []hurdleKind{
 	{what: "Result.Get", op: "RESULT_WAIT", stays: true, build: func(context.Context) *hurdle {
 		r := new(curio.Result[int])
 		get := func(ctx context.Context) error { _, err := r.Get(ctx); return err }
-		return &hurdle{pass: afterwards(get), open: func() { r.SetValue(1) }, look: r.Snapshot, text: r.String}
+		return &hurdle{pass: afterwards(get), open: func() { r.SetValue(1) }, look: r.Snapshot, text: r.String, choose: func() curio.Case {
+			return r.GetCase(new(int))
+		}}
 	}},
 	{what: "Condition", op: "CONDITION_WAIT", build: func(context.Context) *hurdle {
 		return conditionHurdle(new(curio.Condition))
@@ -172,7 +230,7 @@ func holderOf(t *curio.AnyTask, n int64) curio.Holder {
 // lockHurdle is a lock that is held.
 func lockHurdle(ctx context.Context, l curio.Locker) *hurdle {
 	succeed(l.Acquire(ctx))
-	return &hurdle{pass: l.Do, open: func() { l.Release(ctx) }, look: l.Snapshot, text: l.(fmt.Stringer).String}
+	return &hurdle{pass: l.Do, open: func() { l.Release(ctx) }, look: l.Snapshot, text: l.(fmt.Stringer).String, choose: l.AcquireCase, back: l.Release}
 }
 
 func conditionHurdle(c *curio.Condition) *hurdle {
@@ -242,8 +300,8 @@ func TestSyncCancel(t *testing.T) {
 	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
 		waiter := curio.Go(ctx, h.wait)
 		synctest.Wait()
-		if s := waiter.State(); s != h.op {
-			f.Errorf("the waiter is %s, want %s", s, h.op)
+		if s := waiter.State(); s != h.state() {
+			f.Errorf("the waiter is %s, want %s", s, h.state())
 		}
 		h.waiters(f, waiter.AnyTask)
 		if did, err := waiter.Cancel(ctx); !did || err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"syscall"
 	"time"
@@ -37,10 +36,13 @@ var coveredByHurdles = map[string][]string{
 func operationsOfHurdles() (all []operation) {
 	for _, kind := range hurdles {
 		covers, ok := coveredByHurdles[kind.what]
+		if kind.chosen {
+			covers, ok = []string{"Select"}, true
+		}
 		if !ok {
 			panic(fmt.Sprintf("it is not known what the hurdle %q covers", kind.what))
 		}
-		all = append(all, operation{name: kind.what, covers: covers, state: kind.op, begin: func(ctx context.Context, f *fixture) *blocked {
+		all = append(all, operation{name: kind.what, covers: covers, state: kind.state(), begin: func(ctx context.Context, f *fixture) *blocked {
 			h := kind.at(ctx)
 			return &blocked{run: h.wait, works: func(ctx context.Context) error {
 				h.waiters(f)
@@ -150,11 +152,16 @@ func loopOver(ctx context.Context, f *fixture, q *curio.Queue[int]) (failed erro
 }
 
 func fullQueue(queue func(int) *curio.Queue[int]) func(context.Context, *fixture) *blocked {
+	return fullQueueOf(queue, func(ctx context.Context, q *curio.Queue[int]) error { return q.Put(ctx, 2) })
+}
+
+// fullQueueOf is a queue on which put, which puts 2, waits.
+func fullQueueOf(queue func(int) *curio.Queue[int], put func(context.Context, *curio.Queue[int]) error) func(context.Context, *fixture) *blocked {
 	return func(ctx context.Context, _ *fixture) *blocked {
 		q := queue(1)
 		succeed(q.Put(ctx, 1))
 		return &blocked{
-			run:   func(ctx context.Context) error { return q.Put(ctx, 2) },
+			run:   func(ctx context.Context) error { return put(ctx, q) },
 			close: q.Close, closed: curio.ErrQueueClosed,
 			works: func(ctx context.Context) error {
 				if v, err := q.TryGet(); v != 1 || err != nil {
@@ -186,44 +193,13 @@ func unfinishedQueue(queue func(int) *curio.Queue[int]) func(context.Context, *f
 }
 
 var operationsOfChannels = []operation{
-	{name: "Receive", covers: []string{"Receive"}, state: "CHANNEL_RECEIVE", closes: true, begin: func(_ context.Context, f *fixture) *blocked {
-		ch := make(chan int)
-		isClosed := false
-		return &blocked{
-			run: func(ctx context.Context) error {
-				v, err := curio.Receive(ctx, ch)
-				return noResult(f, v, err)
-			},
-			close: func() { close(ch); isClosed = true }, closed: io.EOF,
-			works: func(ctx context.Context) error {
-				if isClosed {
-					return nil
-				}
-				sender := curio.Go(ctx, func(ctx context.Context) error { return curio.SendTo(ctx, ch, 1) })
-				v, err := curio.Receive(ctx, ch)
-				if err == nil && v != 1 {
-					return fmt.Errorf("received %d", v)
-				}
-				return errors.Join(err, sender.Wait(ctx))
-			},
-		}
-	}},
+	{name: "Receive", covers: []string{"Receive"}, state: "CHANNEL_RECEIVE", closes: true, begin: receiving(func(ctx context.Context, ch chan int) (int, error) {
+		return curio.Receive(ctx, ch)
+	})},
 	// A send on a channel that is closed panics: see channel_test.go.
-	{name: "SendTo", covers: []string{"SendTo"}, state: "CHANNEL_SEND", begin: func(_ context.Context, f *fixture) *blocked {
-		ch := make(chan int, 1)
-		ch <- 1
-		return &blocked{
-			run: func(ctx context.Context) error { return curio.SendTo(ctx, ch, 2) },
-			works: func(ctx context.Context) error {
-				<-ch
-				err := curio.SendTo(ctx, ch, 3)
-				if v := <-ch; v != 3 {
-					return fmt.Errorf("in the channel was %d", v)
-				}
-				return err
-			},
-		}
-	}},
+	{name: "SendTo", covers: []string{"SendTo"}, state: "CHANNEL_SEND", begin: sending(func(ctx context.Context, ch chan int, v int) error {
+		return curio.SendTo(ctx, ch, v)
+	})},
 }
 
 var operationsOfTime = []operation{

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
-	"runtime"
 	"sync"
 
 	"github.com/curio-go/curio/internal/poll"
@@ -124,20 +123,13 @@ func (q *Queue[T]) waitToPut(p wait.Place, v T) error {
 	c := cellOf[T](w)
 	c.item = v
 	ok := w.WaitIn(&q.putters, &q.mu)
-	panicked, exited, refused := c.panicked, c.exited, c.refused
-	c.leave(w)
-	w.Free()
-	switch {
-	case panicked != nil:
-		panic(panicked)
-	case exited:
-		runtime.Goexit()
-	case !ok:
+	if !ok {
+		c.leave(w)
+		w.Free()
 		return p.Failure()
-	case refused:
-		return ErrQueueClosed
 	}
-	return nil
+	defer w.Free()
+	return c.served(w)
 }
 
 // TryPut appends v if there is room. If not, the error is ErrQueueFull, or

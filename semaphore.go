@@ -95,13 +95,18 @@ func (s *Semaphore) giveUp(w *wait.Waiter) {
 	woken.Wake()
 }
 
-// takeLocked takes n units if there are as many and nobody is in the way.
+// takeLocked takes n units if vacantLocked.
 func (s *Semaphore) takeLocked(me *wait.Owner, n int64) bool {
-	if n > s.size-s.held.total || !s.waiters.empty() && s.waiters.next(s.size) != nil {
-		return false
+	ok := s.vacantLocked(n)
+	if ok {
+		s.held.add(me, n)
 	}
-	s.held.add(me, n)
-	return true
+	return ok
+}
+
+// vacantLocked reports whether there are n units and nobody is in the way.
+func (s *Semaphore) vacantLocked(n int64) bool {
+	return n <= s.size-s.held.total && (s.waiters.empty() || s.waiters.next(s.size) == nil)
 }
 
 // passLocked serves the waiters in the line for which there are enough units.

@@ -65,7 +65,7 @@ func TestSyncWokenAndCancelled(t *testing.T) {
 			for _, openFirst := range []bool{false, true} {
 				h := kind.at(ctx)
 				cancel := func() {}
-				first, letGo := heldUp(ctx, f, h.op, func(ctx context.Context) error {
+				first, letGo := heldUp(ctx, f, h.state(), func(ctx context.Context) error {
 					if !foreign {
 						return h.wait(ctx)
 					}

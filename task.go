@@ -110,10 +110,16 @@ func (t *Task[T]) hasObject() bool {
 // and ctx belongs to the group, the error is that cancellation. A task that joins itself
 // panics, as it would never end.
 func (t *Task[T]) Join(ctx context.Context) (T, error) {
-	var none T
 	if err := t.waitFor(ctx, opJoin); err != nil {
+		var none T
 		return none, err
 	}
+	return t.joinEnded(ctx)
+}
+
+// joinEnded is Join of a task that has ended.
+func (t *Task[T]) joinEnded(ctx context.Context) (T, error) {
+	var none T
 	if err := t.claim(ctx); err != nil {
 		return none, err
 	}
@@ -176,9 +182,7 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 	if p.Untrusted() {
 		return p.Follow(func(p wait.Place) error { return t.waitFor(p.Scope(), op) })
 	}
-	if CurrentTask(ctx) == t {
-		panic(fmt.Sprintf("curio: task %s waits on itself (%s) and would do so for ever; let another task join it", t.Name(), op))
-	}
+	t.mustNotWaitFor(wait.CurrentTask(ctx), op)
 	if t.state.Load() == created && t.member() == nil { // a group must see its joiners
 		// Most likely it runs next, on this very processor, and may end at once:
 		// a third off the time of a spawn and join.
@@ -193,6 +197,13 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 		return nil
 	}
 	return p.Block(op, t, &t.joiners, &t.mu)
+}
+
+// mustNotWaitFor panics if t is the task that waits for its end.
+func (t *AnyTask) mustNotWaitFor(me *wait.Owner, op string) {
+	if me == &t.owner {
+		panic(fmt.Sprintf("curio: task %s waits on itself (%s) and would do so for ever; let another task join it", t.Name(), op))
+	}
 }
 
 // expectJoiner makes the end of t look for joiners. It is false if t has ended.

@@ -46,7 +46,8 @@ func (v verb) blocks() bool {
 	case acquire, acquireRead, waitForIt, put, get, join:
 		return true
 	}
-	return false
+	_, ok := options[v]
+	return ok
 }
 
 // A call is the input of one operation.

@@ -36,13 +36,14 @@ func inBubble(now int64) bool { return now < began }
 // order makes the sum late then, for a sleeper must not wake early.
 func Until(t time.Time) int64 {
 	d := time.Until(t)
-	return add(Now(), d)
+	return Add(Now(), d)
 }
 
-// After is d from now. A sum that does not fit is as good as never.
-func After(d time.Duration) int64 { return add(Now(), d) }
+// After is d from now, as Add has it.
+func After(d time.Duration) int64 { return Add(Now(), d) }
 
-func add(now int64, d time.Duration) int64 {
+// Add is d after now, a reading of Now. A sum that does not fit is as good as never.
+func Add(now int64, d time.Duration) int64 {
 	if at := now + int64(d); at > now || d <= 0 {
 		return max(at, 1)
 	}

@@ -33,6 +33,11 @@
 // of it, Free gives it back. So what was granted is never lost, and what was
 // cancelled was granted nothing.
 //
+// # A choice
+//
+// A Choice is a wait for one of several objects. For each it has a node, a Waiter in the
+// state deputy, whose claims and wake-ups go to the goroutine's one waiter: see choice.go.
+//
 // # Scopes
 //
 //	live ──► cancelled   once, by Cancel, from itself or pushed from its parent;

@@ -113,7 +113,7 @@ func probedAt(ctx context.Context) (Place, error) {
 
 func (w *Waiter) probeParked() {
 	if p := w.scope.probe(); p != nil {
-		p.Parked(Snapshot{w.op, w.object, w.since, w.until}, w.scope.owner)
+		p.Parked(w.snapshot(), w.scope.owner)
 	}
 }
 

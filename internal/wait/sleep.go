@@ -56,3 +56,24 @@ func (o *Owner) keepAlarm(a *alarm) {
 		o.spare.Store(a)
 	}
 }
+
+// RingAt makes the clock claim and wake w, a node of a choice, when it has reached at. Silence
+// must be called when the wait is over.
+func (w *Waiter) RingAt(at int64) {
+	w.Harmless()
+	if chief := w.choice.chief; chief.until == 0 || at < chief.until {
+		chief.until, chief.special = at, true
+	}
+	a := w.Owner().takeAlarm()
+	w.Slot = a
+	a.set(at, nil, w)
+}
+
+// Silence undoes RingAt. rung says that w is the winner.
+func (w *Waiter) Silence(rung bool) {
+	a := w.Slot.(*alarm)
+	w.Slot = nil
+	if rung || a.clear() {
+		w.Owner().keepAlarm(a)
+	}
+}

@@ -81,7 +81,7 @@ func (s *Scope) waiting(f func(*Waiter) bool) bool {
 	return false
 }
 
-func (w *Waiter) snapshot() Snapshot { return Snapshot{w.op, w.object, w.since, w.until} }
+func (w *Waiter) snapshot() Snapshot { return Snapshot{w.op, w.seen(), w.since, w.until} }
 
 // appendChildren appends the children of s for which cond holds, the newest last. A nil
 // cond holds for all.

@@ -13,7 +13,7 @@ import (
 //
 // A wait that is the only one in its scope touches only the first two cache lines.
 type Waiter struct {
-	parker // it contains state: idle, waiting, granted or cancelled
+	parker // it contains state: idle, waiting, granted, cancelled or deputy
 
 	shown      bool // it is the task's own wait, which its state shows
 	registered bool // it is on the scope's list; guarded by scope.mu
@@ -45,7 +45,12 @@ type Waiter struct {
 	batch   *Waiter    // the next of a Batch; belongs to who claimed the waiter
 	out     sync.Mutex // what a sleeper outside waits for
 
-	_ [48]byte // the allocator aligns objects of 256 bytes to a cache line
+	// Of a node of a choice, set before it is listed.
+	choice   *Choice
+	index    int
+	harmless bool
+
+	_ [24]byte // the allocator aligns objects of 256 bytes to a cache line
 }
 
 const (
@@ -53,6 +58,7 @@ const (
 	waiting
 	granted
 	cancelled
+	deputy // a node of a choice, whose chief has one of the other states
 )
 
 // An Interrupter is an object for which goroutines wait elsewhere than on their
@@ -161,7 +167,9 @@ func (o *Owner) leaveWaiter() {
 }
 
 // claim decides who ends the wait.
-func (w *Waiter) claim(by uint32) bool { return w.state.CompareAndSwap(waiting, by) }
+func (w *Waiter) claim(by uint32) bool {
+	return w.state.CompareAndSwap(waiting, by) || w.claimChief()
+}
 
 // Grant claims w for an object that keeps no List. It is false if the scope was
 // faster; if it is true, the caller then calls Wake.
@@ -169,7 +177,9 @@ func (w *Waiter) Grant() bool { return w.claim(granted) }
 
 // Wake ends the wait of a waiter that the caller has claimed.
 func (w *Waiter) Wake() {
-	if !w.unpark() {
+	if w.state.Load() == deputy {
+		w.choice.wake()
+	} else if !w.unpark() {
 		w.out.Unlock()
 	}
 }

@@ -1,0 +1,128 @@
+package curio_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// What a Select waits for besides what the hurdles have: queues, tasks, channels, the clock.
+
+// selected is the error of a Select of several cases, of which only the one at index may take
+// effect.
+func selected(ctx context.Context, index int, cases ...curio.Case) error {
+	i, err := curio.Select(ctx, cases...)
+	if i != index && !(i == -1 && err != nil) {
+		panic(fmt.Sprintf("Select returns %d, %v", i, err))
+	}
+	return err
+}
+
+func operationsOfSelect() (all []operation) {
+	never := new(curio.Event)
+	for kind, queue := range everywhereQueues {
+		all = append(all,
+			operation{name: "Select of " + kind + ".Get", state: "SELECT", closes: true, begin: emptyQueue(queue, curio.ErrQueueClosed,
+				func(ctx context.Context, f *fixture, q *curio.Queue[int]) error {
+					var v int
+					return noResult(f, v, selected(ctx, 1, never.WaitCase(), q.GetCase(&v)))
+				})},
+			operation{name: "Select of " + kind + ".Put", state: "SELECT", closes: true, begin: fullQueueOf(queue,
+				func(ctx context.Context, q *curio.Queue[int]) error {
+					return selected(ctx, 0, q.PutCase(2), never.WaitCase())
+				})},
+		)
+	}
+	for kind, others := range map[string]func() []curio.Case{
+		"nothing else": func() []curio.Case { return nil },
+		"an event":     func() []curio.Case { return []curio.Case{never.WaitCase()} },
+		"other channels": func() []curio.Case { // made here, as they belong to the bubble
+			return []curio.Case{curio.ReceiveCase[int](nil, nil), curio.SendCase(make(chan string), "")}
+		},
+	} {
+		all = append(all,
+			operation{name: "Select of a receive and " + kind, state: "SELECT", closes: true, begin: receiving(func(ctx context.Context, ch chan int) (v int, err error) {
+				cases := others()
+				err = selected(ctx, len(cases), append(cases, curio.ReceiveCase(ch, &v))...)
+				return v, err
+			})},
+			operation{name: "Select of a send and " + kind, state: "SELECT", begin: sending(func(ctx context.Context, ch chan int, v int) error {
+				cases := others()
+				return selected(ctx, len(cases), append(cases, curio.SendCase(ch, v))...)
+			})},
+		)
+	}
+	return append(all,
+		// Of a task's end, by JoinCase and WaitCase.
+		ofTask("Select", "SELECT", func(ctx context.Context, f *fixture, task *curio.Task[int]) error {
+			var v int
+			return noResult(f, v, selected(ctx, 1, never.WaitCase(), task.JoinCase(&v)))
+		}),
+		ofTask("Select", "SELECT", func(ctx context.Context, _ *fixture, task *curio.Task[int]) error {
+			return selected(ctx, 0, task.WaitCase(), never.WaitCase())
+		}),
+		operation{name: "Select of ReadWaitCase", covers: []string{"Select"}, state: "SELECT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
+			r, w := pipe(f)
+			wait := func(ctx context.Context) error { return selected(ctx, 1, never.WaitCase(), curio.ReadWaitCase(r)) }
+			return &blocked{run: wait, works: func(ctx context.Context) error {
+				_, err := syscall.Write(w, []byte("x"))
+				return cmp.Or(err, wait(ctx))
+			}}
+		}},
+		operation{name: "Select of AfterCase", covers: []string{"Select"}, state: "SELECT", begin: func(context.Context, *fixture) *blocked {
+			return &blocked{
+				run:   func(ctx context.Context) error { return selected(ctx, 1, never.WaitCase(), curio.AfterCase(time.Hour)) },
+				works: func(ctx context.Context) error { return selected(ctx, 0, curio.AfterCase(time.Millisecond)) },
+			}
+		}},
+	)
+}
+
+func receiving(receive func(ctx context.Context, ch chan int) (int, error)) func(context.Context, *fixture) *blocked {
+	return func(_ context.Context, f *fixture) *blocked {
+		ch := make(chan int)
+		isClosed := false
+		return &blocked{
+			run: func(ctx context.Context) error {
+				v, err := receive(ctx, ch)
+				return noResult(f, v, err)
+			},
+			close: func() { close(ch); isClosed = true }, closed: io.EOF,
+			works: func(ctx context.Context) error {
+				if isClosed {
+					return nil
+				}
+				sender := curio.Go(ctx, func(ctx context.Context) error { return curio.SendTo(ctx, ch, 1) })
+				v, err := receive(ctx, ch)
+				if err == nil && v != 1 {
+					return fmt.Errorf("received %d", v)
+				}
+				return errors.Join(err, sender.Wait(ctx))
+			},
+		}
+	}
+}
+
+func sending(send func(ctx context.Context, ch chan int, v int) error) func(context.Context, *fixture) *blocked {
+	return func(_ context.Context, f *fixture) *blocked {
+		ch := make(chan int, 1)
+		ch <- 1
+		return &blocked{
+			run: func(ctx context.Context) error { return send(ctx, ch, 2) },
+			works: func(ctx context.Context) error {
+				<-ch
+				err := send(ctx, ch, 3)
+				if v := <-ch; v != 3 {
+					return fmt.Errorf("in the channel was %d", v)
+				}
+				return err
+			},
+		}
+	}
+}

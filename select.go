@@ -1,0 +1,229 @@
+package curio
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A Case is one of the things that a Select waits for. Methods and functions whose names end
+// in Case make them, such as [Queue.GetCase], [Event.WaitCase] and [ReceiveCase]. The zero
+// Case never takes effect: assign it to switch a case off.
+//
+// A Case has no state of its own. It may be used for one Select after another, but not for
+// two at once if it has a destination for what is received.
+type Case struct{ of selectable }
+
+// A selectable is an operation that Select may choose. Each uses its object's mutex.
+type selectable interface {
+	// try does it for me, if it can be done at once. began is when the Select began. err is
+	// what the operation itself returns.
+	try(ctx context.Context, me *wait.Owner, began int64) (done bool, err error)
+
+	// list puts w on the object's list. ok is false if it might be done at once; then w is not
+	// on the list.
+	list(w *wait.Waiter, began int64) (ok bool)
+
+	// leave takes w, which has not won, off the list, and does what is due for those behind it.
+	leave(w *wait.Waiter)
+
+	// take is for w, which has won: err is what the operation itself returns. done is false if
+	// there is nothing after all.
+	take(ctx context.Context, w *wait.Waiter) (done bool, err error)
+}
+
+// ErrNotReady is the error of a TrySelect if none of the cases can take effect at once.
+var ErrNotReady = errors.New("curio: none of the cases is ready")
+
+// Select waits until one of the cases can take effect, and lets exactly that one take
+// effect: nothing is taken from, put into or acquired for the others. It returns the case's
+// index, and the error that the operation itself would have returned, such as ErrQueueClosed.
+// If ctx is done first, or already, the index is -1, the error is ctx's error, and none of the
+// cases has taken effect.
+//
+//	var job Job
+//	switch i, err := curio.Select(ctx, jobs.GetCase(&job), stop.WaitCase()); {
+//	case err != nil:
+//		return err
+//	case i == 0:
+//		work(job)
+//	case i == 1:
+//		return nil
+//	}
+//
+// If several are ready, Select chooses one of them at random. What is closed, set or over is
+// always ready: in a loop, switch its case off by the zero Case. To look whether the cases are
+// ready without waiting, use TrySelect. Select panics if there are no cases; if there are only
+// zero ones, it waits for ctx.
+//
+// Arguments are evaluated when the cases are made: what is to be put is put or dropped.
+// The wait for a lock, a semaphore or a queue is in order of arrival, but the place in the line
+// is lost when another case takes effect. With a Go channel among the cases there is no place
+// in a line: others that wait for the same object may come first.
+//
+// It does for the operations of this package what a select statement does for channels. A task
+// that waits is in the state SELECT.
+func Select(ctx context.Context, cases ...Case) (index int, err error) {
+	p, err := wait.At(ctx)
+	if err != nil {
+		return -1, err
+	}
+	mustHaveCases("Select", cases)
+	began := begin(cases)
+	if i, err := tryCases(ctx, p.Owner(), began, cases); i >= 0 {
+		return i, err
+	}
+	if p.Untrusted() {
+		cases := slices.Clone(cases) // only these escape
+		err = p.Follow(func(p wait.Place) (err error) {
+			index, err = choose(ctx, p, began, cases)
+			return err
+		})
+		return index, err
+	}
+	return choose(ctx, p, began, cases)
+}
+
+// TrySelect lets one of the cases take effect that can do so at once, and returns what Select
+// does. If there is none, the index is -1 and the error is ErrNotReady. ctx says for whom a
+// lock is acquired; TrySelect does not ask whether it is alive. It panics if there are no
+// cases.
+func TrySelect(ctx context.Context, cases ...Case) (index int, err error) {
+	mustHaveCases("TrySelect", cases)
+	if i, err := tryCases(ctx, wait.CurrentTask(ctx), begin(cases), cases); i >= 0 {
+		return i, err
+	}
+	return -1, ErrNotReady
+}
+
+func mustHaveCases(call string, cases []Case) {
+	if len(cases) == 0 {
+		panic("curio: " + call + " without cases; if some may be switched off, pass zero Cases for them")
+	}
+}
+
+// begin returns when a Select begins, if one of the cases asks for that.
+func begin(cases []Case) int64 {
+	for _, c := range cases {
+		if _, ok := c.of.(afterCase); ok {
+			return wait.Now()
+		}
+	}
+	return 0
+}
+
+// tryCases tries the cases in random order, until one takes effect. If none does, the index is
+// -1.
+func tryCases(ctx context.Context, me *wait.Owner, began int64, cases []Case) (index int, err error) {
+	var few [8]int32
+	order := few[:0]
+	for i := range cases {
+		order = append(order, int32(i))
+	}
+	for n := len(order); n > 0; n-- {
+		at := 0
+		if n > 1 {
+			at = int(rand.Uint32N(uint32(n)))
+		}
+		i := order[at]
+		order[at] = order[n-1]
+		if of := cases[i].of; of != nil {
+			if done, err := of.try(ctx, me, began); done {
+				return int(i), err
+			}
+		}
+	}
+	return -1, nil
+}
+
+// A selection is a Select that has to wait. The cases are not in it, as they would escape to the
+// heap with the rest.
+type selection struct {
+	ctx      context.Context
+	p        wait.Place
+	began    int64
+	channels int // how many cases on Go channels there are
+	channel  int // the index of one
+}
+
+// choose waits for one of the cases.
+func choose(ctx context.Context, p wait.Place, began int64, cases []Case) (index int, err error) {
+	s := selection{ctx: ctx, p: p, began: began}
+	s.channels, s.channel = channelsIn(cases)
+	for {
+		index, ok, err := s.wait(cases)
+		switch {
+		case !ok:
+			return -1, p.Failure()
+		case index >= 0:
+			return index, err
+		}
+		if err := p.Err(); err != nil {
+			return -1, err
+		}
+		if index, err := tryCases(ctx, p.Owner(), began, cases); index >= 0 {
+			return index, err
+		}
+	}
+}
+
+// wait waits once. ok is false if the scope has ended the wait. If index is negative, the cases
+// are to be tried again. That is so, too, if a case is found ready while the waiters are being
+// listed: one that is listed may be claimed at any time, so it is tried when they are off the
+// lists.
+func (s *selection) wait(cases []Case) (index int, ok bool, err error) {
+	c := s.p.Choose("SELECT", s.channels > 0)
+	var winner *wait.Waiter
+	left := false
+	leave := func() {
+		left = true
+		for _, w := range c.Nodes() {
+			if w != winner {
+				cases[w.Index()].of.leave(w)
+			}
+		}
+	}
+	defer func() { // also if a send panics, or what is put by a putter that has waited
+		if !left {
+			leave()
+		}
+		c.Release()
+	}()
+	passed := -1
+	switch {
+	case !s.list(c, cases):
+		winner, ok = c.GiveUp(), true
+	case s.channels > 0:
+		passed, winner, ok, err = s.waitOutside(c, cases)
+	default:
+		winner, ok = c.Wait()
+	}
+	if passed >= 0 {
+		winner = nil
+	}
+	leave()
+	switch {
+	case passed >= 0:
+		return passed, true, err
+	case winner == nil:
+		return -1, ok, nil
+	}
+	done, err := cases[winner.Index()].of.take(s.ctx, winner)
+	if !done {
+		return -1, true, nil
+	}
+	return winner.Index(), true, err
+}
+
+// list lists a waiter for each case. ok is false if one of them might take effect at once.
+func (s *selection) list(c *wait.Choice, cases []Case) (ok bool) {
+	for i, cs := range cases {
+		if cs.of != nil && !cs.of.list(c.Node(i), s.began) {
+			return false
+		}
+	}
+	return true
+}

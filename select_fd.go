@@ -1,0 +1,57 @@
+package curio
+
+import (
+	"context"
+
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// ReadWaitCase is [ReadWait] as a case of a [Select]: ready as soon as a read(2) from fd would
+// not block. That is not a promise: until the read another task may take what there is. It
+// takes nothing off fd, and fd must not be closed meanwhile. If fd is not open, the case is
+// ready, with an error that wraps syscall.EBADF.
+//
+// On Linux a wait for it costs an epoll(7) descriptor, as that of ReadWait does, elsewhere and
+// in a testing/synctest bubble a goroutine.
+func ReadWaitCase(fd int) Case { return Case{fdCase{fd, false}} }
+
+// WriteWaitCase is [WriteWait] as a case of a [Select]: ready as soon as a write(2) to fd would
+// not block. See ReadWaitCase.
+func WriteWaitCase(fd int) Case { return Case{fdCase{fd, true}} }
+
+type fdCase struct {
+	fd    int
+	write bool
+}
+
+func (c fdCase) try(context.Context, *wait.Owner, int64) (done bool, err error) {
+	ready, err := poll.FDReady(c.fd, c.write)
+	return ready || err != nil, err
+}
+
+func (c fdCase) list(w *wait.Waiter, _ int64) (ok bool) {
+	op := "READ_WAIT"
+	if c.write {
+		op = "WRITE_WAIT"
+	}
+	w.For(op, poll.Foreign(c.fd))
+	w.Harmless()
+	w.Slot = poll.WatchFD(c.fd, c.write, w)
+	return true
+}
+
+func (c fdCase) leave(w *wait.Waiter) { _ = c.stop(w) }
+
+func (c fdCase) stop(w *wait.Waiter) error {
+	watch := w.Slot.(*poll.Watch)
+	w.Slot = nil
+	return watch.Stop()
+}
+
+func (c fdCase) take(ctx context.Context, w *wait.Waiter) (done bool, err error) {
+	if err := c.stop(w); err != nil {
+		return true, err
+	}
+	return c.try(ctx, nil, 0)
+}

@@ -1,0 +1,102 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/curio-go/curio"
+)
+
+// A descriptor among the cases: here and, because that takes another way, in a bubble.
+func eachDescriptorWay(t *testing.T, body func(ctx context.Context, f *fixture)) {
+	t.Run("poller", func(t *testing.T) { withKernel(t, body) })
+	t.Run("bubble", func(t *testing.T) { inKernel(t, body) })
+}
+
+func TestSelectDescriptors(t *testing.T) {
+	eachDescriptorWay(t, func(ctx context.Context, f *fixture) {
+		r, w := pipe(f)
+		q := new(curio.Queue[int])
+		is(f, "room", selected(ctx, 1, q.GetCase(nil), curio.WriteWaitCase(w)), nil)
+		i, err := curio.TrySelect(ctx, curio.ReadWaitCase(r))
+		if i != -1 || err != curio.ErrNotReady {
+			f.Errorf("an empty pipe: %d, %v", i, err)
+		}
+		waits := curio.Go(ctx, func(ctx context.Context) error { return selected(ctx, 1, q.GetCase(nil), curio.ReadWaitCase(r)) })
+		waitUntil(func() bool { return waits.State() == "SELECT" || waits.Terminated() })
+		_, err = syscall.Write(w, []byte("x"))
+		succeed(err)
+		_, err = waits.Join(ctx)
+		is(f, "written", err, nil)
+		is(f, "still there", selected(ctx, 0, curio.ReadWaitCase(r)), nil)
+
+		for _, bad := range []int{-1, 1 << 20, 1 << 40} {
+			is(f, "not open", selected(ctx, 0, curio.ReadWaitCase(bad)), syscall.EBADF)
+		}
+		file, err := os.Open("select_fd_test.go")
+		succeed(err)
+		defer file.Close()
+		is(f, "file", selected(ctx, 0, curio.ReadWaitCase(int(file.Fd()))), nil)
+	})
+}
+
+// Written to, read by somebody else, put into a queue and cancelled at the same moment: exactly
+// what Select says has happened, and no descriptor is left.
+func TestRaceSelectDescriptor(t *testing.T) {
+	rounds := times(2000)
+	eachDescriptorWay(t, func(ctx context.Context, f *fixture) {
+		r, w := pipe(f)
+		succeed(syscall.SetNonblock(r, true))
+		drain := func() (n int) {
+			n, _ = syscall.Read(r, make([]byte, 10))
+			return max(n, 0)
+		}
+		before := openDescriptors(f)
+		for range rounds {
+			q := new(curio.Queue[int])
+			task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+				return curio.Select(ctx, q.GetCase(nil), curio.ReadWaitCase(r))
+			})
+			stolen := 0
+			atOnce(
+				func() {
+					spin()
+					_, err := syscall.Write(w, []byte("x"))
+					succeed(err)
+				},
+				func() { spin(); stolen = drain() },
+				func() { spin(); succeed(q.Put(ctx, 1)) },
+				func() {
+					if spin(); rand.IntN(3) == 0 {
+						task.CancelNow()
+					}
+				},
+			)
+			i, err := task.Join(ctx)
+			taken := q.Len() == 0
+			if taken != (err == nil && i == 0) || err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
+				f.Fatalf("case %d, %v: the item was taken: %v", i, err, taken)
+			}
+			if n := stolen + drain(); n != 1 {
+				f.Fatalf("%d bytes were in the pipe", n)
+			}
+		}
+		if after := openDescriptors(f); after > before+2 { // the poller's own
+			f.Errorf("%d descriptors are open, %d before", after, before)
+		}
+	})
+}
+
+func openDescriptors(t testing.TB) (n int) {
+	t.Helper()
+	for fd := range 1 << 12 {
+		if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFD, 0); errno == 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,332 @@
+package curio
+
+import (
+	"context"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// This file makes the waits for events, results, tasks, locks and semaphores cases of a Select.
+
+// WaitCase is Wait as a case of a [Select].
+func (e *Event) WaitCase() Case { return Case{(*eventCase)(e)} }
+
+type eventCase Event
+
+func (c *eventCase) try(context.Context, *wait.Owner, int64) (done bool, err error) {
+	return c.set.Load(), nil
+}
+
+func (c *eventCase) list(w *wait.Waiter, _ int64) (ok bool) {
+	w.For("EVENT_WAIT", (*Event)(c))
+	w.Harmless()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.set.Load() {
+		return false
+	}
+	c.waiters.Push(w)
+	return true
+}
+
+func (c *eventCase) leave(w *wait.Waiter) {
+	c.mu.Lock()
+	c.waiters.Remove(w)
+	c.mu.Unlock()
+}
+
+func (c *eventCase) take(context.Context, *wait.Waiter) (done bool, err error) { return true, nil }
+
+// GetCase is Get as a case of a [Select]. The value is stored in *to when the case takes
+// effect, unless to is nil or the result is an error, which Select then returns.
+func (r *Result[T]) GetCase(to *T) Case { return Case{&resultCase[T]{r, to}} }
+
+type resultCase[T any] struct {
+	r  *Result[T]
+	to *T
+}
+
+func (c *resultCase[T]) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
+	if !c.r.set.Load() {
+		return false, nil
+	}
+	return true, c.outcome(me)
+}
+
+func (c *resultCase[T]) outcome(me *wait.Owner) error {
+	if c.r.err != nil {
+		return fromElsewhere(c.r.err, idOf(taskOf(me)))
+	}
+	if c.to != nil {
+		*c.to = c.r.value
+	}
+	return nil
+}
+
+func (c *resultCase[T]) list(w *wait.Waiter, _ int64) (ok bool) {
+	w.For("RESULT_WAIT", c.r)
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	if c.r.set.Load() {
+		return false
+	}
+	c.r.waiters.Push(w)
+	return true
+}
+
+func (c *resultCase[T]) leave(w *wait.Waiter) {
+	c.r.mu.Lock()
+	c.r.waiters.Remove(w)
+	c.r.mu.Unlock()
+}
+
+func (c *resultCase[T]) take(_ context.Context, w *wait.Waiter) (done bool, err error) {
+	return true, c.outcome(w.Owner())
+}
+
+// WaitCase is Wait as a case of a [Select]: that the task has ended is not an error, however it
+// has ended, and it has not been joined.
+func (t *AnyTask) WaitCase() Case { return Case{(*endCase)(t)} }
+
+type endCase AnyTask
+
+func (c *endCase) try(_ context.Context, me *wait.Owner, _ int64) (done bool, err error) {
+	t := (*AnyTask)(c)
+	t.mustNotWaitFor(me, opWait)
+	return t.Terminated(), nil
+}
+
+func (c *endCase) list(w *wait.Waiter, _ int64) (ok bool) {
+	return (*AnyTask)(c).listJoiner(w, opWait)
+}
+
+func (c *endCase) leave(w *wait.Waiter) { (*AnyTask)(c).forgetJoiner(w) }
+
+func (c *endCase) take(context.Context, *wait.Waiter) (done bool, err error) { return true, nil }
+
+// listJoiner lists w for the end of t. ok is false if t has ended.
+func (t *AnyTask) listJoiner(w *wait.Waiter, op string) (ok bool) {
+	w.For(op, t)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.expectJoiner() {
+		return false
+	}
+	t.joiners.Push(w)
+	return true
+}
+
+func (t *AnyTask) forgetJoiner(w *wait.Waiter) {
+	t.mu.Lock()
+	t.joiners.Remove(w)
+	t.mu.Unlock()
+}
+
+// JoinCase is Join as a case of a [Select]. When the case takes effect, the task has been
+// joined. Its result is stored in *to, unless to is nil, or the task has failed and Select
+// returns the *TaskError. A task that is not chosen has not been joined: its error is still
+// there for others. While there is a Go channel among the cases, the failure of a member of a
+// running group is the group's, as if nobody were waiting in Join.
+func (t *Task[T]) JoinCase(to *T) Case { return Case{&joinCase[T]{t, to}} }
+
+type joinCase[T any] struct {
+	t  *Task[T]
+	to *T
+}
+
+func (c *joinCase[T]) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
+	c.t.mustNotWaitFor(me, opJoin)
+	if !c.t.Terminated() {
+		return false, nil
+	}
+	return true, c.join(ctx)
+}
+
+func (c *joinCase[T]) join(ctx context.Context) error {
+	v, err := c.t.joinEnded(ctx)
+	if err == nil && c.to != nil {
+		*c.to = v
+	}
+	return err
+}
+
+func (c *joinCase[T]) list(w *wait.Waiter, _ int64) (ok bool) { return c.t.listJoiner(w, opJoin) }
+
+func (c *joinCase[T]) leave(w *wait.Waiter) { c.t.forgetJoiner(w) }
+
+func (c *joinCase[T]) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
+	return true, c.join(ctx)
+}
+
+// AcquireCase is Acquire as a case of a [Select]. The task must release the lock if and only
+// if the case takes effect.
+func (l *Lock) AcquireCase() Case { return Case{(*lockCase)(l)} }
+
+type lockCase Lock
+
+func (c *lockCase) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
+	return tryCase(ctx, me, (*Lock)(c)), nil
+}
+
+// tryCase is the try of a lock.
+func tryCase(ctx context.Context, me *wait.Owner, l Locker) (done bool) {
+	if done = l.tryAcquire(me); done {
+		wait.Held(ctx, l, 1)
+	}
+	return done
+}
+
+func (c *lockCase) list(w *wait.Waiter, _ int64) (ok bool) {
+	l := (*Lock)(c)
+	w.For("LOCK_ACQUIRE", l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		switch state := l.state.Load(); {
+		case state == 0:
+			return false
+		case state&contended != 0 || l.state.CompareAndSwap(state, state|contended):
+			l.waiters.Push(w)
+			return true
+		}
+	}
+}
+
+func (c *lockCase) leave(w *wait.Waiter) {
+	c.mu.Lock()
+	c.waiters.Remove(w)
+	c.mu.Unlock()
+}
+
+func (c *lockCase) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
+	wait.Held(ctx, (*Lock)(c), 1)
+	return true, nil
+}
+
+// AcquireCase is Acquire as a case of a [Select]. The task must release the lock if and only
+// if the case takes effect.
+func (l *RLock) AcquireCase() Case { return Case{(*rlockCase)(l)} }
+
+type rlockCase RLock
+
+func (c *rlockCase) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
+	return tryCase(ctx, me, (*RLock)(c)), nil
+}
+
+func (c *rlockCase) list(w *wait.Waiter, _ int64) (ok bool) {
+	l := (*RLock)(c)
+	w.For("RLOCK_ACQUIRE", l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.holder == nil || l.holder == w.Owner() {
+		return false
+	}
+	l.waiters.Push(w)
+	return true
+}
+
+func (c *rlockCase) leave(w *wait.Waiter) {
+	c.mu.Lock()
+	c.waiters.Remove(w)
+	c.mu.Unlock()
+}
+
+func (c *rlockCase) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
+	wait.Held(ctx, (*RLock)(c), 1)
+	return true, nil
+}
+
+// AcquireCase is Acquire as a case of a [Select]. The task must release the lock if and only
+// if the case takes effect.
+func (l *RWLock) AcquireCase() Case { return Case{&rwlockCase{l, opWrite}} }
+
+// AcquireReadCase is AcquireRead as a case of a [Select]. The task must release the lock if
+// and only if the case takes effect.
+func (l *RWLock) AcquireReadCase() Case { return Case{&rwlockCase{l, opRead}} }
+
+type rwlockCase struct {
+	l  *RWLock
+	op string
+}
+
+func (c *rwlockCase) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
+	if done = c.l.tryAcquireAs(me, c.op); done {
+		wait.Held(ctx, c.l, 1)
+	}
+	return done, nil
+}
+
+func (c *rwlockCase) list(w *wait.Waiter, _ int64) (ok bool) {
+	l := c.l
+	w.For(c.op, l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readers.shut()
+	if l.waiters.Empty() && l.vacantLocked(c.op) {
+		l.openLocked()
+		return false
+	}
+	l.waiters.Push(w)
+	return true
+}
+
+func (c *rwlockCase) leave(w *wait.Waiter) {
+	c.l.mu.Lock()
+	c.l.waiters.Remove(w)
+	woken := c.l.passLocked() // it may have been all that held up those behind it
+	c.l.mu.Unlock()
+	woken.Wake()
+}
+
+func (c *rwlockCase) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
+	wait.Held(ctx, c.l, 1)
+	return true, nil
+}
+
+// AcquireCase is Acquire as a case of a [Select]. The task must release the unit if and only
+// if the case takes effect.
+func (s *Semaphore) AcquireCase() Case { return s.AcquireNCase(1) }
+
+// AcquireNCase is AcquireN as a case of a [Select]. The task must release the n units if and
+// only if the case takes effect. It panics if n is negative; with 0 the case is always ready.
+func (s *Semaphore) AcquireNCase(n int64) Case {
+	mustNotBeNegative("AcquireNCase", n)
+	return Case{&semaphoreCase{s, n}}
+}
+
+type semaphoreCase struct {
+	s *Semaphore
+	n int64
+}
+
+func (c *semaphoreCase) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
+	if c.n == 0 {
+		return true, nil
+	}
+	c.s.mu.Lock()
+	done = c.s.takeLocked(me, c.n)
+	c.s.mu.Unlock()
+	if done {
+		wait.Held(ctx, c.s, c.n)
+	}
+	return done, nil
+}
+
+func (c *semaphoreCase) list(w *wait.Waiter, _ int64) (ok bool) {
+	s := c.s
+	w.For("SEMA_ACQUIRE", s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.vacantLocked(c.n) {
+		return false
+	}
+	s.waiters.push(w, c.n, s.size)
+	return true
+}
+
+func (c *semaphoreCase) leave(w *wait.Waiter) { c.s.giveUp(w) }
+
+func (c *semaphoreCase) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
+	wait.Held(ctx, c.s, c.n)
+	return true, nil
+}
