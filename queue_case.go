@@ -1,7 +1,6 @@
 package curio
 
 import (
-	"context"
 	"runtime"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -19,7 +18,7 @@ type getCase[T any] struct {
 	to *T
 }
 
-func (c *getCase[T]) try(context.Context, *wait.Owner, int64) (done bool, err error) {
+func (c *getCase[T]) try(*wait.Owner, int64) (done bool, err error) {
 	c.q.mu.Lock()
 	v, done, err := c.q.getLocked()
 	if !done {
@@ -56,7 +55,7 @@ func (c *getCase[T]) leave(w *wait.Waiter) {
 	cellOf[T](w).leave(w)
 }
 
-func (c *getCase[T]) take(_ context.Context, w *wait.Waiter) (done bool, err error) {
+func (c *getCase[T]) take(w *wait.Waiter) (done bool, err error) {
 	cell := cellOf[T](w)
 	v, refused := cell.item, cell.refused
 	cell.leave(w)
@@ -76,7 +75,7 @@ type putCase[T any] struct {
 	v T
 }
 
-func (c *putCase[T]) try(context.Context, *wait.Owner, int64) (done bool, err error) {
+func (c *putCase[T]) try(*wait.Owner, int64) (done bool, err error) {
 	c.q.mu.Lock()
 	done, err = c.q.putLocked(c.v)
 	if !done {
@@ -105,7 +104,7 @@ func (c *putCase[T]) leave(w *wait.Waiter) {
 	cellOf[T](w).leave(w)
 }
 
-func (c *putCase[T]) take(_ context.Context, w *wait.Waiter) (done bool, err error) {
+func (c *putCase[T]) take(w *wait.Waiter) (done bool, err error) {
 	return true, cellOf[T](w).served(w)
 }
 

@@ -53,9 +53,7 @@ func (l *RLock) acquire(p wait.Place) error {
 // take takes the lock if that can be done at once. If not, it is false and leaves the
 // mutex locked.
 func (l *RLock) take(me *wait.Owner) bool {
-	if me == nil {
-		panic("curio: an RLock is owned by a task, and this context belongs to none; spawn one, or use a Lock")
-	}
+	mustBeTask(me)
 	l.mu.Lock()
 	if l.holder != nil && l.holder != me {
 		return false
@@ -64,6 +62,13 @@ func (l *RLock) take(me *wait.Owner) bool {
 	l.depth++
 	l.mu.Unlock()
 	return true
+}
+
+// mustBeTask panics if me, who asks for an RLock, is no task.
+func mustBeTask(me *wait.Owner) {
+	if me == nil {
+		panic("curio: an RLock is owned by a task, and this context belongs to none; spawn one, or use a Lock")
+	}
 }
 
 // TryAcquire takes the lock if it is free or held by the task of ctx, and reports

@@ -21,7 +21,7 @@ type Case struct{ of selectable }
 type selectable interface {
 	// try does it for me, if it can be done at once. began is when the Select began. err is
 	// what the operation itself returns.
-	try(ctx context.Context, me *wait.Owner, began int64) (done bool, err error)
+	try(me *wait.Owner, began int64) (done bool, err error)
 
 	// list puts w on the object's list. ok is false if it might be done at once; then w is not
 	// on the list.
@@ -32,7 +32,17 @@ type selectable interface {
 
 	// take is for w, which has won: err is what the operation itself returns. done is false if
 	// there is nothing after all.
-	take(ctx context.Context, w *wait.Waiter) (done bool, err error)
+	take(w *wait.Waiter) (done bool, err error)
+}
+
+// A checker is a selectable that some tasks must not wait for. check panics if me is one.
+type checker interface{ check(me *wait.Owner) }
+
+// A finisher is a selectable with something to do when it has been chosen and nothing is held
+// any more, as it calls methods of ctx. err is the operation's error then; if own is false, it
+// is that of ctx, and the operation has not taken effect.
+type finisher interface {
+	finish(ctx context.Context) (own bool, err error)
 }
 
 // ErrNotReady is the error of a TrySelect if none of the cases can take effect at once.
@@ -42,7 +52,8 @@ var ErrNotReady = errors.New("curio: none of the cases is ready")
 // effect: nothing is taken from, put into or acquired for the others. It returns the case's
 // index, and the error that the operation itself would have returned, such as ErrQueueClosed.
 // If ctx is done first, or already, the index is -1, the error is ctx's error, and none of the
-// cases has taken effect.
+// cases has taken effect. Look at the index to find out, as a task's error may say that it was
+// cancelled, too.
 //
 //	var job Job
 //	switch i, err := curio.Select(ctx, jobs.GetCase(&job), stop.WaitCase()); {
@@ -61,8 +72,9 @@ var ErrNotReady = errors.New("curio: none of the cases is ready")
 //
 // Arguments are evaluated when the cases are made: what is to be put is put or dropped.
 // The wait for a lock, a semaphore or a queue is in order of arrival, but the place in the line
-// is lost when another case takes effect. With a Go channel among the cases there is no place
-// in a line: others that wait for the same object may come first.
+// is lost when another case takes effect. With a Go channel among the cases, unless it is nil,
+// there is no place in a line: others that wait for the same object come first, so that a
+// request for many units, or for writing, may wait for ever while others come and go.
 //
 // It does for the operations of this package what a select statement does for channels. A task
 // that waits is in the state SELECT.
@@ -71,57 +83,77 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	mustHaveCases("Select", cases)
-	began := begin(cases)
-	if i, err := tryCases(ctx, p.Owner(), began, cases); i >= 0 {
-		return i, err
-	}
-	if p.Untrusted() {
+	began := begin("Select", p.Owner(), cases)
+	index, err = tryCases(p.Owner(), began, cases)
+	switch {
+	case index >= 0:
+	case p.Untrusted():
 		cases := slices.Clone(cases) // only these escape
 		err = p.Follow(func(p wait.Place) (err error) {
-			index, err = choose(ctx, p, began, cases)
+			index, err = choose(p, began, cases)
 			return err
 		})
-		return index, err
+	default:
+		index, err = choose(p, began, cases)
 	}
-	return choose(ctx, p, began, cases)
+	return finish(ctx, cases, index, err)
 }
 
 // TrySelect lets one of the cases take effect that can do so at once, and returns what Select
 // does. If there is none, the index is -1 and the error is ErrNotReady. ctx says for whom a
-// lock is acquired; TrySelect does not ask whether it is alive. It panics if there are no
-// cases.
+// lock is acquired; TrySelect does not ask whether it is alive. It looks at one case after the
+// other: one that becomes ready meanwhile may be overlooked. It panics if there are no cases.
 func TrySelect(ctx context.Context, cases ...Case) (index int, err error) {
-	mustHaveCases("TrySelect", cases)
-	if i, err := tryCases(ctx, wait.CurrentTask(ctx), begin(cases), cases); i >= 0 {
-		return i, err
+	me := wait.CurrentTask(ctx)
+	if index, err = tryCases(me, begin("TrySelect", me, cases), cases); index < 0 {
+		return -1, ErrNotReady
 	}
-	return -1, ErrNotReady
+	return finish(ctx, cases, index, err)
 }
 
-func mustHaveCases(call string, cases []Case) {
+// begin checks the cases, and returns when the call begins, if one of the cases asks for that.
+func begin(call string, me *wait.Owner, cases []Case) (now int64) {
 	if len(cases) == 0 {
 		panic("curio: " + call + " without cases; if some may be switched off, pass zero Cases for them")
 	}
-}
-
-// begin returns when a Select begins, if one of the cases asks for that.
-func begin(cases []Case) int64 {
 	for _, c := range cases {
-		if _, ok := c.of.(afterCase); ok {
-			return wait.Now()
+		switch c := c.of.(type) {
+		case afterCase:
+			now = wait.Now()
+		case checker:
+			c.check(me)
 		}
 	}
-	return 0
+	return now
+}
+
+// finish does what the chosen case has left to do.
+func finish(ctx context.Context, cases []Case, index int, err error) (int, error) {
+	if index < 0 {
+		return index, err
+	}
+	f, ok := cases[index].of.(finisher)
+	if !ok {
+		return index, err
+	}
+	own, err := f.finish(ctx)
+	if !own {
+		return -1, err
+	}
+	return index, err
 }
 
 // tryCases tries the cases in random order, until one takes effect. If none does, the index is
 // -1.
-func tryCases(ctx context.Context, me *wait.Owner, began int64, cases []Case) (index int, err error) {
+func tryCases(me *wait.Owner, began int64, cases []Case) (index int, err error) {
 	var few [8]int32
-	order := few[:0]
-	for i := range cases {
-		order = append(order, int32(i))
+	order := few[:]
+	if len(cases) > len(few) {
+		order = make([]int32, len(cases))
+	}
+	order = order[:len(cases)]
+	for i := range order {
+		order[i] = int32(i)
 	}
 	for n := len(order); n > 0; n-- {
 		at := 0
@@ -131,7 +163,7 @@ func tryCases(ctx context.Context, me *wait.Owner, began int64, cases []Case) (i
 		i := order[at]
 		order[at] = order[n-1]
 		if of := cases[i].of; of != nil {
-			if done, err := of.try(ctx, me, began); done {
+			if done, err := of.try(me, began); done {
 				return int(i), err
 			}
 		}
@@ -142,7 +174,6 @@ func tryCases(ctx context.Context, me *wait.Owner, began int64, cases []Case) (i
 // A selection is a Select that has to wait. The cases are not in it, as they would escape to the
 // heap with the rest.
 type selection struct {
-	ctx      context.Context
 	p        wait.Place
 	began    int64
 	channels int // how many cases on Go channels there are
@@ -150,8 +181,8 @@ type selection struct {
 }
 
 // choose waits for one of the cases.
-func choose(ctx context.Context, p wait.Place, began int64, cases []Case) (index int, err error) {
-	s := selection{ctx: ctx, p: p, began: began}
+func choose(p wait.Place, began int64, cases []Case) (index int, err error) {
+	s := selection{p: p, began: began}
 	s.channels, s.channel = channelsIn(cases)
 	for {
 		index, ok, err := s.wait(cases)
@@ -161,10 +192,10 @@ func choose(ctx context.Context, p wait.Place, began int64, cases []Case) (index
 		case index >= 0:
 			return index, err
 		}
-		if err := p.Err(); err != nil {
-			return -1, err
+		if p.Ended() {
+			return -1, p.Failure()
 		}
-		if index, err := tryCases(ctx, p.Owner(), began, cases); index >= 0 {
+		if index, err := tryCases(p.Owner(), began, cases); index >= 0 {
 			return index, err
 		}
 	}
@@ -186,8 +217,9 @@ func (s *selection) wait(cases []Case) (index int, ok bool, err error) {
 			}
 		}
 	}
-	defer func() { // also if a send panics, or what is put by a putter that has waited
-		if !left {
+	defer func() {
+		if !left { // a send has panicked, or a foreign context
+			c.GiveUp()
 			leave()
 		}
 		c.Release()
@@ -207,11 +239,14 @@ func (s *selection) wait(cases []Case) (index int, ok bool, err error) {
 	leave()
 	switch {
 	case passed >= 0:
+		if !ok {
+			s.p.Survived()
+		}
 		return passed, true, err
 	case winner == nil:
 		return -1, ok, nil
 	}
-	done, err := cases[winner.Index()].of.take(s.ctx, winner)
+	done, err := cases[winner.Index()].of.take(winner)
 	if !done {
 		return -1, true, nil
 	}

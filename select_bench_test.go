@@ -2,107 +2,110 @@ package curio_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/curio-go/curio"
 )
 
-func BenchmarkSelect(b *testing.B) {
-	b.Run("ready/curio", func(b *testing.B) {
-		q1, q2 := curio.NewQueue[int](1), curio.NewQueue[int](1)
-		var v int
-		c1, c2 := q1.GetCase(&v), q2.GetCase(&v)
-		_ = curio.Run(context.Background(), func(ctx context.Context) error {
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = q1.TryPut(1)
-				if _, err := curio.Select(ctx, c1, c2); err != nil {
-					b.Fatal(err)
+// A Select over two queues beside a select statement over two channels and a context's. The
+// context counts as a case of Go's, since Select ends with its context too.
+
+// BenchmarkSelectReady is of a Select one of whose cases is ready; cases are how many there are.
+func BenchmarkSelectReady(b *testing.B) {
+	for _, n := range []int{2, 1000} {
+		b.Run(fmt.Sprintf("cases=%d/impl=curio", n), func(b *testing.B) {
+			inBenchKernel(b, func(ctx context.Context) {
+				q := curio.NewQueue[int](1)
+				cases := []curio.Case{q.GetCase(nil)}
+				for len(cases) < n {
+					cases = append(cases, curio.NewQueue[int](1).GetCase(nil))
 				}
-			}
-			return nil
-		})
-	})
-	b.Run("ready/tryput+get", func(b *testing.B) {
-		q1 := curio.NewQueue[int](1)
-		_ = curio.Run(context.Background(), func(ctx context.Context) error {
-			for b.Loop() {
-				_ = q1.TryPut(1)
-				if _, err := q1.Get(ctx); err != nil {
-					b.Fatal(err)
-				}
-			}
-			return nil
-		})
-	})
-	b.Run("ready/go", func(b *testing.B) {
-		q1, q2 := make(chan int, 1), make(chan int, 1)
-		done := make(chan struct{})
-		b.ReportAllocs()
-		for b.Loop() {
-			select {
-			case q1 <- 1:
-			default:
-			}
-			select {
-			case <-q1:
-			case <-q2:
-			case <-done:
-			}
-		}
-	})
-	b.Run("blocks/curio", func(b *testing.B) {
-		q1, q2, back := curio.NewQueue[int](1), curio.NewQueue[int](1), curio.NewQueue[int](1)
-		_ = curio.Run(context.Background(), func(ctx context.Context) error {
-			t := curio.Go(ctx, func(ctx context.Context) error {
-				var v int
-				c1, c2 := q1.GetCase(&v), q2.GetCase(&v)
-				for {
-					if _, err := curio.Select(ctx, c1, c2); err != nil {
-						return err
-					}
-					if err := back.Put(ctx, 1); err != nil {
-						return err
+				for b.Loop() {
+					_ = q.TryPut(1)
+					if i, err := curio.Select(ctx, cases...); i != 0 || err != nil {
+						b.Fatal(i, err)
 					}
 				}
 			})
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = q1.Put(ctx, 1)
-				_, _ = back.Get(ctx)
-			}
-			t.Cancel(ctx)
-			return nil
 		})
+	}
+	b.Run("cases=2/impl=select", func(b *testing.B) {
+		b.ReportAllocs()
+		ctx, cancel := context.WithCancel(b.Context())
+		defer cancel()
+		one, other := make(chan int, 1), make(chan int, 1)
+		for b.Loop() {
+			one <- 1
+			select {
+			case <-one:
+			case <-other:
+			case <-ctx.Done():
+			}
+		}
 	})
-	b.Run("blocks/go", func(b *testing.B) {
-		q1, q2, back := make(chan int, 1), make(chan int, 1), make(chan int, 1)
-		done := make(chan struct{})
+}
+
+// BenchmarkSelectBlocks is of a Select that has to wait, in a round trip.
+func BenchmarkSelectBlocks(b *testing.B) {
+	for _, channel := range []bool{false, true} {
+		impl := "curio"
+		if channel {
+			impl = "curio with a channel"
+		}
+		b.Run("impl="+impl, func(b *testing.B) {
+			inBenchKernel(b, func(ctx context.Context) {
+				there, never, back := curio.NewQueue[int](1), curio.NewQueue[int](1), curio.NewQueue[int](1)
+				peer := curio.Go(ctx, func(ctx context.Context) error {
+					cases := []curio.Case{there.GetCase(nil), never.GetCase(nil)}
+					if channel {
+						cases = append(cases, curio.ReceiveCase(make(chan int), nil))
+					}
+					for {
+						if _, err := curio.Select(ctx, cases...); err != nil {
+							return err
+						}
+						if err := back.Put(ctx, 1); err != nil {
+							return err
+						}
+					}
+				})
+				for b.Loop() {
+					_ = there.Put(ctx, 1)
+					_, _ = back.Get(ctx)
+				}
+				_, _ = peer.Cancel(ctx)
+			})
+		})
+	}
+	b.Run("impl=select", func(b *testing.B) {
+		b.ReportAllocs()
+		ctx, cancel := context.WithCancel(b.Context())
+		defer cancel()
+		there, never, back := make(chan int, 1), make(chan int, 1), make(chan int, 1)
 		go func() {
 			for {
 				select {
-				case <-q1:
-				case <-q2:
-				case <-done:
+				case <-there:
+				case <-never:
+				case <-ctx.Done():
 					return
 				}
 				select {
 				case back <- 1:
-				case <-done:
+				case <-ctx.Done():
 				}
 			}
 		}()
-		b.ReportAllocs()
 		for b.Loop() {
 			select {
-			case q1 <- 1:
-			case <-done:
+			case there <- 1:
+			case <-ctx.Done():
 			}
 			select {
 			case <-back:
-			case <-done:
+			case <-ctx.Done():
 			}
 		}
-		close(done)
 	})
 }

@@ -1,7 +1,6 @@
 package curio
 
 import (
-	"context"
 	"io"
 	"reflect"
 
@@ -13,7 +12,7 @@ import (
 
 // ReceiveCase is [Receive] as a case of a [Select]. The value is stored in *to when the case
 // takes effect, unless to is nil. When the channel is closed and empty, the case is ready, with
-// io.EOF. With a nil channel, it never is.
+// io.EOF. With a nil channel, it never is, as the zero Case.
 func ReceiveCase[T any](ch <-chan T, to *T) Case { return Case{&receiveCase[T]{ch, to}} }
 
 // SendCase is [SendTo] as a case of a [Select]. Select panics if it chooses the case and the
@@ -27,15 +26,19 @@ type channelCase interface {
 	// await waits until a value has passed, or something comes from again.
 	await(again <-chan struct{}) (passed bool, err error)
 
+	// open reports whether the channel is not nil.
+	open() bool
+
 	// reflected is the case for reflect.Select, and received is for what that has received.
 	reflected() reflect.SelectCase
 	received(v reflect.Value, open bool) error
 }
 
-// channelsIn returns how many cases on Go channels there are, and the index of one.
+// channelsIn returns how many cases on Go channels there are, but for nil ones, and the index
+// of one.
 func channelsIn(cases []Case) (n, last int) {
 	for i, c := range cases {
-		if _, ok := c.of.(channelCase); ok {
+		if c, ok := c.of.(channelCase); ok && c.open() {
 			n, last = n+1, i
 		}
 	}
@@ -46,7 +49,7 @@ func channelsIn(cases []Case) (n, last int) {
 // the index of its case, and err that case's error. If not, it is -1.
 func (s *selection) waitOutside(c *wait.Choice, cases []Case) (passed int, winner *wait.Waiter, ok bool, err error) {
 	passed = -1
-	done, winner, ok := c.WaitOutside(func(again <-chan struct{}) (done bool) {
+	_, winner, ok = c.WaitOutside(func(again <-chan struct{}) (done bool) {
 		if s.channels > 1 {
 			passed, err = awaitAny(again, cases)
 			return passed >= 0
@@ -56,9 +59,6 @@ func (s *selection) waitOutside(c *wait.Choice, cases []Case) (passed int, winne
 		}
 		return done
 	})
-	if done && !ok {
-		s.p.Survived()
-	}
 	return passed, winner, ok, err
 }
 
@@ -84,7 +84,7 @@ type receiveCase[T any] struct {
 	to *T
 }
 
-func (c *receiveCase[T]) try(context.Context, *wait.Owner, int64) (done bool, err error) {
+func (c *receiveCase[T]) try(*wait.Owner, int64) (done bool, err error) {
 	select {
 	case v, open := <-c.ch:
 		return true, c.store(v, open)
@@ -102,6 +102,8 @@ func (c *receiveCase[T]) store(v T, open bool) error {
 	}
 	return nil
 }
+
+func (c *receiveCase[T]) open() bool { return c.ch != nil }
 
 func (c *receiveCase[T]) await(again <-chan struct{}) (passed bool, err error) {
 	select {
@@ -133,7 +135,7 @@ func (c *receiveCase[T]) list(w *wait.Waiter, _ int64) (ok bool) {
 
 func (c *receiveCase[T]) leave(*wait.Waiter) {}
 
-func (c *receiveCase[T]) take(context.Context, *wait.Waiter) (done bool, err error) {
+func (c *receiveCase[T]) take(*wait.Waiter) (done bool, err error) {
 	return false, nil // nobody claims it
 }
 
@@ -142,7 +144,7 @@ type sendCase[T any] struct {
 	v  T
 }
 
-func (c *sendCase[T]) try(context.Context, *wait.Owner, int64) (done bool, err error) {
+func (c *sendCase[T]) try(*wait.Owner, int64) (done bool, err error) {
 	select {
 	case c.ch <- c.v:
 		return true, nil
@@ -150,6 +152,8 @@ func (c *sendCase[T]) try(context.Context, *wait.Owner, int64) (done bool, err e
 		return false, nil
 	}
 }
+
+func (c *sendCase[T]) open() bool { return c.ch != nil }
 
 func (c *sendCase[T]) await(again <-chan struct{}) (passed bool, err error) {
 	select {
@@ -173,6 +177,6 @@ func (c *sendCase[T]) list(w *wait.Waiter, _ int64) (ok bool) {
 
 func (c *sendCase[T]) leave(*wait.Waiter) {}
 
-func (c *sendCase[T]) take(context.Context, *wait.Waiter) (done bool, err error) {
+func (c *sendCase[T]) take(*wait.Waiter) (done bool, err error) {
 	return false, nil // nobody claims it
 }

@@ -1,8 +1,6 @@
 package curio
 
 import (
-	"context"
-
 	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -25,7 +23,7 @@ type fdCase struct {
 	write bool
 }
 
-func (c fdCase) try(context.Context, *wait.Owner, int64) (done bool, err error) {
+func (c fdCase) try(*wait.Owner, int64) (done bool, err error) {
 	ready, err := poll.FDReady(c.fd, c.write)
 	return ready || err != nil, err
 }
@@ -49,9 +47,9 @@ func (c fdCase) stop(w *wait.Waiter) error {
 	return watch.Stop()
 }
 
-func (c fdCase) take(ctx context.Context, w *wait.Waiter) (done bool, err error) {
+func (c fdCase) take(w *wait.Waiter) (done bool, err error) {
 	if err := c.stop(w); err != nil {
 		return true, err
 	}
-	return c.try(ctx, nil, 0)
+	return c.try(nil, 0)
 }

@@ -13,7 +13,7 @@ func (e *Event) WaitCase() Case { return Case{(*eventCase)(e)} }
 
 type eventCase Event
 
-func (c *eventCase) try(context.Context, *wait.Owner, int64) (done bool, err error) {
+func (c *eventCase) try(*wait.Owner, int64) (done bool, err error) {
 	return c.set.Load(), nil
 }
 
@@ -35,7 +35,7 @@ func (c *eventCase) leave(w *wait.Waiter) {
 	c.mu.Unlock()
 }
 
-func (c *eventCase) take(context.Context, *wait.Waiter) (done bool, err error) { return true, nil }
+func (c *eventCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
 // GetCase is Get as a case of a [Select]. The value is stored in *to when the case takes
 // effect, unless to is nil or the result is an error, which Select then returns.
@@ -46,7 +46,7 @@ type resultCase[T any] struct {
 	to *T
 }
 
-func (c *resultCase[T]) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
+func (c *resultCase[T]) try(me *wait.Owner, _ int64) (done bool, err error) {
 	if !c.r.set.Load() {
 		return false, nil
 	}
@@ -80,7 +80,7 @@ func (c *resultCase[T]) leave(w *wait.Waiter) {
 	c.r.mu.Unlock()
 }
 
-func (c *resultCase[T]) take(_ context.Context, w *wait.Waiter) (done bool, err error) {
+func (c *resultCase[T]) take(w *wait.Waiter) (done bool, err error) {
 	return true, c.outcome(w.Owner())
 }
 
@@ -90,11 +90,11 @@ func (t *AnyTask) WaitCase() Case { return Case{(*endCase)(t)} }
 
 type endCase AnyTask
 
-func (c *endCase) try(_ context.Context, me *wait.Owner, _ int64) (done bool, err error) {
-	t := (*AnyTask)(c)
-	t.mustNotWaitFor(me, opWait)
-	return t.Terminated(), nil
+func (c *endCase) try(*wait.Owner, int64) (done bool, err error) {
+	return (*AnyTask)(c).Terminated(), nil
 }
+
+func (c *endCase) check(me *wait.Owner) { (*AnyTask)(c).mustNotWaitFor(me, opWait) }
 
 func (c *endCase) list(w *wait.Waiter, _ int64) (ok bool) {
 	return (*AnyTask)(c).listJoiner(w, opWait)
@@ -102,7 +102,7 @@ func (c *endCase) list(w *wait.Waiter, _ int64) (ok bool) {
 
 func (c *endCase) leave(w *wait.Waiter) { (*AnyTask)(c).forgetJoiner(w) }
 
-func (c *endCase) take(context.Context, *wait.Waiter) (done bool, err error) { return true, nil }
+func (c *endCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
 // listJoiner lists w for the end of t. ok is false if t has ended.
 func (t *AnyTask) listJoiner(w *wait.Waiter, op string) (ok bool) {
@@ -126,7 +126,8 @@ func (t *AnyTask) forgetJoiner(w *wait.Waiter) {
 // joined. Its result is stored in *to, unless to is nil, or the task has failed and Select
 // returns the *TaskError. A task that is not chosen has not been joined: its error is still
 // there for others. While there is a Go channel among the cases, the failure of a member of a
-// running group is the group's, as if nobody were waiting in Join.
+// running group is the group's, as if nobody were waiting in Join. If that has cancelled ctx,
+// the index is -1 and the error is that cancellation, as with Join.
 func (t *Task[T]) JoinCase(to *T) Case { return Case{&joinCase[T]{t, to}} }
 
 type joinCase[T any] struct {
@@ -134,29 +135,28 @@ type joinCase[T any] struct {
 	to *T
 }
 
-func (c *joinCase[T]) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
-	c.t.mustNotWaitFor(me, opJoin)
-	if !c.t.Terminated() {
-		return false, nil
-	}
-	return true, c.join(ctx)
+func (c *joinCase[T]) try(*wait.Owner, int64) (done bool, err error) {
+	return c.t.Terminated(), nil
 }
 
-func (c *joinCase[T]) join(ctx context.Context) error {
-	v, err := c.t.joinEnded(ctx)
+func (c *joinCase[T]) check(me *wait.Owner) { c.t.mustNotWaitFor(me, opJoin) }
+
+func (c *joinCase[T]) finish(ctx context.Context) (own bool, err error) {
+	if err := c.t.claim(ctx); err != nil {
+		return false, err
+	}
+	v, err := c.t.seen()
 	if err == nil && c.to != nil {
 		*c.to = v
 	}
-	return err
+	return true, err
 }
 
 func (c *joinCase[T]) list(w *wait.Waiter, _ int64) (ok bool) { return c.t.listJoiner(w, opJoin) }
 
 func (c *joinCase[T]) leave(w *wait.Waiter) { c.t.forgetJoiner(w) }
 
-func (c *joinCase[T]) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
-	return true, c.join(ctx)
-}
+func (c *joinCase[T]) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
 // AcquireCase is Acquire as a case of a [Select]. The task must release the lock if and only
 // if the case takes effect.
@@ -164,16 +164,13 @@ func (l *Lock) AcquireCase() Case { return Case{(*lockCase)(l)} }
 
 type lockCase Lock
 
-func (c *lockCase) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
-	return tryCase(ctx, me, (*Lock)(c)), nil
+func (c *lockCase) try(me *wait.Owner, _ int64) (done bool, err error) {
+	return (*Lock)(c).tryAcquire(me), nil
 }
 
-// tryCase is the try of a lock.
-func tryCase(ctx context.Context, me *wait.Owner, l Locker) (done bool) {
-	if done = l.tryAcquire(me); done {
-		wait.Held(ctx, l, 1)
-	}
-	return done
+func (c *lockCase) finish(ctx context.Context) (own bool, err error) {
+	wait.Held(ctx, (*Lock)(c), 1)
+	return true, nil
 }
 
 func (c *lockCase) list(w *wait.Waiter, _ int64) (ok bool) {
@@ -198,10 +195,7 @@ func (c *lockCase) leave(w *wait.Waiter) {
 	c.mu.Unlock()
 }
 
-func (c *lockCase) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
-	wait.Held(ctx, (*Lock)(c), 1)
-	return true, nil
-}
+func (c *lockCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
 // AcquireCase is Acquire as a case of a [Select]. The task must release the lock if and only
 // if the case takes effect.
@@ -209,8 +203,15 @@ func (l *RLock) AcquireCase() Case { return Case{(*rlockCase)(l)} }
 
 type rlockCase RLock
 
-func (c *rlockCase) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
-	return tryCase(ctx, me, (*RLock)(c)), nil
+func (c *rlockCase) try(me *wait.Owner, _ int64) (done bool, err error) {
+	return (*RLock)(c).tryAcquire(me), nil
+}
+
+func (c *rlockCase) check(me *wait.Owner) { mustBeTask(me) }
+
+func (c *rlockCase) finish(ctx context.Context) (own bool, err error) {
+	wait.Held(ctx, (*RLock)(c), 1)
+	return true, nil
 }
 
 func (c *rlockCase) list(w *wait.Waiter, _ int64) (ok bool) {
@@ -231,10 +232,7 @@ func (c *rlockCase) leave(w *wait.Waiter) {
 	c.mu.Unlock()
 }
 
-func (c *rlockCase) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
-	wait.Held(ctx, (*RLock)(c), 1)
-	return true, nil
-}
+func (c *rlockCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
 // AcquireCase is Acquire as a case of a [Select]. The task must release the lock if and only
 // if the case takes effect.
@@ -249,11 +247,13 @@ type rwlockCase struct {
 	op string
 }
 
-func (c *rwlockCase) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
-	if done = c.l.tryAcquireAs(me, c.op); done {
-		wait.Held(ctx, c.l, 1)
-	}
-	return done, nil
+func (c *rwlockCase) try(me *wait.Owner, _ int64) (done bool, err error) {
+	return c.l.tryAcquireAs(me, c.op), nil
+}
+
+func (c *rwlockCase) finish(ctx context.Context) (own bool, err error) {
+	wait.Held(ctx, c.l, 1)
+	return true, nil
 }
 
 func (c *rwlockCase) list(w *wait.Waiter, _ int64) (ok bool) {
@@ -278,10 +278,7 @@ func (c *rwlockCase) leave(w *wait.Waiter) {
 	woken.Wake()
 }
 
-func (c *rwlockCase) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
-	wait.Held(ctx, c.l, 1)
-	return true, nil
-}
+func (c *rwlockCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
 // AcquireCase is Acquire as a case of a [Select]. The task must release the unit if and only
 // if the case takes effect.
@@ -299,17 +296,21 @@ type semaphoreCase struct {
 	n int64
 }
 
-func (c *semaphoreCase) try(ctx context.Context, me *wait.Owner, _ int64) (done bool, err error) {
+func (c *semaphoreCase) try(me *wait.Owner, _ int64) (done bool, err error) {
 	if c.n == 0 {
 		return true, nil
 	}
 	c.s.mu.Lock()
 	done = c.s.takeLocked(me, c.n)
 	c.s.mu.Unlock()
-	if done {
+	return done, nil
+}
+
+func (c *semaphoreCase) finish(ctx context.Context) (own bool, err error) {
+	if c.n > 0 {
 		wait.Held(ctx, c.s, c.n)
 	}
-	return done, nil
+	return true, nil
 }
 
 func (c *semaphoreCase) list(w *wait.Waiter, _ int64) (ok bool) {
@@ -326,7 +327,4 @@ func (c *semaphoreCase) list(w *wait.Waiter, _ int64) (ok bool) {
 
 func (c *semaphoreCase) leave(w *wait.Waiter) { c.s.giveUp(w) }
 
-func (c *semaphoreCase) take(ctx context.Context, _ *wait.Waiter) (done bool, err error) {
-	wait.Held(ctx, c.s, c.n)
-	return true, nil
-}
+func (c *semaphoreCase) take(*wait.Waiter) (done bool, err error) { return true, nil }

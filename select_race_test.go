@@ -19,7 +19,7 @@ func TestRaceSelectFromBothEnds(t *testing.T) {
 	for name, more := range map[string]func() []curio.Case{
 		"queues": func() []curio.Case { return nil },
 		"a channel too": func() []curio.Case {
-			return []curio.Case{curio.ReceiveCase[int](nil, nil)}
+			return []curio.Case{curio.ReceiveCase(make(chan int), nil)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestRaceSelectOfAChannelAndAQueue(t *testing.T) {
 				q, ch := curio.NewQueue[int](1), make(chan int)
 				gone := make(chan struct{})
 				var got int
-				cases := []curio.Case{q.GetCase(&got), curio.ReceiveCase(ch, &got), curio.ReceiveCase[int](nil, nil)}[:1+channels]
+				cases := []curio.Case{q.GetCase(&got), curio.ReceiveCase(ch, &got), curio.ReceiveCase(make(chan int), nil)}[:1+channels]
 				task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
 					defer close(gone)
 					return curio.Select(ctx, cases...)
@@ -199,7 +199,7 @@ func TestRaceSelectAmongOthers(t *testing.T) {
 									from := c % 2
 									cases := []curio.Case{queues[0].GetCase(&v), queues[1].GetCase(&v)}
 									if channel {
-										cases = append(cases, curio.ReceiveCase[int](nil, nil))
+										cases = append(cases, curio.ReceiveCase(make(chan int), nil))
 									}
 									var err error
 									if c < 2 {

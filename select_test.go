@@ -110,8 +110,12 @@ func TestSelectMisuse(t *testing.T) {
 		panics(f, "Select without cases", func() { _, _ = curio.Select(ctx) })
 		panics(f, "TrySelect without cases", func() { _, _ = curio.TrySelect(ctx) })
 		panics(f, "AcquireNCase(-1)", func() { curio.NewSemaphore(1).AcquireNCase(-1) })
-		panics(f, "waits on itself", func() { _, _ = curio.Select(ctx, curio.CurrentTask(ctx).WaitCase()) })
-		panics(f, "belongs to none", func() { _, _ = curio.Select(context.Background(), new(curio.RLock).AcquireCase()) })
+		set := new(curio.Event)
+		set.Set()
+		for range 100 { // whatever is tried first
+			panics(f, "waits on itself", func() { _, _ = curio.Select(ctx, curio.CurrentTask(ctx).WaitCase(), set.WaitCase()) })
+			panics(f, "belongs to none", func() { _, _ = curio.TrySelect(context.Background(), new(curio.RLock).AcquireCase(), set.WaitCase()) })
+		}
 		never := new(curio.Event)
 		for _, cases := range [][]curio.Case{{{}}, {{}, never.WaitCase()}, {curio.ReceiveCase[int](nil, nil)}, {curio.SendCase[int](nil, 1)}} {
 			if i, err := curio.TrySelect(ctx, cases...); i != -1 || err != curio.ErrNotReady {
@@ -193,7 +197,7 @@ func TestSelectLeavesTheHead(t *testing.T) {
 						head, next := c(ctx)
 						cases := []curio.Case{head, stop.WaitCase()}
 						if channel {
-							cases = append(cases, curio.ReceiveCase[int](nil, nil))
+							cases = append(cases, curio.ReceiveCase(make(chan int), nil))
 						}
 						first := curio.Go(ctx, func(ctx context.Context) error { return selected(ctx, 1, cases...) })
 						synctest.Wait()
@@ -232,6 +236,91 @@ func TestSelectJoins(t *testing.T) {
 		is(f, "waited for", selected(ctx, 0, other.WaitCase(), new(curio.Event).WaitCase()), nil)
 		_, err := other.Join(ctx)
 		is(f, "joined later", err, errBoom)
+	})
+}
+
+// A member's failure that has cancelled the group cannot be joined in it: what Select returns is
+// the cancellation, as Join does.
+func TestSelectJoinsTooLate(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+			member := g.Spawn(fails)
+			waitUntil(member.Terminated)
+			for what, choose := range map[string]func(context.Context, ...curio.Case) (int, error){"Select": curio.Select, "TrySelect": curio.TrySelect} {
+				i, err := choose(ctx, member.JoinCase(nil))
+				if i != -1 {
+					f.Errorf("%s: case %d", what, i)
+				}
+				is(f, what, err, scopeCancelled...)
+			}
+			return nil
+		})
+		is(f, "group", err, errBoom)
+	})
+}
+
+// A flaky context does something, and then panics, when its Value is called for the nth time
+// since it was armed.
+type flaky struct {
+	context.Context
+	armed    bool
+	calls, n int
+	do       func()
+}
+
+func (c *flaky) Value(key any) any {
+	if c.armed {
+		if c.calls++; c.calls == c.n {
+			c.do()
+			panic("flaky")
+		}
+	}
+	return c.Context.Value(key)
+}
+
+// A context of package context's below one of somebody else's, which panics in the midst of a
+// Select: it does so before there is anybody to get the item that is put in this moment, and the
+// task can go on waiting.
+func TestSelectUnderAContextThatPanics(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		e, panicked := new(curio.Event), 0
+		for n := range 8 {
+			for what, wait := range map[string]func(ctx context.Context, q *curio.Queue[int]) error{
+				"Get": func(ctx context.Context, q *curio.Queue[int]) error { _, err := q.Get(ctx); return err },
+				"Select": func(ctx context.Context, q *curio.Queue[int]) error {
+					return selected(ctx, 0, q.GetCase(nil), e.WaitCase())
+				},
+				"Select with a channel": func(ctx context.Context, q *curio.Queue[int]) error {
+					return selected(ctx, 0, q.GetCase(nil), curio.ReceiveCase(make(chan int), nil))
+				},
+			} {
+				q := new(curio.Queue[int])
+				below := &flaky{Context: ctx, n: n + 1, do: func() { fillQueue(f, q, 1) }}
+				derived, cancel := context.WithCancel(below)
+				did := func() (did bool) {
+					helper := curio.Go(ctx, func(ctx context.Context) error { return cmp.Or(curio.Sleep(ctx, brief), q.Put(ctx, 2)) })
+					defer helper.Wait(ctx)
+					defer func() { did = recover() != nil }()
+					below.armed = true
+					is(f, what, wait(derived, q), nil)
+					return false
+				}()
+				below.armed = false
+				cancel()
+				if did {
+					panicked++
+					queueHolds(f, q, 1, 2)
+				} else {
+					queueHolds(f, q)
+				}
+				start := time.Now()
+				is(f, "later", selected(ctx, 1, e.WaitCase(), curio.AfterCase(time.Second)), nil)
+				f.elapsed(start, time.Second)
+			}
+		}
+		if panicked == 0 {
+			f.Error("it has not panicked")
+		}
 	})
 }
 
@@ -294,7 +383,7 @@ func TestSelectSendOnAClosedChannel(t *testing.T) {
 			q, ch := new(curio.Queue[int]), make(chan int)
 			cases := []curio.Case{q.GetCase(nil), curio.SendCase(ch, 1), q.GetCase(nil)}
 			if more {
-				cases = append(cases, curio.ReceiveCase[int](nil, nil))
+				cases = append(cases, curio.ReceiveCase(make(chan int), nil))
 			}
 			task := curio.Go(ctx, func(ctx context.Context) error { return selected(ctx, -1, cases...) }, curio.ReportCrash(false))
 			synctest.Wait()

@@ -1,7 +1,6 @@
 package curio
 
 import (
-	"context"
 	"time"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -22,19 +21,19 @@ type (
 
 func (c afterCase) at(began int64) atCase { return atCase(wait.Add(began, time.Duration(c))) }
 
-func (c afterCase) try(ctx context.Context, me *wait.Owner, began int64) (done bool, err error) {
-	return c.at(began).try(ctx, me, began)
+func (c afterCase) try(me *wait.Owner, began int64) (done bool, err error) {
+	return c.at(began).try(me, began)
 }
 
 func (c afterCase) list(w *wait.Waiter, began int64) (ok bool) { return c.at(began).list(w, began) }
 
 func (c afterCase) leave(w *wait.Waiter) { atCase(0).leave(w) }
 
-func (c afterCase) take(ctx context.Context, w *wait.Waiter) (done bool, err error) {
-	return atCase(0).take(ctx, w)
+func (c afterCase) take(w *wait.Waiter) (done bool, err error) {
+	return atCase(0).take(w)
 }
 
-func (c atCase) try(context.Context, *wait.Owner, int64) (done bool, err error) {
+func (c atCase) try(*wait.Owner, int64) (done bool, err error) {
 	return wait.Now() >= int64(c), nil
 }
 
@@ -46,7 +45,7 @@ func (c atCase) list(w *wait.Waiter, _ int64) (ok bool) {
 
 func (c atCase) leave(w *wait.Waiter) { w.Silence(false) }
 
-func (c atCase) take(_ context.Context, w *wait.Waiter) (done bool, err error) {
+func (c atCase) take(w *wait.Waiter) (done bool, err error) {
 	w.Silence(true)
 	return true, nil
 }

@@ -110,21 +110,21 @@ func (t *Task[T]) hasObject() bool {
 // and ctx belongs to the group, the error is that cancellation. A task that joins itself
 // panics, as it would never end.
 func (t *Task[T]) Join(ctx context.Context) (T, error) {
+	var none T
 	if err := t.waitFor(ctx, opJoin); err != nil {
-		var none T
 		return none, err
 	}
-	return t.joinEnded(ctx)
-}
-
-// joinEnded is Join of a task that has ended.
-func (t *Task[T]) joinEnded(ctx context.Context) (T, error) {
-	var none T
 	if err := t.claim(ctx); err != nil {
 		return none, err
 	}
+	return t.seen()
+}
+
+// seen is the result of t, which has ended, for a joiner that has claimed it.
+func (t *Task[T]) seen() (T, error) {
 	t.see()
 	if t.err != nil {
+		var none T
 		return none, newTaskError(t.AnyTask)
 	}
 	return t.value, nil

@@ -125,7 +125,7 @@ func bySelect(channel bool) chooser {
 			}
 		}
 		if channel {
-			cases = append(cases, curio.ReceiveCase[int](nil, nil))
+			cases = append(cases, curio.ReceiveCase(make(chan int), nil))
 		}
 		index, err = curio.Select(ctx, cases...)
 		return index, got, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -36,10 +37,11 @@ func watchByGoroutine(fd int, write bool, w *wait.Waiter) *Watch {
 	x := new(Watch)
 	scope := wait.NewTimeout(context.Background(), 0)
 	ended := make(chan struct{})
+	var stopped atomic.Bool
 	go func() {
 		defer close(ended)
 		err := WaitFD(scope, fd, write)
-		if scope.Cause() != nil {
+		if stopped.Load() {
 			return
 		}
 		x.err = err
@@ -48,6 +50,7 @@ func watchByGoroutine(fd int, write bool, w *wait.Waiter) *Watch {
 		}
 	}()
 	x.stop = func() {
+		stopped.Store(true)
 		scope.Close()
 		<-ended
 	}

@@ -13,8 +13,9 @@ import (
 // of that. Its claim of a node claims the chief, and notes the node as the winner. A node whose
 // chief has been claimed is like a waiter that has been cancelled.
 //
-// Nobody refers to a node but its object, under the object's mutex, and the winner until it has
-// woken the chief. The goroutine takes all nodes off before it frees them.
+// Nobody refers to a node but its object, and who has claimed it until the chief has been woken.
+// The object does so under its mutex, be that the mutex of a lock or queue, of an alarm or of a
+// descriptor's readiness. The goroutine takes all nodes off before it frees them.
 //
 // A goroutine that waits for Go channels too sleeps in a select statement. There a value may pass
 // in the moment in which an object claims, and neither can be undone. So nothing may be handed
@@ -25,6 +26,7 @@ type Choice struct {
 	nodes  []*Waiter
 	winner *Waiter       // written by who claims the chief for a node, read after the wake-up
 	again  chan struct{} // to look again, nil unless the goroutine waits for Go channels too
+	ended  bool          // nobody can claim the chief any more
 }
 
 var choices = sync.Pool{New: func() any { return new(Choice) }}
@@ -100,15 +102,17 @@ func (c *Choice) lookAgain() {
 // Wait is the Wait of a Waiter. If ok, winner is the node that was claimed.
 func (c *Choice) Wait() (winner *Waiter, ok bool) {
 	ok = c.chief.Wait()
+	c.ended = true
 	return c.winner, ok
 }
 
-// GiveUp ends a choice that was not waited for. If an object was faster, winner is the node
-// that it has claimed.
+// GiveUp ends a choice that was not waited for, unless it has ended. If an object was faster,
+// winner is the node that it has claimed.
 func (c *Choice) GiveUp() (winner *Waiter) {
-	if !c.chief.claim(granted) {
+	if !c.ended && !c.chief.claim(granted) {
 		c.chief.park() // the wake-up is on its way
 	}
+	c.ended = true
 	return c.winner
 }
 
@@ -116,20 +120,16 @@ func (c *Choice) GiveUp() (winner *Waiter) {
 // it reports whether something has passed. ok is false if the scope has ended the wait. If nothing
 // has passed, there may be a winner, and if not, the goroutine is to look again.
 func (c *Choice) WaitOutside(pass func(again <-chan struct{}) bool) (passed bool, winner *Waiter, ok bool) {
-	w := c.chief
-	if !w.Begin() {
+	if !c.chief.Begin() {
+		c.ended = true
 		return false, nil, false
 	}
-	ended := false
-	defer func() {
-		if !ended { // a send has panicked
-			w.End()
-		}
+	defer func() { // also if a send panics
+		ok = c.chief.End() || c.winner != nil
+		winner = c.winner
+		c.ended = true
 	}()
-	passed = pass(c.again)
-	ended = true
-	ok = w.End() || c.winner != nil
-	return passed, c.winner, ok
+	return pass(c.again), nil, false
 }
 
 // Release frees the chief and the nodes, which are on no list any more.

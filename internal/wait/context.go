@@ -315,7 +315,7 @@ func (src *source) ended() bool {
 
 // follow makes s end when ctx is done: a foreign context, or a scope that is not above s.
 // It calls other people's code, which may panic, so it runs before s is in the tree.
-func (s *Scope) follow(ctx context.Context) {
+func (s *Scope) follow(ctx context.Context, derived *Scope) {
 	var at time.Time
 	limited := false
 	if s.kind != Adopted { // which nobody asks for its deadline
@@ -329,7 +329,7 @@ func (s *Scope) follow(ctx context.Context) {
 	if !ours && done == nil && !limited {
 		return
 	}
-	src := &source{scope: s, ctx: ctx, trusted: trusted(ctx), done: done, derived: scopeOf(ctx), next: s.sources}
+	src := &source{scope: s, ctx: ctx, trusted: trusted(ctx), done: done, derived: derived, next: s.sources}
 	if limited {
 		src.limit = at
 	}
@@ -429,7 +429,7 @@ func (p Place) adopt() *Scope {
 	if p.scope != nil {
 		s.owner = p.scope.owner
 	}
-	s.follow(p.foreign)
+	s.follow(p.foreign, p.scope)
 	return s
 }
 

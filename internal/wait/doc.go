@@ -26,6 +26,7 @@
 //	                       or by the waiting goroutine itself (End)
 //	waiting ──► cancelled  by the scope: Scope.Cancel, under the scope's mutex
 //	granted, cancelled ──► idle  by Free
+//	idle ◄──► deputy       a node of a choice, as long as that lasts
 //
 // Who wins the swap wakes the waiter, after its mutex is released. Who loses
 // never touches the waiter again. A woken waiter that was cancelled takes itself

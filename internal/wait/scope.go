@@ -121,7 +121,7 @@ func (o *Owner) InitTask(ctx context.Context, root *Scope) bool {
 func (o *Owner) InitMain(ctx context.Context, root *Scope) bool {
 	o.init()
 	o.base, o.detached = valuesOf(ctx), true
-	o.follow(ctx)
+	o.follow(ctx, scopeOf(ctx))
 	return o.link(root)
 }
 
@@ -179,13 +179,13 @@ func NewWindow(ctx context.Context) *Scope {
 func (s *Scope) openTo(ctx context.Context) {
 	outside, foreign := find(ctx)
 	if foreign != nil {
-		s.follow(foreign)
+		s.follow(foreign, scopeOf(foreign))
 		return
 	}
 	if c := outside.clock; c != nil && (s.clock == nil || c.expires < s.clock.expires) {
 		s.clock = c
 	}
-	s.follow(outside)
+	s.follow(outside, scopeOf(outside))
 }
 
 // outside is the context in which the innermost of the shields around s was put up,
@@ -225,7 +225,7 @@ func (s *Scope) prepare(ctx context.Context, root *Scope) (parent *Scope) {
 	}
 	s.inherit(parent)
 	if foreign != nil && s.kind != Shield {
-		s.follow(foreign)
+		s.follow(foreign, scopeOf(foreign))
 	}
 	return parent
 }
