@@ -485,7 +485,7 @@ func TestSelectOfAPulse(t *testing.T) {
 // What a Select has waited for, and got, is kept by nobody afterwards.
 func TestSelectKeepsNothing(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
-		type large struct{ space [1 << 20]byte }
+		type large [1 << 20]byte
 		collected := make(chan struct{}, 2)
 		q, full := new(curio.Queue[*large]), curio.NewQueue[*large](1)
 		fillQueue(f, full, nil)
