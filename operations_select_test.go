@@ -67,6 +67,12 @@ func operationsOfSelect() (all []operation) {
 		ofTask("Select", "SELECT", func(ctx context.Context, _ *fixture, task *curio.Task[int]) error {
 			return selected(ctx, 0, task.WaitCase(), never.WaitCase())
 		}),
+		operation{name: "Race", covers: []string{"Race"}, state: "TASKGROUP_NEXT", begin: func(context.Context, *fixture) *blocked {
+			return &blocked{
+				run:   func(ctx context.Context) error { _, err := curio.Race(ctx, []racer{fails, sleeping}); return err },
+				works: func(ctx context.Context) error { _, err := curio.Race(ctx, []racer{fails, returns(1)}); return err },
+			}
+		}},
 		operation{name: "Select of ReadWaitCase", covers: []string{"Select"}, state: "SELECT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
 			r, w := pipe(f)
 			wait := func(ctx context.Context) error { return selected(ctx, 1, never.WaitCase(), curio.ReadWaitCase(r)) }

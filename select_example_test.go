@@ -63,3 +63,28 @@ func ExampleTrySelect() {
 	// 2 <nil> true
 	// -1 curio: none of the cases is ready
 }
+
+// Two servers that hold the same: the answer of the faster one is enough.
+func ExampleRace() {
+	ask := func(server string, answersIn time.Duration) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) {
+			if err := curio.Sleep(ctx, answersIn); err != nil {
+				fmt.Println(server, "is cancelled")
+				return "", err
+			}
+			return "the answer of " + server, nil
+		}
+	}
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		answer, err := curio.Race(ctx, []func(context.Context) (string, error){
+			ask("the original", time.Hour), ask("the mirror", time.Millisecond),
+		})
+		fmt.Println(answer)
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// the original is cancelled
+	// the answer of the mirror
+	// <nil>
+}
