@@ -103,11 +103,14 @@ const (
 )
 
 func newGroup(ctx context.Context, opts []GroupOption) *group {
-	g := &group{scope: wait.New(ctx, wait.Group), kernel: kernelOf(ctx)}
-	g.inner = wait.New(g.scope, wait.Group)
+	g := new(group)
 	for _, o := range opts {
 		o(g)
 	}
+	// The last call of ctx's methods, which may panic, is the one that opens the scope.
+	g.scope = wait.New(ctx, wait.Group)
+	g.kernel = kernelOf(g.scope)
+	g.inner = wait.New(g.scope, wait.Group)
 	return g
 }
 

@@ -621,15 +621,15 @@ func TestBothPollersServe(t *testing.T) {
 		})
 	}
 	<-end
-	// A pair of the few has had half of its messages one after the other.
+	// A pair of the few has had half of its messages one after the other. If they were starved,
+	// the crowd would have had hundreds of turns for each of them; that they took long says little
+	// by itself, for the race detector may have made everything slow.
 	each, most := (testutil.ProcessorTime()-before)/(enough/2), 3*time.Millisecond
-	if raceEnabled {
-		most *= 2
+	n := crowd.Load()
+	if each > most && n > 50*enough {
+		t.Errorf("each message of the few took %v of the processor's time, and %d of the crowd's messages", each, n/enough)
 	}
-	if each > most {
-		t.Errorf("each message of the few took %v of the processor's time", each)
-	}
-	if n := crowd.Load(); n < enough {
+	if n < enough {
 		t.Errorf("the crowd has had only %d messages meanwhile", n)
 	}
 }
