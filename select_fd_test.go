@@ -3,6 +3,7 @@ package curio_test
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"os"
 	"syscall"
@@ -34,7 +35,7 @@ func TestSelectDescriptors(t *testing.T) {
 		is(f, "written", err, nil)
 		is(f, "still there", selected(ctx, 0, curio.ReadWaitCase(r)), nil)
 
-		for _, bad := range []int{-1, 1 << 20, 1 << 40} {
+		for _, bad := range []int{-1, 1 << 20, math.MaxInt32} {
 			is(f, "not open", selected(ctx, 0, curio.ReadWaitCase(bad)), syscall.EBADF)
 		}
 		file, err := os.Open("select_fd_test.go")
