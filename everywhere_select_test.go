@@ -59,7 +59,7 @@ func TestEverywhereSelect(t *testing.T) {
 	}
 }
 
-// Each racer acquires a unit; who loses and has one gives it back.
+// Each racer acquires a unit. A loser that has one gives it back.
 func TestEverywhereRace(t *testing.T) {
 	everywhere(t, func(ctx context.Context) error {
 		units := curio.NewSemaphore(2)
@@ -70,7 +70,11 @@ func TestEverywhereRace(t *testing.T) {
 			return 1, curio.DisableCancellation(ctx, units.Acquire)
 		}
 		give := func(int) { units.Release(ctx) }
-		_, err := curio.Race(ctx, []racer{takes, fails, takes}, give)
+		failsInTheEnd := func(ctx context.Context) (int, error) {
+			<-ctx.Done()
+			return 0, errBoom
+		}
+		_, err := curio.Race(ctx, []racer{takes, fails, takes, failsInTheEnd}, give)
 		if err == nil {
 			give(1)
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// What a Select waits for besides what the hurdles have: queues, tasks, channels, the clock.
+// What a Select waits for in addition to the hurdles: queues, tasks, channels, the clock.
 
 // selected is the error of a Select of several cases, of which only the one at index may take
 // effect.

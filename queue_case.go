@@ -49,9 +49,7 @@ func (c *getCase[T]) list(w *wait.Waiter, _ int64) (ok bool) {
 }
 
 func (c *getCase[T]) leave(w *wait.Waiter) {
-	c.q.mu.Lock()
-	c.q.getters.Remove(w)
-	c.q.mu.Unlock()
+	c.q.getters.Leave(w, &c.q.mu)
 	cellOf[T](w).leave(w)
 }
 
@@ -98,9 +96,7 @@ func (c *putCase[T]) list(w *wait.Waiter, _ int64) (ok bool) {
 }
 
 func (c *putCase[T]) leave(w *wait.Waiter) {
-	c.q.mu.Lock()
-	c.q.putters.Remove(w)
-	c.q.mu.Unlock()
+	c.q.putters.Leave(w, &c.q.mu)
 	cellOf[T](w).leave(w)
 }
 

@@ -10,18 +10,18 @@ import (
 
 // Race calls all functions at the same time, each in a task of its own, and returns the result
 // of the first that succeeds. The others are cancelled then, and Race waits until they have
-// ended. One of them may succeed all the same, or have succeeded in the same moment: if late is
-// given, it is called with each such value, to undo or to close it, in the caller's task, before
-// Race returns. What the others fail with is dropped.
+// ended. Some of them may succeed anyway. If late is given, Race calls it in the caller's task with
+// each such value, to undo it or to close it, before it returns. The errors of the others are
+// dropped.
 //
 //	conn, err := curio.Race(ctx, []func(context.Context) (network.Conn, error){
 //		dial("server.example"), dial("mirror.example"),
 //	}, func(conn network.Conn) { conn.Close() })
 //
-// If none succeeds, the error is those of all functions, in their order, joined by
-// [errors.Join]; a panic is a *PanicError. If ctx is done first, all are cancelled and waited
-// for, late gets what has succeeded, and the error is that of ctx. If ctx is done already, none
-// is called. Race panics if there are no functions, if one is nil, or if late is given twice.
+// If none succeeds, Race returns the errors of all functions, in the order of fns, joined by
+// [errors.Join]; a panic is a *PanicError. If ctx is done first, Race cancels all functions, waits
+// for them, calls late with each value that there is, and returns ctx's error. If ctx is done
+// already, no function is called. Race panics if there are no functions, if one is nil, or if late is given twice.
 //
 // A task that waits is in the state TASKGROUP_NEXT.
 func Race[T any](ctx context.Context, fns []func(context.Context) (T, error), late ...func(T)) (T, error) {
@@ -67,6 +67,9 @@ func Race[T any](ctx context.Context, fns []func(context.Context) (T, error), la
 	}
 	switch {
 	case first != nil:
+		if e, ok := err.(*TaskGroupError); ok { // losers have failed
+			err = e.Body
+		}
 		if err != nil {
 			p.Saved(err) // ctx was done while the others were waited for
 		}

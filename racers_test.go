@@ -24,8 +24,8 @@ func stubbornRacer(d time.Duration, v int) racer {
 	}
 }
 
-// The first success wins; the others are cancelled, and waited for; who succeeds all the same is
-// cleaned up after.
+// The first success wins. The others are cancelled and waited for, and late is called with the
+// values of those that succeed anyway.
 func TestRaceTheFirstSuccessWins(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		start := time.Now()

@@ -64,7 +64,7 @@ func (l *RLock) take(me *wait.Owner) bool {
 	return true
 }
 
-// mustBeTask panics if me, who asks for an RLock, is no task.
+// mustBeTask panics if me is nil: only a task can hold an RLock.
 func mustBeTask(me *wait.Owner) {
 	if me == nil {
 		panic("curio: an RLock is owned by a task, and this context belongs to none; spawn one, or use a Lock")

@@ -39,8 +39,8 @@ type selectable interface {
 type checker interface{ check(me *wait.Owner) }
 
 // A finisher is a selectable with something to do when it has been chosen and nothing is held
-// any more, as it calls methods of ctx. err is the operation's error then; if own is false, it
-// is that of ctx, and the operation has not taken effect.
+// any more, as it calls methods of ctx. If own is true, err is the operation's error. If own is
+// false, err is ctx's error, and the operation has not taken effect.
 type finisher interface {
 	finish(ctx context.Context) (own bool, err error)
 }
@@ -101,8 +101,8 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 
 // TrySelect lets one of the cases take effect that can do so at once, and returns what Select
 // does. If there is none, the index is -1 and the error is ErrNotReady. ctx says for whom a
-// lock is acquired; TrySelect does not ask whether it is alive. It looks at one case after the
-// other: one that becomes ready meanwhile may be overlooked. It panics if there are no cases.
+// lock is acquired; TrySelect does not ask whether it is done. It looks at one case after another,
+// so it may miss one that becomes ready while it looks at the others. It panics if there are no cases.
 func TrySelect(ctx context.Context, cases ...Case) (index int, err error) {
 	me := wait.CurrentTask(ctx)
 	if index, err = tryCases(me, begin("TrySelect", me, cases), cases); index < 0 {

@@ -12,11 +12,11 @@ import (
 
 // ReceiveCase is [Receive] as a case of a [Select]. The value is stored in *to when the case
 // takes effect, unless to is nil. When the channel is closed and empty, the case is ready, with
-// io.EOF. With a nil channel, it never is, as the zero Case.
+// io.EOF. With a nil channel, the case is never ready.
 func ReceiveCase[T any](ch <-chan T, to *T) Case { return Case{&receiveCase[T]{ch, to}} }
 
 // SendCase is [SendTo] as a case of a [Select]. Select panics if it chooses the case and the
-// channel is closed, as any send does. With a nil channel, it never is ready.
+// channel is closed, as any send does. With a nil channel, the case is never ready.
 func SendCase[T any](ch chan<- T, v T) Case { return Case{&sendCase[T]{ch, v}} }
 
 // A channelCase is a case on a Go channel.
@@ -34,8 +34,7 @@ type channelCase interface {
 	received(v reflect.Value, open bool) error
 }
 
-// channelsIn returns how many cases on Go channels there are, but for nil ones, and the index
-// of one.
+// channelsIn counts the cases on Go channels, except nil ones, and returns the index of the last.
 func channelsIn(cases []Case) (n, last int) {
 	for i, c := range cases {
 		if c, ok := c.of.(channelCase); ok && c.open() {
@@ -49,15 +48,15 @@ func channelsIn(cases []Case) (n, last int) {
 // the index of its case, and err that case's error. If not, it is -1.
 func (s *selection) waitOutside(c *wait.Choice, cases []Case) (passed int, winner *wait.Waiter, ok bool, err error) {
 	passed = -1
-	_, winner, ok = c.WaitOutside(func(again <-chan struct{}) (done bool) {
+	winner, ok = c.WaitOutside(func(again <-chan struct{}) {
 		if s.channels > 1 {
 			passed, err = awaitAny(again, cases)
-			return passed >= 0
+			return
 		}
+		var done bool
 		if done, err = cases[s.channel].of.(channelCase).await(again); done {
 			passed = s.channel
 		}
-		return done
 	})
 	return passed, winner, ok, err
 }

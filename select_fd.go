@@ -7,7 +7,7 @@ import (
 
 // ReadWaitCase is [ReadWait] as a case of a [Select]: ready as soon as a read(2) from fd would
 // not block. That is not a promise: until the read another task may take what there is. It
-// takes nothing off fd, and fd must not be closed meanwhile. If fd is not open, the case is
+// takes nothing off fd, and fd must not be closed while the Select waits. If fd is not open, the case is
 // ready, with an error that wraps syscall.EBADF.
 //
 // On Linux a wait for it costs an epoll(7) descriptor, as that of ReadWait does, elsewhere and

@@ -29,11 +29,7 @@ func (c *eventCase) list(w *wait.Waiter, _ int64) (ok bool) {
 	return true
 }
 
-func (c *eventCase) leave(w *wait.Waiter) {
-	c.mu.Lock()
-	c.waiters.Remove(w)
-	c.mu.Unlock()
-}
+func (c *eventCase) leave(w *wait.Waiter) { c.waiters.Leave(w, &c.mu) }
 
 func (c *eventCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
@@ -74,11 +70,7 @@ func (c *resultCase[T]) list(w *wait.Waiter, _ int64) (ok bool) {
 	return true
 }
 
-func (c *resultCase[T]) leave(w *wait.Waiter) {
-	c.r.mu.Lock()
-	c.r.waiters.Remove(w)
-	c.r.mu.Unlock()
-}
+func (c *resultCase[T]) leave(w *wait.Waiter) { c.r.waiters.Leave(w, &c.r.mu) }
 
 func (c *resultCase[T]) take(w *wait.Waiter) (done bool, err error) {
 	return true, c.outcome(w.Owner())
@@ -100,7 +92,7 @@ func (c *endCase) list(w *wait.Waiter, _ int64) (ok bool) {
 	return (*AnyTask)(c).listJoiner(w, opWait)
 }
 
-func (c *endCase) leave(w *wait.Waiter) { (*AnyTask)(c).forgetJoiner(w) }
+func (c *endCase) leave(w *wait.Waiter) { c.joiners.Leave(w, &c.mu) }
 
 func (c *endCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
@@ -116,18 +108,12 @@ func (t *AnyTask) listJoiner(w *wait.Waiter, op string) (ok bool) {
 	return true
 }
 
-func (t *AnyTask) forgetJoiner(w *wait.Waiter) {
-	t.mu.Lock()
-	t.joiners.Remove(w)
-	t.mu.Unlock()
-}
-
 // JoinCase is Join as a case of a [Select]. When the case takes effect, the task has been
 // joined. Its result is stored in *to, unless to is nil, or the task has failed and Select
 // returns the *TaskError. A task that is not chosen has not been joined: its error is still
 // there for others. While there is a Go channel among the cases, the failure of a member of a
 // running group is the group's, as if nobody were waiting in Join. If that has cancelled ctx,
-// the index is -1 and the error is that cancellation, as with Join.
+// Select returns -1 and the cancellation, as Join does.
 func (t *Task[T]) JoinCase(to *T) Case { return Case{&joinCase[T]{t, to}} }
 
 type joinCase[T any] struct {
@@ -154,7 +140,7 @@ func (c *joinCase[T]) finish(ctx context.Context) (own bool, err error) {
 
 func (c *joinCase[T]) list(w *wait.Waiter, _ int64) (ok bool) { return c.t.listJoiner(w, opJoin) }
 
-func (c *joinCase[T]) leave(w *wait.Waiter) { c.t.forgetJoiner(w) }
+func (c *joinCase[T]) leave(w *wait.Waiter) { c.t.joiners.Leave(w, &c.t.mu) }
 
 func (c *joinCase[T]) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
@@ -189,11 +175,7 @@ func (c *lockCase) list(w *wait.Waiter, _ int64) (ok bool) {
 	}
 }
 
-func (c *lockCase) leave(w *wait.Waiter) {
-	c.mu.Lock()
-	c.waiters.Remove(w)
-	c.mu.Unlock()
-}
+func (c *lockCase) leave(w *wait.Waiter) { c.waiters.Leave(w, &c.mu) }
 
 func (c *lockCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
@@ -226,11 +208,7 @@ func (c *rlockCase) list(w *wait.Waiter, _ int64) (ok bool) {
 	return true
 }
 
-func (c *rlockCase) leave(w *wait.Waiter) {
-	c.mu.Lock()
-	c.waiters.Remove(w)
-	c.mu.Unlock()
-}
+func (c *rlockCase) leave(w *wait.Waiter) { c.waiters.Leave(w, &c.mu) }
 
 func (c *rlockCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 

@@ -462,7 +462,7 @@ func TestSelectTime(t *testing.T) {
 	})
 }
 
-// An event that is set and cleared at once has been set for those who waited, with a channel
+// An event that is set and cleared at once wakes those that waited, with a channel
 // among the cases too.
 func TestSelectOfAPulse(t *testing.T) {
 	for _, channel := range []bool{false, true} {

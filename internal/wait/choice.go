@@ -13,18 +13,19 @@ import (
 // of that. Its claim of a node claims the chief, and notes the node as the winner. A node whose
 // chief has been claimed is like a waiter that has been cancelled.
 //
-// Nobody refers to a node but its object, and who has claimed it until the chief has been woken.
-// The object does so under its mutex, be that the mutex of a lock or queue, of an alarm or of a
-// descriptor's readiness. The goroutine takes all nodes off before it frees them.
+// A node is referred to only by its object, under the object's mutex, and by the goroutine that has
+// claimed it, until that has woken the chief. The mutex is that of a lock or queue, of an alarm, or
+// of a descriptor's readiness. The choosing goroutine takes all nodes off before it frees them.
 //
 // A goroutine that waits for Go channels too sleeps in a select statement. There a value may pass
 // in the moment in which an object claims, and neither can be undone. So nothing may be handed
-// over: the claim of a node fails, and makes the goroutine look again. Only a harmless node can
-// be claimed: its object hands nothing over, so if a value has passed, the claim is forgotten.
+// over: the claim of a node fails, and makes the goroutine look again. That is a send that never
+// blocks, so it may be done under the object's mutex. Only a harmless node can be claimed: its
+// object hands nothing over, so if a value has passed, the claim is forgotten.
 type Choice struct {
 	chief  *Waiter
 	nodes  []*Waiter
-	winner *Waiter       // written by who claims the chief for a node, read after the wake-up
+	winner *Waiter       // written when a node is claimed, read after the wake-up
 	again  chan struct{} // to look again, nil unless the goroutine waits for Go channels too
 	ended  bool          // nobody can claim the chief any more
 }
@@ -84,7 +85,7 @@ func (w *Waiter) claimChief() bool {
 	return true
 }
 
-// wake ends the goroutine's wait, for who has claimed a node.
+// wake ends the goroutine's wait. The caller has claimed a node.
 func (c *Choice) wake() {
 	if c.again != nil {
 		c.lookAgain()
@@ -116,20 +117,21 @@ func (c *Choice) GiveUp() (winner *Waiter) {
 	return c.winner
 }
 
-// WaitOutside waits in pass, which waits for Go channels, and returns if it receives from again;
-// it reports whether something has passed. ok is false if the scope has ended the wait. If nothing
-// has passed, there may be a winner, and if not, the goroutine is to look again.
-func (c *Choice) WaitOutside(pass func(again <-chan struct{}) bool) (passed bool, winner *Waiter, ok bool) {
+// WaitOutside waits in pass, which waits for Go channels, and returns if it receives from again.
+// ok is false if the scope has ended the wait. If no value has passed on a channel, there may be a
+// winner; if there is none, the goroutine looks again.
+func (c *Choice) WaitOutside(pass func(again <-chan struct{})) (winner *Waiter, ok bool) {
 	if !c.chief.Begin() {
 		c.ended = true
-		return false, nil, false
+		return nil, false
 	}
 	defer func() { // also if a send panics
 		ok = c.chief.End() || c.winner != nil
 		winner = c.winner
 		c.ended = true
 	}()
-	return pass(c.again), nil, false
+	pass(c.again)
+	return
 }
 
 // Release frees the chief and the nodes, which are on no list any more.

@@ -1,5 +1,7 @@
 package wait
 
+import "sync"
+
 // A List holds the waiters of one object in order of arrival. Its zero value is
 // empty. It is guarded by the object's mutex.
 //
@@ -47,6 +49,13 @@ func (l *List) Remove(w *Waiter) {
 		l.first = nil
 	}
 	w.list, w.prev, w.next = nil, nil, nil
+}
+
+// Leave is Remove for a caller that does not hold the object's mutex, mu.
+func (l *List) Leave(w *Waiter, mu *sync.Mutex) {
+	mu.Lock()
+	l.Remove(w)
+	mu.Unlock()
 }
 
 // Listed reports whether w is listed here.

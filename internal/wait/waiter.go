@@ -202,9 +202,7 @@ func (w *Waiter) WaitIn(l *List, mu *sync.Mutex) (ok bool) {
 	mu.Unlock()
 	ok = w.Wait()
 	if !ok {
-		mu.Lock()
-		l.Remove(w)
-		mu.Unlock()
+		l.Leave(w, mu)
 	}
 	return ok
 }
