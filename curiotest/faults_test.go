@@ -219,15 +219,15 @@ func TestNeverReturns(t *testing.T) {
 	both(t, func(t *testing.T) {
 		release := make(chan struct{})
 		w := observe(t, func(t testing.TB) {
-			curiotest.Canceller{Patience: 200 * time.Millisecond}.Everywhere(t, func(ctx context.Context) error {
-				if curio.Sleep(ctx, 10*time.Millisecond) != nil {
+			curiotest.Canceller{Patience: 2 * time.Second}.Everywhere(t, func(ctx context.Context) error { // a busy machine needs some of it
+				if curio.Sleep(ctx, time.Millisecond) != nil {
 					<-release
 				}
 				return nil
 			})
 		})
 		close(release)
-		w.has(t, rounds[0]+"1: curio.Sleep", "has not returned within 200ms", "the main task: RUNNING at ", "faults_test.go")
+		w.has(t, rounds[0]+"1: curio.Sleep", "has not returned within 2s", "the main task: RUNNING at ", "faults_test.go")
 		w.has(t, "the function still runs")
 		if len(w.failures) != 2 {
 			t.Errorf("it went on:\n%s", w.said())
@@ -290,8 +290,8 @@ func TestLeakedGoroutine(t *testing.T) {
 	both(t, func(t *testing.T) {
 		release := make(chan struct{})
 		w := observe(t, func(t testing.TB) {
-			curiotest.Canceller{Patience: time.Second}.Everywhere(t, func(ctx context.Context) error {
-				if err := curio.Sleep(ctx, 10*time.Millisecond); err != nil {
+			curiotest.Canceller{Patience: 2 * time.Second}.Everywhere(t, func(ctx context.Context) error {
+				if err := curio.Sleep(ctx, time.Millisecond); err != nil {
 					go func() { <-release }()
 					return err
 				}
