@@ -2,6 +2,7 @@ package socket_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -217,18 +218,28 @@ func TestInternetAddressesThereAndBack(t *testing.T) {
 			if c.typ == socket.SOCK_RAW {
 				proto = 253 // for experiments, RFC 3692
 			}
-			s, err := socket.New(c.family, c.typ, proto)
-			if err != nil {
-				t.Skip(err) // raw sockets need a privilege
+			bound := func(addr net.Addr) (*socket.Socket, error) {
+				s, err := socket.New(c.family, c.typ, proto)
+				if err != nil {
+					t.Skip(err) // raw sockets need a privilege
+				}
+				closing(t, s)
+				return s, s.Bind(addr)
 			}
-			closing(t, s)
-			check(t, s.Bind(c.addr))
-			told := s.LocalAddr()
-			check(t, s.Close())
-			again, err := socket.New(c.family, c.typ, proto)
-			check(t, err)
-			closing(t, again)
-			check(t, again.Bind(told))
+			var s, again *socket.Socket
+			var told net.Addr
+			testutil.Await(t, "a port that nobody else takes meanwhile", func() bool {
+				var err error
+				s, err = bound(c.addr)
+				check(t, err)
+				told = s.LocalAddr()
+				check(t, s.Close())
+				again, err = bound(told)
+				if !errors.Is(err, syscall.EADDRINUSE) {
+					check(t, err)
+				}
+				return err == nil
+			})
 			if fmt.Sprintf("%#v", again.LocalAddr()) != fmt.Sprintf("%#v", told) || s.LocalAddr() != told {
 				t.Errorf("%#v, %#v, want %#v", again.LocalAddr(), s.LocalAddr(), told)
 			}
