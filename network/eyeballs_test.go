@@ -191,8 +191,9 @@ func TestOrderOfAttempts(t *testing.T) {
 		{
 			name:   "all are refused",
 			hosts:  hosts{v6: reply{0, "::1 ::2", nil}, v4: reply{0, "192.0.2.1", nil}},
+			after:  map[string]time.Duration{"::1": ms}, // when both answers are there
 			fails:  map[string]error{"::1": refusal, "::2": syscall.ENETUNREACH, "192.0.2.1": refusal},
-			events: "0s ::1, 0s 192.0.2.1, 0s ::2, 0s end",
+			events: "0s ::1, 1ms 192.0.2.1, 1ms ::2, 1ms end",
 			says:   []string{"host:80", "[::1]:80", "[::2]:80", "192.0.2.1:80", "refused", "unreachable"},
 		},
 		{
