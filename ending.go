@@ -20,11 +20,11 @@ type ending struct {
 	err   error // what the scope's Err returns
 }
 
-// expiryOf returns how the timeout s has ended if s itself has expired, otherwise the zero
-// ending.
-func expiryOf(s *wait.Scope) ending {
+// ownEndingOf returns how the timeout s has ended if it is s itself that has expired or was
+// cancelled, otherwise the zero ending.
+func ownEndingOf(s *wait.Scope) ending {
 	err := s.Err() // looks at the clock
-	if c := s.Cause(); c != nil && c.Kind == wait.Expired && c.IsOf(s) {
+	if c := s.Cause(); c != nil && c.IsOf(s) {
 		return ending{c, err}
 	}
 	return ending{}
@@ -53,18 +53,22 @@ func (e ending) owns(leaf error) bool {
 
 // rest returns err without the scope's ending, nil if nothing else is in it. owned reports
 // whether the ending was in err.
-func (e ending) rest(err error) (rest error, owned bool) {
+func (e ending) rest(err error) (rest error, owned bool) { return takeOut(err, e.owns) }
+
+// takeOut returns err without those of its leaves for which cond holds, nil if nothing else is
+// in it. found reports whether there were any.
+func takeOut(err error, cond func(leaf error) bool) (rest error, found bool) {
 	rest, _ = rewrite(err, func(err error) (error, bool) {
 		if !isLeaf(err) {
 			return err, false
 		}
-		if e.owns(err) {
-			owned = true
+		if cond(err) {
+			found = true
 			return nil, true
 		}
 		return err, true
 	})
-	return rest, owned
+	return rest, found
 }
 
 // isLeaf reports whether rewrite goes no further than err. A panic is a leaf: it is never

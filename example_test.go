@@ -63,6 +63,28 @@ func ExampleRun() {
 	// main: <nil>
 }
 
+func ExampleCancelScope() {
+	_ = curio.Run(context.Background(), func(ctx context.Context) error {
+		var download curio.CancelScope
+		curio.Go(ctx, func(ctx context.Context) error { // somebody presses a button
+			download.Cancel(errors.New("the user has changed her mind"))
+			return nil
+		})
+		err := download.Run(ctx, func(ctx context.Context) error {
+			return curio.Sleep(ctx, time.Hour)
+		})
+		who, _ := curio.WhoCancelled(err)
+		fmt.Println(errors.Is(err, curio.ErrCancelled), who.Reason)
+
+		cancelled, err := download.Ignore(err)
+		fmt.Println(cancelled, err)
+		return err
+	})
+	// Output:
+	// true the user has changed her mind
+	// true <nil>
+}
+
 func ExampleSpawn() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		length := curio.Spawn(ctx, func(context.Context) (int, error) { return len("hello"), nil })

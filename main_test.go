@@ -100,6 +100,14 @@ type fixture struct {
 	Journal *journal
 }
 
+// must ends the test if err is not nil.
+func (f *fixture) must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
 // threadsEnd waits for the functions in threads whose calls were abandoned: they end a moment
 // later than what they waited for.
 func (f *fixture) threadsEnd() {

@@ -71,7 +71,7 @@ func after(ctx context.Context, d time.Duration) *wait.Scope {
 	return wait.NewTimeout(ctx, wait.After(d))
 }
 
-// timeout calls fn in s, a timeout of the duration d, and then closes s.
+// timeout calls fn in s, a timeout of the duration that d returns, and then closes s.
 func timeout(s *wait.Scope, d time.Duration, fn func(context.Context) error) error {
 	defer s.Close()
 	err := fn(s)
@@ -79,13 +79,8 @@ func timeout(s *wait.Scope, d time.Duration, fn func(context.Context) error) err
 		sayIfLate(s, d)
 		return nil
 	}
-	e := expiryOf(s)
-	return outside(s, err, func(leaf error) (error, bool) {
-		if !e.owns(leaf) {
-			return nil, false
-		}
-		return e.cause.Own(), true
-	})
+	err, _ = outside(s, err, true)
+	return err
 }
 
 // ignore is timeout, except that the expiry of s is not an error.
@@ -96,18 +91,16 @@ func ignore(s *wait.Scope, d time.Duration, fn func(context.Context) error) (exp
 		sayIfLate(s, d)
 		return false, nil
 	}
-	e := expiryOf(s)
-	err = outside(s, err, func(leaf error) (error, bool) {
-		owned := e.owns(leaf)
-		expired = expired || owned
-		return nil, owned
-	})
+	err, expired = outside(s, err, false)
 	return expired, err
 }
 
 // outside returns what err, which the function under the timeout s has returned, is outside
-// of s. own reports whether leaf is s's own expiry, and returns what becomes of that.
-func outside(s *wait.Scope, err error, own func(leaf error) (by error, owned bool)) error {
+// of s. owned reports whether s's own ending was in it; keep says whether it stays.
+func outside(s *wait.Scope, err error, keep bool) (_ error, owned bool) {
+	over := s.Expires() != 0 && wait.Now() >= s.Expires()
+	own := ownEndingOf(s) // if over, s has ended, by itself or with a scope around it
+	over = over || own.cause != nil
 	escaped := false
 	err, _ = rewrite(err, func(err error) (error, bool) {
 		if !isLeaf(err) {
@@ -115,23 +108,27 @@ func outside(s *wait.Scope, err error, own func(leaf error) (by error, owned boo
 		}
 		e, ok := err.(*wait.Error)
 		inside := ok && e.IsOwn() && e.Cause().Inside(s)
-		if inside && s.Expires() != 0 && wait.Now() >= s.Expires() {
-			err = s.Expire() // since then s has expired as well, or a timeout further out
+		if inside && over {
+			err = s.Failure() // it should have been handled, but since then s has ended as well
 			e, inside = err.(*wait.Error), false
 		}
-		if by, owned := own(err); owned {
-			return by, true
-		}
-		if !ok || !e.IsPositional() || e.Cause().EndedAround(s) {
+		switch {
+		case own.owns(err) && keep:
+			owned = true
+			return own.cause.Own(), true
+		case own.owns(err):
+			owned = true
+			return nil, true
+		case !ok || !e.IsPositional() || e.Cause().EndedAround(s):
 			return err, true // for code further out to handle, or nothing about timeouts
 		}
 		escaped = escaped || inside
 		return e.Elsewhere(), true
 	})
 	if escaped {
-		return &uncaught{err}
+		return &uncaught{err}, owned
 	}
-	return err
+	return err, owned
 }
 
 // sayIfLate logs that a function under the timeout s, of the duration d, has succeeded too

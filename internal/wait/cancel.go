@@ -5,13 +5,17 @@ package wait
 // the twins and wakes the waiters.
 
 // Cancel cancels s and everything under it, and reports whether this call did so.
-func (s *Scope) Cancel(c *Cause) bool {
+func (s *Scope) Cancel(c *Cause) bool { return s.cancelIf(nil, c) }
+
+// cancelIf is Cancel if cond, which is called under s.mu, returns true. A nil cond stands for
+// one that does.
+func (s *Scope) cancelIf(cond func() bool, c *Cause) bool {
 	if s.cause.Load() != nil && c.Kind != Shutdown {
 		return false
 	}
 	var woken Batch
 	s.mu.Lock()
-	did := (!s.sealed || c.Kind == Shutdown) && s.cancelLocked(c, &woken)
+	did := (!s.sealed || c.Kind == Shutdown) && (cond == nil || cond()) && s.cancelLocked(c, &woken)
 	s.mu.Unlock()
 	woken.wakeForScope()
 	if did && s.kind == Timeout {

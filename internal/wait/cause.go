@@ -73,7 +73,7 @@ func NewCause(s *Scope, kind CauseKind, reason error) *Cause {
 // expired is the cause of s when its deadline has come, however late that is noticed.
 func expired(s *Scope) *Cause {
 	c := NewCause(s, Expired, s.limitName())
-	c.At, c.late, c.Named = s.expires, true, c.Reason != nil
+	c.At, c.late, c.Named = s.Expires(), true, c.Reason != nil
 	c.around = s.timeoutsAround()
 	return c
 }
@@ -327,8 +327,13 @@ func (c *Cause) Late() bool { return c.late }
 // Task returns the ID of the task whose scope was cancelled, 0 for none.
 func (c *Cause) Task() uint64 { return c.task }
 
-// Own returns c as it looks directly in the timeout that expired.
-func (c *Cause) Own() error { return &c.views[asOwn] }
+// Own returns c as it looks directly in the timeout that expired or was cancelled.
+func (c *Cause) Own() error {
+	if c.Kind == Expired {
+		return &c.views[asOwn]
+	}
+	return &c.views[asScope]
+}
 
 // AsTask returns c as it looks in a task that it has cancelled.
 func (c *Cause) AsTask() error { return &c.views[asTask] }
@@ -345,33 +350,26 @@ func (e *Error) IsPositional() bool {
 // Elsewhere returns e as it looks to code in other timeouts.
 func (e *Error) Elsewhere() error { return &e.cause.views[asElsewhere] }
 
-// Expire cancels s, whose deadline has passed, and returns the error with which
-// an operation in it ends.
-func (s *Scope) Expire() error {
-	s.expire()
-	return s.failure()
-}
-
-// failure is the error with which an operation in s ends. It is called when s has
+// Failure is the error with which an operation in s ends. It is called when s has
 // been cancelled or its deadline has passed.
 //
 // Of the scopes around s in the same task that have ended, the outermost counts:
 // a task that was cancelled reports that and not the timeout that it was in, and
 // if two timeouts have expired, the inner one sees that the outer one has. It is
 // worked out afresh for each operation, since an outer scope may end later.
-func (s *Scope) failure() error {
+func (s *Scope) Failure() error {
 	s.look()
 	return s.failureBy((*source).endedWithOurs)
 }
 
-// failureBy is failure for a scope that has ended. It uses endedWithOurs to find out about
+// failureBy is Failure for a scope that has ended. It uses endedWithOurs to find out about
 // the foreign contexts on the way up.
 func (s *Scope) failureBy(endedWithOurs func(*source, *Scope) bool) error {
 	of := s
 	timeouts, inside := 0, 0 // timeouts passed on the way up; those of them inside of the outermost
 	window := false
 	for p := s; p != nil; p = p.outer(&window, endedWithOurs) {
-		if p.expires != 0 && p.cause.Load() == nil && Now() >= p.expires {
+		if at := p.Expires(); at != 0 && p.cause.Load() == nil && Now() >= at {
 			p.expire()
 		}
 		if p.cause.Load() != nil {
@@ -391,7 +389,11 @@ func (s *Scope) outer(window *bool, endedWithOurs func(*source, *Scope) bool) *S
 	if s.kind == Task || s.kind == Kernel {
 		return nil
 	}
-	if s.detached && s.kind != Shield && endedWithOurs(s.sources, s) {
+	src := s.sources
+	if s.movable() != nil {
+		src = src.next
+	}
+	if s.detached && s.kind != Shield && endedWithOurs(src, s) {
 		return s.parent.Load()
 	}
 	return s.canceller(window)
@@ -436,7 +438,7 @@ func (p Place) foreignFailure() error {
 	c := foreignCause(p.foreign, p.scope)
 	switch {
 	case c.of != 0 && p.scope != nil && p.scope.cause.Load() != nil:
-		return p.scope.failure() // it ended with the scope it was derived from
+		return p.scope.Failure() // it ended with the scope it was derived from
 	case c.late:
 		return &c.views[asForeign]
 	}

@@ -101,7 +101,7 @@ func (a *alarm) ring() {
 	if claimed {
 		w.Wake()
 	}
-	if s != nil {
+	if s != nil && !s.snooze(a) {
 		s.expire()
 	}
 }

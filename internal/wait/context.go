@@ -106,7 +106,7 @@ func (s *Scope) look() *Cause {
 			if !src.ended() {
 				continue
 			}
-			src.scope.Cancel(foreignCause(src.ctx, src.derived))
+			src.endScope()
 		}
 		s.catchUp(src.scope)
 	}
@@ -121,7 +121,12 @@ func (s *Scope) isQuiet() bool {
 		return false
 	}
 	for src := s.sources; src != nil; src = src.next {
-		if src.derived != nil || !src.trusted || src.ctx.Err() != nil {
+		switch {
+		case src.movable != nil:
+			if src.movable.passed() {
+				return false
+			}
+		case src.derived != nil || !src.trusted || src.ctx.Err() != nil:
 			return false
 		}
 	}
@@ -281,16 +286,17 @@ func valuesOf(ctx context.Context) context.Context {
 	return ctx
 }
 
-// A source is something other than its parent that ends a scope: a foreign context, or a
-// scope outside of a shield. Operations ask it, because it ends earlier than it reports
-// that.
+// A source is something other than its parent that ends a scope: a foreign context, a scope
+// outside of a shield, or a deadline that can be moved. Operations ask it, because it ends
+// earlier than it reports that.
 type source struct {
 	scope   *Scope          // the scope that ends with it
-	ctx     context.Context // what to ask
+	ctx     context.Context // what to ask; nil for a deadline
 	trusted bool            // ctx is package context's or ours: see trusted
 	done    <-chan struct{} // its Done channel; nil for a scope, and for a context without one
 	derived *Scope          // the innermost scope that ctx was derived from, or is; nil for none
 	limit   time.Time       // its deadline, the zero time for none
+	movable *movable        // the deadline, nil for a context or a scope
 	next    *source         // the sources of the scopes further out that end this one
 }
 
@@ -299,6 +305,9 @@ type source struct {
 // asks the scope first. Of the context itself it asks only the channel, which runs nobody's
 // code.
 func (src *source) ended() bool {
+	if src.movable != nil {
+		return src.movable.passed()
+	}
 	if src.derived != nil {
 		err := src.derived.Err()
 		if src.derived == src.ctx {
@@ -310,6 +319,15 @@ func (src *source) ended() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// endScope ends the scope of src, which has ended.
+func (src *source) endScope() {
+	if src.movable != nil {
+		src.scope.expire()
+	} else {
+		src.scope.Cancel(foreignCause(src.ctx, src.derived))
 	}
 }
 
@@ -416,7 +434,7 @@ func (p Place) foreignEnded() bool {
 // is set.
 func (s *Scope) check() error {
 	if s.look() != nil {
-		return s.failure()
+		return s.Failure()
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func (p Place) Failure() error {
 	if p.foreign != nil {
 		err = p.foreignFailure()
 	} else {
-		err = p.scope.failure()
+		err = p.scope.Failure()
 	}
 	if probing.Load() != 0 {
 		p.probeFailed(err)
@@ -161,7 +161,7 @@ func (p Place) Ended() bool {
 	case p.foreign != nil:
 		return p.foreign.Err() != nil
 	case p.scope != nil:
-		return p.scope.cause.Load() != nil || p.scope.clock != nil && Now() >= p.scope.clock.expires
+		return p.scope.cause.Load() != nil || p.scope.overdue()
 	}
 	return false
 }

@@ -531,7 +531,11 @@ func (s *Scope) arm() {
 
 // expire cancels a scope whose deadline has come.
 func (s *Scope) expire() {
-	if s.cause.Load() == nil {
+	switch m := s.movable(); {
+	case s.cause.Load() != nil:
+	case m != nil:
+		m.expire(s)
+	default:
 		s.Cancel(expired(s))
 	}
 }

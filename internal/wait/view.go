@@ -108,7 +108,12 @@ func (s *Scope) Owner() *Owner { return s.owner }
 func (s *Scope) Parent() *Scope { return s.parent.Load() }
 
 // Expires is when s expires by itself, 0 for never.
-func (s *Scope) Expires() int64 { return s.expires }
+func (s *Scope) Expires() int64 {
+	if m := s.movable(); m != nil {
+		return m.due.Load()
+	}
+	return s.expires
+}
 
 // Cause is why s was cancelled, nil while it is live.
 func (s *Scope) Cause() *Cause { return s.cause.Load() }
