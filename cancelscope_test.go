@@ -393,9 +393,10 @@ func TestRaceCancelScope(t *testing.T) {
 			for n := range 2 {
 				others.Go(func() {
 					<-start
-					if n != i%2 {
-						scope.SetTimeout(time.Hour)
+					for range 20 * ((n + i/3) % 2) {
+						runtime.Gosched()
 					}
+					scope.SetTimeout(time.Hour)
 					if scope.Cancel(fmt.Errorf("canceller %d", n)) {
 						did[n]++
 						if !who.CompareAndSwap(0, int64(n+1)) {

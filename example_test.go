@@ -63,6 +63,63 @@ func ExampleRun() {
 	// main: <nil>
 }
 
+func ExampleStart() {
+	_ = curio.Run(context.Background(), func(ctx context.Context) error {
+		answers := curio.NewQueue[int](1)
+		task, question, err := curio.Start(ctx, func(ctx context.Context, ready func(string) error) error {
+			if err := ready("six times seven"); err != nil { // after all that may fail
+				return err
+			}
+			answer, err := answers.Get(ctx)
+			fmt.Println("got", answer)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		fmt.Println(question)
+		if err := answers.Put(ctx, 42); err != nil {
+			return err
+		}
+		_, err = task.Join(ctx)
+		return err
+	})
+	// Output:
+	// six times seven
+	// got 42
+}
+
+func ExampleEssential() {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		curio.Go(ctx, func(context.Context) error {
+			return errors.New("no more disk space")
+		}, curio.Name("journal"), curio.Essential())
+		return curio.Sleep(ctx, time.Hour)
+	})
+	fmt.Println(err)
+	// Output: curio: task journal: no more disk space
+}
+
+func ExampleTaskGroup_SpawnWait() {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+			for range 5 { // or five million
+				if _, err := g.GoWait(ctx, func(ctx context.Context) error {
+					return curio.Sleep(ctx, time.Millisecond)
+				}); err != nil {
+					return err
+				}
+			}
+			fmt.Println("all have begun, and never more than two at once")
+			return nil
+		}, curio.Limit(2))
+	})
+	fmt.Println(err)
+	// Output:
+	// all have begun, and never more than two at once
+	// <nil>
+}
+
 func ExampleCancelScope() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		var download curio.CancelScope

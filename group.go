@@ -37,6 +37,9 @@ func Group[T any](ctx context.Context, body func(context.Context, *TaskGroup[T])
 	return err
 }
 
+// Tasks is a group of tasks without results.
+type Tasks = TaskGroup[struct{}]
+
 // A TaskGroup is a group of tasks with results of type T; see Group. Its methods
 // are safe for concurrent use. It must not be used after Group has returned, but
 // for Completed, Results and Tasks.
@@ -71,12 +74,10 @@ var (
 )
 
 // Limit bounds how many of the group's tasks run at the same time. The others wait
-// for their turn, in the order in which they were spawned. Limit panics if n is
-// not positive.
+// for their turn, in the order in which they were spawned; SetLimit changes the limit. Limit
+// panics if n is not positive.
 func Limit(n int) GroupOption {
-	if n <= 0 {
-		panic("curio: Limit of a group must be positive; leave it out for no limit")
-	}
+	mustBeLimit(n)
 	return func(g *group) { g.limit = n }
 }
 

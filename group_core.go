@@ -28,7 +28,6 @@ type group struct {
 	inner  *wait.Scope // the members', below scope
 	kernel *Kernel
 	policy policy
-	limit  int // 0 for none
 
 	returned bool // body has; belongs to Group's goroutine
 
@@ -54,13 +53,15 @@ type group struct {
 	satisfied  wait.List // waiting until the policy is satisfied
 	idle       wait.List // waiting until nothing runs
 
-	// With a limit: a member takes a slot when it is added, or stands in line for
-	// one, and gives it back when it has ended. One that finds itself without when
-	// its goroutine has started waits in parked.
-	slots  int        // in use
-	line   []*AnyTask // for a slot; some of them have ended
-	stale  int        // how many of line have ended
-	parked map[*AnyTask]*wait.Waiter
+	// A member takes a slot when it is added, or stands in line for one, and gives it back
+	// when it has ended. One that finds itself without when its goroutine has started waits in
+	// parked; the caller of SpawnWait waits in awaited until its task is out of the line.
+	limit   int        // NoLimit for none
+	slots   int        // in use
+	line    []*AnyTask // for a slot; some of them have ended or were withdrawn
+	stale   int        // how many of line
+	parked  map[*AnyTask]*wait.Waiter
+	awaited map[*AnyTask]*wait.Waiter
 }
 
 // A member is a Task of any result type.
@@ -71,15 +72,17 @@ type member interface {
 
 // membership is the state of a task in its group.
 type membership struct {
-	index   int32 // in members; not set for a daemon
-	order   int32 // in which members have ended, modulo 2^32; set with settled
-	adopted bool  // by AddTask; set before the task's group
-	slot    bool  // has a slot of the group's limit; the task's own, then under group.mu
-	queued  bool  // is in line for one
-	settled bool  // what its end means for the group has been worked out
-	counted bool  // memberDone has been called
-	blamed  bool  // is in group.failed
-	taken   bool  // out of the group
+	index     int32 // in members; not set for a daemon
+	order     int32 // in which members have ended, modulo 2^32; set with settled
+	adopted   bool  // by AddTask; set before the task's group
+	slot      bool  // has a slot of the group's limit; the task's own, then under group.mu
+	queued    bool  // is in line for one
+	limited   bool  // the group had a limit when it was added; set before its goroutine starts
+	withdrawn bool  // the caller of SpawnWait has given up, so it was never in the group
+	settled   bool  // what its end means for the group has been worked out
+	counted   bool  // memberDone has been called
+	blamed    bool  // is in group.failed
+	taken     bool  // out of the group
 }
 
 // noGroup is the group of a task that has left its own.
@@ -103,7 +106,7 @@ const (
 )
 
 func newGroup(ctx context.Context, opts []GroupOption) *group {
-	g := new(group)
+	g := &group{limit: NoLimit}
 	for _, o := range opts {
 		o(g)
 	}
@@ -117,9 +120,32 @@ func newGroup(ctx context.Context, opts []GroupOption) *group {
 // add makes m a member. An adopted task does not count for the limit: it may be running
 // already.
 func (g *group) add(m member, adopted bool) {
-	t := m.common()
+	mustNotBeEssential(m.common())
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.addLocked(m, adopted)
+}
+
+// tryAdd is add if m gets a slot at once. It is false if it would not.
+func (g *group) tryAdd(m member) bool {
+	mustNotBeEssential(m.common())
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.slots >= g.limit && !m.common().daemon && !g.closed {
+		return false
+	}
+	g.addLocked(m, false)
+	return true
+}
+
+func mustNotBeEssential(t *AnyTask) {
+	if t.essential {
+		panic("curio: an Essential task in a group, whose failure is the group's; spawn it with Spawn")
+	}
+}
+
+func (g *group) addLocked(m member, adopted bool) {
+	t := m.common()
 	if g.closed {
 		panic("curio: TaskGroup used after its end; tasks can be added until Group returns or Join is called")
 	}
@@ -135,7 +161,7 @@ func (g *group) add(m member, adopted bool) {
 		g.members = make([]member, 0, 8)
 	}
 	g.members = append(g.members, m)
-	if !adopted && g.limit > 0 {
+	if !adopted {
 		g.queueLocked(t)
 	}
 }
@@ -148,6 +174,9 @@ func (g *group) adopt(m member) error {
 		if p == t {
 			return fmt.Errorf("curio: AddTask: task %s runs the group, which would wait for it for ever", t.Name())
 		}
+	}
+	if t.essential {
+		return fmt.Errorf("curio: AddTask: task %s is Essential, and its failure cannot be the group's", t.Name())
 	}
 	t.mu.Lock()
 	if t.group.Load() != nil {
@@ -187,7 +216,8 @@ func (g *group) adopt(m member) error {
 func (g *group) memberDone(t *AnyTask) {
 	g.mu.Lock()
 	t.counted = true
-	heir := g.passSlotLocked(t)
+	var heirs wait.Batch
+	g.passSlotLocked(t, &heirs)
 	cuts := false
 	if t.daemon {
 		g.daemons--
@@ -204,9 +234,7 @@ func (g *group) memberDone(t *AnyTask) {
 	if release != nil {
 		release()
 	}
-	if heir != nil {
-		heir.Wake()
-	}
+	heirs.Wake()
 	if cuts {
 		g.scope.Cancel(g.failure(t))
 	}
@@ -224,6 +252,7 @@ func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 	}
 	t.settled = true
 	switch {
+	case t.withdrawn:
 	case !t.failed:
 		g.short = g.short || t.err != nil
 		if t.err == nil {
@@ -240,7 +269,7 @@ func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 			cuts, g.cut = !g.cut, true
 		}
 	}
-	if t.handled || joining && !(t.blamed && g.cut) {
+	if t.handled || t.withdrawn || joining && !(t.blamed && g.cut) {
 		g.takeLocked(t)
 	} else {
 		g.ended++
@@ -538,7 +567,7 @@ func (g *group) cancelRemaining(ctx context.Context, pc uintptr) error {
 func (g *group) remaining() []member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(g.members), func(m member) bool { return m == nil })
+	return slices.DeleteFunc(slices.Clone(g.members), func(m member) bool { return m == nil || m.common().withdrawn })
 }
 
 func (g *group) firstCompleted() member {

@@ -2,6 +2,9 @@ package curio_test
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -159,4 +162,263 @@ func TestLimitAndDaemons(t *testing.T) {
 			f.Error(err)
 		}
 	})
+}
+
+// A limit that is raised lets those begin that wait, in order; one that is lowered stops nobody.
+func TestLimitThatChanges(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		running := map[int]bool{}
+		var mu sync.Mutex
+		is := func(what string, want ...int) {
+			f.Helper()
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			if got := slices.Sorted(maps.Keys(running)); !slices.Equal(got, want) {
+				f.Errorf("%s: %v run, want %v", what, got, want)
+			}
+		}
+		var ends [10]curio.Event
+		f.must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
+			spawn := func(i int) {
+				g.Go(func(ctx context.Context) error {
+					mu.Lock()
+					running[i] = true
+					mu.Unlock()
+					defer func() {
+						mu.Lock()
+						delete(running, i)
+						mu.Unlock()
+					}()
+					return ends[i].Wait(ctx)
+				})
+			}
+			spawn(0)
+			spawn(1)
+			spawn(2)
+			is("no limit", 0, 1, 2)
+			g.SetLimit(2)
+			spawn(3)
+			spawn(4)
+			is("a limit that is exceeded", 0, 1, 2)
+			ends[0].Set()
+			is("as many as may", 1, 2)
+			ends[1].Set()
+			is("one less", 2, 3)
+			g.SetLimit(4)
+			is("more", 2, 3, 4)
+			spawn(5)
+			spawn(6)
+			is("all that may", 2, 3, 4, 5)
+			g.SetLimit(1)
+			ends[2].Set()
+			ends[3].Set()
+			ends[4].Set()
+			is("few", 5)
+			spawn(7)
+			ends[5].Set()
+			is("one at a time", 6)
+			g.SetLimit(curio.NoLimit)
+			spawn(8)
+			is("no limit", 6, 7, 8)
+			for i := range ends {
+				ends[i].Set()
+			}
+			panics(f, "use NoLimit", func() { g.SetLimit(0) })
+			return nil
+		}))
+		is("the end")
+	})
+}
+
+// TryGo spawns what can begin at once, and nothing else.
+func TestTryGo(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		f.must(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+			var end curio.Event
+			ran := 0
+			wait := func(ctx context.Context) error { ran++; return end.Wait(ctx) }
+			first, second := g.TryGo(wait), g.TrySpawn(func(ctx context.Context) (int, error) { return 2, wait(ctx) })
+			if first == nil || second == nil || g.TryGo(wait) != nil || g.TrySpawn(returns(3)) != nil {
+				f.Error("not as many as may")
+			}
+			daemon := g.TryGo(sleeper, curio.Daemon())
+			if daemon == nil {
+				f.Error("a daemon needs no place")
+			}
+			end.Set()
+			f.must(first.Wait(ctx))
+			third := g.TrySpawn(returns(3))
+			if third == nil {
+				f.Fatal("a place is not given back")
+			}
+			f.must(second.Wait(ctx))
+			f.must(third.Wait(ctx))
+			if v, err := g.Results(); !slices.Equal(v, []int{0, 2, 3}) || err != nil || ran != 2 {
+				f.Errorf("%v, %v; %d ran", v, err, ran)
+			}
+			panics(f, "nil function", func() { g.TryGo(nil) })
+			panics(f, "nil function", func() { g.TrySpawn(nil) })
+			f.must(g.Join(ctx))
+			panics(f, "after its end", func() { g.TryGo(wait) })
+			return nil
+		}, curio.Limit(2)))
+		f.must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
+			if g.TryGo(func(context.Context) error { return nil }) == nil {
+				f.Error("not without a limit")
+			}
+			return nil
+		}))
+	})
+}
+
+// SpawnWait returns when the task begins, and takes it back if its context ends before that.
+func TestSpawnWait(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		start := time.Now()
+		f.must(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+			for i := range 6 {
+				task, err := g.SpawnWait(ctx, after(time.Second, i, nil))
+				f.must(err)
+				f.elapsed(start, time.Duration(i/2)*time.Second)
+				if task.Terminated() {
+					f.Error("it has ended")
+				}
+			}
+			called := false
+			err := curio.TimeoutAfter(ctx, time.Second/2, func(ctx context.Context) error {
+				task, err := g.GoWait(ctx, func(context.Context) error { called = true; return nil })
+				if task != nil {
+					f.Errorf("it returns %v", task)
+				}
+				return err
+			})
+			is(f, "out of time", err, taskTimeout...)
+			if n := len(g.Tasks()); n != 6 {
+				f.Errorf("%d tasks are in the group", n)
+			}
+			task, err := g.GoWait(ctx, func(context.Context) error { return nil })
+			f.must(err)
+			f.elapsed(start, 3*time.Second)
+			f.must(task.Wait(ctx))
+			if v, err := g.Results(); !slices.Equal(v, []int{0, 1, 2, 3, 4, 5, 0}) || err != nil || called {
+				f.Errorf("%v, %v; called: %v", v, err, called)
+			}
+			panics(f, "nil function", func() { _, _ = g.SpawnWait(ctx, nil) })
+			panics(f, "nil function", func() { _, _ = g.GoWait(ctx, nil) })
+			return nil
+		}, curio.Limit(2)))
+	})
+}
+
+// A task that was taken back was never in the group: it makes nothing fail, and is no first
+// result.
+func TestSpawnWaitTakenBack(t *testing.T) {
+	for _, policy := range []curio.GroupOption{curio.WaitAll, curio.WaitAny, curio.KeepGoing} {
+		inKernel(t, func(ctx context.Context, f *fixture) {
+			err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+				g.Spawn(after(time.Minute, 1, nil), curio.Name("first"))
+				expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error {
+					_, err := g.SpawnWait(ctx, returns(2))
+					return err
+				})
+				f.must(err)
+				if !expired {
+					f.Error("it had a place")
+				}
+				dead, cancel := context.WithCancel(ctx)
+				cancel()
+				_, err = g.SpawnWait(dead, returns(3))
+				is(f, "dead", err, scopeCancelled...)
+				f.must(g.Join(ctx))
+				if c := g.Completed(); c == nil || c.Name() != "first" {
+					f.Errorf("completed: %v", c)
+				}
+				return nil
+			}, curio.Limit(1), policy)
+			f.must(err)
+		})
+	}
+}
+
+// The group's end wakes whoever waits for a place from outside.
+func TestSpawnWaitInAGroupThatEnds(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var outside *curio.Task[struct{}]
+		called := false
+		f.must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
+			g.Go(sleeper)
+			outside = curio.Go(ctx, func(ctx context.Context) error {
+				task, err := g.GoWait(ctx, func(context.Context) error { called = true; return nil })
+				f.must(err)
+				f.must(task.Wait(ctx))
+				is(f, "the task", task.Err(), taskCancelled...)
+				return nil
+			})
+			synctest.Wait()
+			return nil
+		}, curio.Limit(1), curio.WaitNone))
+		f.must(outside.Wait(ctx))
+		if f.must(outside.Err()); called {
+			f.Error("called all the same")
+		}
+	})
+}
+
+// Many wait for a place, some give up in the moment in which it is theirs: each either has its
+// task, which runs, or an error, and then its function is not called; no place is lost.
+func TestRaceSpawnWait(t *testing.T) {
+	for _, procs := range []int{1, 8} {
+		old := runtime.GOMAXPROCS(procs)
+		defer runtime.GOMAXPROCS(old)
+		kernel := curio.NewKernel()
+		spawned, gaveUp := 0, 0
+		err := kernel.Run(t.Context(), func(ctx context.Context) error {
+			for range times(200) {
+				var ran, started, failed atomic.Int32
+				err := curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+					var others sync.WaitGroup
+					for i := range 20 {
+						others.Go(func() {
+							inner, cancel := curio.WithTimeout(ctx, time.Duration(i*10)*time.Microsecond)
+							defer cancel()
+							task, err := g.GoWait(inner, func(ctx context.Context) error {
+								ran.Add(1)
+								for range i {
+									runtime.Gosched()
+								}
+								return nil
+							})
+							switch {
+							case err == nil:
+								started.Add(1)
+								if err := task.Wait(ctx); err != nil || task.Err() != nil {
+									t.Errorf("it ended with %v, %v", err, task.Err())
+								}
+							case !errors.Is(err, curio.ErrTaskTimeout):
+								t.Error(err)
+							default:
+								failed.Add(1)
+							}
+						})
+					}
+					g.SetLimit(2)
+					others.Wait()
+					if g.TryGo(func(context.Context) error { return nil }) == nil { // both places are free
+						t.Error("a place is lost")
+					}
+					return nil
+				}, curio.Limit(1))
+				if err != nil || ran.Load() != started.Load() || started.Load()+failed.Load() != 20 {
+					t.Errorf("%d of %d ran, %d gave up: %v", ran.Load(), started.Load(), failed.Load(), err)
+				}
+				spawned, gaveUp = spawned+int(started.Load()), gaveUp+int(failed.Load())
+			}
+			return nil
+		})
+		_ = kernel.Shutdown(context.Background())
+		if t.Logf("%d processors: %d spawned, %d gave up", procs, spawned, gaveUp); err != nil || spawned == 0 || gaveUp == 0 {
+			t.Errorf("%v; %d spawned, %d gave up", err, spawned, gaveUp)
+		}
+	}
 }

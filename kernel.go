@@ -2,6 +2,7 @@ package curio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -82,7 +83,7 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 	}
 	t := new(AnyTask)
 	t.prepare(ctx, reflect.ValueOf(main).Pointer(), nil)
-	t.kernel, t.spawned = k, pc
+	t.kernel, t.spawned, t.main = k, pc, true
 	if !t.owner.InitMain(ctx, k.root) {
 		t.owner.Scope.Close()
 		return ErrKernelShutdown
@@ -90,7 +91,39 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 	go t.run(plain(main))
 
 	_ = t.waitFor(context.WithoutCancel(ctx), opJoin)
-	return t.Err()
+	return k.outcome(t)
+}
+
+// outcome returns what the main task t has ended with. If an essential task has ended it, that
+// task's failure takes the place of the cancellation.
+func (k *Kernel) outcome(t *AnyTask) error {
+	c := t.owner.Cause()
+	if c == nil {
+		return t.Err()
+	}
+	failure, ok := c.Reason.(*TaskError)
+	if !ok || !failure.Task.essential {
+		return t.Err()
+	}
+	rest, _ := endingOf(&t.owner.Scope).rest(t.Err())
+	if rest == nil {
+		return failure
+	}
+	return errors.Join(failure, rest)
+}
+
+// endMain cancels the main tasks that run, as t, an essential task, has failed. It is false if
+// there are none.
+func (k *Kernel) endMain(t *AnyTask) (did bool) {
+	for _, main := range k.Tasks() {
+		if !main.main {
+			continue
+		}
+		c := wait.NewCause(&main.owner.Scope, wait.Cancelled, newTaskError(t))
+		c.By = authorOf(t)
+		did = main.owner.Scope.Cancel(c) || did
+	}
+	return did
 }
 
 // Tasks returns the tasks that have not ended, in no particular order.

@@ -70,6 +70,60 @@ func ofGroup(name, state string, covers []string, run func(ctx context.Context, 
 	}}
 }
 
+// ofPlace is an operation that waits for a place in a group with a limit.
+func ofPlace(method string, spawn func(context.Context, *curio.TaskGroup[int]) (*curio.Task[int], error)) operation {
+	return operation{name: method, covers: []string{method}, state: "GROUP_LIMIT", begin: func(_ context.Context, f *fixture) *blocked {
+		group := func(ctx context.Context, letGo bool) error {
+			return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+				var e curio.Event
+				g.Go(e.Wait)
+				if letGo {
+					e.Set()
+				}
+				task, err := spawn(ctx, g)
+				if letGo {
+					return err
+				}
+				return noResult(f, task, err)
+			}, curio.Limit(1))
+		}
+		return &blocked{
+			run:   func(ctx context.Context) error { return group(ctx, false) },
+			works: func(ctx context.Context) error { return group(ctx, true) },
+		}
+	}}
+}
+
+// ofStart is an operation that waits for a task to be ready.
+func ofStart(name string, start func(context.Context, func(context.Context, func(int) error) error) (int, error)) operation {
+	return operation{name: name, covers: []string{name}, state: "SELECT", begin: func(_ context.Context, f *fixture) *blocked {
+		var e curio.Event
+		run := func(ctx context.Context) (int, error) {
+			return start(ctx, func(ctx context.Context, ready func(int) error) error {
+				if err := e.Wait(ctx); err != nil {
+					return err
+				}
+				return ready(1)
+			})
+		}
+		return &blocked{
+			run: func(ctx context.Context) error {
+				v, err := run(ctx)
+				return noResult(f, v, err)
+			},
+			works: func(ctx context.Context) error {
+				e.Set()
+				v, err := run(ctx)
+				if err == nil && v != 1 {
+					return fmt.Errorf("it was told %d", v)
+				}
+				synctest.Wait() // until the task has ended
+				return err
+			},
+		}
+	}}
+}
+
 var operationsOfGroups = []operation{
 	ofGroup("Group", "TASKGROUP_JOIN", []string{"Group"}, func(context.Context, *fixture, *curio.TaskGroup[int]) error { return nil }),
 	ofGroup("Group, WaitAny", "TASKGROUP_JOIN", nil, func(context.Context, *fixture, *curio.TaskGroup[int]) error { return nil }, curio.WaitAny),
@@ -92,6 +146,23 @@ var operationsOfGroups = []operation{
 			}
 		}
 		return curio.CheckCancellation(ctx) // the loop itself has no error
+	}),
+	ofPlace("TaskGroup.SpawnWait", func(ctx context.Context, g *curio.TaskGroup[int]) (*curio.Task[int], error) {
+		return g.SpawnWait(ctx, returns(1))
+	}),
+	ofPlace("TaskGroup.GoWait", func(ctx context.Context, g *curio.TaskGroup[int]) (*curio.Task[int], error) {
+		return g.GoWait(ctx, func(context.Context) error { return nil })
+	}),
+	ofStart("Start", func(ctx context.Context, fn func(context.Context, func(int) error) error) (int, error) {
+		_, v, err := curio.Start(ctx, fn)
+		return v, err
+	}),
+	ofStart("StartIn", func(ctx context.Context, fn func(context.Context, func(int) error) error) (v int, err error) {
+		_ = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[string]) error {
+			_, v, err = curio.StartIn(ctx, g, fn)
+			return err
+		})
+		return v, err
 	}),
 	{name: "TaskGroup.CancelRemaining", covers: []string{"TaskGroup.CancelRemaining"}, state: "TASK_WAIT", begin: func(context.Context, *fixture) *blocked {
 		cancels := func(ctx context.Context, letGo bool) error {

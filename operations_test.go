@@ -226,7 +226,8 @@ var neverWaits = map[string]string{
 	"Go": "starts something", "Spawn": "starts something", "SpawnThread": "starts something", "WithTimeout": "starts something",
 
 	"DisableCancellation": "its function waits", "EnableCancellation": "its function waits", "Result.Do": "its function waits",
-	"TimeoutAfter": "its function waits", "TimeoutAt": "its function waits",
+	"CancelScope.Run": "its function waits",
+	"TimeoutAfter":    "its function waits", "TimeoutAt": "its function waits",
 	"IgnoreAfter": "its function waits", "IgnoreAt": "its function waits",
 
 	"Run":        "waits for its function, whatever happens: see kernel_test.go",

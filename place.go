@@ -71,6 +71,20 @@ func (t *AnyTask) origin() place {
 	return place{}
 }
 
+// usersCall returns the innermost call on the stack that is the user's, 0 if there is none near.
+func usersCall() uintptr {
+	var pcs [16]uintptr
+	for _, pc := range pcs[:runtime.Callers(2, pcs[:])] {
+		if f := runtime.FuncForPC(pc - 1); f == nil || !isUsersFunction(f.Entry()) {
+			continue // most are not, and it is known of most
+		}
+		if _, users := callPlace(pc); users {
+			return pc
+		}
+	}
+	return 0
+}
+
 // callPlace returns the line of the call at pc, and whether that is the user's.
 func callPlace(pc uintptr) (at place, users bool) {
 	if pc == 0 {

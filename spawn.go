@@ -58,6 +58,16 @@ func Daemon() SpawnOption { return func(t *AnyTask) { t.daemon = true } }
 // whether its panic is. It is, by default.
 func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent = !report } }
 
+// Essential makes a failure of the task the end of the program: the main tasks of its kernel,
+// those that Run runs, are cancelled, and Run returns the task's *TaskError, joined with what
+// else the main task has returned. It is for a task in the background, without which the rest
+// is of no use, and often together with Daemon.
+//
+// As ever, a failure that a caller is waiting for in Join is that caller's. If no main task runs,
+// the failure is logged like that of any task. Essential is for tasks outside of groups, whose
+// failures end the group: spawning one in a group panics, and AddTask refuses it.
+func Essential() SpawnOption { return func(t *AnyTask) { t.essential = true } }
+
 var lastID atomic.Uint64
 
 // bothInOne is a Task and its AnyTask in one object, which is cheaper than two. It is for results of
@@ -164,16 +174,16 @@ func (t *AnyTask) finish() {
 	if t.err != nil {
 		t.settleError()
 	}
-	if !t.failed || t.silent {
+	if !t.failed || t.silent && !t.essential || t.member() != nil && !t.daemon {
 		return
 	}
+	if !t.daemon || t.essential {
+		seer = t.claimJoiner()
+	}
 	switch {
-	case t.daemon:
-		t.kernel.unseen(t)
-	case t.member() == nil:
-		if seer = t.claimJoiner(); !seer.Has(opJoin) {
-			t.kernel.unseen(t) // before somebody can see it
-		}
+	case seer.Has(opJoin), t.essential && t.kernel.endMain(t), t.silent:
+	default:
+		t.kernel.unseen(t) // before somebody can see it
 	}
 }
 

@@ -50,12 +50,14 @@ type AnyTask struct {
 
 	membership // guarded by the group's mu
 
-	daemon  bool
-	silent  bool // ReportCrash(false)
-	stopped bool // was cancelled before it ended
-	failed  bool // ended with an error of its own, and not just because it was cancelled
-	handled bool // a caller was in its Join when it ended, and has its error
-	noted   bool // its error is in kernel.failures, if nobody has seen it
+	daemon    bool
+	silent    bool // ReportCrash(false)
+	essential bool
+	main      bool // Run runs it
+	stopped   bool // was cancelled before it ended
+	failed    bool // ended with an error of its own, and not just because it was cancelled
+	handled   bool // a caller was in its Join when it ended, and has its error
+	noted     bool // its error is in kernel.failures, if nobody has seen it
 
 	mu      sync.Mutex
 	joiners wait.List
@@ -229,7 +231,7 @@ func (t *AnyTask) expectJoiner() bool {
 // clean-up, when ctx may be done, call Cancel under DisableCancellation, or call CancelNow.
 // A task that cancels itself does not wait: err is the cancellation.
 func (t *AnyTask) Cancel(ctx context.Context, reason ...error) (did bool, err error) {
-	did = t.cancel(CurrentTask(ctx), reason)
+	did = t.cancel(CurrentTask(ctx), reason, 4)
 	if CurrentTask(ctx) == t {
 		return did, CheckCancellation(ctx)
 	}
@@ -237,9 +239,10 @@ func (t *AnyTask) Cancel(ctx context.Context, reason ...error) (did bool, err er
 }
 
 // CancelNow is Cancel without the waiting.
-func (t *AnyTask) CancelNow(reason ...error) (did bool) { return t.cancel(nil, reason) }
+func (t *AnyTask) CancelNow(reason ...error) (did bool) { return t.cancel(nil, reason, 4) }
 
-func (t *AnyTask) cancel(by *AnyTask, reason []error) bool {
+// cancel cancels t in the name of by. up says which call does so, as for caller.
+func (t *AnyTask) cancel(by *AnyTask, reason []error, up int) bool {
 	if t.Terminated() || t.owner.Cause() != nil {
 		return false
 	}
@@ -248,7 +251,7 @@ func (t *AnyTask) cancel(by *AnyTask, reason []error) bool {
 		c.Reason = reason[0]
 	}
 	c.By = authorOf(by)
-	c.PC = caller(4)
+	c.PC = caller(up)
 	return t.owner.Scope.Cancel(c)
 }
 

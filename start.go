@@ -1,0 +1,178 @@
+package curio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// ErrNotStarted is the error of Start if the task has ended, without an error, before it was
+// ready.
+var ErrNotStarted = errors.New("curio: task has ended and was never ready")
+
+// Start spawns fn as a task, as Go does, and waits until the task is ready: until fn calls
+// ready, with a value for the caller, as the address that a server listens on. Start returns the
+// task, which goes on, and that value.
+//
+//	server, addr, err := curio.Start(ctx, func(ctx context.Context, ready func(net.Addr) error) error {
+//		l, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+//		if err != nil {
+//			return err // is the error of Start
+//		}
+//		if err := ready(l.LocalAddr()); err != nil {
+//			return err
+//		}
+//		return network.RunServer(ctx, l, handler)
+//	})
+//
+// If the task fails before it is ready, Start has joined it and returns its *TaskError; if it
+// just ends, the error is ErrNotStarted. If ctx is done before the task is ready, Start cancels
+// the task, waits until it has ended, and returns ctx's error, joined with the task's if that
+// has failed in its clean-up. With any error the task returned is nil, and nothing is left
+// running.
+//
+// ready may be called in any goroutine, once: a second call panics. It returns an error when it
+// is too late. That is the task's cancellation if the caller of Start has given up, so fn should
+// return it. Start panics if fn is nil.
+//
+// It is Trio's nursery.start. A task that waits is in the state SELECT, and then TASK_JOIN if it
+// has given up.
+func Start[R any](ctx context.Context, fn func(ctx context.Context, ready func(R) error) error, opts ...SpawnOption) (*Task[struct{}], R, error) {
+	if fn == nil {
+		panic("curio: Start of a nil function")
+	}
+	s, none := new(starting[R]), *new(R)
+	if _, err := wait.At(ctx); err != nil {
+		return nil, none, err
+	}
+	t := newTask[struct{}](ctx, nil, reflect.ValueOf(fn).Pointer(), opts)
+	t.start(ctx, nil, s.runner(fn))
+	return await(ctx, t, s)
+}
+
+// StartIn is Start for a task of the group g. Until the task is ready, it is cancelled when the
+// group is or when ctx is done, whichever comes first, and its failure is the caller's. From then
+// on it is a task of the group like any other.
+//
+// With a Limit, the task may have to wait for its turn before it begins, and the caller with it.
+func StartIn[R, T any](ctx context.Context, g *TaskGroup[T], fn func(ctx context.Context, ready func(R) error) error, opts ...SpawnOption) (*Task[T], R, error) {
+	if fn == nil {
+		panic("curio: StartIn of a nil function")
+	}
+	s, none := new(starting[R]), *new(R)
+	if _, err := wait.At(ctx); err != nil {
+		return nil, none, err
+	}
+	t := newTask[T](g.group.inner, nil, reflect.ValueOf(fn).Pointer(), opts)
+	g.group.add(t, false)
+	t.start(g.group.inner, g.group, s.runner(fn))
+	return await(ctx, t, s)
+}
+
+// A starting is a task between its spawning and its being ready. It leaves its first phase once:
+//
+//	starting ──► isReady   by the task, in ready; said is set afterwards, and the task's end is later
+//	         ──► isOver    when the task's function has ended
+type starting[R any] struct {
+	said Event
+
+	mu    sync.Mutex
+	phase startPhase
+	value R // for the caller of Start, who takes it
+}
+
+type startPhase uint8
+
+const (
+	isStarting startPhase = iota
+	isReady
+	isOver
+)
+
+// runner is what the task runs.
+func (s *starting[R]) runner(fn func(context.Context, func(R) error) error) runner {
+	return plain(func(ctx context.Context) error {
+		defer s.over()
+		return fn(ctx, func(v R) error { return s.ready(ctx, v) })
+	})
+}
+
+func (s *starting[R]) ready(ctx context.Context, v R) error {
+	s.mu.Lock()
+	was := s.phase
+	if was == isStarting {
+		s.phase, s.value = isReady, v
+	}
+	s.mu.Unlock()
+	switch was {
+	case isReady:
+		panic(fmt.Sprintf("curio: task %s says a second time that it is ready", CurrentTask(ctx).Name()))
+	case isOver:
+		return fmt.Errorf("%w: %s", ErrNotStarted, CurrentTask(ctx).Name())
+	}
+	s.said.Set()
+	return wait.Pending(ctx)
+}
+
+func (s *starting[R]) over() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == isStarting {
+		s.phase = isOver
+	}
+}
+
+// take returns what the task has said.
+func (s *starting[R]) take() R {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.value
+	s.value = *new(R)
+	return v
+}
+
+// await waits until t, whose function s runs, is ready.
+func await[R, T any](ctx context.Context, t *Task[T], s *starting[R]) (*Task[T], R, error) {
+	i, err := Select(ctx, s.said.WaitCase(), Case{&endOfStart[T]{joinCase[T]{t, nil}, &s.said}})
+	if i == 0 {
+		return t, s.take(), nil
+	}
+	var failure error
+	if i == 1 {
+		failure = err
+		_, err = wait.At(ctx) // the end of ctx may have ended the task
+	} else {
+		t.cancel(CurrentTask(ctx), nil, 5)
+		shield := wait.New(ctx, wait.Shield)
+		defer shield.Close()
+		_, failure = t.Join(shield)
+	}
+	switch {
+	case err != nil && t.failed:
+		err = errors.Join(err, failure)
+	case err == nil && failure == nil:
+		err = fmt.Errorf("%w: %s", ErrNotStarted, t.Name())
+	case err == nil:
+		err = failure
+	}
+	return nil, *new(R), err
+}
+
+// endOfStart is the case of a task that ends and was not ready. A task that is ready may have
+// ended since then; its end is not the starter's business.
+type endOfStart[T any] struct {
+	joinCase[T]
+	said *Event
+}
+
+func (c *endOfStart[T]) try(*wait.Owner, int64) (done bool, err error) {
+	return c.t.Terminated() && !c.said.IsSet(), nil
+}
+
+func (c *endOfStart[T]) list(w *wait.Waiter, began int64) (ok bool) {
+	return !c.said.IsSet() && c.joinCase.list(w, began)
+}
