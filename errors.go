@@ -120,12 +120,12 @@ func (e *TaskError) Error() string {
 		fmt.Fprintf(&b, "task %s: ", e.Task.Name())
 		inner, ok := e.Err.(*TaskError)
 		if !ok {
-			fmt.Fprint(&b, e.Err)
+			b.WriteString(plainText(e.Err))
 			return b.String()
 		}
 		e = inner
 	}
-	fmt.Fprintf(&b, "%d more tasks: %v", e.below+1, e.innermost())
+	fmt.Fprintf(&b, "%d more tasks: %s", e.below+1, plainText(e.innermost()))
 	return b.String()
 }
 
@@ -161,22 +161,27 @@ type TaskGroupError struct {
 	Failed []*AnyTask // the tasks that failed, in order of failing; none that was merely cancelled
 }
 
-// Error lists all that failed.
+// Error lists all that failed. If that is one task, the text is that of its TaskError.
 func (e *TaskGroupError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "curio: %d of the group's tasks failed", len(e.Failed))
+	b.WriteString("curio: ")
+	if len(e.Failed) > 1 {
+		fmt.Fprintf(&b, "%d of the group's tasks failed: ", len(e.Failed))
+	}
 	for i, t := range e.Failed {
-		sep := "; "
-		if i == 0 {
-			sep = ": "
+		if i > 0 {
+			b.WriteString("; ")
 		}
-		fmt.Fprintf(&b, "%s%s: %v", sep, t.Name(), t.err)
+		fmt.Fprintf(&b, "task %s: %s", t.Name(), plainText(t.err))
 	}
 	if e.Body != nil {
-		fmt.Fprintf(&b, "; and its function returned: %v", e.Body)
+		fmt.Fprintf(&b, "; and the group's function returned: %s", plainText(e.Body))
 	}
 	return b.String()
 }
+
+// plainText returns the text of err without our prefix, for a text that begins with it.
+func plainText(err error) string { return strings.TrimPrefix(fmt.Sprint(err), "curio: ") }
 
 // Unwrap returns Body, if there is one, and a *TaskError for each of Failed.
 func (e *TaskGroupError) Unwrap() []error {

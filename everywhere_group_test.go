@@ -104,8 +104,11 @@ func TestEverywhereCollect(t *testing.T) {
 		"NextDone": func(ctx context.Context, g *curio.TaskGroup[int]) (sum int, err error) {
 			for {
 				task, err := g.NextDone(ctx)
-				if task == nil {
-					return sum, err
+				if err == curio.ErrNoTask {
+					return sum, nil
+				}
+				if err != nil {
+					return 0, err
 				}
 				v, err := task.Result()
 				if err != nil {
@@ -115,14 +118,17 @@ func TestEverywhereCollect(t *testing.T) {
 			}
 		},
 		"Done": func(ctx context.Context, g *curio.TaskGroup[int]) (sum int, err error) {
-			for task := range g.Done(ctx) {
+			for task, err := range g.Done(ctx) {
+				if err != nil {
+					return 0, err
+				}
 				v, err := task.Join(ctx)
 				if err != nil {
 					return 0, err
 				}
 				sum += v
 			}
-			return sum, curio.CheckCancellation(ctx)
+			return sum, nil
 		},
 		"Join": func(ctx context.Context, g *curio.TaskGroup[int]) (sum int, err error) {
 			if err := g.Join(ctx); err != nil {

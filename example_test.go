@@ -249,7 +249,10 @@ func ExampleTaskGroup_Done() {
 		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[string]) error {
 			tortoise := g.Spawn(func(ctx context.Context) (string, error) { return "tortoise", nil })
 			g.Spawn(func(ctx context.Context) (string, error) { return "hare", tortoise.Wait(ctx) }) // it overslept
-			for task := range g.Done(ctx) {
+			for task, err := range g.Done(ctx) {
+				if err != nil {
+					return err // ctx is done
+				}
 				fmt.Println(task.Result())
 			}
 			return nil

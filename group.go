@@ -117,40 +117,48 @@ func (g *TaskGroup[T]) String() string {
 func (g *TaskGroup[T]) AddTask(t *Task[T]) error { return g.group.adopt(t) }
 
 // NextDone waits for the next task to end, in order of ending, and takes it out of
-// the group: its failure is then no failure of the group. It returns nil when no
-// task is left. If ctx ends first, it returns that error and takes nothing.
+// the group: its failure is then no failure of the group. If no task is left, the error is
+// ErrNoTask. If ctx is done first, it is ctx's error, and no task has been taken.
 func (g *TaskGroup[T]) NextDone(ctx context.Context) (*Task[T], error) {
 	t, err := g.group.next(ctx)
-	if t == nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case t == nil:
+		return nil, ErrNoTask
 	}
 	return t.(*Task[T]), nil
 }
 
 // NextResult takes the next task to end, as NextDone does, and returns its result. The
 // error is the task's own, except that a timeout of the task's own is
-// context.DeadlineExceeded here and not ErrTaskTimeout. If no task is left, the error is
-// ErrNoTask.
+// context.DeadlineExceeded here and not ErrTaskTimeout.
 func (g *TaskGroup[T]) NextResult(ctx context.Context) (T, error) {
 	t, err := g.NextDone(ctx)
-	if t == nil {
+	if err != nil {
 		var none T
-		if err == nil {
-			err = ErrNoTask
-		}
 		return none, err
 	}
 	return t.outcome()
 }
 
-// Done iterates over the tasks as they end, as NextDone does, until none is left
-// or ctx ends. Tasks spawned meanwhile are included.
-func (g *TaskGroup[T]) Done(ctx context.Context) iter.Seq[*Task[T]] {
+// Done iterates over the tasks as they end, as NextDone does, until none is left. Tasks spawned
+// meanwhile are included. If ctx is done, the loop gets ctx's error once, with a nil task, and
+// ends. The errors of the tasks are for the loop to look at.
+//
+//	for task, err := range group.Done(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		v, err := task.Result()
+//		…
+//	}
+func (g *TaskGroup[T]) Done(ctx context.Context) iter.Seq2[*Task[T], error] {
 	g.group.collect()
-	return func(yield func(*Task[T]) bool) {
+	return func(yield func(*Task[T], error) bool) {
 		for {
 			t, err := g.NextDone(ctx)
-			if err != nil || t == nil || !yield(t) {
+			if err == ErrNoTask || !yield(t, err) || err != nil {
 				return
 			}
 		}

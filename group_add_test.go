@@ -264,7 +264,10 @@ func TestGroupOfTenThousand(t *testing.T) {
 				for i := range n {
 					g.Spawn(returns(i))
 				}
-				for task := range g.Done(ctx) {
+				for task, err := range g.Done(ctx) {
+					if err != nil {
+						return err
+					}
 					v, err := task.Result()
 					if err != nil {
 						return err

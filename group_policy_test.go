@@ -103,13 +103,13 @@ func TestEmptyGroup(t *testing.T) { // G19
 	for _, policy := range policies {
 		inKernel(t, func(ctx context.Context, f *fixture) {
 			err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-				if task, err := g.NextDone(ctx); task != nil || err != nil {
+				if task, err := g.NextDone(ctx); task != nil || err != curio.ErrNoTask {
 					f.Errorf("NextDone: %v, %v", task, err)
 				}
 				_, err := g.NextResult(ctx)
 				is(f, "NextResult", err, curio.ErrNoTask)
-				for task := range g.Done(ctx) {
-					f.Errorf("Done yields %v", task)
+				for task, err := range g.Done(ctx) {
+					f.Errorf("Done yields %v, %v", task, err)
 				}
 				if err := g.CancelRemaining(ctx); err != nil { // G14
 					f.Error(err)

@@ -152,7 +152,8 @@ func TestCollectorsAreCancelledAsMembersEnd(t *testing.T) {
 				for _, c := range collectors {
 					_ = c.Wait(ctx)
 				}
-				for task := range g.Done(ctx) {
+				for task, err := range g.Done(ctx) {
+					f.must(err)
 					note(task)
 				}
 				return nil

@@ -106,7 +106,8 @@ func TestGroupIteration(t *testing.T) {
 					return i, nil
 				})
 			}
-			for task := range g.Done(ctx) {
+			for task, err := range g.Done(ctx) {
+				f.must(err)
 				v, err := task.Result()
 				if err != nil {
 					f.Error(err)
@@ -144,15 +145,22 @@ func TestGroupIterationLeftEarly(t *testing.T) {
 			}
 			// An iteration that is cut short ends.
 			g.Spawn(sleeping)
-			err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+			err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) (failed error) {
 				n := 0
-				for range g.Done(ctx) {
-					n++
+				for task, err := range g.Done(ctx) {
+					if n++; n == 3 {
+						if task != nil {
+							f.Errorf("%v, %v", task, err)
+						}
+						failed = err
+						continue
+					}
+					f.must(err)
 				}
-				if n != 2 {
-					f.Errorf("%d tasks, want 2", n)
+				if n != 3 {
+					f.Errorf("%d turns, want 3", n)
 				}
-				return curio.CheckCancellation(ctx)
+				return failed
 			})
 			is(f, "iteration under a timeout", err, taskTimeout...)
 			return g.CancelRemaining(ctx)
@@ -392,7 +400,7 @@ func TestOnlyDaemons(t *testing.T) {
 			start := time.Now()
 			err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
 				g.Spawn(sleeping, curio.Daemon())
-				if task, err := g.NextDone(ctx); task != nil || err != nil {
+				if task, err := g.NextDone(ctx); task != nil || err != curio.ErrNoTask {
 					f.Errorf("NextDone: %v, %v", task, err)
 				}
 				return nil

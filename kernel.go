@@ -141,6 +141,10 @@ func (k *Kernel) Tasks() []*AnyTask {
 // String returns "Kernel". A kernel can be printed while it runs.
 func (k *Kernel) String() string { return "Kernel" }
 
+// KernelOf returns the kernel that ctx belongs to: that of its task, or the process's default
+// kernel if it belongs to none.
+func KernelOf(ctx context.Context) *Kernel { return kernelOf(ctx) }
+
 // LoggerOf returns the logger of the kernel that ctx belongs to: for packages that
 // have to say something in the name of a task.
 func LoggerOf(ctx context.Context) *slog.Logger { return kernelOf(ctx).log() }

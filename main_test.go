@@ -322,7 +322,7 @@ func because(t testing.TB, what string, err, reason error, want ...error) {
 	if who, ok := curio.WhoCancelled(err); !ok || !errors.Is(who.Reason, reason) {
 		t.Errorf("%s: %v was cancelled because of %v, want %v", what, err, who.Reason, reason)
 	}
-	if !strings.Contains(fmt.Sprint(err), reason.Error()) {
+	if !strings.Contains(fmt.Sprint(err), strings.TrimPrefix(reason.Error(), "curio: ")) {
 		t.Errorf("%s: %q does not say %q", what, fmt.Sprint(err), reason)
 	}
 }

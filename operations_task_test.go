@@ -140,12 +140,15 @@ var operationsOfGroups = []operation{
 		return noResult(f, v, err)
 	}),
 	ofGroup("TaskGroup.Done", "TASKGROUP_NEXT", []string{"TaskGroup.Done"}, func(ctx context.Context, f *fixture, g *curio.TaskGroup[int]) error {
-		for task := range g.Done(ctx) {
+		for task, err := range g.Done(ctx) {
+			if err != nil {
+				return noResult(f, task, err)
+			}
 			if _, err := task.Result(); err != nil {
 				f.Errorf("the loop got %v, which ended with %v", task, err)
 			}
 		}
-		return curio.CheckCancellation(ctx) // the loop itself has no error
+		return nil
 	}),
 	ofPlace("TaskGroup.SpawnWait", func(ctx context.Context, g *curio.TaskGroup[int]) (*curio.Task[int], error) {
 		return g.SpawnWait(ctx, returns(1))

@@ -213,7 +213,7 @@ func (o operation) endsWhenClosed(ctx context.Context, f *fixture, b *blocked) {
 
 // What takes a context and is in no table, and why.
 var neverWaits = map[string]string{
-	"Clock": "asks", "CurrentTask": "asks", "LoggerOf": "asks", "CheckCancellation": "asks", "Local.Get": "asks", "Local.Set": "sets",
+	"Clock": "asks", "CurrentTask": "asks", "KernelOf": "asks", "LoggerOf": "asks", "CheckCancellation": "asks", "Local.Get": "asks", "Local.Set": "sets",
 
 	"Lock.Release": "gives back", "RLock.Release": "gives back", "RWLock.Release": "gives back", "RWLock.ReleaseRead": "gives back",
 	"Semaphore.Release": "gives back", "Semaphore.ReleaseN": "gives back", "Condition.Release": "gives back",

@@ -41,7 +41,9 @@ func Race[T any](ctx context.Context, fns []func(context.Context) (T, error), la
 		for {
 			t, err := g.NextDone(ctx)
 			switch {
-			case err != nil || t == nil:
+			case err == ErrNoTask:
+				return nil
+			case err != nil:
 				ended = err
 				return err
 			case t.Err() == nil:

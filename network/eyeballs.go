@@ -242,7 +242,7 @@ func (r *race) nextDone(ctx context.Context) (*curio.Task[outcome], error) {
 	limited := wait.NewTimeout(ctx, until)
 	defer limited.Close()
 	t, err := r.group.NextDone(limited)
-	if err != nil {
+	if err != nil { // it is time, or nothing runs
 		_, err = wait.At(ctx)
 	}
 	return t, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -273,7 +274,7 @@ func (e *Error) Error() string {
 		text += " at " + where
 	}
 	if c.Reason != nil {
-		text += ": " + c.Reason.Error()
+		text += ": " + strings.TrimPrefix(c.Reason.Error(), "curio: ")
 	}
 	return text
 }
