@@ -74,6 +74,21 @@ func TestNothingForeignAfterAGrant(t *testing.T) {
 			c := new(curio.Condition)
 			return func(ctx context.Context) error { return c.Do(ctx, c.Wait) }, c.NotifyAll
 		}},
+		{"Broadcast.Send", func(ctx context.Context) (func(context.Context) error, func()) {
+			b := new(curio.Broadcast[int])
+			full := b.Subscribe(context.Background(), 1, curio.SlowWait)
+			succeed(b.TrySend(1))
+			return func(ctx context.Context) error { return b.Send(ctx, 2) }, func() { _, _ = full.TryReceive() }
+		}},
+		{"Subscription.Receive", func(ctx context.Context) (func(context.Context) error, func()) {
+			b := new(curio.Broadcast[int])
+			s := b.Subscribe(context.Background(), 1, curio.SlowWait)
+			return func(ctx context.Context) error { _, err := s.Receive(ctx); return err }, func() { succeed(b.TrySend(1)) }
+		}},
+		{"Watch", func(ctx context.Context) (func(context.Context) error, func()) {
+			w := new(curio.Watch[int])
+			return func(ctx context.Context) error { _, _, err := w.Wait(ctx, 0); return err }, func() { w.Set(1) }
+		}},
 		{"Receive", func(ctx context.Context) (func(context.Context) error, func()) {
 			ch := make(chan int)
 			return func(ctx context.Context) error { _, err := curio.Receive(ctx, ch); return err }, func() { ch <- 1 }

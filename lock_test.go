@@ -49,7 +49,7 @@ var hurdles = append(plainHurdles, selectHurdles()...)
 func selectHurdles() (all []hurdleKind) {
 	for _, kind := range plainHurdles {
 		switch kind.what {
-		case "Lock", "RLock", "RWLock", "RWLock behind a reader", "RWLock for reading", "Semaphore", "Semaphore for three", "Event", "Result.Get":
+		case "Lock", "RLock", "RWLock", "RWLock behind a reader", "RWLock for reading", "Semaphore", "Semaphore for three", "Event", "Result.Get", "Watch", "Broadcast.Send":
 		default:
 			continue
 		}
@@ -181,6 +181,22 @@ var plainHurdles = []hurdleKind{
 				curio.Go(ctx, wait)
 			}
 		}, look: b.Snapshot, text: b.String}
+	}},
+	{what: "Watch", op: "WATCH_WAIT", stays: true, build: func(context.Context) *hurdle {
+		w := new(curio.Watch[int])
+		wait := func(ctx context.Context) error { _, _, err := w.Wait(ctx, 0); return err }
+		return &hurdle{pass: afterwards(wait), open: func() { w.Set(1) }, look: w.Snapshot, text: w.String, choose: func() curio.Case {
+			return w.WaitCase(0, nil, nil)
+		}}
+	}},
+	{what: "Broadcast.Send", op: "BROADCAST_SEND", stays: true, build: func(context.Context) *hurdle {
+		b := new(curio.Broadcast[int])
+		full := b.Subscribe(context.Background(), 1, curio.SlowWait)
+		succeed(b.TrySend(1))
+		send := func(ctx context.Context) error { return b.Send(ctx, 2) }
+		return &hurdle{pass: afterwards(send), open: full.Close, look: b.Snapshot, text: b.String, choose: func() curio.Case {
+			return b.SendCase(2)
+		}}
 	}},
 }
 

@@ -28,6 +28,8 @@ var coveredByHurdles = map[string][]string{
 	"Condition":              {"Condition.Wait"},
 	"Condition.WaitFor":      {"Condition.WaitFor"},
 	"Barrier":                {"Barrier.Wait"},
+	"Watch":                  {"Watch.Wait"},
+	"Broadcast.Send":         {"Broadcast.Send"},
 	"RWLock behind a reader": nil,
 	"Condition of an RLock":  nil,
 	"Condition of an RWLock": nil,

@@ -178,7 +178,7 @@ func (o operation) in(t *testing.T, body func(ctx context.Context, f *fixture, b
 func operations() []operation {
 	return slices.Concat(operationsOfHurdles(), operationsOfLocks(), operationsOfQueues, operationsOfChannels,
 		operationsOfThreads, operationsOfTasks, operationsOfGroups, operationsOfTime, operationsOnDescriptors,
-		operationsOfSelect())
+		operationsOfSelect(), operationsOfBroadcast())
 }
 
 func TestEveryOperation(t *testing.T) {
@@ -222,6 +222,8 @@ var neverWaits = map[string]string{
 	"Lock.TryAcquire": "tries", "RLock.TryAcquire": "tries", "RWLock.TryAcquire": "tries", "RWLock.TryAcquireRead": "tries",
 	"Semaphore.TryAcquire": "tries", "Semaphore.TryAcquireN": "tries", "Condition.TryAcquire": "tries",
 	"TrySelect": "tries",
+
+	"Broadcast.Subscribe": "subscribes",
 
 	"Go": "starts something", "Spawn": "starts something", "SpawnThread": "starts something", "WithTimeout": "starts something",
 

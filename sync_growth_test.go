@@ -105,6 +105,23 @@ var syncGrowths = []growth{
 		q := new(curio.Queue[int])
 		return func(ctx context.Context) error { _, err := q.Get(ctx); return err }
 	}),
+	cancelling("Watch", func(ctx context.Context) func(context.Context) error {
+		w := new(curio.Watch[int])
+		return func(ctx context.Context) error { _, _, err := w.Wait(ctx, 0); return err }
+	}),
+	cancelling("a subscription, and subscribers", func(ctx context.Context) func(context.Context) error {
+		b := new(curio.Broadcast[int])
+		return func(ctx context.Context) error {
+			_, err := b.Subscribe(ctx, 1, curio.SlowWait).Receive(ctx)
+			return err
+		}
+	}),
+	cancelling("a full Broadcast", func(ctx context.Context) func(context.Context) error {
+		b := new(curio.Broadcast[int])
+		b.Subscribe(context.Background(), 1, curio.SlowWait)
+		succeed(b.TrySend(1))
+		return func(ctx context.Context) error { return b.Send(ctx, 2) }
+	}),
 	cancelling("a Semaphore of size 0", func(ctx context.Context) func(context.Context) error { return new(curio.Semaphore).Acquire }),
 	cancelling("a Semaphore of size 1", func(ctx context.Context) func(context.Context) error {
 		s := curio.NewSemaphore(1)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -263,7 +264,7 @@ type contextType = context.Context
 // Do releases however its function ends.
 func TestDoReleases(t *testing.T) {
 	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
-		if h.op == "EVENT_WAIT" || h.op == "RESULT_WAIT" || h.op == "BARRIER_WAIT" {
+		if slices.Contains([]string{"EVENT_WAIT", "RESULT_WAIT", "BARRIER_WAIT", "WATCH_WAIT", "BROADCAST_SEND"}, h.op) {
 			return // nothing to release
 		}
 		for _, end := range endings {
@@ -299,6 +300,7 @@ func TestVetFindsCopies(t *testing.T) {
 	text.WriteString("package main\n\nimport \"github.com/curio-go/curio\"\n\nfunc main() {}\n\nfunc pointer(*curio.Lock) {}\n\n")
 	for _, kind := range []string{
 		"Lock", "RLock", "RWLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier", "Result[int]", "Local[int]",
+		"Broadcast[int]", "Subscription[int]", "Watch[int]",
 	} {
 		name := "copy" + strings.TrimSuffix(kind, "[int]")
 		names = append(names, name)

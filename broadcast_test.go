@@ -1,0 +1,632 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+)
+
+// How a broadcast's operations are cancelled is in the tables of lock_test.go and
+// operations_broadcast_test.go, and any sequence of operations in broadcast_model_test.go; here is
+// what is particular to it.
+
+var slowPolicies = []curio.SlowPolicy{curio.SlowWait, curio.SlowSkip, curio.SlowDrop}
+
+// receives checks what can be received at once, up to the error at the end.
+func receives(t testing.TB, s *curio.Subscription[int], end error, want ...int) {
+	t.Helper()
+	var got []int
+	for {
+		v, err := s.TryReceive()
+		if err == nil {
+			got = append(got, v)
+			continue
+		}
+		if !slices.Equal(got, want) || err != end || v != 0 {
+			t.Errorf("received are %v, then %d, %v; want %v, then %v", got, v, err, want, end)
+		}
+		return
+	}
+}
+
+// sends sends values that nobody has to be waited for.
+func sends(t testing.TB, b *curio.Broadcast[int], values ...int) {
+	t.Helper()
+	for _, v := range values {
+		if err := b.TrySend(v); err != nil {
+			t.Fatalf("TrySend(%d): %v", v, err)
+		}
+	}
+}
+
+// forEver is a context that is never done.
+var forEver = context.Background()
+
+// A subscriber sees all that is sent from its subscription on, others see the same, and what is
+// sent without subscribers is forgotten.
+func TestBroadcastFromTheSubscriptionOn(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var b curio.Broadcast[int]
+		sends(f, &b, 1, 2, 3)
+		one := b.Subscribe(ctx, 10, curio.SlowWait)
+		sends(f, &b, 4)
+		two := b.Subscribe(ctx, 10, curio.SlowSkip)
+		succeed(b.Send(ctx, 5))
+		receives(f, one, curio.ErrSubscriptionEmpty, 4, 5)
+		receives(f, two, curio.ErrSubscriptionEmpty, 5)
+		if n := b.Subscribers(); n != 2 || one.Len()+two.Len() != 0 {
+			f.Errorf("%d subscribers with %d and %d values", n, one.Len(), two.Len())
+		}
+		one.Close()
+		two.Close()
+		sends(f, &b, 6)
+		for _, s := range []*curio.Subscription[int]{one, two} {
+			receives(f, s, curio.ErrSubscriptionClosed)
+		}
+	})
+}
+
+// A capacity is as much as it says, for any policy, also if it is no power of two.
+func TestBroadcastCapacityIsTheRealOne(t *testing.T) {
+	for _, capacity := range []int{1, 2, 3, 5, 8, 100} {
+		for _, slow := range slowPolicies {
+			var b curio.Broadcast[int]
+			s := b.Subscribe(forEver, capacity, slow)
+			var all []int
+			for i := range capacity {
+				all = append(all, i)
+				sends(t, &b, i)
+			}
+			err := b.TrySend(capacity)
+			switch slow {
+			case curio.SlowWait:
+				if err != curio.ErrBroadcastFull {
+					t.Errorf("TrySend: %v", err)
+				}
+				receives(t, s, curio.ErrSubscriptionEmpty, all...)
+			case curio.SlowSkip:
+				lags(t, s, 1)
+				receives(t, s, curio.ErrSubscriptionEmpty, append(all[1:], capacity)...)
+			case curio.SlowDrop:
+				if n := b.Subscribers(); n != 0 || err != nil {
+					t.Errorf("%d subscribers, %v", n, err)
+				}
+				receives(t, s, curio.ErrSubscriptionDropped, all...)
+				receives(t, s, curio.ErrSubscriptionDropped)
+			}
+		}
+	}
+}
+
+// lags checks that the next that s receives is that it has missed values.
+func lags(t testing.TB, s *curio.Subscription[int], skipped uint64) {
+	t.Helper()
+	v, err := s.TryReceive()
+	if lagged, ok := errors.AsType[*curio.LaggedError](err); !ok || lagged.Skipped != skipped || v != 0 {
+		t.Errorf("received %d, %v, want that %d are skipped", v, err, skipped)
+	}
+}
+
+// A subscriber that lags gets the count once, and goes on with the oldest that was kept.
+func TestBroadcastSkips(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var b curio.Broadcast[int]
+		s := b.Subscribe(ctx, 3, curio.SlowSkip)
+		defer s.Close()
+		for i := range 10 {
+			sends(f, &b, i)
+		}
+		lags(f, s, 7)
+		sends(f, &b, 10)
+		lags(f, s, 1)
+		if v, err := s.Receive(ctx); v != 8 || err != nil {
+			f.Errorf("received %d, %v", v, err)
+		}
+		sends(f, &b, 11, 12)
+		var v int
+		if i, err := curio.Select(ctx, s.ReceiveCase(&v)); i != 0 || !strings.Contains(fmt.Sprint(err), "missed 1 values") || v != 0 {
+			f.Errorf("Select: %d, %v, received %d", i, err, v)
+		}
+		receives(f, s, curio.ErrSubscriptionEmpty, 10, 11, 12)
+		for i := range 5 {
+			sends(f, &b, i)
+		}
+		b.Close()
+		lags(f, s, 2)
+		receives(f, s, curio.ErrBroadcastClosed, 2, 3, 4)
+	})
+}
+
+// Closed comes after all that was sent, also to one that is full, and to one that comes later.
+func TestBroadcastClose(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var b curio.Broadcast[int]
+		full, idle := b.Subscribe(ctx, 2, curio.SlowWait), b.Subscribe(ctx, 2, curio.SlowDrop)
+		sends(f, &b, 1, 2)
+		receives(f, idle, curio.ErrSubscriptionEmpty, 1, 2)
+		sending := curio.Go(ctx, func(ctx context.Context) error { return b.Send(ctx, 3) }, curio.ReportCrash(false))
+		receiving := curio.Spawn(ctx, idle.Receive, curio.ReportCrash(false))
+		synctest.Wait()
+		b.Close()
+		b.Close()
+		_ = sending.Wait(ctx)
+		_ = receiving.Wait(ctx)
+		if sending.Err() != curio.ErrBroadcastClosed || receiving.Err() != curio.ErrBroadcastClosed {
+			f.Errorf("Send: %v; Receive: %v", sending.Err(), receiving.Err())
+		}
+		if err := errors.Join(b.Send(ctx, 4), b.TrySend(4)); !errors.Is(err, curio.ErrBroadcastClosed) {
+			f.Error(err)
+		}
+		if i, err := curio.TrySelect(ctx, b.SendCase(4)); i != 0 || err != curio.ErrBroadcastClosed {
+			f.Errorf("SendCase: %d, %v", i, err)
+		}
+		receives(f, full, curio.ErrBroadcastClosed, 1, 2)
+		receives(f, full, curio.ErrBroadcastClosed)
+		receives(f, idle, curio.ErrBroadcastClosed)
+		late := b.Subscribe(ctx, 1, curio.SlowWait)
+		receives(f, late, curio.ErrBroadcastClosed)
+		late.Close()
+		receives(f, late, curio.ErrSubscriptionClosed)
+	})
+}
+
+// What a subscriber leaves behind lets the senders go on, in their order.
+func TestBroadcastLeavingWakesSenders(t *testing.T) {
+	for what, leave := range map[string]func(s *curio.Subscription[int], cancel func()){
+		"Close":       func(s *curio.Subscription[int], _ func()) { s.Close() },
+		"scope":       func(_ *curio.Subscription[int], cancel func()) { cancel() },
+		"one Receive": func(s *curio.Subscription[int], _ func()) { _, _ = s.TryReceive() },
+	} {
+		t.Run(what, func(t *testing.T) {
+			inKernel(t, func(ctx context.Context, f *fixture) {
+				var b curio.Broadcast[int]
+				inner, cancel := curio.WithTimeout(ctx, curio.NoTimeout)
+				defer cancel()
+				full := b.Subscribe(inner, 1, curio.SlowWait)
+				witness := b.Subscribe(ctx, 10, curio.SlowWait)
+				defer witness.Close()
+				sends(f, &b, 0)
+				var senders []*curio.Task[struct{}]
+				for i := range 3 {
+					senders = append(senders, curio.Go(ctx, func(ctx context.Context) error { return b.Send(ctx, 1+i) }))
+					synctest.Wait()
+				}
+				if err := b.TrySend(9); err != curio.ErrBroadcastFull {
+					f.Errorf("TrySend: %v", err)
+				}
+				senders[1].CancelNow()
+				synctest.Wait()
+				receives(f, witness, curio.ErrSubscriptionEmpty, 0)
+				leave(full, cancel)
+				synctest.Wait()
+				if what == "one Receive" {
+					receives(f, witness, curio.ErrSubscriptionEmpty, 1)
+					full.Close()
+					receives(f, witness, curio.ErrSubscriptionEmpty, 3)
+				} else {
+					receives(f, witness, curio.ErrSubscriptionEmpty, 1, 3)
+				}
+				_ = senders[2].Wait(ctx)
+				if len(b.Snapshot().Waiters) > 0 || senders[0].Err() != nil || senders[2].Err() != nil {
+					f.Errorf("%v, %v; left is %v", senders[0].Err(), senders[2].Err(), &b)
+				}
+			})
+		})
+	}
+}
+
+// A subscription ends with whatever its context is of, whether or not anybody closes it.
+func TestBroadcastSubscriptionEndsWithItsContext(t *testing.T) {
+	type scope struct {
+		name string
+		run  func(ctx context.Context, subscribe func(ctx context.Context))
+	}
+	derived := func(derive func(context.Context) (context.Context, context.CancelFunc)) func(context.Context, func(context.Context)) {
+		return func(ctx context.Context, subscribe func(ctx context.Context)) {
+			inner, cancel := derive(ctx)
+			subscribe(inner)
+			cancel()
+		}
+	}
+	for _, s := range []scope{
+		{"task", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			_ = curio.Go(ctx, func(ctx context.Context) error { subscribe(ctx); return nil }).Wait(ctx)
+		}},
+		{"task that is cancelled", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			task := curio.Go(ctx, func(ctx context.Context) error { subscribe(ctx); return sleeper(ctx) })
+			synctest.Wait()
+			_, _ = task.Cancel(ctx)
+		}},
+		{"timeout that returns", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			_ = curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error { subscribe(ctx); return nil })
+		}},
+		{"timeout in which nobody waits", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			inner, cancel := curio.WithTimeout(ctx, time.Second)
+			subscribe(inner)
+			_ = curio.Sleep(ctx, time.Hour)
+			defer cancel()
+		}},
+		{"timeout further out", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			_ = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+				inner, cancel := curio.WithTimeout(ctx, time.Hour)
+				defer cancel()
+				subscribe(inner)
+				return sleeper(inner)
+			})
+		}},
+		{"group", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			_ = curio.Group(ctx, func(ctx context.Context, _ *curio.TaskGroup[int]) error { subscribe(ctx); return nil })
+		}},
+		{"shield", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			_ = curio.DisableCancellation(ctx, func(ctx context.Context) error { subscribe(ctx); return nil })
+		}},
+		{"value", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			_ = curio.Go(ctx, func(ctx context.Context) error {
+				subscribe(context.WithValue(ctx, key{"a"}, 1))
+				return nil
+			}).Wait(ctx)
+		}},
+		{"another kernel", func(_ context.Context, subscribe func(ctx context.Context)) {
+			_ = curio.Run(context.Background(), func(ctx context.Context) error { subscribe(ctx); return nil })
+		}},
+		{"standard context of a task that ends", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			_ = curio.Go(ctx, func(ctx context.Context) error {
+				inner, cancel := context.WithCancel(ctx)
+				_ = cancel
+				subscribe(inner)
+				return nil
+			}).Wait(ctx)
+		}},
+		{"standard context", derived(context.WithCancel)},
+		{"standard timeout", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			inner, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			subscribe(inner)
+			_ = curio.Sleep(ctx, time.Hour)
+		}},
+		{"standard context of no task", func(_ context.Context, subscribe func(ctx context.Context)) {
+			derived(context.WithCancel)(context.Background(), subscribe)
+		}},
+		{"foreign context", derived(func(ctx context.Context) (context.Context, context.CancelFunc) {
+			h := testutil.NewHostile()
+			inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+			h.Context = inner
+			return h, cancel
+		})},
+		{"dead task", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			_ = curio.TimeoutAfter(ctx, 0, func(ctx context.Context) error { subscribe(ctx); return nil })
+		}},
+		{"dead context", func(ctx context.Context, subscribe func(ctx context.Context)) {
+			inner, cancel := context.WithCancel(ctx)
+			cancel()
+			subscribe(inner)
+		}},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			inKernel(t, func(ctx context.Context, f *fixture) {
+				var b curio.Broadcast[int]
+				var inside *curio.Subscription[int]
+				dead := strings.HasPrefix(s.name, "dead")
+				var others [2]*curio.Task[int]
+				s.run(ctx, func(inner context.Context) {
+					inside = b.Subscribe(inner, 1, curio.SlowWait)
+					if n := b.Subscribers(); n != 1 != dead {
+						f.Errorf("%d subscribers", n)
+					}
+					sends(f, &b, 1)
+					others[0] = curio.Spawn(context.WithoutCancel(ctx), func(ctx context.Context) (int, error) { return 0, b.Send(ctx, 2) })
+				})
+				synctest.Wait()
+				if n := b.Subscribers(); n != 0 {
+					f.Errorf("%d subscribers are left", n)
+				}
+				receives(f, inside, curio.ErrSubscriptionClosed)
+				if err := others[0].Wait(ctx); err != nil || others[0].Err() != nil {
+					f.Errorf("Send: %v, %v", err, others[0].Err())
+				}
+				inside.Close()
+				if n := curio.ScopeOf(ctx).Waiters(); n > 0 {
+					f.Errorf("%d are left waiting", n)
+				}
+			})
+		})
+	}
+}
+
+// A task that receives from a subscription of another task's gets to know of its end.
+func TestBroadcastReceiveOfAnothersSubscription(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var b curio.Broadcast[int]
+		inner, cancel := curio.WithTimeout(ctx, time.Hour)
+		s := b.Subscribe(inner, 1, curio.SlowWait)
+		var receivers []*curio.Task[int]
+		for range 3 {
+			receivers = append(receivers, curio.Spawn(ctx, s.Receive, curio.ReportCrash(false)))
+			synctest.Wait()
+		}
+		if got := s.Snapshot().Waiters; len(got) != 3 || got[0] != (curio.Waiter{Task: receivers[0].AnyTask, Op: "BROADCAST_RECEIVE"}) {
+			f.Errorf("%v wait", got)
+		}
+		sends(f, &b, 1)
+		cancel()
+		for i, task := range receivers {
+			_ = task.Wait(ctx)
+			v, err := task.Result()
+			if (i == 0) != (v == 1 && err == nil) || i > 0 && err != curio.ErrSubscriptionClosed {
+				f.Errorf("%d received %d, %v", i, v, err)
+			}
+		}
+	})
+}
+
+// A context that misbehaves while it is subscribed with leaves nothing in the broadcast.
+func TestBroadcastSubscribeWithHostileContexts(t *testing.T) {
+	for deed := range testutil.HostileActs(nil) {
+		for _, method := range testutil.HostileMethods {
+			for n := 1; n < 50; n++ {
+				met := false
+				inKernel(t, func(ctx context.Context, f *fixture) {
+					var b curio.Broadcast[int]
+					release := make(chan struct{})
+					h := testutil.NewHostile()
+					h.At(method, n, testutil.HostileActs(release)[deed])
+					var s *curio.Subscription[int]
+					base, cancel := context.WithCancel(ctx)
+					h.Context = base
+					task := curio.Go(ctx, func(context.Context) error {
+						s = b.Subscribe(h, 1, curio.SlowWait)
+						return nil
+					}, curio.ReportCrash(false))
+					synctest.Wait()
+					if s == nil && b.Subscribers() != 0 {
+						f.Error("a subscription is left that nobody has")
+					}
+					if err := b.TrySend(1); err != nil {
+						f.Error(err)
+					}
+					met = h.HasActed()
+					close(release)
+					cancel()
+					synctest.Wait()
+					if n := b.Subscribers(); n != 0 || !task.Terminated() {
+						f.Errorf("%d subscriptions are left", n)
+					}
+					f.Journal.take("panicked")
+				})
+				if !met {
+					break
+				}
+			}
+		}
+	}
+}
+
+// The iterator: it ends at the end, goes on when values were missed, and leaves what it has not
+// taken.
+func TestBroadcastAll(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var b curio.Broadcast[int]
+		skips, drops, closed := b.Subscribe(ctx, 2, curio.SlowSkip), b.Subscribe(ctx, 2, curio.SlowDrop), b.Subscribe(ctx, 3, curio.SlowWait)
+		sends(f, &b, 1, 2, 3)
+		all := func(s *curio.Subscription[int]) (text string) {
+			for v, err := range s.All(ctx) {
+				switch lagged, ok := errors.AsType[*curio.LaggedError](err); {
+				case ok:
+					text += fmt.Sprintf("-%d ", lagged.Skipped)
+				case err != nil:
+					text += err.Error()
+				default:
+					text += fmt.Sprintf("%d ", v)
+				}
+			}
+			return text
+		}
+		for range closed.All(ctx) {
+			break
+		}
+		if n := closed.Len(); n != 2 {
+			f.Errorf("%d values are kept", n)
+		}
+		closed.Close()
+		b.Close()
+		for s, want := range map[*curio.Subscription[int]]string{
+			skips:  "-1 2 3 ",
+			drops:  "1 2 " + curio.ErrSubscriptionDropped.Error(),
+			closed: curio.ErrSubscriptionClosed.Error(),
+		} {
+			if got := all(s); got != want {
+				f.Errorf("%v: %q, want %q", s, got, want)
+			}
+		}
+	})
+}
+
+// Who is waited for, who waits, and how it looks.
+func TestBroadcastSnapshot(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var b curio.Broadcast[int]
+		var full, quick *curio.Subscription[int]
+		slow := curio.Go(ctx, func(ctx context.Context) error {
+			full = b.Subscribe(ctx, 2, curio.SlowWait)
+			return sleeper(ctx)
+		}, curio.Name("slow"))
+		waiting := curio.Go(ctx, func(ctx context.Context) error {
+			quick = b.Subscribe(ctx, 1, curio.SlowSkip)
+			for _, err := range quick.All(ctx) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}, curio.Name("quick"))
+		synctest.Wait()
+		sends(f, &b, 1)
+		synctest.Wait()
+		sends(f, &b, 2)
+		sending := curio.Go(ctx, func(ctx context.Context) error { return b.Send(ctx, 3) }, curio.ReportCrash(false))
+		synctest.Wait()
+		s := b.Snapshot()
+		if want := []curio.Holder{holderOf(slow.AnyTask, 2)}; !slices.Equal(s.Holders, want) {
+			f.Errorf("held up by %v, want %v", s.Holders, want)
+		}
+		if want := []curio.Waiter{{waiting.AnyTask, "BROADCAST_RECEIVE"}, {sending.AnyTask, "BROADCAST_SEND"}}; !slices.Equal(s.Waiters, want) {
+			f.Errorf("%v wait, want %v", s.Waiters, want)
+		}
+		for object, want := range map[fmt.Stringer]string{
+			&b:    "Broadcast(2 subscribers, held by task " + slow.Path() + " (2), 2 waiting)",
+			full:  "Subscription(2 of 2 values, SlowWait)",
+			quick: "Subscription(0 of 1 values, SlowSkip, 1 waiting)",
+		} {
+			if got := object.String(); got != want {
+				f.Errorf("it is %s, want %s", got, want)
+			}
+		}
+		b.Close()
+		_ = sending.Wait(ctx)
+		_ = waiting.Wait(ctx)
+		_, _ = slow.Cancel(ctx)
+		for object, want := range map[fmt.Stringer]string{
+			&b:    "Broadcast(closed)",
+			full:  "Subscription(0 of 2 values, SlowWait, closed)",
+			quick: "Subscription(0 of 1 values, SlowSkip, broadcast closed)",
+		} {
+			if got := object.String(); got != want {
+				f.Errorf("it is %s, want %s", got, want)
+			}
+		}
+	})
+}
+
+func TestBroadcastMisuse(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var b curio.Broadcast[int]
+		var none curio.Subscription[int]
+		var nilContext context.Context
+		checkMisuses(f,
+			misuse{"capacity of 0", func() { b.Subscribe(ctx, 0, curio.SlowWait) }},
+			misuse{"capacity of -1", func() { b.Subscribe(ctx, -1, curio.SlowSkip) }},
+			misuse{"SlowPolicy(3); pass SlowWait", func() { b.Subscribe(ctx, 1, 3) }},
+			misuse{"SlowPolicy(-1)", func() { b.Subscribe(ctx, 1, -1) }},
+			misuse{"nil context", func() { b.Subscribe(nilContext, 1, curio.SlowWait) }},
+			misuse{"nil context", func() { _ = b.Send(nilContext, 1) }},
+			misuse{"not made by Subscribe", func() { _, _ = none.Receive(ctx) }},
+			misuse{"not made by Subscribe", func() { _, _ = none.TryReceive() }},
+			misuse{"not made by Subscribe", func() { none.ReceiveCase(nil) }},
+			misuse{"not made by Subscribe", func() { none.All(ctx) }},
+			misuse{"not made by Subscribe", none.Close},
+			misuse{"not made by Subscribe", func() { none.Len() }},
+			misuse{"not made by Subscribe", func() { none.Snapshot() }},
+			misuse{"not made by Subscribe", func() { _ = none.String() }},
+		)
+		if b.Subscribers() != 0 {
+			f.Error(&b)
+		}
+	})
+}
+
+// A value is sent, or nobody gets it, however the Send is ended: by Select as well.
+func TestBroadcastSendCase(t *testing.T) {
+	for _, channel := range []bool{false, true} {
+		inKernel(t, func(ctx context.Context, f *fixture) {
+			var b curio.Broadcast[int]
+			full, witness := b.Subscribe(forEver, 1, curio.SlowWait), b.Subscribe(forEver, 9, curio.SlowWait)
+			sends(f, &b, 1)
+			var stop curio.Event
+			cases := []curio.Case{b.SendCase(2), stop.WaitCase()}
+			if channel {
+				cases = append(cases, curio.ReceiveCase(make(chan int), nil))
+			}
+			chooses := func(ctx context.Context) (int, error) { return curio.Select(ctx, cases...) }
+			first := curio.Spawn(ctx, chooses)
+			synctest.Wait()
+			stop.Set()
+			if i, err := first.Join(ctx); i != 1 || err != nil {
+				f.Errorf("chosen is %d, %v", i, err)
+			}
+			stop.Clear()
+			receives(f, witness, curio.ErrSubscriptionEmpty, 1)
+			second := curio.Spawn(ctx, chooses)
+			synctest.Wait()
+			if v, err := full.TryReceive(); v != 1 || err != nil {
+				f.Errorf("received %d, %v", v, err)
+			}
+			if i, err := second.Join(ctx); i != 0 || err != nil {
+				f.Errorf("chosen is %d, %v", i, err)
+			}
+			receives(f, witness, curio.ErrSubscriptionEmpty, 2)
+			receives(f, full, curio.ErrSubscriptionEmpty, 2)
+		})
+	}
+}
+
+// A Go channel among the cases of a receiver: what is sent to it is there for it, or for whoever
+// else receives.
+func TestBroadcastReceiveCaseBesideAChannel(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var b curio.Broadcast[int]
+		s := b.Subscribe(forEver, 1, curio.SlowWait)
+		ch := make(chan int)
+		for range 3 {
+			var v int
+			task := curio.Go(ctx, func(ctx context.Context) error {
+				return selected(ctx, 1, curio.ReceiveCase(ch, nil), s.ReceiveCase(&v))
+			})
+			synctest.Wait()
+			sends(f, &b, 7)
+			if _, err := task.Join(ctx); err != nil || v != 7 {
+				f.Errorf("received %d, %v", v, err)
+			}
+		}
+		runtime.KeepAlive(ch)
+	})
+}
+
+// A Select that sends and receives, or receives twice: one of the cases takes effect, and what it
+// sends is not received by the same Select.
+func TestBroadcastSelectOfBoth(t *testing.T) {
+	for _, channel := range []bool{false, true} {
+		inKernel(t, func(ctx context.Context, f *fixture) {
+			var b curio.Broadcast[int]
+			full, own := b.Subscribe(forEver, 1, curio.SlowWait), b.Subscribe(forEver, 2, curio.SlowWait)
+			sends(f, &b, 1)
+			receives(f, own, curio.ErrSubscriptionEmpty, 1)
+			var one, other int
+			cases := []curio.Case{own.ReceiveCase(&one), b.SendCase(2), own.ReceiveCase(&other)}
+			if channel {
+				cases = append(cases, curio.ReceiveCase(make(chan int), nil))
+			}
+			task := curio.Spawn(ctx, func(ctx context.Context) (int, error) { return curio.Select(ctx, cases...) })
+			synctest.Wait()
+			if v, err := full.TryReceive(); v != 1 || err != nil {
+				f.Errorf("received %d, %v", v, err)
+			}
+			if i, err := task.Join(ctx); i != 1 || err != nil || one != 0 || other != 0 {
+				f.Errorf("chosen is %d, %v; received %d and %d", i, err, one, other)
+			}
+			receives(f, own, curio.ErrSubscriptionEmpty, 2)
+			task = curio.Spawn(ctx, func(ctx context.Context) (int, error) { return curio.Select(ctx, cases...) })
+			synctest.Wait() // full has the 2
+			full.Close()
+			if i, err := task.Join(ctx); i != 1 || err != nil || one+other != 0 {
+				f.Errorf("chosen is %d, %v; received %d and %d", i, err, one, other)
+			}
+			_, _ = own.TryReceive()
+			last := b.Subscribe(forEver, 1, curio.SlowWait)
+			sends(f, &b, 3)
+			if i, err := curio.Select(ctx, own.ReceiveCase(&one), own.ReceiveCase(&other)); i == 1 && other != 3 || i == 0 && one != 3 || err != nil || one+other != 3 {
+				f.Errorf("chosen is %d, %v; received %d and %d", i, err, one, other)
+			}
+			receives(f, own, curio.ErrSubscriptionEmpty)
+			receives(f, last, curio.ErrSubscriptionEmpty, 3)
+		})
+	}
+}
