@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
 )
 
 // What can happen to a broadcast at the same moment is made to happen, often. The histories of
@@ -339,6 +340,55 @@ func TestRaceBroadcastReceive(t *testing.T) {
 				receives(t, other, curio.ErrSubscriptionEmpty, 1, 2)
 				s.Close()
 				other.Close()
+			})
+		})
+	}
+}
+
+// The end of the context ends both the subscription and the Receive with it: the error is the
+// context's, in whatever order the two come to know of it.
+func TestRaceBroadcastReceiveEndsWithItsContext(t *testing.T) {
+	for name, derive := range map[string]func(ctx context.Context) (inner, whose context.Context){
+		"scope": func(ctx context.Context) (inner, whose context.Context) { return ctx, ctx },
+		"standard context": func(ctx context.Context) (inner, whose context.Context) {
+			inner, cancel := context.WithCancel(ctx)
+			_ = cancel
+			return inner, inner
+		},
+		"foreign context": func(ctx context.Context) (inner, whose context.Context) {
+			h := testutil.NewHostile()
+			h.Context = ctx
+			return h, h
+		},
+		"foreign context in a scope": func(ctx context.Context) (inner, whose context.Context) {
+			h := testutil.NewHostile()
+			h.Context = ctx
+			return h, ctx
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			timedRace(t, 1000, func(ctx context.Context) {
+				var b curio.Broadcast[int]
+				bySelect, never, full := rand.IntN(2) == 0, new(curio.Event), rand.IntN(2) == 0
+				_ = raceWait(t, ctx, tiny(), func() {}, func(ctx context.Context) error {
+					inner, whose := derive(ctx)
+					s := b.Subscribe(whose, 2, curio.SlowWait)
+					for {
+						if full {
+							_ = b.TrySend(1)
+						}
+						var err error
+						if bySelect {
+							_, err = curio.Select(inner, s.ReceiveCase(nil), never.WaitCase())
+						} else {
+							_, err = s.Receive(inner)
+						}
+						if err != nil {
+							return err
+						}
+					}
+				})
+				waitUntil(func() bool { return b.Subscribers() == 0 })
 			})
 		})
 	}

@@ -96,6 +96,9 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 	default:
 		index, err = choose(p, began, cases)
 	}
+	if endedWith(p, err) {
+		return -1, p.Failure()
+	}
 	return finish(ctx, cases, index, err)
 }
 

@@ -236,10 +236,20 @@ func (s *Subscription[T]) Receive(ctx context.Context) (v T, err error) {
 		return v, err
 	}
 	s.of.mu.Lock()
-	if v, done, err := s.receiveLocked(); done { // has released the mutex
-		return v, err
+	v, done, err := s.receiveLocked() // has released the mutex if it is done
+	if !done {
+		v, err = s.waitToReceive(p)
 	}
-	return s.waitToReceive(p)
+	if endedWith(p, err) {
+		return v, p.Failure()
+	}
+	return v, err
+}
+
+// endedWith reports whether an operation at p, which has ended with err, has to end with the error
+// of p: p's end was what closed the subscription, and the operation saw only that.
+func endedWith(p wait.Place, err error) bool {
+	return err == ErrSubscriptionClosed && p.Err() != nil
 }
 
 // waitToReceive waits for a value. The caller holds the mutex, and waitToReceive releases it.

@@ -201,7 +201,7 @@ func TestRaceWatch(t *testing.T) {
 	watch(t, func() {
 		withKernel(t, func(ctx context.Context, f *fixture) {
 			const setters, waiters = 3, 6
-			each := times(10_000)
+			each := iterations(10_000)
 			var w curio.Watch[uint64] // who sets, above; how often he has, below
 			var latest sync.Map       // version to value
 			loops := func(n int) func(ctx context.Context) error {
