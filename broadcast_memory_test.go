@@ -135,6 +135,23 @@ func TestBroadcastLeavesNothingInTheScope(t *testing.T) {
 	})
 }
 
+// Nor does a standard context collect anything, however long it lives.
+func TestBroadcastLeavesNothingInAStandardContext(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		derived, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var b curio.Broadcast[int]
+		before := heap()
+		for range 20_000 {
+			b.Subscribe(derived, 1, curio.SlowSkip).Close()
+		}
+		if more := heap() - before; more > 2 {
+			f.Errorf("%d MB are kept", more)
+		}
+		runtime.KeepAlive(derived)
+	})
+}
+
 // A Send, a Receive, and a round trip of two tasks that wait for each other allocate nothing.
 func TestBroadcastAllocatesNothing(t *testing.T) {
 	if raceEnabled {

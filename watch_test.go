@@ -3,6 +3,7 @@ package curio_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -255,6 +256,33 @@ func TestRaceWatch(t *testing.T) {
 			f.Journal.take(msgLate)
 			if err != nil || len(w.Snapshot().Waiters) > 0 {
 				f.Errorf("%v; %v", &w, err)
+			}
+		})
+	})
+}
+
+// Two tasks that answer each other's change: a Wait that misses the Set of the same moment would
+// wait for ever.
+func TestRaceWatchAnswers(t *testing.T) {
+	watch(t, func() {
+		withKernel(t, func(ctx context.Context, f *fixture) {
+			rounds := uint64(iterations(50_000))
+			var there, back curio.Watch[int]
+			answers := func(mine, others *curio.Watch[int]) func(ctx context.Context) error {
+				return func(ctx context.Context) error {
+					for i := range rounds {
+						spin()
+						if _, version, err := others.Wait(ctx, i); err != nil || version != i+1 {
+							return fmt.Errorf("in round %d, version %d: %w", i, version, err)
+						}
+						mine.Set(0)
+					}
+					return nil
+				}
+			}
+			there.Set(0)
+			if err := team(ctx, nothing, answers(&back, &there), answers(&there, &back)); err != nil {
+				f.Error(err)
 			}
 		})
 	})
