@@ -47,39 +47,65 @@ type TaskGroup[T any] struct {
 	group *group
 }
 
-// A GroupOption says what a group waits for, and how it runs.
-type GroupOption func(*group)
+// A GroupOption says what a group waits for, and how it runs: a GroupPolicy or a Limit.
+type GroupOption interface{ applyTo(g *group) }
 
-// The policies: what a group waits for when its function has returned. A task
-// that was taken by NextDone, NextResult, Done or Join counts too.
-var (
+// A GroupPolicy says what a group waits for when its function has returned, and what becomes of
+// the others when one fails. The last one of WaitAll, WaitAny, WaitObject and WaitNone counts. A
+// task that was taken by NextDone, NextResult, Done or Join counts too.
+type GroupPolicy int
+
+const (
 	// WaitAll waits for all tasks.
-	WaitAll GroupOption = func(g *group) { g.policy = waitAll }
+	WaitAll GroupPolicy = iota
 
 	// WaitAny waits for the first task that ends, and cancels the others. With
 	// KeepGoing it waits for the first that succeeds.
-	WaitAny GroupOption = func(g *group) { g.policy = waitAny }
+	WaitAny
 
 	// WaitObject waits for the first task whose result is not nil, and cancels
 	// the others. 0, "" and false are not nil.
-	WaitObject GroupOption = func(g *group) { g.policy = waitObject }
+	WaitObject
 
 	// WaitNone waits for nobody: all are cancelled.
-	WaitNone GroupOption = func(g *group) { g.policy = waitNone }
+	WaitNone
 
 	// KeepGoing lets the other tasks run on when one fails. Failures are
 	// reported at the end, unless the group has what it waits for: with
 	// WaitAny and WaitObject, the first success makes failures irrelevant.
-	KeepGoing GroupOption = func(g *group) { g.keepGoing = true }
+	KeepGoing
 )
+
+func (p GroupPolicy) applyTo(g *group) {
+	switch p {
+	case KeepGoing:
+		g.keepGoing = true
+	case WaitAll, WaitAny, WaitObject, WaitNone:
+		g.policy = p
+	default:
+		panic(fmt.Sprintf("curio: there is no GroupPolicy %d", int(p)))
+	}
+}
+
+// String returns the name of the constant.
+func (p GroupPolicy) String() string {
+	if p < WaitAll || p > KeepGoing {
+		return fmt.Sprintf("GroupPolicy(%d)", int(p))
+	}
+	return [...]string{"WaitAll", "WaitAny", "WaitObject", "WaitNone", "KeepGoing"}[p]
+}
 
 // Limit bounds how many of the group's tasks run at the same time. The others wait
 // for their turn, in the order in which they were spawned; SetLimit changes the limit. Limit
 // panics if n is not positive.
 func Limit(n int) GroupOption {
 	mustBeLimit(n)
-	return func(g *group) { g.limit = n }
+	return limit(n)
 }
+
+type limit int
+
+func (n limit) applyTo(g *group) { g.limit = int(n) }
 
 // Spawn starts fn as a task of the group. Once the group has been cancelled, the
 // task is born cancelled. Spawn panics if fn is nil, and after the group's end.

@@ -27,7 +27,7 @@ type group struct {
 	scope  *wait.Scope // the body's; a failure cancels it
 	inner  *wait.Scope // the members', below scope
 	kernel *Kernel
-	policy policy
+	policy GroupPolicy // not KeepGoing
 
 	returned bool // body has; belongs to Group's goroutine
 
@@ -96,19 +96,10 @@ func (t *AnyTask) member() *group {
 	return nil
 }
 
-type policy int
-
-const (
-	waitAll policy = iota
-	waitAny
-	waitObject
-	waitNone
-)
-
 func newGroup(ctx context.Context, opts []GroupOption) *group {
 	g := &group{limit: NoLimit}
 	for _, o := range opts {
-		o(g)
+		o.applyTo(g)
 	}
 	// The last call of ctx's methods, which may panic, is the one that opens the scope.
 	g.scope = wait.New(ctx, wait.Group)
@@ -263,7 +254,7 @@ func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 		g.failed = append(g.failed, t)
 		t.blamed = true
 		if !g.keepGoing {
-			if g.policy == waitAny {
+			if g.policy == WaitAny {
 				g.completeLocked(t)
 			}
 			cuts, g.cut = !g.cut, true
@@ -287,7 +278,7 @@ func (g *group) completeLocked(t *AnyTask) {
 	if g.completed != nil || g.cut || g.stopping {
 		return
 	}
-	if m := g.members[t.index]; g.policy != waitObject || m.hasObject() {
+	if m := g.members[t.index]; g.policy != WaitObject || m.hasObject() {
 		g.completed = m
 	}
 }
@@ -433,14 +424,14 @@ func (g *group) isClosed() bool {
 func (g *group) fellShort() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.short && (g.completed == nil || g.policy != waitAny && g.policy != waitObject)
+	return g.short && (g.completed == nil || g.policy != WaitAny && g.policy != WaitObject)
 }
 
 func (g *group) satisfiedLocked() bool {
 	switch g.policy {
-	case waitNone:
+	case WaitNone:
 		return true
-	case waitAny, waitObject:
+	case WaitAny, WaitObject:
 		return g.completed != nil || g.running == 0
 	}
 	return g.running == 0
@@ -505,7 +496,7 @@ func (g *group) verdict(err error) error {
 	failed := g.failed
 	if !g.cut { // what cut the group is reported, whoever has seen it
 		failed = slices.DeleteFunc(failed, (*AnyTask).isTaken)
-		if g.completed != nil && (g.policy == waitAny || g.policy == waitObject) {
+		if g.completed != nil && (g.policy == WaitAny || g.policy == WaitObject) {
 			failed = nil
 		}
 	}

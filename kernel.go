@@ -45,21 +45,27 @@ func newKernel(root *wait.Scope) *Kernel {
 func NewKernel(opts ...KernelOption) *Kernel {
 	k := newKernel(wait.NewKernel())
 	for _, o := range opts {
-		o(k)
+		o.applyTo(k)
 	}
 	return k
 }
 
-// A KernelOption changes how a kernel works.
-type KernelOption func(*Kernel)
+// A KernelOption changes how a kernel works: Logger, CrashOnPanic, MaxThreads.
+type KernelOption interface{ applyTo(k *Kernel) }
+
+type kernelOption func(*Kernel)
+
+func (o kernelOption) applyTo(k *Kernel) { o(k) }
 
 // Logger makes the kernel log to l, and not to slog.Default().
-func Logger(l *slog.Logger) KernelOption { return func(k *Kernel) { k.logger = l } }
+func Logger(l *slog.Logger) KernelOption {
+	return kernelOption(func(k *Kernel) { k.logger = l })
+}
 
 // CrashOnPanic makes a panic in a task end the process, as it does in any other
 // goroutine of Go, after it has been logged with the task's path. Without it the
 // panic is logged and becomes the task's error.
-func CrashOnPanic() KernelOption { return func(k *Kernel) { k.crash = true } }
+func CrashOnPanic() KernelOption { return kernelOption(func(k *Kernel) { k.crash = true }) }
 
 // Run runs main as a task and waits for it to end. It returns main's own error; a
 // panic in main is a *PanicError. When ctx ends, main is cancelled, and Run still

@@ -39,11 +39,15 @@ func Go(ctx context.Context, fn func(context.Context) error, opts ...SpawnOption
 	return t
 }
 
-// A SpawnOption changes how a task is spawned.
-type SpawnOption func(*AnyTask)
+// A SpawnOption changes how a task is spawned: Name, Daemon, ReportCrash, Essential.
+type SpawnOption interface{ applyTo(t *AnyTask) }
+
+type spawnOption func(*AnyTask)
+
+func (o spawnOption) applyTo(t *AnyTask) { o(t) }
 
 // Name gives the task a name for errors, logs and whoever watches.
-func Name(name string) SpawnOption { return func(t *AnyTask) { t.name = &name } }
+func Name(name string) SpawnOption { return spawnOption(func(t *AnyTask) { t.name = &name }) }
 
 // Daemon makes the task a daemon. It keeps the values of its context and not its
 // cancellation: it ends with its kernel, if nobody cancels it. Nobody waits for it,
@@ -52,11 +56,13 @@ func Name(name string) SpawnOption { return func(t *AnyTask) { t.name = &name } 
 // A daemon in a group is cancelled at the group's end, at the same time as the others
 // that are left, and counts for nothing else, and the group does not remember it: so a
 // server keeps its connections.
-func Daemon() SpawnOption { return func(t *AnyTask) { t.daemon = true } }
+func Daemon() SpawnOption { return spawnOption(func(t *AnyTask) { t.daemon = true }) }
 
 // ReportCrash says whether the error of the task is logged if nobody sees it, and
 // whether its panic is. It is, by default.
-func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent = !report } }
+func ReportCrash(report bool) SpawnOption {
+	return spawnOption(func(t *AnyTask) { t.silent = !report })
+}
 
 // Essential makes a failure of the task the end of the program: the main tasks of its kernel,
 // those that Run runs, are cancelled, and Run returns the task's *TaskError, joined with what
@@ -66,7 +72,7 @@ func ReportCrash(report bool) SpawnOption { return func(t *AnyTask) { t.silent =
 // As ever, a failure that a caller is waiting for in Join is that caller's. If no main task runs,
 // the failure is logged like that of any task. Essential is for tasks outside of groups, whose
 // failures end the group: spawning one in a group panics, and AddTask refuses it.
-func Essential() SpawnOption { return func(t *AnyTask) { t.essential = true } }
+func Essential() SpawnOption { return spawnOption(func(t *AnyTask) { t.essential = true }) }
 
 var lastID atomic.Uint64
 
@@ -103,7 +109,7 @@ func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption
 		t.spawned = caller(5)
 	}
 	for _, o := range opts {
-		o(t)
+		o.applyTo(t)
 	}
 }
 

@@ -33,7 +33,7 @@ func MaxThreads(n int) KernelOption {
 	if n < 1 {
 		panic(fmt.Sprintf("curio: MaxThreads(%d): RunInThread needs at least one place", n))
 	}
-	return func(k *Kernel) { k.threads.slots.Resize(int64(n)) }
+	return kernelOption(func(k *Kernel) { k.threads.slots.Resize(int64(n)) })
 }
 
 // ThreadCalls returns the calls of RunInThread, BlockInThread, RunInExecutor and Abide
