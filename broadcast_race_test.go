@@ -59,7 +59,7 @@ func (n *naiveCaster) send(ctx context.Context, v int) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, ch := range n.chs {
-		if err := curio.SendTo(ctx, ch, v); err != nil {
+		if err := curio.Send(ctx, ch, v); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -16,7 +15,7 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Receive and SendTo: Go channels, cancellably.
+// Receive and Send: Go channels, cancellably.
 
 // A channelOp is one of the two, on a channel at which it waits.
 type channelOp struct {
@@ -38,8 +37,8 @@ var channelOps = []channelOp{
 		func(ch chan int) { ch <- 7 },
 	},
 	{
-		"SendTo", "CHANNEL_SEND",
-		func(ctx context.Context, ch chan int) error { return curio.SendTo(ctx, ch, 7) },
+		"Send", "CHANNEL_SEND",
+		func(ctx context.Context, ch chan int) error { return curio.Send(ctx, ch, 7) },
 		func(ch chan int) { <-ch },
 	},
 }
@@ -62,7 +61,7 @@ func TestChannelReady(t *testing.T) {
 		ch := make(chan int, 2)
 		cycles := curio.CurrentTask(ctx).Cycles()
 		for i := range 2 {
-			if err := curio.SendTo(ctx, ch, i); err != nil {
+			if err := curio.Send(ctx, ch, i); err != nil {
 				f.Error(err)
 			}
 		}
@@ -73,7 +72,7 @@ func TestChannelReady(t *testing.T) {
 			}
 		}
 		for range 2 {
-			if v, err := curio.Receive(ctx, ch); v != 0 || err != io.EOF {
+			if v, err := curio.Receive(ctx, ch); v != 0 || err != curio.ErrChannelClosed {
 				f.Errorf("closed: %d, %v", v, err)
 			}
 		}
@@ -89,7 +88,7 @@ func TestChannelWaits(t *testing.T) {
 	eachChannelOp(t, func(ctx context.Context, f *fixture, op channelOp) {
 		for size := range 3 {
 			ch := make(chan int, size)
-			if op.name == "SendTo" {
+			if op.name == "Send" {
 				for range size {
 					ch <- 7
 				}
@@ -114,7 +113,7 @@ func TestChannelBothEnds(t *testing.T) {
 		sender := curio.Go(ctx, func(ctx context.Context) error {
 			defer close(ch)
 			for i := range 100 {
-				if err := curio.SendTo(ctx, (chan<- string)(ch), fmt.Sprint(i)); err != nil {
+				if err := curio.Send(ctx, (chan<- string)(ch), fmt.Sprint(i)); err != nil {
 					return err
 				}
 			}
@@ -125,7 +124,7 @@ func TestChannelBothEnds(t *testing.T) {
 				f.Error(s, err)
 			}
 		}
-		if s, err := curio.Receive(ctx, ch); s != "" || err != io.EOF {
+		if s, err := curio.Receive(ctx, ch); s != "" || err != curio.ErrChannelClosed {
 			f.Error(s, err)
 		}
 		if _, err := sender.Join(ctx); err != nil {
@@ -134,7 +133,7 @@ func TestChannelBothEnds(t *testing.T) {
 	})
 }
 
-// A receiver that waits when the channel is closed gets io.EOF, all of them.
+// A receiver that waits when the channel is closed gets curio.ErrChannelClosed, all of them.
 func TestChannelClosedWhileWaiting(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		ch := make(chan int)
@@ -145,7 +144,7 @@ func TestChannelClosedWhileWaiting(t *testing.T) {
 		synctest.Wait()
 		close(ch)
 		for _, task := range tasks {
-			if _, err := task.Join(ctx); !errors.Is(err, io.EOF) {
+			if _, err := task.Join(ctx); !errors.Is(err, curio.ErrChannelClosed) {
 				f.Error(err)
 			}
 		}
@@ -198,7 +197,7 @@ func TestChannelDeadContext(t *testing.T) {
 		full <- 1
 		v, err := curio.Receive(dead, full)
 		is(f, "Receive", err, scopeCancelled...)
-		is(f, "SendTo", curio.SendTo(dead, empty, 1), scopeCancelled...)
+		is(f, "Send", curio.Send(dead, empty, 1), scopeCancelled...)
 		if v != 0 || len(full) != 1 || len(empty) != 0 {
 			f.Errorf("value %d; %d and %d are in the channels", v, len(full), len(empty))
 		}
@@ -260,7 +259,7 @@ func TestChannelShieldAndLoop(t *testing.T) {
 				if err := op.call(ctx, buffered); err != nil {
 					return err
 				}
-				if op.name == "SendTo" {
+				if op.name == "Send" {
 					<-buffered
 				}
 			}
@@ -275,7 +274,7 @@ func TestChannelSendOnClosed(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		sends := func(ctx context.Context, ch chan int) (text string) {
 			defer func() { text = fmt.Sprint(recover()) }()
-			return fmt.Sprint(curio.SendTo(ctx, ch, 1))
+			return fmt.Sprint(curio.Send(ctx, ch, 1))
 		}
 		closed := make(chan int)
 		close(closed)
@@ -364,7 +363,7 @@ func TestRaceChannelAndCancel(t *testing.T) {
 				for range 2 {
 					ends = append(ends, curio.Go(ctx, func(ctx context.Context) error {
 						for {
-							if err := curio.SendTo(ctx, ch, 1); err != nil {
+							if err := curio.Send(ctx, ch, 1); err != nil {
 								return err
 							}
 							sent.Add(1)

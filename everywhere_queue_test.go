@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"testing"
 
@@ -184,7 +183,7 @@ func TestEverywhereUniversalQueueFD(t *testing.T) {
 		defer q.CloseFD()
 		return team(ctx, func(ctx context.Context) error {
 			for {
-				if err := curio.ReadWait(ctx, fd); err != nil {
+				if err := curio.WaitRead(ctx, fd); err != nil {
 					return err
 				}
 				if _, err := q.TryGet(); errors.Is(err, curio.ErrQueueClosed) {
@@ -215,7 +214,7 @@ func TestEverywhereChannels(t *testing.T) {
 				var sum atomic.Int64
 				sends := func(ctx context.Context) error {
 					for i := range 2 {
-						if err := curio.SendTo(ctx, ch, 1+i); err != nil {
+						if err := curio.Send(ctx, ch, 1+i); err != nil {
 							return err
 						}
 					}
@@ -224,7 +223,7 @@ func TestEverywhereChannels(t *testing.T) {
 				receives := func(ctx context.Context) error {
 					for {
 						v, err := curio.Receive(ctx, ch)
-						if err == io.EOF {
+						if err == curio.ErrChannelClosed {
 							return nil
 						}
 						if err != nil {

@@ -273,7 +273,7 @@ func TestEverywhereReadWaitAndWriteWait(t *testing.T) {
 		}
 		return team(ctx, func(ctx context.Context) error {
 			for range 2 { // until it is full, and then when there is room again
-				if err := curio.WriteWait(ctx, fds[1]); err != nil {
+				if err := curio.WaitWrite(ctx, fds[1]); err != nil {
 					return err
 				}
 				if _, err := syscall.Write(fds[1], make([]byte, 4096)); err != nil {
@@ -286,7 +286,7 @@ func TestEverywhereReadWaitAndWriteWait(t *testing.T) {
 				return err
 			}
 			for left := room + 2*4096; left > 0; {
-				if err := curio.ReadWait(ctx, fds[0]); err != nil {
+				if err := curio.WaitRead(ctx, fds[0]); err != nil {
 					return err
 				}
 				n, err := syscall.Read(fds[0], make([]byte, room))

@@ -360,7 +360,7 @@ func ExampleWhoCancelled() {
 }
 
 // Any descriptor can be waited for, as one that a C library has opened.
-func ExampleReadWait() {
+func ExampleWaitRead() {
 	var fds [2]int
 	if err := syscall.Pipe(fds[:]); err != nil {
 		log.Fatal(err)
@@ -370,7 +370,7 @@ func ExampleReadWait() {
 			_, err := syscall.Write(fds[1], []byte("ping"))
 			return err
 		})
-		if err := curio.ReadWait(ctx, fds[0]); err != nil {
+		if err := curio.WaitRead(ctx, fds[0]); err != nil {
 			return err
 		}
 		buf := make([]byte, 10)

@@ -93,9 +93,9 @@ func TestNothingForeignAfterAGrant(t *testing.T) {
 			ch := make(chan int)
 			return func(ctx context.Context) error { _, err := curio.Receive(ctx, ch); return err }, func() { ch <- 1 }
 		}},
-		{"SendTo", func(ctx context.Context) (func(context.Context) error, func()) {
+		{"Send", func(ctx context.Context) (func(context.Context) error, func()) {
 			ch := make(chan int)
-			return func(ctx context.Context) error { return curio.SendTo(ctx, ch, 1) }, func() { <-ch }
+			return func(ctx context.Context) error { return curio.Send(ctx, ch, 1) }, func() { <-ch }
 		}},
 		{"Sleep", func(ctx context.Context) (func(context.Context) error, func()) {
 			return func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) }, func() { time.Sleep(time.Hour) }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"syscall"
 	"time"
 
@@ -73,9 +72,9 @@ func operationsOfSelect() (all []operation) {
 				works: func(ctx context.Context) error { _, err := curio.Race(ctx, []racer{fails, returns(1)}); return err },
 			}
 		}},
-		operation{name: "Select of ReadWaitCase", covers: []string{"Select"}, state: "SELECT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
+		operation{name: "Select of WaitReadCase", covers: []string{"Select"}, state: "SELECT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
 			r, w := pipe(f)
-			wait := func(ctx context.Context) error { return selected(ctx, 1, never.WaitCase(), curio.ReadWaitCase(r)) }
+			wait := func(ctx context.Context) error { return selected(ctx, 1, never.WaitCase(), curio.WaitReadCase(r)) }
 			return &blocked{run: wait, works: func(ctx context.Context) error {
 				_, err := syscall.Write(w, []byte("x"))
 				return cmp.Or(err, wait(ctx))
@@ -99,12 +98,12 @@ func receiving(receive func(ctx context.Context, ch chan int) (int, error)) func
 				v, err := receive(ctx, ch)
 				return noResult(f, v, err)
 			},
-			close: func() { close(ch); isClosed = true }, closed: io.EOF,
+			close: func() { close(ch); isClosed = true }, closed: curio.ErrChannelClosed,
 			works: func(ctx context.Context) error {
 				if isClosed {
 					return nil
 				}
-				sender := curio.Go(ctx, func(ctx context.Context) error { return curio.SendTo(ctx, ch, 1) })
+				sender := curio.Go(ctx, func(ctx context.Context) error { return curio.Send(ctx, ch, 1) })
 				v, err := receive(ctx, ch)
 				if err == nil && v != 1 {
 					return fmt.Errorf("received %d", v)

@@ -199,8 +199,8 @@ var operationsOfChannels = []operation{
 		return curio.Receive(ctx, ch)
 	})},
 	// A send on a channel that is closed panics: see channel_test.go.
-	{name: "SendTo", covers: []string{"SendTo"}, state: "CHANNEL_SEND", begin: sending(func(ctx context.Context, ch chan int, v int) error {
-		return curio.SendTo(ctx, ch, v)
+	{name: "Send", covers: []string{"Send"}, state: "CHANNEL_SEND", begin: sending(func(ctx context.Context, ch chan int, v int) error {
+		return curio.Send(ctx, ch, v)
 	})},
 }
 
@@ -237,22 +237,22 @@ var operationsOfTime = []operation{
 
 // A descriptor of somebody else's must not be closed while one waits for it.
 var operationsOnDescriptors = []operation{
-	{name: "ReadWait", covers: []string{"ReadWait"}, state: "READ_WAIT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
+	{name: "WaitRead", covers: []string{"WaitRead"}, state: "READ_WAIT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
 		r, w := pipe(f)
-		wait := func(ctx context.Context) error { return curio.ReadWait(ctx, r) }
+		wait := func(ctx context.Context) error { return curio.WaitRead(ctx, r) }
 		return &blocked{run: wait, works: func(ctx context.Context) error {
 			_, err := syscall.Write(w, []byte("x"))
 			return cmp.Or(err, wait(ctx))
 		}}
 	}},
-	{name: "WriteWait", covers: []string{"WriteWait"}, state: "WRITE_WAIT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
+	{name: "WaitWrite", covers: []string{"WaitWrite"}, state: "WRITE_WAIT", real: true, begin: func(_ context.Context, f *fixture) *blocked {
 		r, w := pipe(f)
 		succeed(syscall.SetNonblock(w, true))
 		room := 0
 		for n, err := syscall.Write(w, make([]byte, 4096)); err == nil; n, err = syscall.Write(w, make([]byte, 4096)) {
 			room += n
 		}
-		wait := func(ctx context.Context) error { return curio.WriteWait(ctx, w) }
+		wait := func(ctx context.Context) error { return curio.WaitWrite(ctx, w) }
 		return &blocked{run: wait, works: func(ctx context.Context) error {
 			n, err := syscall.Read(r, make([]byte, room))
 			if n != room {

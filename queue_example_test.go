@@ -104,7 +104,7 @@ func ExampleLIFOQueue() {
 	// bottom <nil>
 }
 
-// An event loop that waits for descriptors only, here played by ReadWait, gets items out
+// An event loop that waits for descriptors only, here played by WaitRead, gets items out
 // of a queue that tasks fill.
 func ExampleUniversalQueue() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
@@ -124,7 +124,7 @@ func ExampleUniversalQueue() {
 			return nil
 		})
 		for !errors.Is(err, curio.ErrQueueClosed) {
-			if err := curio.ReadWait(ctx, fd); err != nil { // the loop's poll(2)
+			if err := curio.WaitRead(ctx, fd); err != nil { // the loop's poll(2)
 				return err
 			}
 			var e string

@@ -1,7 +1,6 @@
 package curio
 
 import (
-	"io"
 	"reflect"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -12,10 +11,10 @@ import (
 
 // ReceiveCase is [Receive] as a case of a [Select]. The value is stored in *to when the case
 // takes effect, unless to is nil. When the channel is closed and empty, the case is ready, with
-// io.EOF. With a nil channel, the case is never ready.
+// ErrChannelClosed. With a nil channel, the case is never ready.
 func ReceiveCase[T any](ch <-chan T, to *T) Case { return Case{&receiveCase[T]{ch, to}} }
 
-// SendCase is [SendTo] as a case of a [Select]. Select panics if it chooses the case and the
+// SendCase is [Send] as a case of a [Select]. Select panics if it chooses the case and the
 // channel is closed, as any send does. With a nil channel, the case is never ready.
 func SendCase[T any](ch chan<- T, v T) Case { return Case{&sendCase[T]{ch, v}} }
 
@@ -94,7 +93,7 @@ func (c *receiveCase[T]) try(*wait.Owner, int64) (done bool, err error) {
 
 func (c *receiveCase[T]) store(v T, open bool) error {
 	if !open {
-		return io.EOF
+		return ErrChannelClosed
 	}
 	if c.to != nil {
 		*c.to = v
@@ -119,7 +118,7 @@ func (c *receiveCase[T]) reflected() reflect.SelectCase {
 
 func (c *receiveCase[T]) received(v reflect.Value, open bool) error {
 	if !open {
-		return io.EOF
+		return ErrChannelClosed
 	}
 	if c.to != nil {
 		reflect.ValueOf(c.to).Elem().Set(v)

@@ -5,18 +5,18 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ReadWaitCase is [ReadWait] as a case of a [Select]: ready as soon as a read(2) from fd would
+// WaitReadCase is [WaitRead] as a case of a [Select]: ready as soon as a read(2) from fd would
 // not block. That is not a promise: until the read another task may take what there is. It
 // takes nothing off fd, and fd must not be closed while the Select waits. If fd is not open, the case is
 // ready, with an error that wraps syscall.EBADF.
 //
-// On Linux a wait for it costs an epoll(7) descriptor, as that of ReadWait does, elsewhere and
+// On Linux a wait for it costs an epoll(7) descriptor, as that of WaitRead does, elsewhere and
 // in a testing/synctest bubble a goroutine.
-func ReadWaitCase(fd int) Case { return Case{fdCase{fd, false}} }
+func WaitReadCase(fd int) Case { return Case{fdCase{fd, false}} }
 
-// WriteWaitCase is [WriteWait] as a case of a [Select]: ready as soon as a write(2) to fd would
-// not block. See ReadWaitCase.
-func WriteWaitCase(fd int) Case { return Case{fdCase{fd, true}} }
+// WaitWriteCase is [WaitWrite] as a case of a [Select]: ready as soon as a write(2) to fd would
+// not block. See WaitReadCase.
+func WaitWriteCase(fd int) Case { return Case{fdCase{fd, true}} }
 
 type fdCase struct {
 	fd    int

@@ -22,26 +22,26 @@ func TestSelectDescriptors(t *testing.T) {
 	eachDescriptorWay(t, func(ctx context.Context, f *fixture) {
 		r, w := pipe(f)
 		q := new(curio.Queue[int])
-		is(f, "room", selected(ctx, 1, q.GetCase(nil), curio.WriteWaitCase(w)), nil)
-		i, err := curio.TrySelect(ctx, curio.ReadWaitCase(r))
+		is(f, "room", selected(ctx, 1, q.GetCase(nil), curio.WaitWriteCase(w)), nil)
+		i, err := curio.TrySelect(ctx, curio.WaitReadCase(r))
 		if i != -1 || err != curio.ErrNotReady {
 			f.Errorf("an empty pipe: %d, %v", i, err)
 		}
-		waits := curio.Go(ctx, func(ctx context.Context) error { return selected(ctx, 1, q.GetCase(nil), curio.ReadWaitCase(r)) })
+		waits := curio.Go(ctx, func(ctx context.Context) error { return selected(ctx, 1, q.GetCase(nil), curio.WaitReadCase(r)) })
 		waitUntil(func() bool { return waits.State() == "SELECT" || waits.Terminated() })
 		_, err = syscall.Write(w, []byte("x"))
 		succeed(err)
 		_, err = waits.Join(ctx)
 		is(f, "written", err, nil)
-		is(f, "still there", selected(ctx, 0, curio.ReadWaitCase(r)), nil)
+		is(f, "still there", selected(ctx, 0, curio.WaitReadCase(r)), nil)
 
 		for _, bad := range []int{-1, 1 << 20, math.MaxInt32} {
-			is(f, "not open", selected(ctx, 0, curio.ReadWaitCase(bad)), syscall.EBADF)
+			is(f, "not open", selected(ctx, 0, curio.WaitReadCase(bad)), syscall.EBADF)
 		}
 		file, err := os.Open("select_fd_test.go")
 		succeed(err)
 		defer file.Close()
-		is(f, "file", selected(ctx, 0, curio.ReadWaitCase(int(file.Fd()))), nil)
+		is(f, "file", selected(ctx, 0, curio.WaitReadCase(int(file.Fd()))), nil)
 	})
 }
 
@@ -59,14 +59,14 @@ func TestRaceSelectDescriptor(t *testing.T) {
 		never, _ := pipe(f) // watched all the time, so that the pollers stay
 		over := new(curio.Event)
 		watcher := curio.Go(ctx, func(ctx context.Context) error {
-			return selected(ctx, 0, over.WaitCase(), curio.ReadWaitCase(never))
+			return selected(ctx, 0, over.WaitCase(), curio.WaitReadCase(never))
 		})
 		waitUntil(func() bool { return watcher.State() == "SELECT" })
 		before := openDescriptors(f)
 		for range rounds {
 			q := new(curio.Queue[int])
 			task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
-				return curio.Select(ctx, q.GetCase(nil), curio.ReadWaitCase(r))
+				return curio.Select(ctx, q.GetCase(nil), curio.WaitReadCase(r))
 			})
 			stolen := 0
 			atOnce(

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -66,7 +65,7 @@ func TestSelectErrors(t *testing.T) {
 			"result":            {failed.GetCase(nil), errBoom},
 			"join":              {crashed.JoinCase(nil), errBoom},
 			"wait":              {crashed.WaitCase(), nil},
-			"closed channel":    {curio.ReceiveCase(ended, nil), io.EOF},
+			"closed channel":    {curio.ReceiveCase(ended, nil), curio.ErrChannelClosed},
 			"time":              {curio.AtCase(time.Now().Add(-time.Hour)), nil},
 			"no time":           {curio.AfterCase(-1), nil},
 		} {

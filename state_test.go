@@ -96,7 +96,7 @@ func TestStateAndEndsOfReadWait(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		r, w := pipe(f)
 		reader := func() *curio.Task[struct{}] {
-			task := curio.Go(ctx, func(ctx context.Context) error { return curio.ReadWait(ctx, r) })
+			task := curio.Go(ctx, func(ctx context.Context) error { return curio.WaitRead(ctx, r) })
 			until(f, "READ_WAIT", func() bool { return task.State() == "READ_WAIT" })
 			return task
 		}
@@ -107,7 +107,7 @@ func TestStateAndEndsOfReadWait(t *testing.T) {
 		if _, err := task.Join(ctx); err != nil {
 			f.Errorf("ready: %v", err)
 		}
-		if err := curio.ReadWait(ctx, r); err != nil {
+		if err := curio.WaitRead(ctx, r); err != nil {
 			f.Errorf("still ready: %v", err)
 		}
 		if _, err := syscall.Read(r, make([]byte, 1)); err != nil {
@@ -118,22 +118,22 @@ func TestStateAndEndsOfReadWait(t *testing.T) {
 			f.Errorf("Cancel: %v, %v", did, err)
 		}
 		is(f, "cancelled", task.Err(), taskCancelled...)
-		err := curio.TimeoutAfter(ctx, time.Millisecond, func(ctx context.Context) error { return curio.ReadWait(ctx, r) })
+		err := curio.TimeoutAfter(ctx, time.Millisecond, func(ctx context.Context) error { return curio.WaitRead(ctx, r) })
 		is(f, "timeout", err, taskTimeout...)
 
-		if err := curio.WriteWait(ctx, w); err != nil {
-			f.Errorf("WriteWait: %v", err)
+		if err := curio.WaitWrite(ctx, w); err != nil {
+			f.Errorf("WaitWrite: %v", err)
 		}
 		if err := syscall.SetNonblock(w, true); err != nil {
 			f.Fatal(err)
 		}
 		for _, err := syscall.Write(w, make([]byte, 4096)); err == nil; _, err = syscall.Write(w, make([]byte, 4096)) {
 		}
-		writer := curio.Go(ctx, func(ctx context.Context) error { return curio.WriteWait(ctx, w) })
+		writer := curio.Go(ctx, func(ctx context.Context) error { return curio.WaitWrite(ctx, w) })
 		until(f, "WRITE_WAIT", func() bool { return writer.State() == "WRITE_WAIT" })
 		_, _ = writer.Cancel(ctx)
-		is(f, "WriteWait cancelled", writer.Err(), taskCancelled...)
-		if err := curio.ReadWait(ctx, 1<<20); !errors.Is(err, syscall.EBADF) {
+		is(f, "WaitWrite cancelled", writer.Err(), taskCancelled...)
+		if err := curio.WaitRead(ctx, 1<<20); !errors.Is(err, syscall.EBADF) {
 			f.Errorf("of no descriptor: %v", err)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"sync"
@@ -153,7 +152,7 @@ func ExampleReceive() {
 		curio.Go(ctx, func(ctx context.Context) error {
 			defer close(ch)
 			for i := range 3 {
-				if err := curio.SendTo(ctx, ch, i); err != nil {
+				if err := curio.Send(ctx, ch, i); err != nil {
 					return err
 				}
 			}
@@ -161,7 +160,7 @@ func ExampleReceive() {
 		})
 		for {
 			v, err := curio.Receive(ctx, ch)
-			if err == io.EOF {
+			if err == curio.ErrChannelClosed {
 				fmt.Println("closed")
 				return nil
 			}
@@ -178,11 +177,11 @@ func ExampleReceive() {
 	// closed
 }
 
-func ExampleSendTo() {
+func ExampleSend() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		nobody := make(chan int)
 		expired, err := curio.IgnoreAfter(ctx, time.Millisecond, func(ctx context.Context) error {
-			return curio.SendTo(ctx, nobody, 1)
+			return curio.Send(ctx, nobody, 1)
 		})
 		fmt.Println(expired, err)
 		return nil

@@ -484,7 +484,7 @@ func TestThreadMisuse(t *testing.T) {
 			{"nil context", func() { curio.SpawnThread(nilContext, fails) }},
 			{"nil context", func() { _, _ = curio.Abide(nilContext, make(chanLock, 1)) }},
 			{"nil context", func() { _, _ = curio.Receive(nilContext, make(chan int)) }},
-			{"nil context", func() { _ = curio.SendTo(nilContext, make(chan int), 1) }},
+			{"nil context", func() { _ = curio.Send(nilContext, make(chan int), 1) }},
 		} {
 			panics(f, c.want, c.call)
 		}

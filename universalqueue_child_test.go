@@ -39,7 +39,7 @@ func init() {
 				fmt.Println(readable(ctx, new(testing.T), 3))
 			case "wait":
 				fmt.Println("waiting")
-				fmt.Println(curio.ReadWait(ctx, 3) == nil)
+				fmt.Println(curio.WaitRead(ctx, 3) == nil)
 			}
 		}
 	}

@@ -235,12 +235,12 @@ func newFD(t testing.TB, q *curio.UniversalQueue[int]) int {
 // readable reports whether poll(2) finds fd readable now.
 func readable(ctx context.Context, t testing.TB, fd int) bool {
 	t.Helper()
-	task := curio.Go(ctx, func(ctx context.Context) error { return curio.ReadWait(ctx, fd) })
+	task := curio.Go(ctx, func(ctx context.Context) error { return curio.WaitRead(ctx, fd) })
 	until(t, "READ_WAIT, or its end", func() bool { return task.Terminated() || task.State() == "READ_WAIT" })
 	_, _ = task.Cancel(ctx)
 	err := task.Err()
 	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		t.Errorf("ReadWait: %v", err)
+		t.Errorf("WaitRead: %v", err)
 	}
 	return err == nil
 }
@@ -349,7 +349,7 @@ func TestUniversalQueueLateFD(t *testing.T) {
 				f.Errorf("round %d: readable, of %v", round, q)
 			}
 			q.CloseFD()
-			if err := curio.ReadWait(ctx, fd); !errors.Is(err, syscall.EBADF) {
+			if err := curio.WaitRead(ctx, fd); !errors.Is(err, syscall.EBADF) {
 				f.Errorf("of a closed descriptor: %v", err)
 			}
 			q.CloseFD()
@@ -427,7 +427,7 @@ func TestUniversalQueueReadWait(t *testing.T) {
 		fd := newFD(f, q)
 		loop := curio.Spawn(ctx, func(ctx context.Context) (got []int, err error) {
 			for {
-				if err := curio.ReadWait(ctx, fd); err != nil {
+				if err := curio.WaitRead(ctx, fd); err != nil {
 					return got, err
 				}
 				for {

@@ -87,7 +87,7 @@ func ExampleRunServers() {
 			listeners = append(listeners, listener)
 		}
 		curio.Go(ctx, func(ctx context.Context) error {
-			return network.RunServers(ctx, greet, listeners...)
+			return network.RunServers(ctx, listeners, greet)
 		}, curio.Daemon())
 		for i, name := range []string{"Ada", "Guido"} {
 			conn, err := network.OpenConnection(ctx, listeners[i].LocalAddr().String(), nil)
@@ -130,7 +130,7 @@ func ExampleNewListener() {
 			fmt.Println("not started by systemd")
 			return nil
 		}
-		return network.RunServers(ctx, greet, listeners...)
+		return network.RunServers(ctx, listeners, greet)
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -108,7 +108,9 @@ func TestGraceKeepsWhatFailed(t *testing.T) {
 	broken := newScripted()
 	fails := network.FromListener(broken, &network.ServerConfig{Grace: short})
 	other := listen(t, "127.0.0.1:0", &network.ServerConfig{Grace: short})
-	s.run(func(ctx context.Context) error { return network.RunServers(ctx, echo, fails, other) })
+	s.run(func(ctx context.Context) error {
+		return network.RunServers(ctx, []*network.Listener{fails, other}, echo)
+	})
 	conn := testutil.Dial(t, other.LocalAddr().String())
 	testutil.EchoTwice(t, conn)
 	broken.fail(failure)

@@ -189,7 +189,9 @@ func TestGraceRunsOutForSeveral(t *testing.T) {
 	s := newServer(t)
 	config := &network.ServerConfig{Grace: short}
 	first, second := listen(t, "127.0.0.1:0", config), listen(t, "127.0.0.1:0", config)
-	s.run(func(ctx context.Context) error { return network.RunServers(ctx, echo, first, second) })
+	s.run(func(ctx context.Context) error {
+		return network.RunServers(ctx, []*network.Listener{first, second}, echo)
+	})
 	var names []string
 	for _, l := range []*network.Listener{first, second} {
 		conn := testutil.Dial(t, l.LocalAddr().String())

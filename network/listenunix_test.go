@@ -255,7 +255,7 @@ func TestUnixStaleFileRace(t *testing.T) {
 func TestRunServers(t *testing.T) {
 	s := newServer(t)
 	tcp, unix := listen(t, "127.0.0.1:0", nil), listenUnix(t, socketPath(t), nil)
-	s.run(func(ctx context.Context) error { return network.RunServers(ctx, echo, tcp, unix) })
+	s.run(func(ctx context.Context) error { return network.RunServers(ctx, []*network.Listener{tcp, unix}, echo) })
 	for _, l := range []*network.Listener{tcp, unix} {
 		conn, err := net.Dial(l.LocalAddr().Network(), l.LocalAddr().String())
 		if err != nil {
@@ -276,7 +276,7 @@ func TestRunServers(t *testing.T) {
 func TestRunServersCancelled(t *testing.T) {
 	s := newServer(t)
 	tcp, unix := listen(t, "127.0.0.1:0", nil), listenUnix(t, socketPath(t), nil)
-	s.run(func(ctx context.Context) error { return network.RunServers(ctx, echo, tcp, unix) })
+	s.run(func(ctx context.Context) error { return network.RunServers(ctx, []*network.Listener{tcp, unix}, echo) })
 	testutil.Await(t, "servers", func() bool { return len(s.running()) == 3 })
 	is(t, s.cancel(), taskCancelled...)
 	refused(t, tcp.LocalAddr().String())

@@ -493,7 +493,7 @@ func tryBuffers(t *testing.T, e ends) bool {
 	}
 	for _, size := range []int{16 << 10, 64 << 10} {
 		must(t, errors.Join(c.SetReadBuffer(size), c.SetWriteBuffer(size)))
-		if r, w := optionOf(t, e, socket.RecvBuffer), optionOf(t, e, socket.SendBuffer); r < size || w < size || r > 4*size || w > 4*size {
+		if r, w := optionOf(t, e, socket.RecvBufferSize), optionOf(t, e, socket.SendBufferSize); r < size || w < size || r > 4*size || w > 4*size {
 			t.Errorf("buffers of %d and %d, want %d", r, w, size)
 		}
 	}

@@ -109,12 +109,12 @@ func (c *packetConn) File() (*os.File, error) { return fileOfSocket(&c.bounded, 
 
 // SetReadBuffer sets how much received and unread data the system keeps.
 func (c *packetConn) SetReadBuffer(bytes int) error {
-	return setOption(&c.bounded, c.socket, socket.RecvBuffer, bytes)
+	return setOption(&c.bounded, c.socket, socket.RecvBufferSize, bytes)
 }
 
 // SetWriteBuffer sets how much unsent data the system accepts.
 func (c *packetConn) SetWriteBuffer(bytes int) error {
-	return setOption(&c.bounded, c.socket, socket.SendBuffer, bytes)
+	return setOption(&c.bounded, c.socket, socket.SendBufferSize, bytes)
 }
 
 // A udpConn is a UDP socket as a net.PacketConn, with the methods of *net.UDPConn.

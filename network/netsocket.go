@@ -129,12 +129,12 @@ func (c *socketConn) File() (*os.File, error) { return fileOfSocket(&c.bounded, 
 
 // SetReadBuffer sets how much received and unread data the system keeps.
 func (c *socketConn) SetReadBuffer(bytes int) error {
-	return setOption(&c.bounded, c.socket, socket.RecvBuffer, bytes)
+	return setOption(&c.bounded, c.socket, socket.RecvBufferSize, bytes)
 }
 
 // SetWriteBuffer sets how much data the system accepts that has not arrived yet.
 func (c *socketConn) SetWriteBuffer(bytes int) error {
-	return setOption(&c.bounded, c.socket, socket.SendBuffer, bytes)
+	return setOption(&c.bounded, c.socket, socket.SendBufferSize, bytes)
 }
 
 // fileOfSocket is the File method of an adapter whose socket is s.

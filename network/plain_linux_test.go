@@ -44,7 +44,7 @@ func TestConnectionsArePlain(t *testing.T) {
 					if !isPlain(conn) {
 						t.Errorf("the %s's is not", side)
 					}
-					network.SocketOf(conn).Fd()
+					network.SocketOf(conn).FD()
 					if isPlain(conn) {
 						t.Errorf("the %s's is, although its descriptor was given away", side)
 					}

@@ -157,7 +157,7 @@ func peerOf(conn Conn) string {
 		}
 	}
 	if s := SocketOf(conn); s != nil {
-		return fmt.Sprintf("fd %d", s.Fd()) // a Unix client without a name; package syscall says "@"
+		return fmt.Sprintf("fd %d", s.FD()) // a Unix client without a name; package syscall says "@"
 	}
 	return "unnamed"
 }

@@ -237,10 +237,10 @@ func TestBadServerConfig(t *testing.T) {
 	})
 	t.Run("RunServer", func(t *testing.T) {
 		mustPanic(t, "curio/network: nil Listener", func() { _ = network.RunServer(t.Context(), nil, echo) })
-		mustPanic(t, "curio/network: nil Listener", func() { _ = network.RunServers(t.Context(), echo, nil) })
+		mustPanic(t, "curio/network: nil Listener", func() { _ = network.RunServers(t.Context(), []*network.Listener{nil}, echo) })
 	})
 	t.Run("RunServers", func(t *testing.T) {
-		mustPanic(t, "without a listener", func() { _ = network.RunServers(t.Context(), echo) })
+		mustPanic(t, "without a listener", func() { _ = network.RunServers(t.Context(), nil, echo) })
 	})
 }
 

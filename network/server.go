@@ -90,7 +90,7 @@ func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 // RunServers is RunServer for several listeners with one handler, each with the
 // settings of its own. If one of them fails the others stop, as they do when ctx
 // ends.
-func RunServers(ctx context.Context, handler Handler, listeners ...*Listener) error {
+func RunServers(ctx context.Context, listeners []*Listener, handler Handler) error {
 	mustHandle(handler)
 	if len(listeners) == 0 {
 		panic("curio/network: RunServers without a listener")

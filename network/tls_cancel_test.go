@@ -220,7 +220,7 @@ func TestTLSSendAllCutForGood(t *testing.T) {
 func TestTLSCancelledWhileDataFlows(t *testing.T) {
 	testutil.CaptureLog(t) // of those that succeed at the last moment
 	a, b := socketPair(t)
-	if err := errors.Join(socket.SendBuffer.Set(a, 1<<12), socket.SendBuffer.Set(b, 1<<12)); err != nil {
+	if err := errors.Join(socket.SendBufferSize.Set(a, 1<<12), socket.SendBufferSize.Set(b, 1<<12)); err != nil {
 		t.Fatal(err)
 	}
 	client, server := tlsOver(t, a, b)
@@ -356,7 +356,7 @@ func everywhereTLS(forClient, forServer *tls.Config, talk func(ctx context.Conte
 		client, server := network.TLSClient(a, forClient), network.TLSServer(b, forServer)
 		defer client.Close()
 		defer server.Close()
-		if err := errors.Join(socket.SendBuffer.Set(a, 1<<12), socket.SendBuffer.Set(b, 1<<12)); err != nil {
+		if err := errors.Join(socket.SendBufferSize.Set(a, 1<<12), socket.SendBufferSize.Set(b, 1<<12)); err != nil {
 			return err
 		}
 		err = talk(ctx, client, server)
@@ -400,7 +400,7 @@ func TestEverywhereTLS(t *testing.T) {
 func TestTLSClose(t *testing.T) {
 	testutil.NoLeaks(t)
 	a, b := socketPair(t)
-	if err := socket.SendBuffer.Set(a, 1<<12); err != nil {
+	if err := socket.SendBufferSize.Set(a, 1<<12); err != nil {
 		t.Fatal(err)
 	}
 	client, server := tlsOver(t, a, b)

@@ -103,7 +103,7 @@ func (k *keyUpdater) ask() ([]byte, error) {
 func askingPair(t *testing.T, below func(*socket.Socket) network.Conn) (client, server *network.TLSConn, a *socket.Socket, k *keyUpdater) {
 	t.Helper()
 	a, b := socketPair(t)
-	if err := socket.SendBuffer.Set(b, 1<<12); err != nil {
+	if err := socket.SendBufferSize.Set(b, 1<<12); err != nil {
 		t.Fatal(err)
 	}
 	forClient, forServer := configs(t)
@@ -128,7 +128,7 @@ type withoutFlags struct{ network.Conn }
 type withFlags struct{ *socket.Socket }
 
 func (s withFlags) SendFlags(_ context.Context, buf []byte, flags int) (int, error) {
-	return syscall.SendmsgN(s.Fd(), buf, nil, nil, flags)
+	return syscall.SendmsgN(s.FD(), buf, nil, nil, flags)
 }
 
 var belows = map[string]func(*socket.Socket) network.Conn{

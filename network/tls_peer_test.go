@@ -169,7 +169,7 @@ func TestTLSCloseNotify(t *testing.T) {
 	}, receivesAll(server, []byte("hello")))
 
 	a, b := socketPair(t)
-	if err := socket.SendBuffer.Set(a, 1<<12); err != nil {
+	if err := socket.SendBufferSize.Set(a, 1<<12); err != nil {
 		t.Fatal(err)
 	}
 	client, server = tlsOver(t, a, b)

@@ -125,7 +125,7 @@ func (r *receiving) end(ctx context.Context) error {
 
 func narrow(t testing.TB) (a, b network.Conn) {
 	x, y := socketPair(t)
-	must(t, errors.Join(socket.SendBuffer.Set(x, 1<<12), socket.SendBuffer.Set(y, 1<<12)))
+	must(t, errors.Join(socket.SendBufferSize.Set(x, 1<<12), socket.SendBufferSize.Set(y, 1<<12)))
 	return x, y
 }
 
@@ -273,7 +273,7 @@ func TestTLSPanicWhileSendingForAReceiver(t *testing.T) {
 		return nil
 	})
 	mustPanic(t, "explodes", func() { _ = client.Close() })
-	if a.Fd() >= 0 {
+	if a.FD() >= 0 {
 		t.Error("it is still open")
 	}
 }

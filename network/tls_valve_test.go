@@ -108,7 +108,7 @@ func (v *valve) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 		case v.full <- struct{}{}:
 		default:
 		}
-		if _, err := curio.Receive(ctx, moved); err != io.EOF {
+		if _, err := curio.Receive(ctx, moved); err != curio.ErrChannelClosed {
 			return n, &net.OpError{Op: "send", Err: err}
 		}
 	}

@@ -182,7 +182,7 @@ func TestNumbersThatAreNoInt(t *testing.T) {
 		"multicast":     udp(t).SetMulticastInterface(&net.Interface{Index: huge(1)}),
 		"less than one": udp(t).SetMulticastInterface(&net.Interface{Index: -1}),
 		"protocol":      second(socket.New(socket.AF_INET, socket.SOCK_STREAM, huge(0))),
-		"descriptor":    second(socket.FromFD(huge(a.Fd()))),
+		"descriptor":    second(socket.FromFD(huge(a.FD()))),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", what)
@@ -192,7 +192,7 @@ func TestNumbersThatAreNoInt(t *testing.T) {
 		t.Error("something has been set")
 	}
 	u, _ := unixPair(t)
-	want(t, second(u.SendFDs(ctx, []byte("x"), huge(a.Fd()))), syscall.EBADF)
+	want(t, second(u.SendFDs(ctx, []byte("x"), huge(a.FD()))), syscall.EBADF)
 	l := open(t, socket.AF_INET)
 	check(t, l.Bind(localhost))
 	check(t, l.Listen(huge(0))) // as many as the system allows, not 0

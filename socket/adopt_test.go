@@ -81,10 +81,10 @@ func TestFromFD(t *testing.T) {
 			check(t, err)
 			s, err := socket.FromFD(fd)
 			check(t, err)
-			if !nonblocking(t, s.Fd()) || !closedOnExec(t, s.Fd()) {
+			if !nonblocking(t, s.FD()) || !closedOnExec(t, s.FD()) {
 				t.Error("it blocks, or is inherited")
 			}
-			if _, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE); fd != s.Fd() && err != syscall.EBADF {
+			if _, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE); fd != s.FD() && err != syscall.EBADF {
 				t.Errorf("number %d is not free: %v", fd, err)
 			}
 			check(t, s.Close())
@@ -326,7 +326,7 @@ func TestDup(t *testing.T) {
 	twin, err := a.Dup()
 	check(t, err)
 	closing(t, twin)
-	if !closedOnExec(t, twin.Fd()) || !nonblocking(t, twin.Fd()) {
+	if !closedOnExec(t, twin.FD()) || !nonblocking(t, twin.FD()) {
 		t.Error("it is inherited, or blocks")
 	}
 	n := fill(t, a)

@@ -54,7 +54,7 @@ func TestBlocking(t *testing.T) {
 		return expect(ctx, b, []byte("got hello"))
 	})
 	check(t, err)
-	if !nonblocking(t, a.Fd()) {
+	if !nonblocking(t, a.FD()) {
 		t.Error("it is still in blocking mode")
 	}
 	exchange(t, a, b)
@@ -168,7 +168,7 @@ func TestCloseWhileLent(t *testing.T) {
 					return err
 				})
 			})
-			testutil.Await(t, "the function runs", func() bool { return lent.State() == "THREAD_CALL" && !nonblocking(t, a.Fd()) })
+			testutil.Await(t, "the function runs", func() bool { return lent.State() == "THREAD_CALL" && !nonblocking(t, a.FD()) })
 			receiver := curio.Go(ctx, a.WaitRead)
 			testutil.Await(t, "a receiver waits", func() bool { return receiver.State() == "READ_TURN" })
 			if end == "shutdown" {

@@ -50,7 +50,7 @@ func (b *Buffer) Release() {
 	buffers.Put(&b.pooled)
 }
 
-// RecvBuffer is Recv into a buffer of its own, of 64 KiB: it waits until there is
+// RecvBufferSize is Recv into a buffer of its own, of 64 KiB: it waits until there is
 // something to receive, and takes a buffer only then. So thousands of idle connections
 // have none. It costs no system call more than Recv, and WaitRead before it would. When
 // the other side has ended the stream it returns io.EOF. A datagram that is longer

@@ -28,7 +28,7 @@
 // Each is a variable, an [Option] or, if it can only be read, a [ReadOnly]:
 //
 //	err := socket.NoDelay.Set(s, false)
-//	size, err := socket.RecvBuffer.Get(s)
+//	size, err := socket.RecvBufferSize.Get(s)
 //
 // [Socket.SetsockoptInt] and [Socket.SetsockoptBytes] set what is not among them by its
 // number. [Socket.JoinGroup] and its like are about multicast.

@@ -29,7 +29,7 @@ func TestFileForChild(t *testing.T) {
 	if string(buf[:n]) != "hello\n" {
 		t.Errorf("%q", buf[:n])
 	}
-	if !nonblocking(t, a.Fd()) {
+	if !nonblocking(t, a.FD()) {
 		t.Error("it blocks now")
 	}
 	exchange(t, a, b)
@@ -42,8 +42,8 @@ func TestSyscallConn(t *testing.T) {
 	check(t, err)
 	got := -1
 	check(t, raw.Control(func(fd uintptr) { got = int(fd) }))
-	if got != a.Fd() {
-		t.Errorf("%d, want %d", got, a.Fd())
+	if got != a.FD() {
+		t.Errorf("%d, want %d", got, a.FD())
 	}
 	nothing := func(uintptr) bool { t.Error("it was called"); return true }
 	want(t, raw.Read(nothing), errors.ErrUnsupported)

@@ -323,7 +323,7 @@ func TestEndings(t *testing.T) {
 				if wrapped != nil && wrapped.Timeout() != errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("Timeout is %v", wrapped.Timeout())
 				}
-				if works != nil && s.Fd() >= 0 {
+				if works != nil && s.FD() >= 0 {
 					works()
 				}
 			})

@@ -22,7 +22,7 @@ func withPair(f func(a, b *socket.Socket) error) error {
 	}
 	defer a.Close()
 	defer b.Close()
-	if err := errors.Join(socket.SendBuffer.Set(a, 1<<14), socket.SendBuffer.Set(b, 1<<14)); err != nil {
+	if err := errors.Join(socket.SendBufferSize.Set(a, 1<<14), socket.SendBufferSize.Set(b, 1<<14)); err != nil {
 		return err
 	}
 	return f(a, b)

@@ -171,7 +171,7 @@ func TestEverywhereMessages(t *testing.T) {
 		}
 		defer a.Close()
 		defer b.Close()
-		if err := socket.SendBuffer.Set(a, 1<<14); err != nil {
+		if err := socket.SendBufferSize.Set(a, 1<<14); err != nil {
 			return err
 		}
 		return both(ctx, func(ctx context.Context) error {

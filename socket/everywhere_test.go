@@ -141,7 +141,7 @@ func TestEverywhereSocketPair(t *testing.T) {
 		}
 		defer a.Close()
 		defer b.Close()
-		if err := errors.Join(socket.SendBuffer.Set(a, 1<<14), socket.SendBuffer.Set(b, 1<<14)); err != nil {
+		if err := errors.Join(socket.SendBufferSize.Set(a, 1<<14), socket.SendBufferSize.Set(b, 1<<14)); err != nil {
 			return err
 		}
 		sends := func(s *socket.Socket) func(ctx context.Context) error {
@@ -174,7 +174,7 @@ func TestEverywhereSendAllInTurn(t *testing.T) {
 		}
 		defer a.Close()
 		defer b.Close()
-		if err := socket.SendBuffer.Set(a, 1<<14); err != nil {
+		if err := socket.SendBufferSize.Set(a, 1<<14); err != nil {
 			return err
 		}
 		sends := func(letter string) func(ctx context.Context) error {
@@ -207,7 +207,7 @@ func TestEverywhereWaitReadAndWaitWrite(t *testing.T) {
 		}
 		defer a.Close()
 		defer b.Close()
-		if err := socket.SendBuffer.Set(a, 1<<12); err != nil {
+		if err := socket.SendBufferSize.Set(a, 1<<12); err != nil {
 			return err
 		}
 		const times = 4

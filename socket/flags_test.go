@@ -128,7 +128,7 @@ func TestWaitAll(t *testing.T) {
 // taken is true when there is nothing left to receive.
 func taken(s *socket.Socket) func() bool {
 	return func() bool {
-		_, _, err := syscall.Recvfrom(s.Fd(), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		_, _, err := syscall.Recvfrom(s.FD(), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		return err == syscall.EAGAIN
 	}
 }

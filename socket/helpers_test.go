@@ -272,7 +272,7 @@ func connectedTo(t testing.TB, l *socket.Socket, family int) (client, server *so
 func fill(t testing.TB, s *socket.Socket) (n int) {
 	t.Helper()
 	for block := make([]byte, 4096); ; {
-		k, err := syscall.Write(s.Fd(), block)
+		k, err := syscall.Write(s.FD(), block)
 		if err == syscall.EAGAIN {
 			return n
 		}

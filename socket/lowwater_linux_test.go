@@ -39,7 +39,7 @@ func TestLowWater(t *testing.T) {
 		},
 		"through Fd": func(t *testing.T, l *socket.Socket) *socket.Socket {
 			s := acceptOne(t, l)
-			lower(t, s.Fd())
+			lower(t, s.FD())
 			return s
 		},
 		"through SyscallConn": func(t *testing.T, l *socket.Socket) *socket.Socket {

@@ -42,7 +42,7 @@ func TestPartsOfBuffers(t *testing.T) {
 func TestFlagsOfAllParts(t *testing.T) {
 	a, b := unixPair(t)
 	ctx := context.Background()
-	_, err := a.SendFDs(ctx, []byte("a"), a.Fd())
+	_, err := a.SendFDs(ctx, []byte("a"), a.FD())
 	check(t, err)
 	_, err = a.SendAll(ctx, []byte("b"))
 	check(t, err)

@@ -50,11 +50,11 @@ func member(t testing.TB, family int) (s *socket.Socket, port int) {
 	t.Helper()
 	s = datagram(t, family)
 	if family == socket.AF_INET {
-		check(t, syscall.Bind(s.Fd(), &syscall.SockaddrInet4{}))
+		check(t, syscall.Bind(s.FD(), &syscall.SockaddrInet4{}))
 	} else {
-		check(t, syscall.Bind(s.Fd(), &syscall.SockaddrInet6{}))
+		check(t, syscall.Bind(s.FD(), &syscall.SockaddrInet6{}))
 	}
-	sa, err := syscall.Getsockname(s.Fd())
+	sa, err := syscall.Getsockname(s.FD())
 	check(t, err)
 	switch sa := sa.(type) {
 	case *syscall.SockaddrInet4:
@@ -68,7 +68,7 @@ func member(t testing.TB, family int) (s *socket.Socket, port int) {
 // says sends text to an address.
 func says(t testing.TB, s *socket.Socket, to syscall.Sockaddr, text string) {
 	t.Helper()
-	check(t, syscall.Connect(s.Fd(), to))
+	check(t, syscall.Connect(s.FD(), to))
 	_, err := s.Send(context.Background(), []byte(text))
 	check(t, err)
 }
@@ -114,8 +114,8 @@ func TestMulticastToBothFamilies(t *testing.T) {
 	lo := loopback(t)
 	receiver := datagram(t, socket.AF_INET6)
 	check(t, socket.V6Only.Set(receiver, false))
-	check(t, syscall.Bind(receiver.Fd(), &syscall.SockaddrInet6{}))
-	sa, err := syscall.Getsockname(receiver.Fd())
+	check(t, syscall.Bind(receiver.FD(), &syscall.SockaddrInet6{}))
+	sa, err := syscall.Getsockname(receiver.FD())
 	check(t, err)
 	port := sa.(*syscall.SockaddrInet6).Port
 	check(t, receiver.JoinGroup(group4, lo))
@@ -138,7 +138,7 @@ func TestMulticastToSeveral(t *testing.T) {
 	first = datagram(t, socket.AF_INET)
 	for _, s := range []*socket.Socket{first, second} {
 		check(t, socket.ReuseAddr.Set(s, true))
-		check(t, syscall.Bind(s.Fd(), raw(group4, port, 0)))
+		check(t, syscall.Bind(s.FD(), raw(group4, port, 0)))
 		check(t, s.JoinGroup(group4, lo))
 	}
 	sender := datagram(t, socket.AF_INET)
@@ -155,7 +155,7 @@ func TestMulticastFromASource(t *testing.T) {
 	source := netip.MustParseAddr("127.0.0.2")
 	from := func(addr netip.Addr) *socket.Socket {
 		s := datagram(t, socket.AF_INET)
-		check(t, syscall.Bind(s.Fd(), raw(addr, 0, 0)))
+		check(t, syscall.Bind(s.FD(), raw(addr, 0, 0)))
 		check(t, s.SetMulticastInterface(lo))
 		return s
 	}
@@ -180,7 +180,7 @@ func TestMulticastOfIPv6(t *testing.T) {
 	check(t, sender.SetMulticastInterface(ifi))
 	check(t, socket.MulticastTTL.Set(sender, 0))
 	to := raw(group6, port, ifi.Index)
-	if err := syscall.Connect(sender.Fd(), to); err != nil {
+	if err := syscall.Connect(sender.FD(), to); err != nil {
 		t.Skipf("no IPv6 on %s: %v", ifi.Name, err)
 	}
 	check(t, receiver.JoinGroup(group6, ifi))

@@ -25,7 +25,7 @@ func TestNumbersBeyondAnInt(t *testing.T) {
 	defer a.Close()
 	defer b.Close()
 	ctx := context.Background()
-	for _, number := range []int{2 * beyond, 2*beyond + a.Fd()} {
+	for _, number := range []int{2 * beyond, 2*beyond + a.FD()} {
 		for name, c := range map[string]struct {
 			op   func() error
 			want error

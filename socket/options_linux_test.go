@@ -132,7 +132,7 @@ func TestDeferAccept(t *testing.T) {
 	check(t, l.Listen(0))
 	client := open(t, socket.AF_INET)
 	check(t, client.Connect(context.Background(), l.LocalAddr()))
-	if _, _, err := syscall.Accept4(l.Fd(), syscall.SOCK_CLOEXEC); err != syscall.EAGAIN {
+	if _, _, err := syscall.Accept4(l.FD(), syscall.SOCK_CLOEXEC); err != syscall.EAGAIN {
 		t.Errorf("%v, want nobody", err)
 	}
 	_, err := client.SendAll(context.Background(), []byte("x"))

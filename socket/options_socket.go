@@ -31,14 +31,14 @@ var (
 	// returned.
 	Linger = Option[time.Duration]{ofSocket("SO_LINGER", soLinger, lingering)}
 
-	// RecvBuffer is SO_RCVBUF: how many bytes the system keeps that have not been
+	// RecvBufferSize is SO_RCVBUF: how many bytes the system keeps that have not been
 	// received. Linux takes twice what is set, bookkeeping included, and not less than a
 	// minimum; that is what Get returns.
-	RecvBuffer = Option[int]{ofSocket("SO_RCVBUF", syscall.SO_RCVBUF, integer)}
+	RecvBufferSize = Option[int]{ofSocket("SO_RCVBUF", syscall.SO_RCVBUF, integer)}
 
-	// SendBuffer is SO_SNDBUF: how many bytes the system takes that have not arrived.
-	// Linux takes twice what is set, as with RecvBuffer.
-	SendBuffer = Option[int]{ofSocket("SO_SNDBUF", syscall.SO_SNDBUF, integer)}
+	// SendBufferSize is SO_SNDBUF: how many bytes the system takes that have not arrived.
+	// Linux takes twice what is set, as with RecvBufferSize.
+	SendBufferSize = Option[int]{ofSocket("SO_SNDBUF", syscall.SO_SNDBUF, integer)}
 
 	// RecvLowWater is SO_RCVLOWAT: with fewer bytes than that a stream is not ready to be
 	// received from, so who waits goes on waiting.

@@ -178,8 +178,8 @@ func TestOptionsRefuse(t *testing.T) {
 		"TCP_KEEP":     socket.KeepAliveIdle.Set(s, -time.Second),
 	}
 	if most := math.MaxInt32; most < math.MaxInt { // an int is larger than a C int
-		refused["SO_RCVBUF"] = socket.RecvBuffer.Set(s, most+1)
-		refused["SO_SNDBUF"] = socket.SendBuffer.Set(s, -most-2)
+		refused["SO_RCVBUF"] = socket.RecvBufferSize.Set(s, most+1)
+		refused["SO_SNDBUF"] = socket.SendBufferSize.Set(s, -most-2)
 	}
 	for name, err := range refused {
 		want(t, err, syscall.EINVAL)
@@ -214,7 +214,7 @@ func TestOptionsThatAreMissing(t *testing.T) {
 		}
 	}
 	want(t, absent, syscall.ENOPROTOOPT)
-	if err := socket.RecvBuffer.Set(s, math.MaxInt); errors.Is(err, errors.ErrUnsupported) {
+	if err := socket.RecvBufferSize.Set(s, math.MaxInt); errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("%v is about the value, and not the option", err)
 	}
 }
@@ -298,7 +298,7 @@ func TestKernelTimeoutsAreRefused(t *testing.T) {
 // test needs python3.
 func inPython(t *testing.T, s *socket.Socket, expressions ...string) []string {
 	t.Helper()
-	fd, err := syscall.Dup(s.Fd())
+	fd, err := syscall.Dup(s.FD())
 	check(t, err)
 	shared := os.NewFile(uintptr(fd), "")
 	defer shared.Close()
@@ -317,7 +317,7 @@ func TestOptionsInPython(t *testing.T) {
 	testutil.Need(t, "python3")
 	s := open(t, socket.AF_INET)
 	check(t, errors.Join(
-		socket.RecvBuffer.Set(s, 40_000), socket.KeepAlive.Set(s, true), socket.KeepAliveInterval.Set(s, 17*time.Second),
+		socket.RecvBufferSize.Set(s, 40_000), socket.KeepAlive.Set(s, true), socket.KeepAliveInterval.Set(s, 17*time.Second),
 		socket.KeepAliveCount.Set(s, 4), socket.TTL.Set(s, 33), socket.TOS.Set(s, 0x10), socket.Linger.Set(s, 9*time.Second),
 		socket.NoDelay.Set(s, false),
 	))
@@ -330,8 +330,8 @@ func TestOptionsInPython(t *testing.T) {
 		"s.setsockopt(SOL_SOCKET, SO_SNDBUF, 50000)", "s.getsockopt(SOL_SOCKET, SO_SNDBUF)",
 	)
 	wanted := []string{
-		fmt.Sprint(get[int](t, socket.RecvBuffer, s)), "True", "17", "4", "33", "16", "(1, 9)", "0",
-		"None", "None", "None", fmt.Sprint(get[int](t, socket.SendBuffer, s)),
+		fmt.Sprint(get[int](t, socket.RecvBufferSize, s)), "True", "17", "4", "33", "16", "(1, 9)", "0",
+		"None", "None", "None", fmt.Sprint(get[int](t, socket.SendBufferSize, s)),
 	}
 	if fmt.Sprint(got) != fmt.Sprint(wanted) {
 		t.Errorf("python3 says %v, want %v", got, wanted)
@@ -348,7 +348,7 @@ func TestRecvLowWater(t *testing.T) {
 	got := 0
 	o, join := in(t, func(ctx context.Context) error {
 		err := b.WaitRead(ctx)
-		n, _ := syscall.Read(b.Fd(), make([]byte, 10))
+		n, _ := syscall.Read(b.FD(), make([]byte, 10))
 		got = n
 		return err
 	})

@@ -13,7 +13,7 @@ import (
 //
 //	err := socket.NoDelay.Set(s, true)
 //	err = socket.KeepAliveIdle.Set(s, time.Minute)
-//	size, err := socket.RecvBuffer.Get(s)
+//	size, err := socket.RecvBufferSize.Get(s)
 //
 // Neither waits for anything, so there is no context. Every system that this package
 // builds for has all these variables. If an option is not there, because the system does

@@ -133,10 +133,10 @@ func (s *Socket) Close() error {
 	return nil
 }
 
-// Fd returns the descriptor's number, or -1 if the socket has been closed. It stays
+// FD returns the descriptor's number, or -1 if the socket has been closed. It stays
 // the socket's: who uses it must not close it nor make it blocking, and is done with
 // it before Close is called.
-func (s *Socket) Fd() int {
+func (s *Socket) FD() int {
 	if s.usable() != nil {
 		return -1
 	}

@@ -73,8 +73,8 @@ func TestZeroValue(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if s.LocalAddr() != nil || s.RemoteAddr() != nil || s.Fd() != -1 || s.String() != "no socket" {
-			t.Errorf("%v, %v, %d, %q", s.LocalAddr(), s.RemoteAddr(), s.Fd(), s)
+		if s.LocalAddr() != nil || s.RemoteAddr() != nil || s.FD() != -1 || s.String() != "no socket" {
+			t.Errorf("%v, %v, %d, %q", s.LocalAddr(), s.RemoteAddr(), s.FD(), s)
 		}
 	}
 }
@@ -158,8 +158,8 @@ func TestOptions(t *testing.T) {
 			}
 		}
 	}
-	check(t, socket.RecvBuffer.Set(s, 32<<10))
-	check(t, socket.SendBuffer.Set(s, 32<<10))
+	check(t, socket.RecvBufferSize.Set(s, 32<<10))
+	check(t, socket.SendBufferSize.Set(s, 32<<10))
 	if r, w := get(socket.SOL_SOCKET, syscall.SO_RCVBUF), get(socket.SOL_SOCKET, syscall.SO_SNDBUF); r < 32<<10 || w < 32<<10 {
 		t.Errorf("buffers of %d and %d", r, w)
 	}

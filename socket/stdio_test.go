@@ -59,7 +59,7 @@ func makeAll() (numbers []string) {
 			note(what, -1, err)
 			return new(socket.Socket)
 		}
-		note(what, s.Fd(), nil)
+		note(what, s.FD(), nil)
 		return s
 	}
 	l, err := socket.New(socket.AF_INET, socket.SOCK_STREAM, 0)
@@ -84,7 +84,7 @@ func makeAll() (numbers []string) {
 		return nil
 	})
 	note("Blocking", 3, err)
-	low, err := syscall.Dup(server.Fd())
+	low, err := syscall.Dup(server.FD())
 	if low != 0 {
 		note("the lowest number is not free:", low, err) // then the test proves nothing
 	}
@@ -103,7 +103,7 @@ func makeAll() (numbers []string) {
 // passAll passes descriptors from a to b, and notes those that come.
 func passAll(ctx context.Context, a, b *socket.Socket, note func(what string, fd int, err error)) {
 	for range 3 {
-		_, err := a.SendFDs(ctx, []byte("x"), a.Fd(), b.Fd(), a.Fd())
+		_, err := a.SendFDs(ctx, []byte("x"), a.FD(), b.FD(), a.FD())
 		note("SendFDs", 3, err)
 	}
 	noteControl := func(what string, m *socket.Message, err error) {

@@ -297,7 +297,7 @@ func TestCloseEndings(t *testing.T) {
 			check(t, err)
 			checkEnding(t, ending, ending.end(t, s, s.Close))
 			want(t, s.Close(background), net.ErrClosed)
-			if a.Fd() >= 0 {
+			if a.FD() >= 0 {
 				t.Error("the socket is open")
 			}
 		})

@@ -89,7 +89,7 @@ func TestEverywhereSocket(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(socket.SendBuffer.Set(a, 1<<14), socket.SendBuffer.Set(b, 1<<14)); err != nil {
+		if err := errors.Join(socket.SendBufferSize.Set(a, 1<<14), socket.SendBufferSize.Set(b, 1<<14)); err != nil {
 			return err
 		}
 		return talk(ctx, stream.New(a), stream.New(b))

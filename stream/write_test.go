@@ -283,7 +283,7 @@ func TestCloseFlushes(t *testing.T) {
 	_, err = s.WriteString(background, "the rest")
 	check(t, err)
 	want(t, during(t, s.Close), wait.ErrTaskCancelled)
-	if a.Fd() >= 0 {
+	if a.FD() >= 0 {
 		t.Error("it is not closed")
 	}
 	want(t, s.Close(background), net.ErrClosed)
@@ -299,7 +299,7 @@ func TestCloseFlushes(t *testing.T) {
 	cancel(dead)
 	want(t, s.Close(&dead.Scope), wait.ErrTaskCancelled)
 	want(t, s.Close(background), net.ErrClosed)
-	if a.Fd() >= 0 {
+	if a.FD() >= 0 {
 		t.Error("it is not closed")
 	}
 }

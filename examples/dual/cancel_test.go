@@ -26,7 +26,7 @@ func TestCancelled(t *testing.T) {
 			return err
 		}
 		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
-			g.Go(func(ctx context.Context) error { return network.RunServers(ctx, echo, all...) }, curio.Daemon())
+			g.Go(func(ctx context.Context) error { return network.RunServers(ctx, all, echo) }, curio.Daemon())
 			tcp, tlsAddr := all[0].LocalAddr().String(), all[2].LocalAddr().String()
 			err := errors.Join(
 				ask(network.OpenConnection(ctx, tcp, nil))(ctx),

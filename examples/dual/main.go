@@ -62,7 +62,7 @@ func main() {
 		for i, name := range []string{"tcp", "unix", "tls"} {
 			fmt.Println("listening on", name, listeners[i].LocalAddr())
 		}
-		return network.RunServers(ctx, echo, listeners...)
+		return network.RunServers(ctx, listeners, echo)
 	})
 	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
 		log.Fatal(err)

@@ -117,7 +117,7 @@ func pass(ctx context.Context, listener *network.Listener, to *socket.Socket) er
 			}
 			continue
 		}
-		_, err = to.SendFDs(ctx, []byte{'c'}, conn.Fd())
+		_, err = to.SendFDs(ctx, []byte{'c'}, conn.FD())
 		conn.Close() // the worker has its own descriptor of it
 		if err != nil {
 			return err

@@ -73,7 +73,7 @@ func serve(ctx context.Context, listener *network.Listener, server *http.Server,
 	fmt.Println("listening on", listener.LocalAddr())
 
 	_, stopped := curio.Receive(ctx, stop)
-	if stopped == io.EOF { // stop is closed
+	if stopped == curio.ErrChannelClosed { // stop is closed
 		stopped = nil
 	}
 	inTime, cancel := curio.WithTimeout(ctx, grace)
