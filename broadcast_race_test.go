@@ -287,12 +287,18 @@ func TestRaceBroadcastSendersGoOn(t *testing.T) {
 		full, witness := b.Subscribe(inner, 1, curio.SlowWait), b.Subscribe(ctx, 9, curio.SlowWait)
 		sends(t, &b, 1)
 		var second *curio.Task[struct{}]
+		send := func(v int) func(ctx context.Context) error {
+			if rand.IntN(2) == 0 {
+				return func(ctx context.Context) error { return b.Send(ctx, v) }
+			}
+			return func(ctx context.Context) error { return selected(ctx, 1, curio.Case{}, b.SendCase(v)) }
+		}
 		makeRoom := []func(){func() { _, _ = full.TryReceive() }, full.Close, cancel}[rand.IntN(3)]
 		err := raceWait(t, ctx, tiny(), func() {
-			second = curio.Go(ctx, func(ctx context.Context) error { return b.Send(ctx, 3) })
+			second = curio.Go(ctx, send(3))
 			spin()
 			makeRoom()
-		}, func(ctx context.Context) error { return b.Send(ctx, 2) })
+		}, send(2))
 		full.Close()
 		if _, err := second.Join(ctx); err != nil {
 			t.Error(err)

@@ -53,7 +53,7 @@ func TestEverywhereBroadcast(t *testing.T) {
 			b.Close()
 			return nil
 		}, listens(curio.SlowWait, func(v int) { sum += v }), listens(curio.SlowSkip, ignore), listens(curio.SlowDrop, ignore))
-		if err == nil && sum != 6 || b.Subscribers() != 0 {
+		if err == nil && (sum != 6 || b.Subscribers() != 0) {
 			return fmt.Errorf("what was heard is %d in sum; %v", sum, &b)
 		}
 		return err

@@ -89,7 +89,8 @@ type Subscription[T any] struct {
 // values that have not been received; slow says what happens to one more.
 //
 // The subscription ends with Close, and when ctx is done or ctx's scope ends: the task, the timeout
-// or the group that ctx was made for. Then it keeps nothing, and nobody waits for it any more. A
+// or the group that ctx was made for. Then it keeps nothing, and nobody waits for it any more. Tasks
+// that wait under ctx are woken first, so they may see the subscription for another moment. A
 // subscription with a context that is never done, such as context.Background(), has to be closed.
 // If ctx is done or the broadcast is closed, Subscribe returns a subscription that has ended.
 //

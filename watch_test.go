@@ -266,13 +266,20 @@ func TestRaceWatch(t *testing.T) {
 func TestRaceWatchAnswers(t *testing.T) {
 	watch(t, func() {
 		withKernel(t, func(ctx context.Context, f *fixture) {
-			rounds := uint64(iterations(50_000))
+			rounds := uint64(iterations(40_000))
 			var there, back curio.Watch[int]
-			answers := func(mine, others *curio.Watch[int]) func(ctx context.Context) error {
+			answers := func(mine, others *curio.Watch[int], bySelect bool) func(ctx context.Context) error {
 				return func(ctx context.Context) error {
 					for i := range rounds {
 						spin()
-						if _, version, err := others.Wait(ctx, i); err != nil || version != i+1 {
+						var version uint64
+						var err error
+						if bySelect {
+							_, err = curio.Select(ctx, others.WaitCase(i, nil, &version), curio.Case{})
+						} else {
+							_, version, err = others.Wait(ctx, i)
+						}
+						if err != nil || version != i+1 {
 							return fmt.Errorf("in round %d, version %d: %w", i, version, err)
 						}
 						mine.Set(0)
@@ -280,10 +287,19 @@ func TestRaceWatchAnswers(t *testing.T) {
 					return nil
 				}
 			}
+			var over atomic.Bool
+			var looking sync.WaitGroup
+			looking.Go(func() { // so that a Wait is held up between its two looks at the version
+				for !over.Load() {
+					_, _ = there.Snapshot(), back.Snapshot()
+				}
+			})
 			there.Set(0)
-			if err := team(ctx, nothing, answers(&back, &there), answers(&there, &back)); err != nil {
+			if err := team(ctx, nothing, answers(&back, &there, false), answers(&there, &back, true)); err != nil {
 				f.Error(err)
 			}
+			over.Store(true)
+			looking.Wait()
 		})
 	})
 }
