@@ -195,6 +195,55 @@ func TestEverywhereNestedGroups(t *testing.T) {
 	})
 }
 
+// Gather and Map of functions that take a unit, and of one that may fail. Their results have to be
+// given back.
+func TestEverywhereGather(t *testing.T) {
+	for _, g := range gatherers {
+		for name, opts := range map[string][]curio.GroupOption{"": nil, ", KeepGoing": {curio.KeepGoing}} {
+			for what, last := range map[string]racer{"": returns(0), ", fails": fails} {
+				if g.limit > 1 || (name == "") == (what == "") {
+					continue
+				}
+				t.Run(g.name+name+what, func(t *testing.T) {
+					everywhere(t, func(ctx context.Context) error {
+						units := curio.NewSemaphore(2)
+						takes := func(ctx context.Context) (int, error) {
+							if err := units.Acquire(ctx); err != nil {
+								return 0, err
+							}
+							if err := pause(ctx); err != nil {
+								units.Release(ctx)
+								return 0, err
+							}
+							return 1, nil
+						}
+						late := func(ctx context.Context) (int, error) {
+							if err := pause(ctx); err != nil {
+								return 0, err
+							}
+							return last(ctx)
+						}
+						values, err := g.gather(ctx, []racer{takes, late, takes}, opts...)
+						for range sum(values) {
+							units.Release(ctx)
+						}
+						if units.Value() != 2 || units.Size() != 2 {
+							return fmt.Errorf("the units are wrong: %v", units)
+						}
+						if cancelled := curio.CheckCancellation(ctx); cancelled != nil {
+							return cancelled
+						}
+						if (what == "") != (err == nil) || err != nil && !errors.Is(err, errBoom) {
+							return fmt.Errorf("it returned %w", err)
+						}
+						return nil
+					})
+				})
+			}
+		}
+	}
+}
+
 // Timeouts in each other, of which the inner one, the outer one or none expires.
 func TestEverywhereTimeouts(t *testing.T) {
 	everywhere(t, func(ctx context.Context) error {

@@ -47,7 +47,8 @@ type TaskGroup[T any] struct {
 	group *group
 }
 
-// A GroupOption says what a group waits for, and how it runs: a GroupPolicy or a Limit.
+// A GroupOption says what a group waits for, and how it runs: a GroupPolicy or a Limit. Gather and
+// Map take KeepGoing and Limit.
 type GroupOption interface{ applyTo(g *group) }
 
 // A GroupPolicy says what a group waits for when its function has returned, and what becomes of

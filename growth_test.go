@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
@@ -100,6 +101,19 @@ var growths = []growth{
 			return curio.Group(ctx, func(ctx context.Context, _ *curio.TaskGroup[int]) error { return down(ctx, n-1) })
 		}
 		return timed(func() { _ = down(ctx, n) }), n
+	}},
+	{"Map whose functions all fail or exit", 500, 1_000_000, func(ctx context.Context, n int) (time.Duration, int) {
+		return timed(func() {
+			_, err := curio.Map(ctx, make([]int, n), func(context.Context, int) (int, error) {
+				if rand.IntN(2) == 0 {
+					runtime.Goexit()
+				}
+				return 0, errBoom
+			}, curio.KeepGoing, curio.Limit(10))
+			if len(failures(err)) != n {
+				panic(err)
+			}
+		}), n
 	}},
 	{"end of a group in members", 500, 100_000, func(ctx context.Context, n int) (time.Duration, int) {
 		var down func(ctx context.Context, n int) error

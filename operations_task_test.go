@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing/synctest"
 	"time"
 
@@ -167,6 +168,14 @@ var operationsOfGroups = []operation{
 		})
 		return v, err
 	}),
+	ofGather("Gather", func(ctx context.Context, fns ...racer) ([]int, error) { return curio.Gather(ctx, fns) }, "Gather"),
+	ofGather("Gather, Limit, KeepGoing", func(ctx context.Context, fns ...racer) ([]int, error) {
+		return curio.Gather(ctx, fns, curio.Limit(1), curio.KeepGoing)
+	}),
+	ofGather("Map", func(ctx context.Context, fns ...racer) ([]int, error) { return curio.Map(ctx, fns, callRacer) }, "Map"),
+	ofGather("Map, Limit", func(ctx context.Context, fns ...racer) ([]int, error) {
+		return curio.Map(ctx, fns, callRacer, curio.Limit(1))
+	}),
 	{name: "TaskGroup.CancelRemaining", covers: []string{"TaskGroup.CancelRemaining"}, state: "TASK_WAIT", begin: func(context.Context, *fixture) *blocked {
 		cancels := func(ctx context.Context, letGo bool) error {
 			var e curio.Event
@@ -184,6 +193,28 @@ var operationsOfGroups = []operation{
 			works: func(ctx context.Context) error { return cancels(ctx, true) },
 		}
 	}},
+}
+
+// callRacer makes a Map of racers a Gather of them.
+func callRacer(ctx context.Context, fn racer) (int, error) { return fn(ctx) }
+
+// ofGather is a Gather of a function that sleeps and one that does not.
+func ofGather(name string, gather func(ctx context.Context, fns ...racer) ([]int, error), covers ...string) operation {
+	return operation{name: name, covers: covers, state: "TASKGROUP_JOIN", begin: func(_ context.Context, f *fixture) *blocked {
+		return &blocked{
+			run: func(ctx context.Context) error {
+				v, err := gather(ctx, sleeping, returns(1))
+				return noResult(f, append(v, 0)[0], err)
+			},
+			works: func(ctx context.Context) error {
+				v, err := gather(ctx, returns(1), after(time.Millisecond, 2, nil))
+				if err == nil && !slices.Equal(v, []int{1, 2}) {
+					return fmt.Errorf("gathered %v", v)
+				}
+				return err
+			},
+		}
+	}}
 }
 
 // ofThread is an operation that waits for what runs in a thread: for the function, or,

@@ -369,9 +369,16 @@ func (t *AnyTask) settleError() {
 		return
 	}
 	defer func() { _ = recover() }()
+	t.failed, t.err = t.judge(t.err)
+}
+
+// judge returns what err, which is not nil, says if t's function has ended with it now: whether t
+// has failed or was just cancelled, and the error with our own in place of ctx.Err(). It calls
+// the methods of the user's errors, which may panic.
+func (t *AnyTask) judge(err error) (failed bool, _ error) {
 	e := endingOf(&t.owner.Scope)
-	rest, _ := e.rest(t.err)
-	err, _ := rewrite(t.err, func(err error) (error, bool) {
+	rest, _ := e.rest(err)
+	err, _ = rewrite(err, func(err error) (error, bool) {
 		if !isLeaf(err) {
 			return err, false
 		}
@@ -380,7 +387,7 @@ func (t *AnyTask) settleError() {
 		}
 		return err, true
 	})
-	t.failed, t.err = rest != nil, err
+	return rest != nil, err
 }
 
 // CurrentTask returns the task that ctx belongs to, nil if there is none.
