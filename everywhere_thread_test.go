@@ -20,9 +20,12 @@ import (
 type doorway struct {
 	opened chan struct{}
 	once   sync.Once
+	slots  *curio.Semaphore // of those who go one at a time
 }
 
-func newDoorway() *doorway { return &doorway{opened: make(chan struct{})} }
+func newDoorway() *doorway {
+	return &doorway{opened: make(chan struct{}), slots: curio.NewSemaphore(1)}
+}
 
 func (d *doorway) open() { d.once.Do(func() { close(d.opened) }) }
 
@@ -34,9 +37,12 @@ type goroutines struct{}
 
 func (goroutines) Submit(fn func()) error { go fn(); return nil }
 
-// inThreads are the three calls, as threads of one kind.
+// inThreads are the four calls, as threads of one kind.
 var inThreads = map[string]func(ctx context.Context, fn func() (int, error), late ...func(int, error)) (int, error){
 	"RunInThread": curio.RunInThread[int],
+	"RunInThreadLimited": func(ctx context.Context, fn func() (int, error), late ...func(int, error)) (int, error) {
+		return curio.RunInThreadLimited(ctx, curio.NewSemaphore(1), fn, late...)
+	},
 	"BlockInThread": func(ctx context.Context, fn func() (int, error), late ...func(int, error)) (int, error) {
 		return curio.BlockInThread(ctx, "key", fn, late...)
 	},
@@ -93,6 +99,32 @@ func TestEverywhereThreadPlaces(t *testing.T) {
 			}
 			return err
 		}, curio.MaxThreads(1), curio.Logger(curio.LoggerOf(ctx)))
+	})
+}
+
+// Three calls share the one unit of a semaphore, with a task that wants it for something else.
+func TestEverywhereThreadSlotsOfOnesOwn(t *testing.T) {
+	everywhere(t, func(ctx context.Context) error {
+		slots := curio.NewSemaphore(1)
+		var inside, most atomic.Int64
+		stay := func() (int, error) {
+			most.Store(max(most.Load(), inside.Add(1)))
+			time.Sleep(time.Millisecond) // in the bubble: the others get as far as they can
+			inside.Add(-1)
+			return 1, nil
+		}
+		calls := func(ctx context.Context) error {
+			_, err := curio.RunInThreadLimited(ctx, slots, stay)
+			return err
+		}
+		err := team(ctx, calls, calls, func(ctx context.Context) error { return slots.Do(ctx, pause) }, calls)
+		if err == nil && most.Load() != 1 {
+			return fmt.Errorf("%d had the one unit", most.Load())
+		}
+		if slots.Value() != 1 || slots.Size() != 1 {
+			return fmt.Errorf("the units are wrong: %v", slots)
+		}
+		return err
 	})
 }
 

@@ -254,6 +254,9 @@ func ofThread(name, state string, covers []string, run func(ctx context.Context,
 
 var operationsOfThreads = func() []operation {
 	runs := func(ctx context.Context, d *doorway) (int, error) { return curio.RunInThread(ctx, d.pass) }
+	limited := func(ctx context.Context, d *doorway) (int, error) {
+		return curio.RunInThreadLimited(ctx, d.slots, d.pass)
+	}
 	blocks := func(ctx context.Context, d *doorway) (int, error) { return curio.BlockInThread(ctx, d, d.pass) }
 	executes := func(ctx context.Context, d *doorway) (int, error) {
 		return curio.RunInExecutor(ctx, goroutines{}, d.pass)
@@ -272,6 +275,8 @@ var operationsOfThreads = func() []operation {
 	return []operation{
 		ofThread("RunInThread", "THREAD_CALL", []string{"RunInThread"}, runs, nil),
 		ofThread("RunInThread without a place", "THREAD_SLOT", nil, runs, runs),
+		ofThread("RunInThreadLimited", "THREAD_CALL", []string{"RunInThreadLimited"}, limited, nil),
+		ofThread("RunInThreadLimited without a slot", "THREAD_SLOT", nil, limited, limited),
 		ofThread("BlockInThread", "THREAD_CALL", []string{"BlockInThread"}, blocks, nil),
 		ofThread("BlockInThread behind another", "THREAD_TURN", nil, blocks, blocks),
 		ofThread("RunInExecutor", "THREAD_CALL", []string{"RunInExecutor"}, executes, nil),

@@ -24,16 +24,46 @@ import (
 // It is Curio's run_in_thread; late is its call_on_cancel. A task that waits is in the
 // state THREAD_SLOT, and then THREAD_CALL.
 func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(T, error)) (T, error) {
-	return newCall(ctx, "RunInThread", fn, late).at(ctx, (*call[T]).inThread)
+	return newCall(ctx, "RunInThread", fn, late).at(ctx, func(c *call[T], p wait.Place) (T, error) {
+		return c.inThread(p, &c.kernel.threads.slots.Semaphore)
+	})
 }
 
-func (c *call[T]) inThread(p wait.Place) (T, error) {
-	slots := c.kernel.threads.slots
+// RunInThreadLimited is RunInThread with slots of the caller's own: each call takes one unit
+// of slots while somebody waits for it, and none of the kernel's 64 slots. Calls that share
+// slots bound only each other, in whichever kernel they are. So a slow disk or a library that
+// bears few callers does not hold up other calls.
+//
+//	var lookups = curio.NewSemaphore(8)
+//
+//	addrs, err := curio.RunInThreadLimited(ctx, lookups, func() ([]string, error) {
+//		return legacy.Lookup(name)
+//	})
+//
+// Everything else is as with RunInThread. In particular, an abandoned function has no slot
+// any more. The semaphore serves its waiters in order of arrival, whether they want it for a
+// thread or for something else; if it has no units, the call waits until it is resized. While
+// somebody waits for the call, the semaphore's Snapshot shows the calling task as a holder.
+// Do not call RunInThreadLimited while holding so many units of slots that none is left: it
+// would wait for the caller.
+//
+// RunInThreadLimited panics if slots or fn is nil. It is Trio's to_thread.run_sync with a
+// limiter. A task that waits is in the state THREAD_SLOT, and then THREAD_CALL.
+func RunInThreadLimited[T any](ctx context.Context, slots *Semaphore, fn func() (T, error), late ...func(T, error)) (T, error) {
+	if slots == nil {
+		panic("curio: RunInThreadLimited without slots; pass a semaphore such as NewSemaphore(8), or call RunInThread for the kernel's slots")
+	}
+	return newCall(ctx, "RunInThreadLimited", fn, late).at(ctx, func(c *call[T], p wait.Place) (T, error) {
+		return c.inThread(p, slots)
+	})
+}
+
+func (c *call[T]) inThread(p wait.Place, slots *Semaphore) (T, error) {
 	if err := slots.acquire(p, 1, "THREAD_SLOT"); err != nil {
 		var none T
 		return none, err
 	}
-	defer slots.release(p.Owner(), 1, true)
+	defer slots.release(p.Owner(), 1, false)
 	c.kernel.threads.add(&c.ThreadCall)
 	go c.run()
 	return c.wait(p, "THREAD_CALL")

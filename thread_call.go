@@ -13,7 +13,7 @@ import (
 
 // A ThreadCall is a function that runs in a thread, for whoever watches.
 type ThreadCall struct {
-	Op        string    // RunInThread, BlockInThread, RunInExecutor or Abide
+	Op        string    // RunInThread, RunInThreadLimited, BlockInThread, RunInExecutor or Abide
 	Name      string    // of the function; for Abide, the type of the lock
 	Task      string    // path of the task that called, "" for none
 	Key       any       // of BlockInThread, nil for the others

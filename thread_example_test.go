@@ -24,6 +24,19 @@ func ExampleRunInThread() {
 	// Output: 25 <nil>
 }
 
+// A library that bears only two callers at a time. Other functions in threads are not held up.
+func ExampleRunInThreadLimited() {
+	_ = curio.Run(context.Background(), func(ctx context.Context) error {
+		slots := curio.NewSemaphore(2)
+		squares, err := curio.Map(ctx, []int{1, 2, 3, 4}, func(ctx context.Context, n int) (int, error) {
+			return curio.RunInThreadLimited(ctx, slots, func() (int, error) { return n * n, nil })
+		})
+		fmt.Println(squares, err, slots)
+		return nil
+	})
+	// Output: [1 4 9 16] <nil> Semaphore(2 of 2 free)
+}
+
 // What comes too late is not lost: late closes it.
 func ExampleRunInThread_late() {
 	began, slow, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})

@@ -14,7 +14,7 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Functions in threads: what RunInThread, BlockInThread and RunInExecutor have in
+// Functions in threads: what RunInThread, RunInThreadLimited, BlockInThread and RunInExecutor have in
 // common, and RunInThread's places. What becomes of an abandoned function is in
 // thread_abandon_test.go.
 //
@@ -29,6 +29,9 @@ type threadOp struct {
 
 var threadOps = []threadOp{
 	{"RunInThread", curio.RunInThread[int]},
+	{"RunInThreadLimited", func(ctx context.Context, fn func() (int, error), late ...func(int, error)) (int, error) {
+		return curio.RunInThreadLimited(ctx, curio.NewSemaphore(1), fn, late...)
+	}},
 	{"BlockInThread", func(ctx context.Context, fn func() (int, error), late ...func(int, error)) (int, error) {
 		return curio.BlockInThread(ctx, new(int), fn, late...)
 	}},

@@ -36,9 +36,9 @@ func MaxThreads(n int) KernelOption {
 	return kernelOption(func(k *Kernel) { k.threads.slots.Resize(int64(n)) })
 }
 
-// ThreadCalls returns the calls of RunInThread, BlockInThread, RunInExecutor and Abide
-// whose functions have not returned, the oldest first. Those that were abandoned are
-// among them.
+// ThreadCalls returns the calls of RunInThread, RunInThreadLimited, BlockInThread,
+// RunInExecutor and Abide whose functions have not returned, the oldest first. Those that
+// were abandoned are among them.
 func (k *Kernel) ThreadCalls() []ThreadCall {
 	k.threads.mu.Lock()
 	calls := make([]ThreadCall, 0, len(k.threads.calls))
