@@ -171,6 +171,55 @@ func TestEverywhereQueueClose(t *testing.T) {
 	}
 }
 
+// Producers that close the queue when the last of them has ended, whether or not it was
+// cancelled. One of them makes another, and one puts by a Select.
+func TestEverywhereProducers(t *testing.T) {
+	for name, queue := range everywhereQueues {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(ctx context.Context) error { return produceTogether(ctx, queue(1)) })
+		})
+	}
+}
+
+func produceTogether(ctx context.Context, q *curio.Queue[int]) error {
+	var got atomic.Int64
+	puts := func(p *curio.Producer[int]) func(ctx context.Context) error {
+		return func(ctx context.Context) error {
+			defer p.Close()
+			if err := p.Put(ctx, 1); err != nil {
+				return err
+			}
+			_, err := curio.Select(ctx, p.PutCase(2), new(curio.Event).WaitCase())
+			return err
+		}
+	}
+	producers := q.Producers(2)
+	first, second := producers[0], producers[1]
+	loops := func(ctx context.Context) error {
+		for v, err := range q.All(ctx) {
+			if err != nil {
+				return err
+			}
+			got.Add(int64(v))
+		}
+		return nil
+	}
+	// The consumers are not cancelled, and end all the same.
+	err := curio.DisableCancellation(ctx, func(shielded context.Context) error {
+		return team(shielded, func(context.Context) error {
+			return team(ctx, nothing, puts(second), func(ctx context.Context) error {
+				defer first.Close()
+				curio.Go(ctx, puts(q.Producers(1)[0]))
+				return pause(ctx)
+			})
+		}, loops, loops)
+	})
+	if err == nil && (got.Load() != 6 || q.Len() != 0) {
+		return fmt.Errorf("what was got is %d in sum, and %d items are left", got.Load(), q.Len())
+	}
+	return err
+}
+
 // The descriptor of a UniversalQueue, at which somebody waits who does not know Curio's
 // queues. There is real I/O in it, so there is no bubble.
 func TestEverywhereUniversalQueueFD(t *testing.T) {

@@ -107,6 +107,19 @@ func TestNothingForeignAfterAGrant(t *testing.T) {
 				return err
 			}, func() { close(returns) }
 		}},
+		{"RunInThreadLimited", func(ctx context.Context) (func(context.Context) error, func()) {
+			slots := curio.NewSemaphore(0)
+			return func(ctx context.Context) error {
+				_, err := curio.RunInThreadLimited(ctx, slots, returnsOne)
+				return err
+			}, func() { slots.Release(ctx) }
+		}},
+		{"Producer.Put", func(ctx context.Context) (func(context.Context) error, func()) {
+			q := curio.NewQueue[int](1)
+			succeed(q.TryPut(1))
+			p := q.Producers(1)[0]
+			return func(ctx context.Context) error { return p.Put(ctx, 2) }, func() { _, _ = q.TryGet() }
+		}},
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			inKernel(t, func(ctx context.Context, f *fixture) {

@@ -36,6 +36,10 @@ func operationsOfSelect() (all []operation) {
 				func(ctx context.Context, q *curio.Queue[int]) error {
 					return selected(ctx, 0, q.PutCase(2), never.WaitCase())
 				})},
+			operation{name: "Select of a put by a Producer of " + kind, state: "SELECT", closes: true, begin: fullQueueOf(queue,
+				func(ctx context.Context, q *curio.Queue[int]) error {
+					return selected(ctx, 0, q.Producers(1)[0].PutCase(2), never.WaitCase())
+				})},
 		)
 	}
 	for kind, others := range map[string]func() []curio.Case{

@@ -95,6 +95,10 @@ var operationsOfQueues = func() (all []operation) {
 			operation{name: kind + ".Get", covers: []string{"Queue.Get"}, state: "QUEUE_GET", closes: true, begin: emptyQueue(queue, curio.ErrQueueClosed, getOne)},
 			operation{name: kind + ".All", covers: []string{"Queue.All"}, state: "QUEUE_GET", closes: true, begin: emptyQueue(queue, nil, loopOver)},
 			operation{name: kind + ".Put", covers: []string{"Queue.Put"}, state: "QUEUE_PUT", closes: true, begin: fullQueue(queue)},
+			operation{name: "Producer.Put of a " + kind, covers: []string{"Producer.Put"}, state: "QUEUE_PUT", closes: true, begin: fullQueueOf(queue,
+				func(ctx context.Context, q *curio.Queue[int]) error {
+					return q.Producers(1)[0].Put(ctx, 2)
+				})},
 			operation{name: kind + ".Join", covers: []string{"Queue.Join"}, state: "QUEUE_JOIN", begin: unfinishedQueue(queue)},
 		)
 	}

@@ -48,7 +48,9 @@ type Queue[T any] struct {
 	putters    wait.List
 	joiners    wait.List
 	unfinished int // items that were put and not yet reported by TaskDone
+	producers  int // Producers that have not been closed
 	closed     bool
+	finished   bool       // closed by the last Producer, or as there is none
 	flag       *poll.Flag // of a UniversalQueue whose FD was asked for, raised while there is something to get
 }
 
@@ -327,22 +329,28 @@ func (q *Queue[T]) admitLocked(c *cell[T]) {
 // Close closes the queue: nothing can be put any more, and those who wait in Put get
 // ErrQueueClosed, as do those who wait in Get, and later ones when they have taken what
 // is left. Join goes on waiting for what has not been done. To close it again does
-// nothing.
+// nothing. Close does not ask whether a Producer of the queue is open; if the last producer
+// is to close the queue, see Producers.
 func (q *Queue[T]) Close() {
 	q.mu.Lock()
-	var woken wait.Batch
-	if !q.closed {
-		q.closed = true
-		for _, l := range []*wait.List{&q.getters, &q.putters} {
-			for w := l.Pop(); w != nil; w = l.Pop() {
-				cellOf[T](w).refused = true
-				woken.Add(w)
-			}
-		}
-		q.flag.Raise() // for ever: a Get does not block any more
-	}
+	woken := q.closeLocked()
 	q.mu.Unlock()
 	woken.Wake()
+}
+
+func (q *Queue[T]) closeLocked() (woken wait.Batch) {
+	if q.closed {
+		return woken
+	}
+	q.closed = true
+	for _, l := range []*wait.List{&q.getters, &q.putters} {
+		for w := l.Pop(); w != nil; w = l.Pop() {
+			cellOf[T](w).refused = true
+			woken.Add(w)
+		}
+	}
+	q.flag.Raise() // for ever: a Get does not block any more
+	return woken
 }
 
 // TaskDone reports that one item that was got has been dealt with. It panics if it is
@@ -437,7 +445,8 @@ func (q *Queue[T]) snapshotLocked() Snapshot {
 	return Snapshot{Waiters: appendWaiters(waiters, &q.joiners)}
 }
 
-// String says how many items there are, whether the queue is closed, and how many wait.
+// String says how many items there are, how many producers are open, whether the queue is
+// closed, and how many wait.
 func (q *Queue[T]) String() string { return q.text("Queue") }
 
 func (q *Queue[T]) text(kind string) string {
@@ -445,6 +454,9 @@ func (q *Queue[T]) text(kind string) string {
 	details := fmt.Sprintf("%d items", q.items.len())
 	if q.max > 0 {
 		details = fmt.Sprintf("%d of %d items", q.items.len(), q.max)
+	}
+	if q.producers > 0 {
+		details += fmt.Sprintf(", %d producers", q.producers)
 	}
 	if q.closed {
 		details += ", closed"

@@ -43,6 +43,40 @@ func ExampleQueue() {
 	// <nil>
 }
 
+// Several producers. The last one that ends closes the queue, and with that the consumer's loop
+// ends.
+func ExampleQueue_Producers() {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
+			numbers := curio.NewQueue[int](2)
+			for first, p := range numbers.Producers(3) {
+				g.Go(func(ctx context.Context) error {
+					defer p.Close()
+					for n := first; n < 10; n += 3 {
+						if err := p.Put(ctx, n); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			sum := 0
+			for n, err := range numbers.All(ctx) {
+				if err != nil {
+					return err
+				}
+				sum += n
+			}
+			fmt.Println(sum)
+			return nil
+		})
+	})
+	fmt.Println(err)
+	// Output:
+	// 45
+	// <nil>
+}
+
 // Whoever does not want to wait for ever has a timeout around the call, or does not wait
 // at all.
 func ExampleQueue_Get() {
