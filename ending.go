@@ -71,6 +71,23 @@ func takeOut(err error, cond func(leaf error) bool) (rest error, found bool) {
 	return rest, found
 }
 
+// settle returns err, the error of a task that has ended with e, as others see it: with an
+// error of ours wherever the ending is in it. failed reports whether there is anything else
+// in it.
+func (e ending) settle(err error) (failed bool, settled error) {
+	rest, _ := e.rest(err)
+	settled, _ = rewrite(err, func(err error) (error, bool) {
+		if !isLeaf(err) {
+			return err, false
+		}
+		if e.owns(err) {
+			return e.cause.AsTask(), true
+		}
+		return err, true
+	})
+	return rest != nil, settled
+}
+
 // isLeaf reports whether rewrite goes no further than err. A panic is a leaf: it is never
 // just an ending, whatever panic was called with.
 func isLeaf(err error) bool {

@@ -55,6 +55,10 @@ var (
 	// DisableCancellation.
 	ErrNotShielded = errors.New("curio: EnableCancellation outside of DisableCancellation; cancellation is enabled already")
 
+	// ErrRecursiveCall: the function of a SharedCalls or of a Once has asked, directly or
+	// through others, for the result that it is to return itself.
+	ErrRecursiveCall = errors.New("curio: a function waits for its own result")
+
 	// ErrGoexit: the task's function called runtime.Goexit, as testing.T.FailNow
 	// does.
 	ErrGoexit = errors.New("curio: task called runtime.Goexit")

@@ -38,3 +38,6 @@ func IsUsers(function, file string) bool { return isUsers(function, file) }
 
 // SetEnded makes n the order of the member that has ended last.
 func SetEnded[T any](g *TaskGroup[T], n int32) { g.group.ended = n }
+
+// ParkedOf is what t waits for.
+func ParkedOf(t *AnyTask) (wait.Snapshot, bool) { return t.owner.Parked() }

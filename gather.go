@@ -228,7 +228,7 @@ func (g *gathering) fail(t *AnyTask, i int, err error) {
 		}
 	}()
 	defer func() { _ = recover() }() // the methods of the user's errors may panic
-	failed, err = t.judge(err)
+	failed, err = endingOf(&t.owner.Scope).settle(err)
 	if c := t.owner.Cause(); c != nil && c.IsOf(&t.owner.Scope) { // it alone was cancelled
 		failed = true
 	}

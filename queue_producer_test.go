@@ -113,7 +113,7 @@ func TestLastProducerAndFD(t *testing.T) {
 		succeed(err)
 		defer q.CloseFD()
 		p := q.Producers(1)[0]
-		waits := curio.Go(ctx, func(ctx context.Context) error { return curio.ReadWait(ctx, fd) })
+		waits := curio.Go(ctx, func(ctx context.Context) error { return curio.WaitRead(ctx, fd) })
 		until(f, "it waits", func() bool { return waits.State() == "READ_WAIT" })
 		p.Close()
 		if _, err := waits.Join(ctx); err != nil {

@@ -56,7 +56,7 @@ type AnyTask struct {
 	main      bool // Run runs it
 	stopped   bool // was cancelled before it ended
 	failed    bool // ended with an error of its own, and not just because it was cancelled
-	handled   bool // a caller was in its Join when it ended, and has its error
+	handled   bool // somebody was waiting for its result when it ended, and has its error
 	noted     bool // its error is in kernel.failures, if nobody has seen it
 
 	mu      sync.Mutex
@@ -369,25 +369,7 @@ func (t *AnyTask) settleError() {
 		return
 	}
 	defer func() { _ = recover() }()
-	t.failed, t.err = t.judge(t.err)
-}
-
-// judge returns what err, which is not nil, says if t's function has ended with it now: whether t
-// has failed or was just cancelled, and the error with our own in place of ctx.Err(). It calls
-// the methods of the user's errors, which may panic.
-func (t *AnyTask) judge(err error) (failed bool, _ error) {
-	e := endingOf(&t.owner.Scope)
-	rest, _ := e.rest(err)
-	err, _ = rewrite(err, func(err error) (error, bool) {
-		if !isLeaf(err) {
-			return err, false
-		}
-		if e.owns(err) {
-			return e.cause.AsTask(), true
-		}
-		return err, true
-	})
-	return rest != nil, err
+	t.failed, t.err = endingOf(&t.owner.Scope).settle(t.err)
 }
 
 // CurrentTask returns the task that ctx belongs to, nil if there is none.

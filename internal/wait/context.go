@@ -274,9 +274,9 @@ func find(ctx context.Context) (s *Scope, foreign context.Context) {
 	return s, ctx
 }
 
-// valuesOf is ctx as a source of values. A scope is none itself, so it is left
-// out: it would be kept in memory for as long as its descendants.
-func valuesOf(ctx context.Context) context.Context {
+// Values is ctx as a source of values, nil for none. A scope is none itself, so it is
+// left out: it would be kept in memory for as long as its descendants.
+func Values(ctx context.Context) context.Context {
 	if s, ok := ctx.(*Scope); ok {
 		return s.base
 	}
@@ -443,7 +443,7 @@ func (s *Scope) check() error {
 // foreign context is all that cancels it: if that context was derived from a
 // scope of ours, it hears of it anyway, unless the caller cut that tie.
 func (p Place) adopt() *Scope {
-	s := &Scope{kind: Adopted, base: valuesOf(p.foreign)}
+	s := &Scope{kind: Adopted, base: Values(p.foreign)}
 	if p.scope != nil {
 		s.owner = p.scope.owner
 	}
@@ -457,6 +457,17 @@ func (p Place) Owner() *Owner {
 		return nil
 	}
 	return p.scope.owner
+}
+
+// Below reports whether p is in s or anywhere below it in the tree. p must not be from
+// Follow.
+func (p Place) Below(s *Scope) bool {
+	for at := p.scope; at != nil; at = at.parent.Load() {
+		if at == s {
+			return true
+		}
+	}
+	return false
 }
 
 // CurrentTask is the task that ctx belongs to, nil for none.

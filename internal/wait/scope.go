@@ -120,7 +120,7 @@ func (o *Owner) InitTask(ctx context.Context, root *Scope) bool {
 // wherever ctx comes from.
 func (o *Owner) InitMain(ctx context.Context, root *Scope) bool {
 	o.init()
-	o.base, o.detached = valuesOf(ctx), true
+	o.base, o.detached = Values(ctx), true
 	o.follow(ctx, scopeOf(ctx))
 	return o.link(root)
 }
@@ -129,7 +129,7 @@ func (o *Owner) InitMain(ctx context.Context, root *Scope) bool {
 // and not its cancellation.
 func (o *Owner) InitDaemon(ctx context.Context, root *Scope) bool {
 	o.init()
-	o.base = valuesOf(ctx)
+	o.base = Values(ctx)
 	return o.link(root)
 }
 
@@ -215,7 +215,7 @@ func (s *Scope) enter(ctx context.Context, root *Scope) bool {
 // cut that tie on purpose, with context.WithoutCancel.
 func (s *Scope) prepare(ctx context.Context, root *Scope) (parent *Scope) {
 	parent, foreign := find(ctx)
-	s.base = valuesOf(ctx)
+	s.base = Values(ctx)
 	s.detached = foreign != nil
 	if parent == nil {
 		parent = root

@@ -1,0 +1,732 @@
+package curio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+type calls = curio.SharedCalls[string, int]
+
+// asks is a task that asks for key, and would call fn.
+func asks(s *calls, key string, fn racer) func(context.Context) (int, error) {
+	return func(ctx context.Context) (int, error) {
+		v, _, err := s.Do(ctx, key, fn)
+		return v, err
+	}
+}
+
+// mustNot is the function of a caller whose function is not to be called.
+func mustNot(t testing.TB) racer {
+	return func(context.Context) (int, error) {
+		t.Error("a second function is called")
+		return 0, nil
+	}
+}
+
+// Callers that come while a call runs share it. Those that come later start a new one.
+func TestSharedCalls(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		type answer struct {
+			v      int
+			shared bool
+		}
+		do := func(fn racer) *curio.Task[answer] {
+			return curio.Spawn(ctx, func(ctx context.Context) (answer, error) {
+				v, shared, err := s.Do(ctx, "a", fn)
+				return answer{v, shared}, err
+			})
+		}
+		start := time.Now()
+		var callee *curio.AnyTask
+		one := do(func(ctx context.Context) (int, error) {
+			callee = curio.CurrentTask(ctx)
+			return 1, curio.Sleep(ctx, time.Second)
+		})
+		synctest.Wait()
+		two, three := do(mustNot(f)), do(mustNot(f))
+		elsewhere := curio.Spawn(ctx, asks(&s, "b", returns(5)))
+		if v, err := elsewhere.Join(ctx); v != 5 || err != nil {
+			f.Errorf("another key: %d, %v", v, err)
+		}
+		synctest.Wait()
+		now := s.Snapshot()
+		wantWaiters := []curio.Waiter{{Task: one.AnyTask, Op: "SHARED_CALL"}, {Task: two.AnyTask, Op: "SHARED_CALL"}, {Task: three.AnyTask, Op: "SHARED_CALL"}}
+		if !slices.Equal(now.Waiters, wantWaiters) || !slices.Equal(now.Holders, []curio.Holder{holderOf(callee, 3)}) {
+			f.Errorf("it looks like %v", now)
+		}
+		if text := s.String(); text != "SharedCalls(1 running, 3 waiting)" {
+			f.Error(text)
+		}
+		if one.State() != "SHARED_CALL" || callee.State() != "TIME_SLEEP" || !callee.Daemon() || callee.Parent() != nil {
+			f.Errorf("%v waits for %v", one, callee)
+		}
+		for i, task := range []*curio.Task[answer]{one, two, three} {
+			if a, err := task.Join(ctx); a != (answer{1, true}) || err != nil {
+				f.Errorf("caller %d: %v, %v", i, a, err)
+			}
+		}
+		f.elapsed(start, time.Second)
+		if a, err := do(returns(2)).Join(ctx); a != (answer{2, false}) || err != nil {
+			f.Errorf("later, alone: %v, %v", a, err)
+		}
+		if text := s.String(); text != "SharedCalls(0 running)" {
+			f.Error(text)
+		}
+	})
+}
+
+// The function has the first caller's values and Locals, and nobody's deadline or cancellation:
+// a caller that runs out of time leaves alone.
+func TestSharedCallsBelongToNoCaller(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		type key struct{}
+		var local curio.Local[string]
+		var s calls
+		start := time.Now()
+		first := curio.Go(ctx, func(ctx context.Context) error {
+			local.Set(ctx, "local")
+			ctx = context.WithValue(ctx, key{}, "value")
+			err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+				_, _, err := s.Do(ctx, "a", func(ctx context.Context) (int, error) {
+					v, _ := local.Get(ctx)
+					if _, limited := ctx.Deadline(); limited || ctx.Value(key{}) != "value" || v != "local" {
+						f.Errorf("its context has the value %v, the local %q; a deadline: %v", ctx.Value(key{}), v, limited)
+					}
+					local.Set(ctx, "changed")
+					return 1, curio.Sleep(ctx, time.Minute)
+				})
+				return err
+			})
+			is(f, "the first caller", err, taskTimeout...)
+			f.elapsed(start, time.Second)
+			if v, _ := local.Get(ctx); v != "local" {
+				f.Errorf("the local is %q", v)
+			}
+			return nil
+		})
+		synctest.Wait()
+		second := curio.Spawn(ctx, asks(&s, "a", mustNot(f)))
+		third := curio.Spawn(ctx, asks(&s, "a", mustNot(f)))
+		_, _ = first.Join(ctx)
+		if _, err := third.Cancel(ctx); err != nil {
+			f.Error(err)
+		}
+		is(f, "the third", third.Err(), taskCancelled...)
+		if v, err := second.Join(ctx); v != 1 || err != nil {
+			f.Errorf("the second: %d, %v", v, err)
+		}
+		f.elapsed(start, time.Minute)
+	})
+}
+
+// When the last caller has left, the call is cancelled, by that caller. That is no failure that
+// anybody has to hear of; anything else is.
+func TestSharedCallsAreCancelled(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		for _, c := range []struct {
+			name   string
+			fn     racer
+			logged int
+		}{
+			{"it ends as it should", sleeping, 0},
+			{"it says what it was doing", func(ctx context.Context) (int, error) {
+				_, err := sleeping(ctx)
+				who, ok := curio.WhoCancelled(err)
+				if !ok || !strings.HasSuffix(who.By, "second") || who.Reason == nil || !strings.Contains(who.Reason.Error(), "nobody waits") {
+					f.Errorf("it was cancelled by %q because of %v", who.By, who.Reason)
+				}
+				return 0, fmt.Errorf("reading: %w", err)
+			}, 0},
+			{"by package context's error", func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }, 0},
+			{"it succeeds all the same", func(ctx context.Context) (int, error) { _, _ = sleeping(ctx); return 7, nil }, 0},
+			{"it fails", func(ctx context.Context) (int, error) { _, err := sleeping(ctx); return 0, errors.Join(err, errBoom) }, 1},
+		} {
+			first := curio.Spawn(ctx, asks(&s, "a", c.fn))
+			synctest.Wait()
+			second := curio.Spawn(ctx, asks(&s, "a", mustNot(f)), curio.Name("second"))
+			synctest.Wait()
+			_, _ = first.Cancel(ctx)
+			synctest.Wait()
+			if s.String() != "SharedCalls(1 running, 1 waiting)" {
+				f.Errorf("%s: it is cancelled too early: %v", c.name, &s)
+			}
+			_, _ = second.Cancel(ctx)
+			is(f, c.name, first.Err(), taskCancelled...)
+			is(f, c.name, second.Err(), taskCancelled...)
+			synctest.Wait()
+			if s.String() != "SharedCalls(0 running)" {
+				f.Errorf("%s: it still runs: %v", c.name, &s)
+			}
+			if lines := f.Journal.take(msgUnseen); len(lines) != c.logged {
+				f.Errorf("%s: logged was %v", c.name, lines)
+			}
+		}
+	})
+}
+
+// A caller that comes when the call has been cancelled does not get that cancellation. Its own
+// function is called when the old one has returned, and not before.
+func TestSharedCallsNobodyJoinsTheCancelled(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		inside := 0
+		slow := func(v int) racer {
+			return func(ctx context.Context) (int, error) {
+				if inside++; inside != 1 {
+					f.Errorf("%d are inside", inside)
+				}
+				defer func() { inside-- }()
+				return v, curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, time.Second) })
+			}
+		}
+		start := time.Now()
+		old := curio.Spawn(ctx, asks(&s, "a", slow(1)))
+		synctest.Wait()
+		_, _ = old.Cancel(ctx)
+
+		// Two that leave again before it has begun: then it is not called.
+		gone := []*curio.Task[int]{curio.Spawn(ctx, asks(&s, "a", mustNot(f))), curio.Spawn(ctx, asks(&s, "a", mustNot(f)))}
+		synctest.Wait()
+		if text := s.String(); text != "SharedCalls(1 running, 2 waiting)" {
+			f.Error(text)
+		}
+		for _, task := range gone {
+			_, _ = task.Cancel(ctx)
+			is(f, "gone", task.Err(), taskCancelled...)
+		}
+
+		next := curio.Spawn(ctx, asks(&s, "a", slow(2)))
+		synctest.Wait()
+		after := curio.Spawn(ctx, asks(&s, "a", mustNot(f)))
+		if v, err := next.Join(ctx); v != 2 || err != nil {
+			f.Errorf("next: %d, %v", v, err)
+		}
+		if v, err := after.Join(ctx); v != 2 || err != nil {
+			f.Errorf("after: %d, %v", v, err)
+		}
+		f.elapsed(start, 2*time.Second)
+		if text := s.String(); text != "SharedCalls(0 running)" {
+			f.Error(text)
+		}
+	})
+}
+
+// However the function ends, each caller hears of it, and the key is free again.
+func TestSharedCallsFail(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		ending := func(fn racer) (errs []error) {
+			var tasks []*curio.Task[int]
+			for i := range 3 {
+				if i > 0 {
+					fn = mustNot(f)
+				} else {
+					fn = func(fn racer) racer {
+						return func(ctx context.Context) (int, error) {
+							succeed(curio.Sleep(ctx, time.Second))
+							return fn(ctx)
+						}
+					}(fn)
+				}
+				tasks = append(tasks, curio.Spawn(ctx, asks(&s, "a", fn)))
+				synctest.Wait()
+			}
+			for _, task := range tasks {
+				_ = task.Wait(ctx)
+				errs = append(errs, task.Err())
+			}
+			return errs
+		}
+		for _, err := range ending(fails) {
+			if err != errBoom {
+				f.Errorf("it fails with %v", err)
+			}
+		}
+		for _, err := range ending(vanish) {
+			is(f, "Goexit", err, curio.ErrGoexit)
+		}
+		for _, err := range ending(explode) {
+			p, ok := errors.AsType[*curio.PanicError](err)
+			if !ok || p.Value != errBoom && fmt.Sprint(p.Value) != "boom" || !strings.Contains(string(p.Stack), "explode") {
+				f.Errorf("it panics with %v", err)
+			}
+		}
+		if lines := f.Journal.take(msgPanic); len(lines) != 1 {
+			f.Errorf("the panic is logged %d times", len(lines))
+		}
+		// A timeout of the function's own is another task's to its callers.
+		for _, err := range ending(func(ctx context.Context) (int, error) {
+			return 0, curio.TimeoutAfter(ctx, time.Second, sleeper)
+		}) {
+			is(f, "timeout", err, context.DeadlineExceeded)
+		}
+		// It cancels itself.
+		for _, err := range ending(func(ctx context.Context) (int, error) {
+			curio.CurrentTask(ctx).CancelNow(io.EOF)
+			return 0, ctx.Err()
+		}) {
+			because(f, "cancelled", err, io.EOF, taskCancelled...)
+		}
+		for _, err := range ending(returns(1)) {
+			if err != nil {
+				f.Error(err)
+			}
+		}
+	})
+}
+
+// errors have methods, which are called where nobody is held up; if they panic the error is as
+// it was.
+type sore struct{}
+
+func (sore) Error() string   { return "sore" }
+func (sore) Is(error) bool   { panic("do not compare me") }
+func (sore) Unwrap() []error { return nil }
+
+func TestSharedCallsErrorThatPanics(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		var err error
+		func() {
+			defer func() { _ = recover() }() // as it would be from Result.Get
+			_, _, err = s.Do(ctx, "a", func(ctx context.Context) (int, error) {
+				curio.CurrentTask(ctx).CancelNow()
+				return 0, sore{}
+			})
+		}()
+		if _, ok := err.(sore); err != nil && !ok {
+			f.Errorf("the error is %v", err)
+		}
+		f.Journal.take(msgUnseen)
+		if v, err := asks(&s, "a", returns(1))(ctx); v != 1 || err != nil {
+			f.Error(v, err)
+		}
+	})
+}
+
+// A caller that is below the call it asks for would wait for itself.
+func TestSharedCallsRecursive(t *testing.T) {
+	below := map[string]func(context.Context, racer) (int, error){
+		"in its task": func(ctx context.Context, do racer) (int, error) { return do(ctx) },
+		"in a task of its": func(ctx context.Context, do racer) (int, error) {
+			return curio.Spawn(ctx, do).Join(ctx)
+		},
+		"two tasks deeper, in a group and a timeout": func(ctx context.Context, do racer) (v int, err error) {
+			err = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+				t := g.Spawn(func(ctx context.Context) (int, error) {
+					ctx, cancel := curio.WithTimeout(ctx, time.Hour)
+					defer cancel()
+					return curio.Spawn(ctx, do).Join(ctx)
+				})
+				v, err = t.Join(ctx)
+				return err
+			})
+			return v, err
+		},
+		"under a standard context": func(ctx context.Context, do racer) (int, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Hour)
+			defer cancel()
+			return do(ctx)
+		},
+		"in a goroutine": func(ctx context.Context, do racer) (v int, err error) {
+			done := make(chan struct{})
+			go func() { v, err = do(ctx); close(done) }()
+			<-done
+			return v, err
+		},
+	}
+	for name, by := range below {
+		t.Run(name, func(t *testing.T) {
+			inKernel(t, func(ctx context.Context, f *fixture) {
+				var s, other calls
+				start := time.Now()
+				_, err := asks(&s, "a", func(ctx context.Context) (int, error) { return by(ctx, asks(&s, "a", mustNot(f))) })(ctx)
+				is(f, "itself", err, curio.ErrRecursiveCall)
+
+				// Through a second key, and through another object.
+				for _, second := range []*calls{&s, &other} {
+					_, err = asks(&s, "a", func(ctx context.Context) (int, error) {
+						return by(ctx, asks(second, "b", func(ctx context.Context) (int, error) { return by(ctx, asks(&s, "a", mustNot(f))) }))
+					})(ctx)
+					is(f, "through another", err, curio.ErrRecursiveCall)
+				}
+				// A second key alone is no circle.
+				v, err := asks(&s, "a", func(ctx context.Context) (int, error) { return by(ctx, asks(&s, "b", returns(3))) })(ctx)
+				if v != 3 || err != nil {
+					f.Errorf("a second key: %d, %v", v, err)
+				}
+				f.elapsed(start, 0)
+			})
+		})
+	}
+}
+
+// Three calls that were started by others come to wait for each other: the one that would close
+// the circle is refused, and its error goes round.
+func TestSharedCallsInACircle(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		var refused []string
+		asksNext := func(key, next string, at time.Duration) *curio.Task[int] {
+			return curio.Spawn(ctx, asks(&s, key, func(ctx context.Context) (int, error) {
+				succeed(curio.Sleep(ctx, at))
+				v, err := asks(&s, next, mustNot(f))(ctx)
+				if errors.Is(err, curio.ErrRecursiveCall) {
+					refused = append(refused, key)
+				}
+				return v, err
+			}))
+		}
+		start := time.Now()
+		tasks := []*curio.Task[int]{asksNext("a", "b", 1*time.Second), asksNext("b", "c", 2*time.Second), asksNext("c", "a", 3*time.Second)}
+		for _, task := range tasks {
+			_ = task.Wait(ctx)
+			is(f, "a circle", task.Err(), curio.ErrRecursiveCall)
+		}
+		if !slices.Equal(refused, []string{"c", "b", "a"}) {
+			f.Errorf("refused were %v", refused)
+		}
+		f.elapsed(start, 3*time.Second)
+	})
+}
+
+// What is no circle: a caller that has left, a daemon, two ways to the same call.
+func TestSharedCallsInNoCircle(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		// a asks for b and gives up. Others still wait for b, and b asks for a.
+		b := func(ctx context.Context) (int, error) {
+			succeed(curio.Sleep(ctx, 3*time.Second))
+			return asks(&s, "a", mustNot(f))(ctx)
+		}
+		a := curio.Spawn(ctx, asks(&s, "a", func(ctx context.Context) (int, error) {
+			err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error { _, err := asks(&s, "b", b)(ctx); return err })
+			is(f, "gives up", err, taskTimeout...)
+			return 1, curio.Sleep(ctx, time.Minute)
+		}))
+		synctest.Wait()
+		if v, err := asks(&s, "b", mustNot(f))(ctx); v != 1 || err != nil {
+			f.Errorf("b: %d, %v", v, err)
+		}
+		_, _ = a.Join(ctx)
+
+		// A daemon is not waited for.
+		var daemon *curio.Task[int]
+		v, err := asks(&s, "a", func(ctx context.Context) (int, error) {
+			daemon = curio.Spawn(ctx, asks(&s, "a", mustNot(f)), curio.Daemon())
+			return 2, curio.Sleep(ctx, time.Second)
+		})(ctx)
+		if got, joined := daemon.Join(ctx); v != 2 || got != 2 || err != nil || joined != nil {
+			f.Errorf("a daemon: %d, %d, %v, %v", v, got, err, joined)
+		}
+
+		// b and c ask for d, and a for both.
+		d := func(ctx context.Context) (int, error) { return 1, curio.Sleep(ctx, time.Second) }
+		asksD := func(ctx context.Context) (int, error) { return asks(&s, "d", d)(ctx) }
+		v, err = asks(&s, "a", func(ctx context.Context) (int, error) {
+			left, right := curio.Spawn(ctx, asks(&s, "b", asksD)), curio.Spawn(ctx, asks(&s, "c", asksD))
+			x, err := left.Join(ctx)
+			y, err2 := right.Join(ctx)
+			return x + y, errors.Join(err, err2)
+		})(ctx)
+		if v != 2 || err != nil {
+			f.Errorf("two ways: %d, %v", v, err)
+		}
+	})
+}
+
+// A call that has been cancelled, and asks for its own key while it cleans up, would wait for one
+// that waits for its end.
+func TestSharedCallsRecursiveWhileCancelled(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		cleans := func(ctx context.Context) (int, error) {
+			_ = sleeper(ctx)
+			return 0, curio.DisableCancellation(ctx, func(ctx context.Context) error {
+				_, err := asks(&s, "a", mustNot(f))(ctx)
+				is(f, "while it cleans up", err, curio.ErrRecursiveCall)
+				succeed(curio.Sleep(ctx, time.Second))
+				_, err = asks(&s, "a", mustNot(f))(ctx)
+				is(f, "when another waits", err, curio.ErrRecursiveCall)
+				return nil
+			})
+		}
+		task := curio.Spawn(ctx, asks(&s, "a", cleans))
+		synctest.Wait()
+		_, _ = task.Cancel(ctx)
+		synctest.Wait()
+		if v, err := asks(&s, "a", returns(1))(ctx); v != 1 || err != nil {
+			f.Errorf("the next: %d, %v", v, err)
+		}
+	})
+}
+
+// A key that no map can find again leaves nothing locked.
+func TestSharedCallsKeys(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var any curio.SharedCalls[any, int]
+		var floats curio.SharedCalls[float64, int]
+		panics(f, "of type []int", func() { _, _, _ = any.Do(ctx, []int{1}, returns(1)) })
+		panics(f, "of type [1]interface", func() { _, _, _ = any.Do(ctx, [1]interface{}{func() {}}, returns(1)) })
+		panics(f, "NaN", func() { _, _, _ = any.Do(ctx, math.NaN(), returns(1)) })
+		panics(f, "NaN", func() { _, _, _ = floats.Do(ctx, math.NaN(), returns(1)) })
+		panics(f, "of type []int", func() { any.Forget([]int{1}) })
+		panics(f, "nil function", func() { _, _, _ = any.Do(ctx, 1, nil) })
+		for _, key := range []interface{}{nil, 1, "a", 2.5} {
+			if v, shared, err := any.Do(ctx, key, returns(1)); v != 1 || shared || err != nil {
+				f.Errorf("the key %v: %d, %v, %v", key, v, shared, err)
+			}
+		}
+		if text := any.String(); text != "SharedCalls(0 running)" {
+			f.Error(text)
+		}
+	})
+}
+
+// The call belongs to the kernel of its first caller. If that is shut down, the callers of others
+// get the error, and are not cancelled themselves.
+func TestSharedCallsOfTwoKernels(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		first := curio.NewKernel(curio.Logger(slog.New(f.Journal)))
+		for name, fn := range map[string]racer{
+			"our error":             sleeping,
+			"package context's":     func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() },
+			"succeeds all the same": func(ctx context.Context) (int, error) { _ = sleeper(ctx); return 7, nil },
+		} {
+			first = curio.NewKernel(curio.Logger(slog.New(f.Journal)))
+			began := curio.Go(ctx, func(ctx context.Context) error {
+				return first.Run(context.WithoutCancel(ctx), func(ctx context.Context) error {
+					_, err := asks(&s, "a", fn)(ctx)
+					return err
+				})
+			}, curio.ReportCrash(false))
+			synctest.Wait()
+			joined := curio.Go(ctx, func(ctx context.Context) error {
+				v, shared, err := s.Do(ctx, "a", mustNot(f))
+				switch {
+				case name == "succeeds all the same":
+					if v != 7 || err != nil {
+						f.Errorf("%d, %v, %v", v, shared, err)
+					}
+				default:
+					is(f, name, err, taskCancelled...)
+				}
+				return curio.CheckCancellation(ctx)
+			})
+			synctest.Wait()
+			if tasks := first.Tasks(); len(tasks) != 2 {
+				f.Errorf("the first kernel has %v", tasks)
+			}
+			succeed(first.Shutdown(ctx))
+			_ = began.Wait(ctx)
+			if _, err := joined.Join(ctx); err != nil {
+				f.Errorf("it was cancelled itself: %v", err)
+			}
+		}
+	})
+}
+
+// What was cut from a kernel that has ended cannot start a call, but can join one.
+func TestSharedCallsOfAnEndedKernel(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		cut := context.WithoutCancel(endedKernel())
+		_, err := asks(&s, "a", mustNot(f))(cut)
+		is(f, "an ended kernel", err, curio.ErrKernelShutdown)
+
+		running := curio.Spawn(ctx, asks(&s, "a", after(time.Second, 1, nil)))
+		synctest.Wait()
+		if v, err := asks(&s, "a", mustNot(f))(cut); v != 1 || err != nil {
+			f.Errorf("joining: %d, %v", v, err)
+		}
+		_, _ = running.Join(ctx)
+
+		// The same behind a call that was cancelled: then its last caller leaves too.
+		for _, leaves := range []bool{true, false} {
+			old := curio.Spawn(ctx, asks(&s, "a", stubbornRacer(time.Second, 1)))
+			synctest.Wait()
+			_, _ = old.Cancel(ctx)
+			pending, cancel := context.WithCancel(cut)
+			if leaves {
+				time.AfterFunc(time.Second/2, cancel)
+			}
+			_, err := asks(&s, "a", mustNot(f))(pending)
+			if cancel(); leaves {
+				is(f, "leaves", err, scopeCancelled...)
+			} else {
+				is(f, "stays", err, curio.ErrKernelShutdown)
+			}
+			_ = curio.Sleep(ctx, time.Second)
+		}
+		if text := s.String(); text != "SharedCalls(0 running)" {
+			f.Error(text)
+		}
+	})
+}
+
+// A caller that comes after Forget starts a call of its own. The old one goes on for its own.
+func TestSharedCallsForget(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		s.Forget("a") // of nothing
+		start := time.Now()
+		old := curio.Spawn(ctx, asks(&s, "a", after(2*time.Second, 1, nil)))
+		synctest.Wait()
+		s.Forget("a")
+		fresh := curio.Spawn(ctx, asks(&s, "a", after(time.Second, 2, nil)))
+		synctest.Wait()
+		joined := curio.Spawn(ctx, asks(&s, "a", mustNot(f)))
+		synctest.Wait()
+		if text := s.String(); text != "SharedCalls(2 running, 3 waiting)" {
+			f.Error(text)
+		}
+		for i, task := range []*curio.Task[int]{fresh, joined, old} {
+			want := []int{2, 2, 1}[i]
+			if v, err := task.Join(ctx); v != want || err != nil {
+				f.Errorf("%d: %d, %v", i, v, err)
+			}
+		}
+		f.elapsed(start, 2*time.Second)
+
+		// Of a call that was cancelled, and has one behind it: neither is lost.
+		old = curio.Spawn(ctx, asks(&s, "a", stubbornRacer(time.Second, 1)))
+		synctest.Wait()
+		_, _ = old.Cancel(ctx)
+		pending := curio.Spawn(ctx, asks(&s, "a", after(time.Second, 3, nil)))
+		synctest.Wait()
+		s.Forget("a")
+		if v, err := asks(&s, "a", returns(4))(ctx); v != 4 || err != nil {
+			f.Errorf("beside: %d, %v", v, err)
+		}
+		if v, err := pending.Join(ctx); v != 3 || err != nil {
+			f.Errorf("behind: %d, %v", v, err)
+		}
+		f.elapsed(start, 4*time.Second)
+		if text := s.String(); text != "SharedCalls(0 running)" {
+			f.Error(text)
+		}
+	})
+}
+
+// The state of a task says for which key it waits, and where that is worked on.
+func TestSharedCallsAreSeen(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		task := curio.Spawn(ctx, asks(&s, "a", sleeping))
+		synctest.Wait()
+		seen, ok := curio.ParkedOf(task.AnyTask)
+		if text := fmt.Sprint(seen.Object); !ok || seen.Op != "SHARED_CALL" || !strings.HasPrefix(text, "the call for a in task curio_test.sleeping") {
+			f.Errorf("it waits in %s for %s", seen.Op, text)
+		}
+		_, _ = task.Cancel(ctx)
+	})
+}
+
+// What a caller gives and gets is not kept by the object, nor by what outlives the call.
+func TestSharedCallsKeepNothing(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		var s curio.SharedCalls[*load, *load]
+		var l loads
+		var outlives curio.Event
+		callee := make(chan *curio.AnyTask, 1)
+		func() {
+			v, shared, err := s.Do(ctx, l.make(), func(in *load) func(ctx context.Context) (*load, error) {
+				return func(ctx context.Context) (*load, error) {
+					callee <- curio.CurrentTask(ctx)
+					curio.Go(ctx, outlives.Wait)
+					_ = in[0]
+					return l.make(), nil
+				}
+			}(l.make()))
+			if v == nil || shared || err != nil {
+				f.Error(v, shared, err)
+			}
+		}()
+		if n := l.left(); n > 0 {
+			f.Errorf("%d of %d are kept", n, len(l.made))
+		}
+		if (<-callee).Err() != nil {
+			f.Error("it has failed")
+		}
+		outlives.Set()
+		s.Forget(nil)
+	})
+}
+
+// After many calls at once the object is as small as before.
+func TestSharedCallsShrink(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		type key [15]int64
+		var s curio.SharedCalls[key, int]
+		const n = 4000
+		round := func() {
+			var end curio.Event
+			began := curio.NewSemaphore(0)
+			succeed(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
+				for i := range n {
+					g.Go(func(ctx context.Context) error {
+						_, _, err := s.Do(ctx, key{int64(i)}, func(ctx context.Context) (int, error) { began.Release(ctx); return i, end.Wait(ctx) })
+						return err
+					})
+				}
+				succeed(began.AcquireN(ctx, n))
+				end.Set()
+				return nil
+			}))
+		}
+		round() // so that there are goroutines enough, which are kept
+		s = curio.SharedCalls[key, int]{}
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		round()
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if more := int64(after.HeapAlloc) - int64(before.HeapAlloc); more > megabyte/4 { // half of what the map takes
+			f.Errorf("%d bytes are kept", more)
+		}
+		runtime.KeepAlive(&s)
+	})
+}
+
+// In a chain of calls each of which starts the next one, none keeps those before it.
+func TestSharedCallsInAChain(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		var s curio.SharedCalls[int, int]
+		var depth func(context.Context, int, *loads)
+		done := make(chan struct{})
+		depth = func(ctx context.Context, left int, l *loads) {
+			_, _, _ = s.Do(ctx, left, func(v *load) func(context.Context) (int, error) {
+				return func(ctx context.Context) (int, error) {
+					_ = v[0]
+					if left == 0 {
+						if kept := l.left(); kept > 2 { // this one's
+							f.Errorf("%d of %d are kept", kept, len(l.made))
+						}
+						close(done)
+						return 0, nil
+					}
+					curio.Go(ctx, func(ctx context.Context) error { depth(ctx, left-1, l); return nil }, curio.Daemon())
+					return 0, nil
+				}
+			}(l.make()))
+		}
+		depth(ctx, 100, new(loads))
+		<-done
+	})
+}
