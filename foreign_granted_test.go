@@ -100,6 +100,27 @@ func TestNothingForeignAfterAGrant(t *testing.T) {
 		{"Sleep", func(ctx context.Context) (func(context.Context) error, func()) {
 			return func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) }, func() { time.Sleep(time.Hour) }
 		}},
+		{"SharedCalls", func(ctx context.Context) (func(context.Context) error, func()) {
+			var s calls
+			var done curio.Event
+			return func(ctx context.Context) error {
+				_, _, err := s.Do(ctx, "key", func(ctx context.Context) (int, error) { return 1, done.Wait(ctx) })
+				return err
+			}, done.Set
+		}},
+		{"Once", func(ctx context.Context) (func(context.Context) error, func()) {
+			var o curio.Once[int]
+			var done curio.Event
+			curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+				return o.Do(ctx, func(ctx context.Context) (int, error) { return 1, done.Wait(ctx) })
+			})
+			synctest.Wait()
+			return func(ctx context.Context) error { _, err := o.Do(ctx, returns(2)); return err }, done.Set
+		}},
+		{"Ticker", func(ctx context.Context) (func(context.Context) error, func()) {
+			t := curio.NewTicker(time.Hour, curio.SkipTicks)
+			return func(ctx context.Context) error { _, err := t.Next(ctx); return err }, func() { time.Sleep(time.Hour) }
+		}},
 		{"RunInThread", func(ctx context.Context) (func(context.Context) error, func()) {
 			returns := make(chan struct{})
 			return func(ctx context.Context) error {
@@ -157,6 +178,19 @@ func TestHostileContextHoldsUpNobodyBehind(t *testing.T) {
 			succeed(s.Acquire(ctx))
 			return func(ctx context.Context) error { return s.AcquireN(ctx, 2) }, s.Acquire
 		},
+		"Once": func(ctx context.Context) (first, behind func(context.Context) error) {
+			var o curio.Once[int]
+			var done curio.Event
+			curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+				return o.Do(ctx, func(ctx context.Context) (int, error) { return 0, errors.Join(done.Wait(ctx), errBoom) })
+			}, curio.ReportCrash(false))
+			synctest.Wait()
+			do := func(ctx context.Context) error { _, err := o.Do(ctx, returns(1)); return err }
+			return do, func(ctx context.Context) error {
+				curio.Go(ctx, func(ctx context.Context) error { done.Set(); return nil })
+				return do(ctx)
+			}
+		},
 		"Barrier": func(ctx context.Context) (first, behind func(context.Context) error) {
 			b := curio.NewBarrier(2)
 			wait := func(ctx context.Context) error { _, err := b.Wait(ctx); return err }
@@ -178,7 +212,7 @@ func TestHostileContextHoldsUpNobodyBehind(t *testing.T) {
 				one := curio.Go(ctx, func(context.Context) error { return first(h.WithAfterFunc()) })
 				synctest.Wait()
 				h.At("Err", 1, func() { <-release })
-				if name == "Barrier" {
+				if name == "Barrier" || name == "Once" {
 					cancel()
 					synctest.Wait()
 				}

@@ -173,6 +173,38 @@ var plainHurdles = []hurdleKind{
 		}
 		return h
 	}},
+	{what: "SharedCalls", op: "SHARED_CALL", stays: true, build: func(context.Context) *hurdle {
+		s, opened := new(curio.SharedCalls[string, int]), new(curio.Event)
+		wait := func(ctx context.Context) error {
+			_, _, err := s.Do(ctx, "key", func(ctx context.Context) (int, error) { return 1, opened.Wait(ctx) })
+			return err
+		}
+		return &hurdle{pass: afterwards(wait), open: func() {
+			opened.Set()
+			waitUntil(func() bool { return len(s.Snapshot().Holders) == 0 })
+		}, look: func() curio.Snapshot { return curio.Snapshot{Waiters: s.Snapshot().Waiters} }, text: s.String}
+	}},
+	{what: "Once, whose functions fail", op: "ONCE_WAIT", single: true, stays: true, build: func(ctx context.Context) *hurdle {
+		o, opened := new(curio.Once[int]), new(curio.Event)
+		wait := func(ctx context.Context, body func(context.Context) error) (err error) {
+			errTried := errors.New("tried")
+			_, failed := o.Do(ctx, func(ctx context.Context) (int, error) {
+				err = body(ctx)
+				return 0, errTried
+			})
+			if failed != errTried {
+				return failed
+			}
+			return err
+		}
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			_ = wait(ctx, opened.Wait)
+		}()
+		waitUntil(func() bool { return len(o.Snapshot().Holders) == 1 })
+		return &hurdle{pass: wait, open: func() { opened.Set(); <-gone }, look: o.Snapshot, text: o.String}
+	}},
 	{what: "Barrier", op: "BARRIER_WAIT", build: func(ctx context.Context) *hurdle {
 		b := curio.NewBarrier(crowd + 1)
 		wait := func(ctx context.Context) error { _, err := b.Wait(ctx); return err }
@@ -266,9 +298,14 @@ func (h *hurdle) wait(ctx context.Context) error { return h.pass(ctx, nothing) }
 // eachHurdle calls body with every kind of hurdle, in a bubble of its own. The task of
 // ctx is in the way.
 func eachHurdle(t *testing.T, body func(ctx context.Context, f *fixture, h *hurdle)) {
+	eachHurdleKind(t, func(ctx context.Context, f *fixture, kind hurdleKind) { body(ctx, f, kind.at(ctx)) })
+}
+
+// eachHurdleKind is eachHurdle for a body that makes the hurdles itself.
+func eachHurdleKind(t *testing.T, body func(ctx context.Context, f *fixture, kind hurdleKind)) {
 	for _, kind := range hurdles {
 		t.Run(kind.what, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) { body(ctx, f, kind.at(ctx)) })
+			inKernel(t, func(ctx context.Context, f *fixture) { body(ctx, f, kind) })
 		})
 	}
 }

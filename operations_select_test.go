@@ -84,6 +84,7 @@ func operationsOfSelect() (all []operation) {
 				return cmp.Or(err, wait(ctx))
 			}}
 		}},
+		ofTickerCase(never),
 		operation{name: "Select of AfterCase", covers: []string{"Select"}, state: "SELECT", begin: func(context.Context, *fixture) *blocked {
 			return &blocked{
 				run:   func(ctx context.Context) error { return selected(ctx, 1, never.WaitCase(), curio.AfterCase(time.Hour)) },
@@ -91,6 +92,15 @@ func operationsOfSelect() (all []operation) {
 			}
 		}},
 	)
+}
+
+func ofTickerCase(never *curio.Event) operation {
+	o := ofTicker("Select of Ticker.NextCase", func(ctx context.Context, t *curio.Ticker) (tick time.Time, err error) {
+		err = selected(ctx, 1, never.WaitCase(), t.NextCase(&tick))
+		return tick, err
+	})
+	o.covers, o.state = []string{"Select"}, "SELECT"
+	return o
 }
 
 func receiving(receive func(ctx context.Context, ch chan int) (int, error)) func(context.Context, *fixture) *blocked {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"syscall"
+	"testing/synctest"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -15,21 +16,24 @@ import (
 // What the hurdles of lock_test.go cover: those are the primitives, by whatever they call
 // what waits.
 var coveredByHurdles = map[string][]string{
-	"Lock":                   {"Lock.Acquire", "Lock.Do"},
-	"RLock":                  {"RLock.Acquire", "RLock.Do"},
-	"RWLock":                 {"RWLock.Acquire", "RWLock.Do"},
-	"RWLock for reading":     {"RWLock.AcquireRead", "RWLock.DoRead"},
-	"Semaphore":              {"Semaphore.Acquire", "Semaphore.Do"},
-	"Semaphore for three":    {"Semaphore.AcquireN", "Semaphore.DoN"},
-	"BoundedSemaphore":       {"BoundedSemaphore.Do"},
-	"Event":                  {"Event.Wait"},
-	"Result.Wait":            {"Result.Wait"},
-	"Result.Get":             {"Result.Get"},
-	"Condition":              {"Condition.Wait"},
-	"Condition.WaitFor":      {"Condition.WaitFor"},
-	"Barrier":                {"Barrier.Wait"},
-	"Watch":                  {"Watch.Wait"},
-	"Broadcast.Send":         {"Broadcast.Send"},
+	"Lock":                       {"Lock.Acquire", "Lock.Do"},
+	"RLock":                      {"RLock.Acquire", "RLock.Do"},
+	"RWLock":                     {"RWLock.Acquire", "RWLock.Do"},
+	"RWLock for reading":         {"RWLock.AcquireRead", "RWLock.DoRead"},
+	"Semaphore":                  {"Semaphore.Acquire", "Semaphore.Do"},
+	"Semaphore for three":        {"Semaphore.AcquireN", "Semaphore.DoN"},
+	"BoundedSemaphore":           {"BoundedSemaphore.Do"},
+	"Event":                      {"Event.Wait"},
+	"Result.Wait":                {"Result.Wait"},
+	"Result.Get":                 {"Result.Get"},
+	"Condition":                  {"Condition.Wait"},
+	"Condition.WaitFor":          {"Condition.WaitFor"},
+	"Barrier":                    {"Barrier.Wait"},
+	"Watch":                      {"Watch.Wait"},
+	"Broadcast.Send":             {"Broadcast.Send"},
+	"SharedCalls":                {"SharedCalls.Do"},
+	"Once, whose functions fail": {"Once.Do"},
+
 	"RWLock behind a reader": nil,
 	"Condition of an RLock":  nil,
 	"Condition of an RWLock": nil,
@@ -222,6 +226,13 @@ var operationsOfTime = []operation{
 			works: func(ctx context.Context) error { return wake(ctx, time.Millisecond) },
 		}
 	}},
+	ofTicker("Ticker.Next", func(ctx context.Context, t *curio.Ticker) (time.Time, error) { return t.Next(ctx) }),
+	ofTicker("Ticker.All", func(ctx context.Context, t *curio.Ticker) (tick time.Time, err error) {
+		for tick, err = range t.All(ctx) {
+			break
+		}
+		return tick, err
+	}),
 	{name: "Kernel.Shutdown", covers: []string{"Kernel.Shutdown"}, state: "KERNEL_SHUTDOWN", begin: func(ctx context.Context, f *fixture) *blocked {
 		var e curio.Event
 		k := curio.NewKernel(curio.Logger(slog.New(f.Journal)))
@@ -237,6 +248,73 @@ var operationsOfTime = []operation{
 			},
 		}
 	}},
+}
+
+// ofTicker is an operation that waits for the next tick, which is then still there.
+func ofTicker(name string, next func(ctx context.Context, t *curio.Ticker) (time.Time, error)) operation {
+	return operation{name: name, covers: []string{name}, state: "TIME_SLEEP", begin: func(_ context.Context, f *fixture) *blocked {
+		t, first := curio.NewTicker(time.Hour, curio.BurstTicks), time.Now().Add(time.Hour)
+		return &blocked{
+			run: func(ctx context.Context) error {
+				tick, err := next(ctx, t)
+				return noResult(f, tick, err)
+			},
+			works: func(ctx context.Context) error {
+				tick, err := next(ctx, t)
+				if err == nil && !tick.Equal(first) {
+					return fmt.Errorf("the tick is %v, not %v", tick, first)
+				}
+				return err
+			},
+		}
+	}}
+}
+
+// What others work on: a shared call, and a value that is made once.
+var operationsOfCalls = []operation{
+	ofOthersWork("SharedCalls.Do of a call that runs", "SHARED_CALL", nil, func() func(context.Context, racer) (int, error) {
+		var s calls
+		return func(ctx context.Context, fn racer) (int, error) {
+			v, shared, err := s.Do(ctx, "key", fn)
+			if err != nil && shared {
+				panic("an error of the context is shared")
+			}
+			return v, err
+		}
+	}),
+	ofOthersWork("Once.Do", "ONCE_WAIT", []string{"Once.Do"}, func() func(context.Context, racer) (int, error) {
+		return new(curio.Once[int]).Do
+	}),
+}
+
+// ofOthersWork is an operation that waits for the function of somebody else's.
+func ofOthersWork(name, state string, covers []string, do func() func(context.Context, racer) (int, error)) operation {
+	return operation{name: name, covers: covers, state: state, begin: func(ctx context.Context, f *fixture) *blocked {
+		var done curio.Event
+		do := do()
+		other := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+			return do(ctx, func(ctx context.Context) (int, error) { return 1, done.Wait(ctx) })
+		})
+		synctest.Wait()
+		fails := func(context.Context) (int, error) { return 0, errors.New("it is called") }
+		return &blocked{
+			run: func(ctx context.Context) error {
+				v, err := do(ctx, fails)
+				return noResult(f, v, err)
+			},
+			works: func(ctx context.Context) error {
+				waits := curio.Spawn(ctx, func(ctx context.Context) (int, error) { return do(ctx, fails) })
+				synctest.Wait()
+				done.Set()
+				v, err := waits.Join(ctx)
+				w, joined := other.Join(ctx)
+				if v != 1 || w != 1 {
+					return fmt.Errorf("they get %d and %d, %v, %v", v, w, err, joined)
+				}
+				return errors.Join(err, joined)
+			},
+		}
+	}}
 }
 
 // A descriptor of somebody else's must not be closed while one waits for it.

@@ -178,7 +178,7 @@ func (o operation) in(t *testing.T, body func(ctx context.Context, f *fixture, b
 func operations() []operation {
 	return slices.Concat(operationsOfHurdles(), operationsOfLocks(), operationsOfQueues, operationsOfChannels,
 		operationsOfThreads, operationsOfTasks, operationsOfGroups, operationsOfTime, operationsOnDescriptors,
-		operationsOfSelect(), operationsOfBroadcast())
+		operationsOfCalls, operationsOfSelect(), operationsOfBroadcast())
 }
 
 func TestEveryOperation(t *testing.T) {
@@ -309,6 +309,8 @@ func receiverOf(fn *ast.FuncDecl) string {
 		case *ast.StarExpr:
 			of = e.X
 		case *ast.IndexExpr:
+			of = e.X
+		case *ast.IndexListExpr:
 			of = e.X
 		case *ast.Ident:
 			return e.Name

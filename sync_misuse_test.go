@@ -263,15 +263,15 @@ type contextType = context.Context
 
 // Do releases however its function ends.
 func TestDoReleases(t *testing.T) {
-	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
-		if slices.Contains([]string{"EVENT_WAIT", "RESULT_WAIT", "BARRIER_WAIT", "WATCH_WAIT", "BROADCAST_SEND"}, h.op) {
+	eachHurdleKind(t, func(ctx context.Context, f *fixture, kind hurdleKind) {
+		if slices.Contains([]string{"EVENT_WAIT", "RESULT_WAIT", "BARRIER_WAIT", "WATCH_WAIT", "BROADCAST_SEND", "SHARED_CALL"}, kind.op) {
 			return // nothing to release
 		}
 		for _, end := range endings {
 			if end.cancelled {
 				continue
 			}
-			h := h.at(ctx) // one that is not open yet
+			h := kind.at(ctx)
 			var within bool
 			task := curio.Go(ctx, func(ctx context.Context) error {
 				return h.pass(ctx, func(ctx context.Context) error {
@@ -301,8 +301,9 @@ func TestVetFindsCopies(t *testing.T) {
 	for _, kind := range []string{
 		"Lock", "RLock", "RWLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier", "Result[int]", "Local[int]",
 		"Broadcast[int]", "Subscription[int]", "Watch[int]",
+		"SharedCalls[int, int]", "Once[int]", "Ticker",
 	} {
-		name := "copy" + strings.TrimSuffix(kind, "[int]")
+		name, _, _ := strings.Cut("copy"+kind, "[")
 		names = append(names, name)
 		text.WriteString(fmt.Sprintf("func %s(curio.%s) {}\n\n", name, kind))
 	}

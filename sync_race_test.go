@@ -59,8 +59,7 @@ func heldUp(ctx context.Context, f *fixture, op string, do func(context.Context)
 // to the one behind, at once. Let through and then cancelled: it has what it waited for,
 // and gives it back in its own time. Both before it knows of either.
 func TestSyncWokenAndCancelled(t *testing.T) {
-	eachHurdle(t, func(ctx context.Context, f *fixture, h *hurdle) {
-		kind := h.hurdleKind
+	eachHurdleKind(t, func(ctx context.Context, f *fixture, kind hurdleKind) {
 		for _, foreign := range []bool{false, true} {
 			for _, openFirst := range []bool{false, true} {
 				h := kind.at(ctx)
