@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -729,4 +731,67 @@ func TestSharedCallsInAChain(t *testing.T) {
 		depth(ctx, 100, new(loads))
 		<-done
 	})
+}
+
+func init() {
+	children["crash in a shared call"] = func() {
+		var s calls
+		_ = curio.Run(context.Background(), func(ctx context.Context) error {
+			_, err := asks(&s, "a", func(context.Context) (int, error) { panic("the end is near") })(ctx)
+			fmt.Println("alive", err)
+			os.Exit(0)
+			return nil
+		}, curio.CrashOnPanic(), curio.Logger(slog.New(slog.NewTextHandler(os.Stderr, nil))))
+	}
+}
+
+// CrashOnPanic ends the process before a caller hears of it, and what is logged is logged once.
+func TestSharedCallsCrashOnPanic(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), "CURIO_TEST_CHILD=crash in a shared call")
+	out, err := cmd.CombinedOutput()
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.ExitCode() != 2 {
+		t.Errorf("the process ended with %v, want exit status 2", err)
+	}
+	if text := string(out); strings.Count(text, msgPanic) != 1 || strings.Contains(text, "alive") {
+		t.Errorf("it says:\n%s", text)
+	}
+}
+
+// Those who look for the same page at the same time have it fetched once.
+func ExampleSharedCalls() {
+	var pages curio.SharedCalls[string, string]
+	var arrived curio.Event
+	fetched := 0
+	fetch := func(ctx context.Context) (string, error) {
+		fetched++
+		return "the page", arrived.Wait(ctx)
+	}
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[string]) error {
+			for range 3 {
+				g.Spawn(func(ctx context.Context) (string, error) {
+					page, _, err := pages.Do(ctx, "/index", fetch)
+					return page, err
+				})
+			}
+			for len(pages.Snapshot().Waiters) < 3 {
+				if err := curio.Sleep(ctx, time.Millisecond); err != nil {
+					return err
+				}
+			}
+			arrived.Set()
+			if err := g.Join(ctx); err != nil {
+				return err
+			}
+			all, err := g.Results()
+			fmt.Printf("%q, fetched %d time\n", all, fetched)
+			return err
+		})
+	})
+	fmt.Println(err)
+	// Output:
+	// ["the page" "the page" "the page"], fetched 1 time
+	// <nil>
 }
