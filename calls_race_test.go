@@ -53,6 +53,35 @@ func TestRaceSharedCallsLeaveJoinEnd(t *testing.T) {
 	})
 }
 
+// A call is cancelled and another one is pending behind it. The last caller of that leaves when the
+// first one ends: the second is not called, or it is cancelled; it does not run for nobody.
+func TestRaceSharedCallsPendingLeaves(t *testing.T) {
+	race(t, 3000, func(ctx context.Context) {
+		var s calls
+		var end curio.Event
+		begun := make(chan struct{})
+		old := curio.Spawn(ctx, asks(&s, "a", func(ctx context.Context) (int, error) {
+			close(begun)
+			return 1, curio.DisableCancellation(ctx, end.Wait)
+		}))
+		<-begun
+		_, _ = old.Cancel(ctx)
+		pending := curio.Spawn(ctx, asks(&s, "a", sleeping))
+		waitUntil(func() bool { return len(s.Snapshot().Waiters) == 1 })
+		atOnce(
+			func() { spin(); end.Set() },
+			func() { spin(); pending.CancelNow() },
+		)
+		if _, err := pending.Join(ctx); !errors.Is(err, curio.ErrTaskCancelled) {
+			t.Errorf("it ends with %v", err)
+		}
+		waitUntil(func() bool { return len(s.Snapshot().Holders) == 0 })
+		if v, err := asks(&s, "a", returns(2))(ctx); v != 2 || err != nil {
+			t.Errorf("the next: %d, %v", v, err)
+		}
+	})
+}
+
 // Callers come, leave, and forget, with few keys: whoever stays gets a result.
 func TestRaceSharedCallsCrowd(t *testing.T) {
 	race(t, 500, func(ctx context.Context) {

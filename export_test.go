@@ -41,3 +41,11 @@ func SetEnded[T any](g *TaskGroup[T], n int32) { g.group.ended = n }
 
 // ParkedOf is what t waits for.
 func ParkedOf(t *AnyTask) (wait.Snapshot, bool) { return t.owner.Parked() }
+
+// SetBeforePending sets what is called before a pending shared call starts, and returns how to
+// undo it.
+func SetBeforePending(f func()) (restore func()) {
+	old := beforePending
+	beforePending = f
+	return func() { beforePending = old }
+}

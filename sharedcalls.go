@@ -312,9 +312,13 @@ func (s *SharedCalls[K, V]) Forget(key K) {
 // start starts the task of c.
 func (c *sharedCall[K, V]) start() { c.task.start(c.node, nil, c) }
 
+// beforePending is called before a pending call starts. Tests replace it.
+var beforePending = func() {}
+
 // startPending starts the task of c, which was pending: the call before it has ended. The
 // last caller of c may have left meanwhile.
 func (c *sharedCall[K, V]) startPending() {
+	beforePending()
 	c.start()
 	c.of.mu.Lock()
 	c.begun = true

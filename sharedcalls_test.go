@@ -15,6 +15,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/curio-go/curio"
 )
@@ -581,6 +582,54 @@ func TestSharedCallsOfAnEndedKernel(t *testing.T) {
 	})
 }
 
+// The last caller of a pending call leaves when the call before it has ended and its own is about
+// to start: it is cancelled as soon as it has started. If its kernel has ended, it is nobody's
+// failure.
+func TestSharedCallsPendingLeavesAtTheStart(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		inKernel(t, func(ctx context.Context, f *fixture) {
+			var s calls
+			old := curio.Spawn(ctx, asks(&s, "a", stubbornRacer(time.Second, 1)))
+			synctest.Wait()
+			_, _ = old.Cancel(ctx)
+			from := ctx
+			if ended {
+				_ = curio.Run(ctx, func(ctx context.Context) error {
+					from = context.WithoutCancel(ctx)
+					return nil
+				}, curio.Logger(slog.New(f.Journal)))
+			}
+			from, leave := context.WithCancel(from)
+			defer leave()
+			left := make(chan error)
+			go func() {
+				_, err := asks(&s, "a", sleeping)(from)
+				left <- err
+			}()
+			synctest.Wait()
+			var after *curio.Task[int]
+			defer curio.SetBeforePending(func() {
+				if after != nil {
+					return
+				}
+				leave()
+				is(f, "it leaves", <-left, scopeCancelled...)
+				after = curio.Spawn(ctx, asks(&s, "a", returns(2)))
+				synctest.Wait()
+			})()
+			start := time.Now()
+			_ = curio.Sleep(ctx, 2*time.Second)
+			if v, err := after.Join(ctx); v != 2 || err != nil {
+				f.Errorf("the one behind: %d, %v", v, err)
+			}
+			f.elapsed(start, 2*time.Second)
+			if text := s.String(); text != "SharedCalls(0 running)" {
+				f.Error(text)
+			}
+		})
+	}
+}
+
 // A caller that comes after Forget starts a call of its own. The old one goes on for its own.
 func TestSharedCallsForget(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
@@ -670,6 +719,69 @@ func TestSharedCallsKeepNothing(t *testing.T) {
 	})
 }
 
+// A call that runs does not keep what its function has done with.
+func TestARunningSharedCallKeepsNoFunction(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		var l loads
+		var end curio.Event
+		task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+			v, _, err := s.Do(ctx, "a", func(in *load) func(context.Context) (int, error) {
+				return func(ctx context.Context) (int, error) {
+					_ = in[0]
+					return 0, end.Wait(ctx)
+				}
+			}(l.make()))
+			return v, err
+		})
+		until(f, "the function", func() bool { return len(end.Snapshot().Waiters) == 1 })
+		if n := l.left(); n > 0 {
+			f.Errorf("%d are kept", n)
+		}
+		end.Set()
+		if _, err := task.Join(ctx); err != nil {
+			f.Error(err)
+		}
+	})
+}
+
+// If each call is cancelled while another one is pending behind it, they do not make a chain.
+func TestSharedCallsBehindEachOther(t *testing.T) {
+	withKernel(t, func(ctx context.Context, f *fixture) {
+		var s calls
+		var tasks []weak.Pointer[curio.AnyTask]
+		begun := make(chan *curio.Event)
+		fn := func(ctx context.Context) (int, error) {
+			tasks = append(tasks, weak.Make(curio.CurrentTask(ctx)))
+			end := new(curio.Event)
+			begun <- end
+			return 0, curio.DisableCancellation(ctx, end.Wait)
+		}
+		caller := curio.Spawn(ctx, asks(&s, "a", fn))
+		end := <-begun
+		const n = 100
+		for range n {
+			_, _ = caller.Cancel(ctx)
+			caller = curio.Spawn(ctx, asks(&s, "a", fn))
+			until(f, "the next caller", func() bool { return len(s.Snapshot().Waiters) == 1 })
+			end.Set()
+			end = <-begun
+		}
+		until(f, "the end of all but the last", func() bool {
+			runtime.GC()
+			alive := 0
+			for _, t := range tasks {
+				if t.Value() != nil {
+					alive++
+				}
+			}
+			return alive <= 5
+		})
+		end.Set()
+		_ = caller.Wait(ctx)
+	})
+}
+
 // After many calls at once the object is as small as before.
 func TestSharedCallsShrink(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
@@ -706,29 +818,42 @@ func TestSharedCallsShrink(t *testing.T) {
 	})
 }
 
-// In a chain of calls each of which starts the next one, none keeps those before it.
+// In a chain of calls each of which starts the next one, none keeps those before it, nor their
+// tasks.
 func TestSharedCallsInAChain(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		var s curio.SharedCalls[int, int]
-		var depth func(context.Context, int, *loads)
+		var l loads
+		var tasks []weak.Pointer[curio.AnyTask]
 		done := make(chan struct{})
-		depth = func(ctx context.Context, left int, l *loads) {
+		last := func(context.Context) {
+			defer close(done)
+			until(f, "the end of all but the last", func() bool {
+				alive := 0
+				for _, t := range tasks {
+					if t.Value() != nil {
+						alive++
+					}
+				}
+				return l.left() <= 2 && alive <= 5 // this one's, and what its goroutine has not let go of
+			})
+		}
+		var start func(context.Context, int)
+		start = func(ctx context.Context, left int) {
 			_, _, _ = s.Do(ctx, left, func(v *load) func(context.Context) (int, error) {
 				return func(ctx context.Context) (int, error) {
 					_ = v[0]
+					tasks = append(tasks, weak.Make(curio.CurrentTask(ctx)))
 					if left == 0 {
-						if kept := l.left(); kept > 2 { // this one's
-							f.Errorf("%d of %d are kept", kept, len(l.made))
-						}
-						close(done)
+						last(ctx)
 						return 0, nil
 					}
-					curio.Go(ctx, func(ctx context.Context) error { depth(ctx, left-1, l); return nil }, curio.Daemon())
+					curio.Go(ctx, func(ctx context.Context) error { start(ctx, left-1); return nil }, curio.Daemon())
 					return 0, nil
 				}
 			}(l.make()))
 		}
-		depth(ctx, 100, new(loads))
+		start(ctx, 100)
 		<-done
 	})
 }
