@@ -49,3 +49,12 @@ func SetBeforePending(f func()) (restore func()) {
 	beforePending = f
 	return func() { beforePending = old }
 }
+
+// TakeLate takes a tick of t that has been due for so long, by a caller that was waiting for it or
+// not, and returns how long it is to the next one.
+func TakeLate(t *Ticker, late time.Duration, waited bool) (next time.Duration) {
+	now := wait.Now()
+	t.next = now - int64(late)
+	t.take(waited)
+	return time.Duration(t.next - now)
+}

@@ -184,7 +184,7 @@ var plainHurdles = []hurdleKind{
 			waitUntil(func() bool { return len(s.Snapshot().Holders) == 0 })
 		}, look: func() curio.Snapshot { return curio.Snapshot{Waiters: s.Snapshot().Waiters} }, text: s.String}
 	}},
-	{what: "Once, whose functions fail", op: "ONCE_WAIT", single: true, stays: true, build: func(ctx context.Context) *hurdle {
+	{what: "Once that fails", op: "ONCE_WAIT", single: true, stays: true, build: func(ctx context.Context) *hurdle {
 		o, opened := new(curio.Once[int]), new(curio.Event)
 		wait := func(ctx context.Context, body func(context.Context) error) (err error) {
 			errTried := errors.New("tried")

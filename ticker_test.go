@@ -117,6 +117,30 @@ func TestTickerMissedExactly(t *testing.T) {
 	}
 }
 
+// A caller that was waiting for the tick may run late, as nobody wakes at once. That is no reason to
+// drift, unless it has missed the next tick, too.
+func TestTickerWakesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for missed, want := range map[curio.MissedTicks][]time.Duration{
+			curio.SkipTicks:  {900, 900, 500, 1000},
+			curio.DelayTicks: {900, 1000, 1000, 1000},
+			curio.BurstTicks: {900, 900, -1500, 0},
+		} {
+			ticker := curio.NewTicker(time.Second, missed)
+			for i, next := range []time.Duration{
+				curio.TakeLate(ticker, 100*time.Millisecond, true),
+				curio.TakeLate(ticker, 100*time.Millisecond, false),
+				curio.TakeLate(ticker, 2500*time.Millisecond, true),
+				curio.TakeLate(ticker, time.Second, true),
+			} {
+				if next != want[i]*time.Millisecond {
+					t.Errorf("%v, %d: the next tick comes after %v, want %v ms", missed, i, next, int64(want[i]))
+				}
+			}
+		}
+	})
+}
+
 // A wait that ends otherwise takes no tick: a cancellation, a timeout, another case.
 func TestTickerLosesNothing(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
