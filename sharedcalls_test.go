@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,7 +60,9 @@ func TestSharedCalls(t *testing.T) {
 			return 1, curio.Sleep(ctx, time.Second)
 		})
 		synctest.Wait()
-		two, three := do(mustNot(f)), do(mustNot(f))
+		two := do(mustNot(f))
+		synctest.Wait()
+		three := do(mustNot(f))
 		elsewhere := curio.Spawn(ctx, asks(&s, "b", returns(5)))
 		if v, err := elsewhere.Join(ctx); v != 5 || err != nil {
 			f.Errorf("another key: %d, %v", v, err)
@@ -589,9 +592,6 @@ func TestSharedCallsPendingLeavesAtTheStart(t *testing.T) {
 	for _, ended := range []bool{false, true} {
 		inKernel(t, func(ctx context.Context, f *fixture) {
 			var s calls
-			old := curio.Spawn(ctx, asks(&s, "a", stubbornRacer(time.Second, 1)))
-			synctest.Wait()
-			_, _ = old.Cancel(ctx)
 			from := ctx
 			if ended {
 				_ = curio.Run(ctx, func(ctx context.Context) error {
@@ -601,28 +601,28 @@ func TestSharedCallsPendingLeavesAtTheStart(t *testing.T) {
 			}
 			from, leave := context.WithCancel(from)
 			defer leave()
-			left := make(chan error)
+			left, after := make(chan error), make(chan *curio.Task[int], 1)
+			var once sync.Once
+			defer curio.SetBeforePending(func() {
+				once.Do(func() {
+					leave()
+					is(f, "it leaves", <-left, scopeCancelled...)
+					after <- curio.Spawn(ctx, asks(&s, "a", returns(2)))
+					synctest.Wait()
+				})
+			})()
+			start := time.Now()
+			old := curio.Spawn(ctx, asks(&s, "a", stubbornRacer(time.Second, 1)))
+			synctest.Wait()
+			_, _ = old.Cancel(ctx)
 			go func() {
 				_, err := asks(&s, "a", sleeping)(from)
 				left <- err
 			}()
-			synctest.Wait()
-			var after *curio.Task[int]
-			defer curio.SetBeforePending(func() {
-				if after != nil {
-					return
-				}
-				leave()
-				is(f, "it leaves", <-left, scopeCancelled...)
-				after = curio.Spawn(ctx, asks(&s, "a", returns(2)))
-				synctest.Wait()
-			})()
-			start := time.Now()
-			_ = curio.Sleep(ctx, 2*time.Second)
-			if v, err := after.Join(ctx); v != 2 || err != nil {
+			if v, err := (<-after).Join(ctx); v != 2 || err != nil {
 				f.Errorf("the one behind: %d, %v", v, err)
 			}
-			f.elapsed(start, 2*time.Second)
+			f.elapsed(start, time.Second)
 			if text := s.String(); text != "SharedCalls(0 running)" {
 				f.Error(text)
 			}
