@@ -202,9 +202,12 @@ func (g *gathering) verdict(p wait.Place, err error) error {
 	if e, ok := err.(*TaskGroupError); ok { // workers have exited
 		err = e.Body
 	}
-	if err != nil && int(g.succeeded.Load())+len(g.failures) == g.n {
+	switch complete := int(g.succeeded.Load())+len(g.failures) == g.n; {
+	case err != nil && complete:
 		p.Saved(err)
 		err = nil
+	case err == nil && !complete: // workers that stop for the end of ctx do not fail, so the group may not have noticed
+		err = p.Err()
 	}
 	if len(g.failures) == 0 {
 		return err

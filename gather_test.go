@@ -514,7 +514,7 @@ func TestRaceGather(t *testing.T) {
 					t.Errorf("%d run on", n)
 				}
 				if err == nil || !errors.Is(err, errBoom) && !errors.Is(err, curio.ErrTaskCancelled) {
-					t.Errorf("%v", err)
+					t.Errorf("%v, with %v: %v", err, opts, values)
 				}
 				return sum(values), nil
 			})
