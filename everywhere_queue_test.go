@@ -15,9 +15,9 @@ import (
 // A queue of each kind, as the Queue that it is built on.
 var everywhereQueues = map[string]func(max int) *curio.Queue[int]{
 	"Queue":          curio.NewQueue[int],
-	"PriorityQueue":  func(max int) *curio.Queue[int] { return &curio.NewPriorityQueue(max, cmp.Compare[int]).Queue },
-	"LIFOQueue":      func(max int) *curio.Queue[int] { return &curio.NewLIFOQueue[int](max).Queue },
-	"UniversalQueue": func(max int) *curio.Queue[int] { return &curio.NewUniversalQueue[int](max).Queue },
+	"PriorityQueue":  func(max int) *curio.Queue[int] { return curio.NewPriorityQueue(max, cmp.Compare[int]) },
+	"LIFOQueue":      func(max int) *curio.Queue[int] { return curio.NewLIFOQueue[int](max) },
+	"UniversalQueue": func(max int) *curio.Queue[int] { return curio.NewUniversalQueue[int](max) },
 }
 
 // Two producers and two consumers, one of which loops over All: everything that is put is

@@ -13,7 +13,6 @@ package curio_test
 //	            any other (kernel_test.go)
 //	K15         debug options are a package of their own
 //	T9          every suspended activity is a goroutine: T8 covers it
-//	T14–T16     gather is Group with Results (group_test.go)
 //	C10, C11    an error class cannot be chosen, a reason can (C12)
 //	C14         a pending timeout is not an object that could be dropped: see M8
 //	C15         cancellation is level-triggered, so there is no interrupt: a

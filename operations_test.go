@@ -217,7 +217,6 @@ var neverWaits = map[string]string{
 
 	"Lock.Release": "gives back", "RLock.Release": "gives back", "RWLock.Release": "gives back", "RWLock.ReleaseRead": "gives back",
 	"Semaphore.Release": "gives back", "Semaphore.ReleaseN": "gives back", "Condition.Release": "gives back",
-	"BoundedSemaphore.Release": "gives back", "BoundedSemaphore.ReleaseN": "gives back",
 
 	"Lock.TryAcquire": "tries", "RLock.TryAcquire": "tries", "RWLock.TryAcquire": "tries", "RWLock.TryAcquireRead": "tries",
 	"Semaphore.TryAcquire": "tries", "Semaphore.TryAcquireN": "tries", "Condition.TryAcquire": "tries",

@@ -51,7 +51,7 @@ type Queue[T any] struct {
 	producers  int // Producers that have not been closed
 	closed     bool
 	finished   bool       // closed by the last Producer, or as there is none
-	flag       *poll.Flag // of a UniversalQueue whose FD was asked for, raised while there is something to get
+	flag       *poll.Flag // if FD was called, raised while there is something to get
 }
 
 // A cell is where an item changes hands.
@@ -447,9 +447,14 @@ func (q *Queue[T]) snapshotLocked() Snapshot {
 
 // String says how many items there are, how many producers are open, whether the queue is
 // closed, and how many wait.
-func (q *Queue[T]) String() string { return q.text("Queue") }
-
-func (q *Queue[T]) text(kind string) string {
+func (q *Queue[T]) String() string {
+	kind := "Queue"
+	switch {
+	case q.items.lifo:
+		kind = "LIFOQueue"
+	case q.items.compare != nil:
+		kind = "PriorityQueue"
+	}
 	q.mu.Lock()
 	details := fmt.Sprintf("%d items", q.items.len())
 	if q.max > 0 {

@@ -73,7 +73,7 @@ func TestPriorityQueueComparisonThatFails(t *testing.T) {
 					for n := 1; n < 20; n++ {
 						inKernel(t, func(ctx context.Context, f *fixture) {
 							var fuse fuse
-							q := &curio.NewPriorityQueue(full, fuse.compare).Queue
+							q := curio.NewPriorityQueue(full, fuse.compare)
 							items := []int{40, 10, 70, 20, 60, 50}
 							for _, v := range items {
 								succeed(q.TryPut(v))
@@ -129,7 +129,7 @@ func TestPriorityQueueComparisonThatFails(t *testing.T) {
 func TestPriorityQueueExitOfAComparisonIsThePutters(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		var fuse fuse
-		q := &curio.NewPriorityQueue(2, fuse.compare).Queue
+		q := curio.NewPriorityQueue(2, fuse.compare)
 		succeed(q.TryPut(1))
 		succeed(q.TryPut(2))
 		putter := outcomeOf(func() (int, error) { return 0, q.Put(ctx, 3) })

@@ -102,7 +102,7 @@ func ExampleQueue_Get() {
 	// hello <nil>
 }
 
-func ExamplePriorityQueue() {
+func ExampleNewPriorityQueue() {
 	type job struct {
 		priority int
 		what     string
@@ -123,7 +123,7 @@ func ExamplePriorityQueue() {
 	// 3 sweep <nil>
 }
 
-func ExampleLIFOQueue() {
+func ExampleNewLIFOQueue() {
 	plates := curio.NewLIFOQueue[string](2)
 	fmt.Println(plates.TryPut("bottom"))
 	fmt.Println(plates.TryPut("top"))
@@ -140,7 +140,7 @@ func ExampleLIFOQueue() {
 
 // An event loop that waits for descriptors only, here played by WaitRead, gets items out
 // of a queue that tasks fill.
-func ExampleUniversalQueue() {
+func ExampleQueue_FD() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		events := curio.NewUniversalQueue[string](0)
 		fd, err := events.FD()

@@ -27,11 +27,11 @@ func TestQueueOrders(t *testing.T) {
 			out  []int
 		}{
 			"Queue":          {q: curio.NewQueue[int](0), out: slices.Clone(in)},
-			"UniversalQueue": {q: &curio.NewUniversalQueue[int](0).Queue, out: slices.Clone(in)},
-			"LIFOQueue":      {q: &curio.NewLIFOQueue[int](0).Queue, out: reversed(in)},
-			"PriorityQueue":  {q: &curio.NewPriorityQueue(0, cmp.Compare[int]).Queue, out: slices.Sorted(slices.Values(in))},
+			"UniversalQueue": {q: curio.NewUniversalQueue[int](0), out: slices.Clone(in)},
+			"LIFOQueue":      {q: curio.NewLIFOQueue[int](0), out: reversed(in)},
+			"PriorityQueue":  {q: curio.NewPriorityQueue(0, cmp.Compare[int]), out: slices.Sorted(slices.Values(in))},
 			"largest first": {
-				q:   &curio.NewPriorityQueue(0, func(a, b int) int { return cmp.Compare(b, a) }).Queue,
+				q:   curio.NewPriorityQueue(0, func(a, b int) int { return cmp.Compare(b, a) }),
 				out: reversed(slices.Sorted(slices.Values(in))),
 			},
 		} {
@@ -84,7 +84,7 @@ func TestPriorityQueueIsStable(t *testing.T) {
 				continue
 			}
 			number++
-			fillQueue(t, &q.Queue, order{random.IntN(3), number})
+			fillQueue(t, q, order{random.IntN(3), number})
 		}
 		for !q.Empty() {
 			get()
@@ -97,9 +97,9 @@ func TestPriorityQueueIsStable(t *testing.T) {
 func TestPriorityQueueOfBlockedPutters(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		q := curio.NewPriorityQueue(2, byRank)
-		fillQueue(f, &q.Queue, order{5, 0}, order{5, 1})
+		fillQueue(f, q, order{5, 0}, order{5, 1})
 		for number, rank := range []int{5, 5, 1, 5} {
-			parkedAs(f, curio.Go(ctx, putting(&q.Queue, order{rank, 2 + number})), "QUEUE_PUT")
+			parkedAs(f, curio.Go(ctx, putting(q, order{rank, 2 + number})), "QUEUE_PUT")
 		}
 		var got []int
 		for range 6 {
@@ -123,7 +123,7 @@ func TestPriorityQueueHandOver(t *testing.T) {
 		for i := range 3 {
 			getter := curio.Spawn(ctx, q.Get)
 			parkedAs(f, getter, "QUEUE_GET")
-			fillQueue(f, &q.Queue, i)
+			fillQueue(f, q, i)
 			if v, err := getter.Join(ctx); v != i || err != nil {
 				f.Error(v, err)
 			}
@@ -131,15 +131,12 @@ func TestPriorityQueueHandOver(t *testing.T) {
 	})
 }
 
-// The zero value of each kind is an empty queue without bound; those of PriorityQueue and
-// LIFOQueue know no order but that of arrival.
-func TestQueueZeroValues(t *testing.T) {
+// The zero value is an empty queue without bound, in order of arrival.
+func TestQueueZeroValue(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		var plain curio.Queue[int]
-		var priority curio.PriorityQueue[int]
-		var lifo curio.LIFOQueue[int]
 		var universal curio.UniversalQueue[int]
-		for _, q := range []*curio.Queue[int]{&plain, &priority.Queue, &lifo.Queue, &universal.Queue} {
+		for _, q := range []*curio.Queue[int]{&plain, &universal} {
 			if q.Len() != 0 || q.Full() || !q.Empty() || q.Join(ctx) != nil {
 				f.Errorf("%v is not empty", q)
 			}
@@ -186,10 +183,10 @@ func explosive(a, b int) int {
 func TestPriorityQueueComparisonPanics(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		q := curio.NewPriorityQueue(0, explosive)
-		fillQueue(f, &q.Queue, 5, 3, 4, 1, 2)
+		fillQueue(f, q, 5, 3, 4, 1, 2)
 		panics(f, "poison", func() { _ = q.Put(ctx, poison) })
 		panics(f, "poison", func() { _ = q.TryPut(poison) })
-		queueHolds(f, &q.Queue, 1, 2, 3, 4, 5)
+		queueHolds(f, q, 1, 2, 3, 4, 5)
 		for range 5 { // not 7
 			q.TaskDone()
 		}
@@ -205,7 +202,7 @@ func TestPriorityQueueComparisonPanics(t *testing.T) {
 			return cmp.Compare(a, b)
 		})
 		in := rand.Perm(100)
-		fillQueue(f, &q.Queue, in...)
+		fillQueue(f, q, in...)
 		for want := range in {
 			armed = q.Len() > 2 // below, there is nothing to compare
 			if armed {
@@ -218,7 +215,7 @@ func TestPriorityQueueComparisonPanics(t *testing.T) {
 				f.Fatalf("got %d, %v, want %d", v, err, want)
 			}
 		}
-		queueHolds(f, &q.Queue)
+		queueHolds(f, q)
 	})
 }
 
@@ -227,7 +224,7 @@ func TestPriorityQueueComparisonPanics(t *testing.T) {
 func TestPriorityQueueComparisonPanicsForAWaitingPutter(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		q := curio.NewPriorityQueue(2, explosive)
-		fillQueue(f, &q.Queue, 1, 2)
+		fillQueue(f, q, 1, 2)
 		putter := curio.Go(ctx, func(ctx context.Context) error {
 			panics(f, "poison", func() { _ = q.Put(ctx, poison) })
 			return q.Put(ctx, 3) // the queue, and the task's waiter, are as good as new
@@ -239,7 +236,7 @@ func TestPriorityQueueComparisonPanicsForAWaitingPutter(t *testing.T) {
 		if _, err := putter.Join(ctx); err != nil {
 			f.Error(err)
 		}
-		queueHolds(f, &q.Queue, 2, 3)
+		queueHolds(f, q, 2, 3)
 		for range 3 {
 			q.TaskDone()
 		}
@@ -253,7 +250,7 @@ func TestPriorityQueueComparisonPanicsForAWaitingPutter(t *testing.T) {
 func TestPriorityQueuePanicLetsTheNextPutterIn(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		q := curio.NewPriorityQueue(2, explosive)
-		fillQueue(f, &q.Queue, 1, 2)
+		fillQueue(f, q, 1, 2)
 		for range 3 {
 			bad := curio.Go(ctx, func(ctx context.Context) error {
 				panics(f, "poison", func() { _ = q.Put(ctx, poison) })
@@ -261,7 +258,7 @@ func TestPriorityQueuePanicLetsTheNextPutterIn(t *testing.T) {
 			})
 			parkedAs(f, bad, "QUEUE_PUT")
 		}
-		good := curio.Go(ctx, putting(&q.Queue, 3))
+		good := curio.Go(ctx, putting(q, 3))
 		parkedAs(f, good, "QUEUE_PUT")
 		if v, err := q.Get(ctx); v != 1 || err != nil {
 			f.Errorf("Get: %d, %v", v, err)
@@ -299,11 +296,11 @@ func TestPriorityQueueComparisonExits(t *testing.T) {
 		go func() { defer close(done); call() }()
 		<-done
 	}
-	fillQueue(t, &q.Queue, 1)
+	fillQueue(t, q, 1)
 	exits(func() { _ = q.TryPut(poison) })
-	queueHolds(t, &q.Queue, 1)
+	queueHolds(t, q, 1)
 
-	fillQueue(t, &q.Queue, 1, 2)
+	fillQueue(t, q, 1, 2)
 	ctx := t.Context()
 	left := make(chan struct{})
 	go func() { // and the putter, for whom it was called
@@ -314,5 +311,5 @@ func TestPriorityQueueComparisonExits(t *testing.T) {
 	until(t, "QUEUE_PUT", func() bool { return len(q.Snapshot().Waiters) == 1 })
 	exits(func() { _, _ = q.TryGet() })
 	<-left
-	queueHolds(t, &q.Queue, 2)
+	queueHolds(t, q, 2)
 }

@@ -24,14 +24,14 @@ type thing struct {
 var thingQueues = map[string]func(max int) *curio.Queue[*thing]{
 	"Queue": curio.NewQueue[*thing],
 	"PriorityQueue": func(max int) *curio.Queue[*thing] {
-		return &curio.NewPriorityQueue(max, func(a, b *thing) int {
+		return curio.NewPriorityQueue(max, func(a, b *thing) int {
 			if a.rank == poison || b.rank == poison {
 				panic("poison")
 			}
 			return cmp.Compare(a.rank, b.rank)
-		}).Queue
+		})
 	},
-	"LIFOQueue": func(max int) *curio.Queue[*thing] { return &curio.NewLIFOQueue[*thing](max).Queue },
+	"LIFOQueue": func(max int) *curio.Queue[*thing] { return curio.NewLIFOQueue[*thing](max) },
 }
 
 // forgets checks that what do leaves behind does not keep alive what do was given.
@@ -139,8 +139,8 @@ func TestQueueShrinks(t *testing.T) {
 	type block [size]byte
 	for name, q := range map[string]*curio.Queue[block]{
 		"Queue":         curio.NewQueue[block](0),
-		"LIFOQueue":     &curio.NewLIFOQueue[block](0).Queue,
-		"PriorityQueue": &curio.NewPriorityQueue(0, func(a, b block) int { return slices.Compare(a[:3], b[:3]) }).Queue,
+		"LIFOQueue":     curio.NewLIFOQueue[block](0),
+		"PriorityQueue": curio.NewPriorityQueue(0, func(a, b block) int { return slices.Compare(a[:3], b[:3]) }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := allocated()
@@ -190,7 +190,7 @@ func TestQueueAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer watched.CloseFD()
-	queues := map[string]*curio.Queue[int]{"UniversalQueue with a descriptor": &watched.Queue}
+	queues := map[string]*curio.Queue[int]{"UniversalQueue with a descriptor": watched}
 	for _, kind := range queueKinds {
 		queues[kind.name] = kind.make(0)
 		queues[kind.name+" with a bound"] = kind.make(5)

@@ -128,11 +128,11 @@ func (m *queueTwin) waiting() []*twinCall { return slices.Concat(m.getters, m.pu
 func newOrderQueue(kind, max int) *curio.Queue[order] {
 	switch queueKinds[kind].name {
 	case "PriorityQueue":
-		return &curio.NewPriorityQueue(max, byRank).Queue
+		return curio.NewPriorityQueue(max, byRank)
 	case "LIFOQueue":
-		return &curio.NewLIFOQueue[order](max).Queue
+		return curio.NewLIFOQueue[order](max)
 	case "UniversalQueue":
-		return &curio.NewUniversalQueue[order](max).Queue
+		return curio.NewUniversalQueue[order](max)
 	}
 	return curio.NewQueue[order](max)
 }

@@ -119,7 +119,7 @@ func TestLastProducerAndFD(t *testing.T) {
 		if _, err := waits.Join(ctx); err != nil {
 			f.Error(err)
 		}
-		closedQueue(f, &q.Queue, true)
+		closedQueue(f, q, true)
 	})
 }
 

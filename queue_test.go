@@ -24,9 +24,9 @@ var queueKinds = []struct {
 	make newQueue
 }{
 	{"Queue", curio.NewQueue[int]},
-	{"PriorityQueue", func(max int) *curio.Queue[int] { return &curio.NewPriorityQueue(max, cmp.Compare[int]).Queue }},
-	{"LIFOQueue", func(max int) *curio.Queue[int] { return &curio.NewLIFOQueue[int](max).Queue }},
-	{"UniversalQueue", func(max int) *curio.Queue[int] { return &curio.NewUniversalQueue[int](max).Queue }},
+	{"PriorityQueue", func(max int) *curio.Queue[int] { return curio.NewPriorityQueue(max, cmp.Compare[int]) }},
+	{"LIFOQueue", func(max int) *curio.Queue[int] { return curio.NewLIFOQueue[int](max) }},
+	{"UniversalQueue", func(max int) *curio.Queue[int] { return curio.NewUniversalQueue[int](max) }},
 }
 
 // eachKind runs a test for each kind of queue, in a kernel in a bubble.
@@ -455,7 +455,7 @@ func TestQueueSnapshot(t *testing.T) {
 				f.Errorf("it says %q, want %q", s, want)
 			}
 		}
-		says("UniversalQueue(0 of 2 items)")
+		says("Queue(0 of 2 items)")
 		g1 := curio.Spawn(ctx, q.Get)
 		parkedAs(f, g1, "QUEUE_GET")
 		g2 := curio.Spawn(ctx, q.Get)
@@ -464,12 +464,12 @@ func TestQueueSnapshot(t *testing.T) {
 		if s := q.Snapshot(); !slices.Equal(s.Waiters, want) || s.Holders != nil {
 			f.Errorf("%v, want %v", s, want)
 		}
-		says("UniversalQueue(0 of 2 items, 2 waiting)")
-		fillQueue(f, &q.Queue, 1, 2, 3, 4)
+		says("Queue(0 of 2 items, 2 waiting)")
+		fillQueue(f, q, 1, 2, 3, 4)
 		var plain sync.WaitGroup
 		plain.Go(func() { _ = q.Put(context.Background(), 5) })
 		synctest.Wait()
-		p2 := curio.Go(ctx, putting(&q.Queue, 6))
+		p2 := curio.Go(ctx, putting(q, 6))
 		parkedAs(f, p2, "QUEUE_PUT")
 		j := curio.Go(ctx, q.Join)
 		parkedAs(f, j, "QUEUE_JOIN")
@@ -477,8 +477,8 @@ func TestQueueSnapshot(t *testing.T) {
 		if s := q.Snapshot(); !slices.Equal(s.Waiters, want) || s.Holders != nil {
 			f.Errorf("%v, want %v", s, want)
 		}
-		says("UniversalQueue(2 of 2 items, 3 waiting)")
-		if n := len(drainQueue(&q.Queue)); n != 4 {
+		says("Queue(2 of 2 items, 3 waiting)")
+		if n := len(drainQueue(q)); n != 4 {
 			f.Errorf("%d were left, want 4", n)
 		}
 		plain.Wait()
@@ -491,7 +491,7 @@ func TestQueueSnapshot(t *testing.T) {
 			f.Error(err)
 		}
 		q.Close()
-		says("UniversalQueue(0 of 2 items, closed)")
+		says("Queue(0 of 2 items, closed)")
 	})
 }
 
@@ -504,7 +504,7 @@ func TestQueueString(t *testing.T) {
 		"Queue(0 of 3 items)":         curio.NewQueue[int](3),
 		"PriorityQueue(0 items)":      curio.NewPriorityQueue(0, cmp.Compare[int]),
 		"LIFOQueue(0 of 1 items)":     curio.NewLIFOQueue[int](1),
-		"UniversalQueue(0 items)":     new(curio.UniversalQueue[int]),
+		"Queue(0 items)":              new(curio.UniversalQueue[int]),
 		"PriorityQueue(0 of 9 items)": curio.NewPriorityQueue(9, cmp.Compare[int]),
 	} {
 		if s := q.String(); s != want {

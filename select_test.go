@@ -332,14 +332,14 @@ func TestSelectComparisonThatFails(t *testing.T) {
 				t.Run(fmt.Sprintf("exits=%v/waits=%v/%d", exits, waits, position), func(t *testing.T) {
 					inKernel(t, func(ctx context.Context, f *fixture) {
 						fail := false
-						q := &curio.NewPriorityQueue(2, func(a, b int) int {
+						q := curio.NewPriorityQueue(2, func(a, b int) int {
 							if fail && exits {
 								runtime.Goexit()
 							} else if fail {
 								panic(errBoom)
 							}
 							return cmp.Compare(a, b)
-						}).Queue
+						})
 						fillQueue(f, q, 1)
 						if waits {
 							fillQueue(f, q, 2)

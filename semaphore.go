@@ -17,10 +17,13 @@ import (
 //
 // It keeps account of who holds how much. A task may also release what another has
 // acquired, or what nobody has: then there is one unit more than before. That is how a
-// semaphore counts events. See BoundedSemaphore for one that takes this as a mistake.
+// semaphore counts events. One made by NewBoundedSemaphore takes this as a mistake.
 //
-// It is Curio's Semaphore. A task that waits for it is in the state SEMA_ACQUIRE.
+// It is Curio's Semaphore and BoundedSemaphore. A task that waits for it is in the state
+// SEMA_ACQUIRE.
 type Semaphore struct {
+	bounded bool // set at birth
+
 	mu      sync.Mutex
 	size    int64 // how many units there are, whoever has them
 	held    holds
@@ -31,6 +34,14 @@ type Semaphore struct {
 func NewSemaphore(n int64) *Semaphore {
 	mustNotBeNegative("NewSemaphore", n)
 	return &Semaphore{size: n}
+}
+
+// NewBoundedSemaphore makes a semaphore of n units that never has more than it was made or
+// resized to have: to release more than is held panics. Its bound is Size. NewBoundedSemaphore
+// panics if n is negative.
+func NewBoundedSemaphore(n int64) *Semaphore {
+	mustNotBeNegative("NewBoundedSemaphore", n)
+	return &Semaphore{size: n, bounded: true}
 }
 
 func mustNotBeNegative(call string, n int64) {
@@ -144,25 +155,23 @@ func (s *Semaphore) TryAcquireN(ctx context.Context, n int64) bool {
 
 // Release gives one unit back. It never blocks and does not ask whether ctx is alive.
 // ctx says whose unit it is; if that task holds none, it is another one's, and if nobody
-// does, there is one unit more from now on.
+// does, there is one unit more from now on, or a panic if the semaphore is bounded.
 func (s *Semaphore) Release(ctx context.Context) { s.ReleaseN(ctx, 1) }
 
 // ReleaseN gives n units back. See Release. It panics if n is negative.
-func (s *Semaphore) ReleaseN(ctx context.Context, n int64) { s.giveBack(ctx, n, false) }
-
-func (s *Semaphore) giveBack(ctx context.Context, n int64, bounded bool) {
+func (s *Semaphore) ReleaseN(ctx context.Context, n int64) {
 	mustNotBeNegative("ReleaseN", n)
 	me := wait.CurrentTask(ctx)
-	s.release(me, n, bounded)
+	s.release(me, n)
 	wait.Returned(me, s, n)
 }
 
 // release is ReleaseN in the name of me.
-func (s *Semaphore) release(me *wait.Owner, n int64, bounded bool) {
+func (s *Semaphore) release(me *wait.Owner, n int64) {
 	s.mu.Lock()
-	if held := s.held.total; bounded && n > held {
+	if held := s.held.total; s.bounded && n > held {
 		s.mu.Unlock()
-		panic(fmt.Sprintf("curio: %s releases %d units of a BoundedSemaphore of which %d are held; each Release needs an Acquire before it",
+		panic(fmt.Sprintf("curio: %s releases %d units of a bounded semaphore of which %d are held; each Release needs an Acquire before it",
 			taskName(taskOf(me)), n, held))
 	}
 	if more := n - s.held.total; more > 0 && s.size > math.MaxInt64-more {
@@ -198,15 +207,11 @@ func (s *Semaphore) Resize(n int64) {
 // Do calls fn with one unit held, and releases it however fn ends: also by a panic. The
 // error is fn's, or that of Acquire. It panics if fn is nil.
 func (s *Semaphore) Do(ctx context.Context, fn func(context.Context) error) error {
-	return s.do(ctx, 1, fn, false)
+	return s.DoN(ctx, 1, fn)
 }
 
 // DoN is Do with n units. See AcquireN.
 func (s *Semaphore) DoN(ctx context.Context, n int64, fn func(context.Context) error) error {
-	return s.do(ctx, n, fn, false)
-}
-
-func (s *Semaphore) do(ctx context.Context, n int64, fn func(context.Context) error, bounded bool) error {
 	if fn == nil {
 		panic("curio: Do with a nil function")
 	}
@@ -223,7 +228,7 @@ func (s *Semaphore) do(ctx context.Context, n int64, fn func(context.Context) er
 		return err
 	}
 	defer func() {
-		s.release(me, n, bounded)
+		s.release(me, n)
 		wait.Returned(me, s, n)
 	}()
 	wait.Held(ctx, s, n)
@@ -256,44 +261,13 @@ func (s *Semaphore) snapshotLocked() Snapshot {
 }
 
 // String says how many units are free, who holds the others, and how many wait.
-func (s *Semaphore) String() string { return s.text("Semaphore") }
-
-func (s *Semaphore) text(kind string) string {
+func (s *Semaphore) String() string {
+	kind := "Semaphore"
+	if s.bounded {
+		kind = "BoundedSemaphore"
+	}
 	s.mu.Lock()
 	snapshot, free, size := s.snapshotLocked(), s.size-s.held.total, s.size
 	s.mu.Unlock()
 	return snapshot.text(kind, fmt.Sprintf("%d of %d free", free, size))
 }
-
-// A BoundedSemaphore is a Semaphore that never has more units than it was made or
-// resized to have: releasing more than is held is a mistake, and panics. Make one with
-// NewBoundedSemaphore; the zero value has no units. It is Curio's BoundedSemaphore, and
-// its bound is Size.
-type BoundedSemaphore struct{ Semaphore }
-
-// NewBoundedSemaphore makes a semaphore of n units. It panics if n is negative.
-func NewBoundedSemaphore(n int64) *BoundedSemaphore {
-	mustNotBeNegative("NewBoundedSemaphore", n)
-	return &BoundedSemaphore{Semaphore{size: n}}
-}
-
-// Release gives one unit back. It never blocks and does not ask whether ctx is alive. It
-// panics if no unit is held.
-func (s *BoundedSemaphore) Release(ctx context.Context) { s.giveBack(ctx, 1, true) }
-
-// ReleaseN gives n units back. It panics if fewer are held, or if n is negative.
-func (s *BoundedSemaphore) ReleaseN(ctx context.Context, n int64) { s.giveBack(ctx, n, true) }
-
-// Do calls fn with one unit held, and releases it however fn ends: also by a panic. The
-// error is fn's, or that of Acquire. It panics if fn is nil.
-func (s *BoundedSemaphore) Do(ctx context.Context, fn func(context.Context) error) error {
-	return s.do(ctx, 1, fn, true)
-}
-
-// DoN is Do with n units. See AcquireN.
-func (s *BoundedSemaphore) DoN(ctx context.Context, n int64, fn func(context.Context) error) error {
-	return s.do(ctx, n, fn, true)
-}
-
-// String says how many units are free, who holds the others, and how many wait.
-func (s *BoundedSemaphore) String() string { return s.text("BoundedSemaphore") }

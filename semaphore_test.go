@@ -269,12 +269,12 @@ func TestBoundedSemaphore(t *testing.T) {
 		panics(f, tooMany, func() {
 			_ = s.Do(ctx, func(ctx context.Context) error { s.Release(ctx); return nil })
 		})
-		panics(f, "releases 2 units of a BoundedSemaphore of which 1 are held", func() {
+		panics(f, "releases 2 units of a bounded semaphore of which 1 are held", func() {
 			_ = s.DoN(ctx, 2, func(ctx context.Context) error { s.Release(ctx); return nil })
 		})
 		s.Release(ctx)
 		succeed(s.Acquire(ctx))
-		panics(f, "releases 2 units of a BoundedSemaphore of which 1 are held", func() { s.ReleaseN(ctx, 2) })
+		panics(f, "releases 2 units of a bounded semaphore of which 1 are held", func() { s.ReleaseN(ctx, 2) })
 		task := curio.Go(ctx, func(ctx context.Context) error { s.Release(ctx); return nil }) // what another one has
 		if _, err := task.Join(ctx); err != nil {
 			f.Error(err)

@@ -116,7 +116,7 @@ func ExampleSemaphore() {
 }
 
 // What is released without having been acquired is a mistake.
-func ExampleBoundedSemaphore() {
+func ExampleNewBoundedSemaphore() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		s := curio.NewBoundedSemaphore(3)
 		if err := s.AcquireN(ctx, 2); err != nil {

@@ -299,7 +299,7 @@ func TestVetFindsCopies(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("package main\n\nimport \"github.com/curio-go/curio\"\n\nfunc main() {}\n\nfunc pointer(*curio.Lock) {}\n\n")
 	for _, kind := range []string{
-		"Lock", "RLock", "RWLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier", "Result[int]", "Local[int]",
+		"Lock", "RLock", "RWLock", "Semaphore", "Condition", "Event", "Barrier", "Result[int]", "Local[int]",
 		"Broadcast[int]", "Subscription[int]", "Watch[int]",
 		"SharedCalls[int, int]", "Once[int]", "Ticker",
 	} {

@@ -53,8 +53,8 @@ func TestTaskKeepsNoLargeCell(t *testing.T) {
 func TestEmptyQueueKeepsLittle(t *testing.T) {
 	for name, q := range map[string]*curio.Queue[[megabyte]byte]{
 		"Queue":         new(curio.Queue[[megabyte]byte]),
-		"LIFOQueue":     &curio.NewLIFOQueue[[megabyte]byte](0).Queue,
-		"PriorityQueue": &curio.NewPriorityQueue(0, func(a, b [megabyte]byte) int { return int(a[0]) - int(b[0]) }).Queue,
+		"LIFOQueue":     curio.NewLIFOQueue[[megabyte]byte](0),
+		"PriorityQueue": curio.NewPriorityQueue(0, func(a, b [megabyte]byte) int { return int(a[0]) - int(b[0]) }),
 	} {
 		before := heap()
 		for range 40 {

@@ -25,7 +25,7 @@ import (
 // state THREAD_SLOT, and then THREAD_CALL.
 func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(T, error)) (T, error) {
 	return newCall(ctx, "RunInThread", fn, late).at(ctx, func(c *call[T], p wait.Place) (T, error) {
-		return c.inThread(p, &c.kernel.threads.slots.Semaphore)
+		return c.inThread(p, c.kernel.threads.slots)
 	})
 }
 
@@ -63,7 +63,7 @@ func (c *call[T]) inThread(p wait.Place, slots *Semaphore) (T, error) {
 		var none T
 		return none, err
 	}
-	defer slots.release(p.Owner(), 1, false)
+	defer slots.release(p.Owner(), 1)
 	c.kernel.threads.add(&c.ThreadCall)
 	go c.run()
 	return c.wait(p, "THREAD_CALL")
@@ -109,7 +109,7 @@ func blockInThread[T any](p wait.Place, key any, op string, c *call[T]) (T, erro
 	threads.add(&c.ThreadCall)
 	go func() {
 		defer threads.leave(key)
-		defer turn.release(owner, 1, true)
+		defer turn.release(owner, 1)
 		c.run()
 	}()
 	return c.wait(p, op)

@@ -100,7 +100,7 @@ func TestThreadSlotsAreApart(t *testing.T) {
 func TestThreadSlotsAreASemaphore(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		bounded := curio.NewBoundedSemaphore(2)
-		slots := &bounded.Semaphore
+		slots := bounded
 		gate := make(threadGate)
 		succeed(slots.Acquire(ctx))
 		one := limited(ctx, slots, gate.pass)

@@ -9,7 +9,7 @@ import (
 
 // threads are a kernel's calls in threads.
 type threads struct {
-	slots *BoundedSemaphore // of RunInThread
+	slots *Semaphore // of RunInThread
 
 	mu        sync.Mutex
 	calls     map[*ThreadCall]struct{} // that have not returned
@@ -20,7 +20,7 @@ type threads struct {
 
 // A turn is what those with the same key wait for.
 type turn struct {
-	BoundedSemaphore
+	Semaphore
 	users int // who wait for it or have it; guarded by threads.mu
 }
 
@@ -101,7 +101,7 @@ func (t *threads) join(key any) *turn {
 		if t.turns == nil {
 			t.turns = make(map[any]*turn)
 		}
-		u = &turn{BoundedSemaphore: BoundedSemaphore{Semaphore{size: 1}}}
+		u = &turn{Semaphore: Semaphore{size: 1, bounded: true}}
 		t.turns[key] = u
 	}
 	u.users++

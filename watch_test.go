@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -292,6 +293,7 @@ func TestRaceWatchAnswers(t *testing.T) {
 			looking.Go(func() { // so that a Wait is held up between its two looks at the version
 				for !over.Load() {
 					_, _ = there.Snapshot(), back.Snapshot()
+					runtime.Gosched() // the others may have no other processor
 				}
 			})
 			there.Set(0)

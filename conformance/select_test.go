@@ -52,7 +52,7 @@ func TestSelectOfAQueue(t *testing.T) {
 func TestSelectOfAPriorityQueue(t *testing.T) {
 	check(t, func(rnd *rand.Rand) *trial {
 		n := bound(rnd)
-		return queueTrial(selectQueue{&curio.NewPriorityQueue(n, byRank).Queue}, n, smallest, rnd)
+		return queueTrial(selectQueue{curio.NewPriorityQueue(n, byRank)}, n, smallest, rnd)
 	})
 }
 

@@ -17,7 +17,7 @@ func BenchmarkQueueUncontended(b *testing.B) {
 		}},
 		{"universal", func(b *testing.B, _ int) {
 			q := curio.NewUniversalQueue[int](16)
-			run(b, 1, func(ctx context.Context) error { return putGet(ctx, &q.Queue) })
+			run(b, 1, func(ctx context.Context) error { return putGet(ctx, q) })
 		}},
 		{"chan", func(b *testing.B, _ int) {
 			q, ctx := make(chan int, 16), standard(b)
@@ -167,8 +167,8 @@ func pipe(b *testing.B, pairs int, put putFunc, get getFunc) {
 func BenchmarkQueueOrders(b *testing.B) {
 	queues := map[string]*curio.Queue[int]{
 		"fifo":     curio.NewQueue[int](0),
-		"lifo":     &curio.NewLIFOQueue[int](0).Queue,
-		"priority": &curio.NewPriorityQueue(0, func(a, b int) int { return a - b }).Queue,
+		"lifo":     curio.NewLIFOQueue[int](0),
+		"priority": curio.NewPriorityQueue(0, func(a, b int) int { return a - b }),
 	}
 	for _, order := range []string{"fifo", "lifo", "priority"} {
 		q := queues[order]

@@ -162,11 +162,11 @@ func TestUniversalQueueFDFull(t *testing.T) {
 		if _, err := syscall.Write(fd, most[:]); err != nil {
 			f.Fatal(err)
 		}
-		fillQueue(f, &q.Queue, 1, 2)
+		fillQueue(f, q, 1, 2)
 		if !readable(ctx, f, fd) {
 			f.Error("not readable")
 		}
-		queueHolds(f, &q.Queue, 1, 2)
+		queueHolds(f, q, 1, 2)
 		if readable(ctx, f, fd) {
 			f.Error("readable, of an empty queue")
 		}

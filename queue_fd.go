@@ -2,21 +2,8 @@ package curio
 
 import "github.com/curio-go/curio/internal/poll"
 
-// A UniversalQueue is a Queue that an event loop of somebody else's can wait for too:
-// another poller, a C library's loop through cgo, a child process that has inherited
-// the descriptor. Tasks, goroutines and OS threads use it as any other Queue, which all
-// of them share in any case. The zero value is an empty queue without bound. As a *Queue
-// it can be had by &q.Queue.
-//
-// It is Curio's UniversalQueue; its withfd option is FD.
-type UniversalQueue[T any] struct{ Queue[T] }
-
-// NewUniversalQueue makes a queue for at most max items, or for any number if max is 0.
-// It panics if max is negative.
-func NewUniversalQueue[T any](max int) *UniversalQueue[T] {
-	mustNotBeNegative("NewUniversalQueue", int64(max))
-	return &UniversalQueue[T]{Queue[T]{max: max}}
-}
+// This file is for event loops of somebody else's that wait for a queue too: another poller, a C
+// library's loop through cgo, a child process that has inherited the descriptor.
 
 // FD returns a descriptor that poll(2) and its kind find readable as long as a Get would
 // not block: while there is an item, and for good when the queue has been closed. Wait
@@ -27,8 +14,8 @@ func NewUniversalQueue[T any](max int) *UniversalQueue[T] {
 // belongs to the queue: it is not to be read from, closed or made blocking, and open until
 // CloseFD, or until the queue is garbage. A child process is given a copy, by dup(2). From the first
 // call on, a Put that leaves an item in the queue costs a system call, as does the Get
-// that empties it.
-func (q *UniversalQueue[T]) FD() (int, error) {
+// that empties it. It is the withfd option of Curio's UniversalQueue.
+func (q *Queue[T]) FD() (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.flag == nil {
@@ -46,12 +33,9 @@ func (q *UniversalQueue[T]) FD() (int, error) {
 
 // CloseFD closes the descriptor that FD has returned. Who waits for it must have stopped
 // before. The queue itself stays as it is, and FD can be asked again, for another one.
-func (q *UniversalQueue[T]) CloseFD() {
+func (q *Queue[T]) CloseFD() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.flag.Close()
 	q.flag = nil
 }
-
-// String says how many items there are, whether the queue is closed, and how many wait.
-func (q *UniversalQueue[T]) String() string { return q.text("UniversalQueue") }

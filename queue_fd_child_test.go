@@ -56,7 +56,7 @@ func checkChild(t testing.TB, q *curio.UniversalQueue[int], say func(line string
 		}
 	}
 	ask("new", "false")
-	fillQueue(t, &q.Queue, 1, 2)
+	fillQueue(t, q, 1, 2)
 	ask("put", "true")
 	ask("put", "true")
 	_, _ = q.TryGet()
@@ -66,13 +66,13 @@ func checkChild(t testing.TB, q *curio.UniversalQueue[int], say func(line string
 	if say("wait"); hear() != "waiting" {
 		t.Error("the child does not wait")
 	}
-	fillQueue(t, &q.Queue, 3)
+	fillQueue(t, q, 3)
 	if s := hear(); s != "true" {
 		t.Errorf("when it had waited, the child said %s", s)
 	}
-	queueHolds(t, &q.Queue, 3)
+	queueHolds(t, q, 3)
 	q.CloseFD() // the child has a copy, which nobody raises any more
-	fillQueue(t, &q.Queue, 4)
+	fillQueue(t, q, 4)
 	ask("after CloseFD", "false")
 }
 

@@ -143,7 +143,7 @@ func TestUniversalQueuePolledWithTimeout(t *testing.T) {
 		if timeouts < 20 { // one after each item at the least
 			f.Errorf("only %d polls timed out", timeouts)
 		}
-		queueHolds(f, &q.Queue)
+		queueHolds(f, q)
 	})
 }
 
@@ -259,12 +259,12 @@ func TestUniversalQueueFD(t *testing.T) {
 		}
 		look("new", false)
 		for range 2 {
-			fillQueue(f, &q.Queue, 1)
+			fillQueue(f, q, 1)
 			look("put one", true)
-			fillQueue(f, &q.Queue, 2)
+			fillQueue(f, q, 2)
 			look("put two", true)
-			putter := curio.Go(ctx, putting(&q.Queue, 3))
-			waitFor(f, &q.Queue, "QUEUE_PUT")
+			putter := curio.Go(ctx, putting(q, 3))
+			waitFor(f, q, "QUEUE_PUT")
 			look("a putter waits", true)
 			for i, left := range []bool{true, true, false} {
 				if v, err := q.Get(ctx); v != 1+i || err != nil {
@@ -278,8 +278,8 @@ func TestUniversalQueueFD(t *testing.T) {
 			}
 			look("empty", false)
 			getter := curio.Spawn(ctx, q.Get)
-			waitFor(f, &q.Queue, "QUEUE_GET")
-			fillQueue(f, &q.Queue, 4)
+			waitFor(f, q, "QUEUE_GET")
+			fillQueue(f, q, 4)
 			look("handed over", false)
 			if v, err := getter.Join(ctx); v != 4 || err != nil {
 				f.Error(v, err)
@@ -289,10 +289,10 @@ func TestUniversalQueueFD(t *testing.T) {
 		is(f, "Get", err, taskTimeout...)
 		f.Journal.take(msgLate)
 		look("a Get has timed out", false)
-		fillQueue(f, &q.Queue, 5)
+		fillQueue(f, q, 5)
 		q.Close()
 		look("closed with an item", true)
-		queueHolds(f, &q.Queue, 5)
+		queueHolds(f, q, 5)
 		look("closed and drained", true)
 		if again, err := q.FD(); again != fd || err != nil {
 			f.Errorf("FD is %d, %v, and was %d", again, err, fd)
@@ -317,7 +317,7 @@ func TestUniversalQueueFDModel(t *testing.T) {
 				case 2, 3:
 					_, _ = q.TryGet()
 				case 4:
-					task := curio.Go(ctx, putting(&q.Queue, i), curio.ReportCrash(false))
+					task := curio.Go(ctx, putting(q, i), curio.ReportCrash(false))
 					until(f, "Put", func() bool { return task.Terminated() || full && len(q.Snapshot().Waiters) > before })
 				case 5:
 					task := curio.Spawn(ctx, q.Get, curio.ReportCrash(false))
@@ -339,12 +339,12 @@ func TestUniversalQueueLateFD(t *testing.T) {
 		q := curio.NewUniversalQueue[int](0)
 		q.CloseFD()
 		for round := range 3 {
-			fillQueue(f, &q.Queue, 1, 2)
+			fillQueue(f, q, 1, 2)
 			fd := newFD(f, q)
 			if !readable(ctx, f, fd) {
 				f.Errorf("round %d: not readable, of %v", round, q)
 			}
-			queueHolds(f, &q.Queue, 1, 2)
+			queueHolds(f, q, 1, 2)
 			if readable(ctx, f, fd) {
 				f.Errorf("round %d: readable, of %v", round, q)
 			}
@@ -368,7 +368,7 @@ func TestUniversalQueueFDDrained(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {
 		q := curio.NewUniversalQueue[int](0)
 		fd := newFD(f, q)
-		fillQueue(f, &q.Queue, 1)
+		fillQueue(f, q, 1)
 		for range 3 {
 			var buf [512]byte
 			if _, err := syscall.Read(fd, buf[:]); err != nil {
@@ -377,18 +377,18 @@ func TestUniversalQueueFDDrained(t *testing.T) {
 			if readable(ctx, f, fd) {
 				f.Error("readable after it was read from")
 			}
-			fillQueue(f, &q.Queue, 2)
+			fillQueue(f, q, 2)
 			if !readable(ctx, f, fd) {
 				f.Error("not readable after another Put")
 			}
 		}
 		_, _ = syscall.Read(fd, make([]byte, 512))
-		queueHolds(f, &q.Queue, 1, 2, 2, 2)
-		fillQueue(f, &q.Queue, 3)
+		queueHolds(f, q, 1, 2, 2, 2)
+		fillQueue(f, q, 3)
 		if !readable(ctx, f, fd) {
 			f.Error("not readable in the end")
 		}
-		queueHolds(f, &q.Queue, 3)
+		queueHolds(f, q, 3)
 		if readable(ctx, f, fd) {
 			f.Error("readable in the end")
 		}
@@ -403,7 +403,7 @@ func TestUniversalQueueFDOfMany(t *testing.T) {
 		q := curio.NewUniversalQueue[int](0)
 		fd := newFD(f, q)
 		for i := range n {
-			fillQueue(f, &q.Queue, i)
+			fillQueue(f, q, i)
 		}
 		for i := range n {
 			if i%10_000 == 0 && !readable(ctx, f, fd) {
@@ -444,7 +444,7 @@ func TestUniversalQueueReadWait(t *testing.T) {
 		})
 		for i := range 3 {
 			until(f, "READ_WAIT", func() bool { return loop.State() == "READ_WAIT" })
-			fillQueue(f, &q.Queue, i)
+			fillQueue(f, q, i)
 			until(f, "the item is got", q.Empty)
 		}
 		q.Close()
@@ -460,7 +460,7 @@ func TestUniversalQueueFDIsNotLeaked(t *testing.T) {
 	fds := func() (fds [100]int) {
 		for i := range fds {
 			q := curio.NewUniversalQueue[int](0)
-			fillQueue(t, &q.Queue, 1)
+			fillQueue(t, q, 1)
 			fd, err := q.FD()
 			if err != nil {
 				t.Fatal(err)
@@ -486,14 +486,14 @@ func TestUniversalQueueFDStaysOpen(t *testing.T) {
 		q := curio.NewUniversalQueue[int](0)
 		fd := newFD(f, q)
 		getter := curio.Spawn(ctx, q.Get)
-		waitFor(f, &q.Queue, "QUEUE_GET")
+		waitFor(f, q, "QUEUE_GET")
 		for range 5 {
 			runtime.GC()
 		}
 		if readable(ctx, f, fd) {
 			f.Error("readable")
 		}
-		fillQueue(f, &q.Queue, 1, 2)
+		fillQueue(f, q, 1, 2)
 		if !readable(ctx, f, fd) {
 			f.Error("not readable")
 		}
@@ -509,15 +509,15 @@ func TestUniversalQueueFDInABubble(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		q := curio.NewUniversalQueue[int](1)
 		newFD(f, q)
-		fillQueue(f, &q.Queue, 1)
+		fillQueue(f, q, 1)
 		start := time.Now()
-		err := curio.TimeoutAfter(ctx, time.Hour, putting(&q.Queue, 2))
+		err := curio.TimeoutAfter(ctx, time.Hour, putting(q, 2))
 		is(f, "Put", err, taskTimeout...)
 		f.elapsed(start, time.Hour)
-		queueHolds(f, &q.Queue, 1)
+		queueHolds(f, q, 1)
 		getter := curio.Spawn(ctx, q.Get)
 		parkedAs(f, getter, "QUEUE_GET")
-		fillQueue(f, &q.Queue, 3)
+		fillQueue(f, q, 3)
 		if v, err := getter.Join(ctx); v != 3 || err != nil {
 			f.Error(v, err)
 		}
