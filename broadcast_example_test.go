@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/curio-go/curio"
 )
@@ -16,14 +17,15 @@ func ExampleBroadcast() {
 			seen := ticks.Subscribe(ctx, 10, curio.SlowWait) // before the task starts, so that it misses nothing
 			return curio.Spawn(ctx, func(ctx context.Context) (string, error) {
 				defer seen.Close()
-				text := name + ":"
+				var text strings.Builder
+				text.WriteString(name + ":")
 				for tick, err := range seen.All(ctx) {
 					if err != nil {
 						return "", err
 					}
-					text += fmt.Sprint(" ", tick)
+					text.WriteString(fmt.Sprint(" ", tick))
 				}
-				return text, nil
+				return text.String(), nil
 			})
 		}
 		one, other := display("hall"), display("kitchen")

@@ -247,7 +247,7 @@ func TestRaceTicker(t *testing.T) {
 			err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 				for i := range 4 {
 					g.Go(func(ctx context.Context) (err error) {
-						for n := 0; n < each; n++ {
+						for n := range each {
 							var tick time.Time
 							switch (i + n) % 3 {
 							case 0:
