@@ -239,7 +239,7 @@ func TestStreamOnDatagrams(t *testing.T) {
 	if got.String() != "a long line\n" {
 		t.Errorf("%q", got.String())
 	}
-	stream.FromConn(wrapper{a}).Close(t.Context())
+	stream.FromConn(wrapper{a}).CloseContext(t.Context())
 	network.TLSClient(network.FromConn(a), &tls.Config{ServerName: "x"}).Close()
 	network.FromConn(tls.Client(asUDP{a}, &tls.Config{ServerName: "x"}))
 	stream.FromConn(tls.Client(asUDP{a}, &tls.Config{ServerName: "x"}))

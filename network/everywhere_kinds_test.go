@@ -95,7 +95,7 @@ func TestEverywhereStreams(t *testing.T) {
 }
 
 func asksLines(ctx context.Context, s *stream.Stream) error {
-	defer func() { _ = curio.DisableCancellation(ctx, s.Close) }()
+	defer func() { _ = curio.DisableCancellation(ctx, s.CloseContext) }()
 	long := strings.Repeat("x", 50_000) + "\n"
 	for _, line := range []string{"hello\n", long} {
 		if _, err := s.WriteString(ctx, line); err != nil {

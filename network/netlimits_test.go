@@ -115,7 +115,7 @@ var takers = map[string]func(ctx context.Context, l *network.Listener) taker{
 // properly.
 type closeStream struct{ *stream.Stream }
 
-func (s closeStream) Close() error { return s.Stream.Close(context.Background()) }
+func (s closeStream) Close() error { return s.Stream.CloseContext(context.Background()) }
 
 func takenStream(s *stream.Stream) taken {
 	return taken{closeStream{s}, func() error { return second(s.Read(context.Background(), make([]byte, 1))) }}

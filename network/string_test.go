@@ -43,7 +43,7 @@ func TestConnectionsCanBePrinted(t *testing.T) {
 			if _, err := busy.Join(ctx); err != nil {
 				t.Errorf("%s: %v", k.name, err)
 			}
-			_ = lines.Close(ctx)
+			_ = lines.CloseContext(ctx)
 			_ = s.cancel()
 		}
 		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {

@@ -33,7 +33,7 @@ func TestTLSCloseNotifyWaits(t *testing.T) {
 	closings := map[string]func(c *course) func(ctx context.Context) error{
 		"CloseWrite":        func(c *course) func(ctx context.Context) error { return c.conn.CloseWrite },
 		"CloseContext":      func(c *course) func(ctx context.Context) error { return c.conn.(politeCloser).CloseContext },
-		"Close of a stream": func(c *course) func(ctx context.Context) error { return stream.New(c.conn).Close },
+		"Close of a stream": func(c *course) func(ctx context.Context) error { return stream.New(c.conn).CloseContext },
 	}
 	for _, g := range grounds {
 		if g.exact || g.frail {

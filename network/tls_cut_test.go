@@ -74,7 +74,7 @@ var steps = []step{
 		return err
 	}},
 	{"CloseWrite of a stream", 7, toClose, true, func(ctx context.Context, s *sending) error { return s.stream.CloseWrite(ctx) }},
-	{"Close of a stream", 1, toClose, true, func(ctx context.Context, s *sending) error { return s.stream.Close(ctx) }},
+	{"Close of a stream", 1, toClose, true, func(ctx context.Context, s *sending) error { return s.stream.CloseContext(ctx) }},
 }
 
 // The sizes of messages that are cut: a small one, which is cut inside its record, at every

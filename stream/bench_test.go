@@ -47,7 +47,7 @@ func BenchmarkReadLines(b *testing.B) {
 			go pump(func() error { _, err := server.SendAll(background, block); return err })
 			defer server.Close()
 			s := stream.New(client)
-			defer s.Close(background)
+			defer s.CloseContext(background)
 			ctx := context.Context(&newTask(b).Scope)
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
@@ -94,7 +94,7 @@ func BenchmarkPingPong(b *testing.B) {
 					_, err = s.WriteString(ctx, line)
 				}
 				if err != nil {
-					done <- s.Close(background)
+					done <- s.CloseContext(background)
 					return
 				}
 			}
@@ -109,7 +109,7 @@ func BenchmarkPingPong(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		check(b, c.Close(background))
+		check(b, c.CloseContext(background))
 		check(b, <-done)
 	})
 	b.Run("by=bufio", func(b *testing.B) {
@@ -153,7 +153,7 @@ func BenchmarkWrite(b *testing.B) {
 			go pump(func() error { _, err := server.Recv(background, buf); return err })
 			defer server.Close()
 			s := stream.New(client)
-			defer s.Close(background)
+			defer s.CloseContext(background)
 			s.SetWriteBuffer(size)
 			ctx := context.Context(&newTask(b).Scope)
 			b.SetBytes(int64(len(line)))

@@ -61,7 +61,7 @@ func serve(l *socket.Socket) func(ctx context.Context) error {
 				return err
 			}
 		}
-		return s.Close(ctx)
+		return s.CloseContext(ctx)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestFromConn(t *testing.T) {
 	}
 	check(t, scanner.Err())
 	check(t, join())
-	check(t, s.Close(background))
+	check(t, s.CloseContext(background))
 }
 
 // Reader and Writer of a Transport, which reads nothing ahead.
@@ -197,7 +197,7 @@ func TestDetach(t *testing.T) {
 	want(t, err, net.ErrClosed)
 	_, err = s.ReadLine(background)
 	want(t, err, net.ErrClosed)
-	want(t, s.Close(background), net.ErrClosed)
+	want(t, s.CloseContext(background), net.ErrClosed)
 	send(t, back, " world")
 	got(t, receive(t, peer, 11), nil, "hello world", nil)
 }
@@ -213,7 +213,7 @@ func TestZeroValue(t *testing.T) {
 			"lines":   func() error { _, err := s.WriteLines(background, slices.Values([]string{})); return err },
 			"flush":   func() error { return s.Flush(background) },
 			"shut":    func() error { return s.CloseWrite(background) },
-			"close":   func() error { return s.Close(background) },
+			"close":   func() error { return s.CloseContext(background) },
 			"detach":  func() error { _, err := s.Detach(); return err },
 			"address": func() error { return errors.New(fmt.Sprint("not made", s.LocalAddr(), s.RemoteAddr(), s.Buffered())) },
 		} {
@@ -232,6 +232,8 @@ func TestMisuse(t *testing.T) {
 		"ReadExactly":    func() { _, _ = s.ReadExactly(background, -1) },
 		"ReadAll":        func() { _, _ = s.ReadAll(background, -2) },
 		"ReadUntil":      func() { _, _ = s.ReadUntil(background, nil) },
+		"Peek":           func() { _, _ = s.Peek(background, -1) },
+		"Discard":        func() { _, _ = s.Discard(background, -1) },
 		"SetLineLimit":   func() { s.SetLineLimit(-2) },
 		"SetWriteBuffer": func() { s.SetWriteBuffer(-1) },
 	} {

@@ -6,7 +6,7 @@
 //	line, err := s.ReadLine(ctx)
 //	body, err := s.ReadExactly(ctx, n)
 //	_, err = s.WriteString(ctx, "done\n")
-//	err = s.Close(ctx)
+//	err = s.CloseContext(ctx)
 //
 // New makes a stream of a [Transport], FromConn of any net.Conn, FromFile of an *os.File.
 //
@@ -15,13 +15,14 @@
 // What has been received and not been read is in a buffer, which exists only as long as
 // there is something in it: streams that wait hold none. Read returns what is there,
 // ReadFull and ReadExactly so many bytes, ReadAll everything, ReadLine and ReadUntil a
-// piece, Lines and ReadLines all lines.
+// piece, Lines and ReadLines all lines. Peek looks ahead; Discard and SkipLine drop what is of no
+// use, as a line that is too long.
 //
 // # Writing
 //
 // When a write returns, the system has the bytes. With SetWriteBuffer the stream collects
-// them, and Flush sends them. Close sends what is left, or returns an error that says how
-// much it could not send.
+// them, and Flush sends them. CloseContext sends what is left, or returns an error that says how
+// much it could not send. Close, for a defer and for io.Closer, does not wait.
 //
 // # Code without contexts
 //
@@ -38,7 +39,7 @@
 // and ReadUntil leave half a piece where it is, and ReadExactly, ReadFull and ReadAll
 // return what they have. Write, WriteLines and Flush, which can be cut short halfway,
 // report or keep exactly what has not been sent. With TLS, some of what they report as
-// written may still be kept: it is sent by the next write, Flush or Close, and by a read
+// written may still be kept: it is sent by the next write, Flush or CloseContext, and by a read
 // while it waits.
 //
 // # Limits
@@ -58,6 +59,7 @@
 //     which are also [context.Canceled] and [context.DeadlineExceeded];
 //   - [net.ErrClosed], if the stream has been closed, before the call or during it;
 //   - [ErrLineTooLong] or [ErrTooLong];
+//   - [ErrUnsent], of a Close that has lost something;
 //   - whatever the system says.
 //
 // # Several tasks and one stream

@@ -56,6 +56,18 @@ var operations = []operation{
 		p, err := s.ReadUntil(ctx, []byte("\r\n"))
 		return nothing(len(p), err)
 	}},
+	{"SkipLine", false, func(ctx context.Context, s *stream.Stream) error {
+		n, err := s.SkipLine(ctx)
+		return nothing(int(n), err)
+	}},
+	{"Peek", false, func(ctx context.Context, s *stream.Stream) error {
+		p, err := s.Peek(ctx, 10)
+		return nothing(len(p), err)
+	}},
+	{"Discard", false, func(ctx context.Context, s *stream.Stream) error {
+		n, err := s.Discard(ctx, 10)
+		return nothing(int(n), err)
+	}},
 	{"ReadLines", false, func(ctx context.Context, s *stream.Stream) error {
 		lines, err := s.ReadLines(ctx)
 		return nothing(len(lines), err)
@@ -178,13 +190,13 @@ var endings = []ending{
 		awaitIn(t, second, "LOCK_ACQUIRE")
 		dead := newTask(t)
 		cancel(dead)
-		want(t, s.Close(&dead.Scope), wait.ErrTaskCancelled) // and does not wait to flush
+		want(t, s.CloseContext(&dead.Scope), wait.ErrTaskCancelled) // and does not wait to flush
 		want(t, joinSecond(), net.ErrClosed)
 		return joinFirst()
 	}, []error{net.ErrClosed}, []error{wait.ErrCancelled}},
 
 	{"closed before", func(t *testing.T, s *stream.Stream, run func(context.Context) error) error {
-		check(t, s.Close(background))
+		check(t, s.CloseContext(background))
 		return run(&newTask(t).Scope)
 	}, []error{net.ErrClosed}, []error{wait.ErrCancelled}},
 }
@@ -295,8 +307,8 @@ func TestCloseEndings(t *testing.T) {
 			s.SetWriteBuffer(10)
 			_, err = s.WriteString(background, "too late")
 			check(t, err)
-			checkEnding(t, ending, ending.end(t, s, s.Close))
-			want(t, s.Close(background), net.ErrClosed)
+			checkEnding(t, ending, ending.end(t, s, s.CloseContext))
+			want(t, s.CloseContext(background), net.ErrClosed)
 			if a.FD() >= 0 {
 				t.Error("the socket is open")
 			}

@@ -16,6 +16,9 @@ var ErrLineTooLong error = tooMuch("line too long")
 // ErrTooLong is the error of ReadAll for more than its limit.
 var ErrTooLong error = tooMuch("stream too long")
 
+// ErrUnsent is the error of a Close when something was written that has not been sent.
+var ErrUnsent = errors.New("closed without a flush")
+
 // A tooMuch says that the other side has sent more than the limit. Package network, which
 // does not import this package, looks for the PeersDoing method, so that a server does not
 // take it for its own fault.

@@ -37,7 +37,7 @@ func both(whole context.Context, sides ...func(ctx context.Context) error) error
 
 // closed closes s whatever has become of ctx.
 func closed(ctx context.Context, s *stream.Stream) {
-	_ = curio.DisableCancellation(ctx, s.Close)
+	_ = curio.DisableCancellation(ctx, s.CloseContext)
 }
 
 // talk has a client ask for blocks by lines, and a server send them.
@@ -148,6 +148,6 @@ func readInTurn(ctx context.Context, open func() (r, w *os.File)) error {
 				}
 			}
 		}
-		return w.Close(ctx)
+		return w.CloseContext(ctx)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -26,7 +27,7 @@ func Example() {
 	if _, err := client.WriteString(ctx, "PUT 5\nhello"); err != nil {
 		log.Fatal(err)
 	}
-	if err := client.Close(ctx); err != nil {
+	if err := client.CloseContext(ctx); err != nil {
 		log.Fatal(err)
 	}
 
@@ -40,7 +41,7 @@ func Example() {
 	fmt.Printf("%s, %v\n", body, err)
 	_, err = server.ReadLine(ctx)
 	fmt.Println(err == io.EOF)
-	if err := server.Close(ctx); err != nil {
+	if err := server.CloseContext(ctx); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
@@ -59,7 +60,7 @@ func ExampleStream_ReadLine() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer s.Close(ctx)
+	defer s.CloseContext(ctx)
 
 	fmt.Fprint(w, "half a ")
 	err = curio.TimeoutAfter(ctx, 10*time.Millisecond, func(ctx context.Context) error {
@@ -83,11 +84,11 @@ func ExampleStream_Lines() {
 		log.Fatal(err)
 	}
 	writer, reader := stream.New(a), stream.New(b)
-	defer reader.Close(ctx)
+	defer reader.CloseContext(ctx)
 	if _, err := writer.WriteLines(ctx, slices.Values([]string{"one\n", "two\n", "three"})); err != nil {
 		log.Fatal(err)
 	}
-	if err := writer.Close(ctx); err != nil {
+	if err := writer.CloseContext(ctx); err != nil {
 		log.Fatal(err)
 	}
 	for line, err := range reader.Lines(ctx) {
@@ -100,4 +101,39 @@ func ExampleStream_Lines() {
 	// "one\n"
 	// "two\n"
 	// "three"
+}
+
+// A line that is too long is skipped, and the next one read.
+func ExampleStream_SkipLine() {
+	ctx := context.Background()
+	r, w, err := os.Pipe()
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err := stream.FromFile(r)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close() // there is nothing to send
+	s.SetLineLimit(20)
+	fmt.Fprint(w, "first\n", strings.Repeat("spam ", 1000), "\nsecond\n")
+	w.Close()
+	for {
+		line, err := s.ReadLine(ctx)
+		switch {
+		case errors.Is(err, stream.ErrLineTooLong):
+			n, err := s.SkipLine(ctx)
+			fmt.Println("skipped", n, err)
+		case err == io.EOF:
+			return
+		case err != nil:
+			log.Fatal(err)
+		default:
+			fmt.Print(line)
+		}
+	}
+	// Output:
+	// first
+	// skipped 5001 <nil>
+	// second
 }

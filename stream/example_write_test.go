@@ -28,7 +28,7 @@ func joined() (a, b *stream.Stream) {
 func ExampleStream_ReadExactly() {
 	ctx := context.Background()
 	writer, reader := joined()
-	defer reader.Close(ctx)
+	defer reader.CloseContext(ctx)
 	if _, err := writer.WriteString(ctx, "12345"); err != nil {
 		log.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func ExampleStream_ReadExactly() {
 	if _, err := writer.WriteString(ctx, "67"); err != nil {
 		log.Fatal(err)
 	}
-	if err := writer.Close(ctx); err != nil {
+	if err := writer.CloseContext(ctx); err != nil {
 		log.Fatal(err)
 	}
 	rest, err := reader.ReadExactly(ctx, 8-len(body))
@@ -57,8 +57,8 @@ func ExampleStream_ReadExactly() {
 func ExampleStream_SetLineLimit() {
 	ctx := context.Background()
 	writer, reader := joined()
-	defer writer.Close(ctx)
-	defer reader.Close(ctx)
+	defer writer.CloseContext(ctx)
+	defer reader.CloseContext(ctx)
 	reader.SetLineLimit(80)
 	if _, err := writer.WriteString(ctx, strings.Repeat("a", 1000)); err != nil {
 		log.Fatal(err)
@@ -72,7 +72,7 @@ func ExampleStream_SetLineLimit() {
 func ExampleStream_SetWriteBuffer() {
 	ctx := context.Background()
 	writer, reader := joined()
-	defer reader.Close(ctx)
+	defer reader.CloseContext(ctx)
 	writer.SetWriteBuffer(4096)
 	for n := range 3 {
 		if _, err := writer.WriteString(ctx, fmt.Sprintln("line", n)); err != nil {
@@ -86,7 +86,7 @@ func ExampleStream_SetWriteBuffer() {
 		line, err := reader.ReadLine(ctx)
 		fmt.Printf("%q, %v\n", line, err)
 	}
-	if err := writer.Close(ctx); err != nil {
+	if err := writer.CloseContext(ctx); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
@@ -99,8 +99,8 @@ func ExampleStream_SetWriteBuffer() {
 func ExampleStream_Reader() {
 	ctx := context.Background()
 	writer, reader := joined()
-	defer writer.Close(ctx)
-	defer reader.Close(ctx)
+	defer writer.CloseContext(ctx)
+	defer reader.CloseContext(ctx)
 	if err := json.NewEncoder(writer.Writer(ctx)).Encode(map[string]int{"answer": 42}); err != nil {
 		log.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func TestPipe(t *testing.T) {
 			if err == nil {
 				_, err = w.WriteString(ctx, data)
 			}
-			return errors.Join(err, w.Close(ctx))
+			return errors.Join(err, w.CloseContext(ctx))
 		})
 		line, err := r.ReadLine(background)
 		got(t, line, err, "a line\n", nil)
@@ -109,7 +109,7 @@ func TestPipeCancelled(t *testing.T) {
 			return err
 		})
 		want(t, err, context.Canceled)
-		check(t, w.Close(background))
+		check(t, w.CloseContext(background))
 		all, err := r.ReadAll(background, stream.NoLimit)
 		check(t, err)
 		if n == 0 || !bytes.Equal(all, data[:n]) {
@@ -124,10 +124,10 @@ func TestPipeClosed(t *testing.T) {
 		awaitParked(t, o)
 		queued, joinQueued := in(t, func(ctx context.Context) error { _, err := r.ReadLine(ctx); return err })
 		awaitParked(t, queued)
-		check(t, r.Close(background))
+		check(t, r.CloseContext(background))
 		want(t, join(), net.ErrClosed)
 		want(t, joinQueued(), net.ErrClosed)
-		want(t, r.Close(background), net.ErrClosed)
+		want(t, r.CloseContext(background), net.ErrClosed)
 		_, err := w.WriteString(background, "hello")
 		want(t, err, syscall.EPIPE)
 	})
@@ -150,7 +150,7 @@ func TestModeStays(t *testing.T) {
 			if now := flags(t, twin); now != before {
 				t.Errorf("flags %#x, and were %#x", now, before)
 			}
-			check(t, s.Close(background))
+			check(t, s.CloseContext(background))
 			if now := flags(t, twin); now != before {
 				t.Errorf("flags %#x, and were %#x", now, before)
 			}
@@ -188,7 +188,7 @@ func TestRegularFile(t *testing.T) {
 	cancel(dead)
 	_, err = s.WriteString(&dead.Scope, "not this")
 	want(t, err, wait.ErrTaskCancelled)
-	check(t, s.Close(background))
+	check(t, s.CloseContext(background))
 
 	f, err = os.Open(name)
 	check(t, err)
@@ -245,7 +245,7 @@ func upperMain() {
 			panic(err)
 		}
 	}
-	if err := errors.Join(out.Close(ctx), s.Close(ctx)); err != nil {
+	if err := errors.Join(out.CloseContext(ctx), s.CloseContext(ctx)); err != nil {
 		panic(err)
 	}
 }
@@ -280,7 +280,7 @@ func holdMain() {
 	defer cancel()
 	_, err = s.ReadLine(ctx)
 	fmt.Println(errors.Is(err, context.DeadlineExceeded))
-	fmt.Println(s.Close(context.Background()))
+	fmt.Println(s.CloseContext(context.Background()))
 }
 
 func TestStandardInputCancelled(t *testing.T) {

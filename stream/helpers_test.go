@@ -131,7 +131,7 @@ func closing(t testing.TB, s *stream.Stream) *stream.Stream {
 	t.Cleanup(func() {
 		ctx, stop := context.WithTimeout(background, testutil.Patience)
 		defer stop()
-		if err := s.Close(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := s.CloseContext(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}
 	})

@@ -16,8 +16,8 @@ var newline = []byte("\n")
 // same holds for other errors: half a line can then still be read by Read.
 //
 // A line longer than the limit, see SetLineLimit, is an error that is ErrLineTooLong.
-// Nothing is lost, so the next call fails in the same way. To go on, read the beginning of
-// the line by Read, or close the stream.
+// Nothing is lost, so the next call fails in the same way. To go on behind the line, call
+// SkipLine; or read the beginning of the line by Read, or close the stream.
 func (s *Stream) ReadLine(ctx context.Context) (string, error) {
 	if err := s.startReading(ctx); err != nil {
 		return "", err
@@ -35,6 +35,37 @@ func (s *Stream) readLine(ctx context.Context) (string, error) {
 	line := string(s.in.bytes()[:n])
 	s.in.drop(n)
 	return line, nil
+}
+
+// SkipLine drops the rest of the line, however long it is, up to and with its "\n": after
+// ErrLineTooLong it gets rid of a line that ReadLine refuses. It returns how many bytes it has
+// dropped. The last line may lack the "\n"; behind that, the error is io.EOF. If it is cancelled, a
+// part of the line has been dropped, and the next call drops the rest.
+func (s *Stream) SkipLine(ctx context.Context) (discarded int64, err error) {
+	if err := s.startReading(ctx); err != nil {
+		return 0, err
+	}
+	defer s.reading.Release(ctx)
+	for {
+		if s.in.len() == 0 {
+			if err := s.fill(ctx); err != nil {
+				if err == io.EOF && discarded > 0 {
+					err = nil
+				}
+				return discarded, err
+			}
+		}
+		n := bytes.IndexByte(s.in.bytes(), '\n') + 1
+		found := n > 0
+		if !found {
+			n = s.in.len()
+		}
+		s.in.drop(n)
+		discarded += int64(n)
+		if found {
+			return discarded, nil
+		}
+	}
 }
 
 // ReadUntil reads up to the next delim, and returns what it has read with delim at its

@@ -43,6 +43,6 @@ func TestSmallReadsOfANetConn(t *testing.T) {
 	if c.reads > 20 {
 		t.Errorf("%d bytes took %d reads", len(want), c.reads)
 	}
-	check(t, s.Close(background))
+	check(t, s.CloseContext(background))
 	testutil.Await(t, "the end", func() bool { _, err := other.Read(got); return err != nil })
 }

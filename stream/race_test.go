@@ -61,7 +61,7 @@ func TestReadRacesWithCancel(t *testing.T) {
 			t.Run(name+"/"+way, func(t *testing.T) {
 				testutil.NoLeaks(t)
 				r, w := open(t)
-				defer r.Close(background)
+				defer r.CloseContext(background)
 				_, join := in(t, func(ctx context.Context) error {
 					_, err := w.WriteLines(ctx, func(yield func(string) bool) {
 						for range rounds {
@@ -74,7 +74,7 @@ func TestReadRacesWithCancel(t *testing.T) {
 						}
 					})
 					if err == nil {
-						err = w.Close(ctx)
+						err = w.CloseContext(ctx)
 					}
 					return err
 				})
@@ -127,7 +127,7 @@ func TestWriteRacesWithCancel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			testutil.NoLeaks(t)
 			r, w := open(t)
-			defer r.Close(background)
+			defer r.CloseContext(background)
 			var received []byte
 			_, join := in(t, func(ctx context.Context) (err error) {
 				received, err = r.ReadAll(ctx, stream.NoLimit)
@@ -155,7 +155,7 @@ func TestWriteRacesWithCancel(t *testing.T) {
 				}
 				sent = append(sent, piece[:n]...)
 			}
-			check(t, w.Close(background))
+			check(t, w.CloseContext(background))
 			check(t, join())
 			got(t, received, nil, string(sent), nil)
 			if cancelled == 0 {
@@ -182,8 +182,8 @@ func TestCloseRaces(t *testing.T) {
 					})
 					joins = append(joins, reads, writes)
 				}
-				_, closes := in(t, func(ctx context.Context) error { return w.Close(ctx) })
-				check(t, r.Close(background))
+				_, closes := in(t, func(ctx context.Context) error { return w.CloseContext(ctx) })
+				check(t, r.CloseContext(background))
 				check(t, closes())
 				for _, join := range joins {
 					if err := join(); err != nil && !isEnd(err) {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -200,4 +201,51 @@ func (s *Stream) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 		err = s.failed("read", fmt.Errorf("%w: more than %d bytes", ErrTooLong, limit))
 	}
 	return all, err
+}
+
+// Peek returns the next n bytes, and leaves them to be read: it waits until they have come. They
+// are the caller's own copy. If there are fewer it returns those, with an error: io.EOF at the end
+// of the stream, or that of a cancellation; they are still there to be read. The buffer grows to
+// what has come, so n should not be what the other side says. Peek panics if n is negative.
+func (s *Stream) Peek(ctx context.Context, n int) ([]byte, error) {
+	if n < 0 {
+		panic(fmt.Sprintf("curio/stream: Peek of %d bytes", n))
+	}
+	if err := s.startReading(ctx); err != nil {
+		return nil, err
+	}
+	defer s.reading.Release(ctx)
+	var err error
+	for s.in.len() < n && err == nil {
+		err = s.fill(ctx)
+	}
+	return bytes.Clone(s.in.bytes()[:min(n, s.in.len())]), err
+}
+
+// Discard reads n bytes and drops them, without room for all of them. It returns how many it has
+// dropped: all, or fewer with an error, which is io.EOF if the stream has ended and there was
+// nothing, io.ErrUnexpectedEOF if there was not enough. A call that is cancelled has dropped what
+// had come until then. Discard panics if n is negative.
+func (s *Stream) Discard(ctx context.Context, n int64) (discarded int64, err error) {
+	if n < 0 {
+		panic(fmt.Sprintf("curio/stream: Discard of %d bytes", n))
+	}
+	if err := s.startReading(ctx); err != nil {
+		return 0, err
+	}
+	defer s.reading.Release(ctx)
+	for discarded < n {
+		if s.in.len() == 0 {
+			if err := s.fill(ctx); err != nil {
+				if err == io.EOF && discarded > 0 {
+					err = io.ErrUnexpectedEOF
+				}
+				return discarded, err
+			}
+		}
+		k := min(int64(s.in.len()), n-discarded)
+		s.in.drop(int(k))
+		discarded += k
+	}
+	return discarded, nil
 }

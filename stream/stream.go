@@ -26,7 +26,7 @@ type Transport interface {
 
 	// SendAll sends all of buf. If it is cut short, it returns how much was sent, or
 	// accepted to be sent before anything else. A Stream then calls it again, in Flush,
-	// Close and the like, even if it has only an empty buf.
+	// CloseContext and the like, even if it has only an empty buf.
 	SendAll(ctx context.Context, buf []byte) (int, error)
 
 	// Close closes the transport. Recv and SendAll in progress end with
@@ -50,9 +50,9 @@ type Stream struct {
 	lineLimit   atomic.Int64
 	writeBuffer atomic.Int64
 
-	// open ──► closed once, by Close or Detach. Close sets it before it looks at unsent,
-	// and who adds to out sets unsent before it looks at closed: so what has been added
-	// is sent by Close, or taken back.
+	// open ──► closed once, by CloseContext, Close or Detach. A close sets it before it looks
+	// at unsent, and who adds to out sets unsent before it looks at closed: so what has been
+	// added is sent or counted by the close, or taken back.
 	closed atomic.Bool
 	unsent atomic.Int64 // the length of out, for who does not hold writing
 	cut    atomic.Bool  // the last SendAll has failed, so transport may keep something; set with writing held
@@ -148,7 +148,7 @@ func (s *Stream) maxLine() int {
 // SetWriteBuffer makes the stream collect up to n bytes of what is written before it sends
 // them. Then it takes a Flush to be sure that they are sent. With 0, as it is at first,
 // they are sent at once; what has been collected until then is sent before the next
-// write, and by Flush and Close.
+// write, and by Flush and CloseContext.
 func (s *Stream) SetWriteBuffer(n int) {
 	if n < 0 {
 		panic(fmt.Sprintf("curio/stream: a write buffer of %d bytes; 0 is none", n))
@@ -199,22 +199,19 @@ func (s *Stream) Detach() (Transport, error) {
 	return nil, s.failed("detach", err)
 }
 
-// Close sends what has been written and not sent yet, as Flush does, and closes the
+// CloseContext sends what has been written and not sent yet, as Flush does, and closes the
 // transport. If that fails, or ctx is done before, the transport is closed all the same,
 // and the error says why, and how much has not been sent. If the transport has to send
-// something at the end, as TLS does, Close waits for that, too, as long as ctx allows.
+// something at the end, as TLS does, CloseContext waits for that, too, as long as ctx allows.
 //
-// Operations in progress end with net.ErrClosed, and so do all later ones, a second Close
+// Operations in progress end with net.ErrClosed, and so do all later ones, a second close
 // included. A Flush in progress is waited for.
-func (s *Stream) Close(ctx context.Context) error {
-	err := s.usable()
-	if err == nil && s.closed.Swap(true) {
-		err = net.ErrClosed
+func (s *Stream) CloseContext(ctx context.Context) error {
+	if err := s.close(); err != nil {
+		return err
 	}
-	if err != nil {
-		return s.failed("close", err)
-	}
-	if _, err = wait.At(ctx); err == nil && (s.unsent.Load() > 0 || s.cut.Load()) {
+	_, err := wait.At(ctx)
+	if err == nil && s.isIncomplete() {
 		err = s.lastFlush(ctx)
 	}
 	if err == nil {
@@ -222,6 +219,37 @@ func (s *Stream) Close(ctx context.Context) error {
 	}
 	return s.incomplete(err, s.unsent.Load(), s.transport.Close())
 }
+
+// Close closes the transport at once. What has been written and not sent yet is lost, and then
+// the error is ErrUnsent and says how much that was. With a deferred Close, call CloseContext
+// when all has been written; the second close does nothing but return net.ErrClosed.
+//
+// Operations in progress end with net.ErrClosed, and so do all later ones. The transport's own
+// Close is called, which may have something to send, too. It is for io.Closer.
+func (s *Stream) Close() error {
+	if err := s.close(); err != nil {
+		return err
+	}
+	if s.isIncomplete() {
+		return s.incomplete(ErrUnsent, s.unsent.Load(), s.transport.Close())
+	}
+	return s.transport.Close()
+}
+
+// close notes that s is closed, once.
+func (s *Stream) close() error {
+	err := s.usable()
+	if err == nil && s.closed.Swap(true) {
+		err = net.ErrClosed
+	}
+	if err != nil {
+		return s.failed("close", err)
+	}
+	return nil
+}
+
+// isIncomplete reports whether something is still to be sent, by s or by its transport.
+func (s *Stream) isIncomplete() bool { return s.unsent.Load() > 0 || s.cut.Load() }
 
 // hangUp closes the transport when all has been sent.
 func (s *Stream) hangUp(ctx context.Context) error {

@@ -105,13 +105,13 @@ func TestCloseOfWhatTheTransportKeeps(t *testing.T) {
 	}
 	s, k := jam(t)
 	k.jammed = false
-	check(t, s.Close(background))
+	check(t, s.CloseContext(background))
 	if string(k.sent) != "hello" || !slices.Equal(k.closes, []string{"CloseContext"}) {
 		t.Errorf("sent %q, and then %q", k.sent, k.closes)
 	}
 
 	s, k = jam(t)
-	err := s.Close(background)
+	err := s.CloseContext(background)
 	want(t, err, errJammed.Err, io.ErrShortWrite)
 	if op, ok := err.(*net.OpError); !ok || op.Op != "close" || !slices.Equal(k.closes, []string{"Close"}) {
 		t.Errorf("%#v, after %q", err, k.closes)
@@ -120,7 +120,7 @@ func TestCloseOfWhatTheTransportKeeps(t *testing.T) {
 	s, k = jam(t)
 	dead := newTask(t)
 	cancel(dead)
-	want(t, s.Close(&dead.Scope), wait.ErrTaskCancelled, io.ErrShortWrite)
+	want(t, s.CloseContext(&dead.Scope), wait.ErrTaskCancelled, io.ErrShortWrite)
 	if !slices.Equal(k.closes, []string{"Close"}) {
 		t.Errorf("it does %q", k.closes)
 	}
@@ -148,11 +148,11 @@ func TestCloseSaysWhatIsMissing(t *testing.T) {
 	s, _, _ := buffered(t, "too late")
 	dead := newTask(t)
 	cancel(dead)
-	says(t, s.Close(&dead.Scope), "8 bytes were written and have not been sent", wait.ErrTaskCancelled)
+	says(t, s.CloseContext(&dead.Scope), "8 bytes were written and have not been sent", wait.ErrTaskCancelled)
 
 	s, _, b := buffered(t, "nobody there")
 	check(t, b.Close())
-	err := s.Close(background)
+	err := s.CloseContext(background)
 	says(t, err, "12 bytes were written and have not been sent", syscall.EPIPE)
 	if errors.Is(err, net.ErrClosed) {
 		t.Errorf("%v blames the one who closes", err)
@@ -160,7 +160,7 @@ func TestCloseSaysWhatIsMissing(t *testing.T) {
 
 	s, a, b := buffered(t, "no room")
 	n := fill(t, a)
-	err = during(t, s.Close)
+	err = during(t, s.CloseContext)
 	says(t, err, "7 bytes were written and have not been sent")
 	if got := receive(t, b, n+7); len(got) != n {
 		t.Errorf("%d bytes have come, and not %d", len(got), n)
@@ -172,7 +172,7 @@ func TestCloseSaysWhatIsMissing(t *testing.T) {
 	s.SetWriteBuffer(100)
 	_, err = s.WriteString(background, "nowhere")
 	check(t, err)
-	err = s.Close(background)
+	err = s.CloseContext(background)
 	if path, ok := err.(*os.PathError); !ok || path.Op != "close" || !strings.Contains(err.Error(), "7 bytes were written") {
 		t.Errorf("%#v", err)
 	}

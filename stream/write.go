@@ -27,7 +27,7 @@ func (s *Stream) startWriting(ctx context.Context) error {
 
 // Write writes all of p: when it returns, the system has it. If it is cancelled or fails
 // halfway, it returns how many bytes have been sent, or will be sent by the next write,
-// Flush or Close: a transport with TLS cannot take back what it has encrypted. If there is
+// Flush or CloseContext: a transport with TLS cannot take back what it has encrypted. If there is
 // nothing more to write, Flush, or Write of an empty p, sends what is kept. What other
 // tasks write comes before or after.
 //

@@ -166,7 +166,7 @@ func TestWriteLinesOfNothing(t *testing.T) {
 	}
 	n, err = s.WriteLines(background, func(yield func(string) bool) {
 		if yield("taken, not sent") {
-			check(t, s.Close(background))
+			check(t, s.CloseContext(background))
 			yield("")
 		}
 	})
@@ -225,7 +225,7 @@ func TestWriteBuffer(t *testing.T) {
 	s.SetWriteBuffer(100_000)
 	large := strings.Repeat("large", 19_000)
 	write(large, "kept, sent")
-	check(t, s.Close(background))
+	check(t, s.CloseContext(background))
 	got(t, transport.sent, nil, "kept, sent"+large, nil)
 	if !transport.closed {
 		t.Error("it is not closed")
@@ -282,11 +282,11 @@ func TestCloseFlushes(t *testing.T) {
 	n := fill(t, a)
 	_, err = s.WriteString(background, "the rest")
 	check(t, err)
-	want(t, during(t, s.Close), wait.ErrTaskCancelled)
+	want(t, during(t, s.CloseContext), wait.ErrTaskCancelled)
 	if a.FD() >= 0 {
 		t.Error("it is not closed")
 	}
-	want(t, s.Close(background), net.ErrClosed)
+	want(t, s.CloseContext(background), net.ErrClosed)
 	if got := len(receive(t, peer, 1<<30)); got != n {
 		t.Errorf("%d bytes, want %d", got, n)
 	}
@@ -297,8 +297,8 @@ func TestCloseFlushes(t *testing.T) {
 	s = stream.New(a)
 	dead := newTask(t)
 	cancel(dead)
-	want(t, s.Close(&dead.Scope), wait.ErrTaskCancelled)
-	want(t, s.Close(background), net.ErrClosed)
+	want(t, s.CloseContext(&dead.Scope), wait.ErrTaskCancelled)
+	want(t, s.CloseContext(background), net.ErrClosed)
 	if a.FD() >= 0 {
 		t.Error("it is not closed")
 	}
@@ -320,7 +320,7 @@ func TestWriteRacesWithClose(t *testing.T) {
 			}
 			return nil
 		})
-		check(t, s.Close(background))
+		check(t, s.CloseContext(background))
 		if err := join(); err != nil {
 			want(t, err, net.ErrClosed)
 		}
@@ -385,7 +385,7 @@ func TestCloseBehindAFlush(t *testing.T) {
 	check(t, err)
 	flushes, joinFlush := in(t, s.Flush)
 	awaitIn(t, flushes, "WRITE_WAIT")
-	closes, joinClose := in(t, s.Close)
+	closes, joinClose := in(t, s.CloseContext)
 	awaitIn(t, closes, "LOCK_ACQUIRE")
 	cancel(closes)
 	want(t, joinClose(), wait.ErrTaskCancelled)
@@ -401,7 +401,7 @@ func TestWriteIsClosedHalfway(t *testing.T) {
 	check(t, err)
 	dead := newTask(t)
 	cancel(dead)
-	transport.close = func() { want(t, s.Close(&dead.Scope), wait.ErrTaskCancelled) }
+	transport.close = func() { want(t, s.CloseContext(&dead.Scope), wait.ErrTaskCancelled) }
 	n, err := s.WriteString(background, "not this")
 	want(t, err, net.ErrClosed)
 	if n != 0 || string(transport.sent) != "sent" {

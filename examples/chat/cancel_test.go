@@ -74,5 +74,5 @@ func enterIn(ctx context.Context, addr, name string) (*stream.Stream, error) {
 
 // hangUp closes s, whether or not ctx has ended.
 func hangUp(ctx context.Context, s *stream.Stream) {
-	_ = curio.DisableCancellation(ctx, s.Close)
+	_ = curio.DisableCancellation(ctx, s.CloseContext)
 }
