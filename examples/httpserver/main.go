@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/httptask"
 	"github.com/curio-go/curio/network"
 )
 
@@ -49,7 +50,7 @@ func main() {
 			return err
 		}
 		server := &http.Server{
-			Handler:           inTasks(routes(kernel)),
+			Handler:           httptask.Handler(routes(kernel)),
 			ReadHeaderTimeout: *patience,
 			ReadTimeout:       bodyWithin,
 			WriteTimeout:      answerWithin,
@@ -85,32 +86,6 @@ func serve(ctx context.Context, listener *network.Listener, server *http.Server,
 		return err
 	}
 	return stopped
-}
-
-// inTasks runs each call of handler in a task, which is named after the request and ends
-// with its context: when the client goes away. A panic goes on in the server's goroutine.
-func inTasks(handler http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		aborted := false
-		task := curio.Go(r.Context(), func(ctx context.Context) error {
-			defer func() {
-				switch v := recover(); v {
-				case nil:
-				case http.ErrAbortHandler: // nothing to be alarmed about
-					aborted = true
-				default:
-					panic(v) // which Curio logs, with this stack
-				}
-			}()
-			handler.ServeHTTP(w, r.WithContext(ctx))
-			return nil
-		}, curio.Name(r.Method+" "+r.URL.Path))
-		// w is the handler's until it returns, so this waits whatever has become of r.
-		_, err := task.Join(context.Background())
-		if aborted || err != nil { // the reason has been logged
-			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
-		}
-	})
 }
 
 func routes(kernel *curio.Kernel) http.Handler {

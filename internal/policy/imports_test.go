@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"socket":            {".", "internal/wait", "internal/poll"},
 	"stream":            {".", "socket", "internal/wait", "internal/poll", "internal/foreign"},
 	"network":           {".", "socket", "internal/wait", "internal/poll", "internal/foreign"},
+	"httptask":          {"."},
 	"curiotest":         {".", "network", "socket", "internal/wait", "internal/poll"},
 	"examples/...":      {anyPublic},
 }
