@@ -236,8 +236,8 @@ func TestTryGo(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		f.must(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
 			var end curio.Event
-			ran := 0
-			wait := func(ctx context.Context) error { ran++; return end.Wait(ctx) }
+			var ran atomic.Int32
+			wait := func(ctx context.Context) error { ran.Add(1); return end.Wait(ctx) }
 			first, second := g.TryGo(wait), g.TrySpawn(func(ctx context.Context) (int, error) { return 2, wait(ctx) })
 			if first == nil || second == nil || g.TryGo(wait) != nil || g.TrySpawn(returns(3)) != nil {
 				f.Error("not as many as may")
@@ -254,8 +254,8 @@ func TestTryGo(t *testing.T) {
 			}
 			f.must(second.Wait(ctx))
 			f.must(third.Wait(ctx))
-			if v, err := g.Results(); !slices.Equal(v, []int{0, 2, 3}) || err != nil || ran != 2 {
-				f.Errorf("%v, %v; %d ran", v, err, ran)
+			if v, err := g.Results(); !slices.Equal(v, []int{0, 2, 3}) || err != nil || ran.Load() != 2 {
+				f.Errorf("%v, %v; %d ran", v, err, ran.Load())
 			}
 			panics(f, "nil function", func() { g.TryGo(nil) })
 			panics(f, "nil function", func() { g.TrySpawn(nil) })
@@ -300,8 +300,8 @@ func TestSpawnWait(t *testing.T) {
 			task, err := g.GoWait(ctx, func(context.Context) error { return nil })
 			f.must(err)
 			f.elapsed(start, 3*time.Second)
-			f.must(task.Wait(ctx))
-			if v, err := g.Results(); !slices.Equal(v, []int{0, 1, 2, 3, 4, 5, 0}) || err != nil || called {
+			f.must(g.Join(ctx))
+			if v, err := g.Results(); !slices.Equal(v, []int{0, 1, 2, 3, 4, 5, 0}) || err != nil || called || !task.Terminated() {
 				f.Errorf("%v, %v; called: %v", v, err, called)
 			}
 			panics(f, "nil function", func() { _, _ = g.SpawnWait(ctx, nil) })
