@@ -243,7 +243,7 @@ func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 	}
 	t.settled = true
 	switch {
-	case t.withdrawn, t.starting:
+	case t.withdrawn:
 	case !t.failed:
 		g.short = g.short || t.err != nil
 		if t.err == nil {
@@ -260,7 +260,7 @@ func (g *group) settleLocked(t *AnyTask, joining bool) (cuts bool) {
 			cuts, g.cut = !g.cut, true
 		}
 	}
-	if t.handled || t.withdrawn || t.starting || joining && !(t.blamed && g.cut) {
+	if t.handled || t.withdrawn || joining && !(t.blamed && g.cut) {
 		g.takeLocked(t)
 	} else {
 		g.ended++

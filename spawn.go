@@ -180,7 +180,7 @@ func (t *AnyTask) finish() {
 	if t.err != nil {
 		t.settleError()
 	}
-	if !t.failed || t.handled || t.starting || t.silent && !t.essential || t.member() != nil && !t.daemon {
+	if !t.failed || t.handled || t.silent && !t.essential || t.member() != nil && !t.daemon {
 		return
 	}
 	if !t.daemon || t.essential {

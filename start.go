@@ -50,7 +50,7 @@ func Start[R any](ctx context.Context, fn func(ctx context.Context, ready func(R
 		return nil, none, err
 	}
 	t := newTask[struct{}](ctx, nil, reflect.ValueOf(fn).Pointer(), opts)
-	t.start(ctx, nil, s.runner(t.AnyTask, fn))
+	t.start(ctx, nil, s.runner(fn))
 	return await(ctx, t, s)
 }
 
@@ -68,23 +68,17 @@ func StartIn[R, T any](ctx context.Context, g *TaskGroup[T], fn func(ctx context
 		return nil, none, err
 	}
 	t := newTask[T](g.group.inner, nil, reflect.ValueOf(fn).Pointer(), opts)
-	run := s.runner(t.AnyTask, fn)
 	g.group.add(t, false)
-	t.start(g.group.inner, g.group, run)
+	t.start(g.group.inner, g.group, s.runner(fn))
 	return await(ctx, t, s)
 }
 
 // A starting is a task between its spawning and its being ready. It leaves its first phase once:
 //
-//	isStarting ──► isReady   by the task, in ready; said is set afterwards, and the task's end is later
-//	           ──► isOver    when the task's function has ended
-//
-// The task's own flag is cleared with the first of these, under mu. The second, also under mu, comes
-// before the task looks at it: so whose its failure is does not depend on who is faster, the task or
-// the caller of Start on its way to wait.
+//	starting ──► isReady   by the task, in ready; said is set afterwards, and the task's end is later
+//	         ──► isOver    when the task's function has ended
 type starting[R any] struct {
 	said Event
-	task *AnyTask
 
 	mu    sync.Mutex
 	phase startPhase
@@ -99,9 +93,8 @@ const (
 	isOver
 )
 
-// runner makes t, which has not been started, a task that is starting, and returns what it runs.
-func (s *starting[R]) runner(t *AnyTask, fn func(context.Context, func(R) error) error) runner {
-	s.task, t.starting = t, true
+// runner is what the task runs.
+func (s *starting[R]) runner(fn func(context.Context, func(R) error) error) runner {
 	return plain(func(ctx context.Context) error {
 		defer s.over()
 		return fn(ctx, func(v R) error { return s.ready(ctx, v) })
@@ -112,14 +105,14 @@ func (s *starting[R]) ready(ctx context.Context, v R) error {
 	s.mu.Lock()
 	was := s.phase
 	if was == isStarting {
-		s.phase, s.value, s.task.starting = isReady, v, false
+		s.phase, s.value = isReady, v
 	}
 	s.mu.Unlock()
 	switch was {
 	case isReady:
-		panic(fmt.Sprintf("curio: task %s says a second time that it is ready", s.task.Name()))
+		panic(fmt.Sprintf("curio: task %s says a second time that it is ready", CurrentTask(ctx).Name()))
 	case isOver:
-		return fmt.Errorf("%w: %s", ErrNotStarted, s.task.Name())
+		return fmt.Errorf("%w: %s", ErrNotStarted, CurrentTask(ctx).Name())
 	}
 	s.said.Set()
 	return wait.Pending(ctx)

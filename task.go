@@ -54,7 +54,6 @@ type AnyTask struct {
 	silent    bool // ReportCrash(false)
 	essential bool
 	main      bool // Run runs it
-	starting  bool // until it says that it is ready, its end is for the caller of Start: see start.go
 	stopped   bool // was cancelled before it ended
 	failed    bool // ended with an error of its own, and not just because it was cancelled
 	handled   bool // somebody was waiting for its result when it ended, and has its error
