@@ -93,16 +93,16 @@ func (c *CancelScope) open(s *wait.Scope, now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.scope = s
+	if early := c.cause; early != nil { // it came before the deadline, even if that has passed since then
+		cause := wait.NewCause(s, early.Kind, early.Reason)
+		cause.PC, cause.At = early.PC, early.At
+		s.Cancel(cause)
+	}
 	switch {
 	case c.relative:
 		s.Move(dueAfter(now, c.timeout), time.Time{})
 	case !c.deadline.IsZero():
 		s.Move(wait.Until(c.deadline), c.deadline)
-	}
-	if early := c.cause; early != nil {
-		cause := wait.NewCause(s, early.Kind, early.Reason)
-		cause.PC, cause.At = early.PC, early.At
-		s.Cancel(cause)
 	}
 }
 
@@ -143,7 +143,7 @@ func (c *CancelScope) Cancel(reason ...error) (did bool) {
 		c.cause, did = cause, true
 	}
 	c.mu.Unlock()
-	if s != nil {
+	if s != nil && s.Err() == nil { // which looks at the deadline, and at what is around s
 		did = s.Cancel(cause)
 	}
 	return did

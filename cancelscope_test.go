@@ -568,3 +568,85 @@ func BenchmarkIdleTimeout(b *testing.B) {
 		return nil
 	})
 }
+
+// What is around a scope has ended, and the scope has not been told yet.
+func TestCancelScopeBelowWhatHasEnded(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		standard := func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }
+		for what, around := range map[string]func() (context.Context, func()){
+			"a timeout": func() (context.Context, func()) {
+				ctx, cancel := curio.WithTimeout(ctx, time.Second)
+				return ctx, func() { time.Sleep(time.Second); _ = cancel }
+			},
+			"a standard context": func() (context.Context, func()) { return standard(ctx) },
+			"one of no task":     func() (context.Context, func()) { return standard(context.Background()) },
+		} {
+			for how, change := range map[string]func(*curio.CancelScope) bool{
+				"SetTimeout": func(s *curio.CancelScope) bool { return s.SetTimeout(time.Minute) },
+				"Cancel":     func(s *curio.CancelScope) bool { return s.Cancel() },
+			} {
+				ctx, end := around()
+				var scope curio.CancelScope
+				f.must(scope.Run(ctx, func(context.Context) error {
+					end()
+					if change(&scope) || scope.Err() != nil {
+						f.Errorf("%s, %s: it has had an effect; %v", what, how, scope.Err())
+					}
+					return nil
+				}))
+			}
+		}
+		var early curio.CancelScope
+		early.SetDeadline(time.Now().Add(time.Second))
+		early.Cancel(errBoom)
+		f.must(curio.Sleep(ctx, 2*time.Second))
+		because(f, "cancelled before the deadline, and run after it", early.Run(ctx, sleeper), errBoom, scopeCancelled...)
+	})
+}
+
+// Two scopes, one in the other, are moved all the time by another goroutine while tasks in them wait
+// and end: both expire in the end, and neither is taken for the other.
+func TestRaceCancelScopesInEachOther(t *testing.T) {
+	kernel := curio.NewKernel(curio.Logger(slog.New(slog.DiscardHandler)))
+	defer func() { _ = kernel.Shutdown(context.Background()) }()
+	err := kernel.Run(t.Context(), func(ctx context.Context) error {
+		for i := range iterations(600) {
+			var a, b curio.CancelScope
+			var stop atomic.Bool
+			a.SetTimeout(time.Hour)
+			var mover sync.WaitGroup
+			mover.Go(func() {
+				for !stop.Load() && i%3 != 0 {
+					b.SetTimeout(time.Duration(i%7) * 10 * time.Microsecond)
+					b.SetTimeout(time.Hour)
+					b.SetTimeout(curio.NoTimeout)
+					a.SetTimeout(300 * time.Microsecond)
+					a.SetTimeout(curio.NoTimeout)
+					a.SetTimeout(200 * time.Microsecond)
+				}
+				for a.SetTimeout(100*time.Microsecond) && !stop.Load() {
+					time.Sleep(200 * time.Microsecond)
+				}
+			})
+			err := a.Run(ctx, func(ctx context.Context) error {
+				err := b.Run(ctx, func(ctx context.Context) error {
+					_, _ = curio.Go(ctx, sleeper).Join(ctx)
+					return sleeper(ctx)
+				})
+				if _, err = b.Ignore(err); err != nil {
+					return err
+				}
+				return sleeper(ctx)
+			})
+			stop.Store(true)
+			mover.Wait()
+			if ended, rest := a.Ignore(err); !ended || rest != nil {
+				t.Fatalf("%d: %v; %v, %v", i, err, ended, rest)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -38,8 +38,8 @@ import (
 // KeepGoing it is joined with those that have failed before. If all functions have ended by
 // themselves, Gather does not look at ctx any more. Without functions, the results are empty.
 //
-// Nothing is left running when Gather returns. Tasks that the functions have spawned with their
-// contexts are cancelled and waited for. Gather is Curio's and asyncio's gather, and does what
+// No function runs any more when Gather returns, and tasks that the functions have spawned with their
+// contexts have been cancelled. Gather is Curio's and asyncio's gather, and does what
 // errgroup does with a slice. A task that waits is in the state TASKGROUP_JOIN.
 func Gather[T any](ctx context.Context, fns []func(context.Context) (T, error), opts ...GroupOption) ([]T, error) {
 	for i, fn := range fns {
@@ -61,7 +61,7 @@ func Gather[T any](ctx context.Context, fns []func(context.Context) (T, error), 
 //
 // Everything else is as with [Gather]: the first failure, which is an *ItemError, cancels the
 // others, or with KeepGoing all failures are returned; the results come with an error, too; and
-// nothing is left running. Map panics if fn is nil. A task that waits is in the state
+// no call is left running. Map panics if fn is nil. A task that waits is in the state
 // TASKGROUP_JOIN.
 func Map[S, T any](ctx context.Context, items []S, fn func(context.Context, S) (T, error), opts ...GroupOption) ([]T, error) {
 	if fn == nil {

@@ -108,7 +108,9 @@ func (k *Kernel) outcome(t *AnyTask) error {
 		return t.Err()
 	}
 	failure, ok := c.Reason.(*TaskError)
-	if !ok || !failure.Task.essential {
+	// Somebody may have cancelled t for a reason that is such a failure, and t may have ended with
+	// the main task of another kernel, that it is in: only endMain cancels t itself and is no call.
+	if !ok || !failure.Task.essential || !c.IsOf(&t.owner.Scope) || c.PC != 0 {
 		return t.Err()
 	}
 	rest, _ := endingOf(&t.owner.Scope).rest(t.Err())

@@ -226,7 +226,7 @@ func (t *AnyTask) leave(seer wait.Batch) {
 	if g != nil || !t.state.CompareAndSwap(running, terminated) {
 		t.mu.Lock()
 		woken = t.joiners.PopAll()
-		t.handled = woken.Has(opJoin) || seer.Has(opJoin)
+		t.handled = t.handled || woken.Has(opJoin) || seer.Has(opJoin)
 		g = t.member()
 		t.state.Store(terminated)
 		t.mu.Unlock()

@@ -50,7 +50,7 @@ func Start[R any](ctx context.Context, fn func(ctx context.Context, ready func(R
 		return nil, none, err
 	}
 	t := newTask[struct{}](ctx, nil, reflect.ValueOf(fn).Pointer(), opts)
-	t.start(ctx, nil, s.runner(fn))
+	t.start(ctx, nil, &startRunner[R]{s, t.AnyTask, fn})
 	return await(ctx, t, s)
 }
 
@@ -69,14 +69,18 @@ func StartIn[R, T any](ctx context.Context, g *TaskGroup[T], fn func(ctx context
 	}
 	t := newTask[T](g.group.inner, nil, reflect.ValueOf(fn).Pointer(), opts)
 	g.group.add(t, false)
-	t.start(g.group.inner, g.group, s.runner(fn))
+	t.start(g.group.inner, g.group, &startRunner[R]{s, t.AnyTask, fn})
 	return await(ctx, t, s)
 }
 
 // A starting is a task between its spawning and its being ready. It leaves its first phase once:
 //
-//	starting ──► isReady   by the task, in ready; said is set afterwards, and the task's end is later
-//	         ──► isOver    when the task's function has ended
+//	isStarting ──► isReady    by the task, in ready: the caller of Start has it
+//	           ──► isGivenUp  by the caller, which cancels the task in the same step
+//	           ──► isOver     when the task has ended
+//
+// A task that ends without having been ready is the starter's, who waits for its end in any case,
+// even if he has not come to wait yet, or has to begin anew: see over.
 type starting[R any] struct {
 	said Event
 
@@ -90,22 +94,33 @@ type startPhase uint8
 const (
 	isStarting startPhase = iota
 	isReady
+	isGivenUp
 	isOver
 )
 
-// runner is what the task runs.
-func (s *starting[R]) runner(fn func(context.Context, func(R) error) error) runner {
-	return plain(func(ctx context.Context) error {
-		defer s.over()
-		return fn(ctx, func(v R) error { return s.ready(ctx, v) })
-	})
+// A startRunner is what the task runs.
+type startRunner[R any] struct {
+	s  *starting[R]
+	t  *AnyTask
+	fn func(context.Context, func(R) error) error
 }
 
+func (r *startRunner[R]) call(ctx context.Context) error {
+	defer r.s.over(r.t)
+	fn := r.fn
+	r.fn = nil
+	return fn(ctx, func(v R) error { return r.s.ready(ctx, v) })
+}
+
+func (r *startRunner[R]) forget() { r.s.over(r.t) }
+
 func (s *starting[R]) ready(ctx context.Context, v R) error {
+	late := wait.Pending(ctx)
 	s.mu.Lock()
 	was := s.phase
-	if was == isStarting {
+	if was == isStarting && late == nil {
 		s.phase, s.value = isReady, v
+		s.said.Set() // in the same step: the task may end in the meantime
 	}
 	s.mu.Unlock()
 	switch was {
@@ -113,17 +128,35 @@ func (s *starting[R]) ready(ctx context.Context, v R) error {
 		panic(fmt.Sprintf("curio: task %s says a second time that it is ready", CurrentTask(ctx).Name()))
 	case isOver:
 		return fmt.Errorf("%w: %s", ErrNotStarted, CurrentTask(ctx).Name())
+	case isGivenUp: // and cancelled, meanwhile or before
+		return wait.Pending(ctx)
 	}
-	s.said.Set()
-	return wait.Pending(ctx)
+	return late
 }
 
-func (s *starting[R]) over() {
+// over is called when the function of t has ended, or will not be called. A failure is the
+// starter's, as if he had been in Join all the time.
+func (s *starting[R]) over(t *AnyTask) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase == isStarting {
-		s.phase = isOver
+	if s.phase != isReady {
+		s.phase, t.handled = isOver, true
 	}
+}
+
+// giveUp cancels t, unless it is ready: then it has been told that the caller of Start has it.
+func (s *starting[R]) giveUp(ctx context.Context, t *AnyTask) (ready bool) {
+	by := CurrentTask(ctx) // which may call methods of ctx
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.phase {
+	case isReady:
+		return true
+	case isStarting:
+		s.phase = isGivenUp
+		t.cancel(by, nil, 6)
+	}
+	return false
 }
 
 // take returns what the task has said.
@@ -138,7 +171,7 @@ func (s *starting[R]) take() R {
 // await waits until t, whose function s runs, is ready.
 func await[R, T any](ctx context.Context, t *Task[T], s *starting[R]) (*Task[T], R, error) {
 	i, err := Select(ctx, s.said.WaitCase(), Case{&endOfStart[T]{joinCase[T]{t, nil}, &s.said}})
-	if i == 0 {
+	if i == 0 || i < 0 && s.giveUp(ctx, t.AnyTask) {
 		return t, s.take(), nil
 	}
 	var failure error
@@ -146,7 +179,6 @@ func await[R, T any](ctx context.Context, t *Task[T], s *starting[R]) (*Task[T],
 		failure = err
 		_, err = wait.At(ctx) // the end of ctx may have ended the task
 	} else {
-		t.cancel(CurrentTask(ctx), nil, 5)
 		shield := wait.New(ctx, wait.Shield)
 		defer shield.Close()
 		_, failure = t.Join(shield)

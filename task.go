@@ -185,7 +185,7 @@ func (t *AnyTask) waitFor(ctx context.Context, op string) error {
 		return p.Follow(func(p wait.Place) error { return t.waitFor(p.Scope(), op) })
 	}
 	t.mustNotWaitFor(wait.CurrentTask(ctx), op)
-	if t.state.Load() == created && t.member() == nil { // a group must see its joiners
+	if t.state.Load() == created && t.member() == nil && !t.essential { // whose failures must find their joiners
 		// Most likely it runs next, on this very processor, and may end at once:
 		// a third off the time of a spawn and join.
 		runtime.Gosched()

@@ -98,9 +98,10 @@ func ignore(s *wait.Scope, d time.Duration, fn func(context.Context) error) (exp
 // outside returns what err, which the function under the timeout s has returned, is outside
 // of s. owned reports whether s's own ending was in it; keep says whether it stays.
 func outside(s *wait.Scope, err error, keep bool) (_ error, owned bool) {
-	over := s.Expires() != 0 && wait.Now() >= s.Expires()
-	own := ownEndingOf(s) // if over, s has ended, by itself or with a scope around it
-	over = over || own.cause != nil
+	at := s.Expires() // once: a CancelScope's may change at any time
+	over := at != 0 && wait.Now() >= at
+	own := ownEndingOf(s) // if over, s has ended, by itself or with a scope around it, unless it has just been moved
+	over = over && s.Cause() != nil || own.cause != nil
 	escaped := false
 	err, _ = rewrite(err, func(err error) (error, bool) {
 		if !isLeaf(err) {

@@ -53,8 +53,9 @@ func (m *movable) passed() bool {
 // 0. MovedTo returns at. ok is false if it is too late: s has ended, or its deadline has passed.
 func (s *Scope) Move(due int64, at time.Time) (ok bool) {
 	m := s.movable()
-	now := Now()
+	s.look() // what is around s may have ended, and not have told it yet
 	s.mu.Lock()
+	now := Now() // time passes while somebody else has the mutex
 	was := m.due.Load()
 	ok = s.cause.Load() == nil && !s.closed && (was == 0 || now < was)
 	if ok {
@@ -128,14 +129,19 @@ func (s *Scope) MovedTo() time.Time {
 	return m.at
 }
 
-// overdue reports whether the deadline of s, or of a scope around it, has passed.
+// overdue reports whether the deadline of s, or of a scope around it, has passed. A deadline that
+// can be moved might still be moved by a Move that has begun before, so its scope is ended now:
+// after that, Failure has something to report.
 func (s *Scope) overdue() bool {
 	if k := s.clock; k != nil && Now() >= k.expires {
 		return true
 	}
 	for src := s.sources; src != nil; src = src.next {
 		if src.movable != nil && src.movable.passed() {
-			return true
+			src.scope.expire()
+			if src.scope.cause.Load() != nil {
+				return true
+			}
 		}
 	}
 	return false
