@@ -334,7 +334,7 @@ func TestRaceCancelScopeMoved(t *testing.T) {
 	defer func() { _ = kernel.Shutdown(context.Background()) }()
 	moved := 0
 	err := kernel.Run(t.Context(), func(ctx context.Context) error {
-		for i := range times(3000) {
+		for i := range times(1200) {
 			var scope curio.CancelScope
 			timeout := time.Duration(20+i%100) * time.Microsecond
 			var inTime atomic.Bool
