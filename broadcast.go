@@ -169,9 +169,9 @@ func (b *Broadcast[T]) Subscribers() int {
 	return b.n
 }
 
-// Snapshot returns who waits: in Receive, in order of subscription, and in Send. The Holders are
-// the tasks for which Send waits: those that subscribed with SlowWait and have no room. How much
-// each holds is how many values it has not received.
+// Snapshot returns the tasks that wait: first those in Receive, in order of subscription, then
+// those in Send. Its Holders are the tasks that hold up Send, as they subscribed with SlowWait and
+// have no room; each holds as many units as there are values that it has not received.
 func (b *Broadcast[T]) Snapshot() Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()

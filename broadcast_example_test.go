@@ -106,7 +106,7 @@ func ExampleWatch() {
 	// <nil>
 }
 
-// Whoever names the version that it has seen misses no change between two calls.
+// A task that names the version it has seen misses no change between two calls.
 func ExampleWatch_Wait() {
 	ctx := context.Background()
 	var leader curio.Watch[string]

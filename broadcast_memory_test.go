@@ -70,7 +70,7 @@ func TestBroadcastKeepsNothingAlive(t *testing.T) {
 	})
 }
 
-// A subscriber who leaves without Close, as its task has ended or its timeout has expired, is kept
+// A subscriber that leaves without Close, as its task has ended or its timeout has expired, is kept
 // by nobody, nor are the values that it has not received.
 func TestBroadcastForgetsSubscribers(t *testing.T) {
 	withKernel(t, func(ctx context.Context, f *fixture) {

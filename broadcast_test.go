@@ -450,7 +450,7 @@ func TestBroadcastAll(t *testing.T) {
 	})
 }
 
-// Who is waited for, who waits, and how it looks.
+// The holders, the waiters, and the text of String.
 func TestBroadcastSnapshot(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		var b curio.Broadcast[int]

@@ -299,7 +299,7 @@ func TestIgnoreOfACancelScope(t *testing.T) {
 		})
 		because(f, "that of an inner one", err, errBoom, scopeCancelled...)
 		if ended {
-			f.Error("that of an inner one is taken for its own")
+			f.Error("the scope takes the cancellation of an inner scope for its own")
 		}
 		if ended, err := inner.Ignore(err); !ended || err != nil {
 			f.Errorf("the inner one: %v, %v", ended, err)
@@ -322,7 +322,7 @@ func TestIgnoreOfACancelScope(t *testing.T) {
 			return sleeper(ctx)
 		})
 		if is(f, "that of the task", err, taskCancelled...); ended || e.Err() != nil || e.Cancel() {
-			f.Error("that of the task is taken for its own")
+			f.Error("the scope takes the cancellation of its task for its own")
 		}
 	})
 }

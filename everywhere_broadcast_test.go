@@ -97,7 +97,7 @@ func TestEverywhereBroadcastSelect(t *testing.T) {
 	})
 }
 
-// Whoever waits for a change sees the last one.
+// A task that waits for changes sees the last one.
 func TestEverywhereWatch(t *testing.T) {
 	everywhere(t, func(ctx context.Context) error {
 		var w curio.Watch[int]

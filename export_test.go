@@ -50,8 +50,8 @@ func SetBeforePending(f func()) (restore func()) {
 	return func() { beforePending = old }
 }
 
-// TakeLate takes a tick of t that has been due for so long, by a caller that was waiting for it or
-// not, and returns how long it is to the next one.
+// TakeLate takes a tick of t that became due the given time ago, and returns how long it is until
+// the next one. waited says whether the caller was waiting for the tick.
 func TakeLate(t *Ticker, late time.Duration, waited bool) (next time.Duration) {
 	now := wait.Now()
 	t.next = now - int64(late)

@@ -23,7 +23,7 @@ import (
 type gatherer struct {
 	name   string
 	gather func(ctx context.Context, fns []racer, opts ...curio.GroupOption) ([]int, error)
-	limit  int // at most so many functions run at a time, 0 for any number
+	limit  int // how many functions run at a time, 0 for any number
 }
 
 // gatherers are Gather and Map, without limit and with limits.
@@ -111,7 +111,7 @@ func TestGather(t *testing.T) {
 	})
 }
 
-// The one who waits can be seen, and the tasks have names that say something.
+// The task that waits shows in its state, and the other tasks have the names of their functions.
 func TestGatherIsSeen(t *testing.T) {
 	names := map[string][2]string{
 		"Gather/limit=0": {"curio_test.sleeping", "curio_test.slowSibling"},

@@ -15,7 +15,7 @@ const NoLimit = math.MaxInt
 
 // SetLimit changes the limit of the group: how many of its tasks run at the same time. If there
 // is more room, those that wait for their turn begin, in order. If there is less, nobody is
-// stopped: as many as there are too many have to end before the next begins. The group need not
+// stopped: the next task begins when fewer than n are left. The group need not
 // have had a limit. SetLimit panics if n is not positive.
 func (g *TaskGroup[T]) SetLimit(n int) {
 	mustBeLimit(n)

@@ -23,14 +23,14 @@ type Once[T any] struct {
 	done  atomic.Bool // set under mu, for good, after value
 	value T
 
-	// Whoever has the turn runs its function; it is the only one who does. The turn is handed
+	// Only the caller that has the turn runs its function. The turn is handed
 	// on to the first waiter when a function fails, so nobody overtakes, and a waiter that has
 	// it returns it by running its function, however dead its context is.
 	inside atomic.Pointer[wait.Scope] // where the function runs; nil if none does
 
 	mu      sync.Mutex
 	busy    bool        // somebody has the turn
-	holder  *wait.Owner // who has it; nil for nobody, and for a goroutine of no task
+	holder  *wait.Owner // of the turn; nil for nobody, and for a goroutine of no task
 	waiters wait.List
 }
 
@@ -149,7 +149,7 @@ func (o *Once[T]) Get() (v T, ok bool) {
 	return o.value, true
 }
 
-// Snapshot returns who tries to make the value, as the holder, and who waits for that.
+// Snapshot returns the task that tries to make the value, as the holder, and the tasks that wait.
 func (o *Once[T]) Snapshot() Snapshot {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -79,8 +79,8 @@ func StartIn[R, T any](ctx context.Context, g *TaskGroup[T], fn func(ctx context
 //	           ──► isGivenUp  by the caller, which cancels the task in the same step
 //	           ──► isOver     when the task has ended
 //
-// A task that ends without having been ready is the starter's, who waits for its end in any case,
-// even if he has not come to wait yet, or has to begin anew: see over.
+// The failure of a task that ends without having been ready is the starter's: the starter waits for
+// the end in any case, even if it has not begun to wait yet, or has to begin anew. See over.
 type starting[R any] struct {
 	said Event
 
@@ -135,7 +135,7 @@ func (s *starting[R]) ready(ctx context.Context, v R) error {
 }
 
 // over is called when the function of t has ended, or will not be called. A failure is the
-// starter's, as if he had been in Join all the time.
+// starter's, as if the starter had been in Join all the time.
 func (s *starting[R]) over(t *AnyTask) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -31,7 +31,7 @@ func slowly(ctx context.Context, second func()) context.Context {
 	return slowErr{ctx, new(atomic.Int32), second}
 }
 
-// Whose the failure is does not depend on who is faster: it is the starter's, also if the task has
+// Timing does not decide who gets the failure: it is the starter's, also if the task has
 // failed before the starter waits.
 func TestStartedTaskFailsBeforeTheWait(t *testing.T) {
 	for _, opts := range [][]curio.SpawnOption{nil, {curio.Daemon()}} {

@@ -386,7 +386,7 @@ func TestEssential(t *testing.T) {
 	}
 }
 
-// Who waits for it has the failure; and where no main task runs, it is logged.
+// A caller in Join has the failure; and if no main task runs, it is logged.
 func TestEssentialThatEndsNothing(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		task := curio.Go(ctx, func(ctx context.Context) error { return errors.Join(curio.Sleep(ctx, time.Second), errBoom) }, curio.Essential())

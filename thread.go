@@ -44,7 +44,7 @@ func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(
 // any more. The semaphore serves its waiters in order of arrival, whether they want it for a
 // thread or for something else; if it has no units, the call waits until it is resized. While
 // somebody waits for the call, the semaphore's Snapshot shows the calling task as a holder.
-// Do not call RunInThreadLimited while holding so many units of slots that none is left: it
+// Do not call RunInThreadLimited while holding the last unit of slots: it
 // would wait for the caller.
 //
 // RunInThreadLimited panics if slots or fn is nil. It is Trio's to_thread.run_sync with a

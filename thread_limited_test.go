@@ -169,7 +169,7 @@ func TestThreadLimitedMisuse(t *testing.T) {
 	})
 }
 
-// One who is cancelled in the moment in which he is given a slot gives it on, and none is lost or
+// A caller that is cancelled in the moment in which it is given a slot passes it on, and none is lost or
 // made.
 func TestRaceThreadSlotOfOnesOwn(t *testing.T) {
 	slots := curio.NewSemaphore(1)

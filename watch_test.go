@@ -204,7 +204,7 @@ func TestRaceWatch(t *testing.T) {
 		withKernel(t, func(ctx context.Context, f *fixture) {
 			const setters, waiters = 3, 6
 			each := iterations(10_000)
-			var w curio.Watch[uint64] // who sets, above; how often he has, below
+			var w curio.Watch[uint64] // which setter, above; how often it has, below
 			var latest sync.Map       // version to value
 			loops := func(n int) func(ctx context.Context) error {
 				return func(ctx context.Context) error {

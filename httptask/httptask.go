@@ -4,7 +4,7 @@
 //
 //	server := &http.Server{
 //		Handler:     httptask.Handler(mux),
-//		BaseContext: func(net.Listener) context.Context { return ctx }, // the tasks are those of ctx's kernel
+//		BaseContext: func(net.Listener) context.Context { return ctx }, // the tasks belong to ctx's kernel
 //	}
 //
 // Without a BaseContext, or with one that is not of a task, the tasks belong to the process's

@@ -13,7 +13,7 @@ import (
 // ask each of those.
 //
 //   - due changes under the scope's mu, and only while it has not passed and the scope has not
-//     ended. Whoever wants to end the scope because due has passed looks again, under mu. So a
+//     ended. A goroutine that ends the scope because due has passed looks again, under mu. So a
 //     deadline either has been moved in time or ends the scope.
 //   - While due is not 0 and the scope is open, an alarm is set for due or for some time before
 //     it. One that rings too early is set again: moving a deadline further away, as an idle
@@ -22,7 +22,7 @@ import (
 // A movable is such a deadline.
 type movable struct {
 	due   atomic.Int64 // a reading of Now, 0 for none
-	at    time.Time    // due as the caller gave it, the zero time if he did not; guarded by the scope's mu
+	at    time.Time    // due as the caller gave it, the zero time for a timeout; guarded by the scope's mu
 	rings int64        // when the scope's alarm rings, if it has one; guarded by the scope's mu
 }
 
