@@ -520,7 +520,7 @@ func TestCancelScopeElsewhere(t *testing.T) {
 		late.SetTimeout(time.Second)
 		f.must(late.Run(ctx, func(ctx context.Context) error {
 			late.SetTimeout(10 * time.Second)
-			time.Sleep(11 * time.Second)
+			time.Sleep(11 * time.Second) // in the bubble: it does not look at its context
 			return nil
 		}))
 		told := f.Journal.take(msgLate)
@@ -573,10 +573,12 @@ func BenchmarkIdleTimeout(b *testing.B) {
 func TestCancelScopeBelowWhatHasEnded(t *testing.T) {
 	inKernel(t, func(ctx context.Context, f *fixture) {
 		standard := func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }
+		var cancels []func()
 		for what, around := range map[string]func() (context.Context, func()){
 			"a timeout": func() (context.Context, func()) {
 				ctx, cancel := curio.WithTimeout(ctx, time.Second)
-				return ctx, func() { time.Sleep(time.Second); _ = cancel }
+				cancels = append(cancels, cancel)
+				return ctx, func() { time.Sleep(time.Second) } // in the bubble
 			},
 			"a standard context": func() (context.Context, func()) { return standard(ctx) },
 			"one of no task":     func() (context.Context, func()) { return standard(context.Background()) },
@@ -596,6 +598,9 @@ func TestCancelScopeBelowWhatHasEnded(t *testing.T) {
 				}))
 			}
 		}
+		for _, cancel := range cancels {
+			cancel()
+		}
 		var early curio.CancelScope
 		early.SetDeadline(time.Now().Add(time.Second))
 		early.Cancel(errBoom)
@@ -604,19 +609,18 @@ func TestCancelScopeBelowWhatHasEnded(t *testing.T) {
 	})
 }
 
-// Two scopes, one in the other, are moved all the time by another goroutine while tasks in them wait
-// and end: both expire in the end, and neither is taken for the other.
+// Two scopes, one in the other, are moved by another goroutine again and again while tasks in them
+// wait and end: both expire in the end, and neither is taken for the other.
 func TestRaceCancelScopesInEachOther(t *testing.T) {
 	kernel := curio.NewKernel(curio.Logger(slog.New(slog.DiscardHandler)))
 	defer func() { _ = kernel.Shutdown(context.Background()) }()
 	err := kernel.Run(t.Context(), func(ctx context.Context) error {
 		for i := range iterations(600) {
 			var a, b curio.CancelScope
-			var stop atomic.Bool
 			a.SetTimeout(time.Hour)
 			var mover sync.WaitGroup
 			mover.Go(func() {
-				for !stop.Load() && i%3 != 0 {
+				for range i % 100 { // and no more: a scope that is moved all the time may never expire
 					b.SetTimeout(time.Duration(i%7) * 10 * time.Microsecond)
 					b.SetTimeout(time.Hour)
 					b.SetTimeout(curio.NoTimeout)
@@ -624,9 +628,8 @@ func TestRaceCancelScopesInEachOther(t *testing.T) {
 					a.SetTimeout(curio.NoTimeout)
 					a.SetTimeout(200 * time.Microsecond)
 				}
-				for a.SetTimeout(100*time.Microsecond) && !stop.Load() {
-					time.Sleep(200 * time.Microsecond)
-				}
+				b.SetTimeout(20 * time.Microsecond)
+				a.SetTimeout(100 * time.Microsecond)
 			})
 			err := a.Run(ctx, func(ctx context.Context) error {
 				err := b.Run(ctx, func(ctx context.Context) error {
@@ -638,7 +641,6 @@ func TestRaceCancelScopesInEachOther(t *testing.T) {
 				}
 				return sleeper(ctx)
 			})
-			stop.Store(true)
 			mover.Wait()
 			if ended, rest := a.Ignore(err); !ended || rest != nil {
 				t.Fatalf("%d: %v; %v, %v", i, err, ended, rest)
