@@ -87,8 +87,8 @@ func (c *CancelScope) begin() {
 	c.begun = true
 }
 
-// open makes s the scope of c, and does what was asked for before. Nothing is in s yet, so this
-// wakes nobody.
+// open makes s the scope of c, and does what was asked for before. That is one step, so that a
+// later SetDeadline is not undone.
 func (c *CancelScope) open(s *wait.Scope, now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -111,7 +111,6 @@ func newGroup(ctx context.Context, opts []GroupOption) *group {
 // add makes m a member. An adopted task does not count for the limit: it may be running
 // already.
 func (g *group) add(m member, adopted bool) {
-	mustNotBeEssential(m.common())
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.addLocked(m, adopted)
@@ -119,24 +118,20 @@ func (g *group) add(m member, adopted bool) {
 
 // tryAdd is add if m gets a slot at once. It is false if it would not.
 func (g *group) tryAdd(m member) bool {
-	mustNotBeEssential(m.common())
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.slots >= g.limit && !m.common().daemon && !g.closed {
+	if t := m.common(); g.slots >= g.limit && !t.daemon && !t.essential && !g.closed {
 		return false
 	}
 	g.addLocked(m, false)
 	return true
 }
 
-func mustNotBeEssential(t *AnyTask) {
+func (g *group) addLocked(m member, adopted bool) {
+	t := m.common()
 	if t.essential {
 		panic("curio: an Essential task in a group, whose failure is the group's; spawn it with Spawn")
 	}
-}
-
-func (g *group) addLocked(m member, adopted bool) {
-	t := m.common()
 	if g.closed {
 		panic("curio: TaskGroup used after its end; tasks can be added until Group returns or Join is called")
 	}

@@ -104,20 +104,14 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 // task's failure takes the place of the cancellation.
 func (k *Kernel) outcome(t *AnyTask) error {
 	c := t.owner.Cause()
-	if c == nil {
-		return t.Err()
-	}
-	failure, ok := c.Reason.(*TaskError)
-	// Somebody may have cancelled t for a reason that is such a failure, and t may have ended with
-	// the main task of another kernel, that it is in: only endMain cancels t itself and is no call.
-	if !ok || !failure.Task.essential || !c.IsOf(&t.owner.Scope) || c.PC != 0 {
+	if c == nil || c.Kind != wait.Essential || !c.IsOf(&t.owner.Scope) { // not that of a kernel around this one
 		return t.Err()
 	}
 	rest, _ := endingOf(&t.owner.Scope).rest(t.Err())
 	if rest == nil {
-		return failure
+		return c.Reason
 	}
-	return errors.Join(failure, rest)
+	return errors.Join(c.Reason, rest)
 }
 
 // endMain cancels the main tasks that run, as t, an essential task, has failed. It is false if
@@ -127,7 +121,7 @@ func (k *Kernel) endMain(t *AnyTask) (did bool) {
 		if !main.main {
 			continue
 		}
-		c := wait.NewCause(&main.owner.Scope, wait.Cancelled, newTaskError(t))
+		c := wait.NewCause(&main.owner.Scope, wait.Essential, newTaskError(t))
 		c.By = authorOf(t)
 		did = main.owner.Scope.Cancel(c) || did
 	}

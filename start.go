@@ -76,7 +76,7 @@ func StartIn[R, T any](ctx context.Context, g *TaskGroup[T], fn func(ctx context
 // A starting is a task between its spawning and its being ready. It leaves its first phase once:
 //
 //	isStarting ──► isReady    by the task, in ready: the caller of Start has it
-//	           ──► isGivenUp  by the caller, which cancels the task in the same step
+//	           ──► isGivenUp  by the caller, which cancels the task after that, as ready does
 //	           ──► isOver     when the task has ended
 //
 // The failure of a task that ends without having been ready is the starter's: the starter waits for
@@ -84,9 +84,10 @@ func StartIn[R, T any](ctx context.Context, g *TaskGroup[T], fn func(ctx context
 type starting[R any] struct {
 	said Event
 
-	mu    sync.Mutex
-	phase startPhase
-	value R // for the caller of Start, who takes it
+	mu     sync.Mutex
+	phase  startPhase
+	value  R           // for the caller of Start, which takes it
+	gaveUp *wait.Cause // set with isGivenUp
 }
 
 type startPhase uint8
@@ -128,7 +129,8 @@ func (s *starting[R]) ready(ctx context.Context, v R) error {
 		panic(fmt.Sprintf("curio: task %s says a second time that it is ready", CurrentTask(ctx).Name()))
 	case isOver:
 		return fmt.Errorf("%w: %s", ErrNotStarted, CurrentTask(ctx).Name())
-	case isGivenUp: // and cancelled, meanwhile or before
+	case isGivenUp:
+		CurrentTask(ctx).owner.Scope.Cancel(s.gaveUp) // the caller may not have come to it yet
 		return wait.Pending(ctx)
 	}
 	return late
@@ -146,17 +148,17 @@ func (s *starting[R]) over(t *AnyTask) {
 
 // giveUp cancels t, unless it is ready: then it has been told that the caller of Start has it.
 func (s *starting[R]) giveUp(ctx context.Context, t *AnyTask) (ready bool) {
-	by := CurrentTask(ctx) // which may call methods of ctx
+	c := t.causeBy(CurrentTask(ctx), 6)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch s.phase {
-	case isReady:
-		return true
-	case isStarting:
-		s.phase = isGivenUp
-		t.cancel(by, nil, 6)
+	was := s.phase
+	if was == isStarting {
+		s.phase, s.gaveUp = isGivenUp, c
 	}
-	return false
+	s.mu.Unlock()
+	if was == isStarting {
+		t.owner.Scope.Cancel(c)
+	}
+	return was == isReady
 }
 
 // take returns what the task has said.

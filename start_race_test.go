@@ -179,3 +179,27 @@ func TestEssentialOfAnotherKernel(t *testing.T) {
 		is(f, "a failure that is somebody's reason", err, taskCancelled...)
 	})
 }
+
+// The task of a caller that has given up was cancelled by that call.
+func TestStartGivenUpSaysWhere(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var scope curio.CancelScope
+		f.must(curio.Group(ctx, func(outer context.Context, g *curio.Tasks) error {
+			var seen error
+			var where string
+			_ = scope.Run(outer, func(ctx context.Context) error {
+				curio.Go(outer, func(context.Context) error { scope.Cancel(); return nil })
+				where = here(1)
+				_, _, err := curio.StartIn(ctx, g, func(ctx context.Context, _ func(int) error) error {
+					seen = sleeper(ctx)
+					return seen
+				})
+				return err
+			})
+			if who, _ := curio.WhoCancelled(seen); who.Where != where {
+				f.Errorf("cancelled at %s, want %s", who.Where, where)
+			}
+			return nil
+		}))
+	})
+}

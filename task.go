@@ -246,13 +246,19 @@ func (t *AnyTask) cancel(by *AnyTask, reason []error, up int) bool {
 	if t.Terminated() || t.owner.Cause() != nil {
 		return false
 	}
-	c := wait.NewCause(&t.owner.Scope, wait.Cancelled, nil)
+	c := t.causeBy(by, up+1)
 	if len(reason) > 0 {
 		c.Reason = reason[0]
 	}
+	return t.owner.Scope.Cancel(c)
+}
+
+// causeBy returns the cause for a cancellation of t in the name of by. See cancel.
+func (t *AnyTask) causeBy(by *AnyTask, up int) *wait.Cause {
+	c := wait.NewCause(&t.owner.Scope, wait.Cancelled, nil)
 	c.By = authorOf(by)
 	c.PC = caller(up)
-	return t.owner.Scope.Cancel(c)
+	return c
 }
 
 // caller is the call so many functions up, as runtime.Callers counts.

@@ -41,6 +41,7 @@ const (
 	Cancelled CauseKind = iota // somebody called Cancel
 	Expired                    // its deadline came
 	Failed                     // a member of the group failed
+	Essential                  // an essential task failed
 	Shutdown                   // the kernel shuts down
 	Ended                      // the function that the scope was made for has returned
 	Foreign                    // a context that is not ours ended
@@ -266,6 +267,8 @@ func (e *Error) Error() string {
 		text += " by the shutdown of its kernel"
 	case Failed:
 		text += " because a member of its group failed"
+	case Essential:
+		text += " because an essential task failed"
 	}
 	if by := c.Who(); by != "" {
 		text += " by " + by
