@@ -154,14 +154,6 @@ func (b *Broadcast[T]) Close() {
 	woken.Wake()
 }
 
-// refuseAll takes all waiters off l and tells them that there is nothing to wait for.
-func refuseAll[T any](l *wait.List, woken *wait.Batch) {
-	for w := l.Pop(); w != nil; w = l.Pop() {
-		cellOf[T](w).refused = true
-		woken.Add(w)
-	}
-}
-
 // Subscribers is how many subscriptions there are that have not ended.
 func (b *Broadcast[T]) Subscribers() int {
 	b.mu.Lock()

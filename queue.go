@@ -343,14 +343,18 @@ func (q *Queue[T]) closeLocked() (woken wait.Batch) {
 		return woken
 	}
 	q.closed = true
-	for _, l := range []*wait.List{&q.getters, &q.putters} {
-		for w := l.Pop(); w != nil; w = l.Pop() {
-			cellOf[T](w).refused = true
-			woken.Add(w)
-		}
-	}
+	refuseAll[T](&q.getters, &woken)
+	refuseAll[T](&q.putters, &woken)
 	q.flag.Raise() // for ever: a Get does not block any more
 	return woken
+}
+
+// refuseAll takes all waiters off l and tells them that there is nothing to wait for.
+func refuseAll[T any](l *wait.List, woken *wait.Batch) {
+	for w := l.Pop(); w != nil; w = l.Pop() {
+		cellOf[T](w).refused = true
+		woken.Add(w)
+	}
 }
 
 // TaskDone reports that one item that was got has been dealt with. It panics if it is

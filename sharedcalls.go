@@ -11,8 +11,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// SharedCalls lets those who need the same thing at the same time share one call. While a
-// call for a key runs, whoever asks for that key waits for its result instead of starting
+// SharedCalls lets callers that need the same thing at the same time share one call. While a
+// call for a key runs, further callers for that key wait for its result instead of starting
 // another. The result is not kept: after the call has ended, the next caller starts a new
 // one. The zero value is ready for use. It must not be copied after first use. All methods
 // are safe for concurrent use, also by tasks of several kernels.
@@ -56,7 +56,7 @@ type sharedCall[K comparable, V any] struct {
 	pending      *sharedCall[K, V] // the call behind this one, which is abandoned
 	before       *sharedCall[K, V] // the call in front of this one, which is pending
 	waiters      wait.List
-	callers      int  // those who have come and not left
+	callers      int  // that have come and not left
 	starting     bool // one of them, who starts the task, is not on the list yet
 	begun        bool // the task is in the tree, so that it can be cancelled
 	abandoned    bool
@@ -78,7 +78,7 @@ var errNobodyWaits = errors.New("nobody waits for the shared call any more")
 // of the first caller's context, and the task starts with that caller's Locals, but no
 // caller's cancellation or deadline reaches it. So fn may outlive the caller that gave it.
 // The task belongs to the first caller's kernel, is a daemon, and is cancelled when that
-// kernel shuts down, whoever waits for it.
+// kernel shuts down, even if callers wait for it.
 //
 // If ctx is done first, the error is ctx's error, and the others go on waiting. When the last
 // caller has left, the call is cancelled. Nobody joins it any more: the next caller for the key
@@ -440,7 +440,7 @@ func (s *SharedCalls[K, V]) String() string {
 	return Snapshot{Waiters: now.Waiters}.text("SharedCalls", fmt.Sprintf("%d running", len(now.Holders)))
 }
 
-// String names the key and the task, for whoever sees that a task waits for c.
+// String names the key and the task. It is shown for a task that waits for c.
 func (c *sharedCall[K, V]) String() string {
 	return fmt.Sprintf("the call for %v in %s", c.key, taskName(c.task))
 }
