@@ -69,12 +69,13 @@ func (c *CancelScope) Run(ctx context.Context, fn func(context.Context) error) e
 	began := wait.Now()
 	c.open(s, began)
 	err := fn(s)
+	length := time.Duration(s.Expires() - began)
 	if err == nil {
-		sayIfLate(s, time.Duration(s.Expires()-began))
+		sayIfLate(s, length)
 		return nil
 	}
 	err, _ = outside(s, err, true)
-	return err
+	return withLength(s, err, length)
 }
 
 // begin refuses a second Run.

@@ -277,7 +277,7 @@ func ExampleTimeoutAfter() {
 	})
 	// Output:
 	// inner: curio: cancelled by an outer timeout
-	// outer: curio: timed out
+	// outer: curio: timed out after 1ms
 }
 
 func ExampleIgnoreAfter() {

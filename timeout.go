@@ -15,9 +15,9 @@ const NoTimeout time.Duration = math.MaxInt64
 // TimeoutAfter calls fn with a context that expires after d. When it does, the blocking
 // call that fn is in ends with ErrTaskTimeout, or ErrTimeoutCancellation if that call is in
 // yet another timeout, and so does each later one. If fn returns that error, or what
-// ctx.Err returns, then TimeoutAfter returns ErrTaskTimeout. Other errors that fn has
-// wrapped or joined with it stay where they are. In every other case TimeoutAfter returns
-// what fn returns.
+// ctx.Err returns, then TimeoutAfter returns ErrTaskTimeout, with d in its text. Other errors
+// that fn has wrapped or joined with it stay where they are. In every other case TimeoutAfter
+// returns what fn returns.
 //
 // A d of 0 or less has expired before fn starts. If fn never blocks, it completes
 // all the same. A blocking call in fn that fails when an outer deadline has expired as
@@ -80,6 +80,16 @@ func timeout(s *wait.Scope, d time.Duration, fn func(context.Context) error) err
 		return nil
 	}
 	err, _ = outside(s, err, true)
+	return withLength(s, err, d)
+}
+
+// withLength returns err, which the timeout s of the duration d returns, with that duration in
+// its text if err is the expiry of s and nothing else. An error that wraps the expiry stays the
+// value that it is.
+func withLength(s *wait.Scope, err error, d time.Duration) error {
+	if e, ok := err.(*wait.Error); ok && e.IsOwn() && e.Cause().IsOf(s) {
+		return e.Cause().OwnAfter(d)
+	}
 	return err
 }
 

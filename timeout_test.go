@@ -35,6 +35,38 @@ func TestTimeoutForms(t *testing.T) {
 	})
 }
 
+// A timeout says in its error how long it was. What wraps the expiry, what comes from another
+// timeout and what IgnoreAfter leaves stay as they are.
+func TestTimeoutTellsItsLength(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var scope curio.CancelScope
+		scope.SetTimeout(time.Second)
+		wrapped := func(ctx context.Context) error { return fmt.Errorf("reading: %w", sleeper(ctx)) }
+		for what, c := range map[string]struct {
+			err  error
+			text string
+		}{
+			"TimeoutAfter": {curio.TimeoutAfter(ctx, 1500*time.Millisecond, sleeper), "curio: timed out after 1.5s"},
+			"TimeoutAt":    {curio.TimeoutAt(ctx, time.Now().Add(90*time.Second-time.Microsecond), sleeper), "curio: timed out after 1m30s"},
+			"Err": {curio.TimeoutAfter(ctx, 20*time.Microsecond, func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}), "curio: timed out after 20µs"},
+			"of none":        {curio.TimeoutAfter(ctx, 0, sleeper), "curio: timed out"},
+			"of less":        {curio.TimeoutAfter(ctx, -time.Second, sleeper), "curio: timed out"},
+			"in a scope":     {scope.Run(ctx, sleeper), "curio: timed out after 1s"},
+			"its own":        {scope.Err(), "curio: timed out"},
+			"wrapped":        {curio.TimeoutAfter(ctx, time.Second, wrapped), "reading: curio: timed out"},
+			"of a timeout":   {curio.TimeoutAfter(ctx, time.Minute, func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Second, sleeper) }), "curio: uncaught timeout, which an inner timeout should have handled: curio: timed out"},
+			"of the outside": {curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Minute, sleeper) }), "curio: timed out after 1s"},
+		} {
+			if c.err == nil || c.err.Error() != c.text {
+				f.Errorf("%s: %v, want %s", what, c.err, c.text)
+			}
+		}
+	})
+}
+
 // S10: what is in time leaves nothing behind, in any form, and passes the
 // function's error through, the identical one.
 func TestTimeoutNotReached(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 func TestMain(m *testing.M) { testutil.Main(m, main) }
 
-const contended = `the impatient goroutine: curio: timed out
+const contended = `the impatient goroutine: curio: timed out after 10ms
 held by task keeper
 waiting in LOCK_ACQUIRE is a goroutine that is no task
 waiting in LOCK_ACQUIRE is task worker

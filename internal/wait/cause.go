@@ -221,6 +221,7 @@ var sentinels = [...]*sentinel{
 type Error struct {
 	kind  *sentinel
 	cause *Cause
+	after time.Duration // how long the timeout was, 0 if that is not known
 }
 
 // Is reports whether target is one of the errors that e stands for. The name of a deadline
@@ -260,6 +261,9 @@ func (e *Error) Cause() *Cause { return e.cause }
 func (e *Error) Error() string {
 	c := e.cause
 	text := e.kind.text
+	if e.after > 0 {
+		text += " after " + rounded(e.after).String()
+	}
 	switch c.Kind {
 	case Ended:
 		text += ": the function that the context was made for has returned"
@@ -337,6 +341,22 @@ func (c *Cause) Own() error {
 		return &c.views[asOwn]
 	}
 	return &c.views[asScope]
+}
+
+// OwnAfter is Own, for an expiry, with the length of the timeout in its text. The causes
+// themselves do not know it: that would make every scope larger.
+func (c *Cause) OwnAfter(d time.Duration) error {
+	return &Error{kind: errTaskTimeout, cause: c, after: d}
+}
+
+// rounded is d with four or five digits: a length that was worked out from a point in time is a
+// little less than was meant.
+func rounded(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for unit <= d/10_000 {
+		unit *= 10
+	}
+	return d.Round(unit)
 }
 
 // AsTask returns c as it looks in a task that it has cancelled.
