@@ -162,28 +162,28 @@ func TestAdapters(t *testing.T) {
 // The transport is given back as long as nothing would be lost.
 func TestDetach(t *testing.T) {
 	s, peer := pair(t)
-	refused := func(why string) {
+	refused := func(which error, why string) {
 		t.Helper()
-		if _, err := s.Detach(); err == nil || !strings.Contains(err.Error(), why) {
-			t.Errorf("%v, want one that says %q", err, why)
+		if _, err := s.Detach(); !errors.Is(err, which) || !strings.Contains(err.Error(), why) {
+			t.Errorf("%v, want one that is %q and says %q", err, which, why)
 		}
 	}
 	send(t, peer, "STARTTLS\nxyz")
 	line, err := s.ReadLine(background)
 	got(t, line, err, "STARTTLS\n", nil)
-	refused("3 bytes")
+	refused(stream.ErrUnread, "3 bytes")
 	xyz, err := s.ReadExactly(background, 3)
 	got(t, xyz, err, "xyz", nil)
 
 	s.SetWriteBuffer(10)
 	_, err = s.WriteString(background, "hello")
 	check(t, err)
-	refused("5 bytes")
+	refused(stream.ErrUnsent, "5 bytes")
 	check(t, s.Flush(background))
 
 	o, join := in(t, func(ctx context.Context) error { _, err := s.ReadLine(ctx); return err })
 	awaitParked(t, o)
-	refused("reads")
+	refused(stream.ErrBusy, "reads")
 	if s.Buffered() != 0 {
 		t.Errorf("%d bytes are buffered", s.Buffered())
 	}

@@ -16,8 +16,15 @@ var ErrLineTooLong error = tooMuch("line too long")
 // ErrTooLong is the error of ReadAll for more than its limit.
 var ErrTooLong error = tooMuch("stream too long")
 
-// ErrUnsent is the error of a Close when something was written that has not been sent.
-var ErrUnsent = errors.New("closed without a flush")
+// ErrUnsent is the error of Close, and of Detach, when something was written that has not been
+// sent.
+var ErrUnsent = errors.New("not flushed")
+
+// ErrUnread is the error of Detach when something was received that has not been read.
+var ErrUnread = errors.New("unread data")
+
+// ErrBusy is the error of Detach while another task reads or writes.
+var ErrBusy = errors.New("in use")
 
 // A tooMuch says that the other side has sent more than the limit. Package network, which
 // does not import this package, looks for the PeersDoing method, so that a server does not
@@ -29,8 +36,8 @@ func (e tooMuch) PeersDoing() bool { return true }
 
 var (
 	errUnusable = errors.New("not made by New, FromConn or FromFile")
-	errReading  = errors.New("another task reads")
-	errWriting  = errors.New("another task writes")
+	errReading  = fmt.Errorf("%w: another task reads", ErrBusy)
+	errWriting  = fmt.Errorf("%w: another task writes", ErrBusy)
 )
 
 // usable is for the zero value.

@@ -169,9 +169,9 @@ func (s *Stream) Buffered() int {
 
 // Detach gives the transport back, for who goes on without a stream, as when a protocol
 // is changed after a line. The stream is as closed after that. It is refused while there
-// are bytes that were received and not read, or written and not sent, which would be
-// lost, and while another task reads or writes. It is Curio's blocking scope, without the
-// change of mode.
+// are bytes that were received and not read, with ErrUnread, or written and not sent, with
+// ErrUnsent, as they would be lost, and with ErrBusy while another task reads or writes. It is
+// Curio's blocking scope, without the change of mode.
 func (s *Stream) Detach() (Transport, error) {
 	if err := s.usable(); err != nil {
 		return nil, s.failed("detach", err)
@@ -188,9 +188,9 @@ func (s *Stream) Detach() (Transport, error) {
 	var err error
 	switch {
 	case s.in.len() > 0:
-		err = fmt.Errorf("%d bytes were received and have not been read", s.in.len())
+		err = fmt.Errorf("%w: %d bytes were received and have not been read", ErrUnread, s.in.len())
 	case s.out.len() > 0:
-		err = fmt.Errorf("%d bytes were written and have not been sent", s.out.len())
+		err = &unsentError{n: int64(s.out.len()), err: ErrUnsent}
 	case s.closed.Swap(true):
 		err = net.ErrClosed
 	default:
