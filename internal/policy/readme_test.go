@@ -70,10 +70,17 @@ func TestDocumentsRun(t *testing.T) {
 		return
 	}
 	module := scratchModule(t, root)
-	for _, p := range all {
+	merged := mergePrograms(t, module, all)
+	for i, p := range all {
 		t.Run(fmt.Sprintf("%s:%d", p.file, p.line), func(t *testing.T) {
 			t.Parallel()
-			if err := runProgram(t.Context(), module, t.TempDir(), p); err != nil {
+			var err error
+			if binary := merged[i]; binary != "" {
+				err = runBinary(t.Context(), t.TempDir(), p, binary, fmt.Sprint(i))
+			} else {
+				err = runProgram(t.Context(), module, t.TempDir(), p)
+			}
+			if err != nil {
 				t.Error(err)
 			}
 		})
@@ -115,17 +122,29 @@ func runProgram(ctx context.Context, module, scratch string, p program) error {
 		return err
 	}
 	binary := filepath.Join(source, "program.exe")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./"+filepath.Base(source))
+	if err := buildProgram(ctx, module, binary, "./"+filepath.Base(source)); err != nil {
+		return err
+	}
+	return runBinary(ctx, scratch, p, binary)
+}
+
+// buildProgram builds a package of the module.
+func buildProgram(ctx context.Context, module, binary, pkg string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, pkg)
 	build.Dir = module
 	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
+	return nil
+}
 
+// runBinary runs what p was built to, in the directory scratch, and looks at what it prints.
+func runBinary(ctx context.Context, scratch string, p program, binary string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, programLimit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	run := exec.CommandContext(ctx, binary)
+	run := exec.CommandContext(ctx, binary, args...)
 	run.Dir, run.Stdout, run.Stderr = scratch, &stdout, &stderr
 	run.WaitDelay = time.Second // for children that keep the output open
 	if err := run.Run(); err != nil {
