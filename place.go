@@ -138,7 +138,7 @@ func isOurs(file string) bool {
 	if !ok || strings.HasSuffix(rest, "_test.go") {
 		return false
 	}
-	for _, users := range []string{"examples/", "cmd/", "bench/", "conformance/", "interop/"} {
+	for _, users := range []string{"examples/", "cmd/", "bench/", "verify/"} {
 		if strings.HasPrefix(rest, users) {
 			return false
 		}

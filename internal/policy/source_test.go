@@ -135,7 +135,7 @@ func isPublic(dir string) bool {
 		}
 	}
 	top, _, _ := strings.Cut(dir, "/")
-	return top != "examples" && top != "bench" && top != "cmd" && top != "tools"
+	return top != "examples" && top != "bench" && top != "cmd" && top != "tools" && top != "verify"
 }
 
 // publicPackages groups the non-test files of the public packages by directory.

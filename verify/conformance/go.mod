@@ -1,4 +1,4 @@
-module github.com/curio-go/curio/conformance
+module github.com/curio-go/curio/verify/conformance
 
 go 1.26
 
@@ -8,4 +8,4 @@ require (
 	golang.org/x/sys v0.47.0
 )
 
-replace github.com/curio-go/curio => ../
+replace github.com/curio-go/curio => ../../

@@ -1,4 +1,4 @@
-module github.com/curio-go/curio/interop
+module github.com/curio-go/curio/verify/interop
 
 go 1.26.0
 
@@ -22,4 +22,4 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace github.com/curio-go/curio => ../
+replace github.com/curio-go/curio => ../../
