@@ -48,8 +48,8 @@ func TestCheckPrograms(t *testing.T) {
 
 func TestProgramsThatMayBeMissing(t *testing.T) {
 	excepted := map[string]string{
-		"network/connection_linux_test.go": `"ip"`, // its error is the reason for which the test skips itself
-		"socket/activation_test.go":        `"sh"`, // in a child that sh has started
+		"network/connect_linux_test.go": `"ip"`, // its error is the reason for which the test skips itself
+		"socket/activation_test.go":     `"sh"`, // in a child that sh has started
 	}
 	var problems []string
 	for _, s := range sources(t, true) {
