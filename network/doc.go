@@ -35,7 +35,7 @@
 // # Proxies
 //
 // With a [ProxyConfig] a server takes from its proxies, by the PROXY protocol, whom they
-// connect for. [ProxyHeader] is what a proxy sends.
+// connect for. Package [proxyproto] makes the header that a proxy sends.
 //
 // # Package net
 //

@@ -3,6 +3,7 @@ package network
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/network/proxyproto"
 )
 
 // A proxied is the connection of a proxy, which begins with a header. Reading it is its
@@ -34,7 +36,7 @@ type proxied struct {
 	bad  error      // what is wrong with it
 
 	// Set before the phase is no longer unread.
-	header        *ProxyHeader
+	header        *proxyproto.Header
 	local, remote net.Addr // nil: those of conn
 
 	mu     sync.Mutex
@@ -94,19 +96,26 @@ func (p *proxied) handshake(ctx context.Context) error {
 		}
 	}
 	for {
-		header, n, err := parseProxy(p.buf, p.limit)
+		header, n, err := proxyproto.Parse(p.buf)
 		switch {
-		case err != nil:
-			p.bad, p.buf = p.failed("proxy", err), nil
-			return p.bad
-		case header != nil:
+		case n > p.limit: // also if that much has not arrived yet
+			return p.refuse(fmt.Errorf("%w: it has %d bytes or more, and at most %d are accepted", proxyproto.ErrHeader, n, p.limit))
+		case err == nil:
 			p.begin(header, n)
 			return nil
+		case err != io.ErrUnexpectedEOF:
+			return p.refuse(err)
 		}
 		if err := p.more(ctx); err != nil {
 			return p.failed("proxy", err)
 		}
 	}
+}
+
+// refuse makes err what is wrong with the header, for this and all later operations.
+func (p *proxied) refuse(err error) error {
+	p.bad, p.buf = p.failed("proxy", err), nil
+	return p.bad
 }
 
 // ready does the handshake within its bound.
@@ -133,7 +142,7 @@ func (p *proxied) more(ctx context.Context) error {
 }
 
 // begin ends the handshake: of what has been read, n bytes are the header.
-func (p *proxied) begin(header *ProxyHeader, n int) {
+func (p *proxied) begin(header *proxyproto.Header, n int) {
 	p.header = header
 	if !header.Local {
 		p.local, p.remote = header.Destination, header.Source

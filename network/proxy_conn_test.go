@@ -17,6 +17,7 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/network/proxyproto"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -121,10 +122,43 @@ func receiveAllIn(ctx context.Context, t testing.TB, conn network.Conn, n int) s
 	return string(got)
 }
 
+// tcpAddr is an address of TCP.
+func tcpAddr(addr string) net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))
+}
+
+// formatted is header as a proxy sends it.
+func formatted(t testing.TB, header proxyproto.Header) string {
+	t.Helper()
+	data, err := header.AppendBinary(nil)
+	must(t, err)
+	return string(data)
+}
+
+// large is a header with a TLV of n bytes.
+func large(n int) proxyproto.Header {
+	return proxyproto.Header{
+		Source: tcpAddr("1.2.3.4:4660"), Destination: tcpAddr("127.0.0.1:80"),
+		TLVs: proxyproto.TLVs{{Type: 0xe0, Value: make([]byte, n)}, {Type: proxyproto.Checksum}},
+	}
+}
+
 // Who receives sees nothing of the header, and the addresses are the client's.
 func TestProxied(t *testing.T) {
-	for _, test := range goodHeaders {
-		t.Run(test.name, func(t *testing.T) {
+	unixAddr := func(name string) net.Addr { return &net.UnixAddr{Name: name, Net: "unix"} }
+	for name, header := range map[string]proxyproto.Header{
+		"IPv4 1":        {Version: 1, Source: tcpAddr("1.2.3.4:4660"), Destination: tcpAddr("127.0.0.1:80")},
+		"IPv4 2":        {Version: 2, Source: tcpAddr("1.2.3.4:4660"), Destination: tcpAddr("127.0.0.1:80")},
+		"IPv6 1":        {Version: 1, Source: tcpAddr("[2001:db8::1]:65535"), Destination: tcpAddr("[::1]:0")},
+		"IPv6 2":        {Version: 2, Source: tcpAddr("[2001:db8::1]:65535"), Destination: tcpAddr("[::1]:0")},
+		"Unix":          {Source: unixAddr("/tmp/a"), Destination: unixAddr("/run/b")},
+		"Unix unnamed":  {Source: unixAddr(""), Destination: unixAddr("/run/b")},
+		"Unix abstract": {Source: unixAddr("@a"), Destination: unixAddr("@b")},
+		"UNKNOWN":       {Version: 1, Local: true},
+		"LOCAL":         {Version: 2, Local: true},
+		"large":         large(1000),
+	} {
+		t.Run(name, func(t *testing.T) {
 			conn, proxy := proxied(t)
 			local, remote := conn.LocalAddr(), conn.RemoteAddr()
 			if remote.String() != proxy.LocalAddr().String() || local.String() != proxy.RemoteAddr().String() {
@@ -133,16 +167,16 @@ func TestProxied(t *testing.T) {
 			if header, ok := network.ProxyHeaderOf(conn); ok {
 				t.Errorf("a header before there is one: %v", header)
 			}
-			writeAll(t, proxy, test.data+"hello")
+			writeAll(t, proxy, formatted(t, header)+"hello")
 			if got := receiveAll(t, conn, 5); got != "hello" {
 				t.Errorf("received %q", got)
 			}
-			header, ok := network.ProxyHeaderOf(conn)
-			if !ok || header.Local != test.header.Local {
-				t.Errorf("the header is %+v, %v", header, ok)
+			got, ok := network.ProxyHeaderOf(conn)
+			if !ok || got.Local != header.Local {
+				t.Errorf("the header is %+v, %v", got, ok)
 			}
-			if !test.header.Local {
-				local, remote = test.header.Destination, test.header.Source
+			if !header.Local {
+				local, remote = header.Destination, header.Source
 			}
 			if conn.RemoteAddr().String() != remote.String() || conn.LocalAddr().String() != local.String() {
 				t.Errorf("the addresses are %v and %v", conn.LocalAddr(), conn.RemoteAddr())
@@ -162,7 +196,7 @@ func TestProxied(t *testing.T) {
 
 // The header comes byte by byte, and what comes with its last byte is the client's.
 func TestProxiedByteByByte(t *testing.T) {
-	for _, data := range []string{header4, withChecksum(binaryHeader(0x21, 0x11, inet4+tlvOf(0xe0, strings.Repeat("x", 600))+tlvOf(3, "\x00\x00\x00\x00")))} {
+	for _, data := range []string{header4, formatted(t, large(600))} {
 		conn, proxy := proxied(t)
 		s := newServer(t)
 		reader := s.spawn(func(ctx context.Context) error { return readHeader(ctx, conn) })
@@ -363,7 +397,7 @@ func TestProxiedBadHeader(t *testing.T) {
 	}
 	for _, err := range []error{first, sent, read, conn.WaitRead(t.Context()), readHeader(t.Context(), conn)} {
 		var op *net.OpError
-		if !errors.Is(err, network.ErrProxyHeader) || !errors.As(err, &op) || op.Op != "proxy" {
+		if !errors.Is(err, proxyproto.ErrHeader) || !errors.As(err, &op) || op.Op != "proxy" {
 			t.Errorf("%v", err)
 		}
 	}
@@ -521,20 +555,47 @@ func TestProxyConfig(t *testing.T) {
 			t.Errorf("%+v: %v", config, err)
 		}
 	}
-	for _, max := range []int{len(header4), len(header4) - 1} {
+}
+
+// A header that is longer than MaxHeader is refused as soon as that can be seen: nobody waits
+// for more of it.
+func TestProxyMaxHeader(t *testing.T) {
+	long := formatted(t, large(100))
+	for _, test := range []struct {
+		data string
+		max  int
+		good bool
+	}{
+		{header4, len(header4), true},
+		{header4, len(header4) - 1, false},
+		{header4[:20], 20, false},
+		{long, len(long), true},
+		{long[:16], len(long) - 1, false},
+		{long[:2], 15, false}, // of version 2, of which 16 bytes are the least
+	} {
 		conn, proxy := proxied(t)
-		conn = network.NewProxied(conn.(interface{ Below() network.Conn }).Below(), &network.ProxyConfig{From: prefix("127.0.0.0/8"), MaxHeader: max})
-		writeAll(t, proxy, header4)
-		if err := readHeader(t.Context(), conn); (err == nil) != (max >= len(header4)) {
-			t.Errorf("a header of %d bytes, of %d: %v", len(header4), max, err)
+		conn = network.NewProxied(conn.(interface{ Below() network.Conn }).Below(), &network.ProxyConfig{From: everyProxy.From, MaxHeader: test.max})
+		writeAll(t, proxy, test.data)
+		ctx, cancel := curio.WithTimeout(t.Context(), testutil.Patience)
+		err := readHeader(ctx, conn)
+		cancel()
+		if test.good {
+			must(t, err)
+			continue
 		}
+		is(t, err, proxyproto.ErrHeader)
+		if want := fmt.Sprintf("at most %d are accepted", test.max); !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		_, again := conn.Recv(t.Context(), make([]byte, 1))
+		is(t, again, proxyproto.ErrHeader)
 	}
 }
 
 // What a header says of its length is not believed: memory grows with what comes.
 func TestProxiedMemory(t *testing.T) {
 	conn, proxy := proxied(t)
-	data := binaryHeader(0x21, 0x11, inet4+tlvOf(0xe0, strings.Repeat("x", 16000)))
+	data := formatted(t, large(16000))
 	sent := 0
 	for _, size := range []int{16, 255, 256, 600, 5000} {
 		writeAll(t, proxy, data[sent:size])

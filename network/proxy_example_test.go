@@ -7,6 +7,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/network/proxyproto"
 )
 
 // A proxy tells a server whom it speaks for, and the server reads it.
@@ -23,10 +24,10 @@ func ExampleReadProxyHeader() {
 			return err
 		}
 		defer proxy.Close()
-		header, err := network.ProxyHeader{
+		header, err := proxyproto.Header{
 			Source:      &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}, // client.RemoteAddr()
 			Destination: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443},  // client.LocalAddr()
-			TLVs:        network.ProxyTLVs{{Type: network.ProxyAuthority, Value: []byte("example.org")}},
+			TLVs:        proxyproto.TLVs{{Type: proxyproto.Authority, Value: []byte("example.org")}},
 		}.AppendBinary(nil)
 		if err != nil {
 			return err
@@ -44,7 +45,7 @@ func ExampleReadProxyHeader() {
 		if err != nil {
 			return err
 		}
-		host, _ := read.TLVs.Get(network.ProxyAuthority)
+		host, _ := read.TLVs.Get(proxyproto.Authority)
 		buf := make([]byte, 10)
 		n, err := conn.Recv(ctx, buf)
 		fmt.Printf("%v wants %s and says %q\n", conn.RemoteAddr(), host, buf[:n])

@@ -12,18 +12,23 @@ import (
 	"github.com/curio-go/curio/curiotest"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/network/proxyproto"
 )
 
 // For who accepts connections himself.
 func TestReadProxyHeader(t *testing.T) {
 	testutil.NoLeaks(t)
 	conn, proxy := acceptedOn(t, "tcp4", "127.0.0.1:0")
-	writeAll(t, proxy, binaryHeader(0x21, 0x11, inet4+tlvOf(network.ProxyAuthority, "example.org"))+"hello")
+	said := proxyproto.Header{
+		Source: tcpAddr("1.2.3.4:4660"), Destination: tcpAddr("127.0.0.1:80"),
+		TLVs: proxyproto.TLVs{{Type: proxyproto.Authority, Value: []byte("example.org")}},
+	}
+	writeAll(t, proxy, formatted(t, said)+"hello")
 	header, client, err := network.ReadProxyHeader(t.Context(), conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if name, _ := header.TLVs.Get(network.ProxyAuthority); string(name) != "example.org" || header.Version != 2 {
+	if name, _ := header.TLVs.Get(proxyproto.Authority); string(name) != "example.org" || header.Version != 2 {
 		t.Errorf("%+v", header)
 	}
 	if client.RemoteAddr().String() != "1.2.3.4:4660" {
@@ -160,7 +165,7 @@ func TestEverywhereProxied(t *testing.T) {
 				return err
 			}
 			defer conn.Close()
-			header, err := from4to4(2).AppendBinary(nil)
+			header, err := large(10).AppendBinary(nil)
 			if err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/network/proxyproto"
 )
 
 // A blame decides whether the server or the peer has caused the error that ended a
@@ -172,7 +173,7 @@ func peersDoing(err error) (why string) {
 		return "the peer has gone"
 	case brokenTLS(err):
 		return "the peer has broken off TLS"
-	case errors.Is(err, ErrProxyHeader):
+	case errors.Is(err, proxyproto.ErrHeader):
 		return "the peer has sent no good PROXY header"
 	}
 	if e, ok := errors.AsType[interface {

@@ -18,6 +18,7 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/network/proxyproto"
 	"github.com/curio-go/curio/socket"
 	"github.com/curio-go/curio/stream"
 )
@@ -193,7 +194,7 @@ var blameCases = []blameCase{
 	}, message: msgLost, level: debug, is: []error{stream.ErrLineTooLong}},
 	{name: "garbage for TLS", only: isTLS, early: says(strings.Repeat("\xff", 200)), message: msgLost, level: debug},
 	{name: "plain HTTP on TLS", only: isTLS, early: says("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), message: msgLost, level: debug},
-	{name: "a bad header", only: isProxy, early: says("PROXY TCP4 nonsense\r\n"), message: msgLost, level: debug, is: []error{network.ErrProxyHeader}},
+	{name: "a bad header", only: isProxy, early: says("PROXY TCP4 nonsense\r\n"), message: msgLost, level: debug, is: []error{proxyproto.ErrHeader}},
 
 	// Limits.
 	{

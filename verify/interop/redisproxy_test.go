@@ -14,12 +14,13 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/network/proxyproto"
 )
 
 // A pool keeps its connection through a proxy, too: one that takes the PROXY header from the
 // client, and one from which the connection to the client begins with it.
 func TestRedisKeepsItsConnectionWithAProxyHeader(t *testing.T) {
-	header, err := network.ProxyHeader{
+	header, err := proxyproto.Header{
 		Source:      &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1},
 		Destination: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 2},
 	}.AppendBinary(nil)

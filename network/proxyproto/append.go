@@ -1,4 +1,4 @@
-package network
+package proxyproto
 
 import (
 	"encoding"
@@ -11,17 +11,17 @@ import (
 	"net/netip"
 )
 
-var _ encoding.BinaryAppender = ProxyHeader{}
+var _ encoding.BinaryAppender = Header{}
 
-// AppendBinary appends the header to buf as it is to be sent, before anything else, on
-// the connection that a proxy has opened for its client; best in one SendAll:
+// AppendBinary formats the header: it appends it to buf and returns the extended buffer. A
+// proxy sends it before anything else on the connection that it has opened for its client,
+// best in one SendAll.
 //
-//	header := network.ProxyHeader{Source: client.RemoteAddr(), Destination: client.LocalAddr()}
-//
-// A TLV of type ProxyChecksum makes the header carry its checksum, and one of type
-// ProxyPadding as many bytes as it has. It is an error if there are addresses that the
-// version cannot express, or TLVs in version 1 or in a Local header.
-func (h ProxyHeader) AppendBinary(buf []byte) ([]byte, error) {
+// A TLV of type [Checksum] makes the header carry its checksum, and one of type [Padding] as
+// many bytes as it has. If there are addresses that the version cannot express, or TLVs in
+// version 1 or in a Local header, it returns buf as it was, and an error. It implements
+// [encoding.BinaryAppender].
+func (h Header) AppendBinary(buf []byte) ([]byte, error) {
 	from := len(buf)
 	var err error
 	switch {
@@ -35,12 +35,12 @@ func (h ProxyHeader) AppendBinary(buf []byte) ([]byte, error) {
 		buf, err = h.appendBlock(buf)
 	}
 	if err != nil {
-		return buf[:from], fmt.Errorf("curio/network: PROXY header: %w", err)
+		return buf[:from], fmt.Errorf("curio/network/proxyproto: %w", err)
 	}
 	return buf, nil
 }
 
-func (h ProxyHeader) appendLine(buf []byte) ([]byte, error) {
+func (h Header) appendLine(buf []byte) ([]byte, error) {
 	if h.Local {
 		return append(buf, "PROXY UNKNOWN\r\n"...), nil
 	}
@@ -67,7 +67,7 @@ func lineText(addr netip.Addr) string {
 
 // inetAddrs is the addresses, both of the same family. It is of IPv4 if both are, mapped
 // or not.
-func (h ProxyHeader) inetAddrs() (from, to netip.AddrPort, err error) {
+func (h Header) inetAddrs() (from, to netip.AddrPort, err error) {
 	if from, err = inetAddr("Source", h.Source); err != nil {
 		return from, to, err
 	}
@@ -93,7 +93,7 @@ func inetAddr(what string, addr net.Addr) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, uint16(tcp.Port)), nil
 }
 
-func (h ProxyHeader) appendBlock(buf []byte) ([]byte, error) {
+func (h Header) appendBlock(buf []byte) ([]byte, error) {
 	at := len(buf)
 	buf = append(buf, signature2...)
 	if h.Local {
@@ -113,14 +113,14 @@ func (h ProxyHeader) appendBlock(buf []byte) ([]byte, error) {
 	sum := 0
 	for _, tlv := range h.TLVs {
 		value := tlv.Value
-		if tlv.Type == ProxyChecksum {
+		if tlv.Type == Checksum {
 			value = make([]byte, crc32.Size)
 		}
 		if len(value) > math.MaxUint16 {
 			return buf, fmt.Errorf("%d bytes are too many for a TLV", len(value))
 		}
 		buf = binary.BigEndian.AppendUint16(append(buf, tlv.Type), uint16(len(value)))
-		if tlv.Type == ProxyChecksum {
+		if tlv.Type == Checksum {
 			if sum != 0 {
 				return buf, errors.New("two checksums")
 			}
@@ -140,7 +140,7 @@ func (h ProxyHeader) appendBlock(buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-func (h ProxyHeader) appendInet(buf []byte) (family byte, _ []byte, err error) {
+func (h Header) appendInet(buf []byte) (family byte, _ []byte, err error) {
 	from, to, err := h.inetAddrs()
 	if err != nil {
 		return 0, buf, err

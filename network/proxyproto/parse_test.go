@@ -1,4 +1,4 @@
-package network_test
+package proxyproto_test
 
 import (
 	"bytes"
@@ -6,20 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"net"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/network/proxyproto"
 )
 
-const proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
+const signature = "\r\n\r\n\x00\r\nQUIT\n"
 
 // binaryHeader is a header of version 2 with the length of its block.
 func binaryHeader(command, family byte, block string) string {
-	head := append([]byte(proxySignature), command, family)
+	head := append([]byte(signature), command, family)
 	return string(binary.BigEndian.AppendUint16(head, uint16(len(block)))) + block
 }
 
@@ -27,7 +28,7 @@ func tlvOf(typ byte, value string) string {
 	return string(binary.BigEndian.AppendUint16([]byte{typ}, uint16(len(value)))) + value
 }
 
-// checked fills in the checksum of a header that ends with its TLV.
+// withChecksum fills in the checksum of a header that ends with its TLV.
 func withChecksum(header string) string {
 	b := []byte(header)
 	sum := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
@@ -59,20 +60,20 @@ const (
 type goodHeader struct {
 	name   string
 	data   string
-	header network.ProxyHeader
+	header proxyproto.Header
 	same   bool
 }
 
 var (
-	local1 = network.ProxyHeader{Version: 1, Local: true}
-	local2 = network.ProxyHeader{Version: 2, Local: true}
+	local1 = proxyproto.Header{Version: 1, Local: true}
+	local2 = proxyproto.Header{Version: 2, Local: true}
 )
 
-func between(version int, from, to net.Addr, tlvs ...network.ProxyTLV) network.ProxyHeader {
-	return network.ProxyHeader{Version: version, Source: from, Destination: to, TLVs: tlvs}
+func between(version int, from, to net.Addr, tlvs ...proxyproto.TLV) proxyproto.Header {
+	return proxyproto.Header{Version: version, Source: from, Destination: to, TLVs: tlvs}
 }
 
-func from4to4(version int, tlvs ...network.ProxyTLV) network.ProxyHeader {
+func from4to4(version int, tlvs ...proxyproto.TLV) proxyproto.Header {
 	return between(version, tcpAt("1.2.3.4", 0x1234), tcpAt("127.0.0.1", 80), tlvs...)
 }
 
@@ -116,26 +117,27 @@ var goodHeaders = []goodHeader{
 	{"Unix with something after the path", binaryHeader(0x21, 0x31, "/a\x00b"+paddedPath("")[4:]+paddedPath("@")), between(2, unixAt("/a"), unixAt("")), false},
 	{
 		"TLVs", binaryHeader(0x21, 0x11, inet4+tlvOf(0x01, "h2")+tlvOf(0x02, "example.org")+tlvOf(0xe0, "")),
-		from4to4(2, network.ProxyTLV{network.ProxyALPN, []byte("h2")}, network.ProxyTLV{network.ProxyAuthority, []byte("example.org")}, network.ProxyTLV{0xe0, []byte{}}), true,
+		from4to4(2, proxyproto.TLV{proxyproto.ALPN, []byte("h2")}, proxyproto.TLV{proxyproto.Authority, []byte("example.org")}, proxyproto.TLV{0xe0, []byte{}}), true,
 	},
 	{
 		"padding and a checksum", withChecksum(binaryHeader(0x21, 0x11, inet4+tlvOf(4, "nothing")+tlvOf(5, "id")+tlvOf(3, "\x00\x00\x00\x00"))),
-		from4to4(2, network.ProxyTLV{network.ProxyUniqueID, []byte("id")}), false,
+		from4to4(2, proxyproto.TLV{proxyproto.UniqueID, []byte("id")}), false,
 	},
 }
 
-func TestProxyHeaderGood(t *testing.T) {
+func TestParse(t *testing.T) {
 	for _, test := range goodHeaders {
 		t.Run(test.name, func(t *testing.T) {
 			for _, after := range []string{"", "\r\n", "GET / HTTP/1.1\r\n", test.data} {
-				header, n, err := network.ParseProxy([]byte(test.data+after), network.DefaultMaxHeader)
+				header, n, err := proxyproto.Parse([]byte(test.data + after))
 				if err != nil || n != len(test.data) || !reflect.DeepEqual(*header, test.header) {
 					t.Errorf("before %q: %+v, %d, %v", after, header, n, err)
 				}
 			}
 			// As long as it is not complete, more is needed, and that is all.
 			for end := range len(test.data) {
-				if header, n, err := network.ParseProxy([]byte(test.data[:end]), network.DefaultMaxHeader); header != nil || n != 0 || err != nil {
+				header, n, err := proxyproto.Parse([]byte(test.data[:end]))
+				if header != nil || n <= end || n > len(test.data) || err != io.ErrUnexpectedEOF {
 					t.Errorf("after %d of %d bytes: %v, %d, %v", end, len(test.data), header, n, err)
 				}
 			}
@@ -144,7 +146,7 @@ func TestProxyHeaderGood(t *testing.T) {
 			if err != nil || !ok || test.same && string(data) != test.data {
 				t.Errorf("it is written as %q, %v", data, err)
 			}
-			if header, n, err := network.ParseProxy(data, network.DefaultMaxHeader); err != nil || n != len(data) || !reflect.DeepEqual(*header, test.header) {
+			if header, n, err := proxyproto.Parse(data); err != nil || n != len(data) || !reflect.DeepEqual(*header, test.header) {
 				t.Errorf("written as %q, it is read as %+v, %d, %v", data, header, n, err)
 			}
 		})
@@ -189,12 +191,11 @@ var badHeaders = []struct{ name, data, says string }{
 	{"no end", "PROXY UNKNOWN " + strings.Repeat("x", 93), "no end of the line within 107 bytes"},
 	{"an end too late", "PROXY UNKNOWN " + strings.Repeat("x", 92) + "\r\n", "no end of the line within 107 bytes"},
 
-	{"version 1 in binary", proxySignature + "\x11", "unknown version or command 0x11"},
-	{"version 3", proxySignature + "\x31", "unknown version"},
-	{"command 2", proxySignature + "\x22", "unknown version or command 0x22"},
-	{"family 4", proxySignature + "\x21\x41", "unknown family or protocol 0x41"},
-	{"protocol 3", proxySignature + "\x21\x13", "unknown family or protocol 0x13"},
-	{"too long", proxySignature + "\x21\x11\xff\xff", "65551 bytes are more than 16384"},
+	{"version 1 in binary", signature + "\x11", "unknown version or command 0x11"},
+	{"version 3", signature + "\x31", "unknown version"},
+	{"command 2", signature + "\x22", "unknown version or command 0x22"},
+	{"family 4", signature + "\x21\x41", "unknown family or protocol 0x41"},
+	{"protocol 3", signature + "\x21\x13", "unknown family or protocol 0x13"},
 	{"IPv4 too short", binaryHeader(0x21, 0x11, inet4[1:]), "11 bytes are too few"},
 	{"IPv6 too short", binaryHeader(0x21, 0x21, inet6[1:]), "35 bytes are too few"},
 	{"Unix too short", binaryHeader(0x21, 0x31, paddedPath("a")+paddedPath("b")[1:]), "215 bytes are too few"},
@@ -206,18 +207,18 @@ var badHeaders = []struct{ name, data, says string }{
 	{"a checksum of something else", withChecksum(binaryHeader(0x21, 0x11, inet4+tlvOf(3, "\x00\x00\x00\x00")))[:16] + "\x02" + inet4[1:] + tlvOf(3, "abcd"), "its checksum"},
 }
 
-func TestProxyHeaderBad(t *testing.T) {
+func TestParseBad(t *testing.T) {
 	for _, test := range badHeaders {
 		t.Run(test.name, func(t *testing.T) {
-			header, n, err := network.ParseProxy([]byte(test.data), network.DefaultMaxHeader)
-			if header != nil || n != 0 || !errors.Is(err, network.ErrProxyHeader) || !strings.Contains(err.Error(), test.says) {
+			header, n, err := proxyproto.Parse([]byte(test.data))
+			if header != nil || n != 0 || !errors.Is(err, proxyproto.ErrHeader) || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%+v, %d, %v", header, n, err)
 			}
 			if len(fmt.Sprint(err)) > 500 {
 				t.Errorf("an error of %d bytes", len(fmt.Sprint(err)))
 			}
 			for end := range len(test.data) {
-				if header, _, _ := network.ParseProxy([]byte(test.data[:end]), network.DefaultMaxHeader); header != nil {
+				if header, _, _ := proxyproto.Parse([]byte(test.data[:end])); header != nil {
 					t.Errorf("after %d bytes it is %+v", end, header)
 				}
 			}
@@ -226,150 +227,87 @@ func TestProxyHeaderBad(t *testing.T) {
 }
 
 // What can be seen to be wrong is not waited for.
-func TestProxyHeaderBadAtOnce(t *testing.T) {
-	for data, limit := range map[string]int{
-		"G":                                 100,
-		"PROXY\t":                           100,
-		"\r\n\r\n\x00\r\nQUIT ":             100,
-		proxySignature + "\x02":             100,
-		proxySignature + "\x21\x51":         100,
-		proxySignature + "\x21\x11\x00\x55": 100, // 101 bytes in all
-		"PROXY TCP":                         9,
+func TestParseBadAtOnce(t *testing.T) {
+	for _, data := range []string{
+		"G",
+		"PROXY\t",
+		"\r\n\r\n\x00\r\nQUIT ",
+		signature + "\x02",
+		signature + "\x21\x51",
+		"PROXY TCP4 " + strings.Repeat("1", 96),
 	} {
-		if _, _, err := network.ParseProxy([]byte(data), limit); !errors.Is(err, network.ErrProxyHeader) {
+		if _, _, err := proxyproto.Parse([]byte(data)); !errors.Is(err, proxyproto.ErrHeader) {
 			t.Errorf("%q: %v", data, err)
 		}
-		if _, _, err := network.ParseProxy([]byte(data[:len(data)-1]), limit); err != nil {
+		if _, _, err := proxyproto.Parse([]byte(data[:len(data)-1])); err != io.ErrUnexpectedEOF {
 			t.Errorf("%q, one byte earlier: %v", data, err)
 		}
 	}
-	exactly := binaryHeader(0x20, 0, strings.Repeat("x", 84))
-	if header, n, err := network.ParseProxy([]byte(exactly), 100); header == nil || n != 100 || err != nil {
-		t.Errorf("100 of 100 bytes: %v, %d, %v", header, n, err)
-	}
 }
 
-func TestProxyHeaderTLS(t *testing.T) {
-	inner := tlvOf(network.ProxyTLSVersion, "TLSv1.3") + tlvOf(network.ProxyTLSCommonName, "someone")
-	for _, test := range []struct {
-		value string
-		want  network.ProxyTLSInfo
-		ok    bool
-	}{
-		{"\x07\x00\x00\x00\x00", network.ProxyTLSInfo{TLS: true, Certificate: true, Verified: true}, true},
-		{"\x05\x00\x00\x00\x01", network.ProxyTLSInfo{TLS: true, Certificate: true}, true},
-		{"\x01\x00\x00\x00\x00", network.ProxyTLSInfo{TLS: true}, true},
-		{"\x00\x00\x00\x00\x00", network.ProxyTLSInfo{}, true},
-		{"\x01\x00\x00\x00", network.ProxyTLSInfo{}, false},
-		{"\x01\x00\x00\x00\x00\x21", network.ProxyTLSInfo{}, false},
-	} {
-		tlvs := network.ProxyTLVs{{network.ProxyALPN, nil}, {network.ProxyTLS, []byte(test.value)}}
-		if info, ok := tlvs.TLS(); ok != test.ok || !reflect.DeepEqual(info, test.want) {
-			t.Errorf("%q: %+v, %v", test.value, info, ok)
+// How long a header of version 2 is can be told from its first 16 bytes, so that nobody has to
+// receive one that is too long.
+func TestLengthIsKnownEarly(t *testing.T) {
+	whole := binaryHeader(0x21, 0x11, inet4+tlvOf(0xe0, strings.Repeat("x", 0xffff-len(inet4)-3)))
+	for _, end := range []int{16, 17, len(whole) - 1} {
+		if _, n, err := proxyproto.Parse([]byte(whole[:end])); n != 16+0xffff || err != io.ErrUnexpectedEOF {
+			t.Errorf("after %d bytes: %d, %v", end, n, err)
 		}
 	}
-	info, ok := network.ProxyTLVs{{network.ProxyTLS, []byte("\x03\x00\x00\x00\x00" + inner)}}.TLS()
-	version, _ := info.TLVs.Get(network.ProxyTLSVersion)
-	name, _ := info.TLVs.Get(network.ProxyTLSCommonName)
-	if !ok || string(version) != "TLSv1.3" || string(name) != "someone" {
-		t.Errorf("%+v, %v", info, ok)
-	}
-	if info, ok := (network.ProxyTLVs{}).TLS(); ok {
-		t.Errorf("of nothing: %+v", info)
-	}
-	if value, ok := info.TLVs.Get(network.ProxyTLSKey); ok {
-		t.Errorf("a key %q from nowhere", value)
+	if header, n, err := proxyproto.Parse([]byte(whole)); header == nil || n != len(whole) || err != nil {
+		t.Errorf("the longest header: %d of %d, %v", n, len(whole), err)
 	}
 }
 
-func TestProxyHeaderWritten(t *testing.T) {
-	// The zero value of Version is the newest.
-	header := from4to4(0, network.ProxyTLV{network.ProxyPadding, []byte("123")}, network.ProxyTLV{Type: network.ProxyChecksum})
-	data, err := header.AppendBinary([]byte("before "))
-	want := withChecksum(binaryHeader(0x21, 0x11, inet4+tlvOf(4, "123")+tlvOf(3, "\x00\x00\x00\x00")))
-	if err != nil || string(data) != "before "+want {
-		t.Errorf("%q, %v, want %q", data, err, want)
+// A header keeps nothing of the bytes that it was parsed from: they are the caller's again.
+func TestParsedIsApart(t *testing.T) {
+	data := []byte(binaryHeader(0x21, 0x31, paddedPath("/a")+paddedPath("/b")+tlvOf(0xe0, "text")))
+	header, _, err := proxyproto.Parse(data)
+	if err != nil {
+		t.Fatal(err)
 	}
-	// As sockets have it: mapped addresses, zones, no name.
-	from := &net.TCPAddr{IP: net.ParseIP("1.2.3.4"), Port: 4660}
-	data, err = between(1, from, tcpAt("127.0.0.1", 80)).AppendBinary(nil)
-	if err != nil || string(data) != "PROXY TCP4 1.2.3.4 127.0.0.1 4660 80\r\n" {
-		t.Errorf("%q, %v", data, err)
-	}
-	local := &net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 1, Zone: "lo"}
-	data, err = between(1, local, tcpAt("127.0.0.1", 80)).AppendBinary(nil)
-	if err != nil || string(data) != "PROXY TCP6 fe80::1 ::ffff:7f00:1 1 80\r\n" {
-		t.Errorf("%q, %v", data, err)
-	}
-	data, err = between(2, unixAt("@"), unixAt("/a")).AppendBinary(nil)
-	if want := binaryHeader(0x21, 0x31, paddedPath("")+paddedPath("/a")); err != nil || string(data) != want {
-		t.Errorf("%q, %v", data, err)
+	clear(data)
+	if want := between(2, unixAt("/a"), unixAt("/b"), proxyproto.TLV{0xe0, []byte("text")}); !reflect.DeepEqual(*header, want) {
+		t.Errorf("%+v", header)
 	}
 }
 
-func TestProxyHeaderNotWritten(t *testing.T) {
-	some := network.ProxyTLV{network.ProxyALPN, []byte("h2")}
-	local := local2
-	local.TLVs = network.ProxyTLVs{some}
-	large := network.ProxyTLV{0xe0, make([]byte, 40000)}
-	for name, header := range map[string]network.ProxyHeader{
-		"unknown version":    from4to4(3),
-		"unknown version -1": from4to4(-1),
-		"TLVs 1":             from4to4(1, some),
-		"TLVs LOCAL":         local,
-		"addresses none":     {},
-		"addresses one":      between(2, tcpAt("1.1.1.1", 1), nil),
-		"addresses nil":      between(1, tcpAt("1.1.1.1", 1), (*net.TCPAddr)(nil)),
-		"addresses mixed":    between(2, tcpAt("1.1.1.1", 1), unixAt("a")),
-		"addresses mixed 2":  between(2, unixAt("a"), tcpAt("1.1.1.1", 1)),
-		"addresses UDP":      between(2, &net.UDPAddr{IP: net.IPv4zero}, tcpAt("1.1.1.1", 1)),
-		"addresses without":  between(2, &net.TCPAddr{}, tcpAt("1.1.1.1", 1)),
-		"port":               between(2, &net.TCPAddr{IP: net.IPv4zero, Port: 65536}, tcpAt("1.1.1.1", 1)),
-		"Unix in version 1":  between(1, unixAt("a"), unixAt("b")),
-		"Unix too long":      between(2, unixAt(strings.Repeat("a", 109)), unixAt("b")),
-		"TLV too long":       from4to4(2, network.ProxyTLV{0xe0, make([]byte, 65536)}),
-		"too long":           from4to4(2, large, large),
-		"two checksums":      from4to4(2, network.ProxyTLV{Type: network.ProxyChecksum}, network.ProxyTLV{Type: network.ProxyChecksum}),
-	} {
-		if data, err := header.AppendBinary([]byte("before")); err == nil || string(data) != "before" {
-			t.Errorf("%s: %q, %v", name, data, err)
-		}
-	}
-}
-
-// FuzzProxyHeader: whatever comes, the parser does not panic, does not say more than it
-// was given, says the same of the whole as of what comes byte by byte, and what it reads
-// is what it would write.
-func FuzzProxyHeader(f *testing.F) {
+// FuzzParse: whatever comes, Parse does not panic, does not change it, says the same of the
+// whole as of what comes byte by byte, and what it returns is formatted as what it would
+// return again.
+func FuzzParse(f *testing.F) {
 	for _, test := range goodHeaders {
 		f.Add([]byte(test.data + "rest"))
 	}
 	for _, test := range badHeaders {
 		f.Add([]byte(test.data))
 	}
-	const limit = 512
 	f.Fuzz(func(t *testing.T, data []byte) {
+		data = data[:min(len(data), 600)] // each of its beginnings is parsed
 		given := slices.Clone(data)
-		header, n, err := network.ParseProxy(data, limit)
+		header, n, err := proxyproto.Parse(data)
 		if !bytes.Equal(data, given) {
 			t.Fatalf("it has changed %q to %q", given, data)
 		}
-		if n > min(len(data), limit) || (header != nil) != (n > 0) || err != nil && header != nil || len(fmt.Sprint(err)) > 500 {
+		if !consistent(data, header, n, err) {
 			t.Fatalf("%+v, %d, %v", header, n, err)
 		}
-		if header == nil && err == nil && len(data) >= limit {
-			t.Fatalf("%d bytes are not enough", len(data))
-		}
 		for end := range data {
-			part, size, partErr := network.ParseProxy(data[:end], limit)
+			part, size, partErr := proxyproto.Parse(data[:end])
 			switch {
+			case !consistent(data[:end], part, size, partErr):
+				t.Fatalf("after %d bytes: %+v, %d, %v", end, part, size, partErr)
+			case partErr == io.ErrUnexpectedEOF:
+				if err == nil && size > n {
+					t.Fatalf("after %d bytes it has %d; after all: %d", end, size, n)
+				}
 			case partErr != nil:
-				if err == nil {
-					t.Fatalf("after %d bytes: %v; after all: %+v", end, partErr, header)
+				if !errors.Is(err, proxyproto.ErrHeader) {
+					t.Fatalf("after %d bytes: %v; after all: %+v, %v", end, partErr, header, err)
 				}
 				return
-			case part != nil:
-				if end < n || size != n || !reflect.DeepEqual(part, header) {
+			default:
+				if size != n || !reflect.DeepEqual(part, header) {
 					t.Fatalf("after %d bytes: %+v, %d; after all: %+v, %d, %v", end, part, size, header, n, err)
 				}
 			}
@@ -381,9 +319,21 @@ func FuzzProxyHeader(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%+v cannot be written: %v", header, err)
 		}
-		again, size, err := network.ParseProxy(written, limit)
+		again, size, err := proxyproto.Parse(written)
 		if err != nil || size != len(written) || !reflect.DeepEqual(again, header) {
 			t.Fatalf("%+v, written as %q, is %+v, %d, %v", header, written, again, size, err)
 		}
 	})
+}
+
+// consistent reports whether what Parse has returned for data is one of three: a header within
+// data, a want of more, or a mistake that can be told in a few words.
+func consistent(data []byte, header *proxyproto.Header, n int, err error) bool {
+	switch {
+	case err == nil:
+		return header != nil && 0 < n && n <= len(data)
+	case err == io.ErrUnexpectedEOF:
+		return header == nil && n > len(data)
+	}
+	return header == nil && n == 0 && errors.Is(err, proxyproto.ErrHeader) && len(err.Error()) <= 500
 }

@@ -1,4 +1,4 @@
-package network
+package proxyproto
 
 import (
 	"bytes"
@@ -6,44 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
 )
 
-// The format is that of https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt.
-const (
-	signature1 = "PROXY "
-	signature2 = "\r\n\r\n\x00\r\nQUIT\n"
-
-	maxLine   = 107 // with its CRLF
-	fixedPart = len(signature2) + 4
-)
-
-// The bytes 12 and 13 of version 2.
-const (
-	version2     = 0x20
-	commandLocal = 0
-	commandProxy = 1
-
-	familyUnspec = 0
-	familyInet   = 1
-	familyInet6  = 2
-	familyUnix   = 3
-
-	protocolStream = 1
-	protocolDgram  = 2
-)
-
-// unixPath is the length of a Unix address.
-const unixPath = 108
-
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func badHeader(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrProxyHeader, fmt.Sprintf(format, args...))
-}
 
 // shown is data for an error.
 func shown(data []byte) string {
@@ -54,15 +24,22 @@ func shown(data []byte) string {
 	return strconv.Quote(string(data))
 }
 
-// parseProxy finds the header that data begins with, and its length. If data is only a
-// part of it, it returns nil and no error. What it says of data, it also says if more
-// follows: a header or an error is final. The header shares no memory with data.
-func parseProxy(data []byte, limit int) (header *ProxyHeader, n int, err error) {
+// Parse parses the header that data begins with. n is its length: data[n:] is what follows it.
+// The header shares no memory with data.
+//
+// If data is only the beginning of a header, the error is [io.ErrUnexpectedEOF], not wrapped,
+// and n is how many bytes the header has at least, which is more than len(data). Receive more,
+// unless n is more than you accept, and call Parse with all that has been received. What can
+// be seen to be wrong is not waited for.
+//
+// Any other error wraps [ErrHeader], and then n is 0. A header and an ErrHeader are final:
+// they do not depend on what follows.
+func Parse(data []byte) (header *Header, n int, err error) {
 	switch {
 	case begins(data, signature1):
-		return parseLine(data, limit)
+		return parseLine(data)
 	case begins(data, signature2):
-		return parseBinary(data, limit)
+		return parseBinary(data)
 	}
 	return nil, 0, badHeader("there is none, but %s", shown(data[:min(len(data), len(signature2))]))
 }
@@ -74,16 +51,15 @@ func begins(data []byte, signature string) bool {
 }
 
 // parseLine is version 1.
-func parseLine(data []byte, limit int) (*ProxyHeader, int, error) {
-	limit = min(limit, maxLine)
-	within := data[:min(len(data), limit)]
+func parseLine(data []byte) (*Header, int, error) {
+	within := data[:min(len(data), maxLine)]
 	end := bytes.Index(within, []byte("\r\n"))
 	switch {
 	case end >= 0:
-	case len(data) < limit:
-		return nil, 0, nil
+	case len(data) < maxLine:
+		return nil, len(data) + 1, io.ErrUnexpectedEOF
 	default:
-		return nil, 0, badHeader("no end of the line within %d bytes: %s", limit, shown(within))
+		return nil, 0, badHeader("no end of the line within %d bytes: %s", maxLine, shown(within))
 	}
 	header, err := lineHeader(string(data[len(signature1):end]))
 	if err != nil {
@@ -93,9 +69,9 @@ func parseLine(data []byte, limit int) (*ProxyHeader, int, error) {
 }
 
 // lineHeader parses what is between the signature and the end of the line.
-func lineHeader(line string) (*ProxyHeader, error) {
+func lineHeader(line string) (*Header, error) {
 	fields := strings.Split(line, " ")
-	header := &ProxyHeader{Version: 1}
+	header := &Header{Version: 1}
 	switch fields[0] {
 	case "UNKNOWN":
 		header.Local = true
@@ -123,8 +99,8 @@ func lineHeader(line string) (*ProxyHeader, error) {
 	return header, nil
 }
 
-// lineAddr parses an address. ParseAddr is strict enough but for zones, and for IPv6
-// addresses that end like those of IPv4. These are allowed, against the letter of the
+// lineAddr parses an address. ParseAddr is strict enough except for zones, and for
+// IPv6 addresses that end like those of IPv4. These are allowed, against the letter of the
 // specification, where inet_ntop(3) of the proxy prints them: in IPv4 addresses that
 // are mapped.
 func lineAddr(text string, ipv6 bool) (netip.Addr, error) {
@@ -150,7 +126,7 @@ func tcpAddr(addr netip.Addr, port uint16) net.Addr {
 }
 
 // parseBinary is version 2.
-func parseBinary(data []byte, limit int) (*ProxyHeader, int, error) {
+func parseBinary(data []byte) (*Header, int, error) {
 	at := len(signature2)
 	if len(data) > at && (data[at]&0xf0 != version2 || data[at]&0x0f > commandProxy) {
 		return nil, 0, badHeader("unknown version or command %#02x", data[at])
@@ -160,16 +136,13 @@ func parseBinary(data []byte, limit int) (*ProxyHeader, int, error) {
 		return nil, 0, badHeader("unknown family or protocol %#02x", data[at+1])
 	}
 	if len(data) < fixedPart {
-		return nil, 0, nil
+		return nil, fixedPart, io.ErrUnexpectedEOF
 	}
 	n := fixedPart + int(binary.BigEndian.Uint16(data[at+2:]))
-	if n > limit {
-		return nil, 0, badHeader("%d bytes are more than %d", n, limit)
-	}
 	if len(data) < n {
-		return nil, 0, nil
+		return nil, n, io.ErrUnexpectedEOF
 	}
-	header := &ProxyHeader{Version: 2, Local: true}
+	header := &Header{Version: 2, Local: true}
 	if local || data[at+1]>>4 == familyUnspec || data[at+1]&0x0f != protocolStream {
 		// Not about a client, or one that does not speak in streams, for which the
 		// specification has the same rule. The rest is to be ignored.
@@ -183,7 +156,7 @@ func parseBinary(data []byte, limit int) (*ProxyHeader, int, error) {
 }
 
 // parseBlock parses what follows the fixed part of whole, and keeps whole.
-func (h *ProxyHeader) parseBlock(family byte, whole []byte) error {
+func (h *Header) parseBlock(family byte, whole []byte) error {
 	block := whole[fixedPart:]
 	size := map[byte]int{familyInet: 12, familyInet6: 36, familyUnix: 2 * unixPath}[family]
 	if len(block) < size {
@@ -205,8 +178,8 @@ func (h *ProxyHeader) parseBlock(family byte, whole []byte) error {
 	}
 	for _, tlv := range tlvs {
 		switch tlv.Type {
-		case ProxyPadding:
-		case ProxyChecksum:
+		case Padding:
+		case Checksum:
 			if err := verifyChecksum(whole, tlv.Value); err != nil {
 				return err
 			}
@@ -231,23 +204,6 @@ func unixAddr(path []byte) net.Addr {
 		name = "" // some write that for no name
 	}
 	return &net.UnixAddr{Name: name, Net: "unix"}
-}
-
-// parseTLVs returns the TLVs that block is made of, and which keep it.
-func parseTLVs(block []byte) (ProxyTLVs, error) {
-	var tlvs ProxyTLVs
-	for len(block) > 0 {
-		if len(block) < 3 {
-			return nil, badHeader("%d bytes after the last TLV", len(block))
-		}
-		n := int(binary.BigEndian.Uint16(block[1:]))
-		if len(block)-3 < n {
-			return nil, badHeader("a TLV of type %#02x has %d bytes, of which %d are there", block[0], n, len(block)-3)
-		}
-		tlvs = append(tlvs, ProxyTLV{Type: block[0], Value: block[3 : 3+n : 3+n]})
-		block = block[3+n:]
-	}
-	return tlvs, nil
 }
 
 // verifyChecksum compares the checksum sum, which is a part of whole, with whole.
