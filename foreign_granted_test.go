@@ -48,6 +48,10 @@ func TestNothingForeignAfterAGrant(t *testing.T) {
 			s := curio.NewSemaphore(0)
 			return func(ctx context.Context) error { return s.DoN(ctx, 2, nothing) }, func() { s.Resize(2) }
 		}},
+		{"WaitList", func(ctx context.Context) (func(context.Context) error, func()) {
+			g := newGate(0)
+			return func(ctx context.Context) error { return g.Enter(ctx, 2) }, func() { g.Leave(ctx, 2) }
+		}},
 		{"Event", func(context.Context) (func(context.Context) error, func()) { return event.Wait, event.Set }},
 		{"Result", func(context.Context) (func(context.Context) error, func()) {
 			return result.Wait, func() { result.SetValue(1) }
@@ -177,6 +181,11 @@ func TestHostileContextHoldsUpNobodyBehind(t *testing.T) {
 			s := curio.NewSemaphore(2)
 			succeed(s.Acquire(ctx))
 			return func(ctx context.Context) error { return s.AcquireN(ctx, 2) }, s.Acquire
+		},
+		"WaitList": func(ctx context.Context) (first, behind func(context.Context) error) {
+			g := newGate(2)
+			succeed(g.Enter(ctx, 1))
+			return func(ctx context.Context) error { return g.Enter(ctx, 2) }, func(ctx context.Context) error { return g.Enter(ctx, 1) }
 		},
 		"Once": func(ctx context.Context) (first, behind func(context.Context) error) {
 			var o curio.Once[int]

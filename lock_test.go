@@ -49,7 +49,7 @@ var hurdles = append(plainHurdles, selectHurdles()...)
 func selectHurdles() (all []hurdleKind) {
 	for _, kind := range plainHurdles {
 		switch kind.what {
-		case "Lock", "RLock", "RWLock", "RWLock behind a reader", "RWLock for reading", "Semaphore", "Semaphore for three", "Event", "Result.Get", "Watch", "Broadcast.Send":
+		case "Lock", "RLock", "RWLock", "RWLock behind a reader", "RWLock for reading", "Semaphore", "Semaphore for three", "Event", "Result.Get", "Watch", "Broadcast.Send", "WaitList", "WaitList for three":
 		default:
 			continue
 		}
@@ -221,6 +221,9 @@ var plainHurdles = []hurdleKind{
 			return w.WaitCase(0, nil, nil)
 		}}
 	}},
+	{what: "WaitList", op: "GATE_ENTER", single: true, stays: true, build: func(ctx context.Context) *hurdle { return gateHurdle(ctx, 1) }},
+	{what: "WaitList for three", op: "GATE_ENTER", single: true, stays: true, build: func(ctx context.Context) *hurdle { return gateHurdle(ctx, 3) }},
+	{what: "WaitList that nothing serves", op: "BELL_WAIT", build: func(context.Context) *hurdle { return bellHurdle() }},
 	{what: "Broadcast.Send", op: "BROADCAST_SEND", stays: true, build: func(context.Context) *hurdle {
 		b := new(curio.Broadcast[int])
 		full := b.Subscribe(context.Background(), 1, curio.SlowWait)

@@ -220,7 +220,9 @@ var neverWaits = map[string]string{
 
 	"Lock.TryAcquire": "tries", "RLock.TryAcquire": "tries", "RWLock.TryAcquire": "tries", "RWLock.TryAcquireRead": "tries",
 	"Semaphore.TryAcquire": "tries", "Semaphore.TryAcquireN": "tries", "Condition.TryAcquire": "tries",
-	"TrySelect": "tries",
+	"TrySelect": "tries", "WaitList.TryWait": "tries",
+
+	"NoteHeld": "tells", "NoteReleased": "tells",
 
 	"Broadcast.Subscribe": "subscribes",
 

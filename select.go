@@ -214,18 +214,14 @@ func (s *selection) wait(cases []Case) (index int, ok bool, err error) {
 	left := false
 	leave := func() {
 		left = true
-		for _, w := range c.Nodes() {
-			if w != winner {
-				cases[w.Index()].of.leave(w)
-			}
-		}
+		leaveLists(cases, c.Nodes(), winner)
 	}
+	defer c.Release()
 	defer func() {
-		if !left { // a send has panicked, or a foreign context
+		if !left { // a send has panicked, or a foreign context, or the Serve of a WaitList
 			c.GiveUp()
 			leave()
 		}
-		c.Release()
 	}()
 	passed := -1
 	switch {
@@ -254,6 +250,24 @@ func (s *selection) wait(cases []Case) (index int, ok bool, err error) {
 		return -1, true, nil
 	}
 	return winner.Index(), true, err
+}
+
+// leaveLists takes all nodes but the winner off their lists, also if the Serve of a WaitList
+// panics meanwhile.
+func leaveLists(cases []Case, nodes []*wait.Waiter, winner *wait.Waiter) {
+	left := 0
+	defer func() {
+		if left < len(nodes) {
+			leaveLists(cases, nodes[left:], winner)
+		}
+	}()
+	for left < len(nodes) {
+		w := nodes[left]
+		left++
+		if w != winner {
+			cases[w.Index()].of.leave(w)
+		}
+	}
 }
 
 // list lists a waiter for each case. ok is false if one of them might take effect at once.

@@ -30,6 +30,15 @@ func holder(o *wait.Owner, n int64) Holder {
 	return Holder{taskOf(o), o.ID, n}
 }
 
+// HolderOf is the Holder of n in the name of t, which is nil for goroutines of no task: for the
+// Snapshot of a type that is built on a [WaitList].
+func HolderOf(t *AnyTask, n int64) Holder {
+	if t == nil {
+		return Holder{N: n}
+	}
+	return Holder{t, t.ID(), n}
+}
+
 // who is h in words.
 func (h Holder) who() string {
 	if h.Task == nil && h.ID != 0 {
@@ -74,6 +83,11 @@ func (s Snapshot) text(kind, details string) string {
 	}
 	return kind + "(" + strings.Join(parts, ", ") + ")"
 }
+
+// Text says in words what s shows of an object of the given kind: "Gate(1 of 3 free, held by task
+// main/worker, 2 waiting)". details, such as "1 of 3 free", may be empty. It is for the String
+// methods of types that are built on a [WaitList], which so read as those of this package.
+func (s Snapshot) Text(kind, details string) string { return s.text(kind, details) }
 
 // appendWaiters appends those who are listed in l to what. The object's mutex is held.
 func appendWaiters(what []Waiter, l *wait.List) []Waiter {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -191,6 +192,65 @@ func TestLockLeftHeld(t *testing.T) {
 		w.has(t, rounds[0], "*curio.Lock", "left held", "taken by task worker in curio.(*Lock).Acquire")
 		// The lock stays held, and nothing more can be tested.
 		w.has(t, "after a run that failed", "has not returned", "LOCK_ACQUIRE")
+	})
+}
+
+// A seat is a lock of the user's, built on a WaitList.
+type seat struct {
+	mu    sync.Mutex
+	taken bool
+	line  curio.WaitList[struct{}]
+}
+
+func newSeat() *seat {
+	s := new(seat)
+	s.line.Mutex, s.line.State, s.line.Object, s.line.Serve = &s.mu, "SEAT_TAKE", s, s.serve
+	return s
+}
+
+func (s *seat) serve() {
+	if !s.taken && s.line.Hand(struct{}{}) {
+		s.taken = true
+	}
+}
+
+func (s *seat) take(ctx context.Context) error {
+	_, err := s.line.Wait(ctx, struct{}{})
+	if err == nil {
+		curio.NoteHeld(ctx, s, 1)
+	}
+	return err
+}
+
+func (s *seat) leave(ctx context.Context) {
+	s.mu.Lock()
+	s.taken = false
+	s.serve()
+	s.mu.Unlock()
+	curio.NoteReleased(ctx, s, 1)
+}
+
+// What NoteHeld and NoteReleased say of a primitive of the user's counts like what ours say.
+func TestOwnPrimitiveLeftHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		use := func(ctx context.Context, leave func(*seat)) error {
+			s := newSeat()
+			if err := s.take(ctx); err != nil {
+				return err
+			}
+			defer leave(s)
+			return curio.Sleep(ctx, time.Second)
+		}
+		caught(t, func(ctx context.Context) error {
+			return use(ctx, func(s *seat) {
+				if curio.CheckCancellation(ctx) == nil {
+					s.leave(ctx)
+				}
+			})
+		}, "*curiotest_test.seat", "is left held", "taken by the main task in curio.NoteHeld at ")
+		curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+			return use(ctx, func(s *seat) { s.leave(context.Background()) })
+		})
 	})
 }
 

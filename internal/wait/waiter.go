@@ -97,6 +97,18 @@ func (p Place) Waiter(op string, object any) *Waiter {
 	return w
 }
 
+// Standing returns a waiter in the name of o, which may be nil, for an operation that does not
+// wait: its object claims it at once, or the caller takes it off the list again, before the
+// object's mutex is released. Free gives it back.
+func Standing(o *Owner) *Waiter {
+	w, own := takeWaiter(o)
+	w.shown = own
+	if o != nil {
+		w.scope = &o.Scope
+	}
+	return w
+}
+
 // takeWaiter returns o's own waiter, or one from the pool if that is in use or o is nil. A waiter
 // from the pool may be in use for a moment: see takeOwn.
 func takeWaiter(o *Owner) (w *Waiter, own bool) {

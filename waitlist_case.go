@@ -1,0 +1,61 @@
+package curio
+
+import (
+	"context"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// Case is Wait as a case of a [Select]. When the case has been chosen, and nothing else is waited
+// for any more, taken is called with what was given, in the task that selects and with the context
+// of the Select: to store it somewhere, to call [NoteHeld], to fail because the object has been
+// closed. Select returns its error. A nil taken does nothing. If Select returns another case, or
+// -1, this one was given nothing.
+//
+// The Case must not be used for two Selects at once. With a Go channel among the cases, a waiter
+// counts as one that has given up, as far as Hand, HandAll and Grant are concerned, and calls Serve
+// to look for itself; if that is nil, the case never takes effect.
+func (l *WaitList[T]) Case(ask T, taken func(ctx context.Context, got T) error) Case {
+	l.mustBeSet()
+	return Case{&waitCase[T]{l: l, ask: ask, taken: taken}}
+}
+
+type waitCase[T any] struct {
+	l     *WaitList[T]
+	ask   T
+	taken func(context.Context, T) error
+	got   T // from try or take until finish
+}
+
+func (c *waitCase[T]) try(me *wait.Owner, _ int64) (done bool, err error) {
+	c.got, done = c.l.try(me, c.ask)
+	return done, nil
+}
+
+func (c *waitCase[T]) list(w *wait.Waiter, _ int64) (ok bool) {
+	w.For(c.l.State, c.l.Object)
+	return !c.l.enter(w, waitCellOf[T](w), c.ask, true)
+}
+
+func (c *waitCase[T]) leave(w *wait.Waiter) {
+	cell := waitCellOf[T](w)
+	defer cell.clear(w)
+	c.l.leave(w, cell)
+}
+
+func (c *waitCase[T]) take(w *wait.Waiter) (done bool, err error) {
+	cell := waitCellOf[T](w)
+	c.got = cell.value
+	cell.clear(w)
+	return true, nil
+}
+
+func (c *waitCase[T]) finish(ctx context.Context) (own bool, err error) {
+	var none T
+	got := c.got
+	c.got = none
+	if c.taken == nil {
+		return true, nil
+	}
+	return true, c.taken(ctx, got)
+}
