@@ -500,10 +500,15 @@ func TestWaitListKeepsNothing(t *testing.T) {
 				return err
 			},
 		}
-		reached := curio.NewSemaphore(0)
+		reached, making := curio.NewSemaphore(0), new(sync.Mutex)
+		make := func() *load {
+			making.Lock()
+			defer making.Unlock()
+			return mine.make()
+		}
 		for _, wait := range waits {
 			curio.Go(ctx, func(ctx context.Context) error {
-				if err := wait(ctx, mine.make()); err != nil {
+				if err := wait(ctx, make()); err != nil {
 					return err
 				}
 				reached.Release(ctx)
@@ -512,7 +517,7 @@ func TestWaitListKeepsNothing(t *testing.T) {
 		}
 		until(f, "the one that times out", func() bool { return reached.Value() == 1 })
 		l.listed(f, 3)
-		l.locked(func() { l.Hand(mine.make()); l.Hand(mine.make()); l.Hand(mine.make()) })
+		l.locked(func() { l.Hand(make()); l.Hand(make()); l.Hand(make()) })
 		succeed(reached.AcquireN(ctx, 4))
 		if n := mine.left(); n > 0 {
 			f.Errorf("%d of %d are kept", n, len(mine.made))
