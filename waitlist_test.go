@@ -501,14 +501,14 @@ func TestWaitListKeepsNothing(t *testing.T) {
 			},
 		}
 		reached, making := curio.NewSemaphore(0), new(sync.Mutex)
-		make := func() *load {
+		produce := func() *load {
 			making.Lock()
 			defer making.Unlock()
 			return mine.make()
 		}
 		for _, wait := range waits {
 			curio.Go(ctx, func(ctx context.Context) error {
-				if err := wait(ctx, make()); err != nil {
+				if err := wait(ctx, produce()); err != nil {
 					return err
 				}
 				reached.Release(ctx)
@@ -517,7 +517,7 @@ func TestWaitListKeepsNothing(t *testing.T) {
 		}
 		until(f, "the one that times out", func() bool { return reached.Value() == 1 })
 		l.listed(f, 3)
-		l.locked(func() { l.Hand(make()); l.Hand(make()); l.Hand(make()) })
+		l.locked(func() { l.Hand(produce()); l.Hand(produce()); l.Hand(produce()) })
 		succeed(reached.AcquireN(ctx, 4))
 		if n := mine.left(); n > 0 {
 			f.Errorf("%d of %d are kept", n, len(mine.made))
