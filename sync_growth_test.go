@@ -109,6 +109,10 @@ var syncGrowths = []growth{
 		w := new(curio.Watch[int])
 		return func(ctx context.Context) error { _, _, err := w.Wait(ctx, 0); return err }
 	}),
+	cancelling("a WaitList", func(ctx context.Context) func(context.Context) error {
+		g := newGate(0)
+		return func(ctx context.Context) error { return g.Enter(ctx, 1) }
+	}),
 	cancelling("a subscription, and subscribers", func(ctx context.Context) func(context.Context) error {
 		b := new(curio.Broadcast[int])
 		return func(ctx context.Context) error {

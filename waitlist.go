@@ -199,22 +199,20 @@ func (l *WaitList[T]) try(me *wait.Owner, ask T) (got T, ok bool) {
 func (l *WaitList[T]) enter(w *wait.Waiter, c *waitCell[T], ask T, stays bool) (served bool) {
 	c.value = ask
 	l.Mutex.Lock()
+	serving := true
 	defer func() { // also if Serve panics, or ends the goroutine
 		c.own = false
-		if !stays && l.waiters.Listed(w) {
+		if (serving || !stays) && l.waiters.Listed(w) {
 			l.remove(w, c)
 		}
 		l.Mutex.Unlock()
 	}()
 	l.waiters.Push(w)
 	l.n++
-	if l.Serve == nil {
-		return false
+	if l.Serve != nil {
+		l.Serve()
 	}
-	stay := stays
-	stays = false // until Serve has returned
-	l.Serve()
-	stays = stay
+	serving = false
 	return !l.waiters.Listed(w)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -28,8 +29,10 @@ func (*fakeConn) RemoteAddr() net.Addr { return nil }
 
 // fakes opens fakeConns, each of which takes a second.
 type fakes struct {
+	err error
+
+	mu     sync.Mutex
 	opened []*fakeConn
-	err    error
 }
 
 func (f *fakes) open(ctx context.Context) (network.Conn, error) {
@@ -37,7 +40,9 @@ func (f *fakes) open(ctx context.Context) (network.Conn, error) {
 		return nil, errors.Join(err, f.err)
 	}
 	c := new(fakeConn)
+	f.mu.Lock()
 	f.opened = append(f.opened, c)
+	f.mu.Unlock()
 	return c, nil
 }
 
