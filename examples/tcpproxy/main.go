@@ -10,11 +10,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -65,7 +63,7 @@ func forwardTo(addr string, idle time.Duration) network.Handler {
 			return err
 		}
 		defer server.Close()
-		err = join(ctx, client, server, idle)
+		_, _, err = network.Relay(ctx, client, server, idle)
 		if err != nil {
 			// What was cut off must not look like what has ended.
 			reset(client)
@@ -74,63 +72,10 @@ func forwardTo(addr string, idle time.Duration) network.Handler {
 		if cancelled := curio.CheckCancellation(ctx); cancelled != nil {
 			return cancelled // whatever has failed by then
 		}
-		if errors.Is(err, errIdle) {
+		if errors.Is(err, network.ErrIdle) {
 			return nil
 		}
 		return err
-	}
-}
-
-// join forwards between a and b until both have sent all. If one direction fails, the
-// group ends the other.
-func join(ctx context.Context, a, b network.Conn, idle time.Duration) error {
-	return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
-		var moved atomic.Int64
-		there := g.Go(func(ctx context.Context) error { return forward(ctx, a, b, &moved) }, curio.Name("there"))
-		back := g.Go(func(ctx context.Context) error { return forward(ctx, b, a, &moved) }, curio.Name("back"))
-		return watch(ctx, idle, &moved, func(ctx context.Context) error {
-			if err := there.Wait(ctx); err != nil {
-				return err
-			}
-			return back.Wait(ctx)
-		})
-	})
-}
-
-// forward sends what it receives, and then the end. moved counts the bytes, as they come
-// and again as they go.
-func forward(ctx context.Context, from, to network.Conn, moved *atomic.Int64) error {
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Recv(ctx, buf)
-		if err == io.EOF {
-			return to.CloseWrite(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		moved.Add(int64(n))
-		if _, err := to.SendAll(ctx, buf[:n]); err != nil {
-			return err
-		}
-		moved.Add(int64(n))
-	}
-}
-
-var errIdle = errors.New("nothing has moved for too long")
-
-// watch waits for the end, but not if nothing has moved between two looks, idle apart. It
-// takes both directions to be idle: one may well be silent while the other is busy.
-func watch(ctx context.Context, idle time.Duration, moved *atomic.Int64, end func(ctx context.Context) error) error {
-	for {
-		before := moved.Load()
-		expired, err := curio.IgnoreAfter(ctx, idle, end)
-		switch {
-		case err != nil || !expired:
-			return err
-		case moved.Load() == before:
-			return errIdle
-		}
 	}
 }
 

@@ -2,20 +2,16 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 )
 
@@ -256,40 +252,6 @@ func TestIdle(t *testing.T) {
 	wasReset(t, a)
 	wasReset(t, b)
 	ends(t, proxy)
-}
-
-// As long as something moves it goes on.
-func TestWatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		err := curio.Run(t.Context(), func(ctx context.Context) error {
-			var moved atomic.Int64
-			began := curio.Clock(ctx)
-			busy := curio.Go(ctx, func(ctx context.Context) error {
-				for range 100 {
-					if err := curio.Sleep(ctx, 40*time.Second); err != nil {
-						return err
-					}
-					moved.Add(1)
-				}
-				return nil
-			})
-			if err := watch(ctx, time.Minute, &moved, busy.Wait); err != nil {
-				t.Errorf("while something moves: %v", err)
-			}
-			if took := curio.Clock(ctx).Sub(began); took != 4000*time.Second {
-				t.Errorf("it was over after %v", took)
-			}
-			began = curio.Clock(ctx)
-			err := watch(ctx, time.Minute, &moved, func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) })
-			if took := curio.Clock(ctx).Sub(began); err != errIdle || took != time.Minute {
-				t.Errorf("while nothing moves: %v after %v", err, took)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 func TestInterrupted(t *testing.T) {

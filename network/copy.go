@@ -1,0 +1,145 @@
+package network
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/curio-go/curio/internal/foreign"
+	"github.com/curio-go/curio/socket"
+)
+
+// A CopyError is the error of a [Copy]. It says which of the two connections has failed, and has
+// what was received and not sent, so that nothing is lost.
+type CopyError struct {
+	// Sending is true if dst has failed, or if the copying was cut short while it was sending. It is
+	// false if src has failed, or if Copy was waiting for src.
+	Sending bool
+
+	// Unsent is what was received from src and has not been sent to dst. To go on, send it before
+	// the next Copy, even if it is empty: see Conn.SendAll. It is nil unless Sending is true.
+	Unsent []byte
+
+	// Err is the connection's error, usually a *net.OpError. In it, errors.Is finds ctx's error.
+	Err error
+}
+
+// Error returns the text of Err.
+func (e *CopyError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *CopyError) Unwrap() error { return e.Err }
+
+// Timeout reports whether Err is a timeout.
+func (e *CopyError) Timeout() bool {
+	err, ok := e.Err.(interface{ Timeout() bool })
+	return ok && err.Timeout()
+}
+
+// Copy sends to dst what it receives from src, until src ends, and returns how many bytes it has
+// sent. The end of src, io.EOF, is no error. Copy does not pass it on: call dst.CloseWrite for
+// that. [Relay] copies in both directions.
+//
+// Copy works with any two connections. A buffer of 64 KiB comes from a pool when there is something
+// to receive, and goes back when that has been sent. So an idle connection has none, and nothing
+// is allocated for a piece. Between two pieces, what other tasks send to dst or receive from src may
+// come in between. dst may be src: then it sends back what it receives.
+//
+// Any error is a *CopyError. If ctx is done, what was received and not sent is in it. If dst or src
+// moves messages, as UDP does, it wraps errors.ErrUnsupported, and nothing has been received.
+//
+// A task that waits is in the state of the operation that waits, such as READ_WAIT and WRITE_WAIT of
+// a socket. Copy does what io.Copy does for a net.Conn, and what splice(2) is used for. It uses
+// recv(2) and send(2), which with this package's poller take less time than io.Copy of package net
+// with splice(2), except for few large transfers on several processors.
+func Copy(ctx context.Context, dst, src Conn) (n int64, err error) {
+	return copyCounting(ctx, dst, src, nil)
+}
+
+// copyCounting is Copy. It adds to moved, unless that is nil, how many bytes it has received, and
+// again how many it has sent.
+func copyCounting(ctx context.Context, dst, src Conn, moved *atomic.Int64) (n int64, err error) {
+	for _, conn := range [...]Conn{dst, src} {
+		if foreign.Datagrams(conn) {
+			return 0, &CopyError{Err: opError("copy", conn, syscall.EOPNOTSUPP)}
+		}
+	}
+	c := copying{dst: dst, src: src, moved: moved}
+	c.socket, _ = src.(*socket.Socket)
+	for err == nil {
+		err = c.piece(ctx)
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return c.sent, err
+}
+
+// blockSize is how much is copied at once where the connection has no buffers of its own.
+const blockSize = 64 << 10
+
+var copyBlocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
+
+// A copying is a Copy in progress. It belongs to one task.
+type copying struct {
+	dst, src Conn
+	socket   *socket.Socket // src, if it is a socket
+	moved    *atomic.Int64  // nil if nobody counts
+	sent     int64
+}
+
+// piece waits for a piece and copies it. The error is io.EOF if src has ended.
+func (c *copying) piece(ctx context.Context) error {
+	if c.socket != nil {
+		b, err := c.socket.RecvBuffer(ctx) // it waits without a buffer
+		if err != nil {
+			return received(err)
+		}
+		err = c.send(ctx, b.Bytes())
+		b.Release()
+		return err
+	}
+	if err := c.src.WaitRead(ctx); err != nil {
+		return received(err)
+	}
+	block := copyBlocks.Get().(*[blockSize]byte)
+	defer copyBlocks.Put(block)
+	n, err := c.src.Recv(ctx, block[:])
+	if n > 0 {
+		if err := c.send(ctx, block[:n]); err != nil {
+			return err
+		}
+	}
+	return received(err)
+}
+
+// received is the error of receiving, as Copy returns it.
+func received(err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	return &CopyError{Err: err}
+}
+
+func (c *copying) send(ctx context.Context, data []byte) error {
+	c.count(len(data))
+	n, err := c.dst.SendAll(ctx, data)
+	c.count(n)
+	c.sent += int64(n)
+	if err == nil && n < len(data) { // a Conn of somebody else's
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		n = min(max(n, 0), len(data))
+		return &CopyError{Sending: true, Unsent: append([]byte{}, data[n:]...), Err: err}
+	}
+	return nil
+}
+
+func (c *copying) count(n int) {
+	if c.moved != nil {
+		c.moved.Add(int64(n))
+	}
+}

@@ -1,0 +1,102 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// Relay copies between a and b in both directions at once, as a proxy does, and returns how many
+// bytes it has sent each way. When one side has ended, the other is told so, by CloseWrite, and can
+// still answer. Relay returns when both have ended, and the error is nil then. It closes neither.
+//
+// If one direction fails, the other is ended as well, and the error is a *CopyError, or the error of
+// the CloseWrite. If ctx is done, it is ctx's error. If nothing has moved in either direction for
+// idle, or up to twice as long, the error is ErrIdle. One direction may be idle while the other is
+// busy. If idle is 0 or less, there is no bound. After an error, what was cut off should not look
+// like what has ended: set socket.Linger to 0 on the sockets before Close, so that the other sides
+// notice.
+//
+//	_, _, err := network.Relay(ctx, client, server, 5*time.Minute)
+//
+// Relay is for streams, and uses [Copy]. The two directions are tasks of a group, called "there" and
+// "back". A task that waits in Relay is in the state TASK_WAIT.
+func Relay(ctx context.Context, a, b Conn, idle time.Duration) (there, back int64, err error) {
+	r := &relay{a: a, b: b, idle: idle}
+	err = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
+		way := func(name string, dst, src Conn, n *int64) *curio.Task[struct{}] {
+			return g.Go(func(ctx context.Context) error { return r.forward(ctx, dst, src, n) },
+				curio.Name(name), curio.ReportCrash(false))
+		}
+		one, other := way("there", b, a, &there), way("back", a, b, &back)
+		return r.watch(ctx, func(ctx context.Context) error {
+			if err := one.Wait(ctx); err != nil {
+				return err
+			}
+			return other.Wait(ctx)
+		})
+	})
+	return there, back, r.outcome(err)
+}
+
+// A relay is a Relay in progress.
+type relay struct {
+	a, b  Conn
+	idle  time.Duration
+	moved atomic.Int64 // bytes, as they come and again as they go
+
+	mu    sync.Mutex
+	first error // what has ended it; the errors that follow from that are not told
+}
+
+// fail notes err, and returns it.
+func (r *relay) fail(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.first == nil {
+		r.first = err
+	}
+	return err
+}
+
+// forward copies in one direction, and then passes the end on.
+func (r *relay) forward(ctx context.Context, dst, src Conn, n *int64) (err error) {
+	if *n, err = copyCounting(ctx, dst, src, &r.moved); err == nil {
+		err = dst.CloseWrite(ctx)
+	}
+	if err != nil {
+		return r.fail(err)
+	}
+	return nil
+}
+
+// watch waits for the end, but not if nothing has moved between two looks, idle apart.
+func (r *relay) watch(ctx context.Context, end func(ctx context.Context) error) error {
+	if r.idle <= 0 {
+		return end(ctx)
+	}
+	for {
+		before := r.moved.Load()
+		expired, err := curio.IgnoreAfter(ctx, r.idle, end)
+		switch {
+		case err != nil || !expired:
+			return err
+		case r.moved.Load() == before:
+			return r.fail(opError("relay", r.a, idleError(r.idle)))
+		}
+	}
+}
+
+// outcome is the error of the relay. err is the error of its group, which is about tasks.
+func (r *relay) outcome(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil || r.first == nil || errors.Is(r.first, curio.ErrCancelled) {
+		return err // what was cancelled was so by ctx, or by the end of the other direction
+	}
+	return r.first
+}
