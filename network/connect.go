@@ -50,6 +50,14 @@ type ConnectConfig struct {
 
 	// Resolver looks names up. nil means net.DefaultResolver.
 	Resolver Resolver
+
+	// KeepAlive says when TCP probes a silent peer. The zero value is the default. For what is
+	// not TCP, to set it is an error.
+	KeepAlive KeepAliveConfig
+
+	// Control is called for each socket before it is bound or connected: for each attempt to
+	// connect, so perhaps by several tasks at once. nil means not.
+	Control ControlFunc
 }
 
 // What RFC 8305, section 8, recommends, and the least that it allows.
@@ -72,7 +80,7 @@ const (
 // left no task, and no socket but that of the connection.
 //
 // When the peer is silent, TCP asks after it every 15 s, and gives up after the ninth time:
-// SO_KEEPALIVE, as package net has it. The options of SocketOf change that.
+// SO_KEEPALIVE, as package net has it. KeepAlive changes that.
 //
 // Errors are *net.OpError. If attempts to connect have failed, errors.Is and errors.As
 // see the errors of all; so they do if ctx ends.
@@ -88,7 +96,7 @@ func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (Co
 // OpenUnixConnection connects with the Unix stream socket at path, and with TLS if config
 // says so, which then has to have a ServerName, or InsecureSkipVerify. On Linux, a path
 // that begins with "@" is an abstract name. A nil config is the default; one that has
-// anything but TLS and HandshakeTimeout is refused, as the rest is about the Internet.
+// anything but TLS, HandshakeTimeout and Control is refused, as the rest is about the Internet.
 //
 // If the other side has too many connections to accept, OpenUnixConnection waits. When
 // ctx ends, it gives up, and leaves no socket open. Errors are *net.OpError.
@@ -110,10 +118,15 @@ func OpenUnixConnection(ctx context.Context, path string, config *ConnectConfig)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Connect(ctx, addr); err != nil {
-		s.Close()
+	connected := false
+	defer unlessDone(&connected, s)
+	if err := callControl(config.Control, s, "connect", addr); err != nil {
 		return nil, err
 	}
+	if err := s.Connect(ctx, addr); err != nil {
+		return nil, err
+	}
+	connected = true
 	conn, err := secure(ctx, s, "", config)
 	if err != nil {
 		return failed(err)
@@ -137,7 +150,7 @@ func (c *ConnectConfig) refuse(host string) error {
 	case c.TLS != nil && host == "" && c.TLS.ServerName == "" && !c.TLS.InsecureSkipVerify:
 		return misused("TLS without ServerName, and the address has no host")
 	}
-	return nil
+	return c.KeepAlive.check()
 }
 
 func (c *ConnectConfig) refuseUnix(path string) error {
@@ -153,6 +166,8 @@ func (c *ConnectConfig) refuseUnix(path string) error {
 		return misused("ResolutionDelay, for a Unix socket")
 	case c.Resolver != nil:
 		return misused("Resolver, for a Unix socket")
+	case c.KeepAlive != KeepAliveConfig{}:
+		return misused("KeepAlive, for a Unix socket")
 	}
 	return c.refuse("")
 }
@@ -190,7 +205,12 @@ func attemptOnce(ctx context.Context, to netip.AddrPort, config *ConnectConfig) 
 	if err != nil {
 		return nil, err
 	}
-	err = keepAlive(s)
+	connected := false
+	defer unlessDone(&connected, s)
+	err = config.KeepAlive.apply(s)
+	if err == nil {
+		err = callControl(config.Control, s, "connect", addr)
+	}
 	if err == nil && config.Source != (netip.AddrPort{}) {
 		err = bindSource(s, config.Source)
 	}
@@ -198,9 +218,9 @@ func attemptOnce(ctx context.Context, to netip.AddrPort, config *ConnectConfig) 
 		err = s.Connect(ctx, addr)
 	}
 	if err != nil {
-		s.Close()
 		return nil, err
 	}
+	connected = true
 	return s, nil
 }
 

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -26,13 +27,17 @@ type Resolver interface {
 // resolve returns the addresses to listen on, or to send datagrams to, that a "host:port"
 // stands for: network is "tcp" or "udp". An empty host is one address without IP.
 func resolve(ctx context.Context, op, network, addr string) ([]*net.TCPAddr, error) {
+	return resolveWith(ctx, net.DefaultResolver, op, network, addr)
+}
+
+func resolveWith(ctx context.Context, resolver Resolver, op, network, addr string) ([]*net.TCPAddr, error) {
 	failed := func(err error) error {
 		return &net.OpError{Op: op, Net: network, Addr: name(addr), Err: orEnded(ctx, err)}
 	}
 	if _, err := wait.At(ctx); err != nil {
 		return nil, failed(err)
 	}
-	host, port, err := split(ctx, net.DefaultResolver, network, addr)
+	host, port, err := split(ctx, resolver, network, addr)
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -41,7 +46,7 @@ func resolve(ctx context.Context, op, network, addr string) ([]*net.TCPAddr, err
 	}
 	ips := make([]netip.Addr, 1)
 	if ips[0], err = netip.ParseAddr(host); err != nil {
-		ips, err = lookup(ctx, net.DefaultResolver, "ip", host)
+		ips, err = lookupAny(ctx, resolver, host)
 	}
 	if err == nil && len(ips) == 0 {
 		err = &net.DNSError{Err: "name has no address", Name: host, IsNotFound: true}
@@ -78,6 +83,20 @@ func split(ctx context.Context, resolver Resolver, network, addr string) (host s
 // lookup returns the addresses of a name. network is as LookupNetIP wants it.
 func lookup(ctx context.Context, resolver Resolver, network, host string) ([]netip.Addr, error) {
 	return asking(ctx, host, func() ([]netip.Addr, error) { return resolver.LookupNetIP(ctx, network, host) })
+}
+
+// lookupAny returns the addresses of a name, of both families. A Resolver of somebody else's knows of
+// one family at a time.
+func lookupAny(ctx context.Context, resolver Resolver, host string) ([]netip.Addr, error) {
+	if resolver == Resolver(net.DefaultResolver) {
+		return lookup(ctx, resolver, "ip", host)
+	}
+	ips, err := lookup(ctx, resolver, v4.network(), host)
+	others, failed := lookup(ctx, resolver, v6.network(), host)
+	if len(ips) > 0 || len(others) > 0 {
+		return append(ips, others...), nil
+	}
+	return nil, cmp.Or(err, failed)
 }
 
 // asking calls ask, which asks a resolver about name, and shows it as a wait of the

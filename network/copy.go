@@ -51,9 +51,10 @@ func (e *CopyError) Timeout() bool {
 // moves messages, as UDP does, it wraps errors.ErrUnsupported, and nothing has been received.
 //
 // A task that waits is in the state of the operation that waits, such as READ_WAIT and WRITE_WAIT of
-// a socket. Copy does what io.Copy does for a net.Conn, and what splice(2) is used for. It uses
-// recv(2) and send(2), which with this package's poller take less time than io.Copy of package net
-// with splice(2), except for few large transfers on several processors.
+// a socket. Copy does what io.Copy does for a net.Conn. On Linux, io.Copy between two connections of
+// package net uses splice(2), and Copy recv(2) and send(2). In a proxy, Copy takes less CPU time for
+// messages of some KiB, about the same for 64 KiB, and up to twice as much for streams that always
+// have more to receive.
 func Copy(ctx context.Context, dst, src Conn) (n int64, err error) {
 	return copyCounting(ctx, dst, src, nil)
 }

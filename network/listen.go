@@ -37,7 +37,7 @@ type Listener struct {
 // NewListener makes a Listener of a socket that listens already, and takes it over. A
 // nil config is the default. Its connections are set up like those of ListenTCP: with
 // TCP_NODELAY and SO_KEEPALIVE. If s has SO_KEEPALIVE already, it keeps its keep-alive
-// times. NewListener panics if config makes no sense, or if it says how to listen, which
+// times, unless config.KeepAlive says otherwise. NewListener panics if config makes no sense, or if it says how to listen, which
 // comes too late. It also panics if config has TLS or Proxy and the connections move
 // messages, as on "unixpacket".
 func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
@@ -49,6 +49,11 @@ func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	l.config.mustFit(s.LocalAddr(), "NewListener")
 	l.config.mustCarry("NewListener", s.LocalAddr())
 	l.adopted = adopt(s)
+	if l.config.KeepAlive != (KeepAliveConfig{}) {
+		if err := l.config.KeepAlive.apply(s); err != nil && !errors.Is(err, net.ErrClosed) {
+			panic("curio/network: NewListener with a KeepAlive that the system refuses: " + err.Error())
+		}
+	}
 	l.socket = s
 	return l
 }
@@ -106,7 +111,10 @@ func (l *Listener) accept(ctx context.Context) (Conn, error) {
 	if err != nil {
 		return nil, err // and not a nil *socket.Socket
 	}
-	if l.adopted {
+	switch {
+	case l.adopted && l.config.KeepAlive != KeepAliveConfig{}:
+		_ = l.config.KeepAlive.apply(conn) // one that has been waiting may be older than the listener's
+	case l.adopted:
 		inherit(l.socket, conn)
 	}
 	return conn, nil
@@ -195,7 +203,7 @@ func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listene
 		}
 	}
 	l.socket, err = listen(addrs[0], &l.config)
-	if addrs[0].IP == nil && err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+	if addrs[0].IP == nil && err != nil && !errors.Is(err, syscall.EADDRINUSE) && !errors.As(err, new(controlError)) {
 		l.socket, err = listen(&net.TCPAddr{IP: net.IPv4zero, Port: addrs[0].Port}, &l.config) // no IPv6 here
 	}
 	if err != nil {
@@ -209,7 +217,9 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = keepAlive(s)
+	listens := false
+	defer unlessDone(&listens, s)
+	err = config.KeepAlive.apply(s)
 	if err == nil && !config.NoReuseAddr {
 		err = socket.ReuseAddr.Set(s, true)
 	}
@@ -220,15 +230,18 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 		err = socket.V6Only.Set(s, false) // LocalAddr returns "[::]:80" for ":80"
 	}
 	if err == nil {
+		err = callControl(config.Control, s, "listen", addr)
+	}
+	if err == nil {
 		err = s.Bind(addr)
 	}
 	if err == nil {
 		err = s.Listen(config.Backlog)
 	}
 	if err != nil {
-		s.Close()
 		return nil, err
 	}
+	listens = true
 	return s, nil
 }
 

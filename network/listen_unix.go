@@ -87,6 +87,11 @@ func listenUnix(ctx context.Context, addr *net.UnixAddr, config *ServerConfig, f
 	if err != nil {
 		return nil, err
 	}
+	listens := false
+	defer unlessDone(&listens, s)
+	if err := callControl(config.Control, s, "listen", addr); err != nil {
+		return nil, err
+	}
 	err = s.Bind(addr)
 	if file && errors.Is(err, syscall.EADDRINUSE) && !config.NoReuseAddr {
 		if err = removeStale(ctx, addr); err == nil {
@@ -101,12 +106,12 @@ func listenUnix(ctx context.Context, addr *net.UnixAddr, config *ServerConfig, f
 		err = s.Listen(config.Backlog)
 	}
 	if err != nil {
-		s.Close()
 		if bound && file {
 			os.Remove(addr.Name)
 		}
 		return nil, err
 	}
+	listens = true
 	return s, nil
 }
 

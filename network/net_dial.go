@@ -6,7 +6,6 @@ import (
 	"net/netip"
 
 	"github.com/curio-go/curio/internal/wait"
-	"github.com/curio-go/curio/socket"
 )
 
 // DialContext connects with addr and returns the connection as a net.Conn, as NetConn
@@ -14,13 +13,31 @@ import (
 // "host:port"; or it is "unix", and addr a path. For streams it does what OpenConnection
 // and OpenUnixConnection do. A connection of UDP is a net.PacketConn too, as NetPacketConn
 // makes it. It is for http.Transport.DialContext, grpc.WithContextDialer, net.Resolver.Dial
-// and the like.
+// and the like. The method of a ConnectConfig does the same with settings.
 //
 // ctx bounds the dialing alone. The connection belongs to nobody: it may go into a pool, be
 // used for others, and outlive the task that has dialed it. Errors are *net.OpError of
 // "dial".
 func DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := dial(ctx, network, addr)
+	return new(ConnectConfig).DialContext(ctx, network, addr)
+}
+
+// DialContext is the function DialContext with the settings of c, for which nil stands for the
+// default:
+//
+//	config := &network.ConnectConfig{Source: source, Control: mark}
+//	transport := &http.Transport{DialContext: config.DialContext}
+//
+// A setting that means nothing for the network is an error: for UDP all except Source, Resolver and
+// Control, and for "unix" all except TLS, HandshakeTimeout and Control. With "tcp4" and "tcp6",
+// Resolver is asked for addresses of that family only. With TLS, the connection has Handshake and
+// ConnectionState, like a *tls.Conn, and is for the DialTLSContext of an http.Transport. A task that
+// waits is in the state CONNECT_WAIT, or in one of those of OpenConnection.
+func (c *ConnectConfig) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	if c == nil {
+		c = new(ConnectConfig)
+	}
+	conn, err := c.dial(ctx, network, addr)
 	if err == nil {
 		return adapt(context.Background(), conn, nil), nil
 	}
@@ -34,26 +51,26 @@ func DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	return nil, failed
 }
 
-func dial(ctx context.Context, network, addr string) (Conn, error) {
+func (c *ConnectConfig) dial(ctx context.Context, network, addr string) (Conn, error) {
 	if _, err := wait.At(ctx); err != nil {
 		return nil, err
 	}
 	switch network {
 	case "tcp":
-		return OpenConnection(ctx, addr, nil)
+		return OpenConnection(ctx, addr, c)
 	case "tcp4", "tcp6":
-		return dialFamily(ctx, "ip"+network[3:], addr)
+		return c.dialFamily(ctx, "ip"+network[3:], addr)
 	case "udp", "udp4", "udp6":
-		return dialUDP(ctx, network, addr)
+		return c.dialUDP(ctx, network, addr)
 	case "unix":
-		return OpenUnixConnection(ctx, addr, nil)
+		return OpenUnixConnection(ctx, addr, c)
 	}
 	return nil, net.UnknownNetworkError(network)
 }
 
 // dialFamily is OpenConnection with those addresses alone that are of one family, "ip4" or
 // "ip6".
-func dialFamily(ctx context.Context, family, addr string) (Conn, error) {
+func (c *ConnectConfig) dialFamily(ctx context.Context, family, addr string) (Conn, error) {
 	if host, port, err := net.SplitHostPort(addr); err == nil {
 		ip, err := netip.ParseAddr(host)
 		switch {
@@ -65,7 +82,17 @@ func dialFamily(ctx context.Context, family, addr string) (Conn, error) {
 			return nil, unsuitable(addr)
 		}
 	}
-	return OpenConnection(ctx, addr, &ConnectConfig{Resolver: familyResolver(family)})
+	config := *c
+	config.Resolver = familyResolver{c.resolver(), family}
+	return OpenConnection(ctx, addr, &config)
+}
+
+// resolver is what looks names up.
+func (c *ConnectConfig) resolver() Resolver {
+	if c.Resolver == nil {
+		return net.DefaultResolver
+	}
+	return c.Resolver
 }
 
 func unsuitable(addr string) error {
@@ -73,54 +100,15 @@ func unsuitable(addr string) error {
 }
 
 // A familyResolver finds addresses of one family alone.
-type familyResolver string
+type familyResolver struct {
+	Resolver
+	family string
+}
 
 // LookupNetIP implements Resolver.
 func (r familyResolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	if network != string(r) {
+	if network != r.family {
 		return nil, nil
 	}
-	return net.DefaultResolver.LookupNetIP(ctx, network, host)
-}
-
-// LookupPort implements Resolver.
-func (familyResolver) LookupPort(ctx context.Context, network, service string) (int, error) {
-	return net.DefaultResolver.LookupPort(ctx, network, service)
-}
-
-// dialUDP connects a datagram socket, with the first of the addresses with which that can be
-// done, as package net does.
-func dialUDP(ctx context.Context, network, addr string) (Conn, error) {
-	addrs, err := resolve(ctx, "dial", "udp", addr)
-	if err != nil {
-		return nil, err
-	}
-	err = unsuitable(addr)
-	for _, a := range addrs {
-		if a.IP == nil && network == "udp6" {
-			a.IP = net.IPv6loopback
-		} else if a.IP == nil {
-			a.IP = net.IPv4(127, 0, 0, 1)
-		}
-		if is4 := a.IP.To4() != nil; network == "udp" || is4 == (network == "udp4") {
-			conn, failed := connectUDP(ctx, a)
-			if failed == nil {
-				return conn, nil
-			}
-			err = failed
-		}
-	}
-	return nil, err
-}
-
-func connectUDP(ctx context.Context, addr *net.TCPAddr) (Conn, error) {
-	s, err := socket.New(familyOf(addr), socket.SOCK_DGRAM, 0)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Connect(ctx, &net.UDPAddr{IP: addr.IP, Port: addr.Port, Zone: addr.Zone}); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return r.Resolver.LookupNetIP(ctx, network, host)
 }

@@ -47,7 +47,8 @@ func FromConn(c net.Conn) Conn {
 // FromListener makes a Listener of a net.Listener, for RunServer, and takes it over. Its
 // connections are as FromConn makes them. A nil config is the default. FromListener panics
 // if l is nil, if config makes no sense, or if config says how to listen, which comes too
-// late. It also panics if config has TLS or Proxy and the connections move messages, as on
+// late. It also panics if config has a KeepAlive, which is the net.Listener's affair, or if
+// config has TLS or Proxy and the connections move messages, as on
 // "unixpacket".
 //
 // Accept can be cancelled, and loses no connection by that. With a listener of package net,
@@ -61,6 +62,9 @@ func FromListener(l net.Listener, config *ServerConfig) *Listener {
 	made := newListener(config)
 	made.config.mustNotListen("FromListener")
 	made.config.mustFit(l.Addr(), "FromListener")
+	if made.config.KeepAlive != (KeepAliveConfig{}) {
+		panic("curio/network: FromListener with KeepAlive, which the net.Listener decides; set it there, as by net.ListenConfig.KeepAliveConfig")
+	}
 	made.config.mustCarry("FromListener", l.Addr())
 	made.foreign = foreign.NewListener(l)
 	return made

@@ -28,11 +28,20 @@ type ServerConfig struct {
 	// socket's file that nobody listens on is then not replaced.
 	NoReuseAddr bool
 
+	// Control is called for the socket that is to listen, before it is bound. The connections
+	// that it accepts inherit most options. nil means not. For NewListener and FromListener,
+	// whose sockets listen already, it is a panic.
+	Control ControlFunc
+
 	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask. Where
 	// there is no file, Mode is an error.
 	Mode fs.FileMode
 
 	// What each connection is.
+
+	// KeepAlive says when TCP probes a silent peer. The zero value is the default. For a Unix
+	// socket it is an error, and for FromListener, where the net.Listener decides, a panic.
+	KeepAlive KeepAliveConfig
 
 	// TLS makes each connection one of TLS, with this configuration; handlers get a
 	// *TLSConn.
@@ -78,6 +87,9 @@ func (c *ServerConfig) mustMakeSense() {
 			panic("curio/network: " + err.Error())
 		}
 	}
+	if err := c.KeepAlive.check(); err != nil {
+		panic("curio/network: ServerConfig: " + err.Error())
+	}
 	switch {
 	case c.TLS != nil && len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil:
 		panic("curio/network: ServerConfig.TLS has no certificate; set Certificates, GetCertificate or GetConfigForClient")
@@ -96,8 +108,8 @@ func (c *ServerConfig) mustMakeSense() {
 
 // mustNotListen panics if c says how to listen although that has been done.
 func (c *ServerConfig) mustNotListen(call string) {
-	if c.Backlog != 0 || c.ReusePort || c.NoReuseAddr || c.Mode != 0 {
-		panic("curio/network: " + call + " with a ServerConfig that says how to listen, which has been done already; leave out Backlog, ReusePort, NoReuseAddr and Mode")
+	if c.Backlog != 0 || c.ReusePort || c.NoReuseAddr || c.Mode != 0 || c.Control != nil {
+		panic("curio/network: " + call + " with a ServerConfig that says how to listen, which has been done already; leave out Backlog, ReusePort, NoReuseAddr, Control and Mode")
 	}
 }
 
@@ -117,6 +129,8 @@ func (c *ServerConfig) refuse(addr net.Addr) error {
 			return &net.AddrError{Err: "a Unix socket has no port for ReusePort", Addr: addr.Name}
 		case c.Mode != 0 && isAbstract(addr.Name):
 			return misused("Mode, for an abstract name")
+		case c.KeepAlive != KeepAliveConfig{}:
+			return misused("KeepAlive, for a Unix socket")
 		case c.Proxy != nil && !c.Proxy.Unix:
 			return misused("Proxy without Unix, for a Unix socket")
 		}
