@@ -24,6 +24,8 @@ type Listener struct {
 	slots   *slots // for callers of Accept; nil if connections are not counted
 	adopted bool   // the socket was made elsewhere; connections may be waiting that are older than its settings
 
+	serving registry // what its servers serve
+
 	closing context.Context // ended by Close, through closed
 	closed  context.CancelFunc
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"net"
 	"slices"
@@ -143,9 +142,6 @@ type server struct {
 	owner    context.Context  // that of the task in whose name places are taken and given back
 	name     string           // the address that it listens on, for the log
 	stop     *stop            // nil if there is no grace time
-
-	mu      sync.Mutex
-	serving map[Conn]string // the peers, kept if there is a grace time
 }
 
 // serveAll accepts connections until accepting, the context of which is ctx, ends. The
@@ -165,7 +161,7 @@ func serveAll(ctx, conns context.Context, listener *Listener, handler Handler) e
 		if config.Grace == 0 {
 			return s.accept(ctx)
 		}
-		s.stop, s.serving = newStop(conns), make(map[Conn]string)
+		s.stop = newStop(conns)
 		defer s.stop.close()
 		err := s.accept(ctx)
 		listener.Close()
@@ -230,38 +226,23 @@ func (s *server) release() {
 // spawn serves conn in a task of its own. The task's only possible error is a panic, which
 // it logs itself.
 func (s *server) spawn(conn Conn) {
-	serves := &service{server: s, conn: conn, peer: peerOf(conn)}
-	s.note(conn, serves.peer)
+	serves := &service{server: s, conn: conn, peer: peerOf(conn), accepted: wait.Now()}
+	s.listener.serving.add(serves)
 	s.conns.Go(func(ctx context.Context) error {
 		serves.serve(ctx)
 		return nil
 	}, curio.Daemon(), curio.Name(serves.peer), curio.ReportCrash(false))
 }
 
-// note keeps in mind whom s serves, if there is a grace time after which to tell.
-func (s *server) note(conn Conn, peer string) {
-	if s.stop == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.serving[conn] = peer
-}
-
-func (s *server) forget(conn Conn) {
-	if s.stop == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.serving, conn)
-}
-
 // peers are those whom s still serves.
-func (s *server) peers() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Sorted(maps.Values(s.serving))
+func (s *server) peers() (peers []string) {
+	s.listener.serving.each(func(served *service) {
+		if served.server == s {
+			peers = append(peers, served.peer)
+		}
+	})
+	slices.Sort(peers)
+	return peers
 }
 
 func isAny(err error, of ...syscall.Errno) bool {

@@ -16,11 +16,15 @@ type service struct {
 	conn Conn
 	peer string
 
-	task   context.Context // the task's
-	life   *wait.Scope     // the handler's, below task, if there is a Lifetime
-	begun  bool            // the handshake is over
-	ended  bool            // begin or the handler has returned an error or nil: no panic, no Goexit
-	failed error           // that error
+	task  context.Context // the task's; nil until it begins
+	begun bool            // the handshake is over
+
+	accepted   int64    // when, as a reading of wait.Now
+	prev, next *service // in the listener's registry
+
+	life   *wait.Scope // the handler's, below task, if there is a Lifetime
+	ended  bool        // begin or the handler has returned an error or nil: no panic, no Goexit
+	failed error       // that error
 }
 
 // serve serves one connection: it is the function of the connection's task. It returns no
@@ -32,7 +36,7 @@ type service struct {
 // It calls the handler itself and not through another function: few bytes more make the stack of
 // an idle connection 4 KiB instead of 2.
 func (s *service) serve(ctx context.Context) {
-	s.task = ctx
+	s.starts(ctx)
 	defer func() {
 		v := recover()
 		if s.life != nil {
@@ -70,11 +74,11 @@ func (s *service) begin(ctx context.Context) (context.Context, error) {
 	if err := handshakeWithin(ctx, s.conn, config.HandshakeTimeout); err != nil {
 		return ctx, err
 	}
-	s.begun = true
+	peer := s.peer
 	if _, ok := s.conn.(layered); ok { // only now is the peer behind a proxy known
-		s.peer = peerOf(s.conn)
-		s.note(s.conn, s.peer)
+		peer = peerOf(s.conn)
 	}
+	s.begins(peer)
 	wait.Prepare(ctx)
 	return ctx, nil
 }
@@ -83,7 +87,7 @@ func (s *service) begin(ctx context.Context) (context.Context, error) {
 // Close.
 func (s *service) leave() (err error) {
 	defer s.release()
-	defer s.forget(s.conn)
+	defer s.listener.serving.remove(s)
 	defer func() {
 		if v := recover(); v != nil {
 			err = s.panicked(v)

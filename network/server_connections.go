@@ -1,0 +1,119 @@
+package network
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A ServedConnection is what a server knew about one of its connections at one moment. When it is
+// read, the connection may have gone on, or ended.
+type ServedConnection struct {
+	// Conn is what the handler gets, for its addresses, and for SocketOf and options such as
+	// socket.Info. To end a connection, cancel its Task: the handler would take Close for a failure.
+	Conn Conn
+
+	// Peer is the address of the peer, as in the log: behind a proxy, that of the client once the
+	// proxy has told it.
+	Peer string
+
+	// Since is when the connection was accepted.
+	Since time.Time
+
+	// Handshake is true if the handshake of TLS, or the header of a proxy, is not over. The handler
+	// has not been called then.
+	Handshake bool
+
+	// Task is the task in which the connection is served. It is nil if that is only about to begin.
+	// Its State says what the handler waits for.
+	Task *curio.AnyTask
+}
+
+// Connections returns the connections that RunServer and RunServers serve for l at this moment, those
+// first that were accepted first. A connection is in it until it has been closed. Connections of
+// Accept, and of a NetListener, belong to the caller or to a library, and are not.
+//
+// It takes time and memory for each connection, and no connection begins or ends while it looks at
+// them. It waits for nothing else, calls no method of a connection, and keeps nothing. It is safe for
+// concurrent use.
+func (l *Listener) Connections() []ServedConnection {
+	now, clock := wait.Now(), wait.Clock()
+	var found []ServedConnection
+	l.serving.each(func(s *service) {
+		c := ServedConnection{Conn: s.conn, Peer: s.peer, Handshake: !s.begun}
+		c.Since = clock.Add(time.Duration(s.accepted - now))
+		if s.task != nil {
+			c.Task = curio.CurrentTask(s.task)
+		}
+		found = append(found, c)
+	})
+	return found
+}
+
+// A registry has the connections in it that a listener's servers serve: a ring through the
+// services, so that nothing is allocated for it, and nothing kept after a connection's end.
+//
+// Its mutex also guards the fields of a service that are shown. Only the task of the connection
+// changes them, so that task reads them without it.
+type registry struct {
+	mu    sync.Mutex
+	first *service
+}
+
+// add adds s, as the last one.
+func (r *registry) add(s *service) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.first == nil {
+		r.first, s.prev, s.next = s, s, s
+		return
+	}
+	last := r.first.prev
+	s.prev, s.next = last, r.first
+	last.next, r.first.prev = s, s
+}
+
+func (r *registry) remove(s *service) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.prev.next, s.next.prev = s.next, s.prev
+	switch {
+	case s.next == s:
+		r.first = nil
+	case r.first == s:
+		r.first = s.next
+	}
+	s.prev, s.next = nil, nil
+}
+
+// each calls fn for each service, in the order in which they were added. fn must not wait, nor call
+// foreign code.
+func (r *registry) each(fn func(s *service)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := r.first; s != nil; s = s.next {
+		fn(s)
+		if s.next == r.first {
+			return
+		}
+	}
+}
+
+// starts notes that the task of s has begun. ctx is its context.
+func (s *service) starts(ctx context.Context) {
+	r := &s.listener.serving
+	r.mu.Lock()
+	s.task = ctx
+	r.mu.Unlock()
+}
+
+// begins notes that the handshake is over, and who the peer is.
+func (s *service) begins(peer string) {
+	r := &s.listener.serving
+	r.mu.Lock()
+	s.begun, s.peer = true, peer
+	r.mu.Unlock()
+}
