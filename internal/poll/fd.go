@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // An FD owns a descriptor that can be waited for: a socket, pipe, terminal, eventfd,
@@ -44,6 +46,16 @@ type poller interface {
 	// control calls call with the descriptor and keeps that open until call returns. It
 	// fails if the descriptor has been closed.
 	control(call func(fd uintptr)) error
+
+	// watch makes w be claimed and woken when a read, or a write, might not wait any more, or when
+	// the FD is closed. ok is false if that is so already; then w is not on a list. unwatch takes w
+	// back. It may be called for any w.
+	watch(w *wait.Waiter, write bool) (ok bool)
+	unwatch(w *wait.Waiter, write bool)
+
+	// waiting calls fn for each waiter of a direction that has its turn or watches, and keeps it
+	// from being used for something else meanwhile. fn must not wait.
+	waiting(write bool, fn func(w *wait.Waiter))
 
 	// close ends all operations, and closes the descriptor after the last of them. It calls
 	// evicted once no operation can make a call that waits. FD.closed has been set.

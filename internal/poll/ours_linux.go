@@ -119,10 +119,7 @@ func (f *FD) begun() {
 // run makes the call when the descriptor is ready, and where that is not certain once more.
 func (o *ownPoller) run(d *direction) error {
 	f := (*FD)(o)
-	r := &f.own.ready.read
-	if d.writing() {
-		r = &f.own.ready.write
-	}
+	r := o.readiness(d.writing())
 	plain := d.op.trusts && f.own.plain.Load()
 	try := !plain || d.unsure || d.writing() && len(d.buf) == 0 // for which there is always room
 	for {
@@ -160,6 +157,33 @@ func (o *ownPoller) run(d *direction) error {
 		}
 	}
 }
+
+func (o *ownPoller) readiness(write bool) *readiness {
+	if write {
+		return &o.own.ready.write
+	}
+	return &o.own.ready.read
+}
+
+// watch lists w before it asks. What becomes ready after the question raises an event, and close
+// says that the FD is closed before it evicts.
+func (o *ownPoller) watch(w *wait.Waiter, write bool) (ok bool) {
+	err := o.control(func(fd uintptr) {
+		r := o.readiness(write)
+		r.watch(w)
+		is, errno := ready(int(fd), write)
+		if is || errno != 0 || o.closed.Load() {
+			r.unwatch(w)
+			return
+		}
+		ok = true
+	})
+	return err == nil && ok
+}
+
+func (o *ownPoller) unwatch(w *wait.Waiter, write bool) { o.readiness(write).unwatch(w) }
+
+func (o *ownPoller) waiting(write bool, fn func(w *wait.Waiter)) { o.readiness(write).each(fn) }
 
 func (o *ownPoller) abandon(*direction) {} // it waits for nothing while it makes a call
 

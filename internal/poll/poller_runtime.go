@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,10 +20,12 @@ type runtimePoller struct {
 	raw            syscall.RawConn
 	reader, writer sleeper
 	closed         func() // called by close; nil for nothing
+
+	watched atomic.Pointer[watched] // nil before the first watch
 }
 
-// A sleeper is one direction of an FD. Its fields belong to the operation whose turn it is;
-// Interrupt touches none of them.
+// A sleeper is one direction of an FD. Its fields, except for those that are shown, belong to the
+// operation whose turn it is; Interrupt touches none of them.
 type sleeper struct {
 	of      *runtimePoller
 	d       *direction
@@ -29,6 +33,9 @@ type sleeper struct {
 	ended   bool               // the scope had ended by the first EAGAIN
 	done    bool               // the call completed, and d.err is how
 	waiter  *wait.Waiter       // since the first EAGAIN
+
+	mu    sync.Mutex
+	shown *wait.Waiter // waiter, for whoever watches
 }
 
 // watchByRuntime gives f's descriptor to the runtime's poller, and closes it if that fails,
@@ -95,6 +102,9 @@ func (p *runtimePoller) abandon(d *direction) { p.of(d).settle() }
 func (p *runtimePoller) control(call func(fd uintptr)) error { return p.raw.Control(call) }
 
 func (p *runtimePoller) close(evicted func()) error {
+	if x := p.watched.Load(); x != nil {
+		x.evict()
+	}
 	err := p.file.Close()
 	evicted()
 	if p.closed != nil {
@@ -123,7 +133,14 @@ func (s *sleeper) try(fd uintptr) bool {
 	}
 	s.waiter = d.place.Waiter(d.op.state, s)
 	s.ended = !s.waiter.Begin()
+	s.show(s.waiter)
 	return s.ended
+}
+
+func (s *sleeper) show(w *wait.Waiter) {
+	s.mu.Lock()
+	s.shown = w
+	s.mu.Unlock()
 }
 
 // settle ends the operation's wait, if it came to one. It is false if it was the scope
@@ -140,6 +157,7 @@ func (s *sleeper) settle() (ok bool) {
 			s.setDeadline(time.Time{})
 		}
 	}
+	s.show(nil)
 	w.Free()
 	return ok
 }

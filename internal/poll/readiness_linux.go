@@ -22,17 +22,22 @@ import (
 // looks at the word again; an event sets the word and then looks at parked: one of the two sees the
 // other. A waiter is removed from parked, and claimed, under mu. So an operation whose scope has
 // ended the wait removes its waiter under mu, and from then on nobody refers to it.
+//
+// Any number of others may be told of the next event, too: those that watch for a Select, and have
+// no turn. They are listed under mu, ask the system after that whether the direction is ready, and
+// do not look at the word: so they leave what operations know as it is.
 type readiness struct {
-	word   atomic.Uint64
-	parked atomic.Pointer[wait.Waiter] // stored by the operation, removed under mu
-	mu     sync.Mutex
+	word    atomic.Uint64
+	parked  atomic.Pointer[wait.Waiter] // stored by the operation, removed under mu
+	watched atomic.Pointer[wait.List]   // those who watch, nil for none; changed under mu
+	mu      sync.Mutex
 }
 
 // Both directions of a descriptor. They lie in a table by the descriptor's number, which
 // refers to no FD: one that is not used any more is garbage.
 type readinesses struct {
 	read, write readiness
-	_           [lineSize - 2*unsafe.Sizeof(readiness{})]byte // one cache line each
+	_           [lineSize - 2*unsafe.Sizeof(readiness{})]byte // one cache line for both
 }
 
 // lineSize is the size of a cache line.
@@ -75,7 +80,7 @@ func (r *readiness) post(life int32, flags uint64) bool {
 			break
 		}
 	}
-	if r.parked.Load() != nil {
+	if r.parked.Load() != nil || r.watched.Load() != nil {
 		r.wake()
 	}
 	return true
@@ -94,9 +99,53 @@ func (r *readiness) wake() {
 	if w != nil {
 		r.parked.Store(nil)
 	}
+	var watchers wait.Batch
+	if l := r.watched.Load(); l != nil {
+		watchers = l.PopAll()
+		r.watched.Store(nil)
+	}
 	r.mu.Unlock()
 	if granted {
 		w.Wake()
+	}
+	watchers.Wake()
+}
+
+// watch makes the next event wake w, too.
+func (r *readiness) watch(w *wait.Waiter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.watched.Load()
+	if l == nil {
+		l = new(wait.List)
+		r.watched.Store(l)
+	}
+	l.Push(w)
+}
+
+// unwatch takes w back, if it is still listed. The number of the descriptor may be another one's by
+// now, whose list is another one.
+func (r *readiness) unwatch(w *wait.Waiter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.watched.Load()
+	if l == nil {
+		return
+	}
+	if l.Remove(w); l.Empty() {
+		r.watched.Store(nil)
+	}
+}
+
+// each calls fn for each waiter.
+func (r *readiness) each(fn func(w *wait.Waiter)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if w := r.parked.Load(); w != nil {
+		fn(w)
+	}
+	if l := r.watched.Load(); l != nil {
+		eachOf(l, fn)
 	}
 }
 

@@ -49,6 +49,15 @@ func (t *Turn) Queued() int {
 	return t.queue.Len()
 }
 
+// EachQueued calls fn for each waiter in the queue, under the turn's mutex.
+func (t *Turn) EachQueued(fn func(w *Waiter)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for w := t.queue.First(); w != nil; w = t.queue.Next(w) {
+		fn(w)
+	}
+}
+
 // Take waits for the turn at place. op and object are what a waiting task is shown
 // to do.
 func (t *Turn) Take(place Place, op string, object any) error {

@@ -1,0 +1,82 @@
+package poll
+
+import (
+	"sync"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// watched are those who watch an FD that is on the runtime's poller, where nobody can wait without a
+// turn. A Watch of the descriptor's number wakes them, as it does for foreign descriptors. As it hears
+// nothing of a close, that is told here.
+//
+// Close evicts before it closes the descriptor, and nobody begins to watch after that. So when the
+// number is another descriptor's, all Watches have lost their waiter, or been stopped.
+type watched struct {
+	mu            sync.Mutex
+	closed        bool
+	reads, writes wait.List
+}
+
+func (x *watched) list(write bool) *wait.List {
+	if write {
+		return &x.writes
+	}
+	return &x.reads
+}
+
+func (x *watched) evict() {
+	x.mu.Lock()
+	x.closed = true
+	reads, writes := x.reads.PopAll(), x.writes.PopAll()
+	x.mu.Unlock()
+	reads.Wake()
+	writes.Wake()
+}
+
+func (p *runtimePoller) watch(w *wait.Waiter, write bool) (ok bool) {
+	x := p.watched.Load()
+	if x == nil {
+		p.watched.CompareAndSwap(nil, new(watched))
+		x = p.watched.Load()
+	}
+	err := p.control(func(fd uintptr) {
+		x.mu.Lock()
+		ok = !x.closed && !p.fd.closed.Load() // close may not have seen x
+		if ok {
+			x.list(write).Push(w)
+		}
+		x.mu.Unlock()
+		if ok {
+			w.Slot = WatchFD(int(fd), write, w)
+		}
+	})
+	return err == nil && ok
+}
+
+func (p *runtimePoller) unwatch(w *wait.Waiter, write bool) {
+	if x := p.watched.Load(); x != nil {
+		x.list(write).Leave(w, &x.mu)
+	}
+	if watch, ok := w.Slot.(*Watch); ok {
+		w.Slot = nil
+		_ = watch.Stop() // if it could not watch, the question after it says so
+	}
+}
+
+func (p *runtimePoller) waiting(write bool, fn func(w *wait.Waiter)) {
+	s := &p.reader
+	if write {
+		s = &p.writer
+	}
+	s.mu.Lock()
+	if s.shown != nil {
+		fn(s.shown)
+	}
+	s.mu.Unlock()
+	if x := p.watched.Load(); x != nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		eachOf(x.list(write), fn)
+	}
+}
