@@ -116,18 +116,17 @@ func (e *environment) shutdown(patience time.Duration) (hang string) {
 func eventually(d time.Duration, cond func() bool) bool {
 	bound, cancel := curio.WithTimeout(context.Background(), d)
 	defer cancel()
-	const most = 20 * time.Millisecond
-	for i, pause := 0, 10*time.Microsecond; !cond(); i++ {
+	pause := wait.Pause{First: 10 * time.Microsecond, Most: 20 * time.Millisecond}
+	for i := 0; !cond(); i++ {
 		if i < 10 { // most often what is missing needs a processor and no time
 			if curio.Sleep(bound, 0) != nil {
 				return false
 			}
 			continue
 		}
-		if curio.Sleep(bound, pause) != nil {
+		if pause.Sleep(bound) != nil {
 			return cond()
 		}
-		pause = min(2*pause, most)
 	}
 	return true
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // An acceptor accepts connections, pauses when the system has run out of
@@ -23,15 +24,10 @@ type acceptor struct {
 // msgFull is what a server or a NetListener logs when all slots are taken.
 const msgFull = "curio: all connections are in use that MaxConnections allows; others wait"
 
-// The pauses after running out of something.
-const (
-	firstPause = 5 * time.Millisecond
-	lastPause  = time.Second
-)
-
 // accept returns the next connection.
 func (a *acceptor) accept(ctx context.Context) (Conn, error) {
-	for pause, tries := firstPause, 1; ; tries++ {
+	pause := wait.Pause{First: 5 * time.Millisecond, Most: time.Second} // after running out of something
+	for tries := 1; ; tries++ {
 		conn, err := a.acceptCalmly(ctx)
 		switch failure := acceptFailure(err); {
 		case err == nil:
@@ -42,10 +38,9 @@ func (a *acceptor) accept(ctx context.Context) (Conn, error) {
 			return nil, err
 		}
 		a.short.seen(ctx, a.name, "curio: cannot accept connections for the moment", "err", err)
-		if err := curio.Sleep(ctx, pause); err != nil {
+		if err := pause.Sleep(ctx); err != nil {
 			return nil, err
 		}
-		pause = min(2*pause, lastPause)
 	}
 }
 

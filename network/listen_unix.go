@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -162,12 +163,13 @@ func lockDirectory(ctx context.Context, name string) (unlock func(), err error) 
 		return func() {}, nil
 	}
 	began := curio.Clock(ctx)
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+	pause := wait.Pause{First: time.Millisecond, Most: 50 * time.Millisecond}
+	for {
 		err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err != syscall.EWOULDBLOCK || curio.Clock(ctx).Sub(began) > lockFor {
 			return func() { dir.Close() }, nil
 		}
-		if err := curio.Sleep(ctx, pause); err != nil {
+		if err := pause.Sleep(ctx); err != nil {
 			dir.Close()
 			return nil, err
 		}

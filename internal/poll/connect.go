@@ -17,7 +17,8 @@ var connecting = operation{state: "CONNECT_WAIT", call: connectOnce}
 // Connect connects a socket. After an error, a cancellation included, there is
 // little to be done with the socket but to close it.
 func (f *FD) Connect(ctx context.Context, to *Name) error {
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+	pause := wait.Pause{First: time.Millisecond, Most: 50 * time.Millisecond}
+	for {
 		err := f.connect(ctx, to)
 		if !to.isUnix() || err != syscall.EAGAIN {
 			return err
@@ -25,7 +26,7 @@ func (f *FD) Connect(ctx context.Context, to *Name) error {
 		// The listener's queue is full. A blocking connect(2) would wait for
 		// room in it, but there is nothing that tells us of it: the socket is
 		// writable all along.
-		if err := wait.Sleep(ctx, wait.After(pause)); err != nil {
+		if err := pause.Sleep(ctx); err != nil {
 			return err
 		}
 	}

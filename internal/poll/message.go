@@ -234,12 +234,13 @@ func (d *direction) enterNow(ctx context.Context, op *operation, now bool) error
 // MSG_DONTWAIT it returns EAGAIN where it would wait.
 func (f *FD) SendMsg(ctx context.Context, m *Message) error {
 	m.N = 0
-	for p := firstPause; ; p = p.next() {
+	pause := pauseForRoom()
+	for {
 		err := f.sendMsg(ctx, m)
 		if !m.unannounced(err) {
 			return err
 		}
-		if err := p.sleep(ctx); err != nil {
+		if err := pause.Sleep(ctx); err != nil {
 			return err
 		}
 	}
@@ -294,17 +295,7 @@ func (m *Message) unannounced(err error) bool {
 	return err == syscall.EAGAIN && m.Name.n > 0 || err == syscall.ENOBUFS && bsd
 }
 
-// A pause is how long to wait before something is tried again of which nothing tells
-// when it can succeed.
-type pause time.Duration
-
-const (
-	firstPause = pause(100 * time.Microsecond)
-	maxPause   = pause(20 * time.Millisecond)
-)
-
-func (p pause) next() pause { return min(2*p, maxPause) }
-
-func (p pause) sleep(ctx context.Context) error {
-	return wait.Sleep(ctx, wait.After(time.Duration(p)))
+// pauseForRoom returns how long to wait before a message is sent again that was unannounced.
+func pauseForRoom() wait.Pause {
+	return wait.Pause{First: 100 * time.Microsecond, Most: 20 * time.Millisecond}
 }

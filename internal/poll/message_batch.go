@@ -120,20 +120,22 @@ func (f *FD) SendMMsg(ctx context.Context, b *Batch) error {
 		return syscall.EINVAL
 	}
 	b.prepare(false)
-	for p := firstPause; ; p = p.next() {
+	pause := pauseForRoom()
+	for {
 		if err := d.enterNow(ctx, &sendingBatch, dontWait(b.Flags)); err != nil {
 			return err
 		}
 		d.arg, d.n = b, b.N
 		err := d.run()
 		if b.N < d.n {
-			b.N, p = d.n, firstPause
+			b.N = d.n
+			pause.Restart()
 		}
 		err = d.leave(err)
 		if err == nil || b.N == len(b.Messages) || !b.Messages[b.N].unannounced(err) {
 			return err
 		}
-		if err := p.sleep(ctx); err != nil {
+		if err := pause.Sleep(ctx); err != nil {
 			return err
 		}
 	}
