@@ -25,17 +25,6 @@ func Root(k *Kernel) *wait.Scope {
 // ScopeOf is the scope that ctx is.
 func ScopeOf(ctx context.Context) *wait.Scope { return ctx.(*wait.Scope) }
 
-// Trimmed makes isUsers judge code as in a program built with -trimpath, and returns a
-// function that undoes this.
-func Trimmed(dir string) (restore func()) {
-	oldHome, oldLibrary := home, library
-	home, library = dir, ""
-	return func() { home, library = oldHome, oldLibrary }
-}
-
-// IsUsers reports whether a function in a file is the user's.
-func IsUsers(function, file string) bool { return isUsers(function, file) }
-
 // SetEnded makes n the order of the member that has ended last.
 func SetEnded[T any](g *TaskGroup[T], n int32) { g.group.ended = n }
 

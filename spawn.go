@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/curio-go/curio/internal/origin"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -105,7 +106,7 @@ func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption
 	t.owner.ID = lastID.Add(1)
 	t.owner.Task = t
 	t.owner.InheritLocals(wait.CurrentTask(ctx))
-	if !isUsersFunction(entry) {
+	if !origin.IsUsersFunction(entry) {
 		t.spawned = caller(5)
 	}
 	for _, o := range opts {

@@ -78,8 +78,7 @@ var cancellations = []error{
 	context.Canceled, context.DeadlineExceeded,
 }
 
-// isCancellation reports whether err says nothing but that something was cancelled. It
-// is what the root package asks of a task that was cancelled.
+// isCancellation reports whether err says nothing but that something was cancelled.
 func isCancellation(err error) bool {
 	switch e := err.(type) {
 	case *curio.PanicError:

@@ -2,11 +2,11 @@ package curiotest
 
 import (
 	"fmt"
-	"reflect"
 	"runtime"
 	"strings"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/origin"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -39,9 +39,9 @@ func here() place {
 		for n > 0 {
 			f, more := frames.Next()
 			switch {
-			case isOurs(f.File):
+			case origin.IsOurs(f.File):
 				p.call = f.Function[strings.LastIndexByte(f.Function, '/')+1:]
-			case !isStandard(f.File):
+			case !origin.IsStandard(f.Function, f.File):
 				p.file, p.line = f.File, f.Line
 				return p
 			}
@@ -54,43 +54,6 @@ func here() place {
 		}
 	}
 }
-
-// home is the directory of this module's sources, and standard that of the standard
-// library's, as stacks have them; standard is "" if the build left them out.
-var (
-	home     = directory(1)
-	standard = func() string {
-		f := runtime.FuncForPC(reflect.ValueOf(fmt.Sprint).Pointer())
-		file, _ := f.FileLine(f.Entry())
-		return strings.TrimSuffix(file, "fmt/print.go")
-	}()
-)
-
-// directory is that of this file, and so many levels up.
-func directory(up int) string {
-	_, dir, _, _ := runtime.Caller(0)
-	for range up + 1 {
-		dir = dir[:strings.LastIndexByte(dir, '/')]
-	}
-	return dir + "/"
-}
-
-// isOurs reports whether a source file is of this module, and not of its examples or
-// tests, which stand for the user.
-func isOurs(file string) bool {
-	rest, ok := strings.CutPrefix(file, home)
-	if !ok || strings.HasSuffix(rest, "_test.go") {
-		return false
-	}
-	for _, users := range []string{"examples/", "cmd/", "bench/"} {
-		if strings.HasPrefix(rest, users) {
-			return false
-		}
-	}
-	return true
-}
-
-func isStandard(file string) bool { return standard != "" && strings.HasPrefix(file, standard) }
 
 // taskOf is the task that o is, nil for none.
 func taskOf(o *wait.Owner) *curio.AnyTask {
