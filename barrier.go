@@ -57,9 +57,7 @@ func (b *Barrier) wait(p wait.Place) (last bool, err error) {
 	if b.arrived++; b.arrived == b.n {
 		b.round++
 		b.arrived = 0
-		woken := b.waiters.PopAll()
-		b.mu.Unlock()
-		woken.Wake()
+		b.waiters.WakeAll(&b.mu)
 		return true, nil
 	}
 	w := p.Waiter("BARRIER_WAIT", b)

@@ -86,9 +86,7 @@ func (c *Condition) waitWith(p wait.Place, l Locker) error {
 	depth := l.leave(p.Owner())
 	ok := w.Wait()
 	if !ok {
-		c.mu.Lock()
-		c.waiters.Remove(w)
-		c.mu.Unlock()
+		c.waiters.Leave(w, &c.mu)
 	}
 	w.Free()
 	l.enter(p, depth)
@@ -139,9 +137,7 @@ func (c *Condition) Notify(n int) {
 // NotifyAll wakes all who wait. See Notify.
 func (c *Condition) NotifyAll() {
 	c.mu.Lock()
-	woken := c.waiters.PopAll()
-	c.mu.Unlock()
-	woken.Wake()
+	c.waiters.WakeAll(&c.mu)
 }
 
 // Snapshot returns who holds the lock, and who waits to be notified. For those who wait

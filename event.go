@@ -25,9 +25,7 @@ type Event struct {
 func (e *Event) Set() {
 	e.mu.Lock()
 	e.set.Store(true)
-	woken := e.waiters.PopAll()
-	e.mu.Unlock()
-	woken.Wake()
+	e.waiters.WakeAll(&e.mu)
 }
 
 // Clear unsets the flag.

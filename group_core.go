@@ -297,18 +297,12 @@ func (g *group) changedLocked() (woken wait.Batch) {
 		woken.Add(w)
 	}
 	if !g.satisfied.Empty() && g.satisfiedLocked() {
-		popInto(&woken, &g.satisfied)
+		g.satisfied.PopAll(&woken)
 	}
 	if g.running == 0 && g.daemons == 0 {
-		popInto(&woken, &g.idle)
+		g.idle.PopAll(&woken)
 	}
 	return woken
-}
-
-func popInto(woken *wait.Batch, l *wait.List) {
-	for w := l.Pop(); w != nil; w = l.Pop() {
-		woken.Add(w)
-	}
 }
 
 // failure is the cause by which t's failure cancels the others.

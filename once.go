@@ -124,9 +124,7 @@ func (o *Once[T]) succeed(v T) {
 	o.done.Store(true)
 	o.inside.Store(nil)
 	o.busy, o.holder = false, nil
-	woken := o.waiters.PopAll()
-	o.mu.Unlock()
-	woken.Wake()
+	o.waiters.WakeAll(&o.mu)
 }
 
 // pass passes the turn on to the first waiter.

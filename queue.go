@@ -365,13 +365,11 @@ func (q *Queue[T]) TaskDone() {
 		q.mu.Unlock()
 		panic("curio: TaskDone called more often than items were put; call it once for each item that Get returned")
 	}
-	q.unfinished--
-	var woken wait.Batch
-	if q.unfinished == 0 {
-		woken = q.joiners.PopAll()
+	if q.unfinished--; q.unfinished > 0 {
+		q.mu.Unlock()
+		return
 	}
-	q.mu.Unlock()
-	woken.Wake()
+	q.joiners.WakeAll(&q.mu)
 }
 
 // Join waits until TaskDone has been called for every item that was put. If ctx ends

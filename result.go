@@ -45,9 +45,7 @@ func (r *Result[T]) settle(v T, err error) bool {
 	}
 	r.value, r.err = v, err
 	r.set.Store(true)
-	woken := r.waiters.PopAll()
-	r.mu.Unlock()
-	woken.Wake()
+	r.waiters.WakeAll(&r.mu)
 	return true
 }
 

@@ -226,7 +226,7 @@ func (t *AnyTask) leave(seer wait.Batch) {
 	g := t.member()
 	if g != nil || !t.state.CompareAndSwap(running, terminated) {
 		t.mu.Lock()
-		woken = t.joiners.PopAll()
+		t.joiners.PopAll(&woken)
 		t.handled = t.handled || woken.Has(opJoin) || seer.Has(opJoin)
 		g = t.member()
 		t.state.Store(terminated)

@@ -43,9 +43,7 @@ func (w *Watch[T]) Set(v T) (version uint64) {
 		next.version = last.version + 1
 	}
 	w.now.Store(next)
-	woken := w.waiters.PopAll()
-	w.mu.Unlock()
-	woken.Wake()
+	w.waiters.WakeAll(&w.mu)
 	return next.version
 }
 

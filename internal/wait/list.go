@@ -91,14 +91,20 @@ func (l *List) Next(w *Waiter) *Waiter {
 	return w.next
 }
 
-// PopAll does what Pop does for every waiter, and returns them chained for
-// WakeAll.
-func (l *List) PopAll() Batch {
-	var b Batch
+// PopAll does what Pop does for every waiter, and adds them to b.
+func (l *List) PopAll(b *Batch) {
 	for w := l.Pop(); w != nil; w = l.Pop() {
 		b.Add(w)
 	}
-	return b
+}
+
+// WakeAll claims all waiters and wakes them: what they waited for has come. The caller holds l's
+// mutex mu, which WakeAll releases in between.
+func (l *List) WakeAll(mu *sync.Mutex) {
+	var b Batch
+	l.PopAll(&b)
+	mu.Unlock()
+	b.Wake()
 }
 
 // A Batch is a set of claimed waiters, to be woken when all locks are released. It is small

@@ -331,7 +331,7 @@ func (s *Scope) unlinkLocked(child *Scope) {
 // emptiedLocked returns who waits for s to have no children, if it has none.
 func (s *Scope) emptiedLocked() (woken Batch) {
 	if s.children == nil && s.rare != nil {
-		woken = s.rare.waiting.PopAll()
+		s.rare.waiting.PopAll(&woken)
 	}
 	return woken
 }
