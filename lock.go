@@ -3,8 +3,6 @@ package curio
 import (
 	"context"
 	"fmt"
-	"sync"
-	"sync/atomic"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -65,39 +63,7 @@ type Locker interface {
 //
 // It is Curio's Lock. A task that waits for it is in the state LOCK_ACQUIRE.
 type Lock struct {
-	// Who holds it is one word, so that taking a free lock and releasing it is one
-	// swap each: half of what a mutex around a pointer costs.
-	//
-	//	free ──► held             by who takes it
-	//	held ──► free             by the holder
-	//	held ──► contended        under mu, by who is about to queue
-	//	contended ──► contended   under mu, by the holder, who hands the lock to the
-	//	         held or free     first in the queue: held if nobody is behind that
-	//	                          one, free if all had been cancelled
-	//
-	// Nobody queues unless it is contended, and it is never free while somebody does:
-	// so nobody overtakes.
-	state atomic.Uint64
-
-	mu      sync.Mutex
-	waiters wait.List
-}
-
-// What a Lock's state is made of: 0 if it is free, and else the number of the task that
-// holds it, shifted, and flags.
-const (
-	held      = 1
-	contended = 2
-	shift     = 2
-)
-
-// heldState is the state of a Lock that o holds and nobody queues for. o is nil for
-// goroutines of no task.
-func heldState(o *wait.Owner) uint64 {
-	if o == nil {
-		return held
-	}
-	return o.ID<<shift | held
+	turn wait.Turn // in the name of the task that holds the lock
 }
 
 var _ Locker = (*Lock)(nil)
@@ -111,8 +77,8 @@ func (l *Lock) Acquire(ctx context.Context) error {
 	}
 	me := p.Owner()
 	me.Hold()
-	if !l.state.CompareAndSwap(0, heldState(me)) { // like acquire, without the calls
-		if err := l.queue(p); err != nil {
+	if !l.turn.TryAs(me) { // like acquire, without the calls
+		if err := l.acquire(p); err != nil {
 			return err
 		}
 	}
@@ -121,31 +87,8 @@ func (l *Lock) Acquire(ctx context.Context) error {
 }
 
 func (l *Lock) acquire(p wait.Place) error {
-	if l.tryAcquire(p.Owner()) {
-		return nil
-	}
-	return l.queue(p)
-}
-
-// queue takes the lock if it has become free, and waits for it if not.
-func (l *Lock) queue(p wait.Place) error {
-	l.mu.Lock()
-	for {
-		switch state := l.state.Load(); {
-		case state == 0:
-			if l.state.CompareAndSwap(0, heldState(p.Owner())) {
-				l.mu.Unlock()
-				return nil
-			}
-		case p.Untrusted():
-			l.mu.Unlock()
-			return p.Follow(l.acquire)
-		case state&contended != 0:
-			return p.Block("LOCK_ACQUIRE", l, &l.waiters, &l.mu)
-		default:
-			l.state.CompareAndSwap(state, state|contended)
-		}
-	}
+	p.Owner().Hold()
+	return l.turn.TakeAs(p, "LOCK_ACQUIRE", l)
 }
 
 // TryAcquire takes the lock if it is free, and reports whether it has. It does not ask
@@ -160,52 +103,24 @@ func (l *Lock) TryAcquire(ctx context.Context) bool {
 
 func (l *Lock) tryAcquire(o *wait.Owner) bool {
 	o.Hold()
-	return l.state.CompareAndSwap(0, heldState(o))
+	return l.turn.TryAs(o)
 }
 
 // Release hands the lock to the one that has waited longest. It never blocks and does
 // not ask whether ctx is alive. It panics if the lock is not held, or held by another
 // task.
-func (l *Lock) Release(ctx context.Context) {
-	me := wait.CurrentTask(ctx)
-	if !l.state.CompareAndSwap(heldState(me), 0) { // like release, without the call
-		l.pass(me)
-	}
-	wait.Returned(me, l, 1)
-}
+func (l *Lock) Release(ctx context.Context) { l.release(wait.CurrentTask(ctx)) }
 
 func (l *Lock) release(me *wait.Owner) {
-	if !l.state.CompareAndSwap(heldState(me), 0) {
-		l.pass(me)
+	if was, ok := l.turn.PassAs(me); !ok {
+		panic(wrongRelease("Lock", me, was.Held(), holderIn(was)))
 	}
 	wait.Returned(me, l, 1)
-}
-
-// pass hands the lock, which is contended, to the first in the queue.
-func (l *Lock) pass(me *wait.Owner) {
-	l.mu.Lock()
-	if state := l.state.Load(); state != heldState(me)|contended {
-		l.mu.Unlock()
-		panic(wrongRelease("Lock", me, state != 0, holderIn(state)))
-	}
-	var state uint64
-	next := l.waiters.Pop()
-	if next != nil {
-		state = heldState(next.Owner())
-	}
-	if !l.waiters.Empty() {
-		state |= contended
-	}
-	l.state.Store(state)
-	l.mu.Unlock()
-	if next != nil {
-		next.Wake()
-	}
 }
 
 // holderIn is the holder of a Lock that is in that state.
-func holderIn(state uint64) Holder {
-	h := Holder{ID: state >> shift, N: 1}
+func holderIn(state wait.TurnState) Holder {
+	h := Holder{ID: state.Holder(), N: 1}
 	if h.ID != 0 {
 		h.Task = taskOf(wait.Holder(h.ID))
 	}
@@ -246,15 +161,12 @@ func withLock(ctx context.Context, l Locker, fn func(context.Context) error) err
 }
 
 // Locked reports whether the lock is held.
-func (l *Lock) Locked() bool { return l.state.Load() != 0 }
+func (l *Lock) Locked() bool { return l.turn.State().Held() }
 
 // Snapshot returns who holds the lock and who waits for it.
-func (l *Lock) Snapshot() Snapshot {
-	l.mu.Lock()
-	state := l.state.Load()
-	s := Snapshot{Waiters: appendWaiters(nil, &l.waiters)}
-	l.mu.Unlock()
-	if state != 0 {
+func (l *Lock) Snapshot() (s Snapshot) {
+	state := l.turn.Look(func(queue *wait.List) { s.Waiters = appendWaiters(nil, queue) })
+	if state.Held() {
 		s.Holders = []Holder{holderIn(state)}
 	}
 	return s
@@ -263,7 +175,7 @@ func (l *Lock) Snapshot() Snapshot {
 // String says who holds the lock and how many wait.
 func (l *Lock) String() string { return l.Snapshot().text("Lock", "") }
 
-func (l *Lock) heldBy(o *wait.Owner) bool { return l.state.Load()&^contended == heldState(o) }
+func (l *Lock) heldBy(o *wait.Owner) bool { return l.turn.State().HeldBy(o) }
 
 func (l *Lock) leave(o *wait.Owner) int {
 	l.release(o)

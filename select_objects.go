@@ -160,22 +160,11 @@ func (c *lockCase) finish(ctx context.Context) (own bool, err error) {
 }
 
 func (c *lockCase) list(w *wait.Waiter, _ int64) (ok bool) {
-	l := (*Lock)(c)
-	w.For("LOCK_ACQUIRE", l)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for {
-		switch state := l.state.Load(); {
-		case state == 0:
-			return false
-		case state&contended != 0 || l.state.CompareAndSwap(state, state|contended):
-			l.waiters.Push(w)
-			return true
-		}
-	}
+	w.For("LOCK_ACQUIRE", (*Lock)(c))
+	return c.turn.Queue(w)
 }
 
-func (c *lockCase) leave(w *wait.Waiter) { c.waiters.Leave(w, &c.mu) }
+func (c *lockCase) leave(w *wait.Waiter) { c.turn.Leave(w) }
 
 func (c *lockCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
