@@ -99,9 +99,6 @@ func (f *Conn) fault() error {
 	return nil
 }
 
-// past is a deadline that has expired, whatever the clock says.
-var past = time.Unix(1, 0)
-
 // interrupting is for tests of the moment between the claim and the deadline.
 var interrupting = func() {}
 
@@ -182,10 +179,9 @@ func (d *direction) interruptible(w *wait.Waiter, call func() error) (failed err
 	defer func() { // even if the net.Conn panics
 		if d.unknown != nil {
 			d.leave()
-		}
-		ok = w.End() // after this, Interrupt is done
-		if d.unknown == nil && !ok {
-			_ = d.setDeadline(time.Time{})
+			ok = w.End() // the interruption takes the deadline back
+		} else {
+			ok = w.EndBy(d.setDeadline)
 		}
 	}()
 	return call(), true
@@ -200,8 +196,7 @@ func (d *direction) Interrupt(w *wait.Waiter) {
 		return
 	}
 	interrupting()
-	_ = d.setDeadline(past)
-	w.Wake()
+	w.InterruptBy(d.setDeadline)
 }
 
 // String says what a task in the middle of an operation waits for.

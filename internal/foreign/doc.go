@@ -3,20 +3,9 @@
 //
 // All that a net.Conn has to be interrupted by is a deadline, and a deadline is the
 // connection's, not the operation's. So it is done as package poll does it with a
-// descriptor, by moving the deadline into the past, and the waiter decides whose it is:
-//
-//	scope                          operation
-//	claims the waiter              returns from the net.Conn, for whatever reason
-//	sets the deadline to the past  tries to claim the waiter (Waiter.End)
-//	wakes the waiter                 won:  no deadline was set, none will be
-//	                                 lost: sleeps until the waiter is woken,
-//	                                       then clears the deadline
-//	                               passes the turn on
-//
-// A deadline is only ever set between a claim and its wake, and the operation that it
-// is meant for holds the turn of its direction all that time. So no other operation
-// meets it. The handshake is a direction too, which goes before the others and sets the
-// deadline of both. If the net.Conn has moved data all the same, the operation has succeeded.
+// descriptor, by moving the deadline into the past: see deadline.go in internal/wait for
+// how it meets no other operation. The handshake is a direction too, which goes before the
+// others and sets the deadline of both.
 //
 // This is how it works for the sockets of package net, which set a deadline at once. Any
 // other net.Conn may hang in that, or panic, and the scope has other waiters to end as

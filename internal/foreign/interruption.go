@@ -61,7 +61,7 @@ func (d *direction) interrupt(w *wait.Waiter) {
 	i.bell.Ring = i.ring
 	i.wait()
 	d.mu.Unlock()
-	apart(d.unknown.conn, d.setter, func() error { interrupting(); return d.setDeadline(past) }, i.hasSet)
+	apart(d.unknown.conn, d.setter, func() error { interrupting(); return d.setDeadline(wait.Past) }, i.hasSet)
 }
 
 // enter notes that an operation is about to call the net.Conn.

@@ -34,22 +34,10 @@
 // cancelled. The operation that holds the turn finds that one free, so nobody ever waits
 // there.
 //
-// What wakes a goroutine in the runtime's poller is a deadline in the past, and
-// a deadline is the descriptor's, not the operation's. So the waiter decides whose
-// it is:
-//
-//	scope                          operation
-//	claims the waiter              wakes, for whatever reason
-//	sets the deadline to the past  tries to claim the waiter (Waiter.End)
-//	wakes the waiter                 won:  no deadline was set, none will be
-//	                                 lost: sleeps until the waiter is woken,
-//	                                       then clears the deadline
-//	                               passes the turn on
-//
-// A deadline is only ever set between a claim and its wake, and the operation that
-// it is meant for holds the turn all that time. So no other operation meets it, and
-// as the runtime looks at the deadline before it puts anybody to sleep, none comes
-// too late. If the call completed although the scope claimed the waiter, the
+// What wakes a goroutine in the runtime's poller is a deadline in the past. It is the
+// descriptor's, not the operation's: see deadline.go in internal/wait for how it meets no
+// other operation. As the runtime looks at the deadline before it puts anybody to sleep,
+// none comes too late. If the call completed although the scope claimed the waiter, the
 // operation has succeeded: what was read is not lost.
 //
 // # Closing

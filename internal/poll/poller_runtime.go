@@ -152,10 +152,7 @@ func (s *sleeper) settle() (ok bool) {
 		return true
 	}
 	if !ended {
-		ok = w.End() // and Interrupt is through
-		if !ok {
-			s.setDeadline(time.Time{})
-		}
+		ok = w.EndBy(s.setDeadline)
 	}
 	s.show(nil)
 	w.Free()
@@ -165,9 +162,6 @@ func (s *sleeper) settle() (ok bool) {
 // String says what a task in the middle of an operation waits for.
 func (s *sleeper) String() string { return fmt.Sprint(s.d.fd.object) }
 
-// past is a deadline that has expired, whatever the clock says.
-var past = time.Unix(1, 0)
-
 // interrupting is for tests of the moment between the claim and the deadline.
 var interrupting = func() {}
 
@@ -176,15 +170,13 @@ var interrupting = func() {}
 // to set, and nobody sleeps.
 func (s *sleeper) Interrupt(w *wait.Waiter) {
 	interrupting()
-	s.setDeadline(past)
-	w.Wake()
+	w.InterruptBy(s.setDeadline)
 }
 
 // setDeadline can fail only because the descriptor has been closed.
-func (s *sleeper) setDeadline(t time.Time) {
+func (s *sleeper) setDeadline(t time.Time) error {
 	if s.d.writing() {
-		_ = s.of.file.SetWriteDeadline(t)
-	} else {
-		_ = s.of.file.SetReadDeadline(t)
+		return s.of.file.SetWriteDeadline(t)
 	}
+	return s.of.file.SetReadDeadline(t)
 }
