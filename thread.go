@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/curio-go/curio/internal/thread"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -148,7 +149,7 @@ func SpawnThread[T any](ctx context.Context, fn func(context.Context) (T, error)
 	}
 	t := newTask(ctx, fn, reflect.ValueOf(fn).Pointer(), opts)
 	if t.enter(ctx, nil, t) {
-		wait.GoOnThread(func() { t.run(t) })
+		thread.Go(func() { t.run(t) })
 	}
 	return t
 }

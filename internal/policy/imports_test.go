@@ -21,12 +21,13 @@ const anyPublic = "*"
 // first; the table follows it.
 var mayImport = map[string][]string{
 	"internal/origin":    {},
+	"internal/thread":    {},
 	"internal/wait":      {},
 	"internal/poll":      {"internal/wait"},
 	"internal/foreign":   {"internal/wait", "internal/poll"},
 	"internal/testutil":  {"internal/poll"},
 	"internal/policy":    {},
-	".":                  {"internal/wait", "internal/poll", "internal/origin"},
+	".":                  {"internal/wait", "internal/poll", "internal/origin", "internal/thread"},
 	"socket":             {".", "internal/wait", "internal/poll"},
 	"stream":             {".", "socket", "internal/wait", "internal/poll", "internal/foreign"},
 	"network":            {".", "socket", "network/proxyproto", "internal/wait", "internal/poll", "internal/foreign"},

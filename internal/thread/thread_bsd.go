@@ -1,6 +1,6 @@
 //go:build darwin || freebsd
 
-package wait
+package thread
 
 // Nothing tells, and nothing depends on it.
 func onFirstThread() bool { return false }

@@ -1,14 +1,15 @@
-package wait
+// Package thread starts goroutines that own an OS thread.
+package thread
 
 import (
 	"runtime"
 	"sync"
 )
 
-// GoOnThread runs f in a goroutine that owns an OS thread, which ends with it. It is never
+// Go runs f in a goroutine that owns an OS thread, which ends with it. It is never
 // the first thread of the process: that one does not end, and on Linux stands for the
 // process in some respects, as in /proc.
-func GoOnThread(f func()) {
+func Go(f func()) {
 	go func() {
 		runtime.LockOSThread() // for good: the runtime ends a thread whose goroutine ended so
 		if !onFirstThread() {
