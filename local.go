@@ -2,6 +2,8 @@ package curio
 
 import (
 	"context"
+	"maps"
+	"sync/atomic"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -33,7 +35,7 @@ func (l *Local[T]) Get(ctx context.Context) (v T, ok bool) {
 	if o == nil {
 		return v, false
 	}
-	set, ok := o.Local(l).(*T)
+	set, ok := o.Kept()[l].(*T)
 	if ok {
 		v = *set
 	}
@@ -47,5 +49,30 @@ func (l *Local[T]) Set(ctx context.Context, v T) {
 	if o == nil {
 		panic("curio: Local.Set with a context that belongs to no task; spawn one, or use context.WithValue")
 	}
-	o.SetLocal(l, &v)
+	localsInUse.Store(true)
+	o.Keep(func(before map[any]any) map[any]any {
+		locals := maps.Clone(before)
+		if locals == nil {
+			locals = make(map[any]any)
+		}
+		locals[l] = &v
+		return locals
+	})
+}
+
+// A task's values are kept by the address of their variable. A map is never changed once it is
+// there, so a task and those it has spawned share one.
+
+// localsInUse is set for good with the first value: most programs have none, and a spawn does not
+// look for them.
+var localsInUse atomic.Bool
+
+// inheritLocals gives o, which has not started, what from has; from may be nil.
+func inheritLocals(o, from *wait.Owner) {
+	if from == nil || !localsInUse.Load() {
+		return
+	}
+	if has := from.Kept(); has != nil {
+		o.Keep(func(map[any]any) map[any]any { return has })
+	}
 }

@@ -105,7 +105,7 @@ func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption
 	t.kernel, t.entry = kernelOf(ctx), entry
 	t.owner.ID = lastID.Add(1)
 	t.owner.Task = t
-	t.owner.InheritLocals(wait.CurrentTask(ctx))
+	inheritLocals(&t.owner, wait.CurrentTask(ctx))
 	if !origin.IsUsersFunction(entry) {
 		t.spawned = caller(5)
 	}

@@ -47,7 +47,7 @@ type rare struct {
 	shim     context.Context // made by causeShim
 	unhook   func()          // lets go of what else could cancel the scope: a foreign context, an outer scope
 	waiting  List            // for the scope to have no children
-	locals   locals          // of a task
+	kept     map[any]any     // of a task: see Owner.Keep
 	adopted  *Scope          // of a task: where it waits under a foreign context
 	followed *Place          // of a scope that Follow made: the place whose context it follows
 }
@@ -88,6 +88,25 @@ type Owner struct {
 	ID   uint64        // no other task of the process has it; 0 is none's
 	held atomic.Uint32 // see Hold
 	Task any           // whoever it is to the layer above
+}
+
+// Kept returns what the layer above keeps for o, which few tasks have; nil for nothing.
+func (o *Owner) Kept() map[any]any {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.rare == nil {
+		return nil
+	}
+	return o.rare.kept
+}
+
+// Keep makes what f returns what is kept for o. It calls f with what has been kept so far, under
+// a mutex.
+func (o *Owner) Keep(f func(before map[any]any) map[any]any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r := o.rareLocked()
+	r.kept = f(r.kept)
 }
 
 // moves counts the scopes that were passed on to another parent. A search of the tree may
