@@ -101,7 +101,7 @@ func (r *readiness) wake() {
 	}
 	var watchers wait.Batch
 	if l := r.watched.Load(); l != nil {
-		watchers = l.PopAll()
+		l.PopAll(&watchers)
 		r.watched.Store(nil)
 	}
 	r.mu.Unlock()

@@ -28,10 +28,11 @@ func (x *watched) list(write bool) *wait.List {
 func (x *watched) evict() {
 	x.mu.Lock()
 	x.closed = true
-	reads, writes := x.reads.PopAll(), x.writes.PopAll()
+	var woken wait.Batch
+	x.reads.PopAll(&woken)
+	x.writes.PopAll(&woken)
 	x.mu.Unlock()
-	reads.Wake()
-	writes.Wake()
+	woken.Wake()
 }
 
 func (p *runtimePoller) watch(w *wait.Waiter, write bool) (ok bool) {
