@@ -16,7 +16,7 @@ import (
 // Units are handed over while those who wait for them are cancelled or time out: none is lost or
 // doubled, and nobody who could have one is left waiting.
 func TestRaceWaitListGrantAndCancel(t *testing.T) {
-	race(t, 10_000, func(ctx context.Context) {
+	race(t, 4000, func(ctx context.Context) {
 		g := newGate(2)
 		succeed(g.Enter(ctx, 2))
 		var got atomic.Int64
@@ -79,7 +79,7 @@ func TestRaceWaitListSelect(t *testing.T) {
 		"a channel too": func() []curio.Case { return []curio.Case{curio.ReceiveCase(make(chan int), nil)} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			race(t, 5000, func(ctx context.Context) {
+			race(t, 2000, func(ctx context.Context) {
 				a, b := newGate(0), newGate(0)
 				both := func(one, other *gate) *curio.Task[int] {
 					return curio.Spawn(ctx, func(ctx context.Context) (int, error) {
