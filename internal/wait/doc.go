@@ -47,10 +47,32 @@
 //	                     children are its parent's
 //	     ──► sealed      a task's, once, by Seal, before it is closed: its cause,
 //	                     or that it has none, stays until Close gives it one
+//	closed ──► lost      with Close, a timeout's whose task has ended without closing
+//	                     it: its timeouts that are gone are closed with it
+//	detached             from birth, a kernel's, a main task's, and that of a scope
+//	                     below a foreign context
 //	loose                from birth, below what was closed already: cancelled, and
 //	                     in no tree
 //	in the tree ◄──► gone   a timeout that has been cancelled, while nothing is below
 //	                     it: by forget and remember
+//
+// What a scope does with a cancellation, by the state in which it is. "Takes it" means that it
+// is cancelled, "passes it on" that the scopes below hear of it. A scope that is in several
+// states refuses what one of them refuses.
+//
+//	state       pushed from its parent   its own Cancel   the kernel's shutdown   opened in it
+//	live        takes it, passes it on   the same         the same                is below it
+//	a shield    refuses                  as live          refuses                 is below it
+//	detached    refuses                  as live          as live                 is below it
+//	cancelled   refuses                  refuses          passes it on            is below it, cancelled
+//	sealed      passes it on             refuses          passes it on            is below it
+//	gone        is not reached           refuses          is not reached          is below it, cancelled: it comes back
+//	closed      is not reached           refuses          is not reached          a task goes below the next ancestor
+//	                                                                              that is open, anything else is loose
+//	loose, lost   as closed
+//
+// A shutdown is the only cancellation that detached scopes hear, and the only one that goes on
+// below what has been cancelled before. TestStates has this table; FuzzTree has it as rules.
 //
 // What is closed has been cancelled, but not the other way round: a task may go on
 // for long after it was cancelled. A scope's cause is never replaced, so that Err and

@@ -2,6 +2,7 @@ package wait_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/curio-go/curio/internal/wait"
@@ -12,17 +13,22 @@ type twin struct {
 	real                      *wait.Scope
 	parent                    *twin
 	shield, task, deaf, ended bool // deaf: detached from its parent's cancellation
-	closed, loose             bool
+	sealed, closed, loose     bool
+	shut                      bool // ended by a shutdown
 }
 
 func (n *twin) hears(shutdown bool) bool { return !n.shield && (!n.deaf || shutdown) }
 
-// cancel marks n and what hears it below.
+// cancelTwin marks n and what hears it below. It goes through what is sealed, and a shutdown goes
+// through what has ended before.
 func cancelTwin(all []*twin, n *twin, shutdown bool) {
-	if n.closed {
+	did := !n.ended && !n.sealed && !n.closed
+	if did {
+		n.ended, n.shut = true, shutdown
+	}
+	if n.closed || !did && !n.sealed && !shutdown {
 		return
 	}
-	n.ended = true
 	for _, c := range all {
 		if c.parent == n && !c.closed && c.hears(shutdown) {
 			cancelTwin(all, c, shutdown)
@@ -35,22 +41,37 @@ func cancelTwin(all []*twin, n *twin, shutdown bool) {
 func FuzzTree(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 1, 2, 2, 3, 1, 8, 1, 9, 0})
 	f.Add([]byte{2, 0, 0, 1, 4, 2, 9, 1, 8, 0, 10, 0, 0, 3})
-	f.Fuzz(func(t *testing.T, ops []byte) {
-		kernel := wait.NewKernel()
-		all := []*twin{{real: kernel}}
-		for i := 0; i+1 < len(ops) && i < 400; i += 2 {
-			step(&all, ops[i]%11, all[int(ops[i+1])%len(all)])
-			for j, n := range all {
-				if got := n.real.Cause() != nil; got != n.ended {
-					t.Fatalf("after operation %d, scope %d: cancelled is %v, should be %v", i/2, j, got, n.ended)
-				}
+	f.Add([]byte{0, 0, 3, 1, 10, 1, 9, 0, 0, 1, 11, 0, 7, 1})
+	f.Fuzz(grow)
+}
+
+// The same with random operations that are always the same.
+func TestTree(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range rounds(3000) {
+		ops := make([]byte, 80)
+		for i := range ops {
+			ops[i] = byte(random.Uint32())
+		}
+		grow(t, ops)
+	}
+}
+
+func grow(t *testing.T, ops []byte) {
+	all := []*twin{{real: wait.NewKernel()}}
+	for i := 0; i+1 < len(ops) && i < 400; i += 2 {
+		step(&all, ops[i]%12, all[int(ops[i+1])%len(all)])
+		for j, n := range all {
+			if got := n.real.Cause() != nil; got != n.ended {
+				t.Fatalf("%v: after operation %d, scope %d: cancelled is %v, should be %v", ops, i/2, j, got, n.ended)
 			}
 		}
-	})
+	}
 }
 
 func step(all *[]*twin, op byte, at *twin) {
-	child := &twin{parent: at, ended: at.ended}
+	kernel := (*all)[0]
+	child := &twin{parent: at, ended: at.ended, shut: at.shut}
 	if op == 4 || op == 5 {
 		child.loose = at.closed || at.loose
 	} else {
@@ -67,7 +88,9 @@ func step(all *[]*twin, op byte, at *twin) {
 	case 3: // a task whose context was cut off
 		o := new(wait.Owner)
 		o.InitTask(context.WithoutCancel(at.real), nil)
-		child.real, child.task, child.deaf, child.ended = &o.Scope, true, true, false
+		child.real, child.task, child.deaf = &o.Scope, true, true
+		child.ended = at.ended && (at.shut || kernel.shut)
+		child.shut = child.ended
 	case 4, 5:
 		child.real = wait.NewTimeout(at.real, 0)
 	case 6:
@@ -79,10 +102,20 @@ func step(all *[]*twin, op byte, at *twin) {
 		}
 		return
 	case 9:
-		cancelTwin(*all, at, false)
+		if !at.sealed {
+			cancelTwin(*all, at, false)
+		}
 		at.real.Cancel(wait.NewCause(at.real, wait.Cancelled, nil))
 		return
-	default:
+	case 10:
+		if at.task && !at.closed {
+			at.real.Owner().Seal()
+			at.sealed = true
+		}
+		return
+	case 11:
+		cancelTwin(*all, kernel, true)
+		kernel.real.Cancel(wait.NewCause(kernel.real, wait.Shutdown, nil))
 		return
 	}
 	*all = append(*all, child)
@@ -94,6 +127,7 @@ func closeTwin(all []*twin, n *twin, forgotten bool) {
 		cancelTwin(all, n, false)
 	}
 	n.ended, n.closed = true, true
+	kernel := all[0]
 	for _, c := range all {
 		if c.parent != n || c.closed {
 			continue
@@ -103,8 +137,14 @@ func closeTwin(all []*twin, n *twin, forgotten bool) {
 			closeTwin(all, c, true)
 			continue
 		}
-		if n.parent.ended && c.hears(false) {
-			cancelTwin(all, c, false)
+		switch p := n.parent; {
+		case !p.ended:
+		case c.hears(p.shut):
+			if !c.sealed || p.shut { // else what is below c hears of it when c is closed
+				cancelTwin(all, c, p.shut)
+			}
+		case kernel.shut && c.hears(true):
+			cancelTwin(all, c, true)
 		}
 	}
 }
