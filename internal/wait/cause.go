@@ -126,13 +126,22 @@ func (s *Scope) identity() uint64 {
 // context.Cause is only a reason: programs cancel because of somebody else's timeout.
 func foreignCause(ctx context.Context, derived *Scope) *Cause {
 	reason := context.Cause(ctx)
-	if e, ok := reason.(*Error); ok && derived.endedBy(e.cause) {
-		return e.cause
+	if c := derived.causeIn(reason); c != nil {
+		return c
 	}
 	c := NewCause(nil, Foreign, reason)
 	c.late = errors.Is(ctx.Err(), context.DeadlineExceeded)
 	c.Named = c.late
 	return c
+}
+
+// causeIn returns the cause of s, or of a scope further out, with which a foreign context that
+// was derived from s has ended; nil if it has ended by itself. reason is its context.Cause.
+func (s *Scope) causeIn(reason error) *Cause {
+	if e, ok := reason.(*Error); ok && s.endedBy(e.cause) {
+		return e.cause
+	}
+	return nil
 }
 
 // endedBy reports whether c is the cause of s or of a scope further out.
@@ -426,9 +435,15 @@ func (s *Scope) outer(window *bool, endedWithOurs func(*source, *Scope) bool) *S
 // endedWithOurs reports whether src, a foreign context that ends s, has itself ended with a
 // scope of ours that it was derived from.
 func (src *source) endedWithOurs(s *Scope) bool {
-	return src != nil && src.scope == s && src.derived != nil && src.derived.cause.Load() != nil &&
-		src.ctx.Err() != nil && foreignCause(src.ctx, src.derived).of != 0
+	if src == nil || src.scope != s || src.derived == nil || src.derived.cause.Load() == nil || src.ctx.Err() == nil {
+		return false
+	}
+	return src.derived.causeIn(context.Cause(src.ctx)).isOfScope()
 }
+
+// isOfScope reports whether c, which may be nil, is the cancellation of a scope: it is neither the
+// end of a foreign context nor a scope's being closed.
+func (c *Cause) isOfScope() bool { return c != nil && c.of != 0 }
 
 // knownToEndWithOurs is endedWithOurs for a goroutine that must not call a foreign context:
 // the one that cancels s and tells its twin why. For such a context the cause that ended s
@@ -461,7 +476,7 @@ func (c *Cause) seenFrom(of *Scope, inside int) int {
 func (p Place) foreignFailure() error {
 	c := foreignCause(p.foreign, p.scope)
 	switch {
-	case c.of != 0 && p.scope != nil && p.scope.cause.Load() != nil:
+	case c.isOfScope() && p.scope != nil && p.scope.cause.Load() != nil:
 		return p.scope.Failure() // it ended with the scope it was derived from
 	case c.late:
 		return &c.views[asForeign]

@@ -75,7 +75,7 @@ func (s *Scope) Err() error {
 
 // errOf is what Err returns when c has cancelled s.
 func (s *Scope) errOf(c *Cause) error {
-	if c.late && (c.of == 0 || c.task == s.ownerID()) {
+	if c.late && (c.Kind == Foreign || c.task == s.ownerID()) {
 		return context.DeadlineExceeded
 	}
 	return context.Canceled // and a task below a timeout has been cancelled by it
