@@ -42,11 +42,7 @@ func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
 		return false, err
 	}
 	if p.Untrusted() {
-		err = p.Follow(func(p wait.Place) (err error) {
-			last, err = b.wait(p)
-			return err
-		})
-		return last, err
+		return wait.FollowFor(p, b.wait)
 	}
 	return b.wait(p)
 }

@@ -50,11 +50,7 @@ func (g *group) nextAt(p wait.Place) (m member, err error) {
 	}
 	if p.Untrusted() {
 		g.mu.Unlock()
-		err = p.Follow(func(p wait.Place) (err error) {
-			m, err = g.nextAt(p)
-			return err
-		})
-		return m, err
+		return wait.FollowFor(p, g.nextAt)
 	}
 	w := p.Waiter("TASKGROUP_NEXT", nil)
 	ok := w.WaitIn(&g.collectors, &g.mu)

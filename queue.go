@@ -197,6 +197,10 @@ func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
+	return q.getAt(p)
+}
+
+func (q *Queue[T]) getAt(p wait.Place) (T, error) {
 	q.mu.Lock()
 	if v, done, err := q.getLocked(); done { // has released the mutex
 		return v, err
@@ -208,7 +212,7 @@ func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 func (q *Queue[T]) waitToGet(p wait.Place) (v T, err error) {
 	if p.Untrusted() {
 		q.mu.Unlock()
-		return q.getFollowing(p)
+		return wait.FollowFor(p, q.getAt)
 	}
 	w := p.Waiter("QUEUE_GET", q)
 	c := cellOf[T](w)
@@ -224,19 +228,6 @@ func (q *Queue[T]) waitToGet(p wait.Place) (v T, err error) {
 		return v, ErrQueueClosed
 	}
 	return v, nil
-}
-
-// getFollowing is Get at a place that has to be followed before a wait there.
-func (q *Queue[T]) getFollowing(p wait.Place) (v T, err error) {
-	err = p.Follow(func(p wait.Place) (err error) {
-		var done bool
-		q.mu.Lock()
-		if v, done, err = q.getLocked(); !done {
-			v, err = q.waitToGet(p)
-		}
-		return err
-	})
-	return v, err
 }
 
 // TryGet removes the first item and returns it, if there is one. If not, the error is

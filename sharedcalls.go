@@ -113,7 +113,8 @@ func (s *SharedCalls[K, V]) Do(ctx context.Context, key K, fn func(context.Conte
 	from := callAround(ctx, p)
 	var c *sharedCall[K, V]
 	if p.Untrusted() {
-		c, err = s.follow(p, from, key, s.newCall(ctx, key, fn))
+		fresh := s.newCall(ctx, key, fn)
+		c, err = wait.FollowFor(p, func(p wait.Place) (*sharedCall[K, V], error) { return s.join(p, from, key, fresh) })
 	} else if c, err = s.join(p, from, key, nil); c == nil && err == nil {
 		c, err = s.join(p, from, key, s.newCall(ctx, key, fn))
 	}
@@ -142,15 +143,6 @@ func (s *SharedCalls[K, V]) newCall(ctx context.Context, key K, fn func(context.
 	t := &AnyTask{daemon: true}
 	t.prepare(ctx, reflect.ValueOf(fn).Pointer(), nil)
 	return &sharedCall[K, V]{of: s, key: key, fn: fn, task: t, node: newCallNode(ctx, t)}
-}
-
-// follow is join for a context that is not ours.
-func (s *SharedCalls[K, V]) follow(p wait.Place, from *callNode, key K, fresh *sharedCall[K, V]) (c *sharedCall[K, V], err error) {
-	err = p.Follow(func(p wait.Place) (err error) {
-		c, err = s.join(p, from, key, fresh)
-		return err
-	})
-	return c, err
 }
 
 // join waits for the call for key, which has ended when err is nil. If there is none, it

@@ -236,15 +236,19 @@ func (s *Subscription[T]) Receive(ctx context.Context) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
-	s.of.mu.Lock()
-	v, done, err := s.receiveLocked() // has released the mutex if it is done
-	if !done {
-		v, err = s.waitToReceive(p)
-	}
+	v, err = s.receiveAt(p)
 	if endedWith(p, err) {
 		return v, p.Failure()
 	}
 	return v, err
+}
+
+func (s *Subscription[T]) receiveAt(p wait.Place) (T, error) {
+	s.of.mu.Lock()
+	if v, done, err := s.receiveLocked(); done { // has released the mutex
+		return v, err
+	}
+	return s.waitToReceive(p)
 }
 
 // endedWith reports whether an operation at p, which has ended with err, has to end with the error
@@ -257,7 +261,7 @@ func endedWith(p wait.Place, err error) bool {
 func (s *Subscription[T]) waitToReceive(p wait.Place) (v T, err error) {
 	if p.Untrusted() {
 		s.of.mu.Unlock()
-		return s.receiveFollowing(p)
+		return wait.FollowFor(p, s.receiveAt)
 	}
 	w := p.Waiter("BROADCAST_RECEIVE", s)
 	c := cellOf[T](w)
@@ -273,19 +277,6 @@ func (s *Subscription[T]) waitToReceive(p wait.Place) (v T, err error) {
 		return v, s.failure()
 	}
 	return v, nil
-}
-
-// receiveFollowing is Receive at a place that has to be followed before a wait there.
-func (s *Subscription[T]) receiveFollowing(p wait.Place) (v T, err error) {
-	err = p.Follow(func(p wait.Place) (err error) {
-		var done bool
-		s.of.mu.Lock()
-		if v, done, err = s.receiveLocked(); !done {
-			v, err = s.waitToReceive(p)
-		}
-		return err
-	})
-	return v, err
 }
 
 // TryReceive returns the next value if there is one. If not, the error is ErrSubscriptionEmpty, or

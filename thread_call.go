@@ -92,11 +92,7 @@ func (c *call[T]) at(ctx context.Context, do func(c *call[T], p wait.Place) (T, 
 	if !p.Untrusted() {
 		return do(c, p)
 	}
-	err = p.Follow(func(p wait.Place) (err error) {
-		v, err = do(c, p)
-		return err
-	})
-	return v, err
+	return wait.FollowFor(p, func(p wait.Place) (T, error) { return do(c, p) })
 }
 
 // wait waits for the function to return, or abandons it.

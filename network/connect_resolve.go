@@ -107,11 +107,7 @@ func asking[T any](ctx context.Context, name string, ask func() (T, error)) (ans
 		return answer, err
 	}
 	if place.Untrusted() {
-		err = place.Follow(func(p wait.Place) (err error) {
-			answer, err = askingAt(p, name, ask)
-			return err
-		})
-		return answer, err
+		return wait.FollowFor(place, func(p wait.Place) (T, error) { return askingAt(p, name, ask) })
 	}
 	return askingAt(place, name, ask)
 }

@@ -93,7 +93,7 @@ func (l *Listener) receive(ctx context.Context) (net.Conn, error) {
 	return l.receiveAt(place)
 }
 
-func (l *Listener) receiveAt(place wait.Place) (conn net.Conn, err error) {
+func (l *Listener) receiveAt(place wait.Place) (net.Conn, error) {
 	l.mu.Lock()
 	if got := l.kept; got != nil {
 		l.kept = nil
@@ -106,11 +106,7 @@ func (l *Listener) receiveAt(place wait.Place) (conn net.Conn, err error) {
 	}
 	if place.Untrusted() {
 		l.mu.Unlock()
-		err = place.Follow(func(p wait.Place) (err error) {
-			conn, err = l.receiveAt(p)
-			return err
-		})
-		return conn, err
+		return wait.FollowFor(place, l.receiveAt)
 	}
 	if !l.helping {
 		l.helping = true

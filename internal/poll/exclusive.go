@@ -24,7 +24,7 @@ type Loan struct{ fd *FD }
 
 // Lend waits for both turns, first for that to read. The order is the same for all, and
 // nobody else waits for one turn while he has the other.
-func (f *FD) Lend(ctx context.Context) (l *Loan, err error) {
+func (f *FD) Lend(ctx context.Context) (*Loan, error) {
 	place, err := wait.At(ctx)
 	if err != nil {
 		return nil, err
@@ -32,11 +32,7 @@ func (f *FD) Lend(ctx context.Context) (l *Loan, err error) {
 	if !place.Untrusted() {
 		return f.lend(place)
 	}
-	err = place.Follow(func(p wait.Place) (err error) {
-		l, err = f.lend(p)
-		return err
-	})
-	return l, err
+	return wait.FollowFor(place, f.lend)
 }
 
 func (f *FD) lend(place wait.Place) (*Loan, error) {

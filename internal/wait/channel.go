@@ -68,11 +68,7 @@ func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 // ended in the same moment. op and object are what a waiting task is shown to do.
 func inChannel(p Place, op string, object any, pass func(ended <-chan struct{}) bool) (done bool, err error) {
 	if p.Untrusted() {
-		err = p.Follow(func(p Place) (err error) {
-			done, err = inChannel(p, op, object, pass)
-			return err
-		})
-		return done, err
+		return FollowFor(p, func(p Place) (bool, error) { return inChannel(p, op, object, pass) })
 	}
 	i := &interruption{object, make(chan struct{})}
 	w := p.Waiter(op, i)

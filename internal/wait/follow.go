@@ -61,6 +61,15 @@ func (p Place) Follow(again func(Place) error) error {
 	return f.failure(again(f))
 }
 
+// FollowFor is Follow for an operation that has a result.
+func FollowFor[T any](p Place, again func(Place) (T, error)) (v T, err error) {
+	err = p.Follow(func(p Place) (err error) {
+		v, err = again(p)
+		return err
+	})
+	return v, err
+}
+
 // FollowNow is Follow for an operation that is not a single function. It returns the place
 // of ours; the operation must end with Leave, when it holds nothing any more.
 func (p Place) FollowNow() Place { return p.followed() }
