@@ -22,11 +22,14 @@ const (
 // any more fails, so that the tables do not outlive their reasons.
 var (
 	mayUseTimers = map[string]string{
-		"internal/wait/":               "the one place where real timers are made; everybody else waits through it",
-		"internal/poll/epoll_linux.go": "starts a goroutine without the labels of the one that starts it; nobody waits",
-		"bench/load/":                  "the load generator must not depend on what it measures",
-		"bench/network/":               "its client is package net's, and must not depend on what it measures",
-		"bench/echo/":                  "paces the servers under test from outside, in processes of their own",
+		"internal/wait/":                    "the one place where real timers are made; everybody else waits through it",
+		"internal/poll/epoll_linux.go":      "starts a goroutine without the labels of the one that starts it; nobody waits",
+		"examples/compared/balancer/std.go": "the standard library's version, with what it takes there",
+		"examples/compared/chat/std.go":     "as above",
+		"examples/compared/pipeline/std.go": "as above",
+		"bench/load/":                       "the load generator must not depend on what it measures",
+		"bench/network/":                    "its client is package net's, and must not depend on what it measures",
+		"bench/echo/":                       "paces the servers under test from outside, in processes of their own",
 	}
 	mayBeLong = map[string]string{}
 )
