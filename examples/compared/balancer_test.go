@@ -120,7 +120,7 @@ func TestBalancer(t *testing.T) {
 		gets(t, addr, "b")
 		b.close()
 		gets(t, addr, "") // the connection is closed
-		a = newBackend(t, "a again", a.addr)
+		newBackend(t, "a again", a.addr)
 		gets(t, addr, "a again")
 	})
 }

@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -47,44 +48,35 @@ func main() {
 	}
 }
 
-// connect returns the first connection that comes about. The group waits for the
-// first result that is not nil and cancels the other attempts, each of which then
-// closes its socket. With KeepGoing an attempt that fails ends nothing; if all fail,
-// the error says why each of them did.
+// connect returns the first connection that comes about. An attempt begins when the one
+// before it has failed, or a delay after that has begun. When one has succeeded, Race cancels
+// the others, each of which closes its socket, and closes what else has connected: a second
+// one may have been as fast. If all fail, the error says why each of them did.
 func connect(ctx context.Context, addrs []string, delay time.Duration) (network.Conn, error) {
-	var group *curio.TaskGroup[network.Conn]
-	err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[network.Conn]) error {
-		group = g
-		for _, addr := range addrs {
-			attempt := g.Spawn(func(ctx context.Context) (network.Conn, error) {
-				return network.OpenConnection(ctx, addr, nil)
-			}, curio.Name(addr))
-			if _, err := curio.IgnoreAfter(ctx, delay, attempt.Wait); err != nil {
-				return err
+	if len(addrs) == 0 {
+		return nil, errors.New("no address to connect with")
+	}
+	var attempts []func(context.Context) (network.Conn, error)
+	begun, failed := make([]curio.Event, len(addrs)), make([]curio.Event, len(addrs))
+	for i, addr := range addrs {
+		attempts = append(attempts, func(ctx context.Context) (network.Conn, error) {
+			if i > 0 {
+				if err := begun[i-1].Wait(ctx); err != nil {
+					return nil, err
+				}
+				if _, err := curio.Select(ctx, failed[i-1].WaitCase(), curio.AfterCase(delay)); err != nil {
+					return nil, err
+				}
 			}
-			if g.Completed() != nil {
-				break
+			begun[i].Set()
+			conn, err := network.OpenConnection(ctx, addr, nil)
+			if err != nil {
+				failed[i].Set()
 			}
-		}
-		return nil
-	}, curio.WaitObject, curio.KeepGoing)
-	if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {
-		err = cancelled // whatever attempts had failed by then
+			return conn, err
+		})
 	}
-
-	won := group.Completed()
-	for _, t := range group.Tasks() { // a second one may have been as fast
-		if conn, _ := t.Result(); conn != nil && (t != won || err != nil) {
-			conn.Close()
-		}
-	}
-	switch {
-	case err != nil:
-		return nil, err
-	case won == nil:
-		return nil, fmt.Errorf("no address to connect with")
-	}
-	return won.Result()
+	return curio.Race(ctx, attempts, func(conn network.Conn) { conn.Close() })
 }
 
 // A playground has an address that refuses connections, one where they are never
