@@ -38,12 +38,23 @@ const (
 	join     verb = "Join"
 	shut     verb = "Close"
 	readable verb = "poll(FD)"
+
+	send       verb = "Send"
+	trySend    verb = "TrySend"
+	receive    verb = "Receive"
+	tryReceive verb = "TryReceive"
+	leave      verb = "Close of a subscription"
+
+	look    verb = "Get of what is there"
+	produce verb = "Do"
+	begin   verb = "begin"
+	end     verb = "end"
 )
 
 // blocks reports whether v takes a context that can end it.
 func (v verb) blocks() bool {
 	switch v {
-	case acquire, acquireRead, waitForIt, put, get, join:
+	case acquire, acquireRead, waitForIt, put, get, join, send, receive, produce:
 		return true
 	}
 	_, ok := options[v]
@@ -53,7 +64,8 @@ func (v verb) blocks() bool {
 // A call is the input of one operation.
 type call struct {
 	verb verb
-	n    int64 // units, or the item
+	n    int64 // units, the item, or the version
+	at   int   // which subscription
 	who  int64 // in whose name it is: a task, or a goroutine of no task
 
 	hasty bool // it may have to wait for ever, so its context must end
@@ -78,6 +90,9 @@ const (
 	refused   ending = "false"
 	cancelled ending = "cancelled"
 	closed    ending = "closed"
+	left      ending = "the subscription is closed"
+	dropped   ending = "dropped"
+	lagged    ending = "lagged"
 	isEmpty   ending = "empty"
 	isFull    ending = "full"
 	panicked  ending = "panic"
@@ -90,12 +105,19 @@ func ended(err error) answer {
 		return answer{end: done}
 	case errors.Is(err, curio.ErrCancelled):
 		return answer{end: cancelled, err: err}
-	case err == curio.ErrQueueClosed:
+	case err == curio.ErrQueueClosed, err == curio.ErrBroadcastClosed:
 		return answer{end: closed}
-	case err == curio.ErrQueueEmpty:
+	case err == curio.ErrQueueEmpty, err == curio.ErrSubscriptionEmpty:
 		return answer{end: isEmpty}
-	case err == curio.ErrQueueFull:
+	case err == curio.ErrQueueFull, err == curio.ErrBroadcastFull:
 		return answer{end: isFull}
+	case err == curio.ErrSubscriptionClosed:
+		return answer{end: left}
+	case err == curio.ErrSubscriptionDropped:
+		return answer{end: dropped}
+	}
+	if lag, ok := errors.AsType[*curio.LaggedError](err); ok {
+		return answer{end: lagged, n: int64(lag.Skipped)}
 	}
 	return answer{end: wrong, err: err}
 }
@@ -118,7 +140,7 @@ func truth(is bool) answer {
 }
 
 func (c call) String() string {
-	text := fmt.Sprintf("%s(%d)", c.verb, c.n)
+	text := fmt.Sprintf("%s(%d) at %d", c.verb, c.n, c.at)
 	if c.dead {
 		text += " with an ended context"
 	}

@@ -169,7 +169,7 @@ func (c *client) within(ctx context.Context, d time.Duration, next call) {
 		return a.err
 	})
 	if ended(err).end != ended(a.err).end {
-		panic(fmt.Sprintf("seed %d: %s ended with %s, and the timeout around it with %v", c.seed, next, a, err))
+		c.log[len(c.log)-1].Output = answer{end: wrong, err: fmt.Errorf("%s, and the timeout around it has ended with %w", a, err)}
 	}
 }
 

@@ -39,6 +39,9 @@ type trial struct {
 	// left says what is wrong with the object at the end; "" if nothing is.
 	left func() string
 
+	// runs, if it is not nil, writes down what is no call of a client.
+	runs *runs
+
 	// If tasksOnly is set, the plain goroutines are in the name of one task, whose
 	// context they share.
 	tasksOnly bool
@@ -72,6 +75,9 @@ func run(seed uint64, start func(*rand.Rand) *trial, patient bool) (*history, []
 	})
 	defer dog.Stop()
 
+	if h.runs != nil {
+		h.runs.clock = &h.clock
+	}
 	conductor := &client{history: h, rnd: rnd}
 	conductor.conduct()
 	if h.audit != nil {
@@ -80,6 +86,9 @@ func run(seed uint64, start func(*rand.Rand) *trial, patient bool) (*history, []
 	log := conductor.log
 	for _, c := range h.clients {
 		log = append(log, c.log...)
+	}
+	if h.runs != nil {
+		log = append(log, h.runs.log(log)...)
 	}
 	markContenders(log)
 	return h, log

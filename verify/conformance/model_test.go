@@ -15,18 +15,26 @@ var hashSeed = maphash.MakeSeed()
 // All models are deterministic: given the answer there is one next state at most. What is
 // left open, as when a Try may fail, is which answers are accepted, not what they do.
 // So porcupine's NondeterministicModel, which carries sets of states, is not needed.
+//
+// A call whose context had ended before it should have been cancelled.
 func model[S comparable](start S, step func(S, call, answer) (S, bool)) porcupine.Model {
+	return modelOfAll(start, func(s S, c call, a answer) (S, bool) {
+		if c.dead {
+			return s, false
+		}
+		return step(s, c, a)
+	})
+}
+
+// modelOfAll is model for an object that may answer although a context has ended.
+func modelOfAll[S comparable](start S, step func(S, call, answer) (S, bool)) porcupine.Model {
 	return porcupine.Model{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 			return [][]porcupine.Operation{effective(history)}
 		},
 		Init: func() any { return start },
 		Step: func(state, input, output any) (bool, any) {
-			c := input.(call)
-			if c.dead {
-				return false, state // it should have been cancelled
-			}
-			next, ok := step(state.(S), c, output.(answer))
+			next, ok := step(state.(S), input.(call), output.(answer))
 			return ok, next
 		},
 		Hash: func(state any) uint64 { return maphash.Comparable(hashSeed, state.(S)) },
