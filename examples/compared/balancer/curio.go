@@ -3,6 +3,7 @@ package balancer
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 
 	"github.com/curio-go/curio"
@@ -23,7 +24,12 @@ func ServeCurio(ctx context.Context, addr string, settings Settings, ready func(
 			g.Go(func(ctx context.Context) error { return settings.checkCurio(ctx, b) })
 		}
 		ready(listener.LocalAddr())
-		return network.RunServer(ctx, listener, settings.serveCurio)
+		return network.RunServer(ctx, listener, func(ctx context.Context, conn network.Conn) error {
+			if err := settings.serveCurio(ctx, conn); err != nil { // a backend's failure is none of the handler
+				slog.Debug("connection failed", "peer", conn.RemoteAddr(), "err", err)
+			}
+			return nil
+		})
 	}, curio.WaitNone)
 }
 
