@@ -23,8 +23,8 @@ import (
 // from body's first call of NextDone, NextResult or Done on: failures are body's to look
 // at, and those that it has not taken are reported at the end.
 //
-// An error of body is returned as it is, or as the Body of the *TaskGroupError if
-// tasks have failed too.
+// An error of body cancels what is left, with KeepGoing too. It is returned as it is, or as
+// the Body of the *TaskGroupError if tasks have failed too.
 func Group[T any](ctx context.Context, body func(context.Context, *TaskGroup[T]) error, opts ...GroupOption) error {
 	if body == nil {
 		panic("curio: Group with a nil function")

@@ -24,6 +24,7 @@ var (
 	mayUseTimers = map[string]string{
 		"internal/wait/":                    "the one place where real timers are made; everybody else waits through it",
 		"internal/poll/epoll_linux.go":      "starts a goroutine without the labels of the one that starts it; nobody waits",
+		"internal/signals/signals.go":       "as above",
 		"examples/compared/balancer/std.go": "the standard library's version, with what it takes there",
 		"examples/compared/chat/std.go":     "as above",
 		"examples/compared/pipeline/std.go": "as above",
