@@ -197,9 +197,14 @@ func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
-	return q.getAt(p)
+	q.mu.Lock()
+	if v, done, err := q.getLocked(); done { // has released the mutex
+		return v, err
+	}
+	return q.waitToGet(p)
 }
 
+// getAt is what Get does at p; Get does it without the call.
 func (q *Queue[T]) getAt(p wait.Place) (T, error) {
 	q.mu.Lock()
 	if v, done, err := q.getLocked(); done { // has released the mutex

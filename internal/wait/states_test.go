@@ -20,35 +20,59 @@ func TestStates(t *testing.T) {
 	}{
 		{
 			"live", live,
-			heard{true, true, false}, heard{true, true, false}, heard{true, true, true}, false, "in it",
+			heard{true, true, false},
+			heard{true, true, false},
+			heard{true, true, true},
+			false, "in it",
 		},
 		{
 			"shield", func(p *wait.Scope) *wait.Scope { return wait.New(p, wait.Shield) },
-			heard{}, heard{true, true, false}, heard{}, false, "in it",
+			heard{},
+			heard{true, true, false},
+			heard{},
+			false, "in it",
 		},
 		{
 			"detached", func(p *wait.Scope) *wait.Scope { return &taskIn(context.WithoutCancel(p)).Scope },
-			heard{}, heard{true, true, false}, heard{true, true, true}, false, "in it",
+			heard{},
+			heard{true, true, false},
+			heard{true, true, true},
+			false, "in it",
 		},
 		{
 			"cancelled", func(p *wait.Scope) *wait.Scope { s := live(p); cancel(s); return s },
-			heard{}, heard{}, heard{false, false, true}, true, "in it",
+			heard{},
+			heard{},
+			heard{false, false, true},
+			true, "in it",
 		},
 		{
 			"sealed", func(p *wait.Scope) *wait.Scope { s := live(p); s.Owner().Seal(); return s },
-			heard{false, true, false}, heard{}, heard{false, true, true}, false, "in it",
+			heard{false, true, false},
+			heard{},
+			heard{false, true, true},
+			false, "in it",
 		},
 		{
 			"closed", func(p *wait.Scope) *wait.Scope { s := live(p); s.Close(); return s },
-			heard{}, heard{}, heard{}, true, "loose",
+			heard{},
+			heard{},
+			heard{},
+			true, "loose",
 		},
 		{
 			"gone", func(p *wait.Scope) *wait.Scope { s := wait.NewTimeout(p, 0); cancel(s); return s },
-			heard{}, heard{}, heard{}, true, "in it",
+			heard{},
+			heard{},
+			heard{},
+			true, "in it",
 		},
 		{
 			"loose", func(p *wait.Scope) *wait.Scope { s := live(p); s.Close(); return wait.NewTimeout(s, 0) },
-			heard{}, heard{}, heard{}, true, "loose",
+			heard{},
+			heard{},
+			heard{},
+			true, "loose",
 		},
 		{
 			"lost", func(p *wait.Scope) *wait.Scope {
@@ -57,7 +81,10 @@ func TestStates(t *testing.T) {
 				o.Scope.Close()
 				return s
 			},
-			heard{}, heard{}, heard{}, true, "loose",
+			heard{},
+			heard{},
+			heard{},
+			true, "loose",
 		},
 	} {
 		outside := row.child == "loose" || row.state == "gone" // of the tree, so nothing is below it
