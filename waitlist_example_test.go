@@ -69,7 +69,7 @@ func ExampleWaitList() {
 	})
 	fmt.Println(err)
 	// Output:
-	// in time: curio: timed out
+	// in time: curio: timed out after 1ms
 	// the waiter is in LATCH_WAIT
 	// the waiter: <nil>
 	// selected: 1 <nil>

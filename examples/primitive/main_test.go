@@ -14,7 +14,7 @@ Bob is in KEY_ACQUIRE
 Cid pays into current
 `
 
-const paid = `in time: curio: timed out
+const paid = `in time: curio: timed out after 10ms
 Ann pays into savings
 Bob pays into savings
 `
