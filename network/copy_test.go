@@ -618,3 +618,35 @@ func TestSendFileCutShort(t *testing.T) {
 		})
 	}
 }
+
+// A connection of TLS tells who waits for it: for the peer, or for another task.
+func TestTLSSnapshot(t *testing.T) {
+	testutil.NoLeaks(t)
+	client, server := tlsPair(t)
+	inTasks(t, func(ctx context.Context) error {
+		recv := func(ctx context.Context) error { return second(client.Recv(ctx, make([]byte, 1))) }
+		var want []curio.Waiter
+		var tasks []*curio.Task[struct{}]
+		for _, op := range []string{"READ_WAIT", "LOCK_ACQUIRE"} {
+			task := curio.Go(ctx, recv)
+			testutil.Await(t, op, func() bool { return task.State() == op })
+			tasks = append(tasks, task)
+			want = append(want, curio.Waiter{Task: task.AnyTask, Op: op})
+		}
+		if s := client.Snapshot(); len(s.Holders) > 0 || !slices.Equal(s.Waiters, want) {
+			t.Errorf("%+v, want %+v", s, want)
+		}
+		if _, err := server.SendAll(ctx, []byte("ab")); err != nil {
+			return err
+		}
+		for _, task := range tasks {
+			if _, err := task.Join(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if s := client.Snapshot(); len(s.Waiters) > 0 {
+		t.Errorf("%+v", s)
+	}
+}
