@@ -6,7 +6,8 @@ import "github.com/curio-go/curio"
 // socket that carries it, if there is one, as its Snapshot has them, and then those that wait for
 // another task to be done with receiving, and with sending, in the state LOCK_ACQUIRE. There are no
 // holders.
-func (c *TLSConn) Snapshot() (found curio.Snapshot) {
+func (c *TLSConn) Snapshot() curio.Snapshot {
+	var found curio.Snapshot
 	if s := SocketOf(c); s != nil {
 		found = s.Snapshot()
 	}

@@ -292,9 +292,12 @@ func TestSocketSnapshot(t *testing.T) {
 		}
 		selects := waits(t, ctx, -1, a.ReadCase())
 		want := []curio.Waiter{
-			{Task: tasks[0].AnyTask, Op: "READ_WAIT"}, {Task: selects.AnyTask, Op: "READ_WAIT"},
-			{Task: tasks[1].AnyTask, Op: "READ_TURN"}, {Task: tasks[2].AnyTask, Op: "READ_TURN"},
-			{Task: tasks[3].AnyTask, Op: "WRITE_WAIT"}, {Task: tasks[4].AnyTask, Op: "WRITE_TURN"},
+			{Task: tasks[0].AnyTask, Op: "READ_WAIT"},
+			{Task: selects.AnyTask, Op: "READ_WAIT"},
+			{Task: tasks[1].AnyTask, Op: "READ_TURN"},
+			{Task: tasks[2].AnyTask, Op: "READ_TURN"},
+			{Task: tasks[3].AnyTask, Op: "WRITE_WAIT"},
+			{Task: tasks[4].AnyTask, Op: "WRITE_TURN"},
 		}
 		if s := a.Snapshot(); len(s.Holders) > 0 || !slices.Equal(s.Waiters, want) {
 			t.Errorf("%+v, want %+v", s, want)

@@ -7,7 +7,8 @@ import "github.com/curio-go/curio"
 // direction. First come those that wait for the system, such as in READ_WAIT, also in a Select; then those
 // that wait for their turn, in READ_TURN or WRITE_TURN, the longest waiting first. There are no holders.
 // It waits for nothing, and a nil, a zero or a closed Socket has no waiters.
-func (s *Socket) Snapshot() (found curio.Snapshot) {
+func (s *Socket) Snapshot() curio.Snapshot {
+	var found curio.Snapshot
 	if s.usable() != nil {
 		return found
 	}

@@ -58,7 +58,7 @@
 //	the turn to read < the turn to write   only Lend and Close have both
 //	a direction's turn < the runtime's lock of that direction < Turn.mu
 //	a direction's turn < readiness.mu, Scope.mu
-//	epoll.mu, ownClosing.mu, watched.mu, sleeper.mu: nothing is taken under them
+//	epoll.mu, ownClosing.mu, watchers.mu, sleeper.mu: nothing is taken under them
 //
 // A turn is passed on, and Interrupt is called, with no mutex held.
 package poll

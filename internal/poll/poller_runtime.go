@@ -21,7 +21,7 @@ type runtimePoller struct {
 	reader, writer sleeper
 	closed         func() // called by close; nil for nothing
 
-	watched atomic.Pointer[watched] // nil before the first watch
+	watched atomic.Pointer[watchers] // nil before the first watch
 }
 
 // A sleeper is one direction of an FD. Its fields, except for those that are shown, belong to the

@@ -3,7 +3,6 @@ package poll
 import (
 	"sync"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -36,8 +35,7 @@ type readiness struct {
 // Both directions of a descriptor. They lie in a table by the descriptor's number, which
 // refers to no FD: one that is not used any more is garbage.
 type readinesses struct {
-	read, write readiness
-	_           [lineSize - 2*unsafe.Sizeof(readiness{})]byte // one cache line for both
+	read, write readiness // which are one cache line, together
 }
 
 // lineSize is the size of a cache line.

@@ -6,26 +6,26 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// watched are those who watch an FD that is on the runtime's poller, where nobody can wait without a
+// watchers are those who watch an FD that is on the runtime's poller, where nobody can wait without a
 // turn. A Watch of the descriptor's number wakes them, as it does for foreign descriptors. As it hears
 // nothing of a close, that is told here.
 //
 // Close evicts before it closes the descriptor, and nobody begins to watch after that. So when the
 // number is another descriptor's, all Watches have lost their waiter, or been stopped.
-type watched struct {
+type watchers struct {
 	mu            sync.Mutex
 	closed        bool
 	reads, writes wait.List
 }
 
-func (x *watched) list(write bool) *wait.List {
+func (x *watchers) list(write bool) *wait.List {
 	if write {
 		return &x.writes
 	}
 	return &x.reads
 }
 
-func (x *watched) evict() {
+func (x *watchers) evict() {
 	x.mu.Lock()
 	x.closed = true
 	var woken wait.Batch
@@ -38,7 +38,7 @@ func (x *watched) evict() {
 func (p *runtimePoller) watch(w *wait.Waiter, write bool) (ok bool) {
 	x := p.watched.Load()
 	if x == nil {
-		p.watched.CompareAndSwap(nil, new(watched))
+		p.watched.CompareAndSwap(nil, new(watchers))
 		x = p.watched.Load()
 	}
 	err := p.control(func(fd uintptr) {
