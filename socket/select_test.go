@@ -214,6 +214,41 @@ func TestRaceSelectSocket(t *testing.T) {
 	})
 }
 
+// Something comes, or the socket is closed, in the moment in which a Select begins to wait, and nothing
+// else will wake it.
+func TestRaceSelectSocketAlone(t *testing.T) {
+	eachPoller(t, func(t *testing.T, ctx context.Context) {
+		rounds := 1500
+		if raceEnabled {
+			rounds = 300
+		}
+		a, b := unixPair(t)
+		for round := range rounds {
+			began := make(chan struct{})
+			task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+				close(began)
+				return curio.Select(ctx, a.ReadCase())
+			}, curio.ReportCrash(false))
+			<-began
+			for range rand.IntN(200) {
+				_ = a.FD() // a little time
+			}
+			if round%2 == 0 {
+				exchangeLater(t, b)
+				check(t, second(task.Join(ctx)))
+				exchangeNow(t, a)
+				continue
+			}
+			check(t, errors.Join(a.Close(), b.Close()))
+			check(t, task.Wait(ctx))
+			if !errors.Is(task.Err(), net.ErrClosed) {
+				t.Fatal(task.Err())
+			}
+			a, b = unixPair(t)
+		}
+	})
+}
+
 // A Select costs a socket none of its shortcuts, and leaves none of its waits unwoken.
 func TestSelectKeepsShortcuts(t *testing.T) {
 	eachPoller(t, func(t *testing.T, ctx context.Context) {
