@@ -2,6 +2,7 @@ package curio_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"testing"
@@ -177,5 +178,61 @@ func TestContextThatPanics(t *testing.T) {
 		if l.Locked() {
 			f.Errorf("it is %v", &l)
 		}
+	})
+}
+
+// A main task that its foreign context has ended was cancelled, wherever in the task one asks: in its
+// own context, in a standard one derived from that, and in a timeout or a group in there.
+func TestCancelledByAForeignContextAsSeenFromBelow(t *testing.T) {
+	for _, how := range []string{"cancelled", "out of time"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if how == "out of time" {
+			ctx, cancel = context.WithTimeout(t.Context(), time.Nanosecond)
+		}
+		err := curio.Run(ctx, func(ctx context.Context) error {
+			derived, stop := context.WithCancel(ctx)
+			defer stop()
+			inner, end := curio.WithTimeout(derived, curio.NoTimeout)
+			defer end()
+			if how == "cancelled" {
+				cancel()
+			}
+			<-ctx.Done()
+			for what, below := range map[string]context.Context{"its own": ctx, "a derived one": derived, "a timeout in that": inner} {
+				if err := curio.Sleep(below, curio.NoTimeout); !errors.Is(err, curio.ErrTaskCancelled) {
+					t.Errorf("%s, in %s: %v", how, what, err)
+				}
+			}
+			err := curio.Group(derived, func(ctx context.Context, _ *curio.Tasks) error { return sleeper(ctx) })
+			if !errors.Is(err, curio.ErrTaskCancelled) {
+				t.Errorf("%s, in a group: %v", how, err)
+			}
+			return nil
+		})
+		cancel()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The same when the derived context is that of a group that has ended before the task was cancelled.
+func TestCancelledAfterTheGroupOfADerivedContext(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			var derived context.Context
+			var stop context.CancelFunc
+			f.must(curio.Group(ctx, func(ctx context.Context, _ *curio.Tasks) error {
+				derived, stop = context.WithCancel(ctx)
+				return nil
+			}))
+			defer stop()
+			is(f, "before", curio.Sleep(derived, time.Second), scopeCancelled...)
+			curio.CurrentTask(ctx).CancelNow()
+			is(f, "after", curio.Sleep(derived, time.Second), taskCancelled...)
+			return nil
+		})
+		f.must(task.Wait(ctx))
+		f.must(task.Err())
 	})
 }

@@ -438,12 +438,8 @@ func (src *source) endedWithOurs(s *Scope) bool {
 	if src == nil || src.scope != s || src.derived == nil || src.derived.cause.Load() == nil || src.ctx.Err() == nil {
 		return false
 	}
-	return src.derived.causeIn(context.Cause(src.ctx)).isOfScope()
+	return src.derived.causeIn(context.Cause(src.ctx)) != nil
 }
-
-// isOfScope reports whether c, which may be nil, is the cancellation of a scope: it is neither the
-// end of a foreign context nor a scope's being closed.
-func (c *Cause) isOfScope() bool { return c != nil && c.of != 0 }
 
 // knownToEndWithOurs is endedWithOurs for a goroutine that must not call a foreign context:
 // the one that cancels s and tells its twin why. For such a context the cause that ended s
@@ -474,11 +470,11 @@ func (c *Cause) seenFrom(of *Scope, inside int) int {
 // foreignFailure is the error with which an operation ends whose context is a
 // foreign one that has ended.
 func (p Place) foreignFailure() error {
-	c := foreignCause(p.foreign, p.scope)
-	switch {
-	case c.isOfScope() && p.scope != nil && p.scope.cause.Load() != nil:
+	if p.scope.causeIn(context.Cause(p.foreign)) != nil {
 		return p.scope.Failure() // it ended with the scope it was derived from
-	case c.late:
+	}
+	c := foreignCause(p.foreign, p.scope)
+	if c.late {
 		return &c.views[asForeign]
 	}
 	return &c.views[asScope]
