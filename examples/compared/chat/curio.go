@@ -40,7 +40,7 @@ func (r *curioRoom) serve(ctx context.Context, conn network.Conn) error {
 	if err != nil {
 		return err
 	}
-	if _, taken := r.names.LoadOrStore(name, true); taken || !goodName(name) {
+	if !r.take(name) {
 		return say(ctx, client, refusal)
 	}
 	defer r.names.Delete(name)
@@ -62,6 +62,15 @@ func (r *curioRoom) serve(ctx context.Context, conn network.Conn) error {
 		}
 		return err
 	}, curio.WaitNone)
+}
+
+// take reserves a name. One that will not do is not kept.
+func (r *curioRoom) take(name string) (ok bool) {
+	if !goodName(name) {
+		return false
+	}
+	_, taken := r.names.LoadOrStore(name, true)
+	return !taken
 }
 
 func ask(ctx context.Context, client *stream.Stream) (name string, err error) {
