@@ -181,7 +181,7 @@ func (l *WaitList[T]) TryWait(ctx context.Context, ask T) (got T, ok bool) {
 }
 
 func (l *WaitList[T]) try(me *wait.Owner, ask T) (got T, ok bool) {
-	w := wait.Standing(me)
+	w := wait.Standing(me, l.State, l.Object)
 	c := waitCellOf[T](w)
 	defer func() {
 		c.clear(w)

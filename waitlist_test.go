@@ -325,6 +325,20 @@ func TestWaitListIsSeen(t *testing.T) {
 	})
 }
 
+// Serve sees a task of TryWait as it sees one of Wait.
+func TestWaitListTryWaitIsSeenByServe(t *testing.T) {
+	inKernel(t, func(ctx context.Context, f *fixture) {
+		var seen []curio.Waiter
+		l := newBareLine[int](nil)
+		l.Serve = func() { seen = l.Waiters() }
+		_ = curio.Sleep(ctx, time.Second) // for which the task's waiter has been used
+		l.TryWait(ctx, 1)
+		if want := []curio.Waiter{{Task: curio.CurrentTask(ctx), Op: "BARE_WAIT"}}; !slices.Equal(seen, want) {
+			f.Errorf("%v, want %v", seen, want)
+		}
+	})
+}
+
 // A Serve that panics, or ends the goroutine, wherever it is called: the call that has called it
 // does the same, the mutex is released, nobody is left on the list, and the list works on.
 func TestWaitListServeFails(t *testing.T) {

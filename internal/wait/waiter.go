@@ -99,10 +99,11 @@ func (p Place) Waiter(op string, object any) *Waiter {
 
 // Standing returns a waiter in the name of o, which may be nil, for an operation that does not
 // wait: its object claims it at once, or the caller takes it off the list again, before the
-// object's mutex is released. Free gives it back.
-func Standing(o *Owner) *Waiter {
+// object's mutex is released. op and object are those of Place.Waiter. Free gives it back.
+func Standing(o *Owner, op string, object any) *Waiter {
 	w, own := takeWaiter(o)
 	w.shown = own
+	w.op, w.object = op, object
 	if o != nil {
 		w.scope = &o.Scope
 	}
