@@ -6,8 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/foreign"
+	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -56,18 +59,22 @@ func (e *CopyError) Timeout() bool {
 // messages of some KiB, about the same for 64 KiB, and up to twice as much for streams that always
 // have more to receive.
 func Copy(ctx context.Context, dst, src Conn) (n int64, err error) {
-	return copyCounting(ctx, dst, src, nil)
+	return copyTelling(ctx, dst, src, nil, 0)
 }
 
-// copyCounting is Copy. It adds to moved, unless that is nil, how many bytes it has received, and
-// again how many it has sent.
-func copyCounting(ctx context.Context, dst, src Conn, moved *atomic.Int64) (n int64, err error) {
+// copyTelling is Copy. It sets moved, unless that is nil, to the time, as a reading of wait.Now, when
+// it has received or sent something. While dst accepts a piece slowly it does so each time that every
+// is over, if that is not 0.
+func copyTelling(ctx context.Context, dst, src Conn, moved *atomic.Int64, every time.Duration) (n int64, err error) {
 	for _, conn := range [...]Conn{dst, src} {
 		if foreign.Datagrams(conn) {
 			return 0, &CopyError{Err: opError("copy", conn, syscall.EOPNOTSUPP)}
 		}
 	}
-	c := copying{dst: dst, src: src, moved: moved}
+	c := copying{dst: dst, src: src, moved: moved, every: every}
+	if every > 0 && !resumes(dst) {
+		c.every = 0
+	}
 	c.socket, _ = src.(*socket.Socket)
 	for err == nil {
 		err = c.piece(ctx)
@@ -87,8 +94,20 @@ var copyBlocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
 type copying struct {
 	dst, src Conn
 	socket   *socket.Socket // src, if it is a socket
-	moved    *atomic.Int64  // nil if nobody counts
+	moved    *atomic.Int64  // nil if nobody asks
+	every    time.Duration  // how long a SendAll may take before it is looked at; 0 for no bound
 	sent     int64
+}
+
+// resumes reports whether sending on conn can go on when it was cut short. With crypto/tls it
+// cannot: see FromConn.
+func resumes(conn Conn) bool {
+	for c := range layersOf(conn) {
+		if f, ok := c.(*foreign.Conn); ok && f.Shakes() {
+			return false
+		}
+	}
+	return true
 }
 
 // piece waits for a piece and copies it. The error is io.EOF if src has ended.
@@ -125,10 +144,8 @@ func received(err error) error {
 }
 
 func (c *copying) send(ctx context.Context, data []byte) error {
-	c.count(len(data))
-	n, err := c.dst.SendAll(ctx, data)
-	c.count(n)
-	c.sent += int64(n)
+	c.tell(len(data))
+	n, err := c.sendAll(ctx, data)
 	if err == nil && n < len(data) { // a Conn of somebody else's
 		err = io.ErrShortWrite
 	}
@@ -139,8 +156,31 @@ func (c *copying) send(ctx context.Context, data []byte) error {
 	return nil
 }
 
-func (c *copying) count(n int) {
-	if c.moved != nil {
-		c.moved.Add(int64(n))
+// sendAll sends data. What a slow dst accepts of it is told meanwhile, and not only at the end.
+func (c *copying) sendAll(ctx context.Context, data []byte) (sent int, err error) {
+	for late := true; late; {
+		n := 0
+		send := func(ctx context.Context) (err error) {
+			n, err = c.dst.SendAll(ctx, data[sent:])
+			return err
+		}
+		if c.every > 0 {
+			late, err = curio.IgnoreAfter(ctx, c.every, send)
+		} else {
+			late, err = false, send(ctx)
+		}
+		c.tell(n)
+		c.sent += int64(n)
+		if sent += n; err != nil || n < 0 || sent > len(data) { // a Conn of somebody else's
+			break
+		}
+	}
+	return sent, err
+}
+
+// tell notes that n bytes have moved just now.
+func (c *copying) tell(n int) {
+	if c.moved != nil && n > 0 {
+		c.moved.Store(wait.Now())
 	}
 }

@@ -351,6 +351,53 @@ func TestRelayIsPatient(t *testing.T) {
 	})
 }
 
+// A side that accepts what it is sent slowly is not idle, however much Relay sends at once.
+func TestRelayToASlowReader(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		client, a := net.Pipe()
+		b, server := net.Pipe()
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			return third(network.Relay(ctx, network.FromConn(a), network.FromConn(b), time.Minute))
+		}, curio.ReportCrash(false))
+		must(t, second(client.Write(make([]byte, 20))))
+		for range 19 {
+			must(t, curio.Sleep(ctx, 59*time.Second))
+			must(t, server.SetReadDeadline(curio.Clock(ctx).Add(time.Second)))
+			if _, err := server.Read(make([]byte, 1)); err != nil {
+				t.Error(err, task.Err())
+				break
+			}
+		}
+		must(t, curio.Sleep(ctx, 130*time.Second)) // it takes the last one no more
+		if !errors.Is(task.Err(), network.ErrIdle) {
+			t.Errorf("%v in %s", task.Err(), task.State())
+		}
+		_, _ = task.Cancel(ctx)
+		for _, conn := range []net.Conn{a, b, client, server} {
+			conn.Close()
+		}
+	})
+}
+
+// The longest bound there is does not expire.
+func TestRelayWithALongBound(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		client, a := net.Pipe()
+		b, server := net.Pipe()
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			return third(network.Relay(ctx, network.FromConn(a), network.FromConn(b), curio.NoTimeout))
+		}, curio.ReportCrash(false))
+		must(t, curio.Sleep(ctx, time.Hour))
+		if task.Terminated() {
+			t.Error(task.Err())
+		}
+		_, _ = task.Cancel(ctx)
+		for _, conn := range []net.Conn{a, b, client, server} {
+			conn.Close()
+		}
+	})
+}
+
 func init() {
 	copies := func(conn network.Conn, other func(conn network.Conn) (dst, src network.Conn)) func(ctx context.Context) error {
 		return func(ctx context.Context) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // Relay copies between a and b in both directions at once, as a proxy does, and returns how many
@@ -17,7 +18,8 @@ import (
 // If one direction fails, the other is ended as well, and the error is a *CopyError, or the error of
 // the CloseWrite. If ctx is done, it is ctx's error. If nothing has moved in either direction for
 // idle, or up to twice as long, the error is ErrIdle. One direction may be idle while the other is
-// busy. If idle is 0 or less, there is no bound. After an error, what was cut off should not look
+// busy. What a side accepts slowly counts as it is accepted, except with a connection of crypto/tls,
+// where up to 64 KiB count when all has been sent. If idle is 0 or less, there is no bound. After an error, what was cut off should not look
 // like what has ended: set socket.Linger to 0 on the sockets before Close, so that the other sides
 // notice.
 //
@@ -27,6 +29,7 @@ import (
 // "back". A task that waits in Relay is in the state TASK_WAIT.
 func Relay(ctx context.Context, a, b Conn, idle time.Duration) (there, back int64, err error) {
 	r := &relay{a: a, b: b, idle: idle}
+	r.moved.Store(wait.Now())
 	err = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 		way := func(name string, dst, src Conn, n *int64) *curio.Task[struct{}] {
 			return g.Go(func(ctx context.Context) error { return r.forward(ctx, dst, src, n) },
@@ -47,7 +50,7 @@ func Relay(ctx context.Context, a, b Conn, idle time.Duration) (there, back int6
 type relay struct {
 	a, b  Conn
 	idle  time.Duration
-	moved atomic.Int64 // bytes, as they come and again as they go
+	moved atomic.Int64 // when something was last known to have moved, as a reading of wait.Now
 
 	mu    sync.Mutex
 	first error // what has ended it; the errors that follow from that are not told
@@ -65,7 +68,7 @@ func (r *relay) fail(err error) error {
 
 // forward copies in one direction, and then passes the end on.
 func (r *relay) forward(ctx context.Context, dst, src Conn, n *int64) (err error) {
-	if *n, err = copyCounting(ctx, dst, src, &r.moved); err == nil {
+	if *n, err = copyTelling(ctx, dst, src, &r.moved, r.idle/4); err == nil {
 		err = dst.CloseWrite(ctx)
 	}
 	if err != nil {
@@ -74,19 +77,20 @@ func (r *relay) forward(ctx context.Context, dst, src Conn, n *int64) (err error
 	return nil
 }
 
-// watch waits for the end, but not if nothing has moved between two looks, idle apart.
+// watch waits for the end, but no longer than nothing moves. What moves is known a quarter of idle
+// later at most.
 func (r *relay) watch(ctx context.Context, end func(ctx context.Context) error) error {
 	if r.idle <= 0 {
 		return end(ctx)
 	}
 	for {
-		before := r.moved.Load()
-		expired, err := curio.IgnoreAfter(ctx, r.idle, end)
-		switch {
-		case err != nil || !expired:
-			return err
-		case r.moved.Load() == before:
+		at := wait.Add(wait.Add(r.moved.Load(), r.idle), r.idle/4)
+		left := time.Duration(at - wait.Now())
+		if left <= 0 {
 			return r.fail(opError("relay", r.a, idleError(r.idle)))
+		}
+		if expired, err := curio.IgnoreAfter(ctx, left, end); err != nil || !expired {
+			return err
 		}
 	}
 }
