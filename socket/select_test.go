@@ -360,6 +360,27 @@ func TestSocketSnapshot(t *testing.T) {
 	})
 }
 
+// What a closed socket tells is not about another one, which has got its number.
+func TestSnapshotOfAClosedSocket(t *testing.T) {
+	eachPoller(t, func(t *testing.T, ctx context.Context) {
+		old, peer := unixPair(t)
+		check(t, old.Close())
+		check(t, peer.Close())
+		a, b := unixPair(t)
+		var tasks []*curio.Task[struct{}]
+		for _, s := range []*socket.Socket{a, b} {
+			tasks = append(tasks, curio.Go(ctx, s.WaitRead), waits(t, ctx, -1, s.ReadCase()))
+			await(t, func() bool { return len(s.Snapshot().Waiters) == 2 })
+		}
+		if w := slices.Concat(old.Snapshot().Waiters, peer.Snapshot().Waiters); len(w) > 0 {
+			t.Errorf("%+v", w)
+		}
+		for _, task := range tasks {
+			_, _ = task.Cancel(ctx)
+		}
+	})
+}
+
 // Whoever looks meets no waiter that is already something else.
 func TestRaceSocketSnapshot(t *testing.T) {
 	eachPoller(t, func(t *testing.T, ctx context.Context) {

@@ -183,7 +183,11 @@ func (o *ownPoller) watch(w *wait.Waiter, write bool) (ok bool) {
 
 func (o *ownPoller) unwatch(w *wait.Waiter, write bool) { o.readiness(write).unwatch(w) }
 
-func (o *ownPoller) waiting(write bool, fn func(w *wait.Waiter)) { o.readiness(write).each(fn) }
+// waiting keeps the descriptor open meanwhile: once it has been closed, what is known by its number is
+// another FD's.
+func (o *ownPoller) waiting(write bool, fn func(w *wait.Waiter)) {
+	_ = o.control(func(uintptr) { o.readiness(write).each(fn) })
+}
 
 func (o *ownPoller) abandon(*direction) {} // it waits for nothing while it makes a call
 
