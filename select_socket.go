@@ -24,9 +24,12 @@ func (c socketCase) list(w *wait.Waiter, _ int64) (ok bool) {
 	return c.x.Watch(w)
 }
 
-func (c socketCase) leave(w *wait.Waiter) { c.x.Unwatch(w) }
+func (c socketCase) leave(w *wait.Waiter) { _ = c.x.Unwatch(w) }
 
 func (c socketCase) take(w *wait.Waiter) (done bool, err error) {
-	c.x.Unwatch(w)
-	return c.try(nil, 0)
+	failed := c.x.Unwatch(w)
+	if done, err = c.try(nil, 0); !done && failed != nil { // it could be asked, but not watched
+		return true, failed
+	}
+	return done, err
 }

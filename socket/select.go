@@ -17,7 +17,8 @@ import (
 // error that wraps net.ErrClosed. It does not give the descriptor away, as curio.WaitReadCase(s.FD())
 // would, after which the socket could trust its options no more.
 //
-// A wait of the first few sockets of a process costs an epoll(7) descriptor, and where the package has
+// A wait of the first few sockets of a process costs an epoll(7) descriptor, without which the case
+// fails, and where the package has
 // no poller of its own, as on macOS or in a testing/synctest bubble, a goroutine. For the others it
 // costs neither. The task is in the state SELECT.
 func (s *Socket) ReadCase() curio.Case { return poll.CaseOf(readiness{s, false}).(curio.Case) }
@@ -54,8 +55,12 @@ func (r readiness) Watch(w *wait.Waiter) (ok bool) {
 	return r.s.usable() == nil && r.s.fd.Watch(w, r.write)
 }
 
-func (r readiness) Unwatch(w *wait.Waiter) {
-	if r.s.usable() == nil {
-		r.s.fd.Unwatch(w, r.write)
+func (r readiness) Unwatch(w *wait.Waiter) error {
+	if r.s.usable() != nil {
+		return nil
 	}
+	if err := r.s.fd.Unwatch(w, r.write); err != nil {
+		return r.s.failed("wait", err)
+	}
+	return nil
 }

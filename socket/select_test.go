@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
@@ -304,6 +305,21 @@ func TestEverywhereSelect(t *testing.T) {
 			return stop.Wait(ctx)
 		})
 	})
+}
+
+// Where a watch costs a descriptor and there is none, the case fails. It does not look again and again.
+func TestReadCaseWithoutDescriptors(t *testing.T) {
+	if runtime.GOMAXPROCS(0) == 1 {
+		t.Skip("all sockets are on our poller")
+	}
+	testutil.NoLeaks(t)
+	a, _ := unixPair(t)
+	release := exhaust(t)
+	err := curio.TimeoutAfter(context.Background(), time.Second, func(ctx context.Context) error {
+		return chosen(t, ctx, 0, a.ReadCase())
+	})
+	release()
+	want(t, err, syscall.EMFILE)
 }
 
 // A socket tells who waits for it, and in which operation.

@@ -49,9 +49,9 @@ type poller interface {
 
 	// watch makes w be claimed and woken when a read, or a write, might not wait any more, or when
 	// the FD is closed. ok is false if that is so already; then w is not on a list. unwatch takes w
-	// back. It may be called for any w.
+	// back, and returns the error for which it could not be watched for. It may be called for any w.
 	watch(w *wait.Waiter, write bool) (ok bool)
-	unwatch(w *wait.Waiter, write bool)
+	unwatch(w *wait.Waiter, write bool) error
 
 	// waiting calls fn for each waiter of a direction that has its turn or watches, and keeps it
 	// from being used for something else meanwhile. fn must not wait.

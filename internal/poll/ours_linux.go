@@ -181,7 +181,10 @@ func (o *ownPoller) watch(w *wait.Waiter, write bool) (ok bool) {
 	return err == nil && ok
 }
 
-func (o *ownPoller) unwatch(w *wait.Waiter, write bool) { o.readiness(write).unwatch(w) }
+func (o *ownPoller) unwatch(w *wait.Waiter, write bool) error {
+	o.readiness(write).unwatch(w)
+	return nil
+}
 
 // waiting keeps the descriptor open meanwhile: once it has been closed, what is known by its number is
 // another FD's.

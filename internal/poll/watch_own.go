@@ -24,8 +24,9 @@ func (f *FD) IsReady(write bool) (is bool, err error) {
 // the last word. Unwatch ends it, whatever has come of it; after that f does not refer to w.
 func (f *FD) Watch(w *wait.Waiter, write bool) (ok bool) { return f.poller.watch(w, write) }
 
-// Unwatch ends what Watch has begun.
-func (f *FD) Unwatch(w *wait.Waiter, write bool) { f.poller.unwatch(w, write) }
+// Unwatch ends what Watch has begun. If the system could not watch, for lack of descriptors, w was woken
+// too early, and Unwatch returns that error.
+func (f *FD) Unwatch(w *wait.Waiter, write bool) error { return f.poller.unwatch(w, write) }
 
 // A Watchable is one direction of something that has an FD, for a case of a Select.
 type Watchable interface {
@@ -37,7 +38,7 @@ type Watchable interface {
 
 	// Watch and Unwatch are those of an FD.
 	Watch(w *wait.Waiter) (ok bool)
-	Unwatch(w *wait.Waiter)
+	Unwatch(w *wait.Waiter) error
 }
 
 // CaseOf makes a case of a Select of a Watchable. The root package, to which cases belong, sets it,

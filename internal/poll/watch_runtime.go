@@ -55,14 +55,16 @@ func (p *runtimePoller) watch(w *wait.Waiter, write bool) (ok bool) {
 	return err == nil && ok
 }
 
-func (p *runtimePoller) unwatch(w *wait.Waiter, write bool) {
+func (p *runtimePoller) unwatch(w *wait.Waiter, write bool) error {
 	if x := p.watched.Load(); x != nil {
 		x.list(write).Leave(w, &x.mu)
 	}
-	if watch, ok := w.Slot.(*Watch); ok {
-		w.Slot = nil
-		_ = watch.Stop() // if it could not watch, the question after it says so
+	watch, ok := w.Slot.(*Watch)
+	if !ok {
+		return nil
 	}
+	w.Slot = nil
+	return watch.Stop()
 }
 
 func (p *runtimePoller) waiting(write bool, fn func(w *wait.Waiter)) {
