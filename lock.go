@@ -109,13 +109,26 @@ func (l *Lock) tryAcquire(o *wait.Owner) bool {
 // Release hands the lock to the one that has waited longest. It never blocks and does
 // not ask whether ctx is alive. It panics if the lock is not held, or held by another
 // task.
-func (l *Lock) Release(ctx context.Context) { l.release(wait.CurrentTask(ctx)) }
+func (l *Lock) Release(ctx context.Context) {
+	me := wait.CurrentTask(ctx)
+	if !l.turn.FreeAs(me) { // like release, without the call
+		l.pass(me)
+	}
+	wait.Returned(me, l, 1)
+}
 
 func (l *Lock) release(me *wait.Owner) {
+	if !l.turn.FreeAs(me) {
+		l.pass(me)
+	}
+	wait.Returned(me, l, 1)
+}
+
+// pass hands the lock to the first in the queue.
+func (l *Lock) pass(me *wait.Owner) {
 	if was, ok := l.turn.PassAs(me); !ok {
 		panic(wrongRelease("Lock", me, was.Held(), holderIn(was)))
 	}
-	wait.Returned(me, l, 1)
 }
 
 // holderIn is the holder of a Lock that is in that state.

@@ -212,11 +212,14 @@ func (t *Turn) Pass() {
 // PassAs is Pass in the name of o. ok is false if o does not hold the turn; was is what it was
 // like then.
 func (t *Turn) PassAs(o *Owner) (was TurnState, ok bool) {
-	if me := heldBy(o); !t.state.CompareAndSwap(me, 0) {
-		return t.pass(me, toTask)
+	if !t.FreeAs(o) {
+		return t.pass(heldBy(o), toTask)
 	}
 	return 0, true
 }
+
+// FreeAs is PassAs where nobody queues, and does nothing otherwise: for callers that spare the call.
+func (t *Turn) FreeAs(o *Owner) (freed bool) { return t.state.CompareAndSwap(heldBy(o), 0) }
 
 func toNobody(*Waiter) uint64    { return held }
 func toTask(next *Waiter) uint64 { return heldBy(next.Owner()) }
