@@ -76,6 +76,7 @@ func copyTelling(ctx context.Context, dst, src Conn, moved *atomic.Int64, every 
 		c.every = 0
 	}
 	c.socket, _ = src.(*socket.Socket)
+	c.splicer.init(dst, src)
 	for err == nil {
 		err = c.piece(ctx)
 	}
@@ -97,6 +98,7 @@ type copying struct {
 	moved    *atomic.Int64  // nil if nobody asks
 	every    time.Duration  // how long a SendAll may take before it is looked at; 0 for no bound
 	sent     int64
+	splicer  splicer
 }
 
 // resumes reports whether sending on conn can go on when it was cut short. With crypto/tls it
@@ -112,11 +114,15 @@ func resumes(conn Conn) bool {
 
 // piece waits for a piece and copies it. The error is io.EOF if src has ended.
 func (c *copying) piece(ctx context.Context) error {
+	if c.splicer.streaming {
+		return c.splice(ctx)
+	}
 	if c.socket != nil {
 		b, err := c.socket.RecvBuffer(ctx) // it waits without a buffer
 		if err != nil {
 			return received(err)
 		}
+		c.splicer.received(len(b.Bytes()))
 		err = c.send(ctx, b.Bytes())
 		b.Release()
 		return err

@@ -64,6 +64,7 @@ func leftBehind(descriptors int) string {
 	}
 	var open []string
 	if !Eventually(func() bool {
+		forgetPipes()
 		open = Descriptors(os.Getpid())
 		return len(open) <= descriptors
 	}) {
