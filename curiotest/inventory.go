@@ -104,7 +104,7 @@ func descriptors() (open []string) {
 	const dir = "/proc/self/fd/"
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		if n, err := strconv.Atoi(e.Name()); err == nil && poll.IsPollers(n) {
+		if n, err := strconv.Atoi(e.Name()); err == nil && poll.IsOwn(n) {
 			continue // it comes and goes
 		}
 		if target, err := os.Readlink(dir + e.Name()); err == nil { // not the one that read the directory

@@ -60,7 +60,7 @@ func descriptors() int { return len(openDescriptors()) }
 func openDescriptors() (open []string) {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {
-		if n, _ := strconv.Atoi(e.Name()); poll.IsPollers(n) {
+		if n, _ := strconv.Atoi(e.Name()); poll.IsOwn(n) {
 			continue
 		}
 		target, err := os.Readlink("/proc/self/fd/" + e.Name())

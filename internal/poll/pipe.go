@@ -3,6 +3,7 @@ package poll
 import (
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,9 +21,9 @@ type Pipe struct {
 type pipeEnds struct{ r, w int }
 
 func (p pipeEnds) close() {
+	forgetPipe(p)
 	syscall.Close(p.r)
 	syscall.Close(p.w)
-	pipes.Add(-1)
 }
 
 // maxPipes is how many pipes there may be. Each costs two descriptors, which the program has other
@@ -30,29 +31,38 @@ func (p pipeEnds) close() {
 // one for long. When there are no more, bytes are copied through the program.
 const maxPipes = 64
 
-// pipes counts them.
-var pipes atomic.Int32
+var (
+	pipesMu sync.Mutex
+	pipes   []pipeEnds // all there are
 
-// idlePipes are those that nobody uses. The collector empties the pool, and then closes them.
-var idlePipes sync.Pool
+	// idlePipes are those that nobody uses. The collector empties the pool, and then closes them.
+	idlePipes sync.Pool
+)
 
 // takePipe returns an empty pipe, or nil if there is none to be had.
 func takePipe() *Pipe {
 	if p, ok := idlePipes.Get().(*Pipe); ok {
 		return p
 	}
-	if pipes.Add(1) > maxPipes {
-		pipes.Add(-1)
+	pipesMu.Lock()
+	defer pipesMu.Unlock()
+	if len(pipes) == maxPipes {
 		return nil
 	}
 	ends, err := newPipe()
 	if err != nil { // such as EMFILE
-		pipes.Add(-1)
 		return nil
 	}
+	pipes = append(pipes, ends)
 	p := &Pipe{pipeEnds: ends}
 	p.cleanup = runtime.AddCleanup(p, pipeEnds.close, ends)
 	return p
+}
+
+func forgetPipe(p pipeEnds) {
+	pipesMu.Lock()
+	defer pipesMu.Unlock()
+	pipes = slices.DeleteFunc(pipes, func(q pipeEnds) bool { return q == p })
 }
 
 // Release gives the pipe back. What is in it is lost: see Drain.
@@ -84,5 +94,17 @@ func (p *Pipe) Drain() ([]byte, error) {
 	return data, nil
 }
 
-// Pipes returns how many pipes there are, for tests that count descriptors.
-func Pipes() int { return int(pipes.Load()) }
+// Pipes returns how many pipes there are, for tests.
+func Pipes() int {
+	pipesMu.Lock()
+	defer pipesMu.Unlock()
+	return len(pipes)
+}
+
+// IsOwn reports whether fd is a descriptor that this package has for itself, of a poller or a pipe.
+// Those come and go. It is for whoever looks for descriptors that were left open.
+func IsOwn(fd int) bool {
+	pipesMu.Lock()
+	defer pipesMu.Unlock()
+	return IsPollers(fd) || slices.ContainsFunc(pipes, func(p pipeEnds) bool { return p.r == fd || p.w == fd })
+}

@@ -39,7 +39,7 @@ var splice = func(from, to, n int) (int, syscall.Errno) {
 		case err == nil:
 			return int(k), 0
 		case err != syscall.EINTR:
-			return 0, errnoOf(err)
+			return 0, err.(syscall.Errno) // errnoOf allocates
 		}
 	}
 }

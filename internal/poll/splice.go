@@ -115,12 +115,12 @@ func noSplice(errno syscall.Errno) bool {
 	return errno == syscall.EINVAL || errno == syscall.ENOSYS || errno == syscall.EOPNOTSUPP
 }
 
-// OnSplice has call called instead of splice(2), until restore is called. It is for tests of systems
-// that cannot.
-func OnSplice(call func(from, to, n int) (int, syscall.Errno)) (restore func()) {
-	before := splice
+// OnSplice has call called instead of splice(2), and returns what was called before. It is for tests
+// of systems that cannot.
+func OnSplice(call func(from, to, n int) (int, syscall.Errno)) (before func(from, to, n int) (int, syscall.Errno)) {
+	before = splice
 	splice = call
-	return func() { splice = before }
+	return before
 }
 
 // A Stream is a stream socket, for the other packages of this module.

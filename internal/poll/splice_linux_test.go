@@ -187,7 +187,7 @@ func TestSpliceNot(t *testing.T) {
 		p := filled(t, []byte("in the pipe"))
 		client, src := pair(t)
 		writing(t, client, []byte("in the socket"))
-		restore := poll.OnSplice(func(int, int, int) (int, syscall.Errno) { return 0, errno })
+		system := poll.OnSplice(func(int, int, int) (int, syscall.Errno) { return 0, errno })
 		says := error(poll.ErrNoSplice)
 		if errno == syscall.ECONNRESET {
 			says = errno
@@ -196,7 +196,7 @@ func TestSpliceNot(t *testing.T) {
 		want(t, err, says)
 		n, err := src.SpliceOut(context.Background(), p, nil)
 		want(t, err, says)
-		restore()
+		poll.OnSplice(system)
 		rest, err := p.Drain()
 		check(t, err)
 		if none != nil || n != 0 || string(rest) != "in the pipe" {
@@ -212,8 +212,9 @@ func TestSpliceNot(t *testing.T) {
 	}
 	p := filled(t, []byte("x"))
 	a, _ := pair(t)
-	defer poll.OnSplice(func(int, int, int) (int, syscall.Errno) { return 0, 0 })()
+	system := poll.OnSplice(func(int, int, int) (int, syscall.Errno) { return 0, 0 })
 	_, err := a.SpliceOut(context.Background(), p, nil)
+	poll.OnSplice(system)
 	want(t, err, io.ErrUnexpectedEOF)
 	p.Release()
 	noPipes(t)

@@ -3,7 +3,6 @@ package testutil
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,14 +10,14 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// Descriptors lists the open descriptors of a process as "number target", without that of
-// our poller, which comes and goes. It is empty where there is no /proc.
+// Descriptors lists the open descriptors of a process as "number target", without those of
+// our poller and of pipes for splice(2), which come and go. It is empty where there is no /proc.
 func Descriptors(pid int) []string {
 	dir := fmt.Sprintf("/proc/%d/fd/", pid)
 	entries, _ := os.ReadDir(dir)
 	var open []string
 	for _, e := range entries {
-		if n, _ := strconv.Atoi(e.Name()); pid == os.Getpid() && poll.IsPollers(n) {
+		if n, _ := strconv.Atoi(e.Name()); pid == os.Getpid() && poll.IsOwn(n) {
 			continue
 		}
 		if target, err := os.Readlink(dir + e.Name()); err == nil { // not the one that reads the directory
@@ -49,7 +48,6 @@ func Goroutines() string {
 func NoLeaks(t testing.TB) {
 	t.Helper()
 	startPoller()
-	forgetPipes()
 	before := Descriptors(os.Getpid())
 	t.Cleanup(func() {
 		t.Helper()
@@ -69,16 +67,7 @@ func NoLeaks(t testing.TB) {
 func NoMoreDescriptors(t testing.TB, most int) {
 	t.Helper()
 	var open []string
-	if !Eventually(func() bool { forgetPipes(); open = Descriptors(os.Getpid()); return len(open) <= most }) {
+	if !Eventually(func() bool { open = Descriptors(os.Getpid()); return len(open) <= most }) {
 		t.Errorf("%d descriptors, more than the %d there were: %q", len(open), most, open)
-	}
-}
-
-// forgetPipes has the collector close the pipes that are kept for the next splice(2).
-func forgetPipes() {
-	for range 2 { // what a pool has is garbage at the second
-		if poll.Pipes() > 0 {
-			runtime.GC()
-		}
 	}
 }

@@ -64,7 +64,6 @@ func leftBehind(descriptors int) string {
 	}
 	var open []string
 	if !Eventually(func() bool {
-		forgetPipes()
 		open = Descriptors(os.Getpid())
 		return len(open) <= descriptors
 	}) {
