@@ -108,88 +108,122 @@ func TestRelayOfAnyLength(t *testing.T) {
 	}
 }
 
-// Wherever a Copy of a stream is cut short, nothing of it is lost or doubled.
+// Wherever a Copy of a stream is cut short, nothing of it is lost or doubled: at any moment while the
+// other side receives, and while it waits for the other side to receive.
 func TestCopyOfStreamCutAnywhere(t *testing.T) {
 	data := testutil.Pattern(11, 1<<20)
 	for name, pair := range splicePairs {
-		t.Run(name, func(t *testing.T) {
-			testutil.NoLeaks(t)
-			splices := countSplices(t)
-			unsent := 0
-			for range 30 {
-				unsent = max(unsent, copyInParts(t, pair, data))
-			}
-			if splices() == 0 && name != "narrow TCP" || unsent == 0 {
-				t.Errorf("%d splices, %d unsent", splices(), unsent)
-			}
-		})
+		for _, waits := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s waits=%t", name, waits), func(t *testing.T) {
+				testutil.NoLeaks(t)
+				splices := countSplices(t)
+				unsent := 0
+				for range 15 {
+					client, src := pair(t)
+					dst, server := pair(t)
+					c := &copyCutter{dst: dst, src: src, server: server, data: data, waits: waits, progress: make(chan struct{}, 1)}
+					inTasks(t, sendsThenEnds(client, data), c.receive, c.copy)
+					unsent = max(unsent, c.unsent)
+				}
+				if waits && name != "TCP" && unsent == 0 { // TCP makes room as it needs it
+					t.Error("nothing was unsent")
+				}
+				if splices() == 0 && name != "narrow TCP" {
+					t.Error("nothing was spliced")
+				}
+			})
+		}
 	}
 }
 
-// copyInParts cancels Copy again and again, until it has copied data. It returns the most that was
-// unsent.
-func copyInParts(t *testing.T, pair func(t testing.TB) (a, b network.Conn), data []byte) (most int) {
-	client, src := pair(t)
-	dst, server := pair(t)
-	progress := make(chan struct{}, 1)
-	tell := func() {
-		select {
-		case progress <- struct{}{}:
-		default:
+// A copyCutter cancels a Copy of data again and again, until that has copied all.
+type copyCutter struct {
+	dst, src, server network.Conn
+	data             []byte
+	waits            bool          // cancel only while Copy waits to send
+	progress         chan struct{} // some was received, or Copy has ended
+	over             atomic.Bool   // it has ended
+	pause            atomic.Bool   // receive nothing
+	unsent           int           // the most that was
+}
+
+func (c *copyCutter) tell() {
+	select {
+	case c.progress <- struct{}{}:
+	default:
+	}
+}
+
+// receive receives data and the end.
+func (c *copyCutter) receive(ctx context.Context) error {
+	got := make([]byte, 0, len(c.data)+1)
+	for {
+		for c.pause.Load() {
+			if err := curio.Sleep(ctx, 100*time.Microsecond); err != nil {
+				return err
+			}
+		}
+		n, err := c.server.Recv(ctx, got[len(got):min(len(got)+1+rand.IntN(50_000), cap(got))])
+		got = got[:len(got)+n]
+		c.tell()
+		if err == io.EOF {
+			return same(got, c.data)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	inTasks(t, sendsThenEnds(client, data), func(ctx context.Context) error {
-		got := make([]byte, 0, len(data)+1)
-		for {
-			n, err := server.Recv(ctx, got[len(got):min(len(got)+30_000, cap(got))])
-			got = got[:len(got)+n]
-			tell()
-			if err != nil {
-				if err == io.EOF {
-					err = nil
-				}
-				return errors.Join(err, same(got, data))
+}
+
+// copy copies data in parts.
+func (c *copyCutter) copy(ctx context.Context) error {
+	for total := int64(0); ; {
+		n, err := c.part(ctx)
+		total += n
+		failed, ok := errors.AsType[*network.CopyError](err)
+		switch {
+		case err == nil:
+			if total != int64(len(c.data)) {
+				return fmt.Errorf("%d copied", total)
 			}
+			return c.dst.CloseWrite(ctx)
+		case ok && failed.Sending:
+			c.unsent = max(c.unsent, len(failed.Unsent))
+			k, err := c.dst.SendAll(ctx, failed.Unsent)
+			if total += int64(k); err != nil {
+				return err
+			}
+		case !errors.Is(err, curio.ErrTaskCancelled):
+			return err
 		}
-	}, func(ctx context.Context) error {
-		total := int64(0)
-		for {
-			n := int64(0)
-			var over atomic.Bool
-			task := curio.Go(ctx, func(ctx context.Context) (err error) {
-				n, err = network.Copy(ctx, dst, src)
-				over.Store(true)
-				tell()
-				return err
-			}, curio.ReportCrash(false))
-			for more := rand.IntN(8); more > 0 && !over.Load(); more-- {
-				if _, err := curio.Receive(ctx, progress); err != nil {
-					return err
-				}
-			}
-			if _, err := task.Cancel(ctx); err != nil {
-				return err
-			}
-			total += n
-			err := task.Err()
-			if err == nil {
-				if total != int64(len(data)) {
-					t.Errorf("%d copied", total)
-				}
-				return dst.CloseWrite(ctx)
-			}
-			if failed, ok := errors.AsType[*network.CopyError](err); ok && failed.Sending {
-				most = max(most, len(failed.Unsent))
-				k, err := dst.SendAll(ctx, failed.Unsent)
-				if total += int64(k); err != nil {
-					return err
-				}
-			} else if !errors.Is(err, curio.ErrTaskCancelled) {
-				return err
-			}
+	}
+}
+
+// part is a Copy that is cancelled at some time.
+func (c *copyCutter) part(ctx context.Context) (n int64, err error) {
+	c.over.Store(false)
+	task := curio.Go(ctx, func(ctx context.Context) (err error) {
+		n, err = network.Copy(ctx, c.dst, c.src)
+		c.over.Store(true)
+		c.tell()
+		return err
+	}, curio.ReportCrash(false))
+	for more := rand.IntN(8); more > 0 && !c.over.Load(); more-- {
+		if _, err := curio.Receive(ctx, c.progress); err != nil {
+			return n, err
 		}
-	})
-	return most
+	}
+	c.pause.Store(c.waits)
+	defer c.pause.Store(false)
+	for c.waits && task.State() != "WRITE_WAIT" && !c.over.Load() {
+		if err := curio.Sleep(ctx, 100*time.Microsecond); err != nil {
+			return n, err
+		}
+	}
+	if _, err := task.Cancel(ctx); err != nil {
+		return n, err
+	}
+	return n, task.Err()
 }
 
 func ignoring(_ []byte, err error) error { return err }
