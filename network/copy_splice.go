@@ -20,7 +20,8 @@ type splicer struct {
 // enough is how much a splice has to move, for the next one to be worth it.
 const enough = 64 << 10
 
-// init looks whether dst and src are both stream sockets. What is above a socket has to see the bytes.
+// init looks whether dst and src are both stream sockets, with nothing above them, which would have to
+// see the bytes.
 func (s *splicer) init(dst, src Conn) {
 	if from, to := poll.StreamOf(src), poll.StreamOf(dst); from != nil && to != nil {
 		s.from, s.to = from, to

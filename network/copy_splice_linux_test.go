@@ -358,6 +358,23 @@ func TestCopyOfUrgentData(t *testing.T) {
 	})
 }
 
+// A stream that is sent back on the connection that it comes from is spliced as well.
+func TestCopyToItself(t *testing.T) {
+	for name, pair := range splicePairs {
+		t.Run(name, func(t *testing.T) {
+			testutil.NoLeaks(t)
+			data := testutil.Pattern(2, 3<<20)
+			client, conn := pair(t)
+			inTasks(t, sendsThenEnds(client, data), receivesInPieces(client, data), func(ctx context.Context) error {
+				if n, err := network.Copy(ctx, conn, conn); n != int64(len(data)) || err != nil {
+					t.Errorf("%d, %v", n, err)
+				}
+				return conn.CloseWrite(ctx)
+			})
+		})
+	}
+}
+
 // A Copy that has spliced, and waits for more, holds no pipe.
 func TestCopyWaitsWithoutPipe(t *testing.T) {
 	testutil.NoLeaks(t)
