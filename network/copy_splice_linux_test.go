@@ -480,3 +480,18 @@ func TestEverywhereRelayOfStream(t *testing.T) {
 	})
 	noPipes(t)
 }
+
+func init() {
+	begin := func(room int, state string) func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
+		return func(t *testing.T) (func(context.Context) error, func(*curio.Task[struct{}]) bool, string) {
+			_, src := bulk(t, testutil.Pattern(1, 200_000))
+			dst, _ := socketPair(t)
+			must(t, socket.SendBufferSize.Set(dst, room))
+			copies := func(ctx context.Context) error { return second64(network.Copy(ctx, dst, src)) }
+			return copies, inState(state), "unix"
+		}
+	}
+	blockings = append(blockings,
+		blocking{"Copy waits to splice from src", begin(1<<20, "READ_WAIT")},
+		blocking{"Copy waits to splice to dst", begin(1<<16, "WRITE_WAIT")})
+}
