@@ -78,7 +78,7 @@ type WaitList[T any] struct {
 	//
 	// If it panics, so does the call of Wait, TryWait or Select that has called it. That task is
 	// off the list and Mutex is released. What others were given stays theirs; what the task
-	// itself was given is lost.
+	// itself was given is lost, by another case of its Select too.
 	//
 	// A nil Serve is for a list whose waiters only ever wait for a later call of Hand, HandAll
 	// or Grant, as with sync.Cond.
