@@ -48,7 +48,7 @@ func (c *copying) splice(ctx context.Context) error {
 		return nil
 	}
 	defer pipe.Release()
-	c.count(pipe.Len())
+	c.tell(pipe.Len())
 	c.splicer.streaming = pipe.Len() >= enough
 	n, err := c.splicer.to.FD().SpliceOut(ctx, pipe, c.moved)
 	c.sent += int64(n)
@@ -61,7 +61,6 @@ func (c *copying) splice(ctx context.Context) error {
 		err = lost
 	case err == poll.ErrNoSplice:
 		c.splicer.never()
-		c.count(-len(rest)) // send counts it again
 		return c.send(ctx, rest)
 	}
 	return &CopyError{Sending: true, Unsent: rest, Err: c.splicer.to.Failed("send", err)}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // Splicing moves bytes from a socket into a pipe, and from there into another socket, by splice(2), so
@@ -68,9 +70,9 @@ func spliceInOnce(d *direction, fd int) bool {
 	return true
 }
 
-// SpliceOut moves all that is in p to f, and adds to moved, unless that is nil, how much, as it goes.
-// If it is cut short it returns how much was moved, and p has the rest. What other tasks write comes
-// before or after.
+// SpliceOut moves all that is in p to f, and sets moved, unless that is nil, to the time, as a reading
+// of wait.Now, as it goes. If it is cut short it returns how much was moved, and p has the rest. What
+// other tasks write comes before or after.
 func (f *FD) SpliceOut(ctx context.Context, p *Pipe, moved *atomic.Int64) (n int, err error) {
 	d := &f.writer
 	if err := d.enter(ctx, &splicingOut); err != nil {
@@ -93,7 +95,7 @@ func spliceOutAll(d *direction, fd int) bool {
 			p.n -= n
 			d.n += n
 			if p.moved != nil {
-				p.moved.Add(int64(n))
+				p.moved.Store(wait.Now())
 			}
 		case errno == syscall.EAGAIN: // nobody else has the pipe, so it is the socket that is full
 			return false

@@ -104,8 +104,8 @@ func TestSplice(t *testing.T) {
 		check(t, sent())
 		check(t, spliced())
 		check(t, dst.Close())
-		if g := got(); !bytes.Equal(g, content) || moved.Load() != int64(len(content)) {
-			t.Errorf("%d received, %d moved, of %d", len(g), moved.Load(), len(content))
+		if g := got(); !bytes.Equal(g, content) || (moved.Load() == 0) != (len(content) == 0) {
+			t.Errorf("%d received of %d, last at %d", len(g), len(content), moved.Load())
 		}
 	})
 }
@@ -136,7 +136,7 @@ func TestSpliceInWaits(t *testing.T) {
 	})
 }
 
-// What was not moved is still in the pipe, and what was moved is counted as it goes.
+// What was not moved is still in the pipe, and when something was moved is told as it goes.
 func TestSpliceOutCutShort(t *testing.T) {
 	eachPoller(t, func(t *testing.T, pair func(testing.TB) (a, b *poll.FD)) {
 		for _, closes := range []bool{false, true} {
@@ -168,8 +168,8 @@ func TestSpliceOutCutShort(t *testing.T) {
 				cancel(o)
 				want(t, join(), wait.ErrTaskCancelled)
 			}
-			if int(moved.Load()) != n {
-				t.Errorf("%d moved, %d counted", n, moved.Load())
+			if (moved.Load() != 0) != (n > 0) {
+				t.Errorf("%d moved, the last at %d", n, moved.Load())
 			}
 			rest, err := p.Drain()
 			check(t, err)
