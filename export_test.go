@@ -2,8 +2,12 @@ package curio
 
 import (
 	"context"
+	"os"
+	"sync"
+	"syscall"
 	"time"
 
+	"github.com/curio-go/curio/internal/signals"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -46,4 +50,28 @@ func TakeLate(t *Ticker, late time.Duration, waited bool) (next time.Duration) {
 	t.next = now - int64(late)
 	t.take(waited)
 	return time.Duration(t.next - now)
+}
+
+// FakeSignals makes StopOnSignals wait for what deliver is called with, in place of the system's
+// signals. died is called in place of the process's end. restore undoes that.
+func FakeSignals(died func(sig os.Signal)) (deliver func(sig syscall.Signal), restore func()) {
+	var mu sync.Mutex
+	var to signals.Subscriber
+	set := func(s signals.Subscriber) {
+		mu.Lock()
+		to = s
+		mu.Unlock()
+	}
+	oldSubscribe, oldUnsubscribe, oldDie := subscribe, unsubscribe, die
+	subscribe = func(s signals.Subscriber, _ ...syscall.Signal) { set(s) }
+	unsubscribe = func(signals.Subscriber) { set(nil) }
+	die = func(sig syscall.Signal) { died(sig) }
+	deliver = func(sig syscall.Signal) {
+		mu.Lock()
+		defer mu.Unlock()
+		if to != nil {
+			to.Deliver(sig)
+		}
+	}
+	return deliver, func() { subscribe, unsubscribe, die = oldSubscribe, oldUnsubscribe, oldDie }
 }

@@ -28,7 +28,7 @@ func (k *Kernel) unseen(t *AnyTask) {
 	if _, panicked := t.err.(*PanicError); panicked {
 		return // that was logged when it happened
 	}
-	if t.daemon {
+	if t.Daemon() {
 		k.report(t.trail(), t.err)
 		return
 	}

@@ -120,7 +120,7 @@ func (g *group) add(m member, adopted bool) {
 func (g *group) tryAdd(m member) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if t := m.common(); g.slots >= g.limit && !t.daemon && !t.essential && !g.closed {
+	if t := m.common(); g.slots >= g.limit && !t.Daemon() && !t.essential && !g.closed {
 		return false
 	}
 	g.addLocked(m, false)
@@ -137,7 +137,7 @@ func (g *group) addLocked(m member, adopted bool) {
 	}
 	t.adopted = adopted
 	t.group.Store(g)
-	if t.daemon {
+	if t.Daemon() {
 		g.daemons++
 		return
 	}
@@ -205,7 +205,7 @@ func (g *group) memberDone(t *AnyTask) {
 	var heirs wait.Batch
 	g.passSlotLocked(t, &heirs)
 	cuts := false
-	if t.daemon {
+	if t.Daemon() {
 		g.daemons--
 		t.group.Store(noGroup)
 	} else {

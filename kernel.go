@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"time"
 
+	"github.com/curio-go/curio/internal/signals"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -21,23 +23,36 @@ func Run(ctx context.Context, main func(context.Context) error, opts ...KernelOp
 	k := NewKernel(opts...)
 	pc := caller(3)
 	defer func() { _ = k.shutdown(context.Background(), pc) }()
-	return k.run(ctx, main, pc)
+	if !k.isGradual() {
+		return k.run(ctx, main, pc, nil)
+	}
+	d := k.descend()
+	defer d.end()
+	d.whole = true
+	err := k.run(ctx, main, pc, d)
+	d.others(ctx)
+	return d.verdict(err)
 }
 
 // A Kernel owns tasks: those that it runs and all that these spawn. NewKernel
 // makes one. All methods are safe for concurrent use.
 type Kernel struct {
 	root     *wait.Scope
+	services *wait.Scope // the root of the tasks that are services, and of theirs
 	logger   *slog.Logger
 	crash    bool
 	threads  threads
 	failures failures
+
+	// How Run ends; see stop_run.go. Set by options.
+	grace, pause time.Duration
+	stopOn       []signals.Signal
 }
 
 var defaultKernel = newKernel(wait.Default)
 
 func newKernel(root *wait.Scope) *Kernel {
-	return &Kernel{root: root, threads: threads{slots: NewBoundedSemaphore(maxThreads)}}
+	return &Kernel{root: root, services: wait.NewKernel(), threads: threads{slots: NewBoundedSemaphore(maxThreads)}}
 }
 
 // NewKernel makes a kernel that runs nothing yet. It must be shut down in the end: until
@@ -50,7 +65,8 @@ func NewKernel(opts ...KernelOption) *Kernel {
 	return k
 }
 
-// A KernelOption changes how a kernel works: Logger, CrashOnPanic, MaxThreads.
+// A KernelOption changes how a kernel works: Logger, CrashOnPanic, MaxThreads, and how Run stops: Grace,
+// Pause, StopOnSignals.
 type KernelOption interface{ applyTo(k *Kernel) }
 
 type kernelOption func(*Kernel)
@@ -76,11 +92,16 @@ func CrashOnPanic() KernelOption { return kernelOption(func(k *Kernel) { k.crash
 // A task of the same kernel cannot call Run; it is refused with an error, for
 // Spawn is what is meant. Run panics if main is nil.
 func (k *Kernel) Run(ctx context.Context, main func(context.Context) error) error {
-	return k.run(ctx, main, caller(3))
+	if !k.isGradual() {
+		return k.run(ctx, main, caller(3), nil)
+	}
+	d := k.descend()
+	defer d.end()
+	return d.verdict(k.run(ctx, main, caller(3), d))
 }
 
-// run is Run for a call at pc.
-func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc uintptr) error {
+// run is Run for a call at pc. If d is not nil, ctx does not cancel main: d decides.
+func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc uintptr, d *descent) error {
 	if main == nil {
 		panic("curio: Run of a nil function")
 	}
@@ -89,13 +110,20 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 	}
 	t := new(AnyTask)
 	t.prepare(ctx, reflect.ValueOf(main).Pointer(), nil)
-	t.kernel, t.spawned, t.main = k, pc, true
-	if !t.owner.InitMain(ctx, k.root) {
+	t.kernel, t.spawned, t.role = k, pc, mainTask
+	of := ctx
+	if d != nil {
+		of = context.WithoutCancel(ctx)
+	}
+	if !t.owner.InitMain(of, k.root) {
 		t.owner.Scope.Close()
 		return ErrKernelShutdown
 	}
 	go t.run(plain(main))
-
+	if d != nil {
+		d.main(ctx, t)
+		return d.outcome(t, k.outcome(t))
+	}
 	_ = t.waitFor(context.WithoutCancel(ctx), opJoin)
 	return k.outcome(t)
 }
@@ -118,7 +146,7 @@ func (k *Kernel) outcome(t *AnyTask) error {
 // there are none.
 func (k *Kernel) endMain(t *AnyTask) (did bool) {
 	for _, main := range k.Tasks() {
-		if !main.main {
+		if main.role != mainTask {
 			continue
 		}
 		c := wait.NewCause(&main.owner.Scope, wait.Essential, newTaskError(t))
@@ -131,12 +159,14 @@ func (k *Kernel) endMain(t *AnyTask) (did bool) {
 // Tasks returns the tasks that have not ended, in no particular order.
 func (k *Kernel) Tasks() []*AnyTask {
 	var tasks []*AnyTask
-	k.root.Tasks(func(o *wait.Owner) bool {
-		if t := taskOf(o); !t.Terminated() {
-			tasks = append(tasks, t)
-		}
-		return true
-	})
+	for _, root := range []*wait.Scope{k.root, k.services} {
+		root.Tasks(func(o *wait.Owner) bool {
+			if t := taskOf(o); !t.Terminated() {
+				tasks = append(tasks, t)
+			}
+			return true
+		})
+	}
 	return tasks
 }
 

@@ -238,6 +238,21 @@ var operationsOfTime = []operation{
 		}
 		return tick, err
 	}),
+	{name: "Kernel.Stop", covers: []string{"Kernel.Stop"}, state: "KERNEL_STOP", begin: func(ctx context.Context, f *fixture) *blocked {
+		var e curio.Event
+		k := curio.NewKernel(curio.Logger(slog.New(f.Journal)))
+		err := k.Run(ctx, func(ctx context.Context) error {
+			curio.Go(ctx, func(ctx context.Context) error { return curio.DisableCancellation(ctx, e.Wait) })
+			return nil
+		})
+		return &blocked{
+			run: func(ctx context.Context) error { return errors.Join(err, k.Stop(ctx, -1)) },
+			works: func(ctx context.Context) error {
+				e.Set()
+				return k.Stop(ctx, -1)
+			},
+		}
+	}},
 	{name: "Kernel.Shutdown", covers: []string{"Kernel.Shutdown"}, state: "KERNEL_SHUTDOWN", begin: func(ctx context.Context, f *fixture) *blocked {
 		var e curio.Event
 		k := curio.NewKernel(curio.Logger(slog.New(f.Journal)))

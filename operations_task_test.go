@@ -53,6 +53,7 @@ var operationsOfTasks = []operation{
 		_, err := task.Cancel(ctx) // that it did is no result of the wait
 		return err
 	}),
+	ofTask("AnyTask.Stop", "TASK_STOP", func(ctx context.Context, _ *fixture, task *curio.Task[int]) error { return task.Stop(ctx, -1) }),
 }
 
 // ofGroup is an operation of a group with a member that sleeps, as the last thing that
@@ -131,6 +132,9 @@ var operationsOfGroups = []operation{
 	ofGroup("Group, WaitObject", "TASKGROUP_JOIN", nil, func(context.Context, *fixture, *curio.TaskGroup[int]) error { return nil }, curio.WaitObject),
 	ofGroup("TaskGroup.Join", "TASKGROUP_JOIN", []string{"TaskGroup.Join"}, func(ctx context.Context, _ *fixture, g *curio.TaskGroup[int]) error {
 		return g.Join(ctx)
+	}),
+	ofGroup("TaskGroup.Stop", "TASK_STOP", []string{"TaskGroup.Stop"}, func(ctx context.Context, _ *fixture, g *curio.TaskGroup[int]) error {
+		return g.Stop(ctx, -1)
 	}),
 	ofGroup("TaskGroup.NextDone", "TASKGROUP_NEXT", []string{"TaskGroup.NextDone"}, func(ctx context.Context, f *fixture, g *curio.TaskGroup[int]) error {
 		task, err := g.NextDone(ctx)

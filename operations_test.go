@@ -226,6 +226,8 @@ var neverWaits = map[string]string{
 
 	"Broadcast.Subscribe": "subscribes",
 
+	"UntilStop": "makes a context", "Stopping": "asks",
+
 	"Go": "starts something", "Spawn": "starts something", "SpawnThread": "starts something", "WithTimeout": "starts something",
 
 	"DisableCancellation": "its function waits", "EnableCancellation": "its function waits", "Result.Do": "its function waits",

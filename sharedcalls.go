@@ -140,7 +140,7 @@ func mustBeKey[K comparable](key K) {
 // newCall makes a call, which is nobody's yet. It must be called by Do: see AnyTask.prepare.
 // It calls methods of ctx.
 func (s *SharedCalls[K, V]) newCall(ctx context.Context, key K, fn func(context.Context) (V, error)) *sharedCall[K, V] {
-	t := &AnyTask{daemon: true}
+	t := &AnyTask{role: daemonTask}
 	t.prepare(ctx, reflect.ValueOf(fn).Pointer(), nil)
 	return &sharedCall[K, V]{of: s, key: key, fn: fn, task: t, node: newCallNode(ctx, t)}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Shutdown cancels every task of the kernel, and every task that these still spawn, and
-// waits until all have ended. Then it logs the errors of tasks that nobody has joined.
+// waits until all have ended; then the services, one after the other. Then it logs the errors of tasks that nobody has joined.
 // After that the kernel runs nothing more. It does not wait for functions in threads that
 // tasks have abandoned (see RunInThread), but logs them.
 //
@@ -28,16 +28,63 @@ func (k *Kernel) Shutdown(ctx context.Context) error { return k.shutdown(ctx, ca
 var stubborn = 5 * time.Second
 
 func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
-	t := CurrentTask(ctx)
-	if t != nil && t.kernel == k {
-		return fmt.Errorf("curio: Shutdown called by task %s of the same kernel, which would wait for its own end", t.trail())
+	if err := k.notFromInside(ctx, "Shutdown"); err != nil {
+		return err
 	}
-	c := wait.NewCause(k.root, wait.Shutdown, nil)
-	c.By, c.PC = authorOf(t), pc
-	k.root.Cancel(c)
-	for patience := stubborn; !k.root.CloseEmpty(); patience *= 2 {
+	cause := func(s *wait.Scope) *wait.Cause {
+		c := wait.NewCause(s, wait.Shutdown, nil)
+		c.By, c.PC = authorOf(CurrentTask(ctx)), pc
+		return c
+	}
+	empty := func(root *wait.Scope) error {
+		c := cause(root)
+		ended := func(ctx context.Context) error { return root.WaitEmpty(ctx, opShutdown) }
+		return k.end(ctx, func() { root.Cancel(c) }, ended, root.CloseEmpty)
+	}
+	if err := empty(k.root); err != nil {
+		return err
+	}
+	for t := k.lastService(); t != nil; t = k.lastService() {
+		c := cause(&t.owner.Scope)
+		ended := func(ctx context.Context) error { return t.waitFor(ctx, opShutdown) }
+		if err := k.end(ctx, func() { t.owner.Scope.Cancel(c) }, ended, t.Terminated); err != nil {
+			return err
+		}
+	}
+	if err := empty(k.services); err != nil {
+		return err
+	}
+	if failures, calls := k.takeUnseen(), k.ThreadCalls(); len(failures)+len(calls) > 0 {
+		logWithin(ctx, func() {
+			defer k.reportAll(failures)
+			k.reportThreads(calls)
+		})
+	}
+	return nil
+}
+
+const opShutdown = "KERNEL_SHUTDOWN"
+
+// lastService returns the service that was started last of those that run, nil if none does. What a
+// service has left behind counts as one.
+func (k *Kernel) lastService() (last *AnyTask) {
+	k.services.Tasks(func(o *wait.Owner) bool {
+		t := taskOf(o)
+		if o.Parent() == k.services && !t.Terminated() && (last == nil || t.ID() > last.ID()) {
+			last = t
+		}
+		return true
+	})
+	return last
+}
+
+// end cancels something and waits until it is done. When that takes long, end says in the log what
+// has not ended.
+func (k *Kernel) end(ctx context.Context, cancel func(), ended func(context.Context) error, done func() bool) error {
+	cancel()
+	for patience := stubborn; !done(); patience *= 2 {
 		s := wait.NewTimeout(ctx, wait.After(patience))
-		err := k.root.WaitEmpty(s, "KERNEL_SHUTDOWN")
+		err := ended(s)
 		s.Close()
 		if err == nil {
 			continue
@@ -61,13 +108,15 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 		logWithin(ctx, func() {
 			k.say(slog.LevelWarn, "curio: tasks do not react to the shutdown of their kernel", "tasks", lines)
 		})
-		k.root.Cancel(c) // again, for a daemon that has come out of a shield meanwhile
+		cancel() // again, for a daemon that has come out of a shield meanwhile
 	}
-	if failures, calls := k.takeUnseen(), k.ThreadCalls(); len(failures)+len(calls) > 0 {
-		logWithin(ctx, func() {
-			defer k.reportAll(failures)
-			k.reportThreads(calls)
-		})
+	return nil
+}
+
+// notFromInside refuses a call by a task of the kernel itself.
+func (k *Kernel) notFromInside(ctx context.Context, call string) error {
+	if t := CurrentTask(ctx); t != nil && t.kernel == k {
+		return fmt.Errorf("curio: %s called by task %s of the same kernel, which would wait for its own end", call, t.trail())
 	}
 	return nil
 }
@@ -81,7 +130,7 @@ func logWithin(ctx context.Context, write func()) {
 		write()
 	}()
 	if p, err := wait.At(ctx); err == nil {
-		_ = written.wait(p, "KERNEL_SHUTDOWN", nil)
+		_ = written.wait(p, opShutdown, nil)
 	}
 }
 
@@ -118,7 +167,7 @@ const (
 func (k *Kernel) hanging(budget int) (lines []string, more int) {
 	var outer, inner []*wait.Scope
 	n := 0
-	k.root.Walk(func(s *wait.Scope) bool {
+	note := func(s *wait.Scope) bool {
 		if !isHeldUp(s) {
 			return true
 		}
@@ -132,7 +181,9 @@ func (k *Kernel) hanging(budget int) (lines []string, more int) {
 		}
 		n++
 		return true
-	})
+	}
+	k.root.Walk(note)
+	k.services.Walk(note)
 	if n == 0 {
 		return nil, 0
 	}
@@ -141,11 +192,7 @@ func (k *Kernel) hanging(budget int) (lines []string, more int) {
 		inner = append(append([]*wait.Scope(nil), inner[first:]...), inner[:first]...)
 	}
 	scopes := append(outer, inner...)
-	var dump string
-	if runtime.NumGoroutine() <= budget {
-		dump = allStacks()
-	}
-	stacks := stacksOf(scopes, dump)
+	stacks := stacksWithin(scopes, budget)
 	byStack := make(map[string]int) // one goroutine may have opened several
 	for _, s := range scopes {
 		stack := stacks[s]
@@ -163,6 +210,14 @@ func (k *Kernel) hanging(budget int) (lines []string, more int) {
 		lines = append(lines, fmt.Sprintf("and %d more, of which the first and the last are listed here", more))
 	}
 	return lines, more
+}
+
+// stacksWithin is stacksOf, unless there are more goroutines than budget.
+func stacksWithin(scopes []*wait.Scope, budget int) map[*wait.Scope]string {
+	if runtime.NumGoroutine() > budget {
+		return nil
+	}
+	return stacksOf(scopes, allStacks())
 }
 
 // isHeldUp reports whether a shutdown waits for s: a task, or a scope that was opened and

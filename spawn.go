@@ -40,7 +40,7 @@ func Go(ctx context.Context, fn func(context.Context) error, opts ...SpawnOption
 	return t
 }
 
-// A SpawnOption changes how a task is spawned: Name, Daemon, ReportCrash, Essential.
+// A SpawnOption changes how a task is spawned: Name, Daemon, ReportCrash, Essential, Service.
 type SpawnOption interface{ applyTo(t *AnyTask) }
 
 type spawnOption func(*AnyTask)
@@ -57,7 +57,7 @@ func Name(name string) SpawnOption { return spawnOption(func(t *AnyTask) { t.nam
 // A daemon in a group is cancelled at the group's end, at the same time as the others
 // that are left, and counts for nothing else, and the group does not remember it: so a
 // server keeps its connections.
-func Daemon() SpawnOption { return spawnOption(func(t *AnyTask) { t.daemon = true }) }
+func Daemon() SpawnOption { return spawnOption(func(t *AnyTask) { t.role = daemonTask }) }
 
 // ReportCrash says whether the error of the task is logged if nobody sees it, and
 // whether its panic is. It is, by default.
@@ -74,6 +74,18 @@ func ReportCrash(report bool) SpawnOption {
 // the failure is logged like that of any task. Essential is for tasks outside of groups, whose
 // failures end the group: spawning one in a group panics, and AddTask refuses it.
 func Essential() SpawnOption { return spawnOption(func(t *AnyTask) { t.essential = true }) }
+
+// Service makes the task a service, which others need up to their end: a logger, a pool of
+// connections. Like a daemon, it keeps the values of its context and not its cancellation, and nobody
+// waits for it. Unlike one, it is cancelled only when all tasks of its kernel that are no services have
+// ended, and services are cancelled one after the other, each when the one before has ended: the one
+// that was started last comes first. A task that a service spawns ends with the service.
+//
+// A service is Essential: its failure ends the main task. Stop and Grace neither ask it nor wait for
+// it. Service is for tasks outside of groups: spawning one in a group panics, and AddTask refuses it.
+func Service() SpawnOption {
+	return spawnOption(func(t *AnyTask) { t.role, t.essential = serviceTask, true })
+}
 
 var lastID atomic.Uint64
 
@@ -125,9 +137,12 @@ func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
 // enter puts t into the tree. It is false if the kernel has been shut down; then t has
 // ended.
 func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
-	if t.daemon && g == nil {
+	switch {
+	case t.role == serviceTask:
+		open = t.owner.InitDaemon(ctx, t.kernel.services)
+	case t.Daemon() && g == nil:
 		open = t.owner.InitDaemon(ctx, t.kernel.root)
-	} else {
+	default:
 		open = t.owner.InitTask(ctx, t.kernel.root)
 	}
 	if !open {
@@ -181,10 +196,10 @@ func (t *AnyTask) finish() {
 	if t.err != nil {
 		t.settleError()
 	}
-	if !t.failed || t.handled || t.silent && !t.essential || t.member() != nil && !t.daemon {
+	if !t.failed || t.handled || t.silent && !t.essential || t.member() != nil && !t.Daemon() {
 		return
 	}
-	if !t.daemon || t.essential {
+	if !t.Daemon() || t.essential {
 		seer = t.claimJoiner()
 	}
 	switch {

@@ -2,6 +2,7 @@ package curio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -50,10 +51,9 @@ type AnyTask struct {
 
 	membership // guarded by the group's mu
 
-	daemon    bool
+	role      role // set by options, before it is shared
 	silent    bool // ReportCrash(false)
 	essential bool
-	main      bool // Run runs it
 	stopped   bool // was cancelled before it ended
 	failed    bool // ended with an error of its own, and not just because it was cancelled
 	handled   bool // somebody was waiting for its result when it ended, and has its error
@@ -62,6 +62,16 @@ type AnyTask struct {
 	mu      sync.Mutex
 	joiners wait.List
 }
+
+// A role is what a task is to its kernel.
+type role uint8
+
+const (
+	ordinaryTask role = iota
+	mainTask          // Run runs it
+	daemonTask
+	serviceTask
+)
 
 const (
 	created = iota
@@ -142,7 +152,7 @@ func (t *Task[T]) outcome() (T, error) {
 // failure of t has cancelled the group, and ctx with it, err is that cancellation.
 func (t *AnyTask) claim(ctx context.Context) (err error) {
 	switch g := t.group.Load(); {
-	case g == nil || t.daemon:
+	case g == nil || t.Daemon():
 		return nil
 	case g != noGroup:
 		g.join(ctx, t)
@@ -331,8 +341,8 @@ func (t *AnyTask) State() string {
 	return "RUNNING"
 }
 
-// Daemon reports whether the task was spawned as a daemon.
-func (t *AnyTask) Daemon() bool { return t.daemon }
+// Daemon reports whether the task was spawned as a daemon, or as a service.
+func (t *AnyTask) Daemon() bool { return t.role >= daemonTask }
 
 // Cycles is how many times the task has blocked so far in calls of this module.
 func (t *AnyTask) Cycles() uint64 { return t.owner.Cycles() }
@@ -366,16 +376,33 @@ func (t *AnyTask) String() string {
 func (t *AnyTask) isTaken() bool { return t.taken }
 
 // settleError works out what the task's error, which is not nil, says: whether the task has
-// failed or was just cancelled. Where the function has returned ctx.Err(), settleError puts
+// failed, or was just cancelled or asked to stop. Where the function has returned ctx.Err(), settleError puts
 // our own error, so that WhoCancelled can tell who cancelled the task. It calls the methods
 // of the user's errors, which may panic, most likely because of a nil pointer.
 func (t *AnyTask) settleError() {
 	t.failed = true
-	if !t.stopped {
-		return
-	}
 	defer func() { _ = recover() }()
-	t.failed, t.err = endingOf(&t.owner.Scope).settle(t.err)
+	rest := t.err
+	if wait.Asking() && mayBeAsked(rest) { // else it is not worth looking in all that is around
+		if c := t.owner.Asked(); c != nil {
+			rest, _ = ending{c, context.Canceled}.rest(rest)
+		}
+	}
+	if t.stopped && rest != nil {
+		e := endingOf(&t.owner.Scope)
+		_, t.err = e.settle(t.err)
+		rest, _ = e.rest(rest)
+	}
+	t.failed = rest != nil
+}
+
+// mayBeAsked reports whether err says, or may say, that a context of UntilStop is done.
+func mayBeAsked(err error) bool {
+	_, found := takeOut(err, func(leaf error) bool {
+		e, ours := leaf.(*wait.Error)
+		return ours && e.Cause().Kind == wait.Asked || !ours && errors.Is(leaf, context.Canceled)
+	})
+	return found
 }
 
 // CurrentTask returns the task that ctx belongs to, nil if there is none.

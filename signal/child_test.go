@@ -59,6 +59,11 @@ func init() {
 		}
 	}
 	children["mask"] = func() { fmt.Println("ignored:", ignored(syscall.SIGINT)) }
+	children["under nohup"] = func() {
+		ossignal.Ignore(syscall.SIGHUP)
+		os.Setenv("CURIO_TEST_CHILD", "1")
+		panic(syscall.Exec(os.Args[2], []string{os.Args[2], "nohup"}, os.Environ()))
+	}
 	children["nohup"] = func() {
 		q := signal.NewQueue(syscall.SIGHUP, syscall.SIGUSR1)
 		raise(syscall.SIGHUP)
@@ -106,14 +111,12 @@ func TestIgnoreIsNotInherited(t *testing.T) {
 // What nohup has put to rest is not woken, by a queue or by its Close.
 func TestIgnoredAtStart(t *testing.T) {
 	testutil.NoLeaks(t)
-	ossignal.Ignore(syscall.SIGHUP) // which children inherit
-	defer func() {                  // Reset would not undo it
-		c := make(chan os.Signal, 1)
-		ossignal.Notify(c, syscall.SIGHUP)
-		ossignal.Stop(c)
-	}()
-	child := testutil.Self(t, "nohup")
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := testutil.Self(t, "under nohup", program)
 	if printed, status := child.Rest(); printed != "user defined signal 1 <nil> true\nstill here true\n" || status != 0 {
-		t.Errorf("it printed %q and ended with %d", printed, status)
+		t.Errorf("it printed %q and ended with status %d", printed, status)
 	}
 }

@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"internal/signals":   {"internal/wait"},
 	"internal/testutil":  {"internal/poll"},
 	"internal/policy":    {},
-	".":                  {"internal/wait", "internal/poll", "internal/origin", "internal/thread"},
+	".":                  {"internal/wait", "internal/poll", "internal/origin", "internal/signals", "internal/thread"},
 	"socket":             {".", "internal/wait", "internal/poll"},
 	"stream":             {".", "socket", "internal/wait", "internal/poll", "internal/foreign"},
 	"network":            {".", "socket", "network/proxyproto", "internal/wait", "internal/poll", "internal/foreign"},

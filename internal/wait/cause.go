@@ -45,6 +45,7 @@ const (
 	Shutdown                   // the kernel shuts down
 	Ended                      // the function that the scope was made for has returned
 	Foreign                    // a context that is not ours ended
+	Asked                      // it, or a scope around it, was asked to stop
 )
 
 // ended is every scope's cause that ends by being closed. It is made once, so it

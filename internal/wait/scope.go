@@ -50,6 +50,7 @@ type rare struct {
 	kept     map[any]any     // of a task: see Owner.Keep
 	adopted  *Scope          // of a task: where it waits under a foreign context
 	followed *Place          // of a scope that Follow made: the place whose context it follows
+	request  *request        // of a scope that was asked to stop: see stop.go
 }
 
 // rareLocked returns s.rare, which it makes if need be.
@@ -65,13 +66,14 @@ type Kind uint8
 
 // What scopes are for, and how they differ.
 const (
-	Kernel  Kind = iota // a root
-	Task                // outlives its parent's closing; a boundary for what errors look like
-	Group               // ends with its members
-	Timeout             // has a deadline
-	Shield              // lets no cancellation in
-	Window              // inside a shield, lets the cancellation from outside in again
-	Adopted             // made for one wait under a foreign context; not in the tree
+	Kernel     Kind = iota // a root
+	Task                   // outlives its parent's closing; a boundary for what errors look like
+	Group                  // ends with its members
+	Timeout                // has a deadline
+	Shield                 // lets no cancellation in
+	Window                 // inside a shield, lets the cancellation from outside in again
+	Adopted                // made for one wait under a foreign context; not in the tree
+	UntilAsked             // ends when a scope around it is asked to stop, see stop.go
 )
 
 // An Owner is what this package knows of a task.
@@ -362,6 +364,7 @@ func (s *Scope) CloseEmpty() bool {
 	s.mu.Lock()
 	if s.children == nil && !s.closed {
 		s.closed = true
+		s.withdrawLocked()
 		p.unlinkLocked(s)
 	}
 	closed := s.closed
@@ -448,7 +451,7 @@ func (s *Scope) closeSimply() (done bool) {
 // isEmptyLocked reports whether s is in the tree, open and empty.
 func (s *Scope) isEmptyLocked() bool {
 	return !s.closed && !s.loose && !s.gone && s.children == nil && s.waiters == nil && s.alarm == nil &&
-		s.twin.Load() == nil && (s.rare == nil || s.rare.unhook == nil)
+		s.twin.Load() == nil && (s.rare == nil || s.rare.unhook == nil && s.rare.request == nil)
 }
 
 // close closes s, and the scopes that end with it. forgotten says that nobody will close
@@ -479,6 +482,7 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 		s.endLocked(ended, &woken)
 	}
 	s.closed, s.lost = true, forgotten && s.kind == Timeout
+	s.withdrawLocked()
 	var orphans []*Scope
 	for c := s.children; c != nil; c = s.children {
 		moves.Add(1)

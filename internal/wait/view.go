@@ -155,7 +155,7 @@ func (s *Scope) Kind() Kind { return s.kind }
 
 // String returns what a scope of kind k is called in messages.
 func (k Kind) String() string {
-	return [...]string{"kernel", "task", "group", "timeout", "shield", "window in a shield", "wait"}[k]
+	return [...]string{"kernel", "task", "group", "timeout", "shield", "window in a shield", "wait", "wait until a stop"}[k]
 }
 
 // Empty reports whether no scope hangs below s.

@@ -1,0 +1,122 @@
+package wait
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// This file asks scopes to stop, which is no cancellation: what is in a scope goes on, and only the
+// scopes of kind UntilAsked in it end. These are opened around a wait for something new to do.
+//
+// A scope that has been asked keeps the cause for good. Ask notes it before it looks for scopes of
+// kind UntilAsked, and NewUntil links a new one before it looks for a cause on the way up. So either
+// Ask finds the scope, or NewUntil finds the cause.
+//
+// Some time before it asks, a program may announce that it will, for those who have to know early.
+
+// A request is what a scope knows of being asked to stop.
+type request struct {
+	announced bool
+	cause     *Cause // nil before Ask
+}
+
+// requests counts the scopes that have one and are not closed. If there are none, nobody need look.
+var requests atomic.Int64
+
+// requestLocked returns s's request, which it makes if need be.
+func (s *Scope) requestLocked() *request {
+	r := s.rareLocked()
+	if r.request == nil {
+		r.request = new(request)
+		requests.Add(1)
+	}
+	return r.request
+}
+
+// Announce says that s will be asked to stop.
+func (s *Scope) Announce() {
+	s.mu.Lock()
+	s.requestLocked().announced = true
+	s.mu.Unlock()
+}
+
+// Ask ends the scopes of kind UntilAsked that are in s, and those that will be. It returns the cause
+// with which they end: that of the first call.
+func (s *Scope) Ask(c *Cause) *Cause {
+	s.mu.Lock()
+	r := s.requestLocked()
+	if r.cause == nil {
+		r.announced, r.cause = true, c
+	}
+	c = r.cause
+	s.mu.Unlock()
+	for {
+		before := moves.Load()
+		s.Walk(func(below *Scope) bool {
+			if below.kind == UntilAsked {
+				below.Cancel(c)
+			}
+			return true
+		})
+		if moves.Load() == before { // else one may have been passed on to where Walk had been
+			return c
+		}
+	}
+}
+
+// NewUntil opens a scope of kind UntilAsked below ctx.
+func NewUntil(ctx context.Context) *Scope {
+	s := &Scope{kind: UntilAsked}
+	s.enter(ctx, Default)
+	if c := s.Asked(); c != nil {
+		s.Cancel(c)
+	}
+	return s
+}
+
+// Asked returns the cause with which s, or the nearest scope around it that was, was asked to stop;
+// nil if none was.
+func (s *Scope) Asked() (c *Cause) {
+	s.requested(func(r request) bool {
+		c = r.cause
+		return c != nil
+	})
+	return c
+}
+
+// Announced reports whether it has been announced that the scope of ctx, or one around it, will be
+// asked to stop.
+func Announced(ctx context.Context) bool {
+	s, _ := find(ctx)
+	return s.requested(func(r request) bool { return r.announced })
+}
+
+// withdrawLocked is called when s is closed.
+func (s *Scope) withdrawLocked() {
+	if s.rare != nil && s.rare.request != nil {
+		requests.Add(-1)
+	}
+}
+
+// Asking reports whether any scope has been asked to stop.
+func Asking() bool { return requests.Load() != 0 }
+
+// requested reports whether found returns true for the request of s or of a scope around it. A nil
+// s has none.
+func (s *Scope) requested(found func(request) bool) bool {
+	if requests.Load() == 0 {
+		return false
+	}
+	for p := s; p != nil; p = p.parent.Load() {
+		p.mu.Lock()
+		var r request
+		if p.rare != nil && p.rare.request != nil {
+			r = *p.rare.request
+		}
+		p.mu.Unlock()
+		if found(r) {
+			return true
+		}
+	}
+	return false
+}

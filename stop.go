@@ -1,0 +1,313 @@
+package curio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// This file is about stopping softly: what runs is asked first, and cancelled only if it has not
+// ended when its grace time is over.
+
+// ErrStopping is why a context of UntilStop is done. errors.Is finds it in the error of each
+// operation of this module that was cut short by that, and in context.Cause of the context.
+// Functions of other packages often return the bare error of the context, which is
+// context.Canceled.
+//
+// A task that was asked to stop and returns this error, or nil, has ended as it should: neither is
+// a failure.
+var ErrStopping = errors.New("curio: asked to stop")
+
+// UntilStop returns a context for what a task waits for while it has nothing to do, such as the
+// next job. It ends when ctx does, and also as soon as the task, the group or the kernel around ctx
+// is asked to stop: the wait then fails with an error that is ErrStopping. What a task has begun, it
+// finishes with its own context, which is cancelled only when the grace time is over.
+//
+//	for {
+//		idle, cancel := curio.UntilStop(ctx)
+//		job, err := jobs.Get(idle)
+//		cancel()
+//		if err != nil {
+//			return err
+//		}
+//		work(ctx, job)
+//	}
+//
+// cancel ends the context and must be called. If the scope was asked before, the context is done
+// from the beginning. A shield does not hold the request back.
+//
+// Who asks is Stop of a task, a group or a kernel, Run with Grace, and a server of package network.
+func UntilStop(ctx context.Context) (_ context.Context, cancel context.CancelFunc) {
+	s := wait.NewUntil(ctx)
+	return s, s.Close
+}
+
+// Stopping reports whether the task, the group or the kernel around ctx has been asked to stop, or
+// will be as soon as its Pause is over. It is for the answer of a health check. It does not block.
+func Stopping(ctx context.Context) bool { return wait.Announced(ctx) }
+
+// A GraceError says which tasks had not ended when their grace time was over, and were cancelled.
+type GraceError struct {
+	// Tasks has a line for each of them, with its path, what it was waiting for, for how long,
+	// and where. If there are more than 50, the last line counts the rest.
+	Tasks []string
+	Err   error // why they were asked to stop, nil if nobody said
+
+	more int // how many the last line stands for, 0 if only for itself
+}
+
+// Error lists some of the tasks, and says why they were asked to stop.
+func (e *GraceError) Error() string {
+	n := len(e.Tasks)
+	if e.more > 0 {
+		n += e.more - 1
+	}
+	const shown = 10
+	lines, more := e.Tasks, ""
+	if len(lines) > shown {
+		lines, more = lines[:shown], "; …"
+	}
+	text := fmt.Sprintf("curio: cancelled after the grace time, as they had not ended, %d of the tasks (%s%s)", n, strings.Join(lines, "; "), more)
+	if e.Err != nil {
+		text += ": " + plainText(e.Err)
+	}
+	return text
+}
+
+// Unwrap returns Err.
+func (e *GraceError) Unwrap() error { return e.Err }
+
+// Stop asks the task to stop, and all that it has spawned: the contexts of UntilStop in them end. It
+// waits until the task has ended, and cancels it if that takes longer than grace; then it waits
+// for its end as Cancel does, and the error is a *GraceError. It is nil if the task has ended in
+// time, however it has.
+//
+// A negative grace means to wait however long it takes. A reason, if one is given, is in the text of
+// the task's errors, and WhoCancelled returns it. If ctx is done first, the error is ctx's error: the
+// task has been asked, and goes on. If several ask, the shortest grace time decides. A task that asks
+// itself does not wait.
+//
+// A task that waits in Stop is in the state TASK_STOP.
+func (t *AnyTask) Stop(ctx context.Context, grace time.Duration, reason ...error) error {
+	by := CurrentTask(ctx)
+	c := stopCause(&t.owner.Scope, by, caller(3), reason)
+	t.owner.Scope.Ask(c)
+	if by == t {
+		return nil
+	}
+	inTime, err := within(ctx, grace, func(ctx context.Context) error { return t.waitFor(ctx, opStop) })
+	if err != nil || inTime {
+		return err
+	}
+	late := lateTasks([]*AnyTask{t}, c)
+	if late == nil { // it has just ended
+		return nil
+	}
+	late.log(ctx, t.kernel, grace)
+	t.cancel(by, reason, 4)
+	if err := t.waitFor(ctx, opStop); err != nil {
+		return err
+	}
+	return late
+}
+
+const opStop = "TASK_STOP"
+
+// Stop asks the group's tasks to stop, as AnyTask.Stop does, and waits until all have ended; those
+// that have not after grace are cancelled, and named in a *GraceError. The contexts of UntilStop in
+// the group's function end too. The group goes on: tasks may be spawned, but these have been asked
+// to stop.
+func (g *TaskGroup[T]) Stop(ctx context.Context, grace time.Duration, reason ...error) error {
+	c := stopCause(g.group.scope, CurrentTask(ctx), caller(3), reason)
+	g.group.scope.Ask(c)
+	inTime, err := within(ctx, grace, g.group.waitRemaining)
+	if err != nil || inTime {
+		return err
+	}
+	late := lateTasks(g.group.stragglers(), c)
+	if late == nil {
+		return nil
+	}
+	late.log(ctx, g.group.kernel, grace)
+	if err := g.group.cancelRemaining(ctx, c.PC); err != nil {
+		return err
+	}
+	return late
+}
+
+// waitRemaining waits until all members have ended, those spawned meanwhile included.
+func (g *group) waitRemaining(ctx context.Context) error {
+	for {
+		running := g.stragglers()
+		if len(running) == 0 {
+			return nil
+		}
+		for _, t := range running {
+			if err := t.waitFor(ctx, opStop); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// stragglers are the members that have not ended, without daemons.
+func (g *group) stragglers() (running []*AnyTask) {
+	for _, m := range g.remaining() {
+		if t := m.common(); !t.Terminated() {
+			running = append(running, t)
+		}
+	}
+	return running
+}
+
+// Stop asks all tasks of the kernel to stop, and waits until they have ended, without daemons and
+// services; those that have not after grace are cancelled, and named in a *GraceError. Then it shuts
+// the kernel down, as Shutdown does, and joins that error.
+//
+// A negative grace means to wait however long it takes. If ctx is done, it does not wait any longer.
+// A task of the kernel cannot stop it, as with Shutdown.
+func (k *Kernel) Stop(ctx context.Context, grace time.Duration, reason ...error) error {
+	if err := k.notFromInside(ctx, "Stop"); err != nil {
+		return err
+	}
+	pc := caller(3)
+	c := stopCause(k.root, CurrentTask(ctx), pc, reason)
+	k.root.Ask(c)
+	inTime, err := within(ctx, grace, k.waitTasks)
+	var late error
+	if !inTime && err == nil { // else ctx is done, and shutdown says so
+		if e := lateTasks(k.stragglers(), c); e != nil {
+			e.log(ctx, k, grace)
+			late = e
+		}
+	}
+	if failed := k.shutdown(ctx, pc); failed != nil {
+		return errors.Join(late, failed)
+	}
+	return late
+}
+
+// waitTasks waits until all tasks have ended, those spawned meanwhile included, without daemons and
+// services.
+func (k *Kernel) waitTasks(ctx context.Context) error {
+	for {
+		running := k.stragglers()
+		if len(running) == 0 {
+			return nil
+		}
+		for _, t := range running {
+			if err := t.waitFor(ctx, "KERNEL_STOP"); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// stragglers are the tasks that have not ended, without daemons, and without the tasks of daemons:
+// these end with the daemon.
+func (k *Kernel) stragglers() (running []*AnyTask) {
+	k.root.Tasks(func(o *wait.Owner) bool {
+		if t := taskOf(o); !t.Terminated() && !t.belowDaemon() {
+			running = append(running, t)
+		}
+		return true
+	})
+	return running
+}
+
+// belowDaemon reports whether t is a daemon, or was spawned by one that still runs.
+func (t *AnyTask) belowDaemon() bool {
+	for ; t != nil; t = t.Parent() {
+		if t.Daemon() {
+			return true
+		}
+	}
+	return false
+}
+
+// stopCause is the cause with which by asks s to stop.
+func stopCause(s *wait.Scope, by *AnyTask, pc uintptr, reason []error) *wait.Cause {
+	c := wait.NewCause(s, wait.Asked, ErrStopping)
+	c.Named, c.By, c.PC = true, authorOf(by), pc
+	if len(reason) > 0 {
+		c.Reason = &stopReason{reason[0]}
+	}
+	return c
+}
+
+// A stopReason is ErrStopping with a reason.
+type stopReason struct{ why error }
+
+func (r *stopReason) Error() string        { return ErrStopping.Error() + ": " + plainText(r.why) }
+func (r *stopReason) Is(target error) bool { return target == ErrStopping }
+
+// whyAsked is the reason in the cause of a stop, nil if nobody gave one.
+func whyAsked(c *wait.Cause) error {
+	if r, ok := c.Reason.(*stopReason); ok {
+		return r.why
+	}
+	return nil
+}
+
+// within calls fn, which waits, for at most grace. inTime reports whether fn has succeeded; err is
+// its error unless the grace time was over.
+func within(ctx context.Context, grace time.Duration, fn func(context.Context) error) (inTime bool, err error) {
+	if grace < 0 {
+		grace = NoTimeout
+	}
+	expired, err := IgnoreAfter(ctx, grace, fn)
+	return !expired && err == nil, err
+}
+
+// namedLate is how many tasks a GraceError has a line for.
+const namedLate = 50
+
+// lateTasks is the GraceError for those of tasks that still run, nil if none does.
+func lateTasks(tasks []*AnyTask, c *wait.Cause) *GraceError {
+	var scopes []*wait.Scope
+	more := 0
+	for _, t := range tasks {
+		switch {
+		case t.Terminated():
+		case len(scopes) < namedLate:
+			scopes = append(scopes, &t.owner.Scope)
+		default:
+			more++
+		}
+	}
+	if len(scopes) == 0 {
+		return nil
+	}
+	e := &GraceError{Err: whyAsked(c), more: more}
+	stacks := stacksWithin(scopes, hastyStacks)
+	for _, s := range scopes {
+		line := describe(s, placeOf(s, stacks[s]))
+		if w, ok := s.Owner().Parked(); ok {
+			line += fmt.Sprintf(", for %v", time.Duration(wait.Now()-w.Since).Round(time.Millisecond))
+		}
+		e.Tasks = append(e.Tasks, line)
+	}
+	if more > 0 {
+		e.Tasks = append(e.Tasks, fmt.Sprintf("and %d more", more))
+	}
+	return e
+}
+
+// log reports e, in the kernel's name. A log handler that hangs must not hold up what is to be
+// cancelled for longer than a moment.
+func (e *GraceError) log(ctx context.Context, k *Kernel, grace time.Duration) {
+	args := []any{"tasks", e.Tasks, "grace", grace}
+	if e.Err != nil {
+		args = append(args, "why", e.Err)
+	}
+	patient, cancel := WithTimeout(ctx, time.Second)
+	defer cancel()
+	logWithin(patient, func() {
+		k.say(slog.LevelWarn, "curio: tasks are cancelled that have not ended in the grace time", args...)
+	})
+}

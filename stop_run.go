@@ -1,0 +1,306 @@
+package curio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/curio-go/curio/internal/signals"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// This file is about how Run ends when somebody outside wishes it to: with its context, or by a
+// signal. It goes one way, and each step is taken once:
+//
+//	running ──► announced ──► asked ──► cancelled
+//	       wish        Pause      Grace, or a second signal
+//
+// A third signal ends the process.
+
+// isGradual reports whether the kernel's Runs end step by step.
+func (k *Kernel) isGradual() bool { return k.grace != 0 || k.pause != 0 || len(k.stopOn) > 0 }
+
+// Grace makes Run ask before it cancels. When Run's context is done, or a signal of StopOnSignals has
+// come, the contexts of UntilStop end, and the main task goes on for up to d with a context that is
+// still alive. When main has returned, the other tasks have what is left of d. What has not ended
+// then is cancelled, and named in the log and in a *GraceError that Run joins with main's error. So
+// everything has been cancelled when Pause and Grace are over; give both less time than an
+// orchestrator gives the process.
+//
+// The same holds without a wish from outside: when main returns, Run asks the tasks that it has left
+// behind, and waits for up to d; Run of a Kernel leaves them alone. Daemons and services are not waited for. A negative d means to wait
+// however long it takes. Without Grace, everything is cancelled at once.
+func Grace(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) { k.grace = d }) }
+
+// Pause makes Run wait between the wish to stop and the request: for so long everything goes on, and
+// only Stopping tells. It is for servers behind a load balancer that still sends connections until
+// it has seen a failing health check. It has no effect without a wish from outside.
+func Pause(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) { k.pause = d }) }
+
+// StopOnSignals makes Run stop when the process gets one of the given signals, SIGINT and SIGTERM if
+// none is given. The first one stops as Pause and Grace say, and without them cancels the main task.
+// A second one cuts these times short: everything is cancelled. A third one ends the process as if
+// there were no handler. Signals within a fifth of a second after one another count as one, for a
+// terminal and a parent often both send one.
+//
+// If a signal has stopped it, Run returns a *SignalError. A signal that was ignored when the program
+// was started stays ignored. StopOnSignals is for programs, and for one Run at a time.
+func StopOnSignals(sigs ...os.Signal) KernelOption {
+	if len(sigs) == 0 {
+		sigs = signals.Stopping
+	}
+	list := make([]signals.Signal, len(sigs))
+	for i, sig := range sigs {
+		s, err := signals.Check(sig)
+		if err != nil {
+			panic(fmt.Sprintf("curio: StopOnSignals: %v", err))
+		}
+		list[i] = s
+	}
+	return kernelOption(func(k *Kernel) { k.stopOn = list })
+}
+
+// A SignalError is what Run returns if a signal has stopped it.
+type SignalError struct {
+	Signal os.Signal
+	Err    error // what else Run would have returned, nil for nothing
+}
+
+// Error names the signal.
+func (e *SignalError) Error() string {
+	text := "curio: stopped by the signal " + e.name()
+	if e.Err != nil {
+		text += ": " + plainText(e.Err)
+	}
+	return text
+}
+
+// Unwrap returns Err.
+func (e *SignalError) Unwrap() error { return e.Err }
+
+func (e *SignalError) name() string {
+	if sig, err := signals.Check(e.Signal); err == nil {
+		return signals.Name(sig)
+	}
+	return fmt.Sprint(e.Signal)
+}
+
+// Exit ends the process in the way that err, the error of Run, calls for:
+//
+//	func main() {
+//		curio.Exit(curio.Run(context.Background(), run, curio.StopOnSignals(), curio.Grace(10*time.Second)))
+//	}
+//
+// With nil, the status is 0. After a *SignalError the process ends by that signal, with the system's
+// default action, so that a shell sees it: a loop of a script then ends with one Ctrl-C. Where that
+// cannot work, for process 1 and for a signal that was ignored at the start, the status is 128 and the
+// signal's number. With any other error, the status is 1. What the error says is written to standard
+// error first, but for a *SignalError without an Err.
+//
+// Like os.Exit, it runs no deferred functions.
+func Exit(err error) {
+	stopped, bySignal := err.(*SignalError)
+	switch {
+	case err == nil:
+		os.Exit(0)
+	case !bySignal || stopped.Err != nil:
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if bySignal {
+		if sig, err := signals.Check(stopped.Signal); err == nil {
+			die(sig)
+		}
+	}
+	os.Exit(1)
+}
+
+// For tests: signals from outside do not reach a bubble, and one does not survive die.
+var (
+	subscribe   = signals.Subscribe
+	unsubscribe = signals.Unsubscribe
+	die         = signals.Die
+)
+
+// wishes counts the signals of StopOnSignals.
+type wishes struct {
+	first, second Event
+	sig           signals.Signal // the first; written before first is set
+	count         int            // of a Deliver
+	last          int64          // when one was counted
+}
+
+// oneWish is how long signals count as one.
+const oneWish = 200 * time.Millisecond
+
+// Deliver is called for one signal after another.
+func (w *wishes) Deliver(sig signals.Signal) {
+	now := wait.Now()
+	if w.count > 0 && now-w.last < int64(oneWish) {
+		return
+	}
+	w.count, w.last = w.count+1, now
+	switch w.count {
+	case 1:
+		w.sig = sig
+		w.first.Set()
+	case 2:
+		w.second.Set()
+	case 3:
+		go die(sig)
+	}
+}
+
+// A descent is the way of one Run from the wish to its end.
+type descent struct {
+	k      *Kernel
+	wishes *wishes // nil without StopOnSignals
+	why    error   // the reason of the request, nil before the wish
+	signal os.Signal
+	due    int64 // when the grace time is over; 0 before the request
+	hurry  bool  // it is over, or was cut short
+	whole  bool  // it is that of the package's Run, which ends the kernel
+	late   *GraceError
+}
+
+// another is the case of one of the signals, which never takes effect without StopOnSignals.
+func (d *descent) another(which func(*wishes) *Event) Case {
+	if d.wishes == nil {
+		return AfterCase(NoTimeout)
+	}
+	return which(d.wishes).WaitCase()
+}
+
+// descend begins a descent, which end ends.
+func (k *Kernel) descend() *descent {
+	d := &descent{k: k}
+	if len(k.stopOn) > 0 {
+		d.wishes = new(wishes)
+		subscribe(d.wishes, k.stopOn...)
+	}
+	return d
+}
+
+func (d *descent) end() {
+	if d.wishes != nil {
+		unsubscribe(d.wishes)
+	}
+}
+
+// main waits for the main task t to end, under the context that Run was called with.
+func (d *descent) main(ctx context.Context, t *AnyTask) {
+	i, err := Select(ctx, t.WaitCase(), d.another(func(w *wishes) *Event { return &w.first }))
+	switch {
+	case err == nil && i == 0:
+		return
+	case err == nil:
+		d.signal = d.wishes.sig
+		d.why = &SignalError{Signal: d.signal}
+	default:
+		d.why = err
+	}
+	ctx = context.WithoutCancel(ctx)
+	asked := &t.owner.Scope
+	if d.whole {
+		asked = d.k.root
+	}
+	d.rest(ctx, t, asked)
+	c := asked.Ask(stopCause(asked, nil, 0, []error{d.why}))
+	d.begin()
+	if d.wait(ctx, t) {
+		return
+	}
+	d.tooLate(ctx, []*AnyTask{t}, c)
+	cancel := wait.NewCause(&t.owner.Scope, wait.Cancelled, d.why)
+	t.owner.Scope.Cancel(cancel)
+	_ = t.waitFor(ctx, opJoin)
+}
+
+// rest is the Pause, in which t may end, and which a second signal cuts short.
+func (d *descent) rest(ctx context.Context, t *AnyTask, asked *wait.Scope) {
+	if d.k.pause <= 0 {
+		return
+	}
+	asked.Announce()
+	i, _ := Select(ctx, t.WaitCase(), d.another(func(w *wishes) *Event { return &w.second }), AfterCase(d.k.pause))
+	d.hurry = i == 1
+}
+
+// begin lets the grace time begin.
+func (d *descent) begin() {
+	switch {
+	case d.due != 0:
+	case d.k.grace < 0:
+		d.due = wait.After(NoTimeout)
+	default:
+		d.due = wait.After(d.k.grace)
+	}
+}
+
+// wait waits for t to end within the grace time.
+func (d *descent) wait(ctx context.Context, t *AnyTask) (inTime bool) {
+	if t.Terminated() {
+		return true
+	}
+	if d.hurry || wait.Now() >= d.due {
+		return false
+	}
+	i, _ := Select(ctx, t.WaitCase(), d.another(func(w *wishes) *Event { return &w.second }), AtCase(wait.Time(d.due)))
+	d.hurry = i != 0
+	return !d.hurry
+}
+
+// others asks the tasks that the main task has left behind, and waits for them within the grace time.
+func (d *descent) others(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	c := d.k.root.Ask(stopCause(d.k.root, nil, 0, nil))
+	d.begin()
+	for {
+		running := d.k.stragglers()
+		for _, t := range running {
+			if !d.wait(ctx, t) {
+				d.tooLate(ctx, d.k.stragglers(), c)
+				return
+			}
+		}
+		if len(running) == 0 {
+			return
+		}
+	}
+}
+
+func (d *descent) tooLate(ctx context.Context, tasks []*AnyTask, c *wait.Cause) {
+	late := lateTasks(tasks, c)
+	if late == nil || d.k.grace == 0 {
+		return
+	}
+	late.log(ctx, d.k, d.k.grace)
+	if d.late != nil {
+		late.Tasks = append(d.late.Tasks, late.Tasks...)
+	}
+	d.late = late
+}
+
+// outcome returns err, what the main task t has ended with, without what says only that t has stopped
+// as it was asked to, or was cancelled because of a signal, which a SignalError says already.
+func (d *descent) outcome(t *AnyTask, err error) error {
+	if c := t.owner.Asked(); c != nil {
+		err, _ = ending{c, context.Canceled}.rest(err)
+	}
+	if c := t.owner.Cause(); d.signal != nil && c != nil && c.Reason == d.why {
+		err, _ = ending{cause: c}.rest(err)
+	}
+	return err
+}
+
+// verdict returns what Run returns, where err is the main task's error.
+func (d *descent) verdict(err error) error {
+	if d.late != nil {
+		err = errors.Join(err, d.late)
+	}
+	if d.signal == nil {
+		return err
+	}
+	return &SignalError{Signal: d.signal, Err: err}
+}

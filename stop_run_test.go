@@ -1,0 +1,273 @@
+package curio_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	ossignal "os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// stages are main functions that are in different places when the wishes come, and what becomes of
+// them: how many wishes it takes to end Run, and what Run returns then.
+var stages = []struct {
+	what   string
+	main   func(context.Context) error
+	wishes int
+	rest   error // in the SignalError, nil for nothing
+}{
+	{"waits for a stop", untilAsked(0), 1, nil},
+	{"returns the request", func(ctx context.Context) error {
+		idle, cancel := curio.UntilStop(ctx)
+		defer cancel()
+		return curio.Sleep(idle, time.Hour)
+	}, 1, nil},
+	{"cleans up and fails", func(ctx context.Context) error { return errors.Join(untilAsked(time.Second)(ctx), errBoom) }, 1, errBoom},
+	{"does not hear of it", sleeper, 2, nil},
+	{"fails when it is cancelled", func(ctx context.Context) error { return errors.Join(sleeper(ctx), errBoom) }, 2, errBoom},
+	{"leaves a task", func(ctx context.Context) error {
+		curio.Go(ctx, sleeper)
+		return untilAsked(0)(ctx)
+	}, 2, nil},
+	{"is in a shield", func(ctx context.Context) error { return curio.DisableCancellation(ctx, sleeper) }, 3, nil},
+}
+
+// The first wish asks, the second cancels, the third ends the process, at every stage.
+func TestWishes(t *testing.T) {
+	awaitEarlierTests(t)
+	for _, s := range stages {
+		for wishes := 1; wishes <= 3; wishes++ {
+			for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+				t.Run(fmt.Sprintf("%s/%d/%v", s.what, wishes, sig), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { testWishes(t, s.main, wishes, s.wishes, s.rest, sig) })
+				})
+			}
+		}
+	}
+}
+
+func testWishes(t *testing.T, main func(context.Context) error, wishes, needed int, rest error, sig syscall.Signal) {
+	var died atomic.Bool
+	deliver, restore := curio.FakeSignals(func(os.Signal) { died.Store(true) })
+	defer restore()
+	start := time.Now()
+	ended := make(chan error, 1)
+	go func() {
+		err, _ := outcomes(t, t.Context(), main, curio.StopOnSignals(), curio.Grace(time.Minute))
+		ended <- err
+	}()
+	for range wishes {
+		time.Sleep(time.Second)
+		synctest.Wait()
+		deliver(sig)
+		deliver(sig) // the terminal and the parent
+	}
+	synctest.Wait()
+	if want := wishes == 3 && needed == 3; died.Load() != want {
+		t.Errorf("died: %v", !want)
+	}
+	err := <-ended
+	took := time.Since(start)
+	var stopped *curio.SignalError
+	if !errors.As(err, &stopped) || stopped.Signal != sig {
+		t.Fatalf("Run returned %v", err)
+	}
+	var late *curio.GraceError
+	switch {
+	case wishes >= needed && needed <= 2 && took > 3*time.Second+time.Second/2:
+		t.Errorf("it took %v", took)
+	case wishes == 1 && needed == 2 && !errors.As(err, &late):
+		t.Errorf("too late, and %v", err)
+	}
+	if rest != nil && !errors.Is(err, rest) {
+		t.Errorf("Run returned %v", err)
+	}
+	if rest == nil && wishes >= needed && needed == 1 && stopped.Err != nil {
+		t.Errorf("besides there is %v", stopped.Err)
+	}
+}
+
+// Without Grace the first wish cancels. The cause says which signal it was.
+func TestSignalWithoutGrace(t *testing.T) {
+	awaitEarlierTests(t)
+	synctest.Test(t, func(t *testing.T) {
+		deliver, restore := curio.FakeSignals(func(os.Signal) { t.Error("dead") })
+		defer restore()
+		var err error
+		start := time.Now()
+		time.AfterFunc(time.Second, func() { deliver(syscall.SIGTERM) })
+		stopped, _ := outcomes(t, t.Context(), func(ctx context.Context) error {
+			err = sleeper(ctx)
+			return err
+		}, curio.StopOnSignals(syscall.SIGTERM))
+		var by *curio.SignalError
+		who, _ := curio.WhoCancelled(err)
+		if !errors.Is(err, curio.ErrTaskCancelled) || !errors.As(who.Reason, &by) || by.Signal != syscall.SIGTERM || !strings.Contains(err.Error(), "SIGTERM") {
+			t.Errorf("it was cancelled with %v", err)
+		}
+		if e, ok := stopped.(*curio.SignalError); !ok || e.Err != nil || time.Since(start) != time.Second {
+			t.Errorf("Run returned %v after %v", stopped, time.Since(start))
+		}
+	})
+}
+
+func init() {
+	run := func(main func(context.Context) error) func() {
+		return func() {
+			curio.Exit(curio.Run(context.Background(), func(ctx context.Context) error {
+				fmt.Println("ready")
+				return main(ctx)
+			}, curio.StopOnSignals(), curio.Grace(time.Hour)))
+		}
+	}
+	children["asked"] = run(func(ctx context.Context) error {
+		err := untilAsked(0)(ctx)
+		fmt.Println("asked", err)
+		return err
+	})
+	children["cancelled"] = run(func(ctx context.Context) error {
+		idle, cancel := curio.UntilStop(ctx)
+		defer cancel()
+		_ = curio.Sleep(idle, time.Hour)
+		fmt.Println("asked")
+		err := sleeper(ctx)
+		fmt.Println("cancelled")
+		return err
+	})
+	children["killed"] = run(func(ctx context.Context) error {
+		return curio.DisableCancellation(ctx, func(ctx context.Context) error {
+			idle, cancel := curio.UntilStop(ctx)
+			defer cancel()
+			_ = curio.Sleep(idle, time.Hour)
+			fmt.Println("asked")
+			for curio.CheckCancellation(ctx) == nil {
+				_ = curio.Sleep(ctx, time.Millisecond)
+			}
+			fmt.Println("cancelled")
+			return sleeper(ctx)
+		})
+	})
+	children["fails"] = func() { curio.Exit(curio.Run(context.Background(), func(context.Context) error { return errBoom })) }
+	children["succeeds"] = func() {
+		curio.Exit(curio.Run(context.Background(), func(context.Context) error { return nil }, curio.StopOnSignals()))
+	}
+}
+
+// Real signals, and how the process ends.
+func TestSignalsOfAProcess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second, as signals within a moment count as one")
+	}
+	for child, steps := range map[string][]string{
+		"asked":     {"asked <nil>"},
+		"cancelled": {"asked", "cancelled"},
+		"killed":    {"asked", "cancelled", ""},
+	} {
+		t.Run(child, func(t *testing.T) {
+			t.Parallel()
+			c := startChild(t, child)
+			c.expect("ready")
+			for i, line := range steps {
+				if i > 0 {
+					time.Sleep(300 * time.Millisecond) // else it would count as one
+				}
+				if err := c.Process.Signal(syscall.SIGINT); err != nil {
+					t.Fatal(err)
+				}
+				if line != "" {
+					c.expect(line)
+				}
+			}
+			if status := c.wait(); !status.Signaled() || status.Signal() != syscall.SIGINT {
+				t.Errorf("it ended with %v", status)
+			}
+		})
+	}
+}
+
+func TestExit(t *testing.T) {
+	for child, status := range map[string]int{"fails": 1, "succeeds": 0} {
+		c := startChild(t, child)
+		if got := c.wait(); got.ExitStatus() != status {
+			t.Errorf("%s: %v", child, got)
+		}
+		if said := c.stderr.String(); said != map[string]string{"fails": "boom\n"}[child] {
+			t.Errorf("%s: it said %q", child, said)
+		}
+	}
+}
+
+// A signal that was ignored when the program was started does not stop it.
+func TestStopOnIgnoredSignal(t *testing.T) {
+	c := startChild(t, "asked, with SIGINT ignored")
+	c.expect("ready")
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if err := c.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.expect("asked <nil>")
+	if status := c.wait(); status.Signal() != syscall.SIGTERM {
+		t.Errorf("it ended with %v", status)
+	}
+}
+
+func init() {
+	children["asked, with SIGINT ignored"] = func() {
+		ossignal.Ignore(syscall.SIGINT)
+		os.Setenv("CURIO_TEST_CHILD", "asked")
+		panic(syscall.Exec(os.Args[0], os.Args, os.Environ()))
+	}
+}
+
+// A stoppable is a child process whose output is read line by line.
+type stoppable struct {
+	*exec.Cmd
+	t      *testing.T
+	lines  *bufio.Scanner
+	stderr strings.Builder
+}
+
+func startChild(t *testing.T, name string) *stoppable {
+	t.Helper()
+	bound, cancel := context.WithTimeout(t.Context(), time.Minute) // to show a hang
+	t.Cleanup(cancel)
+	c := &stoppable{Cmd: exec.CommandContext(bound, os.Args[0], "-test.run=^$"), t: t}
+	c.Env = append(os.Environ(), "CURIO_TEST_CHILD="+name)
+	c.Cmd.Stderr = &c.stderr
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.lines = bufio.NewScanner(out)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (c *stoppable) expect(line string) {
+	c.t.Helper()
+	if !c.lines.Scan() || c.lines.Text() != line {
+		c.t.Fatalf("it printed %q, want %q; and said %s", c.lines.Text(), line, &c.stderr)
+	}
+}
+
+func (c *stoppable) wait() syscall.WaitStatus {
+	c.t.Helper()
+	for c.lines.Scan() {
+		c.t.Errorf("it printed %q too", c.lines.Text())
+	}
+	_ = c.Wait() // what matters is the status
+	return c.ProcessState.Sys().(syscall.WaitStatus)
+}
