@@ -182,7 +182,7 @@ func TestTwoConnectionsInTheSameMoment(t *testing.T) {
 	}
 }
 
-// A cancellation against a connection that comes about, a thousand times: either there is
+// A cancellation against a connection that comes about, a thousand times in a long run: either there is
 // a connection or an error, and never a socket that is nobody's.
 func TestCancelAgainstSuccess(t *testing.T) {
 	s := newServer(t)
@@ -191,7 +191,7 @@ func TestCancelAgainstSuccess(t *testing.T) {
 	discarding(t, "tcp", "127.0.0.2:"+port)
 	before := len(testutil.Descriptors(os.Getpid()))
 	opened, cancelled := 0, 0
-	for round := range 1000 {
+	for round := range testutil.Times(1000) {
 		config := &network.ConnectConfig{
 			Resolver:     &hosts{v4: reply{addrs: "127.0.0.1 127.0.0.2"}},
 			AttemptDelay: 1,

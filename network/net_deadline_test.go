@@ -414,8 +414,8 @@ func TestDeadlinesDoNotAllocate(t *testing.T) {
 
 // rounds is how often a race is tried.
 func rounds(n int) int {
-	if testutil.Race || testing.Short() {
-		return n / 5
+	if testutil.Race {
+		n /= 5
 	}
-	return n
+	return testutil.Times(n)
 }

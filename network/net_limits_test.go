@@ -295,6 +295,7 @@ func TestLifetimeElsewhere(t *testing.T) {
 			defer close(said)
 			for err := error(nil); err == nil; {
 				_, err = client.Write([]byte("x"))
+				testutil.Rest()
 			}
 		}()
 		givenUp(t, k, client, network.ErrLifetime)

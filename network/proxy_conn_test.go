@@ -268,7 +268,7 @@ func TestProxiedResumes(t *testing.T) {
 // Cancelled in the very moment at which the header comes: it is either there now or later.
 func TestProxiedCancelRace(t *testing.T) {
 	testutil.NoLeaks(t)
-	rounds, cut := 1000, 0
+	rounds, cut := testutil.Times(1000), 0
 	for range rounds {
 		below, proxy := acceptedOn(t, "tcp4", "127.0.0.1:0")
 		conn := network.NewProxied(below, everyProxy)

@@ -425,7 +425,7 @@ func TestResetAtOnce(t *testing.T) {
 			}
 			for _, leave := range []func(net.Conn){vanish, func(conn net.Conn) { conn.Close() }} {
 				var clients sync.WaitGroup
-				for range 500 {
+				for range testutil.Times(500) {
 					clients.Go(func() {
 						conn, err := net.Dial(on, s.Addr)
 						if err != nil {

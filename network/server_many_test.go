@@ -110,7 +110,7 @@ func flood(conn net.Conn) {
 // Many connections at once are served, end in all sorts of ways, and leave nothing.
 func TestManyConnections(t *testing.T) {
 	perChild, children := 2500, 4
-	if testing.Short() || testutil.Race {
+	if !testutil.Long || testutil.Race {
 		perChild = 250
 	}
 	began := time.Now()

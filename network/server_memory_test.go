@@ -186,7 +186,7 @@ func used(t *testing.T, handler, client string, n int, files ...string) (heap, s
 // for each idle connection, and loses none of them when all speak at once.
 func TestIdleConnections(t *testing.T) {
 	n := 2000
-	if testing.Short() || testutil.Race {
+	if !testutil.Long || testutil.Race {
 		n = 200
 	}
 	cert, _ := testutil.Certificate(t)

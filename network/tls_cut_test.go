@@ -95,7 +95,7 @@ func cutsOf(size, each int) (at []int) {
 	return at
 }
 
-// A send is cut at every byte, over every combination of layers, and then every possible
+// A send is cut at every byte, or at some unless the run is a long one, over every combination of layers, and then every possible
 // step follows, while the peer either accepts data again or does not. Either the peer gets
 // all that SendAll has reported as sent, or an error says that it does not. Nothing hangs.
 func TestTLSCutThen(t *testing.T) {
@@ -106,9 +106,12 @@ func TestTLSCutThen(t *testing.T) {
 				data := testutil.Pattern(21, size)
 				for _, opens := range []bool{true, false} {
 					for _, step := range steps {
-						each := 41
-						if g.name == "TLS" && !testing.Short() {
+						each := 131
+						switch {
+						case testutil.Long && g.name == "TLS":
 							each = step.each
+						case testutil.Long:
+							each = 41
 						}
 						for _, at := range cutsOf(size, each) {
 							cutThen(t, g, data, at, opens, step)

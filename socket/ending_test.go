@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/socket"
 )
@@ -384,7 +385,7 @@ func TestAcceptRace(t *testing.T) {
 		accepted++
 		return s.Close()
 	}
-	const rounds = 2000
+	rounds := testutil.Times(2000)
 	for range rounds {
 		o, join := in(t, take)
 		await(t, func() bool { return parked(o)() || o.Cycles() > 0 })

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/socket"
 	"github.com/curio-go/curio/stream"
@@ -156,8 +157,8 @@ func TestOversizeLine(t *testing.T) {
 
 // A delimiter is looked for in what is new, not in all that has come before.
 func TestNoQuadraticSearch(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it moves some memory")
+	if !testutil.Long {
+		t.Skip("it moves some memory: only with CURIO_LONG=1")
 	}
 	// 4 million arrivals of a byte: if each were a search from the start, it would take
 	// hours.

@@ -49,7 +49,7 @@ func cancelSoon(o *wait.Owner) {
 // Reads that are cancelled in the moment in which something arrives: each byte arrives
 // once, and in order, whatever was cancelled.
 func TestReadRacesWithCancel(t *testing.T) {
-	const rounds = 1500
+	rounds := testutil.Times(1500)
 	for name, open := range transports {
 		for way, read := range map[string]func(ctx context.Context, s *stream.Stream) (string, error){
 			"ReadLine": func(ctx context.Context, s *stream.Stream) (string, error) { return s.ReadLine(ctx) },
@@ -121,7 +121,7 @@ func TestReadRacesWithCancel(t *testing.T) {
 
 // The same the other way round: writes that are cancelled say what they have written.
 func TestWriteRacesWithCancel(t *testing.T) {
-	const rounds = 700
+	rounds := testutil.Times(700)
 	data := numbered(512 << 10)
 	for name, open := range transports {
 		t.Run(name, func(t *testing.T) {

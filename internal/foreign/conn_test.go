@@ -67,7 +67,7 @@ func TestSendingCancelled(t *testing.T) {
 // Receiving that is cancelled in the moment in which something arrives: each byte arrives
 // once, and no operation is ended by a deadline that was meant for another one.
 func TestReceiveRaces(t *testing.T) {
-	const rounds = 2000
+	rounds := testutil.Times(2000)
 	each(t, func(t *testing.T, a *foreign.Conn, b net.Conn) {
 		_, join := in(t, func(context.Context) error {
 			for i := range rounds {

@@ -3,11 +3,13 @@ package poll_test
 import (
 	"context"
 	"testing"
+
+	"github.com/curio-go/curio/internal/testutil"
 )
 
 // Neither what completes at once nor what sleeps allocates.
 func TestNothingAllocated(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
 	a, b := pair(t)

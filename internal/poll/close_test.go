@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -88,7 +89,7 @@ func TestCloseWhileCancelling(t *testing.T) {
 			a.Sleepy()
 			return a.WaitRead(ctx)
 		})
-		if !raceEnabled {
+		if !testutil.Race {
 			await(t, parked(o))
 		}
 		var both sync.WaitGroup

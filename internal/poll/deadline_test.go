@@ -11,18 +11,19 @@ import (
 	"testing"
 
 	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
 // The races of this file are the reason for the protocol in doc.go: an operation is
 // cancelled at the moment at which what it waits for comes.
 
-// rounds is 100,000, and takes some seconds; less where that would be long.
+// rounds is how often a race is run: 100,000 times in a long run, which takes some seconds.
 func rounds() int {
-	if testing.Short() || raceEnabled {
-		return 20_000
+	if testutil.Race {
+		return testutil.Times(20_000)
 	}
-	return 100_000
+	return testutil.Times(100_000)
 }
 
 // hesitate spends a random time, from nothing to a little more than a wait takes to

@@ -5,13 +5,14 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
 // Somebody who shares the descriptor has made it blocking: a read does not make the
 // process wait where the scheduler does not know of it.
 func TestBlockingBehindOurBack(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("with the race detector it is read(2)")
 	}
 	a, _ := pair(t)

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
 // Neither what completes at once nor what sleeps allocates.
 func TestMessagesAllocateNothing(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
 	a, b := datagrams(t)

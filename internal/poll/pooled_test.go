@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -53,7 +54,7 @@ func TestReadPooled(t *testing.T) {
 
 // Who sleeps has no buffer.
 func TestReadPooledHoldsNone(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("with the race detector a sync.Pool forgets at random")
 	}
 	pool, made := newPool(1)

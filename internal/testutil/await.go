@@ -25,13 +25,16 @@ func Eventually(cond func() bool) bool {
 		if time.Since(began) > Patience {
 			return false
 		}
-		// A little rest, for a condition can be costly to check and what it
-		// waits for needs the processor too.
-		rest, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-		<-rest.Done()
-		cancel()
+		Rest() // for a condition can be costly to check, and what it waits for needs the processor too
 	}
 	return true
+}
+
+// Rest sleeps for a millisecond.
+func Rest() {
+	rest, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	<-rest.Done()
 }
 
 // Receive returns the next value of c, and ends the test if none comes.

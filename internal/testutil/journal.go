@@ -76,13 +76,28 @@ func (j *Journal) Find(text string) []Record {
 	return found
 }
 
+// Lines returns all records as text.
+func (j *Journal) Lines() []string {
+	var lines []string
+	for _, r := range j.Find("") {
+		lines = append(lines, r.String())
+	}
+	return lines
+}
+
 // Take is Find, and removes what it returns.
 func (j *Journal) Take(text string) []Record {
-	found := j.Find(text)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.records = slices.DeleteFunc(j.records, func(r Record) bool { return strings.Contains(r.Text, text) })
-	return found
+	var taken []Record
+	j.records = slices.DeleteFunc(j.records, func(r Record) bool {
+		if strings.Contains(r.Text, text) {
+			taken = append(taken, r)
+			return true
+		}
+		return false
+	})
+	return taken
 }
 
 // TakeOne waits for a record whose message contains text, and takes it. More than

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -26,7 +27,7 @@ func TestRaceReceiveAndProbe(t *testing.T) {
 	probe := new(failures)
 	ctx, remove := wait.WithProbe(context.Background(), probe)
 	defer remove()
-	for range rounds(5000) {
+	for range testutil.Times(5000) {
 		probe.n.Store(0)
 		o := new(wait.Owner)
 		if !o.InitTask(ctx, wait.NewKernel()) {

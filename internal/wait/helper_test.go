@@ -101,13 +101,6 @@ func until(tb testing.TB, what string, cond func() bool) {
 	}
 }
 
-func rounds(full int) int {
-	if testing.Short() {
-		return full / 10
-	}
-	return full
-}
-
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 {

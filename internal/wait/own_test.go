@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestOwnWaitRace(t *testing.T) {
 	kernel := wait.NewKernel()
 	var granted, cancelled, seen int
-	for i := range rounds(20_000) {
+	for i := range testutil.Times(20_000) {
 		var b box
 		o := taskUnder(t, kernel)
 		var start, done sync.WaitGroup
@@ -72,7 +73,7 @@ func TestOwnWaitRace(t *testing.T) {
 // finished tasks are reused.
 func TestOwnWaitAsTheTaskEnds(t *testing.T) {
 	kernel := wait.NewKernel()
-	for i := range rounds(20_000) {
+	for i := range testutil.Times(20_000) {
 		o := taskUnder(t, kernel)
 		var b box
 		var done sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -18,7 +19,7 @@ import (
 func TestGrantCancelTimeoutRace(t *testing.T) {
 	kernel := wait.NewKernel()
 	var granted, cancelled, expired int
-	for i := range rounds(100_000) {
+	for i := range testutil.Times(100_000) {
 		var b box
 		o := taskUnder(t, kernel)
 		timeout := wait.NewTimeout(&o.Scope, wait.After(time.Duration(rand.IntN(40))*time.Microsecond))
@@ -83,7 +84,7 @@ func spin(n int) {
 // rest starve.
 func TestCancelledWaitersPassTokensOn(t *testing.T) {
 	const waiters = 50
-	for range rounds(400) {
+	for range testutil.Times(400) {
 		var b box
 		kernel := wait.NewKernel()
 		var got atomic.Int64
@@ -147,7 +148,7 @@ func TestThousandCancelledTogether(t *testing.T) {
 // being cancelled, at that very moment. Whoever was below it when its kernel was
 // cancelled has been cancelled.
 func TestTreeChangesWhileCancelled(t *testing.T) {
-	for i := range rounds(30_000) {
+	for i := range testutil.Times(30_000) {
 		kernel := wait.NewKernel()
 		parent := taskUnder(t, kernel)
 		timeout := wait.NewTimeout(&parent.Scope, 0)
@@ -177,7 +178,7 @@ func TestTreeChangesWhileCancelled(t *testing.T) {
 // Done, AfterFunc, Err and contexts derived by the standard library, all asked for
 // while the scope is being cancelled.
 func TestContextWhileCancelled(t *testing.T) {
-	for i := range rounds(30_000) {
+	for i := range testutil.Times(30_000) {
 		o := newTask(t)
 		var all sync.WaitGroup
 		var called atomic.Int64
@@ -211,7 +212,7 @@ func TestContextWhileCancelled(t *testing.T) {
 // wait of the same waiter.
 func TestAlarmRacesWithCancel(t *testing.T) {
 	o := newTask(t)
-	for i := range rounds(20_000) {
+	for i := range testutil.Times(20_000) {
 		s := wait.NewTimeout(&o.Scope, 0)
 		var all sync.WaitGroup
 		all.Go(func() { spin(i); cancel(s) })
@@ -239,7 +240,7 @@ func TestSharedContext(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			for range rounds(5000) {
+			for range testutil.Times(5000) {
 				if err := b.take(&o.Scope); err != nil {
 					t.Error(err)
 				}
@@ -257,7 +258,7 @@ func TestSharedContext(t *testing.T) {
 // A timeout above expires while its cancellation is still on its way down through
 // thousands of tasks. The last of them fails by itself, with the right error.
 func TestExpiryOnItsWayDown(t *testing.T) {
-	for range rounds(200) {
+	for range testutil.Times(200) {
 		o := newTask(t)
 		timeout := wait.NewTimeout(&o.Scope, wait.After(2*time.Millisecond))
 		first := taskUnder(t, timeout)
