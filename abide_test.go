@@ -11,20 +11,24 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // Abide: locks of other packages, cancellably.
 //
 // Of the original's list, B1 and B6 have no meaning here: curio's own locks are no
 // sync.Locker, and what is none does not compile. B4 and B5, an object that is bound to
-// a thread, are SpawnThread (spawnthread_test.go): Go has no reentrant lock.
+// a thread, are SpawnThread (verify/core/spawnthread_test.go): Go has no reentrant lock.
 
 // A chanLock is a lock made of a channel: in a bubble, who waits for it is at rest, as who
 // waits for a sync.Mutex is not. It has no TryLock.
 type chanLock chan struct{}
 
 func newChanLock() chanLock { return make(chanLock, 1) }
-func (l chanLock) Lock()    { l <- struct{}{} }
+
+func (l chanLock) Lock() { l <- struct{}{} }
+
 func (l chanLock) Unlock() {
 	select {
 	case <-l:
@@ -83,7 +87,7 @@ func abiding(ctx context.Context, mu sync.Locker, body func()) *curio.Task[struc
 func TestAbide(t *testing.T) {
 	for what, make := range lockKinds {
 		t.Run(what, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				mu := make()
 				start := time.Now()
 				inside := 0
@@ -103,7 +107,7 @@ func TestAbide(t *testing.T) {
 						f.Error(err)
 					}
 				}
-				f.elapsed(start, 10*time.Second)
+				f.Elapsed(start, 10*time.Second)
 				takeAndLeave(mu)
 				callsLeft(f, 0)
 				keysLeft(f, 0)
@@ -125,8 +129,8 @@ func TestAbideOfPackageSync(t *testing.T) {
 		{"RLocker", rw.RLocker(), &rw},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			watch(t, func() {
-				withKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.Watch(t, func() {
+				fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 					if c.other == nil {
 						c.other = c.mu
 					}
@@ -138,16 +142,16 @@ func TestAbideOfPackageSync(t *testing.T) {
 }
 
 // abidePackageSync has mu waited for by a number of tasks, one of which gives up.
-func abidePackageSync(ctx context.Context, f *fixture, mu, other sync.Locker) {
+func abidePackageSync(ctx context.Context, f *fixture.Fixture, mu, other sync.Locker) {
 	other.Lock()
 	first := abiding(ctx, mu, func() {})
-	until(f, "ABIDE", func() bool { return first.State() == "ABIDE" })
+	testutil.Await(f, "ABIDE", func() bool { return first.State() == "ABIDE" })
 	var taken sync.WaitGroup
 	taken.Add(10)
 	var tasks []*curio.Task[struct{}]
 	for range 10 {
 		task := abiding(ctx, mu, taken.Done)
-		until(f, "THREAD_TURN", func() bool { return task.State() == "THREAD_TURN" })
+		testutil.Await(f, "THREAD_TURN", func() bool { return task.State() == "THREAD_TURN" })
 		tasks = append(tasks, task)
 	}
 	if n := createdBy("blockInThread"); n != 1 || len(f.Kernel.ThreadCalls()) != 1 {
@@ -156,7 +160,7 @@ func abidePackageSync(ctx context.Context, f *fixture, mu, other sync.Locker) {
 	if did, err := first.Cancel(ctx); !did || err != nil {
 		f.Error(did, err)
 	}
-	is(f, "first", first.Err(), taskCancelled...)
+	fixture.Is(f, "first", first.Err(), fixture.TaskCancelled...)
 	other.Unlock()
 	for _, task := range tasks {
 		if _, err := task.Join(ctx); err != nil {
@@ -164,13 +168,13 @@ func abidePackageSync(ctx context.Context, f *fixture, mu, other sync.Locker) {
 		}
 	}
 	taken.Wait()
-	until(f, "all functions end", func() bool { return len(f.Kernel.ThreadCalls()) == 0 })
+	testutil.Await(f, "all functions end", func() bool { return len(f.Kernel.ThreadCalls()) == 0 })
 	takeAndLeave(other) // nobody has mu any more
 }
 
 // A reader does not keep the other readers out.
 func TestAbideOfReaders(t *testing.T) {
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var rw sync.RWMutex
 		var releases []func()
 		for range 3 {
@@ -189,14 +193,14 @@ func TestAbideOfReaders(t *testing.T) {
 		if !rw.TryLock() {
 			f.Error("the lock cannot be taken after its readers have gone")
 		}
-		until(f, "all functions end", func() bool { return len(f.Kernel.ThreadCalls()) == 0 })
+		testutil.Await(f, "all functions end", func() bool { return len(f.Kernel.ThreadCalls()) == 0 })
 	})
 }
 
 // B3, W-L7: who gives up does so at once. The lock is taken in the background when it is
 // free, and released at once, so that others can have it.
 func TestAbideCancelled(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		mu := newChanLock()
 		mu.Lock()
 		start := time.Now()
@@ -204,15 +208,15 @@ func TestAbideCancelled(t *testing.T) {
 			_, err := curio.Abide(ctx, mu)
 			return err
 		})
-		is(f, "timeout", err, taskTimeout...)
-		f.elapsed(start, time.Second)
+		fixture.Is(f, "timeout", err, fixture.TaskTimeout...)
+		f.Elapsed(start, time.Second)
 		calls := f.Kernel.ThreadCalls()
 		if len(calls) != 1 || calls[0].Op != "Abide" || !calls[0].Abandoned || !calls[0].Since.Equal(start) ||
 			calls[0].Task != curio.CurrentTask(ctx).Path() {
 			f.Errorf("calls: %+v", calls)
 		}
 		second := abiding(ctx, mu, func() {})
-		taskState(f, second, "THREAD_TURN") // the goroutine in the background waits first
+		fixture.TaskState(f, second, "THREAD_TURN") // the goroutine in the background waits first
 		callsLeft(f, 1)
 		mu.Unlock()
 		if _, err := second.Join(ctx); err != nil {
@@ -231,7 +235,7 @@ func TestAbideCancelled(t *testing.T) {
 func TestAbideThousandCancelled(t *testing.T) {
 	for what, make := range lockKinds {
 		t.Run(what, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				mu := make()
 				mu.Lock()
 				var tasks []*curio.Task[struct{}]
@@ -262,7 +266,7 @@ func TestAbideThousandCancelled(t *testing.T) {
 
 // Those who wait get the lock in order of arrival, whoever of them gives up.
 func TestAbideOrder(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		mu := newChanLock()
 		mu.Lock()
 		var order []int
@@ -271,8 +275,8 @@ func TestAbideOrder(t *testing.T) {
 			tasks = append(tasks, abiding(ctx, mu, func() { order = append(order, i) }))
 			synctest.Wait()
 		}
-		taskState(f, tasks[0], "ABIDE")
-		taskState(f, tasks[1], "THREAD_TURN")
+		fixture.TaskState(f, tasks[0], "ABIDE")
+		fixture.TaskState(f, tasks[1], "THREAD_TURN")
 		for _, i := range []int{0, 5, 9} {
 			_, _ = tasks[i].Cancel(ctx)
 		}
@@ -290,7 +294,7 @@ func TestAbideOrder(t *testing.T) {
 // A lock that is free and can be tried costs no goroutine, and one that cannot costs one
 // for as long as Lock takes. A context that has ended gets none.
 func TestAbideTriesFirst(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		mu := &tryLock{chanLock: newChanLock()}
 		cycles := curio.CurrentTask(ctx).Cycles()
 		release, err := curio.Abide(ctx, mu)
@@ -305,7 +309,7 @@ func TestAbideTriesFirst(t *testing.T) {
 		cancel()
 		for _, mu := range []sync.Locker{mu, mu.chanLock} {
 			release, err := curio.Abide(dead, mu)
-			is(f, "dead context", err, scopeCancelled...)
+			fixture.Is(f, "dead context", err, fixture.ScopeCancelled...)
 			if release != nil {
 				f.Error("there is a function to release it")
 			}
@@ -320,7 +324,7 @@ func TestAbideTriesFirst(t *testing.T) {
 // The second release of a lock is a mistake, and does not unlock what somebody else may
 // have by now.
 func TestAbideReleaseTwice(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		mu := newChanLock()
 		release, err := curio.Abide(ctx, mu)
 		if err != nil {
@@ -331,7 +335,7 @@ func TestAbideReleaseTwice(t *testing.T) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		panics(f, "released a second time", release)
+		fixture.Panics(f, "released a second time", release)
 		if len(mu) != 1 {
 			f.Error("the second release has unlocked it")
 		}
@@ -342,7 +346,7 @@ func TestAbideReleaseTwice(t *testing.T) {
 
 // release may be called by whoever likes, also when the context has ended.
 func TestAbideReleaseElsewhere(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		mu := newChanLock()
 		task := curio.Spawn(ctx, func(ctx context.Context) (func(), error) { return curio.Abide(ctx, mu) })
 		release, err := task.Join(ctx)
@@ -360,12 +364,13 @@ func TestAbideReleaseElsewhere(t *testing.T) {
 // brokenLock is a lock whose methods panic.
 type brokenLock struct{ gate threadGate }
 
-func (l *brokenLock) Lock()   { <-l.gate; panic("cannot lock") }
+func (l *brokenLock) Lock() { <-l.gate; panic("cannot lock") }
+
 func (l *brokenLock) Unlock() { panic("cannot unlock") }
 
 // A Lock that panics is an error of Abide, too late or not, and the next one has his turn.
 func TestAbideLockPanics(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		mu := &brokenLock{make(threadGate)}
 		late := abiding(ctx, mu, func() {})
 		synctest.Wait()
@@ -380,7 +385,7 @@ func TestAbideLockPanics(t *testing.T) {
 		}
 		callsLeft(f, 0)
 		keysLeft(f, 0)
-		if n := len(f.Journal.take(msgPanic)); n != 2 {
+		if n := len(f.Journal.Take(fixture.MsgPanic)); n != 2 {
 			f.Errorf("two panics were logged %d times", n)
 		}
 	})
@@ -389,25 +394,26 @@ func TestAbideLockPanics(t *testing.T) {
 // funcLock is a lock that cannot be compared, and so cannot be told from another.
 type funcLock struct{ lock, unlock func() }
 
-func (l funcLock) Lock()   { l.lock() }
+func (l funcLock) Lock() { l.lock() }
+
 func (l funcLock) Unlock() { l.unlock() }
 
 // A lock that cannot be waited for is refused with a sentence about what was called.
 func TestAbideOfWhatCannotBeCompared(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		panics(f, "Abide", func() { _, _ = curio.Abide(ctx, funcLock{func() {}, func() {}}) })
-		panics(f, "curio_test.funcLock", func() { _, _ = curio.Abide(ctx, funcLock{func() {}, func() {}}) })
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		fixture.Panics(f, "Abide", func() { _, _ = curio.Abide(ctx, funcLock{func() {}, func() {}}) })
+		fixture.Panics(f, "curio_test.funcLock", func() { _, _ = curio.Abide(ctx, funcLock{func() {}, func() {}}) })
 		callsLeft(f, 0)
 	})
 }
 
 // A lock is no key of the user's: BlockInThread for the lock itself is something else.
 func TestAbideIsNoKey(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		mu := newChanLock()
 		mu.Lock()
 		taker := abiding(ctx, mu, func() {})
-		taskState(f, taker, "ABIDE")
+		fixture.TaskState(f, taker, "ABIDE")
 		if v, err := curio.BlockInThread(ctx, mu, returnsOne); v != 1 || err != nil {
 			f.Error(v, err)
 		}
@@ -419,7 +425,7 @@ func TestAbideIsNoKey(t *testing.T) {
 // B2: a condition of another package is waited for with BlockInThread: one goroutine for
 // all.
 func TestForeignCondition(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var event sync.WaitGroup
 		event.Add(1)
 		wait := func() (int, error) { event.Wait(); return 1, nil }
@@ -440,20 +446,20 @@ func TestForeignCondition(t *testing.T) {
 
 // A lock that is got in the moment of the cancellation is held by the task or is free.
 func TestRaceAbideAndCancel(t *testing.T) {
-	watch(t, func() {
-		withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.Watch(t, func() {
+		fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			got := map[string]int{}
 			var mu sync.Mutex
-			for range times(2000) {
+			for range testutil.Times(2000) {
 				mu.Lock()
 				taker := curio.Spawn(ctx, func(ctx context.Context) (func(), error) { return curio.Abide(ctx, &mu) })
-				until(f, "ABIDE", func() bool { return taker.State() == "ABIDE" })
-				atOnce(
-					func() { spin(); mu.Unlock() },
-					func() { spin(); taker.CancelNow() },
+				testutil.Await(f, "ABIDE", func() bool { return taker.State() == "ABIDE" })
+				fixture.AtOnce(
+					func() { fixture.Spin(); mu.Unlock() },
+					func() { fixture.Spin(); taker.CancelNow() },
 				)
 				_ = taker.Wait(ctx)
-				until(f, "the function ends", func() bool { return len(f.Kernel.ThreadCalls()) == 0 })
+				testutil.Await(f, "the function ends", func() bool { return len(f.Kernel.ThreadCalls()) == 0 })
 				release, err := taker.Result()
 				got[fmt.Sprint(err == nil)]++
 				if err == nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // Nobody goes on before all have come; one of them is the last; then it can be used
@@ -17,7 +18,7 @@ import (
 func TestBarrier(t *testing.T) {
 	for _, n := range []int{1, 2, 5} {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				b := curio.NewBarrier(n)
 				const rounds = 4
 				var arrived, lasts [rounds]atomic.Int32
@@ -65,7 +66,7 @@ func TestBarrier(t *testing.T) {
 // One that is cancelled, or whose time runs out, does not count: the others wait for
 // another one in its place.
 func TestBarrierCancelledPartyIsReplaced(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		b := curio.NewBarrier(3)
 		wait := func(ctx context.Context) (bool, error) { return b.Wait(ctx) }
 		first := curio.Spawn(ctx, wait)
@@ -75,10 +76,10 @@ func TestBarrierCancelledPartyIsReplaced(t *testing.T) {
 		if last, err := gone.Result(); last {
 			f.Errorf("the cancelled one is the last: %v", err)
 		}
-		is(f, "timeout", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+		fixture.Is(f, "timeout", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
 			_, err := b.Wait(ctx)
 			return err
-		}), taskTimeout...)
+		}), fixture.TaskTimeout...)
 		if b.Waiting() != 1 {
 			f.Errorf("it is %v, want one waiting", b)
 		}
@@ -100,12 +101,12 @@ func TestBarrierCancelledPartyIsReplaced(t *testing.T) {
 
 // A barrier for one opens for everybody, but not for a context that has ended.
 func TestBarrierForOne(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		b := curio.NewBarrier(1)
 		dead, cancel := curio.WithTimeout(ctx, time.Hour)
 		cancel()
 		last, err := b.Wait(dead)
-		is(f, "dead", err, scopeCancelled...)
+		fixture.Is(f, "dead", err, fixture.ScopeCancelled...)
 		if last {
 			f.Error("the dead one is the last")
 		}
@@ -117,7 +118,7 @@ func TestBarrierForOne(t *testing.T) {
 
 // L22
 func TestBarrierString(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		b := curio.NewBarrier(2)
 		if got, want := fmt.Sprint(b), "Barrier(0 of 2)"; got != want {
 			f.Errorf("it is %q, want %q", got, want)
@@ -140,9 +141,9 @@ func TestBarrierString(t *testing.T) {
 // A party that is cancelled, and counted before it has taken itself off, goes on with the
 // others.
 func TestBarrierCancelledAtTheOpening(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		b := curio.NewBarrier(2)
-		first, letGo := heldUp(ctx, f, "BARRIER_WAIT", func(ctx context.Context) error {
+		first, letGo := fixture.HeldUp(ctx, f, "BARRIER_WAIT", func(ctx context.Context) error {
 			last, err := b.Wait(ctx)
 			if last {
 				f.Error("the first is the last")
@@ -163,14 +164,14 @@ func TestBarrierCancelledAtTheOpening(t *testing.T) {
 // A party is cancelled when the barrier opens: either it was counted, and all go on, or
 // it was not, and the other one waits for somebody else.
 func TestRaceBarrier(t *testing.T) {
-	race(t, 10000, func(ctx context.Context) {
+	fixture.Race(t, 10000, func(ctx context.Context) {
 		b := curio.NewBarrier(2)
 		first := curio.Spawn(ctx, b.Wait)
-		waitUntil(func() bool { return b.Waiting() == 1 })
+		fixture.WaitUntil(func() bool { return b.Waiting() == 1 })
 		var second *curio.Task[bool]
-		atOnce(
-			func() { spin(); second = curio.Spawn(ctx, b.Wait) },
-			func() { spin(); first.CancelNow() },
+		fixture.AtOnce(
+			func() { fixture.Spin(); second = curio.Spawn(ctx, b.Wait) },
+			func() { fixture.Spin(); first.CancelNow() },
 		)
 		_ = first.Wait(ctx)
 		wantLast := true

@@ -13,40 +13,14 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
-// How a broadcast's operations are cancelled is in the tables of lock_test.go and
-// operations_broadcast_test.go, and any sequence of operations in broadcast_model_test.go; here is
+// How a broadcast's operations are cancelled is in the tables of verify/core/sync_test.go and
+// verify/core/operations_broadcast_test.go, and any sequence of operations in verify/core/broadcast_model_test.go; here is
 // what is particular to it.
 
 var slowPolicies = []curio.SlowPolicy{curio.SlowWait, curio.SlowSkip, curio.SlowDrop}
-
-// receives checks what can be received at once, up to the error at the end.
-func receives(t testing.TB, s *curio.Subscription[int], end error, want ...int) {
-	t.Helper()
-	var got []int
-	for {
-		v, err := s.TryReceive()
-		if err == nil {
-			got = append(got, v)
-			continue
-		}
-		if !slices.Equal(got, want) || err != end || v != 0 {
-			t.Errorf("received are %v, then %d, %v; want %v, then %v", got, v, err, want, end)
-		}
-		return
-	}
-}
-
-// sends sends values that nobody has to be waited for.
-func sends(t testing.TB, b *curio.Broadcast[int], values ...int) {
-	t.Helper()
-	for _, v := range values {
-		if err := b.TrySend(v); err != nil {
-			t.Fatalf("TrySend(%d): %v", v, err)
-		}
-	}
-}
 
 // forEver is a context that is never done.
 var forEver = context.Background()
@@ -54,23 +28,23 @@ var forEver = context.Background()
 // A subscriber sees all that is sent from its subscription on, others see the same, and what is
 // sent without subscribers is forgotten.
 func TestBroadcastFromTheSubscriptionOn(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var b curio.Broadcast[int]
-		sends(f, &b, 1, 2, 3)
+		fixture.SendValues(f, &b, 1, 2, 3)
 		one := b.Subscribe(ctx, 10, curio.SlowWait)
-		sends(f, &b, 4)
+		fixture.SendValues(f, &b, 4)
 		two := b.Subscribe(ctx, 10, curio.SlowSkip)
-		succeed(b.Send(ctx, 5))
-		receives(f, one, curio.ErrSubscriptionEmpty, 4, 5)
-		receives(f, two, curio.ErrSubscriptionEmpty, 5)
+		fixture.Succeed(b.Send(ctx, 5))
+		fixture.ReceiveValues(f, one, curio.ErrSubscriptionEmpty, 4, 5)
+		fixture.ReceiveValues(f, two, curio.ErrSubscriptionEmpty, 5)
 		if n := b.Subscribers(); n != 2 || one.Len()+two.Len() != 0 {
 			f.Errorf("%d subscribers with %d and %d values", n, one.Len(), two.Len())
 		}
 		one.Close()
 		two.Close()
-		sends(f, &b, 6)
+		fixture.SendValues(f, &b, 6)
 		for _, s := range []*curio.Subscription[int]{one, two} {
-			receives(f, s, curio.ErrSubscriptionClosed)
+			fixture.ReceiveValues(f, s, curio.ErrSubscriptionClosed)
 		}
 	})
 }
@@ -84,7 +58,7 @@ func TestBroadcastCapacityIsTheRealOne(t *testing.T) {
 			var all []int
 			for i := range capacity {
 				all = append(all, i)
-				sends(t, &b, i)
+				fixture.SendValues(t, &b, i)
 			}
 			err := b.TrySend(capacity)
 			switch slow {
@@ -92,16 +66,16 @@ func TestBroadcastCapacityIsTheRealOne(t *testing.T) {
 				if err != curio.ErrBroadcastFull {
 					t.Errorf("TrySend: %v", err)
 				}
-				receives(t, s, curio.ErrSubscriptionEmpty, all...)
+				fixture.ReceiveValues(t, s, curio.ErrSubscriptionEmpty, all...)
 			case curio.SlowSkip:
 				lags(t, s, 1)
-				receives(t, s, curio.ErrSubscriptionEmpty, append(all[1:], capacity)...)
+				fixture.ReceiveValues(t, s, curio.ErrSubscriptionEmpty, append(all[1:], capacity)...)
 			case curio.SlowDrop:
 				if n := b.Subscribers(); n != 0 || err != nil {
 					t.Errorf("%d subscribers, %v", n, err)
 				}
-				receives(t, s, curio.ErrSubscriptionDropped, all...)
-				receives(t, s, curio.ErrSubscriptionDropped)
+				fixture.ReceiveValues(t, s, curio.ErrSubscriptionDropped, all...)
+				fixture.ReceiveValues(t, s, curio.ErrSubscriptionDropped)
 			}
 		}
 	}
@@ -118,41 +92,41 @@ func lags(t testing.TB, s *curio.Subscription[int], skipped uint64) {
 
 // A subscriber that lags gets the count once, and goes on with the oldest that was kept.
 func TestBroadcastSkips(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var b curio.Broadcast[int]
 		s := b.Subscribe(ctx, 3, curio.SlowSkip)
 		defer s.Close()
 		for i := range 10 {
-			sends(f, &b, i)
+			fixture.SendValues(f, &b, i)
 		}
 		lags(f, s, 7)
-		sends(f, &b, 10)
+		fixture.SendValues(f, &b, 10)
 		lags(f, s, 1)
 		if v, err := s.Receive(ctx); v != 8 || err != nil {
 			f.Errorf("received %d, %v", v, err)
 		}
-		sends(f, &b, 11, 12)
+		fixture.SendValues(f, &b, 11, 12)
 		var v int
 		if i, err := curio.Select(ctx, s.ReceiveCase(&v)); i != 0 || !strings.Contains(fmt.Sprint(err), "missed 1 values") || v != 0 {
 			f.Errorf("Select: %d, %v, received %d", i, err, v)
 		}
-		receives(f, s, curio.ErrSubscriptionEmpty, 10, 11, 12)
+		fixture.ReceiveValues(f, s, curio.ErrSubscriptionEmpty, 10, 11, 12)
 		for i := range 5 {
-			sends(f, &b, i)
+			fixture.SendValues(f, &b, i)
 		}
 		b.Close()
 		lags(f, s, 2)
-		receives(f, s, curio.ErrBroadcastClosed, 2, 3, 4)
+		fixture.ReceiveValues(f, s, curio.ErrBroadcastClosed, 2, 3, 4)
 	})
 }
 
 // Closed comes after all that was sent, also to one that is full, and to one that comes later.
 func TestBroadcastClose(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var b curio.Broadcast[int]
 		full, idle := b.Subscribe(ctx, 2, curio.SlowWait), b.Subscribe(ctx, 2, curio.SlowDrop)
-		sends(f, &b, 1, 2)
-		receives(f, idle, curio.ErrSubscriptionEmpty, 1, 2)
+		fixture.SendValues(f, &b, 1, 2)
+		fixture.ReceiveValues(f, idle, curio.ErrSubscriptionEmpty, 1, 2)
 		sending := curio.Go(ctx, func(ctx context.Context) error { return b.Send(ctx, 3) }, curio.ReportCrash(false))
 		receiving := curio.Spawn(ctx, idle.Receive, curio.ReportCrash(false))
 		synctest.Wait()
@@ -169,13 +143,13 @@ func TestBroadcastClose(t *testing.T) {
 		if i, err := curio.TrySelect(ctx, b.SendCase(4)); i != 0 || err != curio.ErrBroadcastClosed {
 			f.Errorf("SendCase: %d, %v", i, err)
 		}
-		receives(f, full, curio.ErrBroadcastClosed, 1, 2)
-		receives(f, full, curio.ErrBroadcastClosed)
-		receives(f, idle, curio.ErrBroadcastClosed)
+		fixture.ReceiveValues(f, full, curio.ErrBroadcastClosed, 1, 2)
+		fixture.ReceiveValues(f, full, curio.ErrBroadcastClosed)
+		fixture.ReceiveValues(f, idle, curio.ErrBroadcastClosed)
 		late := b.Subscribe(ctx, 1, curio.SlowWait)
-		receives(f, late, curio.ErrBroadcastClosed)
+		fixture.ReceiveValues(f, late, curio.ErrBroadcastClosed)
 		late.Close()
-		receives(f, late, curio.ErrSubscriptionClosed)
+		fixture.ReceiveValues(f, late, curio.ErrSubscriptionClosed)
 	})
 }
 
@@ -187,14 +161,14 @@ func TestBroadcastLeavingWakesSenders(t *testing.T) {
 		"one Receive": func(s *curio.Subscription[int], _ func()) { _, _ = s.TryReceive() },
 	} {
 		t.Run(what, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				var b curio.Broadcast[int]
 				inner, cancel := curio.WithTimeout(ctx, curio.NoTimeout)
 				defer cancel()
 				full := b.Subscribe(inner, 1, curio.SlowWait)
 				witness := b.Subscribe(ctx, 10, curio.SlowWait)
 				defer witness.Close()
-				sends(f, &b, 0)
+				fixture.SendValues(f, &b, 0)
 				var senders []*curio.Task[struct{}]
 				for i := range 3 {
 					senders = append(senders, curio.Go(ctx, func(ctx context.Context) error { return b.Send(ctx, 1+i) }))
@@ -205,15 +179,15 @@ func TestBroadcastLeavingWakesSenders(t *testing.T) {
 				}
 				senders[1].CancelNow()
 				synctest.Wait()
-				receives(f, witness, curio.ErrSubscriptionEmpty, 0)
+				fixture.ReceiveValues(f, witness, curio.ErrSubscriptionEmpty, 0)
 				leave(full, cancel)
 				synctest.Wait()
 				if what == "one Receive" {
-					receives(f, witness, curio.ErrSubscriptionEmpty, 1)
+					fixture.ReceiveValues(f, witness, curio.ErrSubscriptionEmpty, 1)
 					full.Close()
-					receives(f, witness, curio.ErrSubscriptionEmpty, 3)
+					fixture.ReceiveValues(f, witness, curio.ErrSubscriptionEmpty, 3)
 				} else {
-					receives(f, witness, curio.ErrSubscriptionEmpty, 1, 3)
+					fixture.ReceiveValues(f, witness, curio.ErrSubscriptionEmpty, 1, 3)
 				}
 				_ = senders[2].Wait(ctx)
 				if len(b.Snapshot().Waiters) > 0 || senders[0].Err() != nil || senders[2].Err() != nil {
@@ -242,7 +216,7 @@ func TestBroadcastSubscriptionEndsWithItsContext(t *testing.T) {
 			_ = curio.Go(ctx, func(ctx context.Context) error { subscribe(ctx); return nil }).Wait(ctx)
 		}},
 		{"task that is cancelled", func(ctx context.Context, subscribe func(ctx context.Context)) {
-			task := curio.Go(ctx, func(ctx context.Context) error { subscribe(ctx); return sleeper(ctx) })
+			task := curio.Go(ctx, func(ctx context.Context) error { subscribe(ctx); return fixture.Sleeper(ctx) })
 			synctest.Wait()
 			_, _ = task.Cancel(ctx)
 		}},
@@ -260,7 +234,7 @@ func TestBroadcastSubscriptionEndsWithItsContext(t *testing.T) {
 				inner, cancel := curio.WithTimeout(ctx, time.Hour)
 				defer cancel()
 				subscribe(inner)
-				return sleeper(inner)
+				return fixture.Sleeper(inner)
 			})
 		}},
 		{"group", func(ctx context.Context, subscribe func(ctx context.Context)) {
@@ -312,7 +286,7 @@ func TestBroadcastSubscriptionEndsWithItsContext(t *testing.T) {
 		}},
 	} {
 		t.Run(s.name, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				var b curio.Broadcast[int]
 				var inside *curio.Subscription[int]
 				dead := strings.HasPrefix(s.name, "dead")
@@ -322,14 +296,14 @@ func TestBroadcastSubscriptionEndsWithItsContext(t *testing.T) {
 					if n := b.Subscribers(); n != 1 != dead {
 						f.Errorf("%d subscribers", n)
 					}
-					sends(f, &b, 1)
+					fixture.SendValues(f, &b, 1)
 					others[0] = curio.Spawn(context.WithoutCancel(ctx), func(ctx context.Context) (int, error) { return 0, b.Send(ctx, 2) })
 				})
 				synctest.Wait()
 				if n := b.Subscribers(); n != 0 {
 					f.Errorf("%d subscribers are left", n)
 				}
-				receives(f, inside, curio.ErrSubscriptionClosed)
+				fixture.ReceiveValues(f, inside, curio.ErrSubscriptionClosed)
 				if err := others[0].Wait(ctx); err != nil || others[0].Err() != nil {
 					f.Errorf("Send: %v, %v", err, others[0].Err())
 				}
@@ -344,7 +318,7 @@ func TestBroadcastSubscriptionEndsWithItsContext(t *testing.T) {
 
 // A task that receives from a subscription of another task's gets to know of its end.
 func TestBroadcastReceiveOfAnothersSubscription(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var b curio.Broadcast[int]
 		inner, cancel := curio.WithTimeout(ctx, time.Hour)
 		s := b.Subscribe(inner, 1, curio.SlowWait)
@@ -356,7 +330,7 @@ func TestBroadcastReceiveOfAnothersSubscription(t *testing.T) {
 		if got := s.Snapshot().Waiters; len(got) != 3 || got[0] != (curio.Waiter{Task: receivers[0].AnyTask, Op: "BROADCAST_RECEIVE"}) {
 			f.Errorf("%v wait", got)
 		}
-		sends(f, &b, 1)
+		fixture.SendValues(f, &b, 1)
 		cancel()
 		for i, task := range receivers {
 			_ = task.Wait(ctx)
@@ -374,7 +348,7 @@ func TestBroadcastSubscribeWithHostileContexts(t *testing.T) {
 		for _, method := range testutil.HostileMethods {
 			for n := 1; n < 50; n++ {
 				met := false
-				inKernel(t, func(ctx context.Context, f *fixture) {
+				fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 					var b curio.Broadcast[int]
 					release := make(chan struct{})
 					h := testutil.NewHostile()
@@ -400,7 +374,7 @@ func TestBroadcastSubscribeWithHostileContexts(t *testing.T) {
 					if n := b.Subscribers(); n != 0 || !task.Terminated() {
 						f.Errorf("%d subscriptions are left", n)
 					}
-					f.Journal.take("panicked")
+					f.Journal.Take("panicked")
 				})
 				if !met {
 					break
@@ -413,10 +387,10 @@ func TestBroadcastSubscribeWithHostileContexts(t *testing.T) {
 // The iterator: it ends at the end, goes on when values were missed, and leaves what it has not
 // taken.
 func TestBroadcastAll(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var b curio.Broadcast[int]
 		skips, drops, closed := b.Subscribe(ctx, 2, curio.SlowSkip), b.Subscribe(ctx, 2, curio.SlowDrop), b.Subscribe(ctx, 3, curio.SlowWait)
-		sends(f, &b, 1, 2, 3)
+		fixture.SendValues(f, &b, 1, 2, 3)
 		all := func(s *curio.Subscription[int]) (text string) {
 			for v, err := range s.All(ctx) {
 				switch lagged, ok := errors.AsType[*curio.LaggedError](err); {
@@ -452,12 +426,12 @@ func TestBroadcastAll(t *testing.T) {
 
 // The holders, the waiters, and the text of String.
 func TestBroadcastSnapshot(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var b curio.Broadcast[int]
 		var full, quick *curio.Subscription[int]
 		slow := curio.Go(ctx, func(ctx context.Context) error {
 			full = b.Subscribe(ctx, 2, curio.SlowWait)
-			return sleeper(ctx)
+			return fixture.Sleeper(ctx)
 		}, curio.Name("slow"))
 		waiting := curio.Go(ctx, func(ctx context.Context) error {
 			quick = b.Subscribe(ctx, 1, curio.SlowSkip)
@@ -469,13 +443,13 @@ func TestBroadcastSnapshot(t *testing.T) {
 			return nil
 		}, curio.Name("quick"))
 		synctest.Wait()
-		sends(f, &b, 1)
+		fixture.SendValues(f, &b, 1)
 		synctest.Wait()
-		sends(f, &b, 2)
+		fixture.SendValues(f, &b, 2)
 		sending := curio.Go(ctx, func(ctx context.Context) error { return b.Send(ctx, 3) }, curio.ReportCrash(false))
 		synctest.Wait()
 		s := b.Snapshot()
-		if want := []curio.Holder{holderOf(slow.AnyTask, 2)}; !slices.Equal(s.Holders, want) {
+		if want := []curio.Holder{fixture.HolderOf(slow.AnyTask, 2)}; !slices.Equal(s.Holders, want) {
 			f.Errorf("held up by %v, want %v", s.Holders, want)
 		}
 		if want := []curio.Waiter{{waiting.AnyTask, "BROADCAST_RECEIVE"}, {sending.AnyTask, "BROADCAST_SEND"}}; !slices.Equal(s.Waiters, want) {
@@ -506,40 +480,13 @@ func TestBroadcastSnapshot(t *testing.T) {
 	})
 }
 
-func TestBroadcastMisuse(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		var b curio.Broadcast[int]
-		var none curio.Subscription[int]
-		var nilContext context.Context
-		checkMisuses(f,
-			misuse{"capacity of 0", func() { b.Subscribe(ctx, 0, curio.SlowWait) }},
-			misuse{"capacity of -1", func() { b.Subscribe(ctx, -1, curio.SlowSkip) }},
-			misuse{"SlowPolicy(3); pass SlowWait", func() { b.Subscribe(ctx, 1, 3) }},
-			misuse{"SlowPolicy(-1)", func() { b.Subscribe(ctx, 1, -1) }},
-			misuse{"nil context", func() { b.Subscribe(nilContext, 1, curio.SlowWait) }},
-			misuse{"nil context", func() { _ = b.Send(nilContext, 1) }},
-			misuse{"not made by Subscribe", func() { _, _ = none.Receive(ctx) }},
-			misuse{"not made by Subscribe", func() { _, _ = none.TryReceive() }},
-			misuse{"not made by Subscribe", func() { none.ReceiveCase(nil) }},
-			misuse{"not made by Subscribe", func() { none.All(ctx) }},
-			misuse{"not made by Subscribe", none.Close},
-			misuse{"not made by Subscribe", func() { none.Len() }},
-			misuse{"not made by Subscribe", func() { none.Snapshot() }},
-			misuse{"not made by Subscribe", func() { _ = none.String() }},
-		)
-		if b.Subscribers() != 0 {
-			f.Error(&b)
-		}
-	})
-}
-
 // A value is sent, or nobody gets it, however the Send is ended: by Select as well.
 func TestBroadcastSendCase(t *testing.T) {
 	for _, channel := range []bool{false, true} {
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			var b curio.Broadcast[int]
 			full, witness := b.Subscribe(forEver, 1, curio.SlowWait), b.Subscribe(forEver, 9, curio.SlowWait)
-			sends(f, &b, 1)
+			fixture.SendValues(f, &b, 1)
 			var stop curio.Event
 			cases := []curio.Case{b.SendCase(2), stop.WaitCase()}
 			if channel {
@@ -553,7 +500,7 @@ func TestBroadcastSendCase(t *testing.T) {
 				f.Errorf("chosen is %d, %v", i, err)
 			}
 			stop.Clear()
-			receives(f, witness, curio.ErrSubscriptionEmpty, 1)
+			fixture.ReceiveValues(f, witness, curio.ErrSubscriptionEmpty, 1)
 			second := curio.Spawn(ctx, chooses)
 			synctest.Wait()
 			if v, err := full.TryReceive(); v != 1 || err != nil {
@@ -562,8 +509,8 @@ func TestBroadcastSendCase(t *testing.T) {
 			if i, err := second.Join(ctx); i != 0 || err != nil {
 				f.Errorf("chosen is %d, %v", i, err)
 			}
-			receives(f, witness, curio.ErrSubscriptionEmpty, 2)
-			receives(f, full, curio.ErrSubscriptionEmpty, 2)
+			fixture.ReceiveValues(f, witness, curio.ErrSubscriptionEmpty, 2)
+			fixture.ReceiveValues(f, full, curio.ErrSubscriptionEmpty, 2)
 		})
 	}
 }
@@ -571,17 +518,17 @@ func TestBroadcastSendCase(t *testing.T) {
 // A Go channel among the cases of a receiver: what is sent to it is there for it, or for whoever
 // else receives.
 func TestBroadcastReceiveCaseBesideAChannel(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var b curio.Broadcast[int]
 		s := b.Subscribe(forEver, 1, curio.SlowWait)
 		ch := make(chan int)
 		for range 3 {
 			var v int
 			task := curio.Go(ctx, func(ctx context.Context) error {
-				return selected(ctx, 1, curio.ReceiveCase(ch, nil), s.ReceiveCase(&v))
+				return fixture.Selected(ctx, 1, curio.ReceiveCase(ch, nil), s.ReceiveCase(&v))
 			})
 			synctest.Wait()
-			sends(f, &b, 7)
+			fixture.SendValues(f, &b, 7)
 			if _, err := task.Join(ctx); err != nil || v != 7 {
 				f.Errorf("received %d, %v", v, err)
 			}
@@ -594,11 +541,11 @@ func TestBroadcastReceiveCaseBesideAChannel(t *testing.T) {
 // sends is not received by the same Select.
 func TestBroadcastSelectOfBoth(t *testing.T) {
 	for _, channel := range []bool{false, true} {
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			var b curio.Broadcast[int]
 			full, own := b.Subscribe(forEver, 1, curio.SlowWait), b.Subscribe(forEver, 2, curio.SlowWait)
-			sends(f, &b, 1)
-			receives(f, own, curio.ErrSubscriptionEmpty, 1)
+			fixture.SendValues(f, &b, 1)
+			fixture.ReceiveValues(f, own, curio.ErrSubscriptionEmpty, 1)
 			var one, other int
 			cases := []curio.Case{own.ReceiveCase(&one), b.SendCase(2), own.ReceiveCase(&other)}
 			if channel {
@@ -612,7 +559,7 @@ func TestBroadcastSelectOfBoth(t *testing.T) {
 			if i, err := task.Join(ctx); i != 1 || err != nil || one != 0 || other != 0 {
 				f.Errorf("chosen is %d, %v; received %d and %d", i, err, one, other)
 			}
-			receives(f, own, curio.ErrSubscriptionEmpty, 2)
+			fixture.ReceiveValues(f, own, curio.ErrSubscriptionEmpty, 2)
 			task = curio.Spawn(ctx, func(ctx context.Context) (int, error) { return curio.Select(ctx, cases...) })
 			synctest.Wait() // full has the 2
 			full.Close()
@@ -621,12 +568,14 @@ func TestBroadcastSelectOfBoth(t *testing.T) {
 			}
 			_, _ = own.TryReceive()
 			last := b.Subscribe(forEver, 1, curio.SlowWait)
-			sends(f, &b, 3)
+			fixture.SendValues(f, &b, 3)
 			if i, err := curio.Select(ctx, own.ReceiveCase(&one), own.ReceiveCase(&other)); i == 1 && other != 3 || i == 0 && one != 3 || err != nil || one+other != 3 {
 				f.Errorf("chosen is %d, %v; received %d and %d", i, err, one, other)
 			}
-			receives(f, own, curio.ErrSubscriptionEmpty)
-			receives(f, last, curio.ErrSubscriptionEmpty, 3)
+			fixture.ReceiveValues(f, own, curio.ErrSubscriptionEmpty)
+			fixture.ReceiveValues(f, last, curio.ErrSubscriptionEmpty, 3)
 		})
 	}
 }
+
+type key struct{ name string }

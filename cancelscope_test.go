@@ -13,25 +13,27 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // What has ended a scope is told apart: its own deadline, its own cancellation, and those of
 // what is around it or inside.
 func TestCancelScope(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for what, c := range map[string]struct {
 			do     func(*curio.CancelScope) // another task does it after a second
 			inside []error
 			reason error
 		}{
-			"cancelled":            {func(s *curio.CancelScope) { s.Cancel() }, scopeCancelled, nil},
-			"cancelled, a reason":  {func(s *curio.CancelScope) { s.Cancel(errBoom) }, scopeCancelled, errBoom},
-			"a deadline that is":   {func(s *curio.CancelScope) { s.SetDeadline(time.Now()) }, taskTimeout, nil},
-			"a deadline that was":  {func(s *curio.CancelScope) { s.SetDeadline(time.Now().Add(-time.Hour)) }, taskTimeout, nil},
-			"a deadline long ago":  {func(s *curio.CancelScope) { s.SetDeadline(time.Unix(0, 0)) }, taskTimeout, nil},
-			"a deadline far ahead": {func(s *curio.CancelScope) { s.SetDeadline(time.Now().AddDate(900, 0, 0)); s.Cancel() }, scopeCancelled, nil},
-			"no time":              {func(s *curio.CancelScope) { s.SetTimeout(0) }, taskTimeout, nil},
-			"less than no time":    {func(s *curio.CancelScope) { s.SetTimeout(-time.Hour) }, taskTimeout, nil},
+			"cancelled":            {func(s *curio.CancelScope) { s.Cancel() }, fixture.ScopeCancelled, nil},
+			"cancelled, a reason":  {func(s *curio.CancelScope) { s.Cancel(fixture.ErrBoom) }, fixture.ScopeCancelled, fixture.ErrBoom},
+			"a deadline that is":   {func(s *curio.CancelScope) { s.SetDeadline(time.Now()) }, fixture.TaskTimeout, nil},
+			"a deadline that was":  {func(s *curio.CancelScope) { s.SetDeadline(time.Now().Add(-time.Hour)) }, fixture.TaskTimeout, nil},
+			"a deadline long ago":  {func(s *curio.CancelScope) { s.SetDeadline(time.Unix(0, 0)) }, fixture.TaskTimeout, nil},
+			"a deadline far ahead": {func(s *curio.CancelScope) { s.SetDeadline(time.Now().AddDate(900, 0, 0)); s.Cancel() }, fixture.ScopeCancelled, nil},
+			"no time":              {func(s *curio.CancelScope) { s.SetTimeout(0) }, fixture.TaskTimeout, nil},
+			"less than no time":    {func(s *curio.CancelScope) { s.SetTimeout(-time.Hour) }, fixture.TaskTimeout, nil},
 		} {
 			var scope curio.CancelScope
 			start := time.Now()
@@ -46,39 +48,39 @@ func TestCancelScope(t *testing.T) {
 				return nil
 			})
 			err := scope.Run(ctx, func(ctx context.Context) error {
-				err := sleeper(ctx)
-				is(f, what+", inside", err, c.inside...)
-				is(f, what+", afterwards", sleeper(ctx), c.inside...)
-				is(f, what+", Err", scope.Err(), c.inside...)
+				err := fixture.Sleeper(ctx)
+				fixture.Is(f, what+", inside", err, c.inside...)
+				fixture.Is(f, what+", afterwards", fixture.Sleeper(ctx), c.inside...)
+				fixture.Is(f, what+", Err", scope.Err(), c.inside...)
 				return fmt.Errorf("wrapped: %w", err)
 			})
-			f.elapsed(start, time.Second)
-			is(f, what, err, c.inside...)
+			f.Elapsed(start, time.Second)
+			fixture.Is(f, what, err, c.inside...)
 			if who, ok := curio.WhoCancelled(err); !ok || who.Reason != c.reason || who.Expired != errors.Is(err, context.DeadlineExceeded) ||
 				!who.Expired && !strings.Contains(who.Where, "cancelscope_test.go") {
 				f.Errorf("%s: who: %+v", what, who)
 			}
-			is(f, what+", Err", scope.Err(), c.inside...)
+			fixture.Is(f, what+", Err", scope.Err(), c.inside...)
 			if ended, err := scope.Ignore(err); !ended || err != nil {
 				f.Errorf("%s: Ignore: %v, %v", what, ended, err)
 			}
 			if scope.Cancel() || scope.SetDeadline(time.Time{}) || scope.SetTimeout(time.Hour) {
 				f.Errorf("%s: it can still be changed", what)
 			}
-			is(f, what+", Err at the end", scope.Err(), c.inside...)
+			fixture.Is(f, what+", Err at the end", scope.Err(), c.inside...)
 			if err := curio.Sleep(ctx, 0); err != nil {
 				f.Errorf("%s: the task: %v", what, err)
 			}
 			_, err = helper.Join(ctx)
-			is(f, "helper", err)
+			fixture.Is(f, "helper", err)
 		}
 	})
 }
 
 // A scope that nothing ends passes on what its function returns.
 func TestCancelScopeOfNoConsequence(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		for _, want := range []error{nil, errBoom, context.Canceled, curio.ErrTaskCancelled} {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		for _, want := range []error{nil, fixture.ErrBoom, context.Canceled, curio.ErrTaskCancelled} {
 			var scope curio.CancelScope
 			scope.SetTimeout(2 * time.Second)
 			err := scope.Run(ctx, func(ctx context.Context) error {
@@ -97,31 +99,31 @@ func TestCancelScopeOfNoConsequence(t *testing.T) {
 
 // What is asked for before Run is done in it. A timeout counts from then.
 func TestCancelScopeBeforeItsRun(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for what, c := range map[string]struct {
 			ask    func(*curio.CancelScope)
 			takes  time.Duration
 			inside []error
 		}{
-			"cancelled":             {func(s *curio.CancelScope) { s.Cancel(errBoom) }, 0, scopeCancelled},
-			"cancelled, and more":   {func(s *curio.CancelScope) { s.Cancel(errBoom); s.SetTimeout(time.Second) }, 0, scopeCancelled},
-			"a timeout":             {func(s *curio.CancelScope) { s.SetTimeout(2 * time.Second) }, 2 * time.Second, taskTimeout},
-			"a deadline":            {func(s *curio.CancelScope) { s.SetDeadline(time.Now().Add(2 * time.Second)) }, time.Second, taskTimeout},
-			"a deadline by then":    {func(s *curio.CancelScope) { s.SetDeadline(time.Now().Add(time.Second / 2)) }, 0, taskTimeout},
-			"a timeout of nothing":  {func(s *curio.CancelScope) { s.SetTimeout(0) }, 0, taskTimeout},
+			"cancelled":             {func(s *curio.CancelScope) { s.Cancel(fixture.ErrBoom) }, 0, fixture.ScopeCancelled},
+			"cancelled, and more":   {func(s *curio.CancelScope) { s.Cancel(fixture.ErrBoom); s.SetTimeout(time.Second) }, 0, fixture.ScopeCancelled},
+			"a timeout":             {func(s *curio.CancelScope) { s.SetTimeout(2 * time.Second) }, 2 * time.Second, fixture.TaskTimeout},
+			"a deadline":            {func(s *curio.CancelScope) { s.SetDeadline(time.Now().Add(2 * time.Second)) }, time.Second, fixture.TaskTimeout},
+			"a deadline by then":    {func(s *curio.CancelScope) { s.SetDeadline(time.Now().Add(time.Second / 2)) }, 0, fixture.TaskTimeout},
+			"a timeout of nothing":  {func(s *curio.CancelScope) { s.SetTimeout(0) }, 0, fixture.TaskTimeout},
 			"a timeout, then none":  {func(s *curio.CancelScope) { s.SetTimeout(time.Second); s.SetTimeout(curio.NoTimeout) }, time.Hour, nil},
 			"a deadline, then none": {func(s *curio.CancelScope) { s.SetDeadline(time.Now()); s.SetDeadline(time.Time{}) }, time.Hour, nil},
-			"the last one":          {func(s *curio.CancelScope) { s.SetDeadline(time.Now()); s.SetTimeout(time.Second) }, time.Second, taskTimeout},
+			"the last one":          {func(s *curio.CancelScope) { s.SetDeadline(time.Now()); s.SetTimeout(time.Second) }, time.Second, fixture.TaskTimeout},
 		} {
 			var scope curio.CancelScope
 			c.ask(&scope)
-			f.must(curio.Sleep(ctx, time.Second))
+			f.Must(curio.Sleep(ctx, time.Second))
 			start := time.Now()
 			err := scope.Run(ctx, func(ctx context.Context) error {
 				return curio.Sleep(ctx, time.Hour)
 			})
-			f.elapsed(start, c.takes)
-			is(f, what, err, c.inside...)
+			f.Elapsed(start, c.takes)
+			fixture.Is(f, what, err, c.inside...)
 			if ended, rest := scope.Ignore(err); ended != (err != nil) || rest != nil {
 				f.Errorf("%s: Ignore: %v, %v", what, ended, rest)
 			}
@@ -130,14 +132,14 @@ func TestCancelScopeBeforeItsRun(t *testing.T) {
 		if at, ok := scope.Deadline(); ok {
 			f.Errorf("the zero value has a deadline, %v", at)
 		}
-		if !scope.Cancel(errBoom) || scope.Cancel() || scope.SetTimeout(0) {
+		if !scope.Cancel(fixture.ErrBoom) || scope.Cancel() || scope.SetTimeout(0) {
 			f.Error("the first call counts")
 		}
-		because(f, "Err before Run", scope.Err(), errBoom, scopeCancelled...)
+		fixture.Because(f, "Err before Run", scope.Err(), fixture.ErrBoom, fixture.ScopeCancelled...)
 		called := false
-		is(f, "a function that never blocks", scope.Run(ctx, func(ctx context.Context) error {
+		fixture.Is(f, "a function that never blocks", scope.Run(ctx, func(ctx context.Context) error {
 			called = true
-			is(f, "ctx", ctx.Err(), context.Canceled)
+			fixture.Is(f, "ctx", ctx.Err(), context.Canceled)
 			return nil
 		}))
 		if !called {
@@ -149,24 +151,24 @@ func TestCancelScopeBeforeItsRun(t *testing.T) {
 // The deadline counts that was set last, for what waits already and for what waits later, and
 // for contexts of package context.
 func TestCancelScopeMoved(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		waits := map[string]func(context.Context) error{
-			"a wait":           sleeper,
-			"a wait in a task": func(ctx context.Context) error { _, err := curio.Go(ctx, sleeper).Join(ctx); return err },
+			"a wait":           fixture.Sleeper,
+			"a wait in a task": func(ctx context.Context) error { _, err := curio.Go(ctx, fixture.Sleeper).Join(ctx); return err },
 			"a group": func(ctx context.Context) error {
-				return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error { g.Spawn(sleeping); return nil })
+				return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error { g.Spawn(fixture.Sleeping); return nil })
 			},
 			"a channel": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 			"a standard context": func(ctx context.Context) error {
 				ctx, cancel := context.WithCancel(ctx)
 				defer cancel()
-				return sleeper(ctx)
+				return fixture.Sleeper(ctx)
 			},
-			"foreign":          func(ctx context.Context) error { return sleeper(struct{ context.Context }{ctx}) },
-			"a timeout inside": func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Hour, sleeper) },
-			"a scope inside":   func(ctx context.Context) error { return new(curio.CancelScope).Run(ctx, sleeper) },
+			"foreign":          func(ctx context.Context) error { return fixture.Sleeper(struct{ context.Context }{ctx}) },
+			"a timeout inside": func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Hour, fixture.Sleeper) },
+			"a scope inside":   func(ctx context.Context) error { return new(curio.CancelScope).Run(ctx, fixture.Sleeper) },
 			"a window": func(ctx context.Context) error {
-				return curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.EnableCancellation(ctx, sleeper) })
+				return curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.EnableCancellation(ctx, fixture.Sleeper) })
 			},
 			"many waits": func(ctx context.Context) error {
 				for {
@@ -206,9 +208,9 @@ func TestCancelScopeMoved(t *testing.T) {
 				if at, ok := scope.Deadline(); !ok || !at.Equal(start.Add(c.second)) {
 					f.Errorf("%s, %s: Deadline %v, %v", what, how, at, ok)
 				}
-				is(f, what+", "+how, scope.Err(), taskTimeout...)
+				fixture.Is(f, what+", "+how, scope.Err(), fixture.TaskTimeout...)
 				_, err = mover.Join(ctx)
-				is(f, "mover", err)
+				fixture.Is(f, "mover", err)
 			}
 		}
 	})
@@ -217,7 +219,7 @@ func TestCancelScopeMoved(t *testing.T) {
 // A deadline that is taken away ends nothing, and one that is moved again and again only when
 // it is reached.
 func TestCancelScopeKeptAlive(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var scope curio.CancelScope
 		start := time.Now()
 		err := scope.Run(ctx, func(ctx context.Context) error {
@@ -229,59 +231,59 @@ func TestCancelScopeKeptAlive(t *testing.T) {
 				if at, ok := ctx.Deadline(); ok {
 					f.Errorf("the context tells %v", at)
 				}
-				f.must(curio.Sleep(ctx, time.Duration(i)*time.Millisecond*9))
+				f.Must(curio.Sleep(ctx, time.Duration(i)*time.Millisecond*9))
 			}
 			scope.SetTimeout(curio.NoTimeout)
-			f.must(curio.Sleep(ctx, time.Hour))
+			f.Must(curio.Sleep(ctx, time.Hour))
 			if at, ok := scope.Deadline(); ok {
 				f.Errorf("Deadline %v", at)
 			}
 			scope.SetDeadline(time.Now().Add(time.Second))
 			scope.SetDeadline(time.Time{})
-			f.must(curio.Sleep(ctx, time.Hour))
+			f.Must(curio.Sleep(ctx, time.Hour))
 			scope.SetTimeout(time.Second)
-			return sleeper(ctx)
+			return fixture.Sleeper(ctx)
 		})
-		is(f, "in the end", err, taskTimeout...)
-		f.elapsed(start, 99*50*9*time.Millisecond+2*time.Hour+time.Second)
+		fixture.Is(f, "in the end", err, fixture.TaskTimeout...)
+		f.Elapsed(start, 99*50*9*time.Millisecond+2*time.Hour+time.Second)
 	})
 }
 
 // The deadline of a context of the standard library, or of ours, that is derived from a scope's
 // is its own, whatever becomes of the scope's.
 func TestCancelScopeMovedAwayFromADerivedContext(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var scope curio.CancelScope
 		scope.SetTimeout(time.Second)
 		start := time.Now()
-		is(f, "Run", scope.Run(ctx, func(ctx context.Context) error {
+		fixture.Is(f, "Run", scope.Run(ctx, func(ctx context.Context) error {
 			std, cancel := context.WithTimeout(ctx, 2*time.Second)
 			defer cancel()
 			ours, cancel := curio.WithTimeout(ctx, 2*time.Second)
 			defer cancel()
 			scope.SetTimeout(time.Minute)
 			<-std.Done()
-			is(f, "standard", std.Err(), context.DeadlineExceeded)
-			is(f, "ours", sleeper(ours), taskTimeout...)
+			fixture.Is(f, "standard", std.Err(), context.DeadlineExceeded)
+			fixture.Is(f, "ours", fixture.Sleeper(ours), fixture.TaskTimeout...)
 			return nil
 		}))
-		f.elapsed(start, 2*time.Second)
+		f.Elapsed(start, 2*time.Second)
 	})
 }
 
 // A scope goes by its own ending, wherever that is in an error, and by no other.
 func TestIgnoreOfACancelScope(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		run := func(s *curio.CancelScope, fn func(context.Context) error) (bool, error) {
 			return s.Ignore(s.Run(ctx, fn))
 		}
 		var a, b, c, d, e curio.CancelScope
 
-		ended, err := run(&a, func(ctx context.Context) error { a.Cancel(); return errors.Join(sleeper(ctx), errBoom) })
+		ended, err := run(&a, func(ctx context.Context) error { a.Cancel(); return errors.Join(fixture.Sleeper(ctx), fixture.ErrBoom) })
 		if !ended {
 			f.Error("joined: not found")
 		}
-		is(f, "joined", err, errBoom)
+		fixture.Is(f, "joined", err, fixture.ErrBoom)
 
 		ended, err = run(&b, func(ctx context.Context) error { // as most Go code does
 			b.Cancel()
@@ -294,10 +296,10 @@ func TestIgnoreOfACancelScope(t *testing.T) {
 
 		var inner curio.CancelScope
 		ended, err = run(&c, func(ctx context.Context) error {
-			inner.Cancel(errBoom)
-			return inner.Run(ctx, sleeper)
+			inner.Cancel(fixture.ErrBoom)
+			return inner.Run(ctx, fixture.Sleeper)
 		})
-		because(f, "that of an inner one", err, errBoom, scopeCancelled...)
+		fixture.Because(f, "that of an inner one", err, fixture.ErrBoom, fixture.ScopeCancelled...)
 		if ended {
 			f.Error("the scope takes the cancellation of an inner scope for its own")
 		}
@@ -307,21 +309,21 @@ func TestIgnoreOfACancelScope(t *testing.T) {
 
 		ended, err = run(&d, func(ctx context.Context) error { // the task that failed is not the scope's
 			return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-				g.Go(func(ctx context.Context) error { _ = sleeper(ctx); return errBoom })
-				f.must(curio.Sleep(ctx, time.Second))
+				g.Go(func(ctx context.Context) error { _ = fixture.Sleeper(ctx); return fixture.ErrBoom })
+				f.Must(curio.Sleep(ctx, time.Second))
 				d.Cancel()
-				return sleeper(ctx)
+				return fixture.Sleeper(ctx)
 			})
 		})
-		if is(f, "a member's clean-up", err, errBoom); !ended {
+		if fixture.Is(f, "a member's clean-up", err, fixture.ErrBoom); !ended {
 			f.Error("a member's clean-up: the cancellation is not found")
 		}
 
 		ended, err = run(&e, func(ctx context.Context) error {
 			curio.CurrentTask(ctx).CancelNow()
-			return sleeper(ctx)
+			return fixture.Sleeper(ctx)
 		})
-		if is(f, "that of the task", err, taskCancelled...); ended || e.Err() != nil || e.Cancel() {
+		if fixture.Is(f, "that of the task", err, fixture.TaskCancelled...); ended || e.Err() != nil || e.Cancel() {
 			f.Error("the scope takes the cancellation of its task for its own")
 		}
 	})
@@ -334,7 +336,7 @@ func TestRaceCancelScopeMoved(t *testing.T) {
 	defer func() { _ = kernel.Shutdown(context.Background()) }()
 	moved := 0
 	err := kernel.Run(t.Context(), func(ctx context.Context) error {
-		for i := range times(1200) {
+		for i := range testutil.Times(1200) {
 			var scope curio.CancelScope
 			timeout := time.Duration(20+i%100) * time.Microsecond
 			var inTime atomic.Bool
@@ -385,7 +387,7 @@ func TestRaceCancelScope(t *testing.T) {
 	defer func() { _ = kernel.Shutdown(context.Background()) }()
 	did := make([]int, 2)
 	err := kernel.Run(t.Context(), func(ctx context.Context) error {
-		for i := range times(5000) {
+		for i := range testutil.Times(5000) {
 			var scope curio.CancelScope
 			var who atomic.Int64
 			var others sync.WaitGroup
@@ -420,7 +422,7 @@ func TestRaceCancelScope(t *testing.T) {
 				if i%2 == 0 {
 					return nil
 				}
-				return sleeper(ctx)
+				return fixture.Sleeper(ctx)
 			})
 			others.Wait()
 			cause, ok := curio.WhoCancelled(scope.Err())
@@ -446,13 +448,13 @@ func TestWhatACancelScopeKeeps(t *testing.T) {
 		"expired":   func(s *curio.CancelScope) { s.SetTimeout(0) },
 		"returned":  func(s *curio.CancelScope) { s.SetTimeout(time.Hour) },
 	} {
-		var l loads
+		var l fixture.Loads
 		kept := new(curio.CancelScope)
 		var err error
 		func() {
-			ctx := context.WithValue(t.Context(), key{}, l.make())
+			ctx := context.WithValue(t.Context(), key{}, l.Make())
 			_ = curio.Run(ctx, func(ctx context.Context) error {
-				task := curio.Spawn(ctx, l.function(func(ctx context.Context) {
+				task := curio.Spawn(ctx, l.Function(func(ctx context.Context) {
 					err = kept.Run(ctx, func(ctx context.Context) error {
 						end(kept)
 						return curio.Sleep(ctx, 0)
@@ -462,7 +464,7 @@ func TestWhatACancelScopeKeeps(t *testing.T) {
 				return err
 			})
 		}()
-		if n := l.left(); n > 0 {
+		if n := l.Left(); n > 0 {
 			t.Errorf("%s: %d values are kept", what, n)
 		}
 		runtime.KeepAlive(kept)
@@ -472,9 +474,9 @@ func TestWhatACancelScopeKeeps(t *testing.T) {
 
 // Moving a deadline away, as an idle timeout does for each message, costs no memory.
 func TestMovingADeadlineAllocatesNothing(t *testing.T) {
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var scope curio.CancelScope
-		f.must(scope.Run(ctx, func(ctx context.Context) error {
+		f.Must(scope.Run(ctx, func(ctx context.Context) error {
 			scope.SetTimeout(time.Minute)
 			if n := testing.AllocsPerRun(1000, func() { scope.SetTimeout(time.Minute) }); n > 0 {
 				f.Errorf("away: %v allocations", n)
@@ -492,14 +494,14 @@ func TestMovingADeadlineAllocatesNothing(t *testing.T) {
 }
 
 func TestCancelScopeMisuse(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var scope curio.CancelScope
-		panics(f, "nil function", func() { _ = scope.Run(ctx, nil) })
-		f.must(scope.Run(ctx, func(ctx context.Context) error {
-			panics(f, "a second time", func() { _ = scope.Run(ctx, sleeper) })
+		fixture.Panics(f, "nil function", func() { _ = scope.Run(ctx, nil) })
+		f.Must(scope.Run(ctx, func(ctx context.Context) error {
+			fixture.Panics(f, "a second time", func() { _ = scope.Run(ctx, fixture.Sleeper) })
 			return nil
 		}))
-		panics(f, "a second time", func() { _ = scope.Run(ctx, sleeper) })
+		fixture.Panics(f, "a second time", func() { _ = scope.Run(ctx, fixture.Sleeper) })
 		var bad curio.CancelScope
 		func() {
 			defer func() { _ = recover() }()
@@ -513,18 +515,18 @@ func TestCancelScopeMisuse(t *testing.T) {
 
 // Outside of tasks a scope works, too, and a function that is late is told of.
 func TestCancelScopeElsewhere(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var scope, late curio.CancelScope
 		scope.SetTimeout(time.Second)
-		is(f, "of no task", scope.Run(context.Background(), sleeper), taskTimeout...)
+		fixture.Is(f, "of no task", scope.Run(context.Background(), fixture.Sleeper), fixture.TaskTimeout...)
 		late.SetTimeout(time.Second)
-		f.must(late.Run(ctx, func(ctx context.Context) error {
+		f.Must(late.Run(ctx, func(ctx context.Context) error {
 			late.SetTimeout(10 * time.Second)
 			time.Sleep(11 * time.Second) // in the bubble: it does not look at its context
 			return nil
 		}))
-		told := f.Journal.take(msgLate)
-		if len(told) != 1 || told[0].attrs["timeout"] != 10*time.Second || told[0].attrs["late"] != time.Second {
+		told := f.Journal.Take(fixture.MsgLate)
+		if len(told) != 1 || told[0].Attrs["timeout"] != 10*time.Second || told[0].Attrs["late"] != time.Second {
 			f.Errorf("logged: %v", told)
 		}
 	})
@@ -571,7 +573,7 @@ func BenchmarkIdleTimeout(b *testing.B) {
 
 // What is around a scope has ended, and the scope has not been told yet.
 func TestCancelScopeBelowWhatHasEnded(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		standard := func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }
 		var cancels []func()
 		for what, around := range map[string]func() (context.Context, func()){
@@ -589,7 +591,7 @@ func TestCancelScopeBelowWhatHasEnded(t *testing.T) {
 			} {
 				ctx, end := around()
 				var scope curio.CancelScope
-				f.must(scope.Run(ctx, func(context.Context) error {
+				f.Must(scope.Run(ctx, func(context.Context) error {
 					end()
 					if change(&scope) || scope.Err() != nil {
 						f.Errorf("%s, %s: it has had an effect; %v", what, how, scope.Err())
@@ -603,9 +605,9 @@ func TestCancelScopeBelowWhatHasEnded(t *testing.T) {
 		}
 		var early curio.CancelScope
 		early.SetDeadline(time.Now().Add(time.Second))
-		early.Cancel(errBoom)
-		f.must(curio.Sleep(ctx, 2*time.Second))
-		because(f, "cancelled before the deadline, and run after it", early.Run(ctx, sleeper), errBoom, scopeCancelled...)
+		early.Cancel(fixture.ErrBoom)
+		f.Must(curio.Sleep(ctx, 2*time.Second))
+		fixture.Because(f, "cancelled before the deadline, and run after it", early.Run(ctx, fixture.Sleeper), fixture.ErrBoom, fixture.ScopeCancelled...)
 	})
 }
 
@@ -615,7 +617,7 @@ func TestRaceCancelScopesInEachOther(t *testing.T) {
 	kernel := curio.NewKernel(curio.Logger(slog.New(slog.DiscardHandler)))
 	defer func() { _ = kernel.Shutdown(context.Background()) }()
 	err := kernel.Run(t.Context(), func(ctx context.Context) error {
-		for i := range iterations(600) {
+		for i := range fixture.Iterations(600) {
 			var a, b curio.CancelScope
 			a.SetTimeout(time.Hour)
 			var mover sync.WaitGroup
@@ -633,13 +635,13 @@ func TestRaceCancelScopesInEachOther(t *testing.T) {
 			})
 			err := a.Run(ctx, func(ctx context.Context) error {
 				err := b.Run(ctx, func(ctx context.Context) error {
-					_, _ = curio.Go(ctx, sleeper).Join(ctx)
-					return sleeper(ctx)
+					_, _ = curio.Go(ctx, fixture.Sleeper).Join(ctx)
+					return fixture.Sleeper(ctx)
 				})
 				if _, err = b.Ignore(err); err != nil {
 					return err
 				}
-				return sleeper(ctx)
+				return fixture.Sleeper(ctx)
 			})
 			mover.Wait()
 			if ended, rest := a.Ignore(err); !ended || rest != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // Receive and Send: Go channels, cancellably.
@@ -43,10 +44,10 @@ var channelOps = []channelOp{
 	},
 }
 
-func eachChannelOp(t *testing.T, body func(ctx context.Context, f *fixture, op channelOp)) {
+func eachChannelOp(t *testing.T, body func(ctx context.Context, f *fixture.Fixture, op channelOp)) {
 	for _, op := range channelOps {
 		t.Run(op.name, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) { body(ctx, f, op) })
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) { body(ctx, f, op) })
 		})
 	}
 }
@@ -57,7 +58,7 @@ func (op channelOp) spawn(ctx context.Context, ch chan int) *curio.Task[struct{}
 
 // What need not wait does not.
 func TestChannelReady(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		ch := make(chan int, 2)
 		cycles := curio.CurrentTask(ctx).Cycles()
 		for i := range 2 {
@@ -85,7 +86,7 @@ func TestChannelReady(t *testing.T) {
 // What must wait is shown as waiting, and goes on with the value: unbuffered, or with a
 // buffer that is empty or full.
 func TestChannelWaits(t *testing.T) {
-	eachChannelOp(t, func(ctx context.Context, f *fixture, op channelOp) {
+	eachChannelOp(t, func(ctx context.Context, f *fixture.Fixture, op channelOp) {
 		for size := range 3 {
 			ch := make(chan int, size)
 			if op.name == "Send" {
@@ -94,7 +95,7 @@ func TestChannelWaits(t *testing.T) {
 				}
 			}
 			task := op.spawn(ctx, ch)
-			taskState(f, task, op.state)
+			fixture.TaskState(f, task, op.state)
 			op.serve(ch)
 			if _, err := task.Join(ctx); err != nil {
 				f.Error(err)
@@ -108,7 +109,7 @@ func TestChannelWaits(t *testing.T) {
 
 // The two of them, at both ends of an unbuffered channel, and the directions of the types.
 func TestChannelBothEnds(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		ch := make(chan string)
 		sender := curio.Go(ctx, func(ctx context.Context) error {
 			defer close(ch)
@@ -135,7 +136,7 @@ func TestChannelBothEnds(t *testing.T) {
 
 // A receiver that waits when the channel is closed gets curio.ErrChannelClosed, all of them.
 func TestChannelClosedWhileWaiting(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		ch := make(chan int)
 		var tasks []*curio.Task[struct{}]
 		for range 10 {
@@ -153,32 +154,32 @@ func TestChannelClosedWhileWaiting(t *testing.T) {
 
 // Cancelled, and by all sorts of timeouts; the channel works as before.
 func TestChannelCancelAndTimeout(t *testing.T) {
-	eachChannelOp(t, func(ctx context.Context, f *fixture, op channelOp) {
+	eachChannelOp(t, func(ctx context.Context, f *fixture.Fixture, op channelOp) {
 		for what, ch := range map[string]chan int{"unbuffered": make(chan int), "nil": nil} {
 			call := func(ctx context.Context) error { return op.call(ctx, ch) }
 			start := time.Now()
 			task := op.spawn(ctx, ch)
-			taskState(f, task, op.state)
-			where := here(1)
+			fixture.TaskState(f, task, op.state)
+			where := fixture.Here(1)
 			if did, err := task.Cancel(ctx); !did || err != nil {
 				f.Error(did, err)
 			}
-			is(f, what+", cancelled", task.Err(), taskCancelled...)
-			checkAuthor(f, what, task.Err(), curio.Cancellation{By: curio.CurrentTask(ctx).Path(), Where: where, When: start})
-			f.elapsed(start, 0)
-			is(f, what+", timeout", curio.TimeoutAfter(ctx, time.Second, call), taskTimeout...)
+			fixture.Is(f, what+", cancelled", task.Err(), fixture.TaskCancelled...)
+			fixture.CheckAuthor(f, what, task.Err(), curio.Cancellation{By: curio.CurrentTask(ctx).Path(), Where: where, When: start})
+			f.Elapsed(start, 0)
+			fixture.Is(f, what+", timeout", curio.TimeoutAfter(ctx, time.Second, call), fixture.TaskTimeout...)
 			if expired, err := curio.IgnoreAfter(ctx, time.Second, call); !expired || err != nil {
 				f.Errorf("%s: IgnoreAfter: %v, %v", what, expired, err)
 			}
 			_ = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
 				err := curio.TimeoutAfter(ctx, time.Minute, call)
-				is(f, what+", outer timeout", err, outerTimeout...)
+				fixture.Is(f, what+", outer timeout", err, fixture.OuterTimeout...)
 				return err
 			})
-			f.elapsed(start, 3*time.Second)
+			f.Elapsed(start, 3*time.Second)
 		}
 		ch := make(chan int)
-		is(f, "timeout", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error { return op.call(ctx, ch) }), taskTimeout...)
+		fixture.Is(f, "timeout", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error { return op.call(ctx, ch) }), fixture.TaskTimeout...)
 		task := op.spawn(ctx, ch)
 		synctest.Wait()
 		op.serve(ch)
@@ -190,14 +191,14 @@ func TestChannelCancelAndTimeout(t *testing.T) {
 
 // A context that has ended: nothing passes, even if it could at once.
 func TestChannelDeadContext(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		dead, cancel := context.WithCancel(ctx)
 		cancel()
 		full, empty := make(chan int, 1), make(chan int, 1)
 		full <- 1
 		v, err := curio.Receive(dead, full)
-		is(f, "Receive", err, scopeCancelled...)
-		is(f, "Send", curio.Send(dead, empty, 1), scopeCancelled...)
+		fixture.Is(f, "Receive", err, fixture.ScopeCancelled...)
+		fixture.Is(f, "Send", curio.Send(dead, empty, 1), fixture.ScopeCancelled...)
 		if v != 0 || len(full) != 1 || len(empty) != 0 {
 			f.Errorf("value %d; %d and %d are in the channels", v, len(full), len(empty))
 		}
@@ -206,20 +207,20 @@ func TestChannelDeadContext(t *testing.T) {
 
 // Contexts that are not ours: derived from ours, and of no task at all.
 func TestChannelForeignContexts(t *testing.T) {
-	eachChannelOp(t, func(ctx context.Context, f *fixture, op channelOp) {
+	eachChannelOp(t, func(ctx context.Context, f *fixture.Fixture, op channelOp) {
 		for what, parent := range map[string]context.Context{
 			"derived": ctx, "plain": f.Context(), "background": context.Background(),
 		} {
 			ch := make(chan int)
 			standard, cancel := context.WithTimeout(parent, time.Second)
-			is(f, what+", timeout", op.call(standard, ch), foreignTimeout...)
+			fixture.Is(f, what+", timeout", op.call(standard, ch), fixture.ForeignTimeout...)
 			cancel()
 			standard, cancel = context.WithCancel(parent)
 			ended := make(chan error, 1)
 			go func() { ended <- op.call(standard, ch) }()
 			synctest.Wait()
 			cancel()
-			is(f, what+", cancelled", <-ended, scopeCancelled...)
+			fixture.Is(f, what+", cancelled", <-ended, fixture.ScopeCancelled...)
 			go func() { ended <- op.call(parent, ch) }()
 			synctest.Wait()
 			op.serve(ch)
@@ -229,7 +230,7 @@ func TestChannelForeignContexts(t *testing.T) {
 		}
 		inner, cancel := curio.WithTimeout(context.WithValue(ctx, t0{}, 1), time.Second)
 		defer cancel()
-		is(f, "ours in between", op.call(inner, make(chan int)), taskTimeout...)
+		fixture.Is(f, "ours in between", op.call(inner, make(chan int)), fixture.TaskTimeout...)
 	})
 }
 
@@ -237,14 +238,14 @@ type t0 struct{}
 
 // A shield lets nothing in; a loop of operations that never have to wait ends too.
 func TestChannelShieldAndLoop(t *testing.T) {
-	eachChannelOp(t, func(ctx context.Context, f *fixture, op channelOp) {
+	eachChannelOp(t, func(ctx context.Context, f *fixture.Fixture, op channelOp) {
 		ch := make(chan int)
 		task := curio.Go(ctx, func(ctx context.Context) error {
 			return curio.DisableCancellation(ctx, func(ctx context.Context) error { return op.call(ctx, ch) })
 		})
 		synctest.Wait()
 		task.CancelNow()
-		taskState(f, task, op.state)
+		fixture.TaskState(f, task, op.state)
 		op.serve(ch)
 		if _, err := task.Join(ctx); err != nil {
 			f.Error(err)
@@ -264,14 +265,14 @@ func TestChannelShieldAndLoop(t *testing.T) {
 				}
 			}
 		})
-		is(f, "a loop", err, taskTimeout...)
+		fixture.Is(f, "a loop", err, fixture.TaskTimeout...)
 	})
 }
 
 // A send on a closed channel panics as any, whether it had to wait or not, and leaves
 // nothing behind: no waiter, and a task that can go on.
 func TestChannelSendOnClosed(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		sends := func(ctx context.Context, ch chan int) (text string) {
 			defer func() { text = fmt.Sprint(recover()) }()
 			return fmt.Sprint(curio.Send(ctx, ch, 1))
@@ -287,10 +288,10 @@ func TestChannelSendOnClosed(t *testing.T) {
 			ch := make(chan int)
 			task := curio.Spawn(ctx, func(ctx context.Context) (string, error) {
 				text := sends(ctx, ch)
-				f.nothingUnder(ctx)
+				f.NothingUnder(ctx)
 				return text, curio.Sleep(ctx, time.Second) // its waiter can be used again
 			})
-			taskState(f, task, "CHANNEL_SEND")
+			fixture.TaskState(f, task, "CHANNEL_SEND")
 			close(ch)
 			if text, err := task.Join(ctx); !strings.Contains(text, "send on closed channel") || err != nil {
 				f.Errorf("%s, closed while it waits: %s, %v", what, text, err)
@@ -301,7 +302,7 @@ func TestChannelSendOnClosed(t *testing.T) {
 
 // It is a panic of the task, if nobody recovers it.
 func TestChannelSendOnClosedEndsTheTask(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		ch := make(chan int)
 		task := channelOps[1].spawn(ctx, ch)
 		synctest.Wait()
@@ -311,7 +312,7 @@ func TestChannelSendOnClosedEndsTheTask(t *testing.T) {
 		if !errors.As(task.Err(), &panicked) || !strings.Contains(panicked.Error(), "send on closed channel") {
 			f.Error(task.Err())
 		}
-		if n := len(f.Journal.take(msgPanic)); n != 1 {
+		if n := len(f.Journal.Take(fixture.MsgPanic)); n != 1 {
 			f.Errorf("logged %d times", n)
 		}
 	})
@@ -319,7 +320,7 @@ func TestChannelSendOnClosedEndsTheTask(t *testing.T) {
 
 // A thousand who wait, half of whom give up: each value goes to one who has not.
 func TestChannelThousandWaiters(t *testing.T) {
-	eachChannelOp(t, func(ctx context.Context, f *fixture, op channelOp) {
+	eachChannelOp(t, func(ctx context.Context, f *fixture.Fixture, op channelOp) {
 		ch := make(chan int)
 		var tasks []*curio.Task[struct{}]
 		for range 1000 {
@@ -356,7 +357,7 @@ func TestChannelThousandWaiters(t *testing.T) {
 func TestRaceChannelAndCancel(t *testing.T) {
 	for size := range 3 {
 		t.Run(fmt.Sprint("buffer=", size), func(t *testing.T) {
-			timedRace(t, 1000, func(ctx context.Context) {
+			fixture.TimedRace(t, 1000, func(ctx context.Context) {
 				ch := make(chan int, size)
 				var sent, received atomic.Int64
 				var ends []*curio.Task[struct{}]
@@ -371,7 +372,7 @@ func TestRaceChannelAndCancel(t *testing.T) {
 					}), curio.Go(ctx, func(ctx context.Context) error {
 						for {
 							var n int
-							err := curio.TimeoutAfter(ctx, tiny(), func(ctx context.Context) (err error) {
+							err := curio.TimeoutAfter(ctx, fixture.Tiny(), func(ctx context.Context) (err error) {
 								n, err = curio.Receive(ctx, ch)
 								return err
 							})
@@ -385,7 +386,7 @@ func TestRaceChannelAndCancel(t *testing.T) {
 				var wg sync.WaitGroup
 				for _, i := range rand.Perm(len(ends)) {
 					wg.Go(func() {
-						spin()
+						fixture.Spin()
 						ends[i].CancelNow()
 					})
 				}
@@ -406,10 +407,10 @@ func TestRaceChannelAndCancel(t *testing.T) {
 // One value, one receiver, and everything at once: who wins is told right.
 func TestRaceReceive(t *testing.T) {
 	ends := map[string]int{}
-	timedRace(t, 5000, func(ctx context.Context) {
+	fixture.TimedRace(t, 5000, func(ctx context.Context) {
 		ch := make(chan int, 1)
 		var got int
-		err := raceWait(t, ctx, tiny(), func() { ch <- 1 }, func(ctx context.Context) (err error) {
+		err := fixture.RaceWait(t, ctx, fixture.Tiny(), func() { ch <- 1 }, func(ctx context.Context) (err error) {
 			got, err = curio.Receive(ctx, ch)
 			return err
 		})

@@ -11,58 +11,13 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
-
-// conditions are one for each kind of lock.
-var conditions = map[string]func() *curio.Condition{
-	"its own": func() *curio.Condition { return new(curio.Condition) },
-	"Lock":    func() *curio.Condition { return curio.NewCondition(new(curio.Lock)) },
-	"RLock":   func() *curio.Condition { return curio.NewCondition(new(curio.RLock)) },
-	"RWLock":  func() *curio.Condition { return curio.NewCondition(new(curio.RWLock)) },
-}
-
-func eachCondition(t *testing.T, body func(ctx context.Context, f *fixture, c *curio.Condition)) {
-	for what, build := range conditions {
-		t.Run(what, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
-				c := build()
-				body(ctx, f, c)
-				if s := c.Locker().Snapshot(); len(s.Holders)+len(s.Waiters)+len(c.Snapshot().Waiters) != 0 {
-					f.Errorf("left are %v and %v", s, c)
-				}
-			})
-		})
-	}
-}
-
-// holds checks whether the task of ctx has the lock of c.
-func holds(ctx context.Context, f *fixture, c *curio.Condition, want bool) {
-	f.Helper()
-	me := curio.CurrentTask(ctx)
-	got := slices.ContainsFunc(c.Snapshot().Holders, func(h curio.Holder) bool { return h.Task == me })
-	if got != want {
-		f.Errorf("%v has the lock: %v; %v", me, got, c)
-	}
-}
-
-// waiter spawns a task that waits for c, and then calls then with the lock held.
-func waiter(ctx context.Context, f *fixture, c *curio.Condition, then func(error)) *curio.Task[struct{}] {
-	task := curio.Go(ctx, func(ctx context.Context) error {
-		return c.Do(ctx, func(ctx context.Context) error {
-			err := c.Wait(ctx)
-			holds(ctx, f, c, true)
-			then(err)
-			return err
-		})
-	})
-	synctest.Wait()
-	return task
-}
 
 // L16: Notify wakes exactly one, the one that has waited longest; two consumers take
 // turns.
 func TestConditionNotify(t *testing.T) {
-	eachCondition(t, func(ctx context.Context, f *fixture, c *curio.Condition) {
+	fixture.EachCondition(t, func(ctx context.Context, f *fixture.Fixture, c *curio.Condition) {
 		var items, got []int
 		consumer := func(ctx context.Context) (who int, err error) {
 			for range 3 {
@@ -85,7 +40,7 @@ func TestConditionNotify(t *testing.T) {
 			synctest.Wait()
 		}
 		for i := range 6 {
-			succeed(c.Do(ctx, func(context.Context) error {
+			fixture.Succeed(c.Do(ctx, func(context.Context) error {
 				items = append(items, i)
 				c.Notify(1)
 				return nil
@@ -106,7 +61,7 @@ func TestConditionNotify(t *testing.T) {
 // L19, L27, W-L1: Notify of more than there are wakes those that there are, of none
 // wakes none, without waiters it does nothing; NotifyAll wakes all.
 func TestConditionNotifyMany(t *testing.T) {
-	eachCondition(t, func(ctx context.Context, f *fixture, c *curio.Condition) {
+	fixture.EachCondition(t, func(ctx context.Context, f *fixture.Fixture, c *curio.Condition) {
 		c.Notify(1)
 		c.Notify(math.MaxInt)
 		c.NotifyAll()
@@ -114,7 +69,7 @@ func TestConditionNotifyMany(t *testing.T) {
 		come := func(n int) (tasks []*curio.Task[struct{}]) {
 			for range n {
 				left++
-				tasks = append(tasks, waiter(ctx, f, c, func(err error) {
+				tasks = append(tasks, fixture.ConditionWaiter(ctx, f, c, func(err error) {
 					left--
 					if err != nil {
 						f.Error(err)
@@ -142,21 +97,21 @@ func TestConditionNotifyMany(t *testing.T) {
 		if left != 0 {
 			f.Errorf("after NotifyAll %d are left", left)
 		}
-		f.onlyMain()
+		f.OnlyMain()
 	})
 }
 
 // L20: WaitFor returns when it is true and not before; a notification before that is for
 // nothing; it does not wait for what is true already.
 func TestConditionWaitFor(t *testing.T) {
-	eachCondition(t, func(ctx context.Context, f *fixture, c *curio.Condition) {
+	fixture.EachCondition(t, func(ctx context.Context, f *fixture.Fixture, c *curio.Condition) {
 		n, asked := 0, 0
 		task := curio.Go(ctx, func(ctx context.Context) error {
 			return c.Do(ctx, func(ctx context.Context) error {
 				for range 2 {
 					err := c.WaitFor(ctx, func() bool {
 						asked++
-						holds(ctx, f, c, true)
+						fixture.HoldsLock(ctx, f, c, true)
 						return n >= 3
 					})
 					if err != nil || n != 3 {
@@ -184,11 +139,11 @@ func TestConditionWaitFor(t *testing.T) {
 // L17, L18, L28, W-L2: who is cancelled while another one has the lock waits for it, in
 // the state of that wait, and releases its own lock and nobody else's.
 func TestConditionCancelledWhileTheLockIsTaken(t *testing.T) {
-	eachCondition(t, func(ctx context.Context, f *fixture, c *curio.Condition) {
+	fixture.EachCondition(t, func(ctx context.Context, f *fixture.Fixture, c *curio.Condition) {
 		for _, how := range []string{"cancel", "timeout"} {
 			var seen error
 			timed, cancel := curio.WithTimeout(ctx, time.Hour)
-			task := waiter(timed, f, c, func(err error) { seen = err })
+			task := fixture.ConditionWaiter(timed, f, c, func(err error) { seen = err })
 			err := c.Do(ctx, func(ctx context.Context) error {
 				if how == "cancel" {
 					task.CancelNow()
@@ -196,7 +151,7 @@ func TestConditionCancelledWhileTheLockIsTaken(t *testing.T) {
 					_ = curio.Sleep(ctx, time.Hour)
 				}
 				synctest.Wait()
-				holds(ctx, f, c, true)
+				fixture.HoldsLock(ctx, f, c, true)
 				if s := task.State(); s != "LOCK_ACQUIRE" && s != "RLOCK_ACQUIRE" && s != "WRITE_ACQUIRE" {
 					f.Errorf("%s: it is %s, want it to wait for the lock", how, s)
 				}
@@ -205,14 +160,14 @@ func TestConditionCancelledWhileTheLockIsTaken(t *testing.T) {
 				}
 				task.CancelNow() // cannot hurry it
 				err := curio.Sleep(ctx, time.Second)
-				holds(ctx, f, c, true)
+				fixture.HoldsLock(ctx, f, c, true)
 				return err
 			})
 			if err != nil {
 				f.Error(err)
 			}
 			_ = task.Wait(ctx)
-			is(f, how, seen, taskCancelled...)
+			fixture.Is(f, how, seen, fixture.TaskCancelled...)
 			cancel()
 		}
 	})
@@ -221,7 +176,7 @@ func TestConditionCancelledWhileTheLockIsTaken(t *testing.T) {
 // L28: so it is with contexts of the standard library, for goroutines that are no tasks, and
 // when a kernel is shut down meanwhile: nobody comes back without the lock.
 func TestConditionEndsForeignWhileTheLockIsTaken(t *testing.T) {
-	eachCondition(t, func(ctx context.Context, f *fixture, c *curio.Condition) {
+	fixture.EachCondition(t, func(ctx context.Context, f *fixture.Fixture, c *curio.Condition) {
 		_, onlyTasks := c.Locker().(*curio.RLock)
 		other := curio.NewKernel()
 		for _, how := range []string{"derived", "plain", "shutdown"} {
@@ -233,7 +188,7 @@ func TestConditionEndsForeignWhileTheLockIsTaken(t *testing.T) {
 			waits := func(ctx context.Context) error {
 				return c.Do(ctx, func(ctx context.Context) error {
 					err := c.Wait(ctx)
-					holds(ctx, f, c, true)
+					fixture.HoldsLock(ctx, f, c, true)
 					return err
 				})
 			}
@@ -243,19 +198,19 @@ func TestConditionEndsForeignWhileTheLockIsTaken(t *testing.T) {
 					ended <- curio.Go(context.WithoutCancel(ctx), func(ctx context.Context) error {
 						derived, stop := context.WithCancel(ctx)
 						context.AfterFunc(base, stop)
-						is(f, how, waits(derived), scopeCancelled...)
+						fixture.Is(f, how, waits(derived), fixture.ScopeCancelled...)
 						return nil
 					}).Wait(context.Background())
 				case "plain":
-					is(f, how, waits(base), scopeCancelled...)
+					fixture.Is(f, how, waits(base), fixture.ScopeCancelled...)
 					ended <- nil
 				case "shutdown":
-					is(f, how, other.Run(context.Background(), waits), taskCancelled...)
+					fixture.Is(f, how, other.Run(context.Background(), waits), fixture.TaskCancelled...)
 					ended <- nil
 				}
 			}()
 			synctest.Wait()
-			succeed(c.Acquire(ctx))
+			fixture.Succeed(c.Acquire(ctx))
 			cancel()
 			shut := make(chan error, 1)
 			if how == "shutdown" {
@@ -264,7 +219,7 @@ func TestConditionEndsForeignWhileTheLockIsTaken(t *testing.T) {
 				shut <- nil
 			}
 			synctest.Wait()
-			holds(ctx, f, c, true)
+			fixture.HoldsLock(ctx, f, c, true)
 			if n := len(c.Locker().Snapshot().Waiters); n != 1 {
 				f.Errorf("%s: %d wait for the lock", how, n)
 			}
@@ -278,15 +233,15 @@ func TestConditionEndsForeignWhileTheLockIsTaken(t *testing.T) {
 
 // Who has been cancelled already fails at once, with the lock held all the time.
 func TestConditionWaitOfTheCancelled(t *testing.T) {
-	eachCondition(t, func(ctx context.Context, f *fixture, c *curio.Condition) {
+	fixture.EachCondition(t, func(ctx context.Context, f *fixture.Fixture, c *curio.Condition) {
 		_ = c.Do(ctx, func(ctx context.Context) error {
 			other := curio.Go(ctx, c.Acquire, curio.ReportCrash(false))
 			synctest.Wait()
 			dead, cancel := curio.WithTimeout(ctx, time.Hour)
 			cancel()
-			is(f, "Wait", c.Wait(dead), scopeCancelled...)
-			is(f, "WaitFor", c.WaitFor(dead, func() bool { return false }), scopeCancelled...)
-			holds(ctx, f, c, true)
+			fixture.Is(f, "Wait", c.Wait(dead), fixture.ScopeCancelled...)
+			fixture.Is(f, "WaitFor", c.WaitFor(dead, func() bool { return false }), fixture.ScopeCancelled...)
+			fixture.HoldsLock(ctx, f, c, true)
 			if other.Terminated() {
 				f.Error("the lock was released meanwhile")
 			}
@@ -299,11 +254,11 @@ func TestConditionWaitOfTheCancelled(t *testing.T) {
 // A loop of WaitFor that never has to wait ends with its context too, as every operation
 // does.
 func TestConditionWaitForWhatIsTrueOfTheCancelled(t *testing.T) {
-	eachCondition(t, func(ctx context.Context, f *fixture, c *curio.Condition) {
+	fixture.EachCondition(t, func(ctx context.Context, f *fixture.Fixture, c *curio.Condition) {
 		_ = c.Do(ctx, func(ctx context.Context) error {
 			dead, cancel := curio.WithTimeout(ctx, time.Hour)
 			cancel()
-			is(f, "WaitFor", c.WaitFor(dead, func() bool { return true }), scopeCancelled...)
+			fixture.Is(f, "WaitFor", c.WaitFor(dead, func() bool { return true }), fixture.ScopeCancelled...)
 			return nil
 		})
 	})
@@ -312,19 +267,19 @@ func TestConditionWaitForWhatIsTrueOfTheCancelled(t *testing.T) {
 // A notification goes to one that can still be had: who was cancelled before it is
 // skipped, also if it is still waiting for the lock.
 func TestConditionNotifySkipsTheCancelled(t *testing.T) {
-	eachCondition(t, func(ctx context.Context, f *fixture, c *curio.Condition) {
+	fixture.EachCondition(t, func(ctx context.Context, f *fixture.Fixture, c *curio.Condition) {
 		var order []string
-		first := waiter(ctx, f, c, func(err error) {
-			is(f, "first", err, taskCancelled...)
+		first := fixture.ConditionWaiter(ctx, f, c, func(err error) {
+			fixture.Is(f, "first", err, fixture.TaskCancelled...)
 			order = append(order, "first")
 		})
-		second := waiter(ctx, f, c, func(err error) {
+		second := fixture.ConditionWaiter(ctx, f, c, func(err error) {
 			if err != nil {
 				f.Errorf("second: %v", err)
 			}
 			order = append(order, "second")
 		})
-		succeed(c.Do(ctx, func(context.Context) error {
+		fixture.Succeed(c.Do(ctx, func(context.Context) error {
 			first.CancelNow()
 			c.Notify(1)
 			return nil
@@ -339,7 +294,7 @@ func TestConditionNotifySkipsTheCancelled(t *testing.T) {
 
 // All levels of an RLock are released, and taken back.
 func TestConditionOfADeepRLock(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RLock
 		c := curio.NewCondition(&l)
 		if c.Locker() != &l {
@@ -347,13 +302,13 @@ func TestConditionOfADeepRLock(t *testing.T) {
 		}
 		check := func(ctx context.Context) {
 			f.Helper()
-			if h := l.Snapshot().Holders; len(h) != 1 || h[0] != holderOf(curio.CurrentTask(ctx), 3) {
+			if h := l.Snapshot().Holders; len(h) != 1 || h[0] != fixture.HolderOf(curio.CurrentTask(ctx), 3) {
 				f.Errorf("held by %v, want three times by the task", h)
 			}
 		}
 		waits := func(ctx context.Context) error {
 			for range 3 {
-				succeed(l.Acquire(ctx))
+				fixture.Succeed(l.Acquire(ctx))
 			}
 			err := c.Wait(ctx)
 			check(ctx)
@@ -371,7 +326,7 @@ func TestConditionOfADeepRLock(t *testing.T) {
 			if l.Locked() {
 				f.Errorf("while it waits: %v", &l)
 			}
-			succeed(l.Acquire(ctx)) // it has to wait for the lock
+			fixture.Succeed(l.Acquire(ctx)) // it has to wait for the lock
 			end(task)
 			synctest.Wait()
 			if s := task.State(); s != "RLOCK_ACQUIRE" {
@@ -388,7 +343,7 @@ func TestConditionOfADeepRLock(t *testing.T) {
 
 // Notify need not hold the lock, and may come from anywhere.
 func TestConditionBetweenTasksAndGoroutines(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var c curio.Condition
 		ready, done := false, make(chan error)
 		go func() {
@@ -401,7 +356,7 @@ func TestConditionBetweenTasksAndGoroutines(t *testing.T) {
 		})
 		synctest.Wait()
 		go func() {
-			succeed(c.Acquire(context.Background()))
+			fixture.Succeed(c.Acquire(context.Background()))
 			ready = true
 			c.Release(context.Background())
 			c.NotifyAll()
@@ -418,10 +373,10 @@ func TestConditionBetweenTasksAndGoroutines(t *testing.T) {
 // A condition passes Acquire, TryAcquire, Release and Do on to its lock; several can
 // share one.
 func TestConditionsShareALock(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.Lock
 		full, empty := curio.NewCondition(&l), curio.NewCondition(&l)
-		succeed(full.Acquire(ctx))
+		fixture.Succeed(full.Acquire(ctx))
 		if !l.Locked() || empty.TryAcquire(ctx) {
 			f.Errorf("%v", &l)
 		}
@@ -460,7 +415,7 @@ func TestConditionsShareALock(t *testing.T) {
 
 // L22
 func TestConditionString(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var c curio.Condition
 		says := func(want string) {
 			f.Helper()
@@ -469,12 +424,12 @@ func TestConditionString(t *testing.T) {
 			}
 		}
 		says("Condition()")
-		task := waiter(ctx, f, &c, func(error) {})
+		task := fixture.ConditionWaiter(ctx, f, &c, func(error) {})
 		says("Condition(1 waiting)")
 		if got, want := c.Snapshot().Waiters, []curio.Waiter{{Task: task.AnyTask, Op: "CONDITION_WAIT"}}; !slices.Equal(got, want) {
 			f.Errorf("waiting are %v", got)
 		}
-		succeed(c.Acquire(ctx))
+		fixture.Succeed(c.Acquire(ctx))
 		says("Condition(held by task " + curio.CurrentTask(ctx).Path() + ", 1 waiting)")
 		c.Release(ctx)
 		_, _ = task.Cancel(ctx)

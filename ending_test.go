@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // The rule for scopes (ending.go) as a table: what a function returns, in which form, out of
@@ -45,7 +46,8 @@ var forms = []form{
 // A pair is an error that wraps two others, as some libraries have.
 type pair struct{ a, b error }
 
-func (p *pair) Error() string   { return p.a.Error() + " and " + p.b.Error() }
+func (p *pair) Error() string { return p.a.Error() + " and " + p.b.Error() }
+
 func (p *pair) Unwrap() []error { return []error{p.a, p.b} }
 
 // A source is where the function gets the ending from: an operation of ours, package
@@ -54,7 +56,7 @@ var sources = []struct {
 	name string
 	err  func(ctx context.Context) error
 }{
-	{"an operation", sleeper},
+	{"an operation", fixture.Sleeper},
 	{"ctx.Err", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
 	{"context.Cause", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }},
 	{"a standard context's Err", func(ctx context.Context) error {
@@ -66,23 +68,23 @@ var sources = []struct {
 	{"an operation under a standard context", func(ctx context.Context) error {
 		std, cancel := context.WithTimeout(ctx, 1000*time.Hour)
 		defer cancel()
-		return sleeper(std)
+		return fixture.Sleeper(std)
 	}},
-	{"both", func(ctx context.Context) error { return errors.Join(sleeper(ctx), ctx.Err()) }},
+	{"both", func(ctx context.Context) error { return errors.Join(fixture.Sleeper(ctx), ctx.Err()) }},
 }
 
-func eachForm(t *testing.T, test func(ctx context.Context, f *fixture, fm form, source func(context.Context) error)) {
+func eachForm(t *testing.T, test func(ctx context.Context, f *fixture.Fixture, fm form, source func(context.Context) error)) {
 	for _, fm := range forms {
 		for _, s := range sources {
 			t.Run(fm.name+"/"+s.name, func(t *testing.T) {
-				inKernel(t, func(ctx context.Context, f *fixture) { test(ctx, f, fm, s.err) })
+				fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) { test(ctx, f, fm, s.err) })
 			})
 		}
 	}
 }
 
 // kept checks that the function's own error is in err, if there was one.
-func (fm form) kept(f *fixture, what string, err error) {
+func (fm form) kept(f *fixture.Fixture, what string, err error) {
 	f.Helper()
 	if errors.Is(err, errCleanUp) != fm.along {
 		f.Errorf("%s: %v: the function's own error is in it: %v, should be: %v", what, err, !fm.along, fm.along)
@@ -91,17 +93,17 @@ func (fm form) kept(f *fixture, what string, err error) {
 
 // A timeout's own expiry.
 func TestOwnEndingOfATimeout(t *testing.T) {
-	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+	eachForm(t, func(ctx context.Context, f *fixture.Fixture, fm form, source func(context.Context) error) {
 		fn := func(ctx context.Context) error { return fm.err(source(ctx)) }
 		err := curio.TimeoutAfter(ctx, time.Second, fn)
-		is(f, "TimeoutAfter", err, taskTimeout...)
+		fixture.Is(f, "TimeoutAfter", err, fixture.TaskTimeout...)
 		fm.kept(f, "TimeoutAfter", err)
 
 		expired, err := curio.IgnoreAfter(ctx, time.Second, fn)
 		if !expired || (err != nil) != fm.along {
 			f.Errorf("IgnoreAfter: %v, %v", expired, err)
 		}
-		is(f, "IgnoreAfter", err)
+		fixture.Is(f, "IgnoreAfter", err)
 		fm.kept(f, "IgnoreAfter", err)
 	})
 }
@@ -109,7 +111,7 @@ func TestOwnEndingOfATimeout(t *testing.T) {
 // The expiry of a timeout further out, which passes through the inner one as what it is,
 // and ends at its own timeout.
 func TestEndingOfAnOuterTimeout(t *testing.T) {
-	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+	eachForm(t, func(ctx context.Context, f *fixture.Fixture, fm form, source func(context.Context) error) {
 		fn := func(ctx context.Context) error { return fm.err(source(ctx)) }
 		var inner error
 		var innerExpired bool
@@ -121,7 +123,7 @@ func TestEndingOfAnOuterTimeout(t *testing.T) {
 			f.Errorf("in between: %v", inner)
 		}
 		fm.kept(f, "in between", inner)
-		is(f, "outside", err, taskTimeout...)
+		fixture.Is(f, "outside", err, fixture.TaskTimeout...)
 		fm.kept(f, "outside", err)
 
 		expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) (err error) {
@@ -131,7 +133,7 @@ func TestEndingOfAnOuterTimeout(t *testing.T) {
 		if innerExpired || !expired {
 			f.Errorf("expired: inside %v, outside %v", innerExpired, expired)
 		}
-		is(f, "outer ignore", err)
+		fixture.Is(f, "outer ignore", err)
 		fm.kept(f, "outer ignore", err)
 	})
 }
@@ -140,31 +142,31 @@ func TestEndingOfAnOuterTimeout(t *testing.T) {
 func TestEndingOfAnInnerTimeout(t *testing.T) {
 	for _, fm := range forms {
 		for how, inner := range map[string]func(ctx context.Context) error{
-			"TimeoutAfter": func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Second, sleeper) },
+			"TimeoutAfter": func(ctx context.Context) error { return curio.TimeoutAfter(ctx, time.Second, fixture.Sleeper) },
 			"WithTimeout": func(ctx context.Context) error {
 				ctx, cancel := curio.WithTimeout(ctx, time.Second)
 				defer cancel()
-				return sleeper(ctx)
+				return fixture.Sleeper(ctx)
 			},
 			"WithTimeout under a standard context": func(ctx context.Context) error {
 				ctx, stop := context.WithCancel(ctx)
 				defer stop()
 				ctx, cancel := curio.WithTimeout(ctx, time.Second)
 				defer cancel()
-				return sleeper(ctx)
+				return fixture.Sleeper(ctx)
 			},
 		} {
 			t.Run(fm.name+"/"+how, func(t *testing.T) {
-				inKernel(t, func(ctx context.Context, f *fixture) {
+				fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 					fn := func(ctx context.Context) error { return fm.err(inner(ctx)) }
 					err := curio.TimeoutAfter(ctx, time.Hour, fn)
-					is(f, "TimeoutAfter", err, uncaught...)
+					fixture.Is(f, "TimeoutAfter", err, fixture.Uncaught...)
 					fm.kept(f, "TimeoutAfter", err)
 					expired, err := curio.IgnoreAfter(ctx, time.Hour, fn)
 					if expired {
 						f.Error("an inner timeout was taken for its own")
 					}
-					is(f, "IgnoreAfter", err, uncaught...)
+					fixture.Is(f, "IgnoreAfter", err, fixture.Uncaught...)
 					fm.kept(f, "IgnoreAfter", err)
 				})
 			})
@@ -175,7 +177,9 @@ func TestEndingOfAnInnerTimeout(t *testing.T) {
 // Foreign timeouts: another task's, in every way in which its error can arrive, one of a
 // goroutine outside of any task, and an earlier one of this task.
 func TestTimeoutsOfOthers(t *testing.T) {
-	slow := func(ctx context.Context) (int, error) { return 0, curio.TimeoutAfter(ctx, time.Second, sleeper) }
+	slow := func(ctx context.Context) (int, error) {
+		return 0, curio.TimeoutAfter(ctx, time.Second, fixture.Sleeper)
+	}
 	for how, get := range map[string]func(ctx context.Context) error{
 		"Join":  func(ctx context.Context) error { _, err := curio.Spawn(ctx, slow).Join(ctx); return err },
 		"Group": func(ctx context.Context) error { return curio.Group(ctx, spawning(slow)) },
@@ -212,11 +216,11 @@ func TestTimeoutsOfOthers(t *testing.T) {
 	} {
 		for _, fm := range forms {
 			t.Run(how+"/"+fm.name, func(t *testing.T) {
-				inKernel(t, func(ctx context.Context, f *fixture) {
+				fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 					fn := func(ctx context.Context) error { return fm.err(get(ctx)) }
 					check := func(what string, err error) {
 						f.Helper()
-						is(f, what, err, context.DeadlineExceeded)
+						fixture.Is(f, what, err, context.DeadlineExceeded)
 						fm.kept(f, what, err)
 					}
 					check("by itself", fn(ctx))
@@ -240,18 +244,18 @@ func spawning(fn func(context.Context) (int, error)) func(context.Context, *curi
 func TestTimeoutThatWasKept(t *testing.T) {
 	for _, fm := range forms {
 		t.Run(fm.name, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
-				earlier := fm.err(curio.TimeoutAfter(ctx, time.Second, sleeper))
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+				earlier := fm.err(curio.TimeoutAfter(ctx, time.Second, fixture.Sleeper))
 				fn := func(context.Context) error { return earlier }
 				err := curio.TimeoutAfter(ctx, time.Hour, fn)
-				is(f, "TimeoutAfter", err, context.DeadlineExceeded)
+				fixture.Is(f, "TimeoutAfter", err, context.DeadlineExceeded)
 				fm.kept(f, "TimeoutAfter", err)
 				expired, err := curio.IgnoreAfter(ctx, time.Hour, fn)
-				is(f, "IgnoreAfter", err, context.DeadlineExceeded)
+				fixture.Is(f, "IgnoreAfter", err, context.DeadlineExceeded)
 				if expired {
 					f.Error("it was ignored")
 				}
-				is(f, "what was kept", earlier, taskTimeout...)
+				fixture.Is(f, "what was kept", earlier, fixture.TaskTimeout...)
 			})
 		})
 	}
@@ -260,23 +264,23 @@ func TestTimeoutThatWasKept(t *testing.T) {
 // In a group that a member's failure has cut short, what the body says about that is
 // dropped, and nothing else.
 func TestEndingOfAGroup(t *testing.T) {
-	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+	eachForm(t, func(ctx context.Context, f *fixture.Fixture, fm form, source func(context.Context) error) {
 		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-			g.Spawn(fails)
+			g.Spawn(fixture.Fails)
 			return fm.err(source(ctx))
 		})
 		var group *curio.TaskGroupError
 		if !errors.As(err, &group) || len(group.Failed) != 1 || (group.Body != nil) != fm.along {
 			f.Fatalf("got %v", err)
 		}
-		is(f, "group", err, errBoom)
+		fixture.Is(f, "group", err, fixture.ErrBoom)
 		fm.kept(f, "group", err)
 	})
 }
 
 // A member that is cancelled has failed if it returns more than its cancellation.
 func TestEndingOfAMember(t *testing.T) {
-	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+	eachForm(t, func(ctx context.Context, f *fixture.Fixture, fm form, source func(context.Context) error) {
 		var member *curio.Task[struct{}]
 		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 			member = g.Go(func(ctx context.Context) error { return fm.err(source(ctx)) })
@@ -286,7 +290,7 @@ func TestEndingOfAMember(t *testing.T) {
 		if failed := err != nil; failed != fm.along {
 			f.Errorf("the group: %v", err)
 		}
-		is(f, "member", member.Err(), taskCancelled...)
+		fixture.Is(f, "member", member.Err(), fixture.TaskCancelled...)
 		if _, ok := curio.WhoCancelled(member.Err()); !ok {
 			f.Errorf("nobody has cancelled it: %v", member.Err())
 		}
@@ -296,19 +300,19 @@ func TestEndingOfAMember(t *testing.T) {
 
 // Whatever a cancelled task returns, it is not lost who cancelled it and why.
 func TestEndingOfATask(t *testing.T) {
-	eachForm(t, func(ctx context.Context, f *fixture, fm form, source func(context.Context) error) {
+	eachForm(t, func(ctx context.Context, f *fixture.Fixture, fm form, source func(context.Context) error) {
 		task := curio.Go(ctx, func(ctx context.Context) error { return fm.err(source(ctx)) })
 		synctest.Wait()
-		_, _ = task.Cancel(ctx, errBoom)
-		because0(f, "task", task.Err(), errBoom, taskCancelled...)
+		_, _ = task.Cancel(ctx, fixture.ErrBoom)
+		because0(f, "task", task.Err(), fixture.ErrBoom, fixture.TaskCancelled...)
 		fm.kept(f, "task", task.Err())
 	})
 }
 
 // because0 is because for an error whose text may be the user's.
-func because0(f *fixture, what string, err, reason error, want ...error) {
+func because0(f *fixture.Fixture, what string, err, reason error, want ...error) {
 	f.Helper()
-	is(f, what, err, want...)
+	fixture.Is(f, what, err, want...)
 	if who, ok := curio.WhoCancelled(err); !ok || who.Reason != reason {
 		f.Errorf("%s: %v was cancelled because of %v, want %v", what, err, who.Reason, reason)
 	}
@@ -319,28 +323,28 @@ func because0(f *fixture, what string, err, reason error, want ...error) {
 func TestFailuresInAGroupInATimeout(t *testing.T) {
 	var panicked *curio.PanicError
 	for what, member := range map[string]func(ctx context.Context) (int, error){
-		"in clean-up": func(ctx context.Context) (int, error) { _ = sleeper(ctx); return 0, errCleanUp },
+		"in clean-up": func(ctx context.Context) (int, error) { _ = fixture.Sleeper(ctx); return 0, errCleanUp },
 		"before":      func(context.Context) (int, error) { return 0, errCleanUp },
-		"panic":       func(ctx context.Context) (int, error) { _ = sleeper(ctx); panic(errCleanUp) },
+		"panic":       func(ctx context.Context) (int, error) { _ = fixture.Sleeper(ctx); panic(errCleanUp) },
 		"joined": func(ctx context.Context) (int, error) {
-			return 0, errors.Join(sleeper(ctx), errCleanUp)
+			return 0, errors.Join(fixture.Sleeper(ctx), errCleanUp)
 		},
 		"in a timeout": func(ctx context.Context) (int, error) {
-			return 0, curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error { return errors.Join(sleeper(ctx), errCleanUp) })
+			return 0, curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error { return errors.Join(fixture.Sleeper(ctx), errCleanUp) })
 		},
 	} {
 		for name, opts := range map[string][]curio.GroupOption{"": nil, ", keeps going": {curio.KeepGoing}} {
 			t.Run(what+name, func(t *testing.T) {
-				inKernel(t, func(ctx context.Context, f *fixture) {
+				fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 					group := func(ctx context.Context) error {
 						return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
 							g.Spawn(member)
-							return sleeper(ctx)
+							return fixture.Sleeper(ctx)
 						}, opts...)
 					}
 					check := func(what string, err error) {
 						f.Helper()
-						if !errors.Is(err, errCleanUp) || errors.As(err, &panicked) != (len(f.Journal.take(msgPanic)) > 0) {
+						if !errors.Is(err, errCleanUp) || errors.As(err, &panicked) != (len(f.Journal.Take(fixture.MsgPanic)) > 0) {
 							f.Errorf("%s: %v", what, err)
 						}
 					}
@@ -360,36 +364,36 @@ func TestFailuresInAGroupInATimeout(t *testing.T) {
 
 // What is left of an error has the text that the error had, and is still found by its type.
 func TestWhatIsLeftOfAnError(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		whole := func(ctx context.Context) error { return &pair{sleeper(ctx), &customError{7}} }
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		whole := func(ctx context.Context) error { return &pair{fixture.Sleeper(ctx), &fixture.CustomError{Code: 7}} }
 		_, err := curio.IgnoreAfter(ctx, time.Second, whole)
 		var p *pair
-		var custom *customError
-		if !errors.As(err, &p) || !errors.As(err, &custom) || custom.code != 7 || !errors.Is(err, p) {
+		var custom *fixture.CustomError
+		if !errors.As(err, &p) || !errors.As(err, &custom) || custom.Code != 7 || !errors.Is(err, p) {
 			f.Errorf("%v is no pair any more", err)
 		}
 		var timeout net.Error
 		if errors.As(err, &timeout) {
 			f.Errorf("%v is still a timeout: %v", err, timeout)
 		}
-		_, err = curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error { return errors.Join(sleeper(ctx), errCleanUp) })
+		_, err = curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error { return errors.Join(fixture.Sleeper(ctx), errCleanUp) })
 		if err != errCleanUp {
 			f.Errorf("joined, and %#v is left", err)
 		}
 		_, err = curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error {
-			return errors.Join(sleeper(ctx), uncomparable{"x"}, errCleanUp)
+			return errors.Join(fixture.Sleeper(ctx), uncomparable{"x"}, errCleanUp)
 		})
 		if fmt.Sprint(err) != "uncomparable x\nthe clean-up failed" {
 			f.Errorf("left: %v", err)
 		}
 		var op *net.OpError
 		err = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
-			return &net.OpError{Op: "read", Net: "tcp", Err: curio.TimeoutAfter(ctx, time.Hour, sleeper)}
+			return &net.OpError{Op: "read", Net: "tcp", Err: curio.TimeoutAfter(ctx, time.Hour, fixture.Sleeper)}
 		})
 		if !errors.As(err, &op) || op.Op != "read" {
 			f.Errorf("%v is no OpError any more", err)
 		}
-		is(f, "in an OpError", err, taskTimeout...)
+		fixture.Is(f, "in an OpError", err, fixture.TaskTimeout...)
 	})
 }
 
@@ -399,7 +403,7 @@ func (u uncomparable) Error() string { return "uncomparable " + u[0] }
 
 // A standard error is not the ending of a scope that has not ended in that way.
 func TestStandardErrorThatIsNotTheScopes(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for _, std := range []error{context.DeadlineExceeded, context.Canceled, io.EOF} {
 			fn := func(context.Context) error { return std }
 			if err := curio.TimeoutAfter(ctx, time.Hour, fn); err != std {
@@ -414,7 +418,7 @@ func TestStandardErrorThatIsNotTheScopes(t *testing.T) {
 			}
 		}
 		// It has expired, but was not cancelled.
-		expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error { _ = sleeper(ctx); return context.Canceled })
+		expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error { _ = fixture.Sleeper(ctx); return context.Canceled })
 		if expired || err != context.Canceled {
 			f.Errorf("a cancellation of something else: %v, %v", expired, err)
 		}
@@ -424,37 +428,37 @@ func TestStandardErrorThatIsNotTheScopes(t *testing.T) {
 // The error of a timeout inside a task is not the task's own ending, even if the task is
 // cancelled afterwards: the task has failed.
 func TestCancelledTaskThatHadTimedOut(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		task := curio.Go(ctx, func(ctx context.Context) error {
-			err := curio.TimeoutAfter(ctx, time.Second, sleeper)
-			_ = sleeper(ctx)
+			err := curio.TimeoutAfter(ctx, time.Second, fixture.Sleeper)
+			_ = fixture.Sleeper(ctx)
 			return err
 		})
 		_ = curio.Sleep(ctx, time.Minute)
 		_, _ = task.Cancel(ctx)
 		_, joined := task.Join(ctx)
-		is(f, "task", task.Err(), taskTimeout...)
-		is(f, "joined", joined, context.DeadlineExceeded)
+		fixture.Is(f, "task", task.Err(), fixture.TaskTimeout...)
+		fixture.Is(f, "joined", joined, context.DeadlineExceeded)
 	})
 }
 
 // A reason is for people to read. It does not make a cancellation something else.
 func TestReasonIsNoIdentity(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		_, joined := curio.Spawn(ctx, fails).Join(ctx)
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		_, joined := curio.Spawn(ctx, fixture.Fails).Join(ctx)
 		for _, reason := range []error{
-			io.EOF, errBoom, context.DeadlineExceeded, curio.ErrTaskTimeout, joined,
-			curio.TimeoutAfter(ctx, time.Second, sleeper),
+			io.EOF, fixture.ErrBoom, context.DeadlineExceeded, curio.ErrTaskTimeout, joined,
+			curio.TimeoutAfter(ctx, time.Second, fixture.Sleeper),
 		} {
-			task := curio.Go(ctx, sleeper)
+			task := curio.Go(ctx, fixture.Sleeper)
 			synctest.Wait()
 			_, _ = task.Cancel(ctx, reason)
-			because(f, "task", task.Err(), reason, taskCancelled...)
+			fixture.Because(f, "task", task.Err(), reason, fixture.TaskCancelled...)
 			std, cancel := context.WithCancelCause(ctx)
 			cancel(reason)
-			because(f, "standard", sleeper(std), reason, scopeCancelled...)
-			because(f, "below a standard one", curio.TimeoutAfter(std, time.Hour, sleeper), reason, scopeCancelled...)
-			for _, err := range []error{task.Err(), sleeper(std)} {
+			fixture.Because(f, "standard", fixture.Sleeper(std), reason, fixture.ScopeCancelled...)
+			fixture.Because(f, "below a standard one", curio.TimeoutAfter(std, time.Hour, fixture.Sleeper), reason, fixture.ScopeCancelled...)
+			for _, err := range []error{task.Err(), fixture.Sleeper(std)} {
 				var failed *curio.TaskError
 				if errors.Is(err, io.EOF) || errors.As(err, &failed) {
 					f.Errorf("%v is taken for its reason", err)
@@ -467,15 +471,15 @@ func TestReasonIsNoIdentity(t *testing.T) {
 // A cause that is given together with a deadline names that deadline: errors.Is finds it,
 // unlike a reason.
 func TestNamedDeadline(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		for _, name := range []error{errBoom, curio.ErrTaskTimeout, context.Canceled} {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		for _, name := range []error{fixture.ErrBoom, curio.ErrTaskTimeout, context.Canceled} {
 			std, cancel := context.WithTimeoutCause(ctx, time.Second, name)
-			want := foreignTimeout
-			if name == errBoom {
-				want = append(want[:len(want):len(want)], errBoom)
+			want := fixture.ForeignTimeout
+			if name == fixture.ErrBoom {
+				want = append(want[:len(want):len(want)], fixture.ErrBoom)
 			}
-			is(f, name.Error(), sleeper(std), want...)
-			is(f, name.Error()+", below", curio.TimeoutAfter(std, time.Hour, sleeper), want...)
+			fixture.Is(f, name.Error(), fixture.Sleeper(std), want...)
+			fixture.Is(f, name.Error()+", below", curio.TimeoutAfter(std, time.Hour, fixture.Sleeper), want...)
 			cancel()
 		}
 	})
@@ -488,7 +492,7 @@ func (b box) Error() string { return fmt.Sprint("a box of ", b.content) }
 
 // Errors of any kind come out of a timeout as they are.
 func TestErrorThatCannotBeCompared(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for what, err := range map[string]error{
 			"bare":    box{[]int{1}},
 			"wrapped": fmt.Errorf("x: %w", box{[]int{1}}),
@@ -505,10 +509,10 @@ func TestErrorThatCannotBeCompared(t *testing.T) {
 
 // An error that several scopes have taken their endings out of is still found by its type.
 func TestErrorThatWasAlteredTwice(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		expired, err := curio.IgnoreAfter(ctx, 2*time.Second, func(outer context.Context) error {
 			expired, err := curio.IgnoreAfter(outer, time.Second, func(ctx context.Context) error {
-				return &net.OpError{Op: "read", Err: errors.Join(sleeper(ctx), sleeper(outer), errCleanUp)}
+				return &net.OpError{Op: "read", Err: errors.Join(fixture.Sleeper(ctx), fixture.Sleeper(outer), errCleanUp)}
 			})
 			if !expired {
 				f.Error("the inner one has not expired")
@@ -528,7 +532,7 @@ func TestStandardErrorOfAnotherTask(t *testing.T) {
 	for _, std := range []error{context.DeadlineExceeded, context.Canceled} {
 		for _, fm := range forms {
 			t.Run(std.Error()+"/"+fm.name, func(t *testing.T) {
-				inKernel(t, func(ctx context.Context, f *fixture) {
+				fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 					fails := func(context.Context) error { return fm.err(std) }
 					for how, get := range map[string]func(context.Context) error{
 						"Join": func(ctx context.Context) error { _, err := curio.Go(ctx, fails).Join(ctx); return err },
@@ -538,7 +542,7 @@ func TestStandardErrorOfAnotherTask(t *testing.T) {
 					} {
 						late := func(ctx context.Context) error {
 							err := fmt.Errorf("got: %w", get(ctx))
-							_ = sleeper(ctx)
+							_ = fixture.Sleeper(ctx)
 							return err
 						}
 						expired, err := curio.IgnoreAfter(ctx, time.Second, late)
@@ -565,17 +569,19 @@ func TestStandardErrorOfAnotherTask(t *testing.T) {
 // A timeoutError is a library's own timeout error, which wraps what others may have added.
 type timeoutError struct{ added []error }
 
-func (e *timeoutError) Error() string        { return "the library's context has ended" }
-func (e *timeoutError) Unwrap() []error      { return e.added }
+func (e *timeoutError) Error() string { return "the library's context has ended" }
+
+func (e *timeoutError) Unwrap() []error { return e.added }
+
 func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // An error that could wrap others, and wraps none, is itself compared with what ctx.Err
 // returns.
 func TestErrorThatHoldsNone(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for _, added := range [][]error{nil, {nil}} {
 			expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error {
-				_ = sleeper(ctx)
+				_ = fixture.Sleeper(ctx)
 				return &timeoutError{added}
 			})
 			if !expired || err != nil {

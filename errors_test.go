@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // The design's table: what each of the errors is, and what it is not.
@@ -22,17 +23,17 @@ func TestErrorTable(t *testing.T) {
 		timeout bool
 	}{
 		{curio.ErrCancelled, []error{curio.ErrCancelled}, false},
-		{curio.ErrTaskCancelled, taskCancelled, false},
-		{curio.ErrTaskTimeout, taskTimeout, true},
-		{curio.ErrTimeoutCancellation, outerTimeout, false},
-		{curio.ErrUncaughtTimeout, uncaught, false},
+		{curio.ErrTaskCancelled, fixture.TaskCancelled, false},
+		{curio.ErrTaskTimeout, fixture.TaskTimeout, true},
+		{curio.ErrTimeoutCancellation, fixture.OuterTimeout, false},
+		{curio.ErrUncaughtTimeout, fixture.Uncaught, false},
 		{curio.ErrNotTerminated, []error{curio.ErrNotTerminated}, false},
 		{curio.ErrNoTask, []error{curio.ErrNoTask}, false},
 		{curio.ErrKernelShutdown, []error{curio.ErrKernelShutdown}, false},
 		{curio.ErrNotShielded, []error{curio.ErrNotShielded}, false},
 		{curio.ErrGoexit, []error{curio.ErrGoexit}, false},
 	} {
-		is(t, "sentinel", c.err, c.is...)
+		fixture.Is(t, "sentinel", c.err, c.is...)
 		if isTimeout(c.err) != c.timeout || os.IsTimeout(c.err) != c.timeout {
 			t.Errorf("%v: Timeout is %v", c.err, isTimeout(c.err))
 		}
@@ -54,88 +55,88 @@ func TestErrorsAsTheyAreMet(t *testing.T) {
 		op, err, cause error
 	}
 	meet := func(ctx context.Context) meeting {
-		op := sleeper(ctx)
+		op := fixture.Sleeper(ctx)
 		return meeting{op, ctx.Err(), context.Cause(ctx)}
 	}
 	cancelled, deadline := context.Canceled, context.DeadlineExceeded
 	for _, c := range []struct {
 		what    string
-		make    func(ctx context.Context, f *fixture) meeting
+		make    func(ctx context.Context, f *fixture.Fixture) meeting
 		is      []error
 		err     error // of the context
 		timeout bool
 	}{
-		{"cancelled task", func(ctx context.Context, _ *fixture) (m meeting) {
+		{"cancelled task", func(ctx context.Context, _ *fixture.Fixture) (m meeting) {
 			task := curio.Go(ctx, func(ctx context.Context) error { m = meet(ctx); return nil })
 			synctest.Wait()
 			_, _ = task.Cancel(ctx)
 			return m
-		}, taskCancelled, cancelled, false},
-		{"own timeout", func(ctx context.Context, _ *fixture) (m meeting) {
+		}, fixture.TaskCancelled, cancelled, false},
+		{"own timeout", func(ctx context.Context, _ *fixture.Fixture) (m meeting) {
 			_ = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error { m = meet(ctx); return m.op })
 			return m
-		}, taskTimeout, deadline, true},
-		{"outer timeout", func(ctx context.Context, _ *fixture) (m meeting) {
+		}, fixture.TaskTimeout, deadline, true},
+		{"outer timeout", func(ctx context.Context, _ *fixture.Fixture) (m meeting) {
 			_ = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
 				return curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error { m = meet(ctx); return m.op })
 			})
 			return m
-		}, outerTimeout, deadline, false},
-		{"group in a timeout", func(ctx context.Context, _ *fixture) (m meeting) {
+		}, fixture.OuterTimeout, deadline, false},
+		{"group in a timeout", func(ctx context.Context, _ *fixture.Fixture) (m meeting) {
 			_ = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
 				return curio.Group(ctx, func(ctx context.Context, _ *curio.TaskGroup[int]) error { m = meet(ctx); return m.op })
 			})
 			return m
-		}, taskTimeout, deadline, true},
-		{"task in a timeout", func(ctx context.Context, _ *fixture) (m meeting) {
+		}, fixture.TaskTimeout, deadline, true},
+		{"task in a timeout", func(ctx context.Context, _ *fixture.Fixture) (m meeting) {
 			_ = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
 				child := curio.Go(ctx, func(ctx context.Context) error { m = meet(ctx); return nil })
 				return curio.DisableCancellation(ctx, child.Wait)
 			})
 			return m
-		}, taskCancelled, cancelled, false},
-		{"group with a failed member", func(ctx context.Context, _ *fixture) (m meeting) {
+		}, fixture.TaskCancelled, cancelled, false},
+		{"group with a failed member", func(ctx context.Context, _ *fixture.Fixture) (m meeting) {
 			_ = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-				g.Spawn(fails)
+				g.Spawn(fixture.Fails)
 				m = meet(ctx)
 				return m.op
 			})
 			return m
-		}, scopeCancelled, cancelled, false},
-		{"context that has ended", func(ctx context.Context, _ *fixture) meeting {
+		}, fixture.ScopeCancelled, cancelled, false},
+		{"context that has ended", func(ctx context.Context, _ *fixture.Fixture) meeting {
 			inner, cancel := curio.WithTimeout(ctx, time.Hour)
 			cancel()
 			return meet(inner)
-		}, scopeCancelled, cancelled, false},
-		{"timeout inside a standard one", func(ctx context.Context, _ *fixture) meeting {
+		}, fixture.ScopeCancelled, cancelled, false},
+		{"timeout inside a standard one", func(ctx context.Context, _ *fixture.Fixture) meeting {
 			ctx, stop := context.WithTimeout(ctx, time.Second)
 			defer stop()
 			inner, cancel := curio.WithTimeout(ctx, time.Hour)
 			defer cancel()
 			return meet(inner)
-		}, foreignTimeout, deadline, true},
-		{"timeout inside a standard cancel", func(ctx context.Context, _ *fixture) meeting {
+		}, fixture.ForeignTimeout, deadline, true},
+		{"timeout inside a standard cancel", func(ctx context.Context, _ *fixture.Fixture) meeting {
 			ctx, stop := context.WithCancel(ctx)
 			time.AfterFunc(time.Second, stop)
 			inner, cancel := curio.WithTimeout(ctx, time.Hour)
 			defer cancel()
 			return meet(inner)
-		}, scopeCancelled, cancelled, false},
-		{"shutdown", func(_ context.Context, f *fixture) (m meeting) {
+		}, fixture.ScopeCancelled, cancelled, false},
+		{"shutdown", func(_ context.Context, f *fixture.Fixture) (m meeting) {
 			_ = curio.Run(f.Context(), func(ctx context.Context) error {
 				curio.Go(ctx, func(ctx context.Context) error { m = meet(ctx); return nil })
 				synctest.Wait()
 				return nil
 			})
 			return m
-		}, taskCancelled, cancelled, false},
+		}, fixture.TaskCancelled, cancelled, false},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				m := c.make(ctx, f)
-				f.Journal.take(msgLate) // of a timeout whose function has looked, and succeeded
-				is(f, "operation", m.op, c.is...)
-				is(f, "Cause", m.cause, c.is...)
+				f.Journal.Take(fixture.MsgLate) // of a timeout whose function has looked, and succeeded
+				fixture.Is(f, "operation", m.op, c.is...)
+				fixture.Is(f, "Cause", m.cause, c.is...)
 				if m.err != c.err {
 					f.Errorf("Err is %v, want %v", m.err, c.err)
 				}
@@ -159,16 +160,16 @@ func TestErrorsAsTheyAreMet(t *testing.T) {
 
 // Err and Cause are the same for ever, whatever ends further out later.
 func TestErrAndCauseNeverChange(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		outer, cancelOuter := curio.WithTimeout(ctx, 2*time.Second)
 		defer cancelOuter()
 		inner, cancel := curio.WithTimeout(outer, time.Second)
 		defer cancel()
-		is(f, "first", sleeper(inner), taskTimeout...)
+		fixture.Is(f, "first", fixture.Sleeper(inner), fixture.TaskTimeout...)
 		err, cause := inner.Err(), context.Cause(inner)
-		is(f, "cause", cause, taskTimeout...)
-		is(f, "outer", sleeper(outer), taskTimeout...)
-		is(f, "second", sleeper(inner), outerTimeout...)
+		fixture.Is(f, "cause", cause, fixture.TaskTimeout...)
+		fixture.Is(f, "outer", fixture.Sleeper(outer), fixture.TaskTimeout...)
+		fixture.Is(f, "second", fixture.Sleeper(inner), fixture.OuterTimeout...)
 		if inner.Err() != err || context.Cause(inner) != cause {
 			f.Errorf("Err %v, then %v; Cause %v, then %v", err, inner.Err(), cause, context.Cause(inner))
 		}
@@ -177,12 +178,12 @@ func TestErrAndCauseNeverChange(t *testing.T) {
 
 // The texts name the task and the cause.
 func TestTextsOfErrors(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		bad := curio.Spawn(ctx, fails, curio.Name("bad"))
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		bad := curio.Spawn(ctx, fixture.Fails, curio.Name("bad"))
 		_, joined := bad.Join(ctx)
-		bomb := curio.Spawn(ctx, explode, curio.Name("bomb"), curio.ReportCrash(false))
+		bomb := curio.Spawn(ctx, fixture.Explode, curio.Name("bomb"), curio.ReportCrash(false))
 		_, panicked := bomb.Join(ctx)
-		cancelled := curio.Go(ctx, sleeper, curio.Name("victim"))
+		cancelled := curio.Go(ctx, fixture.Sleeper, curio.Name("victim"))
 		synctest.Wait()
 		_, _ = cancelled.Cancel(ctx, errors.New("no reason"))
 		group := curio.Group(ctx, func(context.Context, *curio.TaskGroup[int]) error { return nil })
@@ -190,12 +191,12 @@ func TestTextsOfErrors(t *testing.T) {
 			f.Error(group)
 		}
 		group = curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
-			g.Spawn(fails, curio.Name("one"))
-			g.Spawn(fails, curio.Name("two"))
+			g.Spawn(fixture.Fails, curio.Name("one"))
+			g.Spawn(fixture.Fails, curio.Name("two"))
 			synctest.Wait()
 			return errors.New("body's own")
 		}, curio.KeepGoing)
-		shutdown := &curio.ShutdownError{Tasks: []string{"a/b: RUNNING at x.go:1", "c: TIME_SLEEP at y.go:2"}, Err: errBoom}
+		shutdown := &curio.ShutdownError{Tasks: []string{"a/b: RUNNING at x.go:1", "c: TIME_SLEEP at y.go:2"}, Err: fixture.ErrBoom}
 		main := curio.CurrentTask(ctx).Path()
 		for _, c := range []struct {
 			err   error
@@ -213,12 +214,12 @@ func TestTextsOfErrors(t *testing.T) {
 				}
 			}
 		}
-		is(f, "TaskError", joined, errBoom)
-		is(f, "PanicError", panicked, errBoom)
-		is(f, "ShutdownError", shutdown, errBoom)
-		is(f, "TaskGroupError", group, errBoom)
+		fixture.Is(f, "TaskError", joined, fixture.ErrBoom)
+		fixture.Is(f, "PanicError", panicked, fixture.ErrBoom)
+		fixture.Is(f, "ShutdownError", shutdown, fixture.ErrBoom)
+		fixture.Is(f, "TaskGroupError", group, fixture.ErrBoom)
 		var p *curio.PanicError
-		if !errors.As(panicked, &p) || !strings.Contains(string(p.Stack), "curio_test.explode") {
+		if !errors.As(panicked, &p) || !strings.Contains(string(p.Stack), "fixture.Explode") {
 			f.Errorf("stack: %s", p.Stack)
 		}
 		if err := (&curio.PanicError{Task: "x", Value: 7}); errors.Unwrap(err) != nil || !strings.Contains(fmt.Sprint(err), "7") {

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // L1, L2, U1, U14: who waits sees it set, and can clear it; a wait for one that is set
 // returns at once; it can be set more than once.
 func TestEvent(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var e curio.Event
 		for range 3 {
 			waiter := curio.Go(ctx, func(ctx context.Context) error {
@@ -29,7 +30,7 @@ func TestEvent(t *testing.T) {
 				}
 				start := time.Now()
 				err := e.Wait(ctx)
-				f.elapsed(start, 0)
+				f.Elapsed(start, 0)
 				e.Clear()
 				return err
 			})
@@ -49,7 +50,7 @@ func TestEvent(t *testing.T) {
 // L5, U5: a wait that succeeds under a timeout is not hit later; one that has timed out
 // hangs nobody when the event is set.
 func TestEventTimeouts(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var e curio.Event
 		curio.Go(ctx, func(ctx context.Context) error {
 			for range 2 {
@@ -63,18 +64,18 @@ func TestEventTimeouts(t *testing.T) {
 			f.Errorf("first: %v", err)
 		}
 		e.Clear()
-		is(f, "too early", curio.TimeoutAfter(ctx, 500*time.Millisecond, e.Wait), taskTimeout...)
+		fixture.Is(f, "too early", curio.TimeoutAfter(ctx, 500*time.Millisecond, e.Wait), fixture.TaskTimeout...)
 		if err := e.Wait(ctx); err != nil {
 			f.Errorf("second: %v", err)
 		}
-		f.elapsed(start, 2*time.Second)
-		f.onlyMain()
+		f.Elapsed(start, 2*time.Second)
+		f.OnlyMain()
 	})
 }
 
 // L26: set and cleared at once, it wakes all who were waiting and nobody else.
 func TestEventSetAndClear(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var e curio.Event
 		var tasks []*curio.Task[struct{}]
 		for range 10 {
@@ -99,7 +100,7 @@ func TestEventSetAndClear(t *testing.T) {
 
 // U2–U4: set and waited for by goroutines of any kind.
 func TestEventBetweenTasksAndGoroutines(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var there, back curio.Event
 		done := make(chan error)
 		go func() {
@@ -121,7 +122,7 @@ func TestEventBetweenTasksAndGoroutines(t *testing.T) {
 
 // L22
 func TestEventString(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var e curio.Event
 		says := func(want string) {
 			f.Helper()
@@ -146,16 +147,16 @@ func TestEventString(t *testing.T) {
 
 // L26: set and cleared at once, it wakes all who were waiting, whoever is cancelled.
 func TestRaceEventSetAndClear(t *testing.T) {
-	race(t, 5000, func(ctx context.Context) {
+	fixture.Race(t, 5000, func(ctx context.Context) {
 		var e curio.Event
 		var tasks [3]*curio.Task[struct{}]
 		for i := range tasks {
 			tasks[i] = curio.Go(ctx, e.Wait)
 		}
-		waitUntil(func() bool { return len(e.Snapshot().Waiters) == len(tasks) })
-		atOnce(
-			func() { spin(); e.Set(); e.Clear() },
-			func() { spin(); tasks[1].CancelNow() },
+		fixture.WaitUntil(func() bool { return len(e.Snapshot().Waiters) == len(tasks) })
+		fixture.AtOnce(
+			func() { fixture.Spin(); e.Set(); e.Clear() },
+			func() { fixture.Spin(); tasks[1].CancelNow() },
 		)
 		for _, i := range []int{0, 2, 1} {
 			_ = tasks[i].Wait(ctx)

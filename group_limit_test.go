@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // Never more than the limit run at once, and all of them do.
 func TestLimitBoundsWhatRunsAtOnce(t *testing.T) {
 	for _, limit := range []int{1, 3, 1000} {
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			var now, most, total atomic.Int32
 			start := time.Now()
 			err := curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
@@ -39,14 +41,14 @@ func TestLimitBoundsWhatRunsAtOnce(t *testing.T) {
 			if err != nil || total.Load() != 30 || most.Load() != int32(want) {
 				f.Errorf("limit %d: %d ran, %d at once; %v", limit, total.Load(), most.Load(), err)
 			}
-			f.elapsed(start, time.Duration((30+want-1)/want)*time.Second)
+			f.Elapsed(start, time.Duration((30+want-1)/want)*time.Second)
 		})
 	}
 }
 
 // The order is that of spawning, and not that in which goroutines happen to start.
 func TestLimitIsFirstComeFirstServed(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var mu sync.Mutex
 		var order []int
 		err := curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
@@ -68,14 +70,14 @@ func TestLimitIsFirstComeFirstServed(t *testing.T) {
 
 // Members that wait for a slot can be cancelled: one of them, and all.
 func TestLimitCancelledWhileWaiting(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		ran := false
 		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-			g.Spawn(after(time.Second, 1, nil))
+			g.Spawn(fixture.After(time.Second, 1, nil))
 			synctest.Wait()
 			second := g.Spawn(func(context.Context) (int, error) { ran = true; return 2, nil })
 			synctest.Wait()
-			third := g.Spawn(returns(3))
+			third := g.Spawn(fixture.Returns(3))
 			synctest.Wait()
 			if s := second.State(); s != "GROUP_LIMIT" {
 				f.Errorf("a member that waits for a slot is %s", s)
@@ -84,12 +86,12 @@ func TestLimitCancelledWhileWaiting(t *testing.T) {
 			if did, err := second.Cancel(ctx); !did || err != nil {
 				f.Error(did, err)
 			}
-			f.elapsed(start, 0)
-			is(f, "cancelled while waiting", second.Err(), taskCancelled...)
+			f.Elapsed(start, 0)
+			fixture.Is(f, "cancelled while waiting", second.Err(), fixture.TaskCancelled...)
 			if v, err := third.Join(ctx); v != 3 || err != nil {
 				f.Errorf("the one behind it: %d, %v", v, err)
 			}
-			f.elapsed(start, time.Second)
+			f.Elapsed(start, time.Second)
 			return nil
 		}, curio.Limit(1))
 		if err != nil || ran {
@@ -99,45 +101,45 @@ func TestLimitCancelledWhileWaiting(t *testing.T) {
 		start := time.Now()
 		err = curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
 			for range 10 {
-				g.Spawn(sleeping)
+				g.Spawn(fixture.Sleeping)
 			}
 			synctest.Wait()
-			return errBoom
+			return fixture.ErrBoom
 		}, curio.Limit(2))
-		if err != errBoom {
+		if err != fixture.ErrBoom {
 			f.Error(err)
 		}
-		f.elapsed(start, 0)
-		f.onlyMain()
+		f.Elapsed(start, 0)
+		f.OnlyMain()
 	})
 }
 
 // A slot that is freed passes on, however its task ended, and however many of
 // those in line have been cancelled.
 func TestLimitFreedSlotPassesOn(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-			for _, end := range endings {
+			for _, end := range fixture.Endings {
 				var line []*curio.Task[int]
 				first := g.Spawn(func(ctx context.Context) (int, error) {
 					if err := curio.Sleep(ctx, time.Second); err != nil {
 						return 0, err
 					}
-					return end.call(ctx)
+					return end.Call(ctx)
 				}, curio.ReportCrash(false))
 				synctest.Wait()
 				for range 5 {
-					line = append(line, g.Spawn(returns(5)))
+					line = append(line, g.Spawn(fixture.Returns(5)))
 					synctest.Wait()
 				}
 				for _, task := range line[:4] {
 					task.CancelNow()
 				}
-				if end.cancelled {
+				if end.Cancelled {
 					first.CancelNow()
 				}
 				if v, err := line[4].Join(ctx); v != 5 || err != nil {
-					f.Errorf("%s: the last in line: %d, %v", end.what, v, err)
+					f.Errorf("%s: the last in line: %d, %v", end.What, v, err)
 				}
 			}
 			return g.CancelRemaining(ctx)
@@ -145,17 +147,17 @@ func TestLimitFreedSlotPassesOn(t *testing.T) {
 		if err == nil {
 			f.Error("failures have got lost")
 		}
-		f.onlyMain()
+		f.OnlyMain()
 	})
 }
 
 // A daemon needs no slot: nobody waits for it.
 func TestLimitAndDaemons(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		err := curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
-			g.Spawn(sleeping, curio.Daemon())
+			g.Spawn(fixture.Sleeping, curio.Daemon())
 			synctest.Wait()
-			g.Spawn(returns(1))
+			g.Spawn(fixture.Returns(1))
 			return nil
 		}, curio.Limit(1))
 		if err != nil {
@@ -166,7 +168,7 @@ func TestLimitAndDaemons(t *testing.T) {
 
 // A limit that is raised lets those begin that wait, in order; one that is lowered stops nobody.
 func TestLimitThatChanges(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		running := map[int]bool{}
 		var mu sync.Mutex
 		is := func(what string, want ...int) {
@@ -179,7 +181,7 @@ func TestLimitThatChanges(t *testing.T) {
 			}
 		}
 		var ends [10]curio.Event
-		f.must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
+		f.Must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
 			spawn := func(i int) {
 				g.Go(func(ctx context.Context) error {
 					mu.Lock()
@@ -224,7 +226,7 @@ func TestLimitThatChanges(t *testing.T) {
 			for i := range ends {
 				ends[i].Set()
 			}
-			panics(f, "use NoLimit", func() { g.SetLimit(0) })
+			fixture.Panics(f, "use NoLimit", func() { g.SetLimit(0) })
 			return nil
 		}))
 		is("the end")
@@ -233,37 +235,37 @@ func TestLimitThatChanges(t *testing.T) {
 
 // TryGo spawns what can begin at once, and nothing else.
 func TestTryGo(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		f.must(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		f.Must(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
 			var end curio.Event
 			var ran atomic.Int32
 			wait := func(ctx context.Context) error { ran.Add(1); return end.Wait(ctx) }
 			first, second := g.TryGo(wait), g.TrySpawn(func(ctx context.Context) (int, error) { return 2, wait(ctx) })
-			if first == nil || second == nil || g.TryGo(wait) != nil || g.TrySpawn(returns(3)) != nil {
+			if first == nil || second == nil || g.TryGo(wait) != nil || g.TrySpawn(fixture.Returns(3)) != nil {
 				f.Error("not as many as may")
 			}
-			daemon := g.TryGo(sleeper, curio.Daemon())
+			daemon := g.TryGo(fixture.Sleeper, curio.Daemon())
 			if daemon == nil {
 				f.Error("a daemon needs no place")
 			}
 			end.Set()
-			f.must(first.Wait(ctx))
-			third := g.TrySpawn(returns(3))
+			f.Must(first.Wait(ctx))
+			third := g.TrySpawn(fixture.Returns(3))
 			if third == nil {
 				f.Fatal("a place is not given back")
 			}
-			f.must(second.Wait(ctx))
-			f.must(third.Wait(ctx))
+			f.Must(second.Wait(ctx))
+			f.Must(third.Wait(ctx))
 			if v, err := g.Results(); !slices.Equal(v, []int{0, 2, 3}) || err != nil || ran.Load() != 2 {
 				f.Errorf("%v, %v; %d ran", v, err, ran.Load())
 			}
-			panics(f, "nil function", func() { g.TryGo(nil) })
-			panics(f, "nil function", func() { g.TrySpawn(nil) })
-			f.must(g.Join(ctx))
-			panics(f, "after its end", func() { g.TryGo(wait) })
+			fixture.Panics(f, "nil function", func() { g.TryGo(nil) })
+			fixture.Panics(f, "nil function", func() { g.TrySpawn(nil) })
+			f.Must(g.Join(ctx))
+			fixture.Panics(f, "after its end", func() { g.TryGo(wait) })
 			return nil
 		}, curio.Limit(2)))
-		f.must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
+		f.Must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
 			if g.TryGo(func(context.Context) error { return nil }) == nil {
 				f.Error("not without a limit")
 			}
@@ -274,13 +276,13 @@ func TestTryGo(t *testing.T) {
 
 // SpawnWait returns when the task begins, and takes it back if its context ends before that.
 func TestSpawnWait(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		start := time.Now()
-		f.must(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+		f.Must(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
 			for i := range 6 {
-				task, err := g.SpawnWait(ctx, after(time.Second, i, nil))
-				f.must(err)
-				f.elapsed(start, time.Duration(i/2)*time.Second)
+				task, err := g.SpawnWait(ctx, fixture.After(time.Second, i, nil))
+				f.Must(err)
+				f.Elapsed(start, time.Duration(i/2)*time.Second)
 				if task.Terminated() {
 					f.Error("it has ended")
 				}
@@ -293,19 +295,19 @@ func TestSpawnWait(t *testing.T) {
 				}
 				return err
 			})
-			is(f, "out of time", err, taskTimeout...)
+			fixture.Is(f, "out of time", err, fixture.TaskTimeout...)
 			if n := len(g.Tasks()); n != 6 {
 				f.Errorf("%d tasks are in the group", n)
 			}
 			task, err := g.GoWait(ctx, func(context.Context) error { return nil })
-			f.must(err)
-			f.elapsed(start, 3*time.Second)
-			f.must(g.Join(ctx))
+			f.Must(err)
+			f.Elapsed(start, 3*time.Second)
+			f.Must(g.Join(ctx))
 			if v, err := g.Results(); !slices.Equal(v, []int{0, 1, 2, 3, 4, 5, 0}) || err != nil || called || !task.Terminated() {
 				f.Errorf("%v, %v; called: %v", v, err, called)
 			}
-			panics(f, "nil function", func() { _, _ = g.SpawnWait(ctx, nil) })
-			panics(f, "nil function", func() { _, _ = g.GoWait(ctx, nil) })
+			fixture.Panics(f, "nil function", func() { _, _ = g.SpawnWait(ctx, nil) })
+			fixture.Panics(f, "nil function", func() { _, _ = g.GoWait(ctx, nil) })
 			return nil
 		}, curio.Limit(2)))
 	})
@@ -315,51 +317,51 @@ func TestSpawnWait(t *testing.T) {
 // result.
 func TestSpawnWaitTakenBack(t *testing.T) {
 	for _, policy := range []curio.GroupOption{curio.WaitAll, curio.WaitAny, curio.KeepGoing} {
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-				g.Spawn(after(time.Minute, 1, nil), curio.Name("first"))
+				g.Spawn(fixture.After(time.Minute, 1, nil), curio.Name("first"))
 				expired, err := curio.IgnoreAfter(ctx, time.Second, func(ctx context.Context) error {
-					_, err := g.SpawnWait(ctx, returns(2))
+					_, err := g.SpawnWait(ctx, fixture.Returns(2))
 					return err
 				})
-				f.must(err)
+				f.Must(err)
 				if !expired {
 					f.Error("it had a place")
 				}
 				dead, cancel := context.WithCancel(ctx)
 				cancel()
-				_, err = g.SpawnWait(dead, returns(3))
-				is(f, "dead", err, scopeCancelled...)
-				f.must(g.Join(ctx))
+				_, err = g.SpawnWait(dead, fixture.Returns(3))
+				fixture.Is(f, "dead", err, fixture.ScopeCancelled...)
+				f.Must(g.Join(ctx))
 				if c := g.Completed(); c == nil || c.Name() != "first" {
 					f.Errorf("completed: %v", c)
 				}
 				return nil
 			}, curio.Limit(1), policy)
-			f.must(err)
+			f.Must(err)
 		})
 	}
 }
 
 // The group's end wakes whoever waits for a place from outside.
 func TestSpawnWaitInAGroupThatEnds(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var outside *curio.Task[struct{}]
 		called := false
-		f.must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
-			g.Go(sleeper)
+		f.Must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
+			g.Go(fixture.Sleeper)
 			outside = curio.Go(ctx, func(ctx context.Context) error {
 				task, err := g.GoWait(ctx, func(context.Context) error { called = true; return nil })
-				f.must(err)
-				f.must(task.Wait(ctx))
-				is(f, "the task", task.Err(), taskCancelled...)
+				f.Must(err)
+				f.Must(task.Wait(ctx))
+				fixture.Is(f, "the task", task.Err(), fixture.TaskCancelled...)
 				return nil
 			})
 			synctest.Wait()
 			return nil
 		}, curio.Limit(1), curio.WaitNone))
-		f.must(outside.Wait(ctx))
-		if f.must(outside.Err()); called {
+		f.Must(outside.Wait(ctx))
+		if f.Must(outside.Err()); called {
 			f.Error("called all the same")
 		}
 	})
@@ -374,7 +376,7 @@ func TestRaceSpawnWait(t *testing.T) {
 		kernel := curio.NewKernel()
 		spawned, gaveUp := 0, 0
 		err := kernel.Run(t.Context(), func(ctx context.Context) error {
-			for range times(200) {
+			for range testutil.Times(200) {
 				var ran, started, failed atomic.Int32
 				err := curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
 					var others sync.WaitGroup
@@ -405,7 +407,7 @@ func TestRaceSpawnWait(t *testing.T) {
 					g.SetLimit(2)
 					others.Wait()
 					for range 2 { // both places are free, a moment after their tasks have ended
-						until(t, "a place", func() bool { return g.TryGo(sleeper) != nil })
+						testutil.Await(t, "a place", func() bool { return g.TryGo(fixture.Sleeper) != nil })
 					}
 					return nil
 				}, curio.Limit(1), curio.WaitNone)

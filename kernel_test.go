@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // K1, K16: a kernel runs many functions one after the other.
@@ -38,7 +39,7 @@ func TestRunReturnsWhatMainDoes(t *testing.T) {
 // K2, K3: the caller gets the very error, and no TaskError around it.
 func TestRunReturnsTheErrorItself(t *testing.T) {
 	path := &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}
-	for _, want := range []error{errBoom, path} {
+	for _, want := range []error{fixture.ErrBoom, path} {
 		if err := curio.Run(t.Context(), func(context.Context) error { return want }); err != want {
 			t.Errorf("got %v (%T), want the identical %v", err, err, want)
 		}
@@ -47,7 +48,7 @@ func TestRunReturnsTheErrorItself(t *testing.T) {
 
 // K4: a run inside of the same kernel would be a task that waits for another.
 func TestRunInsideItsOwnKernelIsRefused(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		ran := false
 		err := f.Kernel.Run(ctx, func(context.Context) error { ran = true; return nil })
 		if err == nil || ran || !strings.Contains(err.Error(), "Spawn") || !strings.Contains(err.Error(), curio.CurrentTask(ctx).Path()) {
@@ -82,7 +83,7 @@ func TestKernelAfterShutdown(t *testing.T) {
 				t.Errorf("%s: %v, %v", what, task, task.Err())
 			}
 			_, err := task.Join(t.Context())
-			is(t, what, err, curio.ErrKernelShutdown)
+			fixture.Is(t, what, err, curio.ErrKernelShutdown)
 		}
 		synctest.Wait()
 		if ran || len(k.Tasks()) > 0 {
@@ -95,14 +96,14 @@ func TestKernelAfterShutdown(t *testing.T) {
 func TestRunWaitsForTheCleanUpOfAll(t *testing.T) {
 	for what, end := range map[string]func() error{
 		"success": func() error { return nil },
-		"error":   func() error { return errBoom },
-		"panic":   func() error { panic(errBoom) },
+		"error":   func() error { return fixture.ErrBoom },
+		"panic":   func() error { panic(fixture.ErrBoom) },
 		"Goexit":  func() error { runtime.Goexit(); return nil },
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var cleaned atomic.Int32
-				log := new(journal)
+				log := new(testutil.Journal)
 				cleaner := func(ctx context.Context) error {
 					err := curio.Sleep(ctx, time.Hour)
 					_ = curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, 4*time.Second) })
@@ -120,14 +121,14 @@ func TestRunWaitsForTheCleanUpOfAll(t *testing.T) {
 					t.Errorf("%d of 3 tasks have cleaned up when Run returned", n)
 				}
 				if what == "Goexit" {
-					is(t, what, err, curio.ErrGoexit)
-				} else if (err != nil) != (what != "success") || err != nil && !errors.Is(err, errBoom) {
+					fixture.Is(t, what, err, curio.ErrGoexit)
+				} else if (err != nil) != (what != "success") || err != nil && !errors.Is(err, fixture.ErrBoom) {
 					t.Errorf("Run returned %v", err)
 				}
-				if what == "panic" && len(log.take(msgPanic)) != 1 {
+				if what == "panic" && len(log.Take(fixture.MsgPanic)) != 1 {
 					t.Error("the panic was not logged")
 				}
-				if lines := log.lines(); len(lines) > 0 {
+				if lines := log.Lines(); len(lines) > 0 {
 					t.Errorf("unexpected in the log: %q", lines)
 				}
 			})
@@ -171,7 +172,7 @@ func TestKernelsAtOnce(t *testing.T) {
 				var sum int
 				err := k.Run(t.Context(), func(ctx context.Context) error {
 					for i := range 10 {
-						v, err := curio.Spawn(ctx, returns(i)).Join(ctx)
+						v, err := curio.Spawn(ctx, fixture.Returns(i)).Join(ctx)
 						if err != nil {
 							return err
 						}
@@ -194,12 +195,12 @@ func TestKernelsAtOnce(t *testing.T) {
 }
 
 func TestRunInsideATaskOfAnotherKernel(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var inner error
 		runner := curio.Go(ctx, func(ctx context.Context) error {
 			return curio.Run(ctx, func(ctx context.Context) error {
 				inner = curio.Sleep(ctx, time.Hour)
-				because(f, "operation inside", inner, errBoom, taskCancelled...)
+				fixture.Because(f, "operation inside", inner, fixture.ErrBoom, fixture.TaskCancelled...)
 				// It still waits.
 				return curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, time.Minute) })
 			})
@@ -209,28 +210,28 @@ func TestRunInsideATaskOfAnotherKernel(t *testing.T) {
 			f.Errorf("the task that runs a kernel is %s", s)
 		}
 		start := time.Now()
-		if _, err := runner.Cancel(ctx, errBoom); err != nil {
+		if _, err := runner.Cancel(ctx, fixture.ErrBoom); err != nil {
 			f.Errorf("%v, and the error inside is %v", err, inner)
 		}
-		f.elapsed(start, time.Minute)
-		f.onlyMain()
+		f.Elapsed(start, time.Minute)
+		f.OnlyMain()
 	})
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Second, func() { cancel(errBoom) })
-		err := curio.Run(ctx, sleeper)
-		because(t, "cancelled", err, errBoom, taskCancelled...)
+		time.AfterFunc(time.Second, func() { cancel(fixture.ErrBoom) })
+		err := curio.Run(ctx, fixture.Sleeper)
+		fixture.Because(t, "cancelled", err, fixture.ErrBoom, fixture.TaskCancelled...)
 
-		err = curio.Run(ctx, sleeper)
-		because(t, "cancelled before", err, errBoom, taskCancelled...)
+		err = curio.Run(ctx, fixture.Sleeper)
+		fixture.Because(t, "cancelled before", err, fixture.ErrBoom, fixture.TaskCancelled...)
 
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
 		start := time.Now()
-		if err := curio.Run(ctx, sleeper); !errors.Is(err, curio.ErrTaskCancelled) || time.Since(start) != time.Second {
+		if err := curio.Run(ctx, fixture.Sleeper); !errors.Is(err, curio.ErrTaskCancelled) || time.Since(start) != time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 	})
@@ -239,23 +240,23 @@ func TestRunEndsWithItsContext(t *testing.T) {
 // Goexit in main, as by t.FailNow, ends Run.
 func TestGoexitInMain(t *testing.T) {
 	err := curio.Run(t.Context(), func(context.Context) error { runtime.Goexit(); return nil })
-	is(t, "Run", err, curio.ErrGoexit)
+	fixture.Is(t, "Run", err, curio.ErrGoexit)
 }
 
 func TestPanicInMain(t *testing.T) {
-	log := new(journal)
+	log := new(testutil.Journal)
 	err := curio.Run(t.Context(), func(context.Context) error { panic("ouch") }, curio.Logger(slog.New(log)))
 	var p *curio.PanicError
 	if !errors.As(err, &p) || p.Value != "ouch" || !strings.Contains(string(p.Stack), "TestPanicInMain") {
 		t.Errorf("got %v", err)
 	}
-	if len(log.take(msgPanic)) != 1 || len(log.lines()) > 0 {
-		t.Errorf("log: %v", log.lines())
+	if len(log.Take(fixture.MsgPanic)) != 1 || len(log.Lines()) > 0 {
+		t.Errorf("log: %v", log.Lines())
 	}
 }
 
 func TestShutdownFromInside(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		err := f.Kernel.Shutdown(ctx)
 		if err == nil || !strings.Contains(err.Error(), curio.CurrentTask(ctx).Path()) {
 			f.Errorf("got %v", err)
@@ -299,7 +300,7 @@ func kernelWithShieldedTask(t *testing.T, d time.Duration, opts ...curio.KernelO
 	return k, time.Now()
 }
 
-var deafPlace = here(3)
+var deafPlace = fixture.Here(3)
 
 func deafSleep(ctx context.Context, d time.Duration) error {
 	return curio.Sleep(ctx, d)
@@ -308,7 +309,7 @@ func deafSleep(ctx context.Context, d time.Duration) error {
 func TestShutdownNamesStubbornTasks(t *testing.T) {
 	defer curio.SetStubborn(time.Second)()
 	synctest.Test(t, func(t *testing.T) {
-		log := new(journal)
+		log := new(testutil.Journal)
 		k, start := kernelWithShieldedTask(t, time.Hour, curio.Logger(slog.New(log)))
 
 		err := curio.TimeoutAfter(t.Context(), 3500*time.Millisecond, k.Shutdown)
@@ -317,15 +318,15 @@ func TestShutdownNamesStubbornTasks(t *testing.T) {
 		if !errors.As(err, &s) || len(s.Tasks) != 1 || s.Tasks[0] != want {
 			t.Fatalf("got %v, want a ShutdownError with %q", err, want)
 		}
-		is(t, "ShutdownError", err, taskTimeout...)
+		fixture.Is(t, "ShutdownError", err, fixture.TaskTimeout...)
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the text does not name the task: %v", err)
 		}
 		if d := time.Since(start); d != 3500*time.Millisecond {
 			t.Errorf("Shutdown gave up after %v", d)
 		}
-		complaints := log.take(msgStubborn) // after 1 s and after 2 s more
-		if len(complaints) != 2 || complaints[0].level != slog.LevelWarn || !strings.Contains(fmt.Sprint(complaints[0].attrs["tasks"]), want) {
+		complaints := log.Take(fixture.MsgStubborn) // after 1 s and after 2 s more
+		if len(complaints) != 2 || complaints[0].Level != slog.LevelWarn || !strings.Contains(fmt.Sprint(complaints[0].Attrs["tasks"]), want) {
 			t.Errorf("complaints: %v", complaints)
 		}
 		if len(k.Tasks()) != 1 {
@@ -334,8 +335,8 @@ func TestShutdownNamesStubbornTasks(t *testing.T) {
 		if err := k.Shutdown(t.Context()); err != nil || time.Since(start) != time.Hour {
 			t.Errorf("second attempt, after %v: %v", time.Since(start), err)
 		}
-		if len(log.take(msgStubborn)) == 0 || len(log.lines()) > 0 {
-			t.Errorf("log: %v", log.lines())
+		if len(log.Take(fixture.MsgStubborn)) == 0 || len(log.Lines()) > 0 {
+			t.Errorf("log: %v", log.Lines())
 		}
 	})
 }
@@ -348,7 +349,7 @@ func TestShutdownWithEndedContext(t *testing.T) {
 		_ = k.Run(t.Context(), func(ctx context.Context) error {
 			curio.Go(ctx, func(ctx context.Context) error {
 				defer func() { <-release }()
-				return sleeper(ctx)
+				return fixture.Sleeper(ctx)
 			})
 			return nil
 		})
@@ -404,20 +405,20 @@ func TestShutdownHasAnAuthor(t *testing.T) {
 		var got curio.Cancellation
 		watcher := func(ctx context.Context) error {
 			err := curio.Sleep(ctx, time.Hour)
-			is(t, "shutdown", err, taskCancelled...)
+			fixture.Is(t, "shutdown", err, fixture.TaskCancelled...)
 			got, _ = curio.WhoCancelled(err)
 			return err
 		}
 		k := curio.NewKernel()
 		_ = k.Run(t.Context(), func(ctx context.Context) error { curio.Go(ctx, watcher); return nil })
 		synctest.Wait()
-		want := here(1)
+		want := fixture.Here(1)
 		_ = k.Shutdown(t.Context())
 		if got.Where != want || got.Expired || !got.When.Equal(time.Now()) {
 			t.Errorf("by Shutdown: %+v, want the place %s", got, want)
 		}
 
-		want = here(1)
+		want = fixture.Here(1)
 		_ = curio.Run(t.Context(), func(ctx context.Context) error {
 			curio.Go(ctx, watcher)
 			synctest.Wait()
@@ -430,9 +431,9 @@ func TestShutdownHasAnAuthor(t *testing.T) {
 }
 
 func TestKernelTasks(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		a := curio.Go(ctx, sleeper)
-		b := curio.Go(ctx, sleeper, curio.Daemon())
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		a := curio.Go(ctx, fixture.Sleeper)
+		b := curio.Go(ctx, fixture.Sleeper, curio.Daemon())
 		names := map[*curio.AnyTask]bool{}
 		for _, task := range f.Kernel.Tasks() {
 			names[task] = true
@@ -444,7 +445,7 @@ func TestKernelTasks(t *testing.T) {
 }
 
 func init() {
-	children["crash"] = func() {
+	fixture.Children["crash"] = func() {
 		_ = curio.Run(context.Background(), func(ctx context.Context) error {
 			curio.Go(ctx, crashingTask, curio.Name("culprit"))
 			return curio.Sleep(ctx, time.Minute)
@@ -457,15 +458,11 @@ func crashingTask(context.Context) error { panic("the end is near") }
 
 // CrashOnPanic ends the process as Go does, after the log line.
 func TestCrashOnPanic(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), "CURIO_TEST_CHILD=crash")
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 2 {
-		t.Errorf("the process ended with %v, want exit status 2", err)
+	text, code := fixture.Child(t, "crash")
+	if code != 2 {
+		t.Errorf("the process ended with exit status %d, want 2", code)
 	}
-	text := string(out)
-	for _, want := range []string{msgPanic, "culprit", "panic: the end is near", "curio_test.crashingTask"} {
+	for _, want := range []string{fixture.MsgPanic, "culprit", "panic: the end is near", "curio_test.crashingTask"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in the output:\n%s", want, text)
 		}

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // request and user are locals as programs have them: two of one type.
 var request, user curio.Local[string]
 
 // has checks what l is for the task of ctx; want "" is for nothing.
-func has(ctx context.Context, f *fixture, l *curio.Local[string], want string) {
+func has(ctx context.Context, f *fixture.Fixture, l *curio.Local[string], want string) {
 	f.Helper()
 	if v, ok := l.Get(ctx); v != want || ok != (want != "") {
 		f.Errorf("%v has %q, %v, want %q", curio.CurrentTask(ctx), v, ok, want)
@@ -24,7 +25,7 @@ func has(ctx context.Context, f *fixture, l *curio.Local[string], want string) {
 // A task starts with a copy of what the one has that spawns it; what either sets later,
 // the other does not see.
 func TestLocal(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		has(ctx, f, &request, "")
 		before := curio.Go(ctx, func(ctx context.Context) error {
 			err := curio.Sleep(ctx, time.Second)
@@ -63,7 +64,7 @@ func TestLocal(t *testing.T) {
 // Every way to make a task inherits: daemons, groups, other kernels; so do contexts that
 // were derived, for they are the same task.
 func TestLocalInheritance(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		request.Set(ctx, "mine")
 		check := func(ctx context.Context) error {
 			has(ctx, f, &request, "mine")
@@ -107,7 +108,7 @@ func TestLocalInheritance(t *testing.T) {
 
 // A value that is zero, or a nil interface, is set all the same.
 func TestLocalZeroValues(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var number curio.Local[int]
 		var fault curio.Local[error]
 		var pointer curio.Local[*int]
@@ -132,7 +133,7 @@ func TestLocalZeroValues(t *testing.T) {
 
 // Locals next to each other in memory, of a type without size, are different ones.
 func TestLocalsOfNoSize(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var locals [2]curio.Local[struct{}]
 		locals[0].Set(ctx, struct{}{})
 		if _, ok := locals[1].Get(ctx); ok {
@@ -143,7 +144,7 @@ func TestLocalsOfNoSize(t *testing.T) {
 
 // Whoever is no task has no locals; what has ended keeps its own.
 func TestLocalWithoutTask(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		has(context.Background(), f, &request, "")
 		has(f.Context(), f, &request, "")
 		var kept context.Context
@@ -160,7 +161,7 @@ func TestLocalWithoutTask(t *testing.T) {
 
 // Goroutines that share a task's context share its locals, safely.
 func TestLocalSharedContext(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var counts [8]curio.Local[int]
 		for i := range counts {
 			go func() {
@@ -181,6 +182,6 @@ func TestLocalSharedContext(t *testing.T) {
 				f.Errorf("variable %d is %d: an update was lost", i, v)
 			}
 		}
-		f.onlyMain()
+		f.OnlyMain()
 	})
 }

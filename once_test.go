@@ -12,17 +12,18 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // The first success is kept. Those who come meanwhile wait for it, and nobody's function is
 // called again.
 func TestOnce(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var o curio.Once[int]
 		if v, ok := o.Get(); v != 0 || ok || o.String() != "Once(not set)" {
 			f.Errorf("at first: %d, %v, %v", v, ok, &o)
 		}
-		first := curio.Spawn(ctx, func(ctx context.Context) (int, error) { return o.Do(ctx, after(time.Second, 1, nil)) }, curio.Name("first"))
+		first := curio.Spawn(ctx, func(ctx context.Context) (int, error) { return o.Do(ctx, fixture.After(time.Second, 1, nil)) }, curio.Name("first"))
 		synctest.Wait()
 		var others []*curio.Task[int]
 		var waiting []curio.Waiter
@@ -34,7 +35,7 @@ func TestOnce(t *testing.T) {
 			}
 			waiting = append(waiting, curio.Waiter{Task: task.AnyTask, Op: "ONCE_WAIT"})
 		}
-		if now := o.Snapshot(); !slices.Equal(now.Waiters, waiting) || !slices.Equal(now.Holders, []curio.Holder{holderOf(first.AnyTask, 1)}) {
+		if now := o.Snapshot(); !slices.Equal(now.Waiters, waiting) || !slices.Equal(now.Holders, []curio.Holder{fixture.HolderOf(first.AnyTask, 1)}) {
 			f.Errorf("it looks like %v", now)
 		}
 		if text, want := o.String(), "Once(not set, held by task "+first.Path()+", 3 waiting)"; text != want {
@@ -52,14 +53,14 @@ func TestOnce(t *testing.T) {
 		if w, ok := o.Get(); v != 1 || err != nil || w != 1 || !ok || o.String() != "Once(set)" {
 			f.Errorf("later: %d, %v; %d, %v; %v", v, err, w, ok, &o)
 		}
-		panics(f, "nil function", func() { _, _ = o.Do(ctx, nil) })
+		fixture.Panics(f, "nil function", func() { _, _ = o.Do(ctx, nil) })
 	})
 }
 
 // After each kind of failure the next waiter tries, in order of arrival, one at a time, each with
 // its own function in its own task.
 func TestOnceTriesAgain(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var o curio.Once[string]
 		var order []string
 		inside := 0
@@ -83,11 +84,11 @@ func TestOnceTriesAgain(t *testing.T) {
 		}
 		boom := errors.New("boom")
 		tasks := []*curio.Task[string]{
-			spawn("fails", func(context.Context) (string, error) { return "no", errBoom }),
+			spawn("fails", func(context.Context) (string, error) { return "no", fixture.ErrBoom }),
 			spawn("panics", func(context.Context) (string, error) { panic(boom) }),
 			spawn("exits", func(context.Context) (string, error) { runtime.Goexit(); return "", nil }),
 			spawn("times out", func(ctx context.Context) (string, error) {
-				return "", curio.TimeoutAfter(ctx, time.Second, sleeper)
+				return "", curio.TimeoutAfter(ctx, time.Second, fixture.Sleeper)
 			}),
 			spawn("is cancelled", func(ctx context.Context) (string, error) {
 				curio.CurrentTask(ctx).CancelNow(io.EOF)
@@ -102,30 +103,30 @@ func TestOnceTriesAgain(t *testing.T) {
 		if !slices.Equal(order, []string{"fails", "panics", "exits", "times out", "is cancelled", "succeeds"}) {
 			f.Errorf("called were %v", order)
 		}
-		if err := tasks[0].Err(); err != errBoom {
+		if err := tasks[0].Err(); err != fixture.ErrBoom {
 			f.Errorf("fails: %v", err)
 		}
 		p, ok := errors.AsType[*curio.PanicError](tasks[1].Err())
 		if !ok || p.Value != boom {
 			f.Errorf("panics: %v", tasks[1].Err())
 		}
-		is(f, "exits", tasks[2].Err(), curio.ErrGoexit)
-		is(f, "times out", tasks[3].Err(), taskTimeout...) // its own task's
-		because(f, "is cancelled", tasks[4].Err(), io.EOF, taskCancelled...)
+		fixture.Is(f, "exits", tasks[2].Err(), curio.ErrGoexit)
+		fixture.Is(f, "times out", tasks[3].Err(), fixture.TaskTimeout...) // its own task's
+		fixture.Because(f, "is cancelled", tasks[4].Err(), io.EOF, fixture.TaskCancelled...)
 		for _, task := range tasks[5:] {
 			if v, err := task.Join(ctx); v != "yes" || err != nil {
 				f.Errorf("%q, %v", v, err)
 			}
 		}
-		f.Journal.take(msgPanic)
-		f.Journal.take(msgUnseen)
+		f.Journal.Take(fixture.MsgPanic)
+		f.Journal.Take(fixture.MsgUnseen)
 	})
 }
 
 // A timeout or a cancellation of the caller's reaches its function, with the error that it would
 // have without the Once; the others go on. A waiter that leaves disturbs nobody.
 func TestOnceContexts(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var o curio.Once[int]
 		type key struct{}
 		start := time.Now()
@@ -136,50 +137,50 @@ func TestOnceContexts(t *testing.T) {
 					if ctx.Value(key{}) != "value" || !ok || !at.Equal(start.Add(3*time.Second)) {
 						f.Errorf("its context has the value %v and the deadline %v", ctx.Value(key{}), at)
 					}
-					err := sleeper(ctx)
-					is(f, "in the function", err, taskTimeout...)
+					err := fixture.Sleeper(ctx)
+					fixture.Is(f, "in the function", err, fixture.TaskTimeout...)
 					return 0, err
 				})
 				return err
 			})
-			is(f, "outside", err, taskTimeout...)
-			f.elapsed(start, 3*time.Second)
+			fixture.Is(f, "outside", err, fixture.TaskTimeout...)
+			f.Elapsed(start, 3*time.Second)
 			return nil
 		})
 		synctest.Wait()
 		impatient := curio.Go(ctx, func(ctx context.Context) error {
-			is(f, "a waiter", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+			fixture.Is(f, "a waiter", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
 				_, err := o.Do(ctx, mustNot(f))
 				return err
-			}), taskTimeout...)
+			}), fixture.TaskTimeout...)
 			return nil
 		})
 		synctest.Wait()
-		next := curio.Spawn(ctx, func(ctx context.Context) (int, error) { return o.Do(ctx, returns(2)) })
+		next := curio.Spawn(ctx, func(ctx context.Context) (int, error) { return o.Do(ctx, fixture.Returns(2)) })
 		_ = impatient.Wait(ctx)
 		_ = first.Wait(ctx)
 		if v, err := next.Join(ctx); v != 2 || err != nil {
 			f.Errorf("%d, %v", v, err)
 		}
-		f.elapsed(start, 3*time.Second)
+		f.Elapsed(start, 3*time.Second)
 	})
 }
 
 // The context of the function ends with it, and with it what was spawned under it, but not a
 // daemon.
 func TestOnceContextEnds(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var o curio.Once[*curio.Task[struct{}]]
 		var daemon *curio.Task[struct{}]
 		task, err := o.Do(ctx, func(ctx context.Context) (*curio.Task[struct{}], error) {
 			daemon = curio.Go(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, time.Second) }, curio.Daemon())
-			return curio.Go(ctx, sleeper), nil
+			return curio.Go(ctx, fixture.Sleeper), nil
 		})
 		if err != nil {
 			f.Error(err)
 		}
 		_, err = task.Join(ctx)
-		is(f, "spawned", err, taskCancelled...)
+		fixture.Is(f, "spawned", err, fixture.TaskCancelled...)
 		if _, err := daemon.Join(ctx); err != nil {
 			f.Errorf("a daemon: %v", err)
 		}
@@ -188,10 +189,10 @@ func TestOnceContextEnds(t *testing.T) {
 
 // A caller below the function would wait for itself. Others of the same task would not.
 func TestOnceRecursive(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var o, other curio.Once[int]
 		again := func(ctx context.Context) (int, error) { return o.Do(ctx, mustNot(f)) }
-		for name, fn := range map[string]racer{
+		for name, fn := range map[string]fixture.Racer{
 			"in the same task": again,
 			"in another task":  func(ctx context.Context) (int, error) { return curio.Spawn(ctx, again).Join(ctx) },
 			"far below": func(ctx context.Context) (int, error) {
@@ -205,7 +206,7 @@ func TestOnceRecursive(t *testing.T) {
 			"through another": func(ctx context.Context) (int, error) { return other.Do(ctx, again) },
 		} {
 			_, err := o.Do(ctx, fn)
-			is(f, name, err, curio.ErrRecursiveCall)
+			fixture.Is(f, name, err, curio.ErrRecursiveCall)
 		}
 
 		// A task below the caller's that is not below the function, and another goroutine of the
@@ -231,7 +232,7 @@ func TestOnceRecursive(t *testing.T) {
 
 // A context that panics when the function's context is opened below it does not keep the turn.
 func TestOncePassesOn(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var o curio.Once[int]
 		func() {
 			defer func() {
@@ -241,9 +242,9 @@ func TestOncePassesOn(t *testing.T) {
 			}()
 			other, cancel := context.WithCancel(ctx)
 			defer cancel()
-			_, _ = o.Do(badContext{other}, mustNot(f))
+			_, _ = o.Do(fixture.BadContext{Context: other}, mustNot(f))
 		}()
-		if v, err := o.Do(ctx, returns(1)); v != 1 || err != nil {
+		if v, err := o.Do(ctx, fixture.Returns(1)); v != 1 || err != nil {
 			f.Errorf("%d, %v", v, err)
 		}
 	})
@@ -254,7 +255,7 @@ func TestOnceOfNoTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var o curio.Once[int]
 		errs := make(chan error)
-		for _, fn := range []racer{after(time.Second, 0, errBoom), after(time.Second, 1, nil)} {
+		for _, fn := range []fixture.Racer{fixture.After(time.Second, 0, fixture.ErrBoom), fixture.After(time.Second, 1, nil)} {
 			go func() {
 				_, err := o.Do(context.Background(), fn)
 				errs <- err
@@ -264,7 +265,7 @@ func TestOnceOfNoTask(t *testing.T) {
 		if text := o.String(); text != "Once(not set, held by a goroutine of no task, 1 waiting)" {
 			t.Error(text)
 		}
-		if one, other := <-errs, <-errs; one != errBoom || other != nil {
+		if one, other := <-errs, <-errs; one != fixture.ErrBoom || other != nil {
 			t.Error(one, other)
 		}
 	})
@@ -273,21 +274,21 @@ func TestOnceOfNoTask(t *testing.T) {
 // The function is not kept after it has succeeded or failed, nor what it has returned with an
 // error.
 func TestOnceKeepsTheValueAlone(t *testing.T) {
-	withKernel(t, func(ctx context.Context, f *fixture) {
-		var o curio.Once[*load]
-		var l loads
-		for _, err := range []error{errBoom, nil} {
-			_, got := o.Do(ctx, func(in *load) func(context.Context) (*load, error) {
-				return func(context.Context) (*load, error) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		var o curio.Once[*fixture.Load]
+		var l fixture.Loads
+		for _, err := range []error{fixture.ErrBoom, nil} {
+			_, got := o.Do(ctx, func(in *fixture.Load) func(context.Context) (*fixture.Load, error) {
+				return func(context.Context) (*fixture.Load, error) {
 					_ = in[0]
-					return l.make(), err
+					return l.Make(), err
 				}
-			}(l.make()))
+			}(l.Make()))
 			want := 0
 			if err == nil {
 				want = 1
 			}
-			if n := l.left(); n != want || got != err {
+			if n := l.Left(); n != want || got != err {
 				f.Errorf("%d are kept, %v", n, got)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // An epollLoop is an event loop of somebody else's: it knows descriptors, and blocks its
@@ -67,7 +68,7 @@ const edgeTriggered = 1 << 31
 func TestUniversalQueueForeignConsumer(t *testing.T) {
 	keepsNoDescriptor(t)
 	for _, flags := range []uint32{0, edgeTriggered} {
-		withKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			const n = 2000
 			q := curio.NewUniversalQueue[int](10)
 			loop := newEpollLoop(f)
@@ -108,7 +109,7 @@ func TestUniversalQueueForeignConsumer(t *testing.T) {
 // queue at its end; a task consumes.
 func TestUniversalQueueForeignProducer(t *testing.T) {
 	keepsNoDescriptor(t)
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		q := curio.NewUniversalQueue[int](2)
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -154,7 +155,7 @@ func TestUniversalQueueForeignProducer(t *testing.T) {
 // works, and the descriptor is right again when it has been empty.
 func TestUniversalQueueFDFull(t *testing.T) {
 	keepsNoDescriptor(t)
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		q := curio.NewUniversalQueue[int](0)
 		fd := newFD(f, q)
 		var most [8]byte
@@ -162,11 +163,11 @@ func TestUniversalQueueFDFull(t *testing.T) {
 		if _, err := syscall.Write(fd, most[:]); err != nil {
 			f.Fatal(err)
 		}
-		fillQueue(f, q, 1, 2)
+		fixture.FillQueue(f, q, 1, 2)
 		if !readable(ctx, f, fd) {
 			f.Error("not readable")
 		}
-		queueHolds(f, q, 1, 2)
+		fixture.QueueHolds(f, q, 1, 2)
 		if readable(ctx, f, fd) {
 			f.Error("readable, of an empty queue")
 		}

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // An order is an item whose rank alone is compared.
@@ -19,7 +21,7 @@ func byRank(a, b order) int { return cmp.Compare(a.rank, b.rank) }
 
 // Q10, Q11: the smallest comes first out of a priority queue, the latest out of a stack.
 func TestQueueOrders(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		in := rand.Perm(1000)
 		for name, c := range map[string]struct {
 			q    *curio.Queue[int]
@@ -84,7 +86,7 @@ func TestPriorityQueueIsStable(t *testing.T) {
 				continue
 			}
 			number++
-			fillQueue(t, q, order{random.IntN(3), number})
+			fixture.FillQueue(t, q, order{random.IntN(3), number})
 		}
 		for !q.Empty() {
 			get()
@@ -95,11 +97,11 @@ func TestPriorityQueueIsStable(t *testing.T) {
 // Q29: equals come out in order of arrival also if their putters had to wait; a waiting
 // item is not compared before it is let in.
 func TestPriorityQueueOfBlockedPutters(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		q := curio.NewPriorityQueue(2, byRank)
-		fillQueue(f, q, order{5, 0}, order{5, 1})
+		fixture.FillQueue(f, q, order{5, 0}, order{5, 1})
 		for number, rank := range []int{5, 5, 1, 5} {
-			parkedAs(f, curio.Go(ctx, putting(q, order{rank, 2 + number})), "QUEUE_PUT")
+			parkedAs(f, curio.Go(ctx, fixture.Putting(q, order{rank, 2 + number})), "QUEUE_PUT")
 		}
 		var got []int
 		for range 6 {
@@ -118,12 +120,12 @@ func TestPriorityQueueOfBlockedPutters(t *testing.T) {
 
 // An item that is handed to a waiting getter was the only one: it is not compared.
 func TestPriorityQueueHandOver(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		q := curio.NewPriorityQueue(0, func(int, int) int { panic("compared") })
 		for i := range 3 {
 			getter := curio.Spawn(ctx, q.Get)
 			parkedAs(f, getter, "QUEUE_GET")
-			fillQueue(f, q, i)
+			fixture.FillQueue(f, q, i)
 			if v, err := getter.Join(ctx); v != i || err != nil {
 				f.Error(v, err)
 			}
@@ -133,7 +135,7 @@ func TestPriorityQueueHandOver(t *testing.T) {
 
 // The zero value is an empty queue without bound, in order of arrival.
 func TestQueueZeroValue(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var plain curio.Queue[int]
 		var universal curio.UniversalQueue[int]
 		for _, q := range []*curio.Queue[int]{&plain, &universal} {
@@ -142,14 +144,14 @@ func TestQueueZeroValue(t *testing.T) {
 			}
 			getter := curio.Spawn(ctx, q.Get)
 			parkedAs(f, getter, "QUEUE_GET")
-			fillQueue(f, q, 9, 3, 1, 2)
+			fixture.FillQueue(f, q, 9, 3, 1, 2)
 			if v, err := getter.Join(ctx); v != 9 || err != nil {
 				f.Error(v, err)
 			}
 			if q.Full() {
 				f.Errorf("%v is full", q)
 			}
-			queueHolds(f, q, 3, 1, 2)
+			fixture.QueueHolds(f, q, 3, 1, 2)
 		}
 	})
 }
@@ -162,10 +164,10 @@ func TestQueueMisuse(t *testing.T) {
 		"NewLIFOQueue":      func() { curio.NewLIFOQueue[int](-1) },
 		"NewUniversalQueue": func() { curio.NewUniversalQueue[int](-1) },
 	} {
-		panics(t, name, make)
-		panics(t, "-1", make)
+		fixture.Panics(t, name, make)
+		fixture.Panics(t, "-1", make)
 	}
-	panics(t, "without a comparison", func() { curio.NewPriorityQueue[int](0, nil) })
+	fixture.Panics(t, "without a comparison", func() { curio.NewPriorityQueue[int](0, nil) })
 }
 
 // poison is what explosive panics about: a comparison with it.
@@ -181,12 +183,12 @@ func explosive(a, b int) int {
 // A comparison that panics in Put or in Get does so for the caller; after that the queue
 // is as before, and not locked.
 func TestPriorityQueueComparisonPanics(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		q := curio.NewPriorityQueue(0, explosive)
-		fillQueue(f, q, 5, 3, 4, 1, 2)
-		panics(f, "poison", func() { _ = q.Put(ctx, poison) })
-		panics(f, "poison", func() { _ = q.TryPut(poison) })
-		queueHolds(f, q, 1, 2, 3, 4, 5)
+		fixture.FillQueue(f, q, 5, 3, 4, 1, 2)
+		fixture.Panics(f, "poison", func() { _ = q.Put(ctx, poison) })
+		fixture.Panics(f, "poison", func() { _ = q.TryPut(poison) })
+		fixture.QueueHolds(f, q, 1, 2, 3, 4, 5)
 		for range 5 { // not 7
 			q.TaskDone()
 		}
@@ -202,31 +204,31 @@ func TestPriorityQueueComparisonPanics(t *testing.T) {
 			return cmp.Compare(a, b)
 		})
 		in := rand.Perm(100)
-		fillQueue(f, q, in...)
+		fixture.FillQueue(f, q, in...)
 		for want := range in {
 			armed = q.Len() > 2 // below, there is nothing to compare
 			if armed {
-				panics(f, "armed", func() { _, _ = q.Get(ctx) })
-				panics(f, "armed", func() { _, _ = q.TryGet() })
-				panics(f, "armed", func() { _ = q.Put(ctx, -7) })
+				fixture.Panics(f, "armed", func() { _, _ = q.Get(ctx) })
+				fixture.Panics(f, "armed", func() { _, _ = q.TryGet() })
+				fixture.Panics(f, "armed", func() { _ = q.Put(ctx, -7) })
 			}
 			armed = false
 			if v, err := q.Get(ctx); v != want || err != nil {
 				f.Fatalf("got %d, %v, want %d", v, err, want)
 			}
 		}
-		queueHolds(f, q)
+		fixture.QueueHolds(f, q)
 	})
 }
 
 // The item of a putter that waits is compared by the Get that lets it in: if that panics,
 // it is the putter's panic, and the Get succeeds.
 func TestPriorityQueueComparisonPanicsForAWaitingPutter(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		q := curio.NewPriorityQueue(2, explosive)
-		fillQueue(f, q, 1, 2)
+		fixture.FillQueue(f, q, 1, 2)
 		putter := curio.Go(ctx, func(ctx context.Context) error {
-			panics(f, "poison", func() { _ = q.Put(ctx, poison) })
+			fixture.Panics(f, "poison", func() { _ = q.Put(ctx, poison) })
 			return q.Put(ctx, 3) // the queue, and the task's waiter, are as good as new
 		})
 		parkedAs(f, putter, "QUEUE_PUT")
@@ -236,7 +238,7 @@ func TestPriorityQueueComparisonPanicsForAWaitingPutter(t *testing.T) {
 		if _, err := putter.Join(ctx); err != nil {
 			f.Error(err)
 		}
-		queueHolds(f, q, 2, 3)
+		fixture.QueueHolds(f, q, 2, 3)
 		for range 3 {
 			q.TaskDone()
 		}
@@ -248,17 +250,17 @@ func TestPriorityQueueComparisonPanicsForAWaitingPutter(t *testing.T) {
 
 // If the comparison refuses the item of one who waits, there is room for the next.
 func TestPriorityQueuePanicLetsTheNextPutterIn(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		q := curio.NewPriorityQueue(2, explosive)
-		fillQueue(f, q, 1, 2)
+		fixture.FillQueue(f, q, 1, 2)
 		for range 3 {
 			bad := curio.Go(ctx, func(ctx context.Context) error {
-				panics(f, "poison", func() { _ = q.Put(ctx, poison) })
+				fixture.Panics(f, "poison", func() { _ = q.Put(ctx, poison) })
 				return nil
 			})
 			parkedAs(f, bad, "QUEUE_PUT")
 		}
-		good := curio.Go(ctx, putting(q, 3))
+		good := curio.Go(ctx, fixture.Putting(q, 3))
 		parkedAs(f, good, "QUEUE_PUT")
 		if v, err := q.Get(ctx); v != 1 || err != nil {
 			f.Errorf("Get: %d, %v", v, err)
@@ -296,11 +298,11 @@ func TestPriorityQueueComparisonExits(t *testing.T) {
 		go func() { defer close(done); call() }()
 		<-done
 	}
-	fillQueue(t, q, 1)
+	fixture.FillQueue(t, q, 1)
 	exits(func() { _ = q.TryPut(poison) })
-	queueHolds(t, q, 1)
+	fixture.QueueHolds(t, q, 1)
 
-	fillQueue(t, q, 1, 2)
+	fixture.FillQueue(t, q, 1, 2)
 	ctx := t.Context()
 	left := make(chan struct{})
 	go func() { // and the putter, for whom it was called
@@ -308,8 +310,141 @@ func TestPriorityQueueComparisonExits(t *testing.T) {
 		_ = q.Put(ctx, poison)
 		t.Error("Put of what cannot be compared returned")
 	}()
-	until(t, "QUEUE_PUT", func() bool { return len(q.Snapshot().Waiters) == 1 })
+	testutil.Await(t, "QUEUE_PUT", func() bool { return len(q.Snapshot().Waiters) == 1 })
 	exits(func() { _, _ = q.TryGet() })
 	<-left
-	queueHolds(t, q, 2)
+	fixture.QueueHolds(t, q, 2)
+}
+
+// A fuse makes the nth comparison from now on fail.
+type fuse struct {
+	n    int
+	blow func()
+}
+
+func (f *fuse) compare(a, b int) int {
+	if f.n > 0 {
+		if f.n--; f.n == 0 {
+			f.blow()
+		}
+	}
+	return cmp.Compare(a, b)
+}
+
+// An outcome is how an operation on a queue has ended, in a goroutine of its own.
+type outcome struct {
+	returned bool
+	v        int
+	err      error
+}
+
+func outcomeOf(op func() (int, error)) chan outcome {
+	ended := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() {
+			_ = recover()
+			ended <- o
+		}()
+		o.v, o.err = op()
+		o.returned = true
+	}()
+	return ended
+}
+
+// Any comparison in any operation may panic or end the goroutine. Then the caller whose
+// item is compared ends, no item is lost or duplicated, and the queue goes on working.
+func TestPriorityQueueComparisonThatFails(t *testing.T) {
+	const full = 7
+	for how, blow := range map[string]func(){"panics": func() { panic("blown") }, "exits": runtime.Goexit} {
+		for name, op := range map[string]func(ctx context.Context, q *curio.Queue[int]) (int, error){
+			"Put":    func(ctx context.Context, q *curio.Queue[int]) (int, error) { return 0, q.Put(ctx, 3) },
+			"TryPut": func(_ context.Context, q *curio.Queue[int]) (int, error) { return 0, q.TryPut(3) },
+			"Get":    func(ctx context.Context, q *curio.Queue[int]) (int, error) { return q.Get(ctx) },
+			"TryGet": func(_ context.Context, q *curio.Queue[int]) (int, error) { return q.TryGet() },
+			"All": func(ctx context.Context, q *curio.Queue[int]) (int, error) {
+				for v, err := range q.All(ctx) {
+					return v, err
+				}
+				return 0, curio.ErrQueueClosed
+			},
+		} {
+			puts := name == "Put" || name == "TryPut"
+			for _, waiting := range []bool{false, true} {
+				if puts && waiting {
+					continue
+				}
+				t.Run(name+"/"+how, func(t *testing.T) {
+					for n := 1; n < 20; n++ {
+						fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+							var fuse fuse
+							q := curio.NewPriorityQueue(full, fuse.compare)
+							items := []int{40, 10, 70, 20, 60, 50}
+							for _, v := range items {
+								fixture.Succeed(q.TryPut(v))
+							}
+							var putter chan outcome
+							if waiting {
+								items = append(items, 30)
+								fixture.Succeed(q.TryPut(30))
+								putter = outcomeOf(func() (int, error) { return 0, q.Put(ctx, 5) })
+								synctest.Wait()
+							}
+							fuse.n, fuse.blow = n, blow
+							o := <-outcomeOf(func() (int, error) { return op(ctx, q) })
+							fuse.n = 0
+							var left []int
+							for {
+								v, err := q.TryGet()
+								if err != nil {
+									break
+								}
+								left = append(left, v)
+							}
+							if o.returned && puts {
+								items = append(items, 3)
+							}
+							if o.returned && !puts {
+								left = append(left, o.v)
+							}
+							if waiting {
+								put := <-putter
+								if put.returned {
+									items = append(items, 5)
+								} else if !o.returned {
+									f.Errorf("comparison %d: both have ended", n)
+								}
+							}
+							slices.Sort(items)
+							slices.Sort(left)
+							if !slices.Equal(items, left) {
+								f.Errorf("comparison %d: there were %v and are %v", n, items, left)
+							}
+							fixture.Succeed(fixture.PassOne(ctx, q, 1))
+						})
+					}
+				})
+			}
+		}
+	}
+}
+
+// A comparison for a Put that has waited may end its goroutine. That does not end the Get
+// that made room.
+func TestPriorityQueueExitOfAComparisonIsThePutters(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		var fuse fuse
+		q := curio.NewPriorityQueue(2, fuse.compare)
+		fixture.Succeed(q.TryPut(1))
+		fixture.Succeed(q.TryPut(2))
+		putter := outcomeOf(func() (int, error) { return 0, q.Put(ctx, 3) })
+		synctest.Wait()
+		fuse.n, fuse.blow = 1, runtime.Goexit
+		if o := <-outcomeOf(func() (int, error) { return q.Get(ctx) }); !o.returned || o.v != 1 || o.err != nil {
+			f.Errorf("Get: %+v", o)
+		}
+		if o := <-putter; o.returned {
+			f.Errorf("Put: %+v", o)
+		}
+	})
 }

@@ -15,19 +15,21 @@ import (
 	"weak"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // eachProduced runs body for each kind of queue, in a bubble of its own.
-func eachProduced(t *testing.T, body func(ctx context.Context, f *fixture, make newQueue)) {
-	for _, kind := range queueKinds {
-		t.Run(kind.name, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) { body(ctx, f, kind.make) })
+func eachProduced(t *testing.T, body func(ctx context.Context, f *fixture.Fixture, make fixture.NewQueue)) {
+	for _, kind := range fixture.QueueKinds {
+		t.Run(kind.Name, func(t *testing.T) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) { body(ctx, f, kind.Make) })
 		})
 	}
 }
 
 // closedQueue checks whether q is closed: an empty queue, which it leaves empty.
-func closedQueue(f *fixture, q *curio.Queue[int], want bool) {
+func closedQueue(f *fixture.Fixture, q *curio.Queue[int], want bool) {
 	f.Helper()
 	_, err := q.TryGet()
 	if want && err != curio.ErrQueueClosed || !want && err != curio.ErrQueueEmpty {
@@ -41,7 +43,7 @@ func twoProducers[T any](q *curio.Queue[T]) (a, b *curio.Producer[T]) {
 }
 
 // refuses checks that p refuses whatever is put.
-func refuses(ctx context.Context, f *fixture, p *curio.Producer[int]) {
+func refuses(ctx context.Context, f *fixture.Fixture, p *curio.Producer[int]) {
 	f.Helper()
 	i, selected := curio.Select(ctx, curio.Case{}, p.PutCase(1))
 	for how, err := range map[string]error{"Put": p.Put(ctx, 1), "TryPut": p.TryPut(1), "Select": selected} {
@@ -56,10 +58,10 @@ func refuses(ctx context.Context, f *fixture, p *curio.Producer[int]) {
 
 // The consumers' loops end when the last producer has ended, and they have all items.
 func TestLastProducerCloses(t *testing.T) {
-	eachProduced(t, func(ctx context.Context, f *fixture, make newQueue) {
+	eachProduced(t, func(ctx context.Context, f *fixture.Fixture, make fixture.NewQueue) {
 		for _, max := range []int{0, 2} {
 			q := make(max)
-			var got roll[int]
+			var got fixture.Roll[int]
 			err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 				for i, p := range q.Producers(5) {
 					g.Go(func(ctx context.Context) error {
@@ -76,14 +78,14 @@ func TestLastProducerCloses(t *testing.T) {
 							if err != nil {
 								return err
 							}
-							got.add(v)
+							got.Add(v)
 						}
 						return nil
 					})
 				}
 				return nil
 			})
-			all := got.all()
+			all := got.All()
 			if slices.Sort(all); err != nil || !slices.Equal(all, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
 				f.Errorf("%v, %v", all, err)
 			}
@@ -93,12 +95,12 @@ func TestLastProducerCloses(t *testing.T) {
 
 // What is left in the queue is still got after the last Close.
 func TestLastProducerLeavesTheItems(t *testing.T) {
-	eachProduced(t, func(ctx context.Context, f *fixture, make newQueue) {
+	eachProduced(t, func(ctx context.Context, f *fixture.Fixture, make fixture.NewQueue) {
 		q := make(0)
 		p := q.Producers(1)[0]
-		succeed(errors.Join(p.Put(ctx, 1), p.Put(ctx, 2)))
+		fixture.Succeed(errors.Join(p.Put(ctx, 1), p.Put(ctx, 2)))
 		p.Close()
-		if left := drainQueue(q); len(left) != 2 {
+		if left := fixture.DrainQueue(q); len(left) != 2 {
 			f.Errorf("left are %v", left)
 		}
 		closedQueue(f, q, true)
@@ -107,14 +109,14 @@ func TestLastProducerLeavesTheItems(t *testing.T) {
 
 // The descriptor of a UniversalQueue tells of the last Close.
 func TestLastProducerAndFD(t *testing.T) {
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		q := curio.NewUniversalQueue[int](0)
 		fd, err := q.FD()
-		succeed(err)
+		fixture.Succeed(err)
 		defer q.CloseFD()
 		p := q.Producers(1)[0]
 		waits := curio.Go(ctx, func(ctx context.Context) error { return curio.WaitRead(ctx, fd) })
-		until(f, "it waits", func() bool { return waits.State() == "READ_WAIT" })
+		testutil.Await(f, "it waits", func() bool { return waits.State() == "READ_WAIT" })
 		p.Close()
 		if _, err := waits.Join(ctx); err != nil {
 			f.Error(err)
@@ -125,24 +127,24 @@ func TestLastProducerAndFD(t *testing.T) {
 
 // Without producers, nothing is to come.
 func TestNoProducers(t *testing.T) {
-	eachProduced(t, func(ctx context.Context, f *fixture, make newQueue) {
+	eachProduced(t, func(ctx context.Context, f *fixture.Fixture, make fixture.NewQueue) {
 		q := make(0)
-		consumer := curio.Go(ctx, func(ctx context.Context) error { return loopOver(ctx, f, q) })
-		taskState(f, consumer, "QUEUE_GET")
+		consumer := curio.Go(ctx, func(ctx context.Context) error { return fixture.LoopOver(ctx, f, q) })
+		fixture.TaskState(f, consumer, "QUEUE_GET")
 		p := q.Producers(1)[0]
 		if all := q.Producers(0); len(all) != 0 {
 			f.Error(all)
 		}
-		taskState(f, consumer, "QUEUE_GET") // there is another
+		fixture.TaskState(f, consumer, "QUEUE_GET") // there is another
 		p.Close()
-		taskState(f, consumer, "TERMINATED")
+		fixture.TaskState(f, consumer, "TERMINATED")
 
 		q = make(0)
 		q.Producers(0)
 		closedQueue(f, q, true)
 		q.Producers(0)
-		panics(f, "make all of them in one call", func() { q.Producers(1) })
-		panics(f, "negative", func() { q.Producers(-1) })
+		fixture.Panics(f, "make all of them in one call", func() { q.Producers(1) })
+		fixture.Panics(f, "negative", func() { q.Producers(-1) })
 
 		q = make(0)
 		q.Close()
@@ -153,7 +155,7 @@ func TestNoProducers(t *testing.T) {
 
 // Each producer counts once, however often it is closed.
 func TestProducerCountsOnce(t *testing.T) {
-	eachProduced(t, func(ctx context.Context, f *fixture, make newQueue) {
+	eachProduced(t, func(ctx context.Context, f *fixture.Fixture, make fixture.NewQueue) {
 		q := make(0)
 		a, b := twoProducers(q)
 		if text := q.String(); !strings.Contains(text, ", 2 producers") {
@@ -168,19 +170,19 @@ func TestProducerCountsOnce(t *testing.T) {
 		b.Close()
 		b.Close()
 		closedQueue(f, q, false)
-		succeed(c.Put(ctx, 1))
+		fixture.Succeed(c.Put(ctx, 1))
 		if v, err := q.Get(ctx); v != 1 || err != nil {
 			f.Error(v, err)
 		}
 		c.Close()
 		closedQueue(f, q, true)
-		panics(f, "make all of them in one call", func() { q.Producers(1) })
+		fixture.Panics(f, "make all of them in one call", func() { q.Producers(1) })
 		for _, p := range []*curio.Producer[int]{a, b, c, new(curio.Producer[int])} {
 			p.Close()
 			refuses(ctx, f, p)
 			done, cancel := curio.WithTimeout(ctx, time.Hour)
 			cancel()
-			is(f, "of a context that is done", p.Put(done, 1), scopeCancelled...)
+			fixture.Is(f, "of a context that is done", p.Put(done, 1), fixture.ScopeCancelled...)
 		}
 		if text := q.String(); strings.Contains(text, "producers") || !strings.Contains(text, ", closed") {
 			f.Error(text)
@@ -190,10 +192,10 @@ func TestProducerCountsOnce(t *testing.T) {
 
 // Close of the queue itself comes before that of the producers, which then have nothing to do.
 func TestProducersOfAQueueThatIsClosed(t *testing.T) {
-	eachProduced(t, func(ctx context.Context, f *fixture, make newQueue) {
+	eachProduced(t, func(ctx context.Context, f *fixture.Fixture, make fixture.NewQueue) {
 		q := make(1)
 		p := q.Producers(1)[0]
-		succeed(p.Put(ctx, 1))
+		fixture.Succeed(p.Put(ctx, 1))
 		waits := curio.Go(ctx, func(ctx context.Context) error { return p.Put(ctx, 2) })
 		synctest.Wait()
 		q.Close()
@@ -216,29 +218,29 @@ func TestProducersOfAQueueThatIsClosed(t *testing.T) {
 
 // A producer that is closed while others wait in Put does not disturb them.
 func TestProducerClosesWhileOthersPut(t *testing.T) {
-	eachProduced(t, func(ctx context.Context, f *fixture, make newQueue) {
+	eachProduced(t, func(ctx context.Context, f *fixture.Fixture, make fixture.NewQueue) {
 		q := make(1)
 		a, b := twoProducers(q)
-		succeed(a.Put(ctx, 1))
+		fixture.Succeed(a.Put(ctx, 1))
 		put := func(p *curio.Producer[int], v int) *curio.Task[struct{}] {
 			task := curio.Go(ctx, func(ctx context.Context) error { return p.Put(ctx, v) }, curio.ReportCrash(false))
-			taskState(f, task, "QUEUE_PUT")
+			fixture.TaskState(f, task, "QUEUE_PUT")
 			return task
 		}
 		byB, byA := put(b, 2), put(a, 3)
 		a.Close()
-		taskState(f, byB, "QUEUE_PUT")
-		taskState(f, byA, "QUEUE_PUT") // it had begun
+		fixture.TaskState(f, byB, "QUEUE_PUT")
+		fixture.TaskState(f, byA, "QUEUE_PUT") // it had begun
 		if v, err := q.Get(ctx); v != 1 || err != nil {
 			f.Error(v, err)
 		}
-		taskState(f, byB, "TERMINATED")
+		fixture.TaskState(f, byB, "TERMINATED")
 		b.Close() // the last: nobody can put any more
-		taskState(f, byA, "TERMINATED")
+		fixture.TaskState(f, byA, "TERMINATED")
 		if byB.Err() != nil || byA.Err() != curio.ErrQueueClosed {
 			f.Errorf("%v, %v", byB.Err(), byA.Err())
 		}
-		if left := drainQueue(q); !slices.Equal(left, []int{2}) {
+		if left := fixture.DrainQueue(q); !slices.Equal(left, []int{2}) {
 			f.Errorf("left are %v", left)
 		}
 	})
@@ -246,7 +248,7 @@ func TestProducerClosesWhileOthersPut(t *testing.T) {
 
 // A producer that was cancelled counts, by its deferred Close.
 func TestCancelledProducerCounts(t *testing.T) {
-	eachProduced(t, func(ctx context.Context, f *fixture, make newQueue) {
+	eachProduced(t, func(ctx context.Context, f *fixture.Fixture, make fixture.NewQueue) {
 		q := make(1)
 		produces := func(p *curio.Producer[int]) func(ctx context.Context) error {
 			return func(ctx context.Context) error {
@@ -284,9 +286,9 @@ func TestCancelledProducerCounts(t *testing.T) {
 // The last Close wakes a Select that waits for an item, among other things, and one that waits to
 // put.
 func TestLastProducerAndSelect(t *testing.T) {
-	eachProduced(t, func(ctx context.Context, f *fixture, make newQueue) {
+	eachProduced(t, func(ctx context.Context, f *fixture.Fixture, make fixture.NewQueue) {
 		empty, full := make(0), make(1)
-		succeed(full.Put(ctx, 1))
+		fixture.Succeed(full.Put(ctx, 1))
 		p, r := empty.Producers(1)[0], full.Producers(1)[0]
 		producer := curio.Go(ctx, func(ctx context.Context) error {
 			defer r.Close()
@@ -307,14 +309,14 @@ func TestLastProducerAndSelect(t *testing.T) {
 				f.Errorf("%v", err)
 			}
 		}
-		if left := drainQueue(full); !slices.Equal(left, []int{1}) {
+		if left := fixture.DrainQueue(full); !slices.Equal(left, []int{1}) {
 			f.Errorf("left are %v", left)
 		}
 	})
 }
 
 // spawnAll spawns tasks and waits until they wait.
-func spawnAll(ctx context.Context, fns ...racer) (tasks []*curio.Task[int]) {
+func spawnAll(ctx context.Context, fns ...fixture.Racer) (tasks []*curio.Task[int]) {
 	for _, fn := range fns {
 		tasks = append(tasks, curio.Spawn(ctx, fn, curio.ReportCrash(false)))
 	}
@@ -324,10 +326,10 @@ func spawnAll(ctx context.Context, fns ...racer) (tasks []*curio.Task[int]) {
 
 // A Producer that everybody has forgotten counts as closed.
 func TestForgottenProducerCounts(t *testing.T) {
-	for _, kind := range queueKinds {
-		t.Run(kind.name, func(t *testing.T) {
-			withKernel(t, func(ctx context.Context, f *fixture) {
-				q := kind.make(0)
+	for _, kind := range fixture.QueueKinds {
+		t.Run(kind.Name, func(t *testing.T) {
+			fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+				q := kind.Make(0)
 				forgetProducers(ctx, f, q)
 				consumer := curio.Go(ctx, func(ctx context.Context) error {
 					for _, err := range q.All(ctx) {
@@ -337,24 +339,24 @@ func TestForgottenProducerCounts(t *testing.T) {
 					}
 					return nil
 				})
-				until(f, "the queue's end", func() bool { runtime.GC(); return consumer.Terminated() })
+				testutil.Await(f, "the queue's end", func() bool { runtime.GC(); return consumer.Terminated() })
 				if err := consumer.Err(); err != nil {
 					f.Error(err)
 				}
-				panics(f, "make all of them in one call", func() { q.Producers(1) })
+				fixture.Panics(f, "make all of them in one call", func() { q.Producers(1) })
 			})
 		})
 	}
 }
 
 //go:noinline
-func forgetProducers(ctx context.Context, f *fixture, q *curio.Queue[int]) {
+func forgetProducers(ctx context.Context, f *fixture.Fixture, q *curio.Queue[int]) {
 	all := q.Producers(3)
-	succeed(all[0].Put(ctx, 1))
+	fixture.Succeed(all[0].Put(ctx, 1))
 	all[1].Close()
 	// One whose task is cancelled before its function is called.
 	_ = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
-		g.Go(sleeper)
+		g.Go(fixture.Sleeper)
 		p := all[2]
 		waits := g.Go(func(context.Context) error {
 			defer p.Close()
@@ -362,7 +364,7 @@ func forgetProducers(ctx context.Context, f *fixture, q *curio.Queue[int]) {
 			return nil
 		})
 		_, _ = waits.Cancel(ctx)
-		return errBoom
+		return fixture.ErrBoom
 	}, curio.Limit(1))
 }
 
@@ -376,11 +378,11 @@ func TestWaitingProducerIsNotForgotten(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			withKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				q := curio.NewQueue[int](1)
-				succeed(q.Put(ctx, 1))
+				fixture.Succeed(q.Put(ctx, 1))
 				task := curio.Go(ctx, func(ctx context.Context) error { return put(ctx, q) })
-				until(f, "it waits", func() bool { return len(q.Snapshot().Waiters) == 1 })
+				testutil.Await(f, "it waits", func() bool { return len(q.Snapshot().Waiters) == 1 })
 				for range 3 {
 					runtime.GC()
 					time.Sleep(time.Millisecond) // for the cleanups, of which there must be none
@@ -413,25 +415,25 @@ func TestClosedProducerKeepsNothing(t *testing.T) {
 }
 
 //go:noinline
-func closedProducer(ctx context.Context) (*curio.Producer[*load], weak.Pointer[load]) {
-	q, v := curio.NewQueue[*load](0), new(load)
+func closedProducer(ctx context.Context) (*curio.Producer[*fixture.Load], weak.Pointer[fixture.Load]) {
+	q, v := curio.NewQueue[*fixture.Load](0), new(fixture.Load)
 	p, other := twoProducers(q)
 	defer runtime.KeepAlive(other)
-	succeed(p.Put(ctx, v))
+	fixture.Succeed(p.Put(ctx, v))
 	p.Close()
 	return p, weak.Make(v)
 }
 
 // To make a Producer costs little, and to put with it nothing.
 func TestProducerAllocations(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		q := curio.NewQueue[int](0)
 		p := q.Producers(1)[0]
 		if n := testing.AllocsPerRun(1000, func() {
-			succeed(p.Put(ctx, 1))
+			fixture.Succeed(p.Put(ctx, 1))
 			_, _ = q.TryGet()
 		}); n != 0 {
 			f.Errorf("%v allocations for a Put", n)
@@ -442,7 +444,7 @@ func TestProducerAllocations(t *testing.T) {
 // The last producers end while consumers are cancelled: each item has been got or is left, and
 // nobody waits any more.
 func TestRaceLastProducer(t *testing.T) {
-	raceKinds(t, 1000, func(t *testing.T, ctx context.Context, make newQueue) {
+	fixture.RaceQueueKinds(t, 1000, func(t *testing.T, ctx context.Context, make fixture.NewQueue) {
 		q := make(rand.IntN(3))
 		var put, got atomic.Int64
 		var all []*curio.Task[struct{}]
@@ -450,7 +452,7 @@ func TestRaceLastProducer(t *testing.T) {
 			all = append(all, curio.Go(ctx, func(ctx context.Context) error {
 				defer p.Close()
 				for range i {
-					spin()
+					fixture.Spin()
 					if err := p.Put(ctx, 1); err != nil {
 						return err
 					}
@@ -480,11 +482,11 @@ func TestRaceLastProducer(t *testing.T) {
 			}))
 		}
 		// Two consumers and, now and then, a producer.
-		atOnce(
-			func() { spin(); all[3].CancelNow() },
-			func() { spin(); all[4].CancelNow() },
+		fixture.AtOnce(
+			func() { fixture.Spin(); all[3].CancelNow() },
+			func() { fixture.Spin(); all[4].CancelNow() },
 			func() {
-				if spin(); rand.IntN(4) == 0 {
+				if fixture.Spin(); rand.IntN(4) == 0 {
 					all[2].CancelNow()
 				}
 			},
@@ -495,7 +497,7 @@ func TestRaceLastProducer(t *testing.T) {
 				t.Errorf("task %d: %v", i, err)
 			}
 		}
-		left := drainQueue(q)
+		left := fixture.DrainQueue(q)
 		if _, err := q.TryGet(); err != curio.ErrQueueClosed || put.Load() != got.Load()+int64(len(left)) {
 			t.Errorf("put %d, got %d, left %v; TryGet: %v", put.Load(), got.Load(), left, err)
 		}
@@ -508,18 +510,18 @@ func TestRaceLastProducer(t *testing.T) {
 // One producer is closed by several at once, while the other one is closed, and a third is made by
 // it first.
 func TestRaceProducerCloses(t *testing.T) {
-	race(t, 2000, func(ctx context.Context) {
+	fixture.Race(t, 2000, func(ctx context.Context) {
 		q := curio.NewQueue[int](0)
 		a, b := twoProducers(q)
 		var c *curio.Producer[int]
-		atOnce(a.Close, a.Close, func() {
+		fixture.AtOnce(a.Close, a.Close, func() {
 			c = q.Producers(1)[0]
 			b.Close()
 		})
 		if _, err := q.TryGet(); err != curio.ErrQueueEmpty {
 			t.Errorf("with an open producer: %v", err)
 		}
-		atOnce(c.Close, c.Close, q.Close)
+		fixture.AtOnce(c.Close, c.Close, q.Close)
 		if _, err := q.TryGet(); err != curio.ErrQueueClosed {
 			t.Errorf("in the end: %v", err)
 		}

@@ -3,125 +3,132 @@ package curio_test
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"runtime"
-	"sync"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
-// The worst moments: what can happen at the same time is made to happen at the
-// same time, often. These tests run outside of bubbles, on all processors.
-
-// atOnce calls all of fs at the same moment and waits for them.
-func atOnce(fs ...func()) {
-	var ready, wg sync.WaitGroup
-	var start atomic.Bool
-	ready.Add(len(fs))
-	for _, f := range fs {
-		wg.Go(func() {
-			ready.Done()
-			for !start.Load() {
-				runtime.Gosched()
-			}
-			f()
-		})
+// stubbornRacer succeeds after d, whatever happens to its context.
+func stubbornRacer(d time.Duration, v int) fixture.Racer {
+	return func(ctx context.Context) (int, error) {
+		return v, curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, d) })
 	}
-	ready.Wait()
-	start.Store(true)
-	wg.Wait()
 }
 
-// race runs f so often, in a kernel in which nothing may be left or logged.
-func race(t *testing.T, n int, f func(ctx context.Context)) {
-	t.Helper()
-	watch(t, func() {
-		withKernel(t, func(ctx context.Context, fx *fixture) {
-			for range times(n) {
-				f(ctx)
-				if t.Failed() {
-					return
-				}
-			}
-			fx.nothingUnder(ctx)
+// The first success wins. The others are cancelled and waited for, and late is called with the
+// values of those that succeed anyway.
+func TestRaceTheFirstSuccessWins(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		start := time.Now()
+		var late []int
+		cancelled := false
+		v, err := curio.Race(ctx, []fixture.Racer{
+			fixture.Fails,
+			func(ctx context.Context) (int, error) {
+				err := fixture.Sleeper(ctx)
+				cancelled = errors.Is(err, curio.ErrCancelled)
+				return 0, err
+			},
+			stubbornRacer(3*time.Second, 3),
+			fixture.After(time.Second, 1, nil),
+			stubbornRacer(2*time.Second, 2),
+		}, func(v int) { late = append(late, v) })
+		if v != 1 || err != nil || !cancelled || !slices.Equal(late, []int{3, 2}) {
+			f.Errorf("%d, %v; cancelled: %v; late: %v", v, err, cancelled, late)
+		}
+		f.Elapsed(start, 3*time.Second)
+	})
+}
+
+// All fail: the error is theirs, in their order, whenever they end.
+func TestRaceAllFail(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		v, err := curio.Race(ctx, []fixture.Racer{
+			fixture.After(time.Second, 7, io.ErrClosedPipe), fixture.Explode, fixture.Fails, fixture.Vanish,
+		}, func(v int) { f.Errorf("late: %d", v) })
+		fixture.Is(f, "all", err, io.ErrClosedPipe, fixture.ErrBoom, curio.ErrGoexit)
+		text := err.Error()
+		if at := strings.Index(text, io.ErrClosedPipe.Error()); v != 0 || at != 0 || strings.Count(text, "\n") < 3 {
+			f.Errorf("%d: %s", v, text)
+		}
+		f.Journal.Take("panic")
+	})
+}
+
+// The caller's end: all are cancelled and waited for, and what has succeeded is cleaned up after.
+func TestRaceIsCancelled(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		var late []int
+		v, err := 0, error(nil)
+		ended := curio.TimeoutAfter(ctx, brief, func(ctx context.Context) error {
+			v, err = curio.Race(ctx, []fixture.Racer{fixture.Sleeping, stubbornRacer(time.Second, 1)}, func(v int) { late = append(late, v) })
+			return err
 		})
-	})
-}
-
-// A standard context that is derived while ours is being cancelled: the context
-// package calls AfterFunc with a lock held that our call of the function needs.
-func TestRaceDeriveAndCancel(t *testing.T) {
-	race(t, 20000, func(ctx context.Context) {
-		inner, cancel := curio.WithTimeout(ctx, time.Hour)
-		var derived context.Context
-		var stop context.CancelFunc
-		atOnce(
-			func() { derived, stop = context.WithCancel(inner) },
-			cancel,
-		)
-		<-derived.Done()
-		stop()
-	})
-}
-
-// A failure that somebody has seen is not logged, however early he saw it.
-func TestRaceSeenFailureIsNotLogged(t *testing.T) {
-	for range times(20000) {
-		log := new(journal)
-		err := curio.Run(t.Context(), func(context.Context) error { return errBoom }, curio.Logger(slog.New(log)))
-		if err != errBoom || len(log.lines()) > 0 {
-			t.Fatalf("Run returned %v and logged %q", err, log.lines())
-		}
-	}
-	race(t, 20000, func(ctx context.Context) {
-		task := curio.Spawn(ctx, fails)
-		for !task.Terminated() {
-			runtime.Gosched()
-		}
-		if _, err := task.Join(ctx); !errors.Is(err, errBoom) {
-			t.Errorf("Join: %v", err)
+		fixture.Is(f, "race", ended, fixture.TaskTimeout...)
+		if v != 0 || !slices.Equal(late, []int{1}) {
+			f.Errorf("%d; late: %v", v, late)
 		}
 	})
 }
 
-// A task that has ended by itself was not cancelled, also if its group or its
-// kernel cancels what is left at this moment.
-func TestRaceEndedMembersAreNotCancelled(t *testing.T) {
-	race(t, 10000, func(ctx context.Context) {
-		var tasks []*curio.Task[int]
-		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-			for i := range 4 {
-				tasks = append(tasks, g.Spawn(returns(i)))
-			}
-			return nil
-		})
-		if err != nil {
-			t.Error(err)
-		}
-		for _, task := range tasks {
-			if task.Cancelled() {
-				t.Errorf("%v has ended by itself, and says that it was cancelled", task)
-			}
-		}
-	})
-}
-
-// A task that was joined has ended, so Tasks does not list it.
-func TestRaceJoinedTaskIsNotListed(t *testing.T) {
-	watch(t, func() {
-		withKernel(t, func(ctx context.Context, f *fixture) {
-			for range times(20000) {
-				task := curio.Spawn(ctx, returns(1))
-				if _, err := task.Join(ctx); err != nil {
-					t.Fatal(err)
+// A clean-up that panics does not keep the others from being cleaned up after.
+func TestRaceCleanUpPanics(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		cleaned := 0
+		func() {
+			defer func() {
+				if v := fmt.Sprint(recover()); !strings.HasPrefix(v, "clean ") {
+					f.Errorf("it panics with %s", v)
 				}
-				if tasks := f.Kernel.Tasks(); len(tasks) != 1 {
-					t.Fatalf("after Join, Tasks still lists %v", tasks)
-				}
+			}()
+			_, _ = curio.Race(ctx, []fixture.Racer{fixture.Returns(1), stubbornRacer(time.Second, 2), stubbornRacer(time.Second, 3)}, func(v int) {
+				cleaned++
+				panic(fmt.Sprint("clean ", v))
+			})
+		}()
+		if cleaned != 2 {
+			f.Errorf("%d were cleaned up after", cleaned)
+		}
+	})
+}
+
+func TestRaceMisuse(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		ignore := func(int) {}
+		fixture.Panics(f, "no functions", func() { _, _ = curio.Race[int](ctx, nil) })
+		fixture.Panics(f, "the one at 1", func() { _, _ = curio.Race(ctx, []fixture.Racer{fixture.Fails, nil}) })
+		fixture.Panics(f, "more than one", func() { _, _ = curio.Race(ctx, []fixture.Racer{fixture.Fails}, ignore, ignore) })
+	})
+}
+
+// Whatever ends at the same moment, each value is returned or cleaned up after, once.
+func TestRaceLosesNothing(t *testing.T) {
+	fixture.Race(t, 5000, func(ctx context.Context) {
+		var made, late atomic.Int64
+		makes := func(v int) fixture.Racer {
+			return func(context.Context) (int, error) {
+				fixture.Spin()
+				made.Add(int64(v))
+				return v, nil
 			}
+		}
+		task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+			return curio.Race(ctx, []fixture.Racer{makes(1), fixture.Fails, makes(2), makes(4)}, func(v int) { late.Add(int64(v)) })
 		})
+		if fixture.Spin(); rand.IntN(3) == 0 {
+			task.CancelNow()
+		}
+		v, err := task.Join(ctx)
+		if made.Load() != late.Load()+int64(v) || err == nil && v == 0 {
+			t.Errorf("made %d, returned %d, %v, cleaned up after %d", made.Load(), v, err, late.Load())
+		}
 	})
 }

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // U6, U7, U10: unset at first; those who wait, and who comes later, get the value or the
 // error.
 func TestResult(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		for _, want := range []error{nil, errBoom} {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		for _, want := range []error{nil, fixture.ErrBoom} {
 			var r curio.Result[string]
 			var tasks []*curio.Task[string]
 			for range 10 {
@@ -61,8 +62,8 @@ func TestResult(t *testing.T) {
 // U8, U9: the result goes through a goroutine, a task of another kernel and a task of
 // this one.
 func TestResultThroughAllWorlds(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		for _, want := range []error{nil, errBoom} {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		for _, want := range []error{nil, fixture.ErrBoom} {
 			var first, second, third curio.Result[int]
 			go first.Do(context.Background(), func(context.Context) (int, error) { return 42, want })
 			go func() {
@@ -88,13 +89,13 @@ func TestResultThroughAllWorlds(t *testing.T) {
 
 // A waiter that gives up can be told from a result that is an error.
 func TestResultWaitTellsWhoseError(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var r curio.Result[int]
 		v, err := 7, error(nil)
-		is(f, "gave up", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+		fixture.Is(f, "gave up", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
 			v, err = r.Get(ctx)
 			return err
-		}), taskTimeout...)
+		}), fixture.TaskTimeout...)
 		if v != 0 {
 			f.Errorf("with the error came %d", v)
 		}
@@ -111,51 +112,51 @@ func TestResultWaitTellsWhoseError(t *testing.T) {
 // U10, U11, W-S3: Do sets what the function returns. Its error goes to those who wait,
 // and is not swallowed: a cancellation is an error like any other.
 func TestResultDo(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var r curio.Result[int]
 		waiter := curio.Spawn(ctx, r.Get)
-		if !r.Do(ctx, after(time.Second, 3, nil)) {
+		if !r.Do(ctx, fixture.After(time.Second, 3, nil)) {
 			f.Error("Do has not set it")
 		}
 		if v, err := waiter.Join(ctx); v != 3 || err != nil {
 			f.Errorf("%d, %v", v, err)
 		}
-		if r.Do(ctx, fails) {
+		if r.Do(ctx, fixture.Fails) {
 			f.Error("Do has set it again")
 		}
 
 		var failed curio.Result[int]
-		if !failed.Do(ctx, fails) {
+		if !failed.Do(ctx, fixture.Fails) {
 			f.Error("Do has not set the error")
 		}
 		_, err := failed.Get(ctx)
-		is(f, "failed", err, errBoom)
+		fixture.Is(f, "failed", err, fixture.ErrBoom)
 
 		var cancelled curio.Result[int]
-		task := curio.Go(ctx, func(ctx context.Context) error { cancelled.Do(ctx, sleeping); return nil })
+		task := curio.Go(ctx, func(ctx context.Context) error { cancelled.Do(ctx, fixture.Sleeping); return nil })
 		synctest.Wait()
 		_, _ = task.Cancel(ctx)
 		_, err = cancelled.Get(ctx)
-		is(f, "cancelled", err, taskCancelled...)
+		fixture.Is(f, "cancelled", err, fixture.TaskCancelled...)
 	})
 }
 
 // A panic goes on, and those who wait learn of it; so they do of Goexit.
 func TestResultDoDoesNotReturn(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var r curio.Result[int]
 		waiter := curio.Spawn(ctx, r.Get, curio.ReportCrash(false))
 		task := curio.Go(ctx, func(ctx context.Context) error {
-			r.Do(ctx, explode)
+			r.Do(ctx, fixture.Explode)
 			return nil
 		}, curio.Name("bomb"), curio.ReportCrash(false))
 		_ = waiter.Wait(ctx)
 		var seen, own *curio.PanicError
-		if !errors.As(waiter.Err(), &seen) || seen.Value != errBoom || !strings.HasSuffix(seen.Task, "/bomb") || !strings.Contains(string(seen.Stack), "explode") {
+		if !errors.As(waiter.Err(), &seen) || seen.Value != fixture.ErrBoom || !strings.HasSuffix(seen.Task, "/bomb") || !strings.Contains(string(seen.Stack), "fixture.Explode") {
 			f.Errorf("the waiter got %v", waiter.Err())
 		}
 		_ = task.Wait(ctx)
-		if !errors.As(task.Err(), &own) || own.Value != errBoom {
+		if !errors.As(task.Err(), &own) || own.Value != fixture.ErrBoom {
 			f.Errorf("the task ended with %v", task.Err())
 		}
 
@@ -168,17 +169,17 @@ func TestResultDoDoesNotReturn(t *testing.T) {
 		if v != 0 {
 			f.Errorf("got %d", v)
 		}
-		is(f, "Goexit", err, curio.ErrGoexit)
+		fixture.Is(f, "Goexit", err, curio.ErrGoexit)
 		_ = task.Wait(ctx)
-		is(f, "its task", task.Err(), curio.ErrGoexit)
+		fixture.Is(f, "its task", task.Err(), curio.ErrGoexit)
 
 		var plain curio.Result[int] // of no task
 		done := make(chan any)
 		go func() {
 			defer func() { done <- recover() }()
-			plain.Do(context.Background(), explode)
+			plain.Do(context.Background(), fixture.Explode)
 		}()
-		if v := <-done; v != errBoom {
+		if v := <-done; v != fixture.ErrBoom {
 			f.Errorf("the panic went on with %v", v)
 		}
 		if _, err := plain.Get(ctx); !errors.As(err, &seen) || seen.Task != "" {
@@ -189,14 +190,14 @@ func TestResultDoDoesNotReturn(t *testing.T) {
 
 // A result that was set before the function panics stays; the panic goes on.
 func TestResultDoTooLate(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var r curio.Result[int]
 		var v any
 		func() {
 			defer func() { v = recover() }()
-			r.Do(ctx, func(context.Context) (int, error) { r.SetValue(5); panic(errBoom) })
+			r.Do(ctx, func(context.Context) (int, error) { r.SetValue(5); panic(fixture.ErrBoom) })
 		}()
-		if got, err := r.Get(ctx); v != errBoom || got != 5 || err != nil {
+		if got, err := r.Get(ctx); v != fixture.ErrBoom || got != 5 || err != nil {
 			f.Errorf("panicked with %v; the result is %d, %v", v, got, err)
 		}
 	})
@@ -204,7 +205,7 @@ func TestResultDoTooLate(t *testing.T) {
 
 // U13, L22: the text of a result, in each of its states.
 func TestResultString(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var r, failed curio.Result[int]
 		curio.Spawn(ctx, r.Get)
 		curio.Go(ctx, r.Wait)
@@ -216,27 +217,27 @@ func TestResultString(t *testing.T) {
 		if got, want := fmt.Sprint(&r), "Result(42)"; got != want {
 			f.Errorf("%s, want %s", got, want)
 		}
-		failed.SetError(errBoom)
+		failed.SetError(fixture.ErrBoom)
 		if got, want := failed.String(), "Result(error: boom)"; got != want {
 			f.Errorf("%s, want %s", got, want)
 		}
-		f.onlyMain()
+		f.OnlyMain()
 	})
 }
 
 // Of those who set a result at the same moment one succeeds, and everybody gets that.
 func TestRaceResult(t *testing.T) {
-	race(t, 5000, func(ctx context.Context) {
+	fixture.Race(t, 5000, func(ctx context.Context) {
 		var r curio.Result[int]
 		var won [4]bool
 		waiting := curio.Spawn(ctx, r.Get)
 		gone := curio.Spawn(ctx, r.Get)
-		atOnce(
-			func() { spin(); won[0] = r.SetValue(0) },
-			func() { spin(); won[1] = r.SetValue(1) },
-			func() { spin(); won[2] = r.SetValue(2) },
-			func() { spin(); won[3] = r.Do(ctx, returns(3)) },
-			func() { spin(); gone.CancelNow() },
+		fixture.AtOnce(
+			func() { fixture.Spin(); won[0] = r.SetValue(0) },
+			func() { fixture.Spin(); won[1] = r.SetValue(1) },
+			func() { fixture.Spin(); won[2] = r.SetValue(2) },
+			func() { fixture.Spin(); won[3] = r.Do(ctx, fixture.Returns(3)) },
+			func() { fixture.Spin(); gone.CancelNow() },
 		)
 		v, err := waiting.Join(ctx)
 		if err != nil {

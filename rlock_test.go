@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // L9: a task enters twice; the others wait until it has left twice, and come in in the
 // order in which they asked.
 func TestRLock(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RLock
 		start := time.Now()
 		var order []int
@@ -37,7 +38,7 @@ func TestRLock(t *testing.T) {
 				f.Error(err)
 			}
 		}
-		f.elapsed(start, 9*time.Second)
+		f.Elapsed(start, 9*time.Second)
 		if !slices.Equal(order, []int{0, 0, 1, 1, 2, 2}) || l.Locked() {
 			f.Errorf("order %v; %v", order, &l)
 		}
@@ -46,7 +47,7 @@ func TestRLock(t *testing.T) {
 
 // L9, L22: how often it is held, and by whom, is to be seen.
 func TestRLockSnapshotAndString(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RLock
 		me := curio.CurrentTask(ctx)
 		check := func(n int64, waiting string) {
@@ -64,7 +65,7 @@ func TestRLockSnapshotAndString(t *testing.T) {
 			}
 			var holders []curio.Holder
 			if n > 0 {
-				holders = []curio.Holder{holderOf(me, n)}
+				holders = []curio.Holder{fixture.HolderOf(me, n)}
 			}
 			if got := l.Snapshot().Holders; !slices.Equal(got, holders) || l.Locked() != (n > 0) {
 				f.Errorf("held by %v, want %v; locked: %v", got, holders, l.Locked())
@@ -72,10 +73,10 @@ func TestRLockSnapshotAndString(t *testing.T) {
 		}
 		check(0, "")
 		for n := range int64(3) {
-			succeed(l.Acquire(ctx))
+			fixture.Succeed(l.Acquire(ctx))
 			check(n+1, "")
 		}
-		waiter := curio.Go(ctx, func(ctx context.Context) error { return l.Do(ctx, nothing) })
+		waiter := curio.Go(ctx, func(ctx context.Context) error { return l.Do(ctx, fixture.Nothing) })
 		synctest.Wait()
 		for n := int64(3); n > 0; n-- {
 			check(n, ", 1 waiting")
@@ -89,7 +90,7 @@ func TestRLockSnapshotAndString(t *testing.T) {
 // The lock is the task's, whatever context of its own it uses: inside of timeouts,
 // shields and contexts of the standard library.
 func TestRLockIsTheTasks(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RLock
 		foreign, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -113,9 +114,9 @@ func TestRLockIsTheTasks(t *testing.T) {
 
 // Goroutines with which a task has shared its context own the lock with it.
 func TestRLockOfASharedContext(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RLock
-		succeed(l.Acquire(ctx))
+		fixture.Succeed(l.Acquire(ctx))
 		done := make(chan error)
 		go func() { done <- l.Acquire(ctx) }()
 		if err := <-done; err != nil {
@@ -131,12 +132,12 @@ func TestRLockOfASharedContext(t *testing.T) {
 
 // A second Acquire looks whether the context is alive, and takes nothing if not.
 func TestRLockAgainWhenCancelled(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RLock
-		succeed(l.Acquire(ctx))
+		fixture.Succeed(l.Acquire(ctx))
 		dead, cancel := curio.WithTimeout(ctx, time.Hour)
 		cancel()
-		is(f, "again", l.Acquire(dead), scopeCancelled...)
+		fixture.Is(f, "again", l.Acquire(dead), fixture.ScopeCancelled...)
 		if n := l.Snapshot().Holders[0].N; n != 1 {
 			f.Errorf("it is held %d times", n)
 		}
@@ -149,16 +150,16 @@ func TestRLockAgainWhenCancelled(t *testing.T) {
 
 // Who was handed the lock holds it once, however often its predecessor did.
 func TestRLockHandOver(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RLock
 		for range 3 {
-			succeed(l.Acquire(ctx))
+			fixture.Succeed(l.Acquire(ctx))
 		}
 		next := curio.Go(ctx, func(ctx context.Context) error {
 			if err := l.Acquire(ctx); err != nil {
 				return err
 			}
-			if h := l.Snapshot().Holders; len(h) != 1 || h[0] != holderOf(curio.CurrentTask(ctx), 1) {
+			if h := l.Snapshot().Holders; len(h) != 1 || h[0] != fixture.HolderOf(curio.CurrentTask(ctx), 1) {
 				f.Errorf("held by %v", h)
 			}
 			l.Release(ctx)

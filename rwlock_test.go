@@ -12,19 +12,21 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // parties are tasks that ask for an RWLock, stay in for a second of virtual time, and
 // leave. The log says who came in when.
 type parties struct {
-	f     *fixture
+	f     *fixture.Fixture
 	l     *curio.RWLock
 	start time.Time
-	log   roll[string]
+	log   fixture.Roll[string]
 	all   []*curio.Task[struct{}]
 }
 
-func newParties(f *fixture) *parties {
+func newParties(f *fixture.Fixture) *parties {
 	return &parties{f: f, l: new(curio.RWLock), start: time.Now()}
 }
 
@@ -36,7 +38,7 @@ func (p *parties) come(ctx context.Context, name string) *curio.Task[struct{}] {
 	}
 	task := curio.Go(ctx, func(ctx context.Context) error {
 		return do(ctx, func(ctx context.Context) error {
-			p.log.add(fmt.Sprintf("%s@%d", name, time.Since(p.start)/time.Second))
+			p.log.Add(fmt.Sprintf("%s@%d", name, time.Since(p.start)/time.Second))
 			return curio.Sleep(ctx, time.Second)
 		})
 	}, curio.Name(name))
@@ -51,7 +53,7 @@ func (p *parties) were(ctx context.Context, want string) {
 	for _, task := range p.all {
 		_ = task.Wait(ctx)
 	}
-	came, wanted := p.log.all(), strings.Fields(want)
+	came, wanted := p.log.All(), strings.Fields(want)
 	slices.Sort(came)
 	slices.Sort(wanted)
 	if !slices.Equal(came, wanted) {
@@ -65,7 +67,7 @@ func (p *parties) were(ctx context.Context, want string) {
 // Readers that stand next to each other enter together; those behind a writer that waits
 // wait; writers are alone. So neither side starves.
 func TestRWLock(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		p := newParties(f)
 		for name := range strings.FieldsSeq("r1 r2 w1 r3 r4 w2 w3 r5") {
 			p.come(ctx, name)
@@ -76,7 +78,7 @@ func TestRWLock(t *testing.T) {
 
 // A writer gets in although readers keep coming, each before the last one has left.
 func TestRWLockWriterDoesNotStarve(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		p := newParties(f)
 		p.come(ctx, "r0")
 		_ = curio.Sleep(ctx, 500*time.Millisecond)
@@ -95,9 +97,9 @@ func TestRWLockWriterDoesNotStarve(t *testing.T) {
 func TestRWLockCancelledWriterHoldsUpNobody(t *testing.T) {
 	for _, how := range []string{"cancel", "timeout"} {
 		t.Run(how, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				p := newParties(f)
-				succeed(p.l.AcquireRead(ctx))
+				fixture.Succeed(p.l.AcquireRead(ctx))
 				timed, cancel := curio.WithTimeout(ctx, time.Second)
 				defer cancel()
 				if how == "cancel" {
@@ -121,7 +123,7 @@ func TestRWLockCancelledWriterHoldsUpNobody(t *testing.T) {
 // Readers that are cancelled do not hold up a writer behind them, nor does one of two
 // writers the readers.
 func TestRWLockCancelInTheMiddle(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		p := newParties(f)
 		var gone []*curio.Task[struct{}]
 		p.come(ctx, "w0")
@@ -140,14 +142,14 @@ func TestRWLockCancelInTheMiddle(t *testing.T) {
 // There are more readers than slots. Some hold the lock several times, and some are no tasks.
 // Snapshot lists them all, and each releases the lock as often as it has acquired it.
 func TestRWLockManyReaders(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RWLock
 		stop := make(chan struct{})
 		var tasks []*curio.Task[struct{}]
 		for i := range 30 {
 			tasks = append(tasks, curio.Go(ctx, func(ctx context.Context) error {
 				for range i%3 + 1 {
-					succeed(l.AcquireRead(ctx))
+					fixture.Succeed(l.AcquireRead(ctx))
 				}
 				<-stop
 				for range i%3 + 1 {
@@ -158,7 +160,7 @@ func TestRWLockManyReaders(t *testing.T) {
 		}
 		synctest.Wait()
 		for range 4 {
-			succeed(l.AcquireRead(context.Background()))
+			fixture.Succeed(l.AcquireRead(context.Background()))
 		}
 		held := map[*curio.AnyTask]int64{}
 		for _, h := range l.Snapshot().Holders {
@@ -175,7 +177,7 @@ func TestRWLockManyReaders(t *testing.T) {
 		if held[nil] != 4 || len(held) != 31 {
 			f.Errorf("%d holders, others hold it %d times", len(held), held[nil])
 		}
-		writer := curio.Go(ctx, func(ctx context.Context) error { return l.Do(ctx, nothing) })
+		writer := curio.Go(ctx, func(ctx context.Context) error { return l.Do(ctx, fixture.Nothing) })
 		synctest.Wait()
 		for range 4 {
 			l.ReleaseRead(context.Background())
@@ -192,11 +194,11 @@ func TestRWLockManyReaders(t *testing.T) {
 
 // A writer that calls TryAcquire, and so does not wait, is in no reader's way.
 func TestRaceRWLockTries(t *testing.T) {
-	race(t, 2000, func(ctx context.Context) {
+	fixture.Race(t, 2000, func(ctx context.Context) {
 		var l curio.RWLock
-		succeed(l.AcquireRead(ctx))
+		fixture.Succeed(l.AcquireRead(ctx))
 		var done atomic.Bool
-		atOnce(
+		fixture.AtOnce(
 			func() {
 				for !done.Load() {
 					if l.TryAcquire(ctx) {
@@ -224,7 +226,7 @@ func TestRaceRWLockTries(t *testing.T) {
 
 // TryAcquire and TryAcquireRead take it if there is room and nobody waits.
 func TestRWLockTry(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RWLock
 		try := func(wantRead, wantWrite bool) {
 			f.Helper()
@@ -240,7 +242,7 @@ func TestRWLockTry(t *testing.T) {
 			}
 		}
 		try(true, true)
-		succeed(l.AcquireRead(ctx))
+		fixture.Succeed(l.AcquireRead(ctx))
 		try(true, false)
 		writer := curio.Go(ctx, l.Acquire)
 		synctest.Wait()
@@ -249,7 +251,7 @@ func TestRWLockTry(t *testing.T) {
 		synctest.Wait()
 		try(true, false)
 		l.ReleaseRead(ctx)
-		succeed(l.Acquire(ctx))
+		fixture.Succeed(l.Acquire(ctx))
 		try(false, false)
 		l.Release(ctx)
 		try(true, true)
@@ -258,7 +260,7 @@ func TestRWLockTry(t *testing.T) {
 
 // L22: who reads and how often, who writes, and who waits for what.
 func TestRWLockSnapshotAndString(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var l curio.RWLock
 		me := curio.CurrentTask(ctx)
 		says := func(want string) {
@@ -268,9 +270,9 @@ func TestRWLockSnapshotAndString(t *testing.T) {
 			}
 		}
 		says("RWLock()")
-		succeed(l.Acquire(ctx))
+		fixture.Succeed(l.Acquire(ctx))
 		says("RWLock(writing, held by task " + me.Path() + ")")
-		reader := curio.Go(ctx, func(ctx context.Context) error { return l.DoRead(ctx, sleeper) }, curio.Name("reader"))
+		reader := curio.Go(ctx, func(ctx context.Context) error { return l.DoRead(ctx, fixture.Sleeper) }, curio.Name("reader"))
 		synctest.Wait()
 		writer := curio.Go(ctx, l.Acquire)
 		synctest.Wait()
@@ -284,11 +286,11 @@ func TestRWLockSnapshotAndString(t *testing.T) {
 		writer.CancelNow()
 		synctest.Wait()
 		for range 3 {
-			succeed(l.AcquireRead(ctx))
+			fixture.Succeed(l.AcquireRead(ctx))
 		}
-		succeed(l.AcquireRead(context.Background()))
+		fixture.Succeed(l.AcquireRead(context.Background()))
 		holders := l.Snapshot().Holders
-		for _, h := range []curio.Holder{holderOf(me, 3), holderOf(reader.AnyTask, 1), holderOf(nil, 1)} {
+		for _, h := range []curio.Holder{fixture.HolderOf(me, 3), fixture.HolderOf(reader.AnyTask, 1), fixture.HolderOf(nil, 1)} {
 			if len(holders) != 3 || !slices.Contains(holders, h) {
 				f.Errorf("held by %v, want %v among them", holders, h)
 			}
@@ -304,17 +306,17 @@ func TestRWLockSnapshotAndString(t *testing.T) {
 
 // The text is of one moment: who reads or writes holds it, and the other way round.
 func TestRaceRWLockString(t *testing.T) {
-	race(t, 1, func(ctx context.Context) {
+	fixture.Race(t, 1, func(ctx context.Context) {
 		var l curio.RWLock
-		atOnce(
+		fixture.AtOnce(
 			func() {
-				for range times(20000) {
-					_ = l.Do(ctx, nothing)
-					_ = l.DoRead(ctx, nothing)
+				for range testutil.Times(20000) {
+					_ = l.Do(ctx, fixture.Nothing)
+					_ = l.DoRead(ctx, fixture.Nothing)
 				}
 			},
 			func() {
-				for range times(20000) {
+				for range testutil.Times(20000) {
 					text := l.String()
 					if strings.Contains(text, "ing, held by") != (text != "RWLock()") {
 						t.Errorf("it was %s", text)
@@ -357,9 +359,9 @@ func (m *rwTwin) free(write bool) bool {
 // Random operations: after each, the lock and its twin agree on who is in, who waits and
 // in which order, and on who could be let in.
 func TestRWLockModel(t *testing.T) {
-	for range times(300) {
+	for range testutil.Times(300) {
 		seed := rand.Uint64()
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			defer func() {
 				if f.Failed() {
 					f.Logf("seed %d", seed)
@@ -373,7 +375,7 @@ func TestRWLockModel(t *testing.T) {
 	}
 }
 
-func modelRWLock(ctx context.Context, f *fixture, random *rand.Rand) {
+func modelRWLock(ctx context.Context, f *fixture.Fixture, random *rand.Rand) {
 	var l curio.RWLock
 	var twin rwTwin
 	tasks := map[string]*curio.Task[struct{}]{}
@@ -385,7 +387,7 @@ func modelRWLock(ctx context.Context, f *fixture, random *rand.Rand) {
 				do = l.DoRead
 			}
 			// It stays in until it is cancelled, as it can be while it waits.
-			tasks[name] = curio.Go(ctx, func(ctx context.Context) error { return do(ctx, sleeper) }, curio.Name(name))
+			tasks[name] = curio.Go(ctx, func(ctx context.Context) error { return do(ctx, fixture.Sleeper) }, curio.Name(name))
 			twin.ask(name)
 		} else if names := append(slices.Clone(twin.in), twin.queue...); what < 9 {
 			name := names[random.IntN(len(names))]

@@ -10,58 +10,62 @@ import (
 	"testing"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // A descriptor among the cases: here and, because that takes another way, in a bubble.
-func eachDescriptorWay(t *testing.T, body func(ctx context.Context, f *fixture)) {
-	t.Run("poller", func(t *testing.T) { withKernel(t, body) })
-	t.Run("bubble", func(t *testing.T) { inKernel(t, body) })
+func eachDescriptorWay(t *testing.T, body func(ctx context.Context, f *fixture.Fixture)) {
+	t.Run("poller", func(t *testing.T) { fixture.WithKernel(t, body) })
+	t.Run("bubble", func(t *testing.T) { fixture.InKernel(t, body) })
 }
 
 func TestSelectDescriptors(t *testing.T) {
-	eachDescriptorWay(t, func(ctx context.Context, f *fixture) {
-		r, w := pipe(f)
+	eachDescriptorWay(t, func(ctx context.Context, f *fixture.Fixture) {
+		r, w := testutil.Pipe(f)
 		q := new(curio.Queue[int])
-		is(f, "room", selected(ctx, 1, q.GetCase(nil), curio.WaitWriteCase(w)), nil)
+		fixture.Is(f, "room", fixture.Selected(ctx, 1, q.GetCase(nil), curio.WaitWriteCase(w)), nil)
 		i, err := curio.TrySelect(ctx, curio.WaitReadCase(r))
 		if i != -1 || err != curio.ErrNotReady {
 			f.Errorf("an empty pipe: %d, %v", i, err)
 		}
-		waits := curio.Go(ctx, func(ctx context.Context) error { return selected(ctx, 1, q.GetCase(nil), curio.WaitReadCase(r)) })
-		waitUntil(func() bool { return waits.State() == "SELECT" || waits.Terminated() })
+		waits := curio.Go(ctx, func(ctx context.Context) error {
+			return fixture.Selected(ctx, 1, q.GetCase(nil), curio.WaitReadCase(r))
+		})
+		fixture.WaitUntil(func() bool { return waits.State() == "SELECT" || waits.Terminated() })
 		_, err = syscall.Write(w, []byte("x"))
-		succeed(err)
+		fixture.Succeed(err)
 		_, err = waits.Join(ctx)
-		is(f, "written", err, nil)
-		is(f, "still there", selected(ctx, 0, curio.WaitReadCase(r)), nil)
+		fixture.Is(f, "written", err, nil)
+		fixture.Is(f, "still there", fixture.Selected(ctx, 0, curio.WaitReadCase(r)), nil)
 
 		for _, bad := range []int{-1, 1 << 20, math.MaxInt32} {
-			is(f, "not open", selected(ctx, 0, curio.WaitReadCase(bad)), syscall.EBADF)
+			fixture.Is(f, "not open", fixture.Selected(ctx, 0, curio.WaitReadCase(bad)), syscall.EBADF)
 		}
 		file, err := os.Open("select_fd_test.go")
-		succeed(err)
+		fixture.Succeed(err)
 		defer file.Close()
-		is(f, "file", selected(ctx, 0, curio.WaitReadCase(int(file.Fd()))), nil)
+		fixture.Is(f, "file", fixture.Selected(ctx, 0, curio.WaitReadCase(int(file.Fd()))), nil)
 	})
 }
 
 // Written to, read by somebody else, put into a queue and cancelled at the same moment: exactly
 // what Select says has happened, and no descriptor is left.
 func TestRaceSelectDescriptor(t *testing.T) {
-	rounds := times(2000)
-	eachDescriptorWay(t, func(ctx context.Context, f *fixture) {
-		r, w := pipe(f)
-		succeed(syscall.SetNonblock(r, true))
+	rounds := testutil.Times(2000)
+	eachDescriptorWay(t, func(ctx context.Context, f *fixture.Fixture) {
+		r, w := testutil.Pipe(f)
+		fixture.Succeed(syscall.SetNonblock(r, true))
 		drain := func() (n int) {
 			n, _ = syscall.Read(r, make([]byte, 10))
 			return max(n, 0)
 		}
-		never, _ := pipe(f) // watched all the time, so that the pollers stay
+		never, _ := testutil.Pipe(f) // watched all the time, so that the pollers stay
 		over := new(curio.Event)
 		watcher := curio.Go(ctx, func(ctx context.Context) error {
-			return selected(ctx, 0, over.WaitCase(), curio.WaitReadCase(never))
+			return fixture.Selected(ctx, 0, over.WaitCase(), curio.WaitReadCase(never))
 		})
-		waitUntil(func() bool { return watcher.State() == "SELECT" })
+		fixture.WaitUntil(func() bool { return watcher.State() == "SELECT" })
 		before := openDescriptors(f)
 		for range rounds {
 			q := new(curio.Queue[int])
@@ -69,16 +73,16 @@ func TestRaceSelectDescriptor(t *testing.T) {
 				return curio.Select(ctx, q.GetCase(nil), curio.WaitReadCase(r))
 			})
 			stolen := 0
-			atOnce(
+			fixture.AtOnce(
 				func() {
-					spin()
+					fixture.Spin()
 					_, err := syscall.Write(w, []byte("x"))
-					succeed(err)
+					fixture.Succeed(err)
 				},
-				func() { spin(); stolen = drain() },
-				func() { spin(); succeed(q.Put(ctx, 1)) },
+				func() { fixture.Spin(); stolen = drain() },
+				func() { fixture.Spin(); fixture.Succeed(q.Put(ctx, 1)) },
 				func() {
-					if spin(); rand.IntN(3) == 0 {
+					if fixture.Spin(); rand.IntN(3) == 0 {
 						task.CancelNow()
 					}
 				},
@@ -97,7 +101,7 @@ func TestRaceSelectDescriptor(t *testing.T) {
 		}
 		over.Set()
 		_, err := watcher.Join(ctx)
-		is(f, "watcher", err, nil)
+		fixture.Is(f, "watcher", err, nil)
 	})
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // L11: a semaphore of one is like a lock; its value is 0 while it is held.
@@ -17,15 +19,15 @@ import (
 func TestSemaphore(t *testing.T) {
 	for size := range int64(4) {
 		t.Run(fmt.Sprintf("size=%d", size+1), func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				s := curio.NewSemaphore(size + 1)
 				start := time.Now()
-				var came roll[int64]
+				var came fixture.Roll[int64]
 				var tasks []*curio.Task[struct{}]
 				for i := range int64(9) {
 					tasks = append(tasks, curio.Go(ctx, func(ctx context.Context) error {
 						return s.Do(ctx, func(ctx context.Context) error {
-							came.add(i)
+							came.Add(i)
 							if at := int64(time.Since(start) / time.Second); at != i/(size+1) {
 								f.Errorf("the one at place %d came in after %d s", i, at)
 							}
@@ -40,7 +42,7 @@ func TestSemaphore(t *testing.T) {
 				for _, task := range tasks {
 					_, _ = task.Join(ctx)
 				}
-				if n := len(came.all()); n != 9 || s.Value() != size+1 || s.Size() != size+1 {
+				if n := len(came.All()); n != 9 || s.Value() != size+1 || s.Size() != size+1 {
 					f.Errorf("there were %d; %v", n, s)
 				}
 			})
@@ -50,14 +52,14 @@ func TestSemaphore(t *testing.T) {
 
 // A large request waits for so many units, and is not overtaken by small ones.
 func TestSemaphoreWeighted(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		s := curio.NewSemaphore(5)
-		succeed(s.AcquireN(ctx, 3))
-		var served roll[int64]
+		fixture.Succeed(s.AcquireN(ctx, 3))
+		var served fixture.Roll[int64]
 		ask := func(n int64) {
 			curio.Go(ctx, func(ctx context.Context) error {
 				err := s.AcquireN(ctx, n)
-				served.add(n)
+				served.Add(n)
 				return err
 			})
 			synctest.Wait()
@@ -65,24 +67,24 @@ func TestSemaphoreWeighted(t *testing.T) {
 		ask(4)
 		ask(1)
 		ask(2)
-		if s.Value() != 2 || len(served.all()) != 0 || s.TryAcquire(ctx) || s.TryAcquireN(ctx, 2) {
-			f.Errorf("the small ones have overtaken: %v, %v", served.all(), s)
+		if s.Value() != 2 || len(served.All()) != 0 || s.TryAcquire(ctx) || s.TryAcquireN(ctx, 2) {
+			f.Errorf("the small ones have overtaken: %v, %v", served.All(), s)
 		}
 		s.ReleaseN(ctx, 1)
 		synctest.Wait()
-		if len(served.all()) != 0 {
-			f.Errorf("too early: %v, %v", served.all(), s)
+		if len(served.All()) != 0 {
+			f.Errorf("too early: %v, %v", served.All(), s)
 		}
 		s.Release(ctx)
 		synctest.Wait()
-		if !slices.Equal(served.all(), []int64{4}) || s.Value() != 0 {
-			f.Errorf("then: %v, %v", served.all(), s)
+		if !slices.Equal(served.All(), []int64{4}) || s.Value() != 0 {
+			f.Errorf("then: %v, %v", served.All(), s)
 		}
 		s.ReleaseN(ctx, 1)
 		s.ReleaseN(context.Background(), 2) // of whoever has them
 		synctest.Wait()
-		if all := served.all(); len(all) != 3 || all[0] != 4 || s.Value() != 0 {
-			f.Errorf("in the end: %v, %v", served.all(), s)
+		if all := served.All(); len(all) != 3 || all[0] != 4 || s.Value() != 0 {
+			f.Errorf("in the end: %v, %v", served.All(), s)
 		}
 	})
 }
@@ -90,9 +92,9 @@ func TestSemaphoreWeighted(t *testing.T) {
 // L24: a large request at the head is cancelled: the small ones behind it get what there
 // is, at once.
 func TestSemaphoreCancelledRequestHoldsUpNobody(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		s := curio.NewSemaphore(3)
-		succeed(s.Acquire(ctx))
+		fixture.Succeed(s.Acquire(ctx))
 		big := curio.Go(ctx, func(ctx context.Context) error { return s.AcquireN(ctx, 3) })
 		synctest.Wait()
 		var small []*curio.Task[struct{}]
@@ -114,7 +116,7 @@ func TestSemaphoreCancelledRequestHoldsUpNobody(t *testing.T) {
 
 // A request for more than the size waits for the size, and holds up nobody.
 func TestSemaphoreRequestBeyondTheSize(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		s := curio.NewSemaphore(2)
 		big := curio.Go(ctx, func(ctx context.Context) error { return s.AcquireN(ctx, 5) })
 		synctest.Wait()
@@ -146,7 +148,7 @@ func TestSemaphoreRequestBeyondTheSize(t *testing.T) {
 // Growing lets in those who wait, in order; shrinking takes nothing from anybody, and
 // lets nobody in before enough has been released.
 func TestSemaphoreResize(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		s := curio.NewBoundedSemaphore(1)
 		var tasks []*curio.Task[struct{}]
 		in := func() (n int) {
@@ -190,9 +192,9 @@ func TestSemaphoreResize(t *testing.T) {
 
 // Shrinking below what the first in the queue asks for lets those behind it in.
 func TestSemaphoreShrinksBelowARequest(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		s := curio.NewSemaphore(5)
-		succeed(s.Acquire(ctx))
+		fixture.Succeed(s.Acquire(ctx))
 		big := curio.Go(ctx, func(ctx context.Context) error { return s.AcquireN(ctx, 5) })
 		synctest.Wait()
 		small := curio.Go(ctx, s.Acquire)
@@ -211,7 +213,7 @@ func TestSemaphoreShrinksBelowARequest(t *testing.T) {
 // W-L8: to release what nobody holds makes one more: so it counts events. The zero value
 // has none.
 func TestSemaphoreAsACounter(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var s curio.Semaphore
 		consumer := curio.Spawn(ctx, func(ctx context.Context) (n int, err error) {
 			for n < 10 {
@@ -238,16 +240,16 @@ func TestSemaphoreAsACounter(t *testing.T) {
 
 // Of nothing there is always enough.
 func TestSemaphoreZeroUnits(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		s := curio.NewBoundedSemaphore(1)
-		succeed(s.Acquire(ctx))
+		fixture.Succeed(s.Acquire(ctx))
 		if err := s.AcquireN(ctx, 0); err != nil || !s.TryAcquireN(ctx, 0) {
 			f.Error(err)
 		}
 		s.ReleaseN(ctx, 0)
 		dead, cancel := curio.WithTimeout(ctx, time.Hour)
 		cancel()
-		is(f, "of a dead context", s.AcquireN(dead, 0), scopeCancelled...)
+		fixture.Is(f, "of a dead context", s.AcquireN(dead, 0), fixture.ScopeCancelled...)
 		if s.Value() != 0 || len(s.Snapshot().Holders) != 1 {
 			f.Error(s)
 		}
@@ -258,23 +260,23 @@ func TestSemaphoreZeroUnits(t *testing.T) {
 // L15: the bound can be read; one release too many is refused, also by Do, and leaves it
 // as it was.
 func TestBoundedSemaphore(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		s := curio.NewBoundedSemaphore(2)
 		if s.Size() != 2 {
 			f.Errorf("the bound is %d", s.Size())
 		}
 		tooMany := "each Release needs an Acquire before it"
-		panics(f, tooMany, func() { s.Release(ctx) })
-		panics(f, tooMany, func() { s.ReleaseN(ctx, 1) })
-		panics(f, tooMany, func() {
+		fixture.Panics(f, tooMany, func() { s.Release(ctx) })
+		fixture.Panics(f, tooMany, func() { s.ReleaseN(ctx, 1) })
+		fixture.Panics(f, tooMany, func() {
 			_ = s.Do(ctx, func(ctx context.Context) error { s.Release(ctx); return nil })
 		})
-		panics(f, "releases 2 units of a bounded semaphore of which 1 are held", func() {
+		fixture.Panics(f, "releases 2 units of a bounded semaphore of which 1 are held", func() {
 			_ = s.DoN(ctx, 2, func(ctx context.Context) error { s.Release(ctx); return nil })
 		})
 		s.Release(ctx)
-		succeed(s.Acquire(ctx))
-		panics(f, "releases 2 units of a bounded semaphore of which 1 are held", func() { s.ReleaseN(ctx, 2) })
+		fixture.Succeed(s.Acquire(ctx))
+		fixture.Panics(f, "releases 2 units of a bounded semaphore of which 1 are held", func() { s.ReleaseN(ctx, 2) })
 		task := curio.Go(ctx, func(ctx context.Context) error { s.Release(ctx); return nil }) // what another one has
 		if _, err := task.Join(ctx); err != nil {
 			f.Error(err)
@@ -287,7 +289,7 @@ func TestBoundedSemaphore(t *testing.T) {
 
 // L22
 func TestSemaphoreString(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		s, b := curio.NewSemaphore(3), curio.NewBoundedSemaphore(1)
 		says := func(v fmt.Stringer, want string) {
 			f.Helper()
@@ -297,8 +299,8 @@ func TestSemaphoreString(t *testing.T) {
 		}
 		me := curio.CurrentTask(ctx).Path()
 		says(s, "Semaphore(3 of 3 free)")
-		succeed(s.AcquireN(ctx, 2))
-		succeed(b.Acquire(context.Background()))
+		fixture.Succeed(s.AcquireN(ctx, 2))
+		fixture.Succeed(b.Acquire(context.Background()))
 		waiter := curio.Go(ctx, func(ctx context.Context) error { return s.AcquireN(ctx, 3) })
 		synctest.Wait()
 		says(s, "Semaphore(1 of 3 free, held by task "+me+" (2), 1 waiting)")
@@ -312,14 +314,14 @@ func TestSemaphoreString(t *testing.T) {
 // The text is of one moment: when nobody has anything, all is free, whatever the size.
 func TestRaceSemaphoreString(t *testing.T) {
 	s := curio.NewSemaphore(1)
-	atOnce(
+	fixture.AtOnce(
 		func() {
-			for i := range times(20000) {
+			for i := range testutil.Times(20000) {
 				s.Resize(int64(i % 9))
 			}
 		},
 		func() {
-			for range times(20000) {
+			for range testutil.Times(20000) {
 				var free, size int
 				if _, err := fmt.Sscanf(s.String(), "Semaphore(%d of %d free)", &free, &size); err != nil || free != size {
 					t.Errorf("%d of %d are free, and nobody has the rest: %v", free, size, err)
@@ -371,9 +373,9 @@ func (m *semaTwin) release(who *curio.AnyTask, n int64) {
 // Random operations: after each, the semaphore and its twin agree on who holds how much,
 // who waits and in which order.
 func TestSemaphoreModel(t *testing.T) {
-	for range times(300) {
+	for range testutil.Times(300) {
 		seed := rand.Uint64()
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			defer func() {
 				if f.Failed() {
 					f.Logf("seed %d", seed)
@@ -409,7 +411,7 @@ func newActor(ctx context.Context) *actor {
 	return a
 }
 
-func modelSemaphore(ctx context.Context, f *fixture, random *rand.Rand) {
+func modelSemaphore(ctx context.Context, f *fixture.Fixture, random *rand.Rand) {
 	s := curio.NewSemaphore(4)
 	twin := &semaTwin{size: 4, held: map[*curio.AnyTask]int64{}}
 	var actors []*actor
@@ -458,7 +460,7 @@ func modelSemaphore(ctx context.Context, f *fixture, random *rand.Rand) {
 	}
 }
 
-func compareSemaphore(f *fixture, step int, s *curio.Semaphore, twin *semaTwin) {
+func compareSemaphore(f *fixture.Fixture, step int, s *curio.Semaphore, twin *semaTwin) {
 	f.Helper()
 	snapshot := s.Snapshot()
 	held := map[*curio.AnyTask]int64{}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // holdings lists what a goroutine of no task can be inside of so that the kernel waits for
@@ -47,15 +49,15 @@ func TestShutdownNamesGoroutinesOfNoTask(t *testing.T) {
 		for _, sleeps := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d=%s/sleeps=%v", i, h.kind, sleeps), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					log := new(journal)
+					log := new(testutil.Journal)
 					k := curio.NewKernel(curio.Logger(slog.New(log)))
 					block, place := make(chan struct{}), ""
 					hang := func(ctx context.Context) error {
 						if sleeps {
-							place = here(1)
+							place = fixture.Here(1)
 							return curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) })
 						}
-						place = here(1)
+						place = fixture.Here(1)
 						<-block
 						return nil
 					}
@@ -86,8 +88,8 @@ func TestShutdownNamesGoroutinesOfNoTask(t *testing.T) {
 					if !strings.Contains(err.Error(), want) {
 						t.Errorf("the text has no such line: %v", err)
 					}
-					complaints := log.take(msgStubborn)
-					if len(complaints) != 1 || fmt.Sprint(complaints[0].attrs["tasks"]) != "["+want+"]" {
+					complaints := log.Take(fixture.MsgStubborn)
+					if len(complaints) != 1 || fmt.Sprint(complaints[0].Attrs["tasks"]) != "["+want+"]" {
 						t.Errorf("complaints: %v", complaints)
 					}
 					close(block)
@@ -95,7 +97,7 @@ func TestShutdownNamesGoroutinesOfNoTask(t *testing.T) {
 					if err := k.Shutdown(t.Context()); err != nil {
 						t.Error(err)
 					}
-					log.take(msgStubborn)
+					log.Take(fixture.MsgStubborn)
 				})
 			})
 		}
@@ -106,11 +108,11 @@ func TestShutdownNamesGoroutinesOfNoTask(t *testing.T) {
 // there are, within its time.
 func TestShutdownOfAChainThatDoesNotReact(t *testing.T) {
 	const n = 3000
-	k := curio.NewKernel(discard)
+	k := curio.NewKernel(fixture.Discard)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = k.Run(context.Background(), func(inner context.Context) error {
-		loose(inner, n, func(context.Context) {
+		fixture.Loose(inner, n, func(context.Context) {
 			start := time.Now()
 			err := k.Shutdown(ctx)
 			if d := time.Since(start); d > 5*time.Second { // most of it other programs
@@ -141,10 +143,10 @@ func TestShutdownOfAChainThatDoesNotReact(t *testing.T) {
 
 // A chain of tasks may be deeper than any stack.
 func TestTasksOfADeepChain(t *testing.T) {
-	k := curio.NewKernel(discard)
+	k := curio.NewKernel(fixture.Discard)
 	const n = 20_000
 	_ = k.Run(context.Background(), func(ctx context.Context) error {
-		loose(ctx, n, func(ctx context.Context) {
+		fixture.Loose(ctx, n, func(ctx context.Context) {
 			if got := len(k.Tasks()); got != n+1 {
 				t.Errorf("there are %d tasks, want %d", got, n+1)
 			}
@@ -159,15 +161,16 @@ func TestTasksOfADeepChain(t *testing.T) {
 
 // A badHandler is a log handler that is as bad as it can be.
 type badHandler struct {
-	journal
+	testutil.Journal
 	what func()
 }
 
 func (h *badHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h *badHandler) WithGroup(string) slog.Handler      { return h }
+
+func (h *badHandler) WithGroup(string) slog.Handler { return h }
 
 func (h *badHandler) Handle(ctx context.Context, r slog.Record) error {
-	_ = h.journal.Handle(ctx, r)
+	_ = h.Journal.Handle(ctx, r)
 	h.what()
 	return nil
 }
@@ -191,19 +194,19 @@ func TestHandlersThatPanicOrExit(t *testing.T) {
 					}
 					_, _ = curio.RunInThread(ctx, func() (int, error) { panic("thread") })
 					err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
-						_, err := curio.RunInThread(ctx, func() (int, error) { time.Sleep(time.Minute); return 0, errBoom })
+						_, err := curio.RunInThread(ctx, func() (int, error) { time.Sleep(time.Minute); return 0, fixture.ErrBoom })
 						return err
 					})
-					is(t, "abandoned", err, taskTimeout...)
+					fixture.Is(t, "abandoned", err, fixture.TaskTimeout...)
 					return curio.Sleep(ctx, time.Hour)
 				})
 				if err := k.Shutdown(t.Context()); err != nil {
 					t.Error(err)
 				}
-				if n := len(h.take(msgUnseen)); n != 6 {
+				if n := len(h.Take(fixture.MsgUnseen)); n != 6 {
 					t.Errorf("%d failures were reported, want 6", n)
 				}
-				if n := len(h.take(msgPanic)); n != 4 {
+				if n := len(h.Take(fixture.MsgPanic)); n != 4 {
 					t.Errorf("%d panics were reported, want 4", n)
 				}
 			})
@@ -211,13 +214,13 @@ func TestHandlersThatPanicOrExit(t *testing.T) {
 	}
 }
 
-func fail(context.Context) error { return errBoom }
+func fail(context.Context) error { return fixture.ErrBoom }
 
 // A log handler that hangs does not keep Shutdown from returning when its context is done.
 func TestShutdownDoesNotWaitForTheLog(t *testing.T) {
 	for what, main := range map[string]func(ctx context.Context) error{
 		"failures":  func(ctx context.Context) error { return curio.Go(ctx, fail).Wait(ctx) },
-		"complaint": func(ctx context.Context) error { curio.Go(ctx, tidy(time.Minute)); return curio.Sleep(ctx, 0) },
+		"complaint": func(ctx context.Context) error { curio.Go(ctx, fixture.Tidy(time.Minute)); return curio.Sleep(ctx, 0) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -259,13 +262,13 @@ func TestAHangingHandlerHoldsUpNoCleanup(t *testing.T) {
 		}
 		return nil
 	})
-	until(t, "that the handler hangs", func() bool { runtime.GC(); return len(hanging) > 0 })
+	testutil.Await(t, "that the handler hangs", func() bool { runtime.GC(); return len(hanging) > 0 })
 	cleaned := make(chan struct{})
 	func() {
-		x := new(load)
+		x := new(fixture.Load)
 		runtime.AddCleanup(x, func(int) { close(cleaned) }, 0)
 	}()
-	until(t, "another cleanup", func() bool {
+	testutil.Await(t, "another cleanup", func() bool {
 		runtime.GC()
 		select {
 		case <-cleaned:
@@ -278,7 +281,7 @@ func TestAHangingHandlerHoldsUpNoCleanup(t *testing.T) {
 	if err := k.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
-	until(t, "that all three are reported", func() bool { return len(h.lines()) == 3 })
+	testutil.Await(t, "that all three are reported", func() bool { return len(h.Lines()) == 3 })
 }
 
 // A timeout that has ended, and that nobody closes, leaves the tree when what is in it
@@ -288,7 +291,7 @@ func TestShutdownHearsThatTimeoutsAreForgotten(t *testing.T) {
 		k := curio.NewKernel()
 		var beside context.Context // of no task, but of the kernel
 		var cancel context.CancelFunc
-		succeed(k.Run(context.Background(), func(ctx context.Context) error {
+		fixture.Succeed(k.Run(context.Background(), func(ctx context.Context) error {
 			beside, cancel = context.WithCancel(context.WithoutCancel(ctx))
 			return nil
 		}))

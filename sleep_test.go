@@ -11,16 +11,17 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // S1, S2, S3, S16: a sleep lasts as long as it should, by the clock.
 func TestSleep(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		start, clock := time.Now(), curio.Clock(ctx)
 		if err := curio.Sleep(ctx, 500*time.Millisecond); err != nil {
 			f.Error(err)
 		}
-		f.elapsed(start, 500*time.Millisecond)
+		f.Elapsed(start, 500*time.Millisecond)
 		if d := curio.Clock(ctx).Sub(clock); d != 500*time.Millisecond {
 			f.Errorf("by the clock it took %v", d)
 		}
@@ -33,13 +34,13 @@ func TestSleep(t *testing.T) {
 		if err != nil || !now.Equal(at) {
 			f.Errorf("WakeAt in the past: %v, %v", now, err)
 		}
-		f.elapsed(start, 1500*time.Millisecond)
+		f.Elapsed(start, 1500*time.Millisecond)
 	})
 }
 
 // The same by the wall, once: never too early.
 func TestSleepInRealTime(t *testing.T) {
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for range 100 {
 			clock, start := curio.Clock(ctx), time.Now()
 			const d = 50 * time.Microsecond
@@ -56,7 +57,7 @@ func TestSleepInRealTime(t *testing.T) {
 
 // Work at a fixed rate does not drift.
 func TestWakeAtDoesNotDrift(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		start := curio.Clock(ctx)
 		next := start
 		for range 10 {
@@ -75,9 +76,9 @@ func TestWakeAtDoesNotDrift(t *testing.T) {
 
 // S4: a sleeping task can be cancelled, in either form.
 func TestSleepCancelled(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		start := time.Now()
-		a := curio.Go(ctx, sleeper)
+		a := curio.Go(ctx, fixture.Sleeper)
 		b := curio.Go(ctx, func(ctx context.Context) error {
 			now, err := curio.WakeAt(ctx, time.Now().Add(time.Hour))
 			if !now.Equal(start.Add(time.Second)) {
@@ -88,22 +89,22 @@ func TestSleepCancelled(t *testing.T) {
 		_ = curio.Sleep(ctx, time.Second)
 		_, _ = a.Cancel(ctx)
 		_, _ = b.Cancel(ctx)
-		is(f, "Sleep", a.Err(), taskCancelled...)
-		is(f, "WakeAt", b.Err(), taskCancelled...)
-		f.elapsed(start, time.Second)
+		fixture.Is(f, "Sleep", a.Err(), fixture.TaskCancelled...)
+		fixture.Is(f, "WakeAt", b.Err(), fixture.TaskCancelled...)
+		f.Elapsed(start, time.Second)
 	})
 }
 
 // S15: a sleep of no time, or less, returns at once, and has not blocked.
 func TestSleepOfZero(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		start, cycles := time.Now(), curio.CurrentTask(ctx).Cycles()
 		for _, d := range []time.Duration{0, -1, -time.Hour, -1 << 63} {
 			if err := curio.Sleep(ctx, d); err != nil {
 				f.Errorf("%v: %v", d, err)
 			}
 		}
-		f.elapsed(start, 0)
+		f.Elapsed(start, 0)
 		if n := curio.CurrentTask(ctx).Cycles(); n != cycles {
 			f.Errorf("it blocked %d times", n-cycles)
 		}
@@ -112,7 +113,7 @@ func TestSleepOfZero(t *testing.T) {
 
 // A sleep of more time than there is.
 func TestSleepForEver(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for _, d := range []time.Duration{1<<63 - 1, 1 << 62} {
 			task := curio.Go(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, d) })
 			_ = curio.Sleep(ctx, 1000*time.Hour)
@@ -126,7 +127,7 @@ func TestSleepForEver(t *testing.T) {
 
 // S11, S13: a loop of sleeps of no time lets others run, and can be cancelled.
 func TestSleepOfZeroStarvesNobody(t *testing.T) {
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var loops []*curio.Task[struct{}]
 		for range 8 {
 			loops = append(loops, curio.Go(ctx, func(ctx context.Context) error {
@@ -162,10 +163,10 @@ func TestSleepOfZeroStarvesNobody(t *testing.T) {
 // S12: two tasks that wake each other for ever do not starve a third. (With groups,
 // as this package's only hand-over; queues have their own test.)
 func TestPingPongStarvesNobody(t *testing.T) {
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		pingPong := curio.Go(ctx, func(ctx context.Context) error {
 			for {
-				if _, err := curio.Spawn(ctx, returns(1)).Join(ctx); err != nil {
+				if _, err := curio.Spawn(ctx, fixture.Returns(1)).Join(ctx); err != nil {
 					return err
 				}
 			}
@@ -181,7 +182,7 @@ func TestPingPongStarvesNobody(t *testing.T) {
 // S14: sleepers wake in the order of their times, also those that sleep to the same
 // moment, whatever the order in which they began.
 func TestSleepersWakeInOrder(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var mu sync.Mutex
 		var order []string
 		err := curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
@@ -205,23 +206,23 @@ func TestSleepersWakeInOrder(t *testing.T) {
 // A waiter and an alarm are used again: a sleep that was cut short must not end the
 // next one.
 func TestSleepAfterSleepCutShort(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for range 100 {
 			start := time.Now()
-			is(f, "cut", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
+			fixture.Is(f, "cut", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
 				return curio.Sleep(ctx, 1500*time.Millisecond)
-			}), taskTimeout...)
+			}), fixture.TaskTimeout...)
 			if err := curio.Sleep(ctx, 2*time.Second); err != nil {
 				f.Error(err)
 			}
-			f.elapsed(start, 3*time.Second)
+			f.Elapsed(start, 3*time.Second)
 		}
 	})
 }
 
 // Goroutines that a task has shared its context with sleep beside it.
 func TestSleepInSharedContext(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		task := curio.Go(ctx, func(ctx context.Context) error {
 			var wg sync.WaitGroup
 			for i := range 10 {
@@ -231,7 +232,7 @@ func TestSleepInSharedContext(t *testing.T) {
 					if err := curio.Sleep(ctx, d); i < 5 && (err != nil || time.Since(start) != d) {
 						f.Errorf("%v: %v, %v", d, time.Since(start), err)
 					} else if i > 5 {
-						is(f, "cancelled", err, taskCancelled...)
+						fixture.Is(f, "cancelled", err, fixture.TaskCancelled...)
 					}
 				})
 			}
@@ -240,7 +241,7 @@ func TestSleepInSharedContext(t *testing.T) {
 		})
 		_ = curio.Sleep(ctx, 5500*time.Millisecond)
 		_, _ = task.Cancel(ctx)
-		is(f, "task", task.Err(), taskCancelled...)
+		fixture.Is(f, "task", task.Err(), fixture.TaskCancelled...)
 		synctest.Wait()
 	})
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // starters are the two ways to start a task: what they start, and where that belongs then.
@@ -42,23 +44,23 @@ var starters = map[string]func(ctx context.Context, fn func(context.Context, fun
 // The caller gets the value, and the task goes on.
 func TestStart(t *testing.T) {
 	for name, start := range starters {
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			began := time.Now()
 			ended := false
 			_ = start(ctx, func(ctx context.Context, ready func(string) error) error {
-				f.must(curio.Sleep(ctx, time.Second))
-				f.must(ready("here"))
-				f.must(curio.Sleep(ctx, time.Second))
+				f.Must(curio.Sleep(ctx, time.Second))
+				f.Must(ready("here"))
+				f.Must(curio.Sleep(ctx, time.Second))
 				ended = true
 				return nil
 			}, func(task *curio.AnyTask, v string, err error) {
 				if v != "here" || err != nil || ended || task.Name() != "server" {
 					f.Errorf("%s: %v, %q, %v", name, task, v, err)
 				}
-				f.elapsed(began, time.Second)
-				f.must(task.Wait(ctx))
-				f.must(task.Err())
-				f.elapsed(began, 2*time.Second)
+				f.Elapsed(began, time.Second)
+				f.Must(task.Wait(ctx))
+				f.Must(task.Err())
+				f.Elapsed(began, 2*time.Second)
 			})
 			if !ended {
 				f.Errorf("%s: it did not go on", name)
@@ -76,28 +78,30 @@ func TestStartThatFails(t *testing.T) {
 			want []error
 			says string
 		}{
-			"an error":    {func(context.Context, func(string) error) error { return errBoom }, []error{errBoom}, "server: boom"},
-			"no error":    {func(context.Context, func(string) error) error { return nil }, []error{}, "was never ready: server"},
-			"a panic":     {func(context.Context, func(string) error) error { panic("oh no") }, []error{}, "oh no"},
-			"Goexit":      {func(context.Context, func(string) error) error { runtime.Goexit(); return nil }, []error{curio.ErrGoexit}, "Goexit"},
-			"its timeout": {func(ctx context.Context, _ func(string) error) error { return curio.TimeoutAfter(ctx, 1, sleeper) }, []error{context.DeadlineExceeded}, "timed out"},
+			"an error": {func(context.Context, func(string) error) error { return fixture.ErrBoom }, []error{fixture.ErrBoom}, "server: boom"},
+			"no error": {func(context.Context, func(string) error) error { return nil }, []error{}, "was never ready: server"},
+			"a panic":  {func(context.Context, func(string) error) error { panic("oh no") }, []error{}, "oh no"},
+			"Goexit":   {func(context.Context, func(string) error) error { runtime.Goexit(); return nil }, []error{curio.ErrGoexit}, "Goexit"},
+			"its timeout": {func(ctx context.Context, _ func(string) error) error {
+				return curio.TimeoutAfter(ctx, 1, fixture.Sleeper)
+			}, []error{context.DeadlineExceeded}, "timed out"},
 			"cancelled": {func(ctx context.Context, _ func(string) error) error {
 				curio.CurrentTask(ctx).CancelNow()
 				return curio.Sleep(ctx, 0)
-			}, taskCancelled, "cancelled"},
+			}, fixture.TaskCancelled, "cancelled"},
 			"an error, later": {func(ctx context.Context, _ func(string) error) error {
 				f := curio.Sleep(ctx, time.Second)
-				return errors.Join(f, errBoom)
-			}, []error{errBoom}, "boom"},
+				return errors.Join(f, fixture.ErrBoom)
+			}, []error{fixture.ErrBoom}, "boom"},
 		} {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				told := false
 				err := start(ctx, c.fn, func(task *curio.AnyTask, v string, err error) {
 					told = true
 					if task != nil || v != "" {
 						f.Errorf("%s, %s: %v, %q", name, how, task, v)
 					}
-					is(f, name+", "+how, err, c.want...)
+					fixture.Is(f, name+", "+how, err, c.want...)
 					if err == nil || !strings.Contains(err.Error(), c.says) {
 						f.Errorf("%s, %s: %v does not say %q", name, how, err, c.says)
 					}
@@ -108,7 +112,7 @@ func TestStartThatFails(t *testing.T) {
 				if _, ofGroup := errors.AsType[*curio.TaskGroupError](err); ofGroup || !told {
 					f.Errorf("%s, %s: the failure is the group's, too: %v", name, how, err)
 				}
-				f.Journal.take(msgPanic)
+				f.Journal.Take(fixture.MsgPanic)
 			})
 		}
 	}
@@ -122,33 +126,33 @@ func TestStartGivenUp(t *testing.T) {
 			takes   time.Duration
 			want    []error
 		}{
-			"at once":     {func(context.Context, func(string) error) error { return nil }, 0, taskTimeout},
-			"slowly":      {func(ctx context.Context, _ func(string) error) error { return curio.Sleep(ctx, time.Second) }, time.Second, taskTimeout},
-			"with errors": {func(context.Context, func(string) error) error { return errBoom }, 0, append([]error{errBoom}, taskTimeout...)},
+			"at once":     {func(context.Context, func(string) error) error { return nil }, 0, fixture.TaskTimeout},
+			"slowly":      {func(ctx context.Context, _ func(string) error) error { return curio.Sleep(ctx, time.Second) }, time.Second, fixture.TaskTimeout},
+			"with errors": {func(context.Context, func(string) error) error { return fixture.ErrBoom }, 0, append([]error{fixture.ErrBoom}, fixture.TaskTimeout...)},
 			"ready too late": {func(_ context.Context, ready func(string) error) error {
 				err := ready("here")
 				if !errors.Is(err, curio.ErrTaskCancelled) {
 					return fmt.Errorf("ready returns %v", err)
 				}
 				return nil
-			}, 0, taskTimeout},
+			}, 0, fixture.TaskTimeout},
 		} {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				began := time.Now()
 				err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) (err error) {
 					_ = start(ctx, func(ctx context.Context, ready func(string) error) error {
-						err := sleeper(ctx)
+						err := fixture.Sleeper(ctx)
 						return errors.Join(err, curio.DisableCancellation(ctx, func(ctx context.Context) error { return c.cleanUp(ctx, ready) }))
 					}, func(task *curio.AnyTask, v string, e error) {
 						if err = e; task != nil || v != "" {
 							f.Errorf("%s, %s: %v, %q", name, how, task, v)
 						}
-						f.elapsed(began, time.Second+c.takes)
+						f.Elapsed(began, time.Second+c.takes)
 					})
 					return err
 				})
-				is(f, name+", "+how, err, c.want...)
-				f.onlyMain()
+				fixture.Is(f, name+", "+how, err, c.want...)
+				f.OnlyMain()
 			})
 		}
 	}
@@ -157,17 +161,17 @@ func TestStartGivenUp(t *testing.T) {
 // Until it is ready, the end of the group reaches the task, and that of the caller, wherever that
 // is; from then on only that of the group.
 func TestStartInFromElsewhere(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var err error
 		var task *curio.Task[int]
-		f.must(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
+		f.Must(curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
 			outside := curio.Go(ctx, func(ctx context.Context) error {
-				_, _, err := curio.StartIn(ctx, g, func(ctx context.Context, _ func(int) error) error { return sleeper(ctx) })
+				_, _, err := curio.StartIn(ctx, g, func(ctx context.Context, _ func(int) error) error { return fixture.Sleeper(ctx) })
 				return err
 			})
 			synctest.Wait()
 			_, _ = outside.Cancel(ctx)
-			is(f, "its caller", outside.Err(), taskCancelled...)
+			fixture.Is(f, "its caller", outside.Err(), fixture.TaskCancelled...)
 			if n := len(g.Tasks()); n != 0 {
 				f.Errorf("%d tasks are left in the group", n)
 			}
@@ -176,33 +180,33 @@ func TestStartInFromElsewhere(t *testing.T) {
 				task, _, err = curio.StartIn(ctx, g, func(ctx context.Context, ready func(int) error) error {
 					return errors.Join(ready(1), curio.Sleep(ctx, time.Minute))
 				})
-				return errors.Join(err, sleeper(ctx))
+				return errors.Join(err, fixture.Sleeper(ctx))
 			})
 			if !expired || e != nil || task.Terminated() {
 				f.Errorf("%v, %v, %v", expired, e, task)
 			}
 
 			other := curio.Go(ctx, func(ctx context.Context) error {
-				_, _, err = curio.StartIn(ctx, g, func(ctx context.Context, _ func(int) error) error { return sleeper(ctx) })
+				_, _, err = curio.StartIn(ctx, g, func(ctx context.Context, _ func(int) error) error { return fixture.Sleeper(ctx) })
 				return nil
 			})
 			synctest.Wait()
-			f.must(g.CancelRemaining(ctx))
-			f.must(other.Wait(ctx))
+			f.Must(g.CancelRemaining(ctx))
+			f.Must(other.Wait(ctx))
 			return nil
 		}))
-		is(f, "the group's end", err, taskCancelled...)
+		fixture.Is(f, "the group's end", err, fixture.TaskCancelled...)
 		if _, ok := errors.AsType[*curio.TaskError](err); !ok {
 			f.Errorf("%v is not the task's", err)
 		}
-		is(f, "the task", task.Err(), taskCancelled...)
+		fixture.Is(f, "the task", task.Err(), fixture.TaskCancelled...)
 	})
 }
 
 // Once the task has been ready, its failure is no longer the caller's, even if the caller has not
 // run since then.
 func TestStartedTaskFailsAtOnce(t *testing.T) {
-	for i := range times(3000) {
+	for i := range testutil.Times(3000) {
 		kernel := curio.NewKernel()
 		err := kernel.Run(t.Context(), func(ctx context.Context) error {
 			got := ""
@@ -211,7 +215,7 @@ func TestStartedTaskFailsAtOnce(t *testing.T) {
 					if i%2 == 0 {
 						go runtime.Gosched()
 					}
-					return errors.Join(ready("here"), errBoom)
+					return errors.Join(ready("here"), fixture.ErrBoom)
 				}, curio.ReportCrash(false))
 				return err
 			})
@@ -238,7 +242,7 @@ func TestRaceStartGivenUp(t *testing.T) {
 	defer func() { _ = kernel.Shutdown(context.Background()) }()
 	outcomes := make([]int, 2)
 	err := kernel.Run(t.Context(), func(ctx context.Context) error {
-		for i := range times(4000) {
+		for i := range testutil.Times(4000) {
 			var scope curio.CancelScope
 			var running atomic.Int32
 			var stop curio.Event
@@ -290,21 +294,21 @@ func TestRaceStartGivenUp(t *testing.T) {
 }
 
 func TestStartMisuse(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		panics(f, "nil function", func() { _, _, _ = curio.Start[int](ctx, nil) })
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		fixture.Panics(f, "nil function", func() { _, _, _ = curio.Start[int](ctx, nil) })
 		var late func(int) error
 		task, _, err := curio.Start(ctx, func(_ context.Context, ready func(int) error) error {
-			f.must(ready(1))
-			panics(f, "a second time", func() { _ = ready(2) })
+			f.Must(ready(1))
+			fixture.Panics(f, "a second time", func() { _ = ready(2) })
 			return nil
 		})
-		f.must(err)
-		f.must(task.Wait(ctx))
+		f.Must(err)
+		f.Must(task.Wait(ctx))
 		_, _, err = curio.Start(ctx, func(_ context.Context, ready func(int) error) error {
 			late = ready
 			return nil
 		}, curio.Name("short"))
-		is(f, "never ready", err)
+		fixture.Is(f, "never ready", err)
 		if err := late(1); !errors.Is(err, curio.ErrNotStarted) || !strings.Contains(err.Error(), "short") {
 			f.Errorf("ready after the end: %v", err)
 		}
@@ -312,11 +316,11 @@ func TestStartMisuse(t *testing.T) {
 		cancel()
 		called := false
 		_, _, err = curio.Start(dead, func(context.Context, func(int) error) error { called = true; return nil })
-		if is(f, "dead", err, scopeCancelled...); called {
+		if fixture.Is(f, "dead", err, fixture.ScopeCancelled...); called {
 			f.Error("called all the same")
 		}
 		_ = curio.Group(ctx, func(_ context.Context, g *curio.TaskGroup[int]) error {
-			panics(f, "nil function", func() { _, _, _ = curio.StartIn[int](ctx, g, nil) })
+			fixture.Panics(f, "nil function", func() { _, _, _ = curio.StartIn[int](ctx, g, nil) })
 			return nil
 		})
 	})
@@ -324,7 +328,7 @@ func TestStartMisuse(t *testing.T) {
 
 // ready may come from another goroutine.
 func TestReadyFromAGoroutine(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		task, v, err := curio.Start(ctx, func(ctx context.Context, ready func(int) error) error {
 			go func() { _ = ready(1) }()
 			return curio.Sleep(ctx, time.Second)
@@ -332,7 +336,7 @@ func TestReadyFromAGoroutine(t *testing.T) {
 		if v != 1 || err != nil {
 			f.Errorf("%d, %v", v, err)
 		}
-		f.must(task.Wait(ctx))
+		f.Must(task.Wait(ctx))
 	})
 }
 
@@ -346,40 +350,40 @@ func TestEssential(t *testing.T) {
 		want []error
 		says string
 	}{
-		"fails":           {nil, func(context.Context) error { return errBoom }, sleeper, []error{errBoom}, "vital: boom"},
-		"a daemon fails":  {[]curio.SpawnOption{curio.Daemon()}, func(context.Context) error { return errBoom }, sleeper, []error{errBoom}, "vital: boom"},
-		"a silent one":    {[]curio.SpawnOption{curio.ReportCrash(false)}, func(context.Context) error { return errBoom }, sleeper, []error{errBoom}, "vital: boom"},
-		"panics":          {nil, func(context.Context) error { panic("oh no") }, sleeper, []error{}, "oh no"},
-		"Goexit":          {nil, func(context.Context) error { runtime.Goexit(); return nil }, sleeper, []error{curio.ErrGoexit}, "vital"},
+		"fails":           {nil, func(context.Context) error { return fixture.ErrBoom }, fixture.Sleeper, []error{fixture.ErrBoom}, "vital: boom"},
+		"a daemon fails":  {[]curio.SpawnOption{curio.Daemon()}, func(context.Context) error { return fixture.ErrBoom }, fixture.Sleeper, []error{fixture.ErrBoom}, "vital: boom"},
+		"a silent one":    {[]curio.SpawnOption{curio.ReportCrash(false)}, func(context.Context) error { return fixture.ErrBoom }, fixture.Sleeper, []error{fixture.ErrBoom}, "vital: boom"},
+		"panics":          {nil, func(context.Context) error { panic("oh no") }, fixture.Sleeper, []error{}, "oh no"},
+		"Goexit":          {nil, func(context.Context) error { runtime.Goexit(); return nil }, fixture.Sleeper, []error{curio.ErrGoexit}, "vital"},
 		"returns":         {nil, func(context.Context) error { return nil }, func(context.Context) error { return nil }, nil, ""},
-		"main does not":   {nil, func(context.Context) error { return errBoom }, func(context.Context) error { return nil }, []error{errBoom}, "vital: boom"},
-		"as ctx.Err()":    {nil, func(context.Context) error { return errBoom }, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, []error{errBoom}, "vital: boom"},
-		"main's clean-up": {nil, func(context.Context) error { return errBoom }, func(ctx context.Context) error { return errors.Join(sleeper(ctx), fmt.Errorf("flush")) }, []error{errBoom}, "flush"},
-		"after a moment":  {nil, func(ctx context.Context) error { return errors.Join(curio.Sleep(ctx, time.Second), errBoom) }, sleeper, []error{errBoom}, "vital: boom"},
+		"main does not":   {nil, func(context.Context) error { return fixture.ErrBoom }, func(context.Context) error { return nil }, []error{fixture.ErrBoom}, "vital: boom"},
+		"as ctx.Err()":    {nil, func(context.Context) error { return fixture.ErrBoom }, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, []error{fixture.ErrBoom}, "vital: boom"},
+		"main's clean-up": {nil, func(context.Context) error { return fixture.ErrBoom }, func(ctx context.Context) error { return errors.Join(fixture.Sleeper(ctx), fmt.Errorf("flush")) }, []error{fixture.ErrBoom}, "flush"},
+		"after a moment":  {nil, func(ctx context.Context) error { return errors.Join(curio.Sleep(ctx, time.Second), fixture.ErrBoom) }, fixture.Sleeper, []error{fixture.ErrBoom}, "vital: boom"},
 		"was cancelled":   {nil, func(ctx context.Context) error { curio.CurrentTask(ctx).CancelNow(); return curio.Sleep(ctx, 0) }, func(context.Context) error { return nil }, nil, ""},
-		"in main's groups": {nil, func(context.Context) error { return errBoom }, func(ctx context.Context) error {
-			return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error { g.Go(sleeper); return nil })
-		}, []error{errBoom}, "vital: boom"},
+		"in main's groups": {nil, func(context.Context) error { return fixture.ErrBoom }, func(ctx context.Context) error {
+			return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error { g.Go(fixture.Sleeper); return nil })
+		}, []error{fixture.ErrBoom}, "vital: boom"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inKernel(t, func(_ context.Context, f *fixture) {
-				j := new(journal)
+			fixture.InKernel(t, func(_ context.Context, f *fixture.Fixture) {
+				j := new(testutil.Journal)
 				kernel := curio.NewKernel(curio.Logger(slog.New(j)))
 				err := kernel.Run(context.Background(), func(ctx context.Context) error {
 					curio.Go(ctx, c.fn, append(c.opts, curio.Essential(), curio.Name("vital"))...)
 					synctest.Wait()
 					return c.main(ctx)
 				})
-				f.must(kernel.Shutdown(context.Background()))
-				is(f, "Run", err, c.want...)
+				f.Must(kernel.Shutdown(context.Background()))
+				fixture.Is(f, "Run", err, c.want...)
 				if !strings.Contains(fmt.Sprint(err), c.says) || (c.want != nil) != (err != nil) {
 					f.Errorf("Run returns %v, which should say %q", err, c.says)
 				}
 				if _, ok := errors.AsType[*curio.TaskError](err); ok != (c.want != nil) {
 					f.Errorf("Run returns %v", err)
 				}
-				if j.take(msgPanic); len(j.lines()) > 0 {
-					f.Errorf("it is logged, too: %q", j.lines())
+				if j.Take(fixture.MsgPanic); len(j.Lines()) > 0 {
+					f.Errorf("it is logged, too: %q", j.Lines())
 				}
 			})
 		})
@@ -388,29 +392,29 @@ func TestEssential(t *testing.T) {
 
 // A caller in Join has the failure; and if no main task runs, it is logged.
 func TestEssentialThatEndsNothing(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		task := curio.Go(ctx, func(ctx context.Context) error { return errors.Join(curio.Sleep(ctx, time.Second), errBoom) }, curio.Essential())
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		task := curio.Go(ctx, func(ctx context.Context) error { return errors.Join(curio.Sleep(ctx, time.Second), fixture.ErrBoom) }, curio.Essential())
 		_, err := task.Join(ctx)
-		is(f, "Join", err, errBoom)
-		f.must(curio.CheckCancellation(ctx))
+		fixture.Is(f, "Join", err, fixture.ErrBoom)
+		f.Must(curio.CheckCancellation(ctx))
 
-		j := new(journal)
+		j := new(testutil.Journal)
 		kernel := curio.NewKernel(curio.Logger(slog.New(j)))
-		f.must(kernel.Run(context.Background(), func(ctx context.Context) error {
-			curio.Go(ctx, func(ctx context.Context) error { return errors.Join(curio.Sleep(ctx, time.Second), errBoom) }, curio.Essential())
+		f.Must(kernel.Run(context.Background(), func(ctx context.Context) error {
+			curio.Go(ctx, func(ctx context.Context) error { return errors.Join(curio.Sleep(ctx, time.Second), fixture.ErrBoom) }, curio.Essential())
 			return nil
 		}))
-		f.must(curio.Sleep(ctx, 2*time.Second))
-		f.must(kernel.Shutdown(ctx))
-		if len(j.take(msgUnseen)) != 1 {
+		f.Must(curio.Sleep(ctx, 2*time.Second))
+		f.Must(kernel.Shutdown(ctx))
+		if len(j.Take(fixture.MsgUnseen)) != 1 {
 			f.Error("it is not logged")
 		}
 
-		task = curio.Go(ctx, sleeper, curio.Essential())
-		f.must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
-			panics(f, "Essential", func() { g.Go(sleeper, curio.Essential()) })
-			panics(f, "Essential", func() { g.TryGo(sleeper, curio.Essential()) })
-			panics(f, "Essential", func() { g.Spawn(func(context.Context) (s struct{}, err error) { return s, nil }, curio.Essential()) })
+		task = curio.Go(ctx, fixture.Sleeper, curio.Essential())
+		f.Must(curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
+			fixture.Panics(f, "Essential", func() { g.Go(fixture.Sleeper, curio.Essential()) })
+			fixture.Panics(f, "Essential", func() { g.TryGo(fixture.Sleeper, curio.Essential()) })
+			fixture.Panics(f, "Essential", func() { g.Spawn(func(context.Context) (s struct{}, err error) { return s, nil }, curio.Essential()) })
 			if err := g.AddTask(task); err == nil || !strings.Contains(err.Error(), "Essential") {
 				f.Errorf("AddTask: %v", err)
 			}

@@ -1,12 +1,10 @@
 package curio_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	ossignal "os/signal"
 	"strings"
 	"sync/atomic"
@@ -16,6 +14,8 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // stages are main functions that are in different places when the wishes come, and what becomes of
@@ -32,19 +32,19 @@ var stages = []struct {
 		defer cancel()
 		return curio.Sleep(idle, time.Hour)
 	}, 1, nil},
-	{"cleans up and fails", func(ctx context.Context) error { return errors.Join(untilAsked(time.Second)(ctx), errBoom) }, 1, errBoom},
-	{"does not hear of it", sleeper, 2, nil},
-	{"fails when it is cancelled", func(ctx context.Context) error { return errors.Join(sleeper(ctx), errBoom) }, 2, errBoom},
+	{"cleans up and fails", func(ctx context.Context) error { return errors.Join(untilAsked(time.Second)(ctx), fixture.ErrBoom) }, 1, fixture.ErrBoom},
+	{"does not hear of it", fixture.Sleeper, 2, nil},
+	{"fails when it is cancelled", func(ctx context.Context) error { return errors.Join(fixture.Sleeper(ctx), fixture.ErrBoom) }, 2, fixture.ErrBoom},
 	{"leaves a task", func(ctx context.Context) error {
-		curio.Go(ctx, sleeper)
+		curio.Go(ctx, fixture.Sleeper)
 		return untilAsked(0)(ctx)
 	}, 2, nil},
-	{"is in a shield", func(ctx context.Context) error { return curio.DisableCancellation(ctx, sleeper) }, 3, nil},
+	{"is in a shield", func(ctx context.Context) error { return curio.DisableCancellation(ctx, fixture.Sleeper) }, 3, nil},
 }
 
 // The first wish asks, the second cancels, the third ends the process, at every stage.
 func TestWishes(t *testing.T) {
-	awaitEarlierTests(t)
+	fixture.AwaitEarlierTests(t)
 	for _, s := range stages {
 		for wishes := 1; wishes <= 3; wishes++ {
 			for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
@@ -99,7 +99,7 @@ func testWishes(t *testing.T, main func(context.Context) error, wishes, needed i
 
 // Without Grace the first wish cancels. The cause says which signal it was.
 func TestSignalWithoutGrace(t *testing.T) {
-	awaitEarlierTests(t)
+	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
 		deliver, restore := curio.FakeSignals(func(os.Signal) { t.Error("dead") })
 		defer restore()
@@ -107,7 +107,7 @@ func TestSignalWithoutGrace(t *testing.T) {
 		start := time.Now()
 		time.AfterFunc(time.Second, func() { deliver(syscall.SIGTERM) })
 		stopped, _ := outcomes(t, t.Context(), func(ctx context.Context) error {
-			err = sleeper(ctx)
+			err = fixture.Sleeper(ctx)
 			return err
 		}, curio.StopOnSignals(syscall.SIGTERM))
 		var by *curio.SignalError
@@ -130,21 +130,21 @@ func init() {
 			}, curio.StopOnSignals(), curio.Grace(time.Hour)))
 		}
 	}
-	children["asked"] = run(func(ctx context.Context) error {
+	fixture.Children["asked"] = run(func(ctx context.Context) error {
 		err := untilAsked(0)(ctx)
 		fmt.Println("asked", err)
 		return err
 	})
-	children["cancelled"] = run(func(ctx context.Context) error {
+	fixture.Children["cancelled"] = run(func(ctx context.Context) error {
 		idle, cancel := curio.UntilStop(ctx)
 		defer cancel()
 		_ = curio.Sleep(idle, time.Hour)
 		fmt.Println("asked")
-		err := sleeper(ctx)
+		err := fixture.Sleeper(ctx)
 		fmt.Println("cancelled")
 		return err
 	})
-	children["killed"] = run(func(ctx context.Context) error {
+	fixture.Children["killed"] = run(func(ctx context.Context) error {
 		return curio.DisableCancellation(ctx, func(ctx context.Context) error {
 			idle, cancel := curio.UntilStop(ctx)
 			defer cancel()
@@ -154,20 +154,19 @@ func init() {
 				_ = curio.Sleep(ctx, time.Millisecond)
 			}
 			fmt.Println("cancelled")
-			return sleeper(ctx)
+			return fixture.Sleeper(ctx)
 		})
 	})
-	children["fails"] = func() { curio.Exit(curio.Run(context.Background(), func(context.Context) error { return errBoom })) }
-	children["succeeds"] = func() {
+	fixture.Children["fails"] = func() {
+		curio.Exit(curio.Run(context.Background(), func(context.Context) error { return fixture.ErrBoom }))
+	}
+	fixture.Children["succeeds"] = func() {
 		curio.Exit(curio.Run(context.Background(), func(context.Context) error { return nil }, curio.StopOnSignals()))
 	}
 }
 
 // Real signals, and how the process ends.
 func TestSignalsOfAProcess(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a second, as signals within a moment count as one")
-	}
 	for child, steps := range map[string][]string{
 		"asked":     {"asked <nil>"},
 		"cancelled": {"asked", "cancelled"},
@@ -175,33 +174,38 @@ func TestSignalsOfAProcess(t *testing.T) {
 	} {
 		t.Run(child, func(t *testing.T) {
 			t.Parallel()
-			c := startChild(t, child)
-			c.expect("ready")
+			c := testutil.Self(t, child)
+			expect(t, c, "ready")
 			for i, line := range steps {
 				if i > 0 {
 					time.Sleep(300 * time.Millisecond) // else it would count as one
 				}
-				if err := c.Process.Signal(syscall.SIGINT); err != nil {
-					t.Fatal(err)
-				}
+				c.Interrupt()
 				if line != "" {
-					c.expect(line)
+					expect(t, c, line)
 				}
 			}
-			if status := c.wait(); !status.Signaled() || status.Signal() != syscall.SIGINT {
-				t.Errorf("it ended with %v", status)
+			if rest, status := c.Rest(); rest != "" || status != -1 {
+				t.Errorf("it printed %q too, and ended with %d", rest, status)
 			}
 		})
 	}
 }
 
+func expect(t *testing.T, c *testutil.Child, line string) {
+	t.Helper()
+	if got := c.Line(); got != line {
+		t.Fatalf("it printed %q, want %q", got, line)
+	}
+}
+
 func TestExit(t *testing.T) {
-	for child, status := range map[string]int{"fails": 1, "succeeds": 0} {
-		c := startChild(t, child)
-		if got := c.wait(); got.ExitStatus() != status {
-			t.Errorf("%s: %v", child, got)
+	for child, want := range map[string]int{"fails": 1, "succeeds": 0} {
+		c := testutil.Self(t, child)
+		if rest, status := c.Rest(); rest != "" || status != want {
+			t.Errorf("%s: it printed %q and ended with %d", child, rest, status)
 		}
-		if said := c.stderr.String(); said != map[string]string{"fails": "boom\n"}[child] {
+		if said := c.Stderr(); said != map[string]string{"fails": "boom\n"}[child] {
 			t.Errorf("%s: it said %q", child, said)
 		}
 	}
@@ -209,65 +213,22 @@ func TestExit(t *testing.T) {
 
 // A signal that was ignored when the program was started does not stop it.
 func TestStopOnIgnoredSignal(t *testing.T) {
-	c := startChild(t, "asked, with SIGINT ignored")
-	c.expect("ready")
-	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		if err := c.Process.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
+	c := testutil.Self(t, "asked, with SIGINT ignored")
+	expect(t, c, "ready")
+	c.Interrupt()
+	if err := syscall.Kill(c.PID(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
 	}
-	c.expect("asked <nil>")
-	if status := c.wait(); status.Signal() != syscall.SIGTERM {
-		t.Errorf("it ended with %v", status)
+	expect(t, c, "asked <nil>")
+	if rest, status := c.Rest(); rest != "" || status != -1 {
+		t.Errorf("it printed %q too, and ended with %d", rest, status)
 	}
 }
 
 func init() {
-	children["asked, with SIGINT ignored"] = func() {
+	fixture.Children["asked, with SIGINT ignored"] = func() {
 		ossignal.Ignore(syscall.SIGINT)
-		os.Setenv("CURIO_TEST_CHILD", "asked")
-		panic(syscall.Exec(os.Args[0], os.Args, os.Environ()))
+		os.Setenv("CURIO_TEST_CHILD", "1")
+		panic(syscall.Exec(os.Args[0], []string{os.Args[0], "asked"}, os.Environ()))
 	}
-}
-
-// A stoppable is a child process whose output is read line by line.
-type stoppable struct {
-	*exec.Cmd
-	t      *testing.T
-	lines  *bufio.Scanner
-	stderr strings.Builder
-}
-
-func startChild(t *testing.T, name string) *stoppable {
-	t.Helper()
-	bound, cancel := context.WithTimeout(t.Context(), time.Minute) // to show a hang
-	t.Cleanup(cancel)
-	c := &stoppable{Cmd: exec.CommandContext(bound, os.Args[0], "-test.run=^$"), t: t}
-	c.Env = append(os.Environ(), "CURIO_TEST_CHILD="+name)
-	c.Cmd.Stderr = &c.stderr
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.lines = bufio.NewScanner(out)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func (c *stoppable) expect(line string) {
-	c.t.Helper()
-	if !c.lines.Scan() || c.lines.Text() != line {
-		c.t.Fatalf("it printed %q, want %q; and said %s", c.lines.Text(), line, &c.stderr)
-	}
-}
-
-func (c *stoppable) wait() syscall.WaitStatus {
-	c.t.Helper()
-	for c.lines.Scan() {
-		c.t.Errorf("it printed %q too", c.lines.Text())
-	}
-	_ = c.Wait() // what matters is the status
-	return c.ProcessState.Sys().(syscall.WaitStatus)
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 const msgGrace = "have not ended in the grace time"
@@ -49,25 +51,25 @@ func untilAsked(d time.Duration) func(context.Context) error {
 
 // What has begun is finished; the wait for the next job ends, with an error that says why.
 func TestStop(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var jobs curio.Queue[int]
 		var done []int
 		task := curio.Go(ctx, worker(&jobs, &done), curio.Name("worker"))
 		for i := range 3 {
-			f.must(jobs.Put(ctx, i))
+			f.Must(jobs.Put(ctx, i))
 		}
-		f.must(curio.Sleep(ctx, time.Second/2))
+		f.Must(curio.Sleep(ctx, time.Second/2))
 		if curio.Stopping(ctx) || task.Cancelled() {
 			f.Error("it is stopping already")
 		}
 		start := time.Now()
-		f.must(task.Stop(ctx, time.Minute, errBoom))
-		f.elapsed(start, time.Second/2)
+		f.Must(task.Stop(ctx, time.Minute, fixture.ErrBoom))
+		f.Elapsed(start, time.Second/2)
 		if !slices.Equal(done, []int{0}) {
 			f.Errorf("done are %v", done)
 		}
 		err := task.Err()
-		if !errors.Is(err, curio.ErrStopping) || !errors.Is(err, curio.ErrCancelled) || errors.Is(err, curio.ErrTaskCancelled) || errors.Is(err, errBoom) {
+		if !errors.Is(err, curio.ErrStopping) || !errors.Is(err, curio.ErrCancelled) || errors.Is(err, curio.ErrTaskCancelled) || errors.Is(err, fixture.ErrBoom) {
 			f.Errorf("it ended with %v", err)
 		}
 		who, ok := curio.WhoCancelled(err)
@@ -82,23 +84,23 @@ func TestStop(t *testing.T) {
 
 // What has not ended in time is cancelled, named and logged.
 func TestStopTooLate(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for _, grace := range []time.Duration{0, time.Second} {
-			task := curio.Go(ctx, sleeper, curio.Name("straggler"))
+			task := curio.Go(ctx, fixture.Sleeper, curio.Name("straggler"))
 			synctest.Wait()
 			start := time.Now()
-			err := task.Stop(ctx, grace, errBoom)
-			f.elapsed(start, grace)
+			err := task.Stop(ctx, grace, fixture.ErrBoom)
+			f.Elapsed(start, grace)
 			late, ok := err.(*curio.GraceError)
-			if !ok || len(late.Tasks) != 1 || late.Err != errBoom || !errors.Is(err, errBoom) {
+			if !ok || len(late.Tasks) != 1 || late.Err != fixture.ErrBoom || !errors.Is(err, fixture.ErrBoom) {
 				f.Fatalf("%v", err)
 			}
 			line := late.Tasks[0]
-			if !strings.Contains(line, "straggler: TIME_SLEEP at ") || !strings.Contains(line, "main_test.go") || !strings.HasSuffix(line, ", for "+grace.String()) {
+			if !strings.Contains(line, "straggler: TIME_SLEEP at ") || !strings.Contains(line, "tasks.go:") || !strings.HasSuffix(line, ", for "+grace.String()) {
 				f.Errorf("the line is %q", line)
 			}
-			because(f, "the task", task.Err(), errBoom, taskCancelled...)
-			if told := f.Journal.take(msgGrace); len(told) != 1 || told[0].attrs["why"] != errBoom || told[0].attrs["grace"] != grace {
+			fixture.Because(f, "the task", task.Err(), fixture.ErrBoom, fixture.TaskCancelled...)
+			if told := f.Journal.Take(msgGrace); len(told) != 1 || told[0].Attrs["why"] != fixture.ErrBoom || told[0].Attrs["grace"] != grace {
 				f.Errorf("logged: %v", told)
 			}
 		}
@@ -107,19 +109,19 @@ func TestStopTooLate(t *testing.T) {
 
 // Whatever comes first: the task's end, the end of ctx, another Stop with less patience, a Cancel.
 func TestStopAndOthers(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		task := curio.Go(ctx, untilAsked(time.Second))
 		synctest.Wait()
 		start := time.Now()
-		f.must(task.Stop(ctx, -1))
-		f.must(task.Stop(ctx, 0))
-		f.elapsed(start, time.Second)
+		f.Must(task.Stop(ctx, -1))
+		f.Must(task.Stop(ctx, 0))
+		f.Elapsed(start, time.Second)
 
 		task = curio.Go(ctx, untilAsked(time.Minute))
 		synctest.Wait()
 		start = time.Now()
-		is(f, "Stop", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error { return task.Stop(ctx, time.Hour) }), taskTimeout...)
-		f.elapsed(start, time.Second)
+		fixture.Is(f, "Stop", curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error { return task.Stop(ctx, time.Hour) }), fixture.TaskTimeout...)
+		f.Elapsed(start, time.Second)
 		if task.Cancelled() {
 			f.Error("it is cancelled")
 		}
@@ -128,27 +130,27 @@ func TestStopAndOthers(t *testing.T) {
 		if _, late := err.(*curio.GraceError); !late {
 			f.Errorf("the impatient: %v", err)
 		}
-		f.elapsed(start, 2*time.Second)
-		f.must(slow.Wait(ctx))
-		f.must(slow.Err())
-		f.Journal.take(msgGrace)
+		f.Elapsed(start, 2*time.Second)
+		f.Must(slow.Wait(ctx))
+		f.Must(slow.Err())
+		f.Journal.Take(msgGrace)
 
 		task = curio.Go(ctx, func(ctx context.Context) error {
 			err := curio.CurrentTask(ctx).Stop(ctx, time.Second)
 			if !curio.Stopping(ctx) {
-				return errBoom
+				return fixture.ErrBoom
 			}
 			return err
 		})
-		f.must(task.Wait(ctx))
-		f.must(task.Err())
+		f.Must(task.Wait(ctx))
+		f.Must(task.Err())
 	})
 }
 
 // The request reaches all that the task has spawned, also what begins later, through shields and
 // foreign contexts; and nobody else.
 func TestUntilStop(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		ends := map[string]error{}
 		var mu sync.Mutex
 		note := func(what string, ctx context.Context) {
@@ -177,16 +179,16 @@ func TestUntilStop(t *testing.T) {
 					return curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error { note("a timeout", ctx); return nil })
 				})
 				note("the body", ctx)
-				f.must(curio.Sleep(ctx, time.Second))
+				f.Must(curio.Sleep(ctx, time.Second))
 				g.Go(func(ctx context.Context) error { note("a later one", ctx); return nil })
 				return curio.Sleep(ctx, time.Second)
 			})
 		})
 		synctest.Wait()
 		start := time.Now()
-		f.must(task.Stop(ctx, time.Minute))
-		f.elapsed(start, 2*time.Second)
-		f.must(outside.Wait(ctx))
+		f.Must(task.Stop(ctx, time.Minute))
+		f.Elapsed(start, 2*time.Second)
+		f.Must(outside.Wait(ctx))
 		for _, what := range []string{"a member", "a child", "a derived context", "a shield", "a timeout", "the body", "a later one"} {
 			if !errors.Is(ends[what], curio.ErrStopping) {
 				f.Errorf("%s: %v", what, ends[what])
@@ -197,54 +199,54 @@ func TestUntilStop(t *testing.T) {
 		}
 		idle, cancel := curio.UntilStop(ctx)
 		cancel()
-		is(f, "its own end", curio.Sleep(idle, 1), scopeCancelled...)
+		fixture.Is(f, "its own end", curio.Sleep(idle, 1), fixture.ScopeCancelled...)
 	})
 }
 
 // A group is stopped as a whole; that its tasks return the request's error is no failure of it.
 func TestGroupStop(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var jobs curio.Queue[int]
 		var done []int
 		err := curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
 			for range 3 {
 				g.Go(worker(&jobs, &done))
 			}
-			g.Go(sleeper, curio.Name("straggler"))
-			f.must(jobs.Put(ctx, 1))
-			f.must(curio.Sleep(ctx, time.Second/2))
+			g.Go(fixture.Sleeper, curio.Name("straggler"))
+			f.Must(jobs.Put(ctx, 1))
+			f.Must(curio.Sleep(ctx, time.Second/2))
 			start := time.Now()
 			err := g.Stop(ctx, 10*time.Second)
-			f.elapsed(start, 10*time.Second)
+			f.Elapsed(start, 10*time.Second)
 			var late *curio.GraceError
 			if !errors.As(err, &late) || len(late.Tasks) != 1 || !strings.Contains(late.Tasks[0], "straggler") {
 				f.Errorf("%v", err)
 			}
 			later := g.Go(untilAsked(0))
-			f.must(later.Wait(ctx))
-			f.must(later.Err())
+			f.Must(later.Wait(ctx))
+			f.Must(later.Err())
 			return nil
 		})
-		f.must(err)
-		f.Journal.take(msgGrace)
+		f.Must(err)
+		f.Journal.Take(msgGrace)
 		if !slices.Equal(done, []int{1}) {
 			f.Errorf("done are %v", done)
 		}
-		f.must(curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error { return g.Stop(ctx, time.Hour) }))
+		f.Must(curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error { return g.Stop(ctx, time.Hour) }))
 	})
 }
 
 // An error beside the request's is a failure all the same.
 func TestFailureBesideAStop(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		task := curio.Go(ctx, func(ctx context.Context) error {
 			idle, cancel := curio.UntilStop(ctx)
 			defer cancel()
-			return errors.Join(curio.Sleep(idle, time.Hour), errBoom)
+			return errors.Join(curio.Sleep(idle, time.Hour), fixture.ErrBoom)
 		})
 		synctest.Wait()
-		f.must(task.Stop(ctx, time.Second))
-		if err := task.Err(); !errors.Is(err, errBoom) {
+		f.Must(task.Stop(ctx, time.Second))
+		if err := task.Err(); !errors.Is(err, fixture.ErrBoom) {
 			f.Error(err)
 		}
 		bare := curio.Go(ctx, func(ctx context.Context) error {
@@ -254,20 +256,20 @@ func TestFailureBesideAStop(t *testing.T) {
 			return idle.Err() // as other packages do
 		})
 		synctest.Wait()
-		f.must(bare.Stop(ctx, time.Second)) // and no line in the log that it has failed
+		f.Must(bare.Stop(ctx, time.Second)) // and no line in the log that it has failed
 	})
 }
 
 // outcomes runs main in a kernel of its own, and returns what Run returned and what was logged.
-func outcomes(t *testing.T, ctx context.Context, main func(context.Context) error, opts ...curio.KernelOption) (error, *journal) {
+func outcomes(t *testing.T, ctx context.Context, main func(context.Context) error, opts ...curio.KernelOption) (error, *testutil.Journal) {
 	t.Helper()
-	logged := new(journal)
+	logged := new(testutil.Journal)
 	return curio.Run(ctx, main, append(opts, curio.Logger(slog.New(logged)))...), logged
 }
 
 // With Grace, the end of Run's context is a request first.
 func TestRunWithGrace(t *testing.T) {
-	awaitEarlierTests(t)
+	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {
 			what    string
@@ -277,20 +279,20 @@ func TestRunWithGrace(t *testing.T) {
 			message error
 		}{
 			{"in time", untilAsked(time.Second), "", time.Second, nil},
-			{"in time, and fails", func(ctx context.Context) error { return errors.Join(untilAsked(time.Second)(ctx), errBoom) }, "", time.Second, errBoom},
+			{"in time, and fails", func(ctx context.Context) error { return errors.Join(untilAsked(time.Second)(ctx), fixture.ErrBoom) }, "", time.Second, fixture.ErrBoom},
 			{"returns the request", func(ctx context.Context) error {
 				idle, cancel := curio.UntilStop(ctx)
 				defer cancel()
 				return curio.Sleep(idle, time.Hour)
 			}, "", 0, nil},
-			{"too late", sleeper, "TIME_SLEEP", time.Minute, curio.ErrTaskCancelled},
+			{"too late", fixture.Sleeper, "TIME_SLEEP", time.Minute, curio.ErrTaskCancelled},
 			{"leaves one that is in time", func(ctx context.Context) error {
 				curio.Go(ctx, untilAsked(2*time.Second))
 				return untilAsked(time.Second)(ctx)
 			}, "", 2 * time.Second, nil},
 			{"leaves one that is too late", func(ctx context.Context) error {
-				curio.Go(ctx, sleeper, curio.Name("left"))
-				curio.Go(ctx, sleeper, curio.Name("nobody waits for it"), curio.Daemon())
+				curio.Go(ctx, fixture.Sleeper, curio.Name("left"))
+				curio.Go(ctx, fixture.Sleeper, curio.Name("nobody waits for it"), curio.Daemon())
 				return untilAsked(time.Second)(ctx)
 			}, "left: TIME_SLEEP", time.Minute, nil},
 		} {
@@ -308,8 +310,8 @@ func TestRunWithGrace(t *testing.T) {
 			if c.message != nil && !errors.Is(err, c.message) || c.message == nil && c.late == "" && err != nil {
 				t.Errorf("%s: %v", c.what, err)
 			}
-			if n := len(logged.take(msgGrace)); (n == 1) != (c.late != "") || len(logged.lines()) > 0 {
-				t.Errorf("%s: %d lines in the log, and %v", c.what, n, logged.lines())
+			if n := len(logged.Take(msgGrace)); (n == 1) != (c.late != "") || len(logged.Lines()) > 0 {
+				t.Errorf("%s: %d lines in the log, and %v", c.what, n, logged.Lines())
 			}
 		}
 	})
@@ -317,7 +319,7 @@ func TestRunWithGrace(t *testing.T) {
 
 // Without a wish from outside, Run asks what main has left behind; without Grace nothing has changed.
 func TestGraceAfterMain(t *testing.T) {
-	awaitEarlierTests(t)
+	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
 		for _, grace := range []time.Duration{0, time.Minute} {
 			var ended error
@@ -338,7 +340,7 @@ func TestGraceAfterMain(t *testing.T) {
 
 // In the Pause everything goes on, but Stopping tells.
 func TestPause(t *testing.T) {
-	awaitEarlierTests(t)
+	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
@@ -360,9 +362,9 @@ func TestPause(t *testing.T) {
 
 // A kernel that is stopped waits for what is under way, and is shut down then.
 func TestKernelStop(t *testing.T) {
-	awaitEarlierTests(t)
+	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
-		logged := new(journal)
+		logged := new(testutil.Journal)
 		k := curio.NewKernel(curio.Logger(slog.New(logged)))
 		var tasks []*curio.Task[struct{}]
 		must := func(err error) {
@@ -372,7 +374,7 @@ func TestKernelStop(t *testing.T) {
 			}
 		}
 		must(k.Run(t.Context(), func(ctx context.Context) error {
-			tasks = append(tasks, curio.Go(ctx, untilAsked(time.Second)), curio.Go(ctx, sleeper, curio.Name("straggler")))
+			tasks = append(tasks, curio.Go(ctx, untilAsked(time.Second)), curio.Go(ctx, fixture.Sleeper, curio.Name("straggler")))
 			if err := k.Stop(ctx, time.Second); err == nil || !strings.Contains(err.Error(), "Stop called by task") {
 				t.Errorf("from inside: %v", err)
 			}
@@ -385,10 +387,10 @@ func TestKernelStop(t *testing.T) {
 			t.Errorf("%v, after %v", err, time.Since(start))
 		}
 		must(tasks[0].Err())
-		if !errors.Is(tasks[1].Err(), curio.ErrTaskCancelled) || len(logged.take(msgGrace)) != 1 {
+		if !errors.Is(tasks[1].Err(), curio.ErrTaskCancelled) || len(logged.Take(msgGrace)) != 1 {
 			t.Errorf("%v", tasks[1].Err())
 		}
-		if err := k.Run(t.Context(), sleeper); err != curio.ErrKernelShutdown {
+		if err := k.Run(t.Context(), fixture.Sleeper); err != curio.ErrKernelShutdown {
 			t.Errorf("after that: %v", err)
 		}
 		must(k.Stop(t.Context(), time.Hour))
@@ -397,13 +399,13 @@ func TestKernelStop(t *testing.T) {
 
 // Services end last, one after the other, the last one first, and what they have spawned with them.
 func TestServices(t *testing.T) {
-	awaitEarlierTests(t)
+	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var ended []string
 		ends := func(name string, d time.Duration) func(context.Context) error {
 			return func(ctx context.Context) error {
-				err := sleeper(ctx)
+				err := fixture.Sleeper(ctx)
 				_ = curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, d) })
 				mu.Lock()
 				ended = append(ended, name)
@@ -429,22 +431,22 @@ func TestServices(t *testing.T) {
 		if want := []string{"task", "daemon", "pool", "helper", "logger"}; err != nil || !slices.Equal(ended, want) {
 			t.Errorf("%v: they ended as %v", err, ended)
 		}
-		if took := time.Since(start); took != 6*time.Second || len(logged.lines()) > 0 {
-			t.Errorf("after %v; logged: %v", took, logged.lines())
+		if took := time.Since(start); took != 6*time.Second || len(logged.Lines()) > 0 {
+			t.Errorf("after %v; logged: %v", took, logged.Lines())
 		}
 	})
 }
 
 // A service that fails ends the main task; one cannot be in a group, or started after the end.
 func TestServiceThatFails(t *testing.T) {
-	awaitEarlierTests(t)
+	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
 		err, _ := outcomes(t, t.Context(), func(ctx context.Context) error {
-			curio.Go(ctx, func(ctx context.Context) error { return errBoom }, curio.Service(), curio.Name("logger"))
-			return sleeper(ctx)
+			curio.Go(ctx, func(ctx context.Context) error { return fixture.ErrBoom }, curio.Service(), curio.Name("logger"))
+			return fixture.Sleeper(ctx)
 		})
 		var failed *curio.TaskError
-		if !errors.As(err, &failed) || failed.Task.Name() != "logger" || !errors.Is(err, errBoom) {
+		if !errors.As(err, &failed) || failed.Task.Name() != "logger" || !errors.Is(err, fixture.ErrBoom) {
 			t.Errorf("%v", err)
 		}
 		k := curio.NewKernel()
@@ -452,13 +454,13 @@ func TestServiceThatFails(t *testing.T) {
 		_ = k.Run(t.Context(), func(ctx context.Context) error {
 			inside = ctx
 			_ = curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
-				panics(t, "Essential", func() { g.Go(sleeper, curio.Service()) })
+				fixture.Panics(t, "Essential", func() { g.Go(fixture.Sleeper, curio.Service()) })
 				return nil
 			})
 			return nil
 		})
 		_ = k.Shutdown(context.Background())
-		if late := curio.Go(inside, sleeper, curio.Service()); late.Err() != curio.ErrKernelShutdown {
+		if late := curio.Go(inside, fixture.Sleeper, curio.Service()); late.Err() != curio.ErrKernelShutdown {
 			t.Errorf("%v", late.Err())
 		}
 	})
@@ -466,9 +468,9 @@ func TestServiceThatFails(t *testing.T) {
 
 // A service that does not react holds the shutdown up, which says so and can give up.
 func TestStubbornService(t *testing.T) {
-	awaitEarlierTests(t)
+	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
-		logged := new(journal)
+		logged := new(testutil.Journal)
 		k := curio.NewKernel(curio.Logger(slog.New(logged)))
 		var release curio.Event
 		_ = k.Run(t.Context(), func(ctx context.Context) error {
@@ -480,7 +482,7 @@ func TestStubbornService(t *testing.T) {
 		if !errors.As(err, &gaveUp) || len(gaveUp.Tasks) != 1 || !strings.Contains(gaveUp.Tasks[0], "pool: EVENT_WAIT") {
 			t.Errorf("%v", err)
 		}
-		if n := len(logged.take(msgStubborn)); n == 0 {
+		if n := len(logged.Take(fixture.MsgStubborn)); n == 0 {
 			t.Error("nothing is logged")
 		}
 		release.Set()
@@ -492,8 +494,8 @@ func TestStubbornService(t *testing.T) {
 
 // A request at the moment in which a task begins to wait until it comes: the wait ends.
 func TestRaceUntilStop(t *testing.T) {
-	watch(t, func() {
-		for range times(3000) {
+	fixture.Watch(t, func() {
+		for range testutil.Times(3000) {
 			task := curio.Go(context.Background(), func(ctx context.Context) error {
 				for {
 					idle, cancel := curio.UntilStop(ctx)

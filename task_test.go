@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // T1: Join returns the child's value, however late.
 func TestJoin(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for _, d := range []time.Duration{0, time.Second} {
-			task := curio.Spawn(ctx, after(d, "value", nil))
+			task := curio.Spawn(ctx, fixture.After(d, "value", nil))
 			if v, err := task.Join(ctx); v != "value" || err != nil {
 				f.Errorf("%q, %v", v, err)
 			}
@@ -30,21 +31,21 @@ func TestJoin(t *testing.T) {
 // T2, T6: Join of a failed child is a TaskError; its result and error are the
 // child's own.
 func TestJoinOfAFailure(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		task := curio.Spawn(ctx, func(context.Context) (int, error) { return 9, errBoom }, curio.Name("bad"))
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		task := curio.Spawn(ctx, func(context.Context) (int, error) { return 9, fixture.ErrBoom }, curio.Name("bad"))
 		v, err := task.Join(ctx)
 		var failed *curio.TaskError
-		if v != 0 || !errors.As(err, &failed) || failed.Task != task.AnyTask || failed.Err != errBoom {
+		if v != 0 || !errors.As(err, &failed) || failed.Task != task.AnyTask || failed.Err != fixture.ErrBoom {
 			f.Errorf("Join: %d, %v", v, err)
 		}
-		is(f, "Join", err, errBoom)
+		fixture.Is(f, "Join", err, fixture.ErrBoom)
 		if !strings.Contains(err.Error(), "bad") || !strings.Contains(err.Error(), "boom") {
 			f.Errorf("text: %v", err)
 		}
-		if v, err := task.Result(); v != 9 || err != errBoom {
+		if v, err := task.Result(); v != 9 || err != fixture.ErrBoom {
 			f.Errorf("Result: %d, %v", v, err)
 		}
-		if err := task.Err(); err != errBoom {
+		if err := task.Err(); err != fixture.ErrBoom {
 			f.Errorf("Err: %v", err)
 		}
 	})
@@ -53,8 +54,8 @@ func TestJoinOfAFailure(t *testing.T) {
 // T3, T4: who joins a task that is cancelled, before or after, gets a TaskError whose
 // cause is a cancellation; so it can be told from a join that was cancelled itself.
 func TestJoinOfACancelledTask(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		task := curio.Go(ctx, sleeper)
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		task := curio.Go(ctx, fixture.Sleeper)
 		joiner := curio.Go(ctx, func(ctx context.Context) error { _, err := task.Join(ctx); return err }, curio.ReportCrash(false))
 		synctest.Wait()
 		if s := joiner.State(); s != "TASK_JOIN" {
@@ -68,7 +69,7 @@ func TestJoinOfACancelledTask(t *testing.T) {
 			if !errors.As(err, &failed) || failed.Task != task.AnyTask {
 				f.Errorf("%s: %v", what, err)
 			}
-			is(f, what, err, taskCancelled...)
+			fixture.Is(f, what, err, fixture.TaskCancelled...)
 		}
 		if joiner.Cancelled() {
 			f.Error("the joiner says that it was cancelled")
@@ -78,23 +79,23 @@ func TestJoinOfACancelledTask(t *testing.T) {
 
 // T5: before the end there is no result, and asking does not wait.
 func TestResultBeforeTheEnd(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		task := curio.Spawn(ctx, after(time.Second, 3, nil))
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		task := curio.Spawn(ctx, fixture.After(time.Second, 3, nil))
 		start := time.Now()
 		v, err := task.Result()
 		if v != 0 {
 			f.Errorf("result %d", v)
 		}
-		is(f, "Result", err, curio.ErrNotTerminated)
-		is(f, "Err", task.Err(), curio.ErrNotTerminated)
-		f.elapsed(start, 0)
+		fixture.Is(f, "Result", err, curio.ErrNotTerminated)
+		fixture.Is(f, "Err", task.Err(), curio.ErrNotTerminated)
+		f.Elapsed(start, 0)
 	})
 }
 
 // T7: cancelling a task that has ended changes nothing.
 func TestCancelAfterTheEnd(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		task := curio.Spawn(ctx, returns(3))
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		task := curio.Spawn(ctx, fixture.Returns(3))
 		_ = task.Wait(ctx)
 		if did, err := task.Cancel(ctx); did || err != nil {
 			f.Errorf("Cancel: %v, %v", did, err)
@@ -110,8 +111,8 @@ func TestCancelAfterTheEnd(t *testing.T) {
 
 // T10: many joiners, and joining again, all get the result.
 func TestManyJoiners(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		task := curio.Spawn(ctx, after(time.Second, 3, nil))
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		task := curio.Spawn(ctx, fixture.After(time.Second, 3, nil))
 		var joiners []*curio.Task[int]
 		for range 10 {
 			joiners = append(joiners, curio.Spawn(ctx, task.Join))
@@ -132,8 +133,8 @@ func TestManyJoiners(t *testing.T) {
 // T11: cancelling a joiner, or a timeout around one, leaves the task alone. The
 // error is no TaskError.
 func TestCancelOfAJoiner(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		task := curio.Spawn(ctx, after(time.Minute, 3, nil))
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		task := curio.Spawn(ctx, fixture.After(time.Minute, 3, nil))
 		joiner := curio.Spawn(ctx, task.Join)
 		waiter := curio.Go(ctx, task.Wait)
 		other := curio.Spawn(ctx, task.Join)
@@ -141,14 +142,14 @@ func TestCancelOfAJoiner(t *testing.T) {
 		_, _ = joiner.Cancel(ctx)
 		_, _ = waiter.Cancel(ctx)
 		err := curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error { _, err := task.Join(ctx); return err })
-		is(f, "timeout", err, taskTimeout...)
+		fixture.Is(f, "timeout", err, fixture.TaskTimeout...)
 		for what, err := range map[string]error{"joiner": joiner.Err(), "waiter": waiter.Err(), "timeout": err} {
 			var failed *curio.TaskError
 			if errors.As(err, &failed) {
 				f.Errorf("%s: a TaskError: %v", what, err)
 			}
 		}
-		is(f, "joiner", joiner.Err(), taskCancelled...)
+		fixture.Is(f, "joiner", joiner.Err(), fixture.TaskCancelled...)
 		if task.Cancelled() || task.Terminated() {
 			f.Errorf("the task: %v", task)
 		}
@@ -160,11 +161,11 @@ func TestCancelOfAJoiner(t *testing.T) {
 
 // Wait waits for any end, and tells nothing of it.
 func TestWait(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		for _, end := range endings[:4] {
-			task := curio.Spawn(ctx, end.call, curio.ReportCrash(false))
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		for _, end := range fixture.Endings[:4] {
+			task := curio.Spawn(ctx, end.Call, curio.ReportCrash(false))
 			if err := task.Wait(ctx); err != nil || !task.Terminated() {
-				f.Errorf("%s: %v, %v", end.what, err, task)
+				f.Errorf("%s: %v, %v", end.What, err, task)
 			}
 		}
 	})
@@ -173,11 +174,11 @@ func TestWait(t *testing.T) {
 // Tasks can be used from goroutines that are none, with any context.
 func TestTaskFromPlainGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		task := curio.Spawn(context.Background(), after(time.Second, 3, nil))
+		task := curio.Spawn(context.Background(), fixture.After(time.Second, 3, nil))
 		if v, err := task.Join(t.Context()); v != 3 || err != nil {
 			t.Errorf("Join: %d, %v", v, err)
 		}
-		task = curio.Spawn(context.Background(), sleeping)
+		task = curio.Spawn(context.Background(), fixture.Sleeping)
 		if task.Parent() != nil || curio.CurrentTask(context.Background()) != nil {
 			t.Error("it has a parent")
 		}
@@ -187,9 +188,9 @@ func TestTaskFromPlainGoroutines(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		task = curio.Spawn(context.Background(), sleeping)
+		task = curio.Spawn(context.Background(), fixture.Sleeping)
 		_, err := task.Join(ctx)
-		is(t, "Join under a standard timeout", err, foreignTimeout...)
+		fixture.Is(t, "Join under a standard timeout", err, fixture.ForeignTimeout...)
 		_, _ = task.Cancel(context.Background())
 	})
 }
@@ -201,10 +202,10 @@ type hasMethod struct{}
 func (hasMethod) run(context.Context) error { return nil }
 
 func TestNameIDAndString(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		for want, task := range map[string]*curio.AnyTask{
 			"curio_test.namedFunction":    curio.Spawn(ctx, namedFunction).AnyTask,
-			"curio_test.sleeper":          curio.Go(ctx, sleeper, curio.Daemon()).AnyTask,
+			"fixture.Sleeper":             curio.Go(ctx, fixture.Sleeper, curio.Daemon()).AnyTask,
 			"curio_test.hasMethod.run-fm": curio.Go(ctx, hasMethod{}.run).AnyTask,
 			"given":                       curio.Spawn(ctx, namedFunction, curio.Name("given")).AnyTask,
 			"curio_test.TestNameIDAndString.func1.1": curio.Spawn(ctx, func(context.Context) (int, error) {
@@ -214,7 +215,7 @@ func TestNameIDAndString(t *testing.T) {
 			if got := task.Name(); got != want {
 				f.Errorf("name %q, want %q", got, want)
 			}
-			if task.Daemon() != (want == "curio_test.sleeper") {
+			if task.Daemon() != (want == "fixture.Sleeper") {
 				f.Errorf("%s: daemon %v", want, task.Daemon())
 			}
 		}
@@ -222,7 +223,7 @@ func TestNameIDAndString(t *testing.T) {
 		if a.ID() >= b.ID() || a.ID() == 0 {
 			f.Errorf("IDs %d, %d", a.ID(), b.ID())
 		}
-		task := curio.Go(ctx, sleeper, curio.Name("child"))
+		task := curio.Go(ctx, fixture.Sleeper, curio.Name("child"))
 		synctest.Wait()
 		want := fmt.Sprintf("Task(id=%d, name=%q, state=TIME_SLEEP)", task.ID(), "child")
 		if got := task.String(); got != want || fmt.Sprint(task) != want {
@@ -232,17 +233,17 @@ func TestNameIDAndString(t *testing.T) {
 }
 
 func TestPathAndParent(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		main := curio.CurrentTask(ctx)
 		var child, daemon, member, inTimeout *curio.AnyTask
 		gate := make(chan struct{})
 		parent := curio.Go(ctx, func(ctx context.Context) error {
-			child = curio.Go(ctx, sleeper, curio.Name("child")).AnyTask
-			daemon = curio.Go(ctx, sleeper, curio.Name("daemon"), curio.Daemon()).AnyTask
+			child = curio.Go(ctx, fixture.Sleeper, curio.Name("child")).AnyTask
+			daemon = curio.Go(ctx, fixture.Sleeper, curio.Name("daemon"), curio.Daemon()).AnyTask
 			return curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error {
-				inTimeout = curio.Go(ctx, sleeper, curio.Name("timed")).AnyTask
+				inTimeout = curio.Go(ctx, fixture.Sleeper, curio.Name("timed")).AnyTask
 				return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[int]) error {
-					member = g.Spawn(sleeping, curio.Name("member")).AnyTask
+					member = g.Spawn(fixture.Sleeping, curio.Name("member")).AnyTask
 					<-gate
 					return nil
 				}, curio.WaitNone)
@@ -276,7 +277,7 @@ func TestPathAndParent(t *testing.T) {
 }
 
 func TestCurrentTask(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		type key struct{}
 		task := curio.Spawn(ctx, func(ctx context.Context) (*curio.AnyTask, error) {
 			self := curio.CurrentTask(ctx)
@@ -303,7 +304,7 @@ func TestCurrentTask(t *testing.T) {
 
 // What was asked of a task before, while and after it runs.
 func TestCyclesCancelledTerminated(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		task := curio.Go(ctx, func(ctx context.Context) error {
 			for range 5 {
 				if err := curio.Sleep(ctx, time.Second); err != nil {
@@ -311,7 +312,7 @@ func TestCyclesCancelledTerminated(t *testing.T) {
 				}
 			}
 			_ = curio.Sleep(ctx, 0) // does not block
-			return sleeper(ctx)
+			return fixture.Sleeper(ctx)
 		})
 		if s := task.State(); s != "INITIAL" && s != "RUNNING" && s != "TIME_SLEEP" {
 			f.Errorf("at first it is %s", s)

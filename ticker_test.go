@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // A timeline is times as how long after a start they are.
@@ -24,7 +25,7 @@ func timeline(start time.Time, times []time.Time) (since []time.Duration) {
 // the work in between takes as long as it is less than that. The first one comes after an interval.
 func TestTicker(t *testing.T) {
 	for _, missed := range []curio.MissedTicks{curio.SkipTicks, curio.DelayTicks, curio.BurstTicks} {
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			start := time.Now()
 			ticker := curio.NewTicker(time.Second, missed)
 			for i := range 5 {
@@ -33,7 +34,7 @@ func TestTicker(t *testing.T) {
 				if err != nil || tick.Sub(start) != want {
 					f.Errorf("%v: tick %d at %v, %v", missed, i, tick.Sub(start), err)
 				}
-				f.elapsed(start, want)
+				f.Elapsed(start, want)
 				time.Sleep(time.Duration(i) * 249 * time.Millisecond)
 			}
 			if text, want := ticker.String(), fmt.Sprintf("Ticker(every 1s, missed: %v)", missed); text != want {
@@ -66,7 +67,7 @@ func TestTickerMissed(t *testing.T) {
 			},
 		} {
 			t.Run(fmt.Sprintf("%v/%s", missed, name), func(t *testing.T) {
-				inKernel(t, func(ctx context.Context, f *fixture) {
+				fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 					start := time.Now()
 					ticker := curio.NewTicker(time.Second, missed)
 					time.Sleep(3500 * time.Millisecond)
@@ -104,7 +105,7 @@ func TestTickerMissedExactly(t *testing.T) {
 		curio.DelayTicks: {1 * time.Second, 4 * time.Second},
 		curio.BurstTicks: {1 * time.Second, 2 * time.Second},
 	} {
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			start := time.Now()
 			ticker := curio.NewTicker(time.Second, missed)
 			time.Sleep(3 * time.Second)
@@ -143,7 +144,7 @@ func TestTickerWakesLate(t *testing.T) {
 
 // A wait that ends otherwise takes no tick: a cancellation, a timeout, another case.
 func TestTickerLosesNothing(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		start := time.Now()
 		ticker := curio.NewTicker(time.Second, curio.BurstTicks)
 		waiter := curio.Go(ctx, func(ctx context.Context) error { _, err := ticker.Next(ctx); return err })
@@ -152,14 +153,14 @@ func TestTickerLosesNothing(t *testing.T) {
 			f.Errorf("it waits in %s", waiter.State())
 		}
 		_, _ = waiter.Cancel(ctx)
-		is(f, "cancelled", waiter.Err(), taskCancelled...)
-		is(f, "timeout", curio.TimeoutAfter(ctx, time.Second/2, func(ctx context.Context) error {
+		fixture.Is(f, "cancelled", waiter.Err(), fixture.TaskCancelled...)
+		fixture.Is(f, "timeout", curio.TimeoutAfter(ctx, time.Second/2, func(ctx context.Context) error {
 			tick, err := ticker.Next(ctx)
 			if !tick.IsZero() {
 				f.Errorf("there is a tick, %v", tick)
 			}
 			return err
-		}), taskTimeout...)
+		}), fixture.TaskTimeout...)
 
 		var tick time.Time
 		var e curio.Event
@@ -174,7 +175,7 @@ func TestTickerLosesNothing(t *testing.T) {
 		gone, cancel := context.WithCancel(ctx)
 		cancel()
 		_, err := ticker.Next(gone) // also if one is due
-		is(f, "gone", err, scopeCancelled...)
+		fixture.Is(f, "gone", err, fixture.ScopeCancelled...)
 		for i := range 60 {
 			if i%2 == 0 {
 				tick, err = ticker.Next(ctx)
@@ -193,10 +194,10 @@ func TestTickerLosesNothing(t *testing.T) {
 
 // Each tick goes to one of those who wait, by Next or by a Select, and the others go on waiting.
 func TestTickerOfSeveralTasks(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		start := time.Now()
 		ticker := curio.NewTicker(time.Second, curio.SkipTicks)
-		var taken roll[time.Time]
+		var taken fixture.Roll[time.Time]
 		err := curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
 			for i := range 10 {
 				g.Go(func(ctx context.Context) (err error) {
@@ -213,7 +214,7 @@ func TestTickerOfSeveralTasks(t *testing.T) {
 						if !tick.Equal(time.Now()) {
 							f.Errorf("the tick of %v comes at %v", tick.Sub(start), time.Since(start))
 						}
-						taken.add(tick)
+						taken.Add(tick)
 					}
 					return nil
 				})
@@ -223,18 +224,18 @@ func TestTickerOfSeveralTasks(t *testing.T) {
 		if err != nil {
 			f.Error(err)
 		}
-		for i, d := range timeline(start, taken.all()) {
+		for i, d := range timeline(start, taken.All()) {
 			if d != time.Duration(i+1)*time.Second {
 				f.Errorf("tick %d was taken at %v", i, d)
 			}
 		}
-		f.elapsed(start, 30*time.Second)
+		f.Elapsed(start, 30*time.Second)
 	})
 }
 
 // A loop ends with its context, or by itself, and another loop goes on with the same ticks.
 func TestTickerAll(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		start := time.Now()
 		ticker := curio.NewTicker(time.Second, curio.SkipTicks)
 		var ticks []time.Time
@@ -257,14 +258,14 @@ func TestTickerAll(t *testing.T) {
 			}
 			return nil
 		})
-		f.Journal.take(msgLate)
+		f.Journal.Take(fixture.MsgLate)
 		if got := timeline(start, ticks); !slices.Equal(got, []time.Duration{1e9, 2e9, 3e9, 4e9}) {
 			f.Errorf("%v", got)
 		}
 		if len(errs) != 1 {
 			f.Fatalf("the errors are %v", errs)
 		}
-		is(f, "the error", errs[0], taskTimeout...)
+		fixture.Is(f, "the error", errs[0], fixture.TaskTimeout...)
 	})
 }
 
@@ -272,10 +273,10 @@ func TestTickerAll(t *testing.T) {
 func TestTickerFarAway(t *testing.T) {
 	const centuries = 2 * 100 * 365 * 24 * time.Hour
 	for _, missed := range []curio.MissedTicks{curio.SkipTicks, curio.DelayTicks, curio.BurstTicks} {
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			ticker := curio.NewTicker(math.MaxInt64, missed)
 			for range 2 {
-				is(f, "never", curio.TimeoutAfter(ctx, 1000*time.Hour, func(ctx context.Context) error { _, err := ticker.Next(ctx); return err }), taskTimeout...)
+				fixture.Is(f, "never", curio.TimeoutAfter(ctx, 1000*time.Hour, func(ctx context.Context) error { _, err := ticker.Next(ctx); return err }), fixture.TaskTimeout...)
 				if i, err := curio.Select(ctx, ticker.NextCase(nil), curio.AfterCase(time.Hour)); i != 1 || err != nil {
 					f.Errorf("%v: case %d, %v", missed, i, err)
 				}
@@ -294,12 +295,12 @@ func TestTickerFarAway(t *testing.T) {
 }
 
 func TestTickerMisuse(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		panics(f, "must be positive", func() { curio.NewTicker(0, curio.SkipTicks) })
-		panics(f, "NewTicker(-1s)", func() { curio.NewTicker(-time.Second, curio.SkipTicks) })
-		panics(f, "MissedTicks(3)", func() { curio.NewTicker(time.Second, 3) })
-		panics(f, "NewTicker has not made", func() { _, _ = new(curio.Ticker).Next(ctx) })
-		panics(f, "NewTicker has not made", func() { new(curio.Ticker).NextCase(nil) })
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		fixture.Panics(f, "must be positive", func() { curio.NewTicker(0, curio.SkipTicks) })
+		fixture.Panics(f, "NewTicker(-1s)", func() { curio.NewTicker(-time.Second, curio.SkipTicks) })
+		fixture.Panics(f, "MissedTicks(3)", func() { curio.NewTicker(time.Second, 3) })
+		fixture.Panics(f, "NewTicker has not made", func() { _, _ = new(curio.Ticker).Next(ctx) })
+		fixture.Panics(f, "NewTicker has not made", func() { new(curio.Ticker).NextCase(nil) })
 	})
 }
 

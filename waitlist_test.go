@@ -3,7 +3,6 @@ package curio_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -14,46 +13,21 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
-
-// A line for the tests: nothing serves it but the test.
-type bareLine[T any] struct {
-	sync.Mutex
-	curio.WaitList[T]
-}
-
-func newBareLine[T any](serve func()) *bareLine[T] {
-	l := new(bareLine[T])
-	l.WaitList.Mutex, l.State, l.Serve = &l.Mutex, "BARE_WAIT", serve
-	return l
-}
-
-// locked calls fn with the mutex held.
-func (l *bareLine[T]) locked(fn func()) {
-	l.Mutex.Lock()
-	defer l.Mutex.Unlock()
-	fn()
-}
-
-// listed waits until n are on the list. It is for tests outside of bubbles.
-func (l *bareLine[T]) listed(t testing.TB, n int) {
-	until(t, fmt.Sprint(n, " on the list"), func() (is bool) {
-		l.locked(func() { is = l.Len() == n })
-		return is
-	})
-}
 
 // What is handed over arrives, in order of arrival; who is first can be passed over by who asks
 // for something else.
 func TestWaitListHandsOver(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		l := newBareLine[int](nil)
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		l := fixture.NewBareLine[int](nil)
 		var tasks []*curio.Task[int]
 		for ask := range 5 {
 			tasks = append(tasks, curio.Spawn(ctx, func(ctx context.Context) (int, error) { return l.Wait(ctx, ask) }))
 			synctest.Wait()
 		}
-		l.locked(func() {
+		l.Locked(func() {
 			var asks []int
 			for w := range l.All() {
 				if asks = append(asks, w.Ask()); w.Task() != tasks[w.Ask()].AnyTask {
@@ -73,7 +47,7 @@ func TestWaitListHandsOver(t *testing.T) {
 		var got []int
 		for _, task := range tasks {
 			v, err := task.Join(ctx)
-			f.must(err)
+			f.Must(err)
 			got = append(got, v)
 		}
 		if !slices.Equal(got, []int{10, 20, 20, 33, 20}) {
@@ -85,15 +59,15 @@ func TestWaitListHandsOver(t *testing.T) {
 // The body of a loop may take anybody off the list: the one it is at, the next, all, in a loop
 // inside; and it may be left early.
 func TestWaitListLoops(t *testing.T) {
-	for name, loop := range map[string]func(l *bareLine[int]) (seen []int){
-		"grant each": func(l *bareLine[int]) (seen []int) {
+	for name, loop := range map[string]func(l *fixture.BareLine[int]) (seen []int){
+		"grant each": func(l *fixture.BareLine[int]) (seen []int) {
 			for w := range l.All() {
 				seen = append(seen, w.Ask())
 				w.Grant(0)
 			}
 			return seen
 		},
-		"hand to the first": func(l *bareLine[int]) (seen []int) {
+		"hand to the first": func(l *fixture.BareLine[int]) (seen []int) {
 			for w := range l.All() {
 				seen = append(seen, w.Ask())
 				if w.Ask() == 1 {
@@ -104,14 +78,14 @@ func TestWaitListLoops(t *testing.T) {
 			}
 			return append(seen, -1)
 		},
-		"hand to all": func(l *bareLine[int]) (seen []int) {
+		"hand to all": func(l *fixture.BareLine[int]) (seen []int) {
 			for w := range l.All() {
 				seen = append(seen, w.Ask())
 				l.HandAll(0)
 			}
 			return seen
 		},
-		"loop inside": func(l *bareLine[int]) (seen []int) {
+		"loop inside": func(l *fixture.BareLine[int]) (seen []int) {
 			for w := range l.All() {
 				seen = append(seen, w.Ask())
 				for inner := range l.All() {
@@ -125,7 +99,7 @@ func TestWaitListLoops(t *testing.T) {
 			}
 			return seen
 		},
-		"leave": func(l *bareLine[int]) (seen []int) {
+		"leave": func(l *fixture.BareLine[int]) (seen []int) {
 			for w := range l.All() {
 				seen = append(seen, w.Ask())
 				break
@@ -137,8 +111,8 @@ func TestWaitListLoops(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inKernel(t, func(ctx context.Context, f *fixture) {
-				l := newBareLine[int](nil)
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+				l := fixture.NewBareLine[int](nil)
 				for ask := range 6 {
 					curio.Go(ctx, func(ctx context.Context) error { _, err := l.Wait(ctx, ask); return err })
 					synctest.Wait()
@@ -150,7 +124,7 @@ func TestWaitListLoops(t *testing.T) {
 					"loop inside":       {0, 2},
 					"leave":             {0, 0, 1, 2, 3, 4, 5},
 				}[name]
-				l.locked(func() {
+				l.Locked(func() {
 					if seen := loop(l); !slices.Equal(seen, want) {
 						f.Errorf("seen are %v, want %v", seen, want)
 					}
@@ -164,13 +138,13 @@ func TestWaitListLoops(t *testing.T) {
 
 // A Waiting that was kept too long does nothing, although its task waits again, here or elsewhere.
 func TestWaitListStaleWaiting(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		if (curio.Waiting[int]{}).Grant(1) {
 			f.Error("the zero Waiting grants something")
 		}
-		here, elsewhere := newBareLine[int](nil), newBareLine[int](nil)
+		here, elsewhere := fixture.NewBareLine[int](nil), fixture.NewBareLine[int](nil)
 		task := curio.Spawn(ctx, func(ctx context.Context) (sum int, err error) {
-			for _, l := range []*bareLine[int]{here, here, elsewhere} {
+			for _, l := range []*fixture.BareLine[int]{here, here, elsewhere} {
 				v, err := l.Wait(ctx, 1)
 				if err != nil {
 					return 0, err
@@ -181,14 +155,14 @@ func TestWaitListStaleWaiting(t *testing.T) {
 		})
 		var stale curio.Waiting[int]
 		synctest.Wait()
-		here.locked(func() {
+		here.Locked(func() {
 			for stale = range here.All() {
 			}
 			here.Hand(1)
 		})
-		for _, l := range []*bareLine[int]{here, elsewhere} {
+		for _, l := range []*fixture.BareLine[int]{here, elsewhere} {
 			synctest.Wait()
-			l.locked(func() {
+			l.Locked(func() {
 				if l.Len() != 1 || stale.Grant(100) || l.Len() != 1 || !l.Hand(10) {
 					f.Errorf("%d wait", l.Len())
 				}
@@ -203,20 +177,20 @@ func TestWaitListStaleWaiting(t *testing.T) {
 // Whoever gives up in front lets those behind it through: by a cancellation, by a timeout, by
 // another case of its Select.
 func TestWaitListGivesWay(t *testing.T) {
-	for name, wait := range map[string]func(ctx context.Context, g *gate, n int64, other *curio.Event) error{
-		"Wait": func(ctx context.Context, g *gate, n int64, _ *curio.Event) error {
+	for name, wait := range map[string]func(ctx context.Context, g *fixture.Gate, n int64, other *curio.Event) error{
+		"Wait": func(ctx context.Context, g *fixture.Gate, n int64, _ *curio.Event) error {
 			return curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error { return g.Enter(ctx, n) })
 		},
-		"Select": func(ctx context.Context, g *gate, n int64, other *curio.Event) error {
+		"Select": func(ctx context.Context, g *fixture.Gate, n int64, other *curio.Event) error {
 			_, err := curio.Select(ctx, g.EnterCase(n), other.WaitCase())
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, end := range []string{"cancelled", "other"} {
-				inKernel(t, func(ctx context.Context, f *fixture) {
-					g, other := newGate(3), new(curio.Event)
-					succeed(g.Enter(ctx, 1))
+				fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+					g, other := fixture.NewGate(3), new(curio.Event)
+					fixture.Succeed(g.Enter(ctx, 1))
 					large := curio.Go(ctx, func(ctx context.Context) error { return wait(ctx, g, 3, other) }, curio.ReportCrash(false))
 					synctest.Wait()
 					small := curio.Go(ctx, func(ctx context.Context) error { return g.Enter(ctx, 1) })
@@ -243,9 +217,9 @@ func TestWaitListGivesWay(t *testing.T) {
 func TestWaitListLikeOurSemaphore(t *testing.T) {
 	const size, workers, steps = 4, 8, 300
 	for seed := range uint64(5) {
-		inKernel(t, func(ctx context.Context, f *fixture) {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			rng := rand.New(rand.NewPCG(seed, 1))
-			g, s := newGate(size), curio.NewSemaphore(size)
+			g, s := fixture.NewGate(size), curio.NewSemaphore(size)
 			type side struct {
 				acquire func(context.Context, int64) error
 				release func(context.Context, int64)
@@ -300,8 +274,8 @@ func TestWaitListLikeOurSemaphore(t *testing.T) {
 
 // The text, the snapshot and a selecting task show a primitive of the user's like ours.
 func TestWaitListIsSeen(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		g := newGate(3)
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		g := fixture.NewGate(3)
 		if !g.TryEnter(ctx, 2) { // in the name of the task, as Enter
 			f.Error("it is open")
 		}
@@ -312,7 +286,7 @@ func TestWaitListIsSeen(t *testing.T) {
 		if g.String() != want {
 			f.Errorf("it is %q, want %q", g, want)
 		}
-		if h := g.Snapshot().Holders; !slices.Equal(h, []curio.Holder{holderOf(me, 2)}) {
+		if h := g.Snapshot().Holders; !slices.Equal(h, []curio.Holder{fixture.HolderOf(me, 2)}) {
 			f.Errorf("held by %v", h)
 		}
 		if w, ok := curio.ParkedOf(waiter.AnyTask); !ok || w.Object != any(g) || waiter.State() != "GATE_ENTER" {
@@ -327,9 +301,9 @@ func TestWaitListIsSeen(t *testing.T) {
 
 // Serve sees a task of TryWait as it sees one of Wait.
 func TestWaitListTryWaitIsSeenByServe(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var seen []curio.Waiter
-		l := newBareLine[int](nil)
+		l := fixture.NewBareLine[int](nil)
 		l.Serve = func() { seen = l.Waiters() }
 		_ = curio.Sleep(ctx, time.Second) // for which the task's waiter has been used
 		l.TryWait(ctx, 1)
@@ -346,40 +320,40 @@ func TestWaitListServeFails(t *testing.T) {
 		"panics": func() { panic("serve") },
 		"exits":  runtime.Goexit,
 	} {
-		for name, call := range map[string]func(ctx context.Context, l *bareLine[int], fails *bool){
-			"Wait": func(ctx context.Context, l *bareLine[int], fails *bool) {
+		for name, call := range map[string]func(ctx context.Context, l *fixture.BareLine[int], fails *bool){
+			"Wait": func(ctx context.Context, l *fixture.BareLine[int], fails *bool) {
 				*fails = true
 				_, _ = l.Wait(ctx, 1)
 			},
-			"Wait under a foreign context": func(ctx context.Context, l *bareLine[int], fails *bool) {
+			"Wait under a foreign context": func(ctx context.Context, l *fixture.BareLine[int], fails *bool) {
 				*fails = true
 				_, _ = l.Wait(unknown{ctx}, 1)
 			},
-			"Wait that gives up": func(ctx context.Context, l *bareLine[int], fails *bool) {
+			"Wait that gives up": func(ctx context.Context, l *fixture.BareLine[int], fails *bool) {
 				_ = curio.TimeoutAfter(ctx, time.Second, func(ctx context.Context) error {
-					curio.Go(context.WithoutCancel(ctx), func(context.Context) error { l.locked(func() { *fails = true }); return nil })
+					curio.Go(context.WithoutCancel(ctx), func(context.Context) error { l.Locked(func() { *fails = true }); return nil })
 					_, err := l.Wait(ctx, 1)
 					return err
 				})
 			},
-			"TryWait": func(ctx context.Context, l *bareLine[int], fails *bool) {
+			"TryWait": func(ctx context.Context, l *fixture.BareLine[int], fails *bool) {
 				*fails = true
 				_, _ = l.TryWait(ctx, 1)
 			},
-			"Select that tries": func(ctx context.Context, l *bareLine[int], fails *bool) {
+			"Select that tries": func(ctx context.Context, l *fixture.BareLine[int], fails *bool) {
 				*fails = true
 				_, _ = curio.Select(ctx, l.Case(1, nil), new(curio.Event).WaitCase())
 			},
-			"Select that gives up": func(ctx context.Context, l *bareLine[int], fails *bool) {
+			"Select that gives up": func(ctx context.Context, l *fixture.BareLine[int], fails *bool) {
 				var e curio.Event
-				curio.Go(ctx, func(context.Context) error { l.locked(func() { *fails = true }); e.Set(); return nil })
+				curio.Go(ctx, func(context.Context) error { l.Locked(func() { *fails = true }); e.Set(); return nil })
 				_, _ = curio.Select(ctx, l.Case(1, nil), e.WaitCase(), l.Case(2, nil))
 			},
 		} {
 			t.Run(name+"/"+deed, func(t *testing.T) {
-				inKernel(t, func(ctx context.Context, f *fixture) {
+				fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 					fails := false
-					l := newBareLine[int](func() {
+					l := fixture.NewBareLine[int](func() {
 						if fails {
 							fail()
 						}
@@ -397,7 +371,7 @@ func TestWaitListServeFails(t *testing.T) {
 						f.Errorf("it ended with %v", task.Err())
 					}
 					fails = false
-					l.locked(func() {
+					l.Locked(func() {
 						if l.Len() != 1 || len(l.Waiters()) != 1 || !l.Hand(8) {
 							f.Errorf("%d are on the list: %v", l.Len(), l.Waiters())
 						}
@@ -408,7 +382,7 @@ func TestWaitListServeFails(t *testing.T) {
 					if v, ok := l.TryWait(ctx, 1); v != 0 || ok {
 						f.Error("it was given something")
 					}
-					f.Journal.take("panicked")
+					f.Journal.Take("panicked")
 				})
 			})
 		}
@@ -420,10 +394,10 @@ type unknown struct{ context.Context }
 
 // What was given to others before Serve panicked stays theirs.
 func TestWaitListServePanicsHalfway(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		var l *bareLine[int]
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		var l *fixture.BareLine[int]
 		armed := false
-		l = newBareLine[int](func() {
+		l = fixture.NewBareLine[int](func() {
 			if armed {
 				l.Hand(5)
 				panic("halfway")
@@ -444,15 +418,15 @@ func TestWaitListServePanicsHalfway(t *testing.T) {
 }
 
 func TestWaitListMisuse(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var mu sync.Mutex
 		for _, l := range []*curio.WaitList[int]{{}, {Mutex: &mu}, {State: "STATE"}} {
-			panics(f, "set them before the first use", func() { _, _ = l.Wait(ctx, 1) })
-			panics(f, "set them before the first use", func() { _, _ = l.TryWait(ctx, 1) })
-			panics(f, "set them before the first use", func() { l.Case(1, nil) })
+			fixture.Panics(f, "set them before the first use", func() { _, _ = l.Wait(ctx, 1) })
+			fixture.Panics(f, "set them before the first use", func() { _, _ = l.TryWait(ctx, 1) })
+			fixture.Panics(f, "set them before the first use", func() { l.Case(1, nil) })
 		}
-		panics(f, "NoteHeld(-1)", func() { curio.NoteHeld(ctx, &mu, -1) })
-		panics(f, "NoteReleased(-1)", func() { curio.NoteReleased(ctx, &mu, -1) })
+		fixture.Panics(f, "NoteHeld(-1)", func() { curio.NoteHeld(ctx, &mu, -1) })
+		fixture.Panics(f, "NoteReleased(-1)", func() { curio.NoteReleased(ctx, &mu, -1) })
 		mu.Lock()
 	})
 }
@@ -460,27 +434,27 @@ func TestWaitListMisuse(t *testing.T) {
 // Neither an operation that need not wait allocates anything, nor one that waits, is granted, or
 // is cancelled by an own scope.
 func TestWaitListAllocatesNothing(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
-	withKernel(t, func(ctx context.Context, f *fixture) {
-		g := newGate(1)
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		g := fixture.NewGate(1)
 		if n := testing.AllocsPerRun(1000, func() { _ = g.Enter(ctx, 1); g.Leave(ctx, 1) }); n > 0 {
 			f.Errorf("%v allocations without waiting", n)
 		}
-		ping, pong := newBareLine[int](nil), newBareLine[int](nil)
+		ping, pong := fixture.NewBareLine[int](nil), fixture.NewBareLine[int](nil)
 		peer := curio.Go(ctx, func(ctx context.Context) error {
 			for {
 				if _, err := ping.Wait(ctx, 1); err != nil {
 					return err
 				}
-				pong.listed(f, 1)
-				pong.locked(func() { pong.Hand(1) })
+				pong.Listed(f, 1)
+				pong.Locked(func() { pong.Hand(1) })
 			}
 		})
 		round := func() {
-			ping.listed(f, 1)
-			ping.locked(func() { ping.Hand(1) })
+			ping.Listed(f, 1)
+			ping.Locked(func() { ping.Hand(1) })
 			_, _ = pong.Wait(ctx, 1)
 		}
 		round()
@@ -494,33 +468,33 @@ func TestWaitListAllocatesNothing(t *testing.T) {
 // Nothing that was asked for or given is kept by the list or by the task, also not by one that
 // was cancelled or has selected something else.
 func TestWaitListKeepsNothing(t *testing.T) {
-	withKernel(t, func(ctx context.Context, f *fixture) {
-		l := newBareLine[*load](nil)
-		var mine loads
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		l := fixture.NewBareLine[*fixture.Load](nil)
+		var mine fixture.Loads
 		var e, end curio.Event
-		waits := []func(ctx context.Context, ask *load) error{
-			func(ctx context.Context, ask *load) error { _, err := l.Wait(ctx, ask); return err },
-			func(ctx context.Context, ask *load) error {
+		waits := []func(ctx context.Context, ask *fixture.Load) error{
+			func(ctx context.Context, ask *fixture.Load) error { _, err := l.Wait(ctx, ask); return err },
+			func(ctx context.Context, ask *fixture.Load) error {
 				_, _ = l.TryWait(ctx, ask)
 				_, err := l.Wait(ctx, nil)
 				return err
 			},
-			func(ctx context.Context, ask *load) error {
+			func(ctx context.Context, ask *fixture.Load) error {
 				return ignoreTimeout(curio.TimeoutAfter(ctx, time.Millisecond, func(ctx context.Context) error {
 					_, err := l.Wait(ctx, ask)
 					return err
 				}))
 			},
-			func(ctx context.Context, ask *load) error {
+			func(ctx context.Context, ask *fixture.Load) error {
 				_, err := curio.Select(ctx, l.Case(ask, nil), e.WaitCase())
 				return err
 			},
 		}
 		reached, making := curio.NewSemaphore(0), new(sync.Mutex)
-		produce := func() *load {
+		produce := func() *fixture.Load {
 			making.Lock()
 			defer making.Unlock()
-			return mine.make()
+			return mine.Make()
 		}
 		for _, wait := range waits {
 			curio.Go(ctx, func(ctx context.Context) error {
@@ -531,12 +505,12 @@ func TestWaitListKeepsNothing(t *testing.T) {
 				return end.Wait(ctx)
 			})
 		}
-		until(f, "the one that times out", func() bool { return reached.Value() == 1 })
-		l.listed(f, 3)
-		l.locked(func() { l.Hand(produce()); l.Hand(produce()); l.Hand(produce()) })
-		succeed(reached.AcquireN(ctx, 4))
-		if n := mine.left(); n > 0 {
-			f.Errorf("%d of %d are kept", n, len(mine.made))
+		testutil.Await(f, "the one that times out", func() bool { return reached.Value() == 1 })
+		l.Listed(f, 3)
+		l.Locked(func() { l.Hand(produce()); l.Hand(produce()); l.Hand(produce()) })
+		fixture.Succeed(reached.AcquireN(ctx, 4))
+		if n := mine.Left(); n > 0 {
+			f.Errorf("%d of %d are kept", n, len(mine.Made))
 		}
 		end.Set()
 		runtime.KeepAlive(l)
@@ -552,9 +526,9 @@ func ignoreTimeout(err error) error {
 
 // Many who wait are given up, served and looked through in a time that grows with their number.
 func TestWaitListOfMany(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
-		g := newGate(1)
-		succeed(g.Enter(ctx, 1))
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		g := fixture.NewGate(1)
+		fixture.Succeed(g.Enter(ctx, 1))
 		scope, cancel := curio.WithTimeout(ctx, time.Hour)
 		const n = 2000
 		var passed int
@@ -575,4 +549,96 @@ func TestWaitListOfMany(t *testing.T) {
 			f.Errorf("%d have passed: %v", passed, g)
 		}
 	})
+}
+
+// What a case of a WaitList is given arrives in taken, whose error Select returns; another case
+// leaves the list as it was.
+func TestWaitListCase(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		errTaken := errors.New("taken")
+		l := fixture.NewBareLine[int](nil)
+		var e curio.Event
+		for _, want := range []error{nil, errTaken} {
+			got := 0
+			task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+				return curio.Select(ctx, e.WaitCase(), l.Case(2, func(inner context.Context, v int) error {
+					if curio.CurrentTask(inner) != curio.CurrentTask(ctx) {
+						f.Error("it is called with another context")
+					}
+					got = v
+					return want
+				}))
+			})
+			synctest.Wait()
+			if task.State() != "SELECT" {
+				f.Errorf("it is in state %s", task.State())
+			}
+			l.Locked(func() {
+				for w := range l.All() {
+					if w.Ask() != 2 || w.Task() != task.AnyTask || !w.Grant(3) {
+						f.Errorf("%v asks for %d", w.Task(), w.Ask())
+					}
+				}
+			})
+			_ = task.Wait(ctx)
+			if i, err := task.Result(); i != 1 || !errors.Is(err, want) || got != 3 {
+				f.Errorf("%d, %v, and got %d", i, err, got)
+			}
+		}
+		e.Set()
+		i, err := curio.Select(ctx, l.Case(2, func(context.Context, int) error { panic("not given anything") }), e.WaitCase())
+		if i != 1 || err != nil || l.Len() != 0 {
+			f.Errorf("%d, %v, and %d wait", i, err, l.Len())
+		}
+	})
+}
+
+// What can be had at once is had by a TrySelect, and by a Select without waiting, in the midst of
+// others too; a nil taken will do.
+func TestWaitListCaseAtOnce(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		full, open := fixture.NewGate(0), fixture.NewGate(4)
+		for _, choose := range []func(context.Context, ...curio.Case) (int, error){curio.TrySelect, curio.Select} {
+			i, err := choose(ctx, full.EnterCase(1), full.Line.Case(1, nil), open.Line.Case(2, nil), curio.Case{})
+			if i != 2 || err != nil {
+				f.Errorf("%d, %v", i, err)
+			}
+		}
+		i, err := curio.TrySelect(ctx, full.EnterCase(1), open.EnterCase(1))
+		if i != -1 || err != curio.ErrNotReady || open.Free() != 0 || len(open.Snapshot().Waiters)+len(full.Snapshot().Waiters) > 0 {
+			f.Errorf("%d, %v: %v, %v", i, err, open, full)
+		}
+	})
+}
+
+// The gate opens between the moment in which a Select has tried its cases and the one in which
+// it is on the list: here another case's Serve opens it.
+func TestWaitListCaseIsServedWhileListing(t *testing.T) {
+	for _, channel := range []bool{false, true} {
+		fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+			g := fixture.NewGate(0)
+			calls := 0
+			opens := fixture.NewBareLine[int](func() {
+				if calls++; calls == 2 { // the first time it is tried, the second time listed
+					g.Leave(ctx, 1)
+				}
+			})
+			for _, first := range []bool{false, true} {
+				calls = 0
+				cases := []curio.Case{opens.Case(1, nil), g.EnterCase(1)}
+				if first {
+					cases[0], cases[1] = cases[1], cases[0]
+				}
+				if channel {
+					cases = append(cases, curio.ReceiveCase(make(chan int), nil))
+				}
+				i, err := curio.Select(ctx, cases...)
+				if err != nil || (i == 0) != first || g.Free() != 0 || opens.Len()+len(g.Snapshot().Waiters) != 0 {
+					f.Errorf("%d, %v: %v", i, err, g)
+				}
+				g.Leave(ctx, 1)
+				_ = g.TryEnter(ctx, 1)
+			}
+		})
+	}
 }

@@ -13,10 +13,11 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
-// How a watch's waits are cancelled is in the tables of lock_test.go and
-// operations_broadcast_test.go; here is what is particular to it.
+// How a watch's waits are cancelled is in the tables of verify/core/sync_test.go and
+// verify/core/operations_broadcast_test.go; here is what is particular to it.
 
 func TestWatchZeroValue(t *testing.T) {
 	var w curio.Watch[string]
@@ -42,7 +43,7 @@ func TestWatchZeroValue(t *testing.T) {
 // A Wait that fails returns the version that it was given: a loop that handles its own timeout goes
 // on without seeing anything twice.
 func TestWatchWaitKeepsTheVersionWhenItFails(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var w curio.Watch[int]
 		v, version := 0, w.Set(1)
 		for range 3 {
@@ -69,8 +70,10 @@ type ourWatcher struct {
 	version uint64
 }
 
-func (o *ourWatcher) set(v int)     { o.w.Set(v) }
+func (o *ourWatcher) set(v int) { o.w.Set(v) }
+
 func (o *ourWatcher) read() (v int) { v, o.version = o.w.Get(); return v }
+
 func (o *ourWatcher) change(ctx context.Context) (v int, err error) {
 	v, o.version, err = o.w.Wait(ctx, o.version)
 	return v, err
@@ -82,8 +85,10 @@ type naiveWatcher struct {
 	changed curio.Event
 }
 
-func (n *naiveWatcher) set(v int)     { n.value.Store(int64(v)); n.changed.Set(); n.changed.Clear() }
+func (n *naiveWatcher) set(v int) { n.value.Store(int64(v)); n.changed.Set(); n.changed.Clear() }
+
 func (n *naiveWatcher) read() (v int) { return int(n.value.Load()) }
+
 func (n *naiveWatcher) change(ctx context.Context) (v int, err error) {
 	err = n.changed.Wait(ctx)
 	return n.read(), err
@@ -94,7 +99,7 @@ func (n *naiveWatcher) change(ctx context.Context) (v int, err error) {
 func TestWatchMissesNoChange(t *testing.T) {
 	for _, meanwhile := range [][]int{{2}, {1}, {2, 3}, {2, 1}} {
 		for name, w := range map[string]watcher{"ours": new(ourWatcher), "naive": new(naiveWatcher)} {
-			inKernel(t, func(ctx context.Context, f *fixture) {
+			fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 				w.set(1)
 				last := w.read()
 				for _, last = range meanwhile {
@@ -115,7 +120,7 @@ func TestWatchMissesNoChange(t *testing.T) {
 
 // All who wait are woken by one Set, and a Select that waits for two watches by either.
 func TestWatchWakesAll(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var w, other curio.Watch[string]
 		var tasks []*curio.Task[string]
 		for range 100 {
@@ -162,7 +167,7 @@ func TestWatchWakesAll(t *testing.T) {
 
 // The loop begins with the value if there is one, and sees the last one after however many.
 func TestWatchChanges(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var w curio.Watch[int]
 		var seen []int
 		loop := curio.Go(ctx, func(ctx context.Context) error {
@@ -200,10 +205,10 @@ func TestWatchChanges(t *testing.T) {
 // Several set, several wait, some of those are cancelled all the time: versions only grow, each
 // belongs to its value, and everybody sees the last one.
 func TestRaceWatch(t *testing.T) {
-	watch(t, func() {
-		withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.Watch(t, func() {
+		fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 			const setters, waiters = 3, 6
-			each := iterations(10_000)
+			each := fixture.Iterations(10_000)
 			var w curio.Watch[uint64] // which setter, above; how often it has, below
 			var latest sync.Map       // version to value
 			loops := func(n int) func(ctx context.Context) error {
@@ -213,7 +218,7 @@ func TestRaceWatch(t *testing.T) {
 						before := version
 						var v uint64
 						var err error
-						switch patience := tiny(); n % 3 {
+						switch patience := fixture.Tiny(); n % 3 {
 						case 0:
 							v, version, err = w.Wait(ctx, version)
 						case 1:
@@ -232,7 +237,7 @@ func TestRaceWatch(t *testing.T) {
 						}
 						if known, ok := latest.Load(version); version < before || version > before && (ok && known != v || v == 0) {
 							f.Errorf("after version %d comes %d with %x, want %x", before, version, v, known)
-							return errBoom
+							return fixture.ErrBoom
 						}
 					}
 					return nil
@@ -247,14 +252,14 @@ func TestRaceWatch(t *testing.T) {
 						for i := range each {
 							v := uint64(n)<<32 | uint64(i+1)
 							latest.Store(w.Set(v), v)
-							spin()
+							fixture.Spin()
 						}
 						return nil
 					})
 				}
 				return nil
 			})
-			f.Journal.take(msgLate)
+			f.Journal.Take(fixture.MsgLate)
 			if err != nil || len(w.Snapshot().Waiters) > 0 {
 				f.Errorf("%v; %v", &w, err)
 			}
@@ -265,14 +270,14 @@ func TestRaceWatch(t *testing.T) {
 // Two tasks that answer each other's change: a Wait that misses the Set of the same moment would
 // wait for ever.
 func TestRaceWatchAnswers(t *testing.T) {
-	watch(t, func() {
-		withKernel(t, func(ctx context.Context, f *fixture) {
-			rounds := uint64(iterations(40_000))
+	fixture.Watch(t, func() {
+		fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+			rounds := uint64(fixture.Iterations(40_000))
 			var there, back curio.Watch[int]
 			answers := func(mine, others *curio.Watch[int], bySelect bool) func(ctx context.Context) error {
 				return func(ctx context.Context) error {
 					for i := range rounds {
-						spin()
+						fixture.Spin()
 						var version uint64
 						var err error
 						if bySelect {
@@ -297,7 +302,7 @@ func TestRaceWatchAnswers(t *testing.T) {
 				}
 			})
 			there.Set(0)
-			if err := team(ctx, nothing, answers(&back, &there, false), answers(&there, &back, true)); err != nil {
+			if err := fixture.Team(ctx, fixture.Nothing, answers(&back, &there, false), answers(&there, &back, true)); err != nil {
 				f.Error(err)
 			}
 			over.Store(true)
@@ -308,24 +313,24 @@ func TestRaceWatchAnswers(t *testing.T) {
 
 // What has been replaced is garbage, and so is what a Wait that has returned was given.
 func TestWatchKeepsNothingAlive(t *testing.T) {
-	withKernel(t, func(ctx context.Context, f *fixture) {
-		var w curio.Watch[*thing]
-		waits := func(v *thing) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		var w curio.Watch[*fixture.Thing]
+		waits := func(v *fixture.Thing) {
 			waiter := curio.Go(ctx, func(ctx context.Context) error {
 				_, version := w.Get()
 				got, _, err := w.Wait(ctx, version)
 				if got != v {
-					err = errors.Join(err, errBoom)
+					err = errors.Join(err, fixture.ErrBoom)
 				}
 				return err
 			})
-			until(f, "WATCH_WAIT", func() bool { return waiter.State() == "WATCH_WAIT" })
+			testutil.Await(f, "WATCH_WAIT", func() bool { return waiter.State() == "WATCH_WAIT" })
 			w.Set(v)
 			if _, err := waiter.Join(ctx); err != nil {
 				f.Error(err)
 			}
 		}
-		forgets(f, "replaced", 1, func(v *thing) {
+		fixture.Forgets(f, "replaced", 1, func(v *fixture.Thing) {
 			waits(v)
 			w.Set(nil)
 		})
@@ -334,10 +339,10 @@ func TestWatchKeepsNothingAlive(t *testing.T) {
 
 // A Wait that waits allocates nothing, and a Set only room for the value.
 func TestWatchAllocations(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
-	withKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var there, back curio.Watch[int]
 		echo := curio.Go(ctx, func(ctx context.Context) error {
 			for v, err := range there.Changes(ctx) {
@@ -361,7 +366,7 @@ func TestWatchAllocations(t *testing.T) {
 
 // Somebody's context is not called while the waiter is listed.
 func TestWatchUnderAHostileContext(t *testing.T) {
-	inKernel(t, func(ctx context.Context, f *fixture) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
 		var w curio.Watch[int]
 		h := testutil.NewHostile()
 		h.Context = ctx

@@ -37,6 +37,8 @@ var mayImport = map[string][]string{
 	"signal":             {".", "internal/signals"},
 	"curiotest":          {".", "network", "socket", "internal/wait", "internal/poll", "internal/origin"},
 	"examples/...":       {anyPublic},
+	"verify/core":        {},
+	"verify/fixture":     {".", "internal/wait", "internal/testutil"},
 }
 
 // mayImportUnsafe lists the packages that may go behind the type system, and why.

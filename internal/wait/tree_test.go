@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -48,7 +49,7 @@ func FuzzTree(f *testing.F) {
 // The same with random operations that are always the same.
 func TestTree(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range rounds(3000) {
+	for range testutil.Times(3000) {
 		ops := make([]byte, 80)
 		for i := range ops {
 			ops[i] = byte(random.Uint32())

@@ -1,5 +1,0 @@
-//go:build race
-
-package curio_test
-
-const raceEnabled = true
