@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/curio-go/curio/internal/sentinel"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -40,7 +41,7 @@ var (
 	// of an outer one that has not expired. It is no cancellation: the inner
 	// timeout should have been handled where it was set. It is also
 	// context.DeadlineExceeded.
-	ErrUncaughtTimeout error = &uncaught{}
+	ErrUncaughtTimeout = sentinel.Deadline("curio: uncaught timeout")
 
 	// ErrNotTerminated: the result of a task was asked for that has not ended.
 	ErrNotTerminated = errors.New("curio: task has not terminated; Join it first")
@@ -69,10 +70,7 @@ var (
 type uncaught struct{ err error }
 
 func (u *uncaught) Error() string {
-	if u.err == nil {
-		return "curio: uncaught timeout"
-	}
-	return "curio: uncaught timeout, which an inner timeout should have handled: " + u.err.Error()
+	return ErrUncaughtTimeout.Error() + ", which an inner timeout should have handled: " + u.err.Error()
 }
 
 func (u *uncaught) Is(target error) bool {

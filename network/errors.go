@@ -7,6 +7,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/curio-go/curio/internal/sentinel"
 )
 
 // opError is the error of an operation on conn.
@@ -43,24 +45,17 @@ func misused(what string) error { return fmt.Errorf("%s: %w", what, syscall.EINV
 var (
 	// ErrIdle: the peer has sent nothing, or accepted nothing, for the IdleTimeout. Only
 	// this operation has failed: the context is not done.
-	ErrIdle error = limitError("curio/network: the peer was idle for too long")
+	ErrIdle = sentinel.Timeout("curio/network: the peer was idle for too long")
 
 	// ErrHandshakeTimeout: the handshake, or a proxy's header, was not complete within the
 	// HandshakeTimeout. The operation's error is also context.DeadlineExceeded.
-	ErrHandshakeTimeout error = limitError("curio/network: the handshake took too long")
+	ErrHandshakeTimeout = sentinel.Timeout("curio/network: the handshake took too long")
 
 	// ErrLifetime: the connection has been served for its Lifetime. The handler's context
 	// has expired: each operation with it fails with an error that is ErrLifetime, too, and
 	// curio.WhoCancelled returns that as the Reason.
-	ErrLifetime error = limitError("curio/network: the connection's lifetime is over")
+	ErrLifetime = sentinel.Timeout("curio/network: the connection's lifetime is over")
 )
-
-// A limitError is one of the above.
-type limitError string
-
-func (e limitError) Error() string        { return string(e) }
-func (e limitError) Timeout() bool        { return true }
-func (e limitError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
 // A lateError says that something was not done within the time that is its value. It is
 // not the error of the timeout in which it was: what is around it is not to take that for

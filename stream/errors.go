@@ -7,14 +7,15 @@ import (
 	"os"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/sentinel"
 )
 
 // ErrLineTooLong is the error of ReadLine and the others for a line that is longer than
 // the limit, in an error that says how long that is, and who has sent it.
-var ErrLineTooLong error = tooMuch("line too long")
+var ErrLineTooLong = sentinel.PeersDoing("line too long")
 
 // ErrTooLong is the error of ReadAll for more than its limit.
-var ErrTooLong error = tooMuch("stream too long")
+var ErrTooLong = sentinel.PeersDoing("stream too long")
 
 // ErrUnsent is the error of Close, and of Detach, when something was written that has not been
 // sent.
@@ -25,14 +26,6 @@ var ErrUnread = errors.New("unread data")
 
 // ErrBusy is the error of Detach while another task reads or writes.
 var ErrBusy = errors.New("in use")
-
-// A tooMuch says that the other side has sent more than the limit. Package network, which
-// does not import this package, looks for the PeersDoing method, so that a server does not
-// take it for its own fault.
-type tooMuch string
-
-func (e tooMuch) Error() string    { return string(e) }
-func (e tooMuch) PeersDoing() bool { return true }
 
 var (
 	errUnusable = errors.New("not made by New, FromConn or FromFile")
