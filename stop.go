@@ -39,7 +39,8 @@ var ErrStopping = errors.New("curio: asked to stop")
 //	}
 //
 // cancel ends the context and must be called. If the scope was asked before, the context is done
-// from the beginning. A shield does not hold the request back.
+// from the beginning. A shield does not hold the request back. In a group, derive it from the group's
+// context, so that the wait ends as well when the group does.
 //
 // Who asks is Stop of a task, a group or a kernel, Run with Grace, and a server of package network.
 func UntilStop(ctx context.Context) (_ context.Context, cancel context.CancelFunc) {

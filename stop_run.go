@@ -101,11 +101,12 @@ func (e *SignalError) name() string {
 //
 // Like os.Exit, it runs no deferred functions.
 func Exit(err error) {
-	stopped, bySignal := err.(*SignalError)
+	var stopped *SignalError
+	bySignal := errors.As(err, &stopped)
 	switch {
 	case err == nil:
 		os.Exit(0)
-	case !bySignal || stopped.Err != nil:
+	case !bySignal || err != stopped || stopped.Err != nil:
 		fmt.Fprintln(os.Stderr, err)
 	}
 	if bySignal {

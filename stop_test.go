@@ -317,6 +317,23 @@ func TestRunWithGrace(t *testing.T) {
 	})
 }
 
+// With a negative grace time, Run waits however long it takes.
+func TestEndlessGrace(t *testing.T) {
+	fixture.AwaitEarlierTests(t)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		start := time.Now()
+		err, logged := outcomes(t, ctx, func(ctx context.Context) error {
+			curio.Go(ctx, untilAsked(2000*time.Hour))
+			return untilAsked(1000 * time.Hour)(ctx)
+		}, curio.Grace(-1))
+		if took := time.Since(start); err != nil || took != 2000*time.Hour+time.Second || len(logged.Lines()) > 0 {
+			t.Errorf("%v after %v; logged: %v", err, took, logged.Lines())
+		}
+	})
+}
+
 // Without a wish from outside, Run asks what main has left behind; without Grace nothing has changed.
 func TestGraceAfterMain(t *testing.T) {
 	fixture.AwaitEarlierTests(t)
