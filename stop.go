@@ -233,12 +233,27 @@ func (t *AnyTask) belowDaemon() bool {
 
 // stopCause is the cause with which by asks s to stop.
 func stopCause(s *wait.Scope, by *AnyTask, pc uintptr, reason []error) *wait.Cause {
-	c := wait.NewCause(s, wait.Asked, ErrStopping)
-	c.Named, c.By, c.PC = true, authorOf(by), pc
+	c := wait.NewRequest(s, ErrStopping, authorOf(by))
+	c.PC = pc
 	if len(reason) > 0 {
 		c.Reason = &stopReason{reason[0]}
 	}
 	return c
+}
+
+// withoutRequest returns err, the error of t, without what says only that t was asked to stop.
+func (t *AnyTask) withoutRequest(err error) error {
+	if !wait.Asking() || t.owner.Asked() == nil {
+		return err
+	}
+	rest, _ := takeOut(err, func(leaf error) bool {
+		if e, ours := leaf.(*wait.Error); ours {
+			return t.owner.AskedWith(e.Cause())
+		}
+		_, panicked := leaf.(*PanicError)
+		return !panicked && errors.Is(leaf, context.Canceled) // most code returns the bare error of its context
+	})
+	return rest
 }
 
 // A stopReason is ErrStopping with a reason.

@@ -286,9 +286,10 @@ func (d *descent) tooLate(ctx context.Context, tasks []*AnyTask, c *wait.Cause) 
 // outcome returns err, what the main task t has ended with, without what says only that t has stopped
 // as it was asked to, or was cancelled because of a signal, which a SignalError says already.
 func (d *descent) outcome(t *AnyTask, err error) error {
-	if c := t.owner.Asked(); c != nil {
-		err, _ = ending{c, context.Canceled}.rest(err)
+	if errors.As(err, new(*GraceError)) {
+		return err // this is news, whatever it wraps
 	}
+	err = t.withoutRequest(err)
 	if c := t.owner.Cause(); d.signal != nil && c != nil && c.Reason == d.why {
 		err, _ = ending{cause: c}.rest(err)
 	}

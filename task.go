@@ -384,9 +384,7 @@ func (t *AnyTask) settleError() {
 	defer func() { _ = recover() }()
 	rest := t.err
 	if wait.Asking() && mayBeAsked(rest) { // else it is not worth looking in all that is around
-		if c := t.owner.Asked(); c != nil {
-			rest, _ = ending{c, context.Canceled}.rest(rest)
-		}
+		rest = t.withoutRequest(rest)
 	}
 	if t.stopped && rest != nil {
 		e := endingOf(&t.owner.Scope)

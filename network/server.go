@@ -14,16 +14,17 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Handler serves one connection. Its context is cancelled when the server stops, or,
-// if the server grants a grace time, when that has run out; see UntilStop. The
-// connection is closed when it returns.
+// A Handler serves one connection. Its context is cancelled when the server stops, or, if
+// there is a grace time, when that has run out. A handler waits for its next request with a
+// context of curio.UntilStop, which ends when the server begins to stop. The connection is
+// closed when it returns.
 //
 // If it returns an error or panics, that is logged at the error level, with the address of
 // the peer; it neither ends the server nor disturbs other connections. What the peer does
 // is not an error of the server: if the peer has gone, has reset the connection, was idle
 // for too long, or has sent garbage instead of TLS, that is logged at the debug level, even
 // if the handler returns the io.EOF or io.ErrUnexpectedEOF of its Recv. If the server's
-// stop, its Grace time or the Lifetime has ended the handler, that is not logged as the
+// stop, the grace time or the Lifetime has ended the handler, that is not logged as the
 // handler's error. If a handler returns several errors in one, by errors.Join or in a
 // group's error, each of them is judged by itself.
 type Handler func(ctx context.Context, conn Conn) error
@@ -63,11 +64,17 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 // error or net.ErrClosed. RunServer panics if listener or handler is nil. It is Curio's
 // run_server.
 //
-// Then it stops: it closes the listener at once, so that new connections are refused;
-// cancels the contexts of UntilStop, by which handlers learn of it; waits for the handlers
-// to return, for the Grace time; and cancels those that have not, waits for them as well,
-// and tells in a *GraceError and in the log which they were. Without a Grace time,
-// handlers are cancelled at once.
+// Then it stops: it closes the listener at once, so that new connections are refused; ends
+// the contexts of curio.UntilStop, by which handlers learn of it; waits for the handlers to
+// return, for the Grace time; and cancels those that have not, waits for them as well, and
+// tells in a *GraceError and in the log which they were. Without a Grace time, handlers are
+// cancelled at once.
+//
+// It stops as well when the task, the group or the kernel around ctx is asked to: with
+// curio.Run's Grace, or Stop of a task. Then handlers without a Grace time of the server's
+// are not cancelled at once, but when ctx is. The error is a *net.OpError around one that is
+// curio.ErrStopping, and a task that returns it has not failed. During curio.Run's Pause the
+// server goes on.
 //
 // Running out of descriptors or memory does not end the server: it pauses, for 5 ms
 // and then twice as long each time up to a second. It does the same after network errors
@@ -99,21 +106,27 @@ func RunServers(ctx context.Context, listeners []*Listener, handler Handler) err
 	}
 	var mu sync.Mutex
 	var late []string
+	var stopped error // what the first has returned
 	err := curio.Group(ctx, func(ctx context.Context, servers *curio.TaskGroup[struct{}]) error {
 		for _, l := range listeners {
 			servers.Go(func(ctx context.Context) error {
 				err := RunServer(ctx, l, handler)
+				mu.Lock()
+				defer mu.Unlock()
 				if cut, ok := errors.AsType[*GraceError](err); ok {
-					mu.Lock()
-					defer mu.Unlock()
-					late = append(late, cut.Connections...)
-					return cut.Err
+					late, err = append(late, cut.Connections...), cut.Err
+				}
+				if stopped == nil {
+					stopped = err
 				}
 				return err
 			}, curio.Name("server "+nameOf(l.LocalAddr())), curio.ReportCrash(false))
 		}
 		return servers.Join(ctx)
 	})
+	if err == nil { // they were asked to stop, which is no failure
+		err = stopped
+	}
 	if len(late) > 0 { // which a group that is cancelled would not tell
 		return &GraceError{Connections: late, Err: err}
 	}
@@ -137,42 +150,41 @@ type server struct {
 	listener *Listener
 	handler  Handler
 	conns    *curio.TaskGroup[struct{}]
-	places   *curio.Semaphore // one for each connection; nil if nobody counts them
+	places   *curio.Semaphore // one for each connection
 	size     int64            // of places
 	owner    context.Context  // that of the task in whose name places are taken and given back
 	name     string           // the address that it listens on, for the log
-	stop     *stop            // nil if there is no grace time
 }
 
 // serveAll accepts connections until accepting, the context of which is ctx, ends. The
-// handlers' context is conns.
-func serveAll(ctx, conns context.Context, listener *Listener, handler Handler) error {
-	return curio.Group(conns, func(conns context.Context, group *curio.TaskGroup[struct{}]) error {
+// handlers' context is below around, which is ctx or, with a Grace time, a shield in it.
+func serveAll(ctx, around context.Context, listener *Listener, handler Handler) error {
+	return curio.Group(around, func(conns context.Context, group *curio.TaskGroup[struct{}]) error {
 		defer listener.Close() // at once: the handlers may take their time to end
 		s := &server{listener: listener, handler: handler, conns: group, owner: conns, name: nameOf(listener.LocalAddr())}
-		config := &listener.config
-		if config.MaxConnections > 0 || config.Grace != 0 {
-			s.size = math.MaxInt64
-			if config.MaxConnections > 0 {
-				s.size = int64(config.MaxConnections)
-			}
-			s.places = curio.NewSemaphore(s.size)
+		s.size = math.MaxInt64
+		if most := listener.config.MaxConnections; most > 0 {
+			s.size = int64(most)
 		}
-		if config.Grace == 0 {
-			return s.accept(ctx)
-		}
-		s.stop = newStop(conns)
-		defer s.stop.close()
+		s.places = curio.NewSemaphore(s.size)
 		err := s.accept(ctx)
 		listener.Close()
-		s.stop.begin(conns)
+		switch {
+		case errors.Is(err, curio.ErrStopping): // and so are the handlers
+		case listener.config.Grace == 0:
+			return err
+		default:
+			ask(around)
+		}
 		return s.drain(conns, err)
 	}, curio.WaitNone)
 }
 
-// accept accepts connections until that fails. Who waits for a place, or in a pause,
-// notices too that the listener has been closed.
+// accept accepts connections until that fails, or ctx is asked to stop. Who waits for a
+// place, or in a pause, notices too that the listener has been closed.
 func (s *server) accept(ctx context.Context) error {
+	ctx, forget := curio.UntilStop(ctx)
+	defer forget()
 	until, cancel := s.listener.untilClosed(ctx)
 	defer cancel()
 	err := s.acceptUntil(until)
@@ -188,7 +200,7 @@ func (s *server) accept(ctx context.Context) error {
 func (s *server) acceptUntil(ctx context.Context) error {
 	accepting := &acceptor{name: s.name, next: s.next}
 	for {
-		if s.places != nil && !s.places.TryAcquire(ctx) {
+		if !s.places.TryAcquire(ctx) {
 			accepting.full.seen(ctx, s.name, msgFull, "max", s.size)
 			if err := s.places.Acquire(ctx); err != nil {
 				return err
@@ -216,12 +228,8 @@ func (s *server) next(ctx context.Context) (Conn, error) {
 	return s.listener.dress(conn), nil
 }
 
-// release gives a place back, if they are counted.
-func (s *server) release() {
-	if s.places != nil {
-		s.places.Release(s.owner)
-	}
-}
+// release gives a place back.
+func (s *server) release() { s.places.Release(s.owner) }
 
 // spawn serves conn in a task of its own. The task's only possible error is a panic, which
 // it logs itself.

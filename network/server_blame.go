@@ -110,7 +110,7 @@ func (b *blame) cancelled(e *wait.Error) {
 	switch {
 	case b.life != nil && c == b.life.Cause() && c.Reason == ErrLifetime:
 		b.why = "its lifetime is over"
-	case b.stop != nil && c == b.stop.cause():
+	case wait.CurrentTask(b.task).AskedWith(c):
 	case task != nil && (c == task || c.Kind == wait.Foreign && task.Kind == wait.Foreign):
 		// The server was cancelled, or what it runs in. A foreign context does not always
 		// yield the same cause, so only the kinds are compared.
@@ -143,7 +143,7 @@ func (b *blame) leaf(err error, elsewhere bool) {
 		b.own = true
 	case b.lived() && (is(ErrLifetime) || is(context.DeadlineExceeded) || is(context.Canceled)):
 		b.why = "its lifetime is over"
-	case b.stop != nil && b.stop.cause() != nil && (is(ErrServerStopping) || is(context.Canceled)):
+	case (is(curio.ErrStopping) || is(context.Canceled)) && wait.CurrentTask(b.task).Asked() != nil:
 	case b.task.Err() != nil && is(b.task.Err()):
 	default:
 		b.own = true

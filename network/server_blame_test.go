@@ -242,27 +242,27 @@ var blameCases = []blameCase{
 		})
 	}, message: msgFailed, level: fault, is: []error{errFlush}},
 	{name: "stopping", stop: true, config: grace, handler: func(ctx context.Context, conn network.Conn) error {
-		idle, cancel := network.UntilStop(ctx)
+		idle, cancel := curio.UntilStop(ctx)
 		defer cancel()
 		return recv(idle, conn)
 	}},
 	{name: "stopping, as ctx.Err()", stop: true, config: grace, handler: func(ctx context.Context, _ network.Conn) error {
-		idle, cancel := network.UntilStop(ctx)
+		idle, cancel := curio.UntilStop(ctx)
 		defer cancel()
 		<-idle.Done()
 		return idle.Err()
 	}},
 	{name: "stopping, by its cause", stop: true, config: grace, handler: func(ctx context.Context, _ network.Conn) error {
-		idle, cancel := network.UntilStop(ctx)
+		idle, cancel := curio.UntilStop(ctx)
 		defer cancel()
 		<-idle.Done()
 		return context.Cause(idle)
 	}},
 	{name: "stopping and its clean-up", stop: true, config: grace, handler: func(ctx context.Context, conn network.Conn) error {
-		idle, cancel := network.UntilStop(ctx)
+		idle, cancel := curio.UntilStop(ctx)
 		defer cancel()
 		return errors.Join(recv(idle, conn), errFlush)
-	}, message: msgFailed, level: fault, is: []error{errFlush, network.ErrServerStopping}},
+	}, message: msgFailed, level: fault, is: []error{errFlush, curio.ErrStopping}},
 	{name: "too late", stop: true, config: network.ServerConfig{Grace: short}, handler: recv, also: msgGrace},
 	{name: "too late and its clean-up", stop: true, config: network.ServerConfig{Grace: short}, handler: func(ctx context.Context, conn network.Conn) error {
 		return errors.Join(recv(ctx, conn), errFlush)

@@ -15,12 +15,12 @@ import (
 
 // A server that lets its handlers finish what they have begun. They wait for the next
 // request with a context that ends when the server begins to stop.
-func ExampleUntilStop() {
+func ExampleRunServer_graceful() {
 	var begun curio.Event
 	serve := func(ctx context.Context, conn network.Conn) error {
 		buf := make([]byte, 100)
 		for {
-			idle, cancel := network.UntilStop(ctx)
+			idle, cancel := curio.UntilStop(ctx)
 			n, err := conn.Recv(idle, buf)
 			cancel()
 			if err == io.EOF {

@@ -16,7 +16,7 @@ import (
 // On each kind of connection, a handler can tell from the error of its operation which
 // limit was reached: the error is that limit and no other.
 func TestLimitsAreToldApart(t *testing.T) {
-	limits := []error{network.ErrIdle, network.ErrHandshakeTimeout, network.ErrLifetime, network.ErrServerStopping}
+	limits := []error{network.ErrIdle, network.ErrHandshakeTimeout, network.ErrLifetime, curio.ErrStopping}
 	const far = 10 * short
 	for _, k := range []kind{{name: "TCP"}, {name: "TLS on Unix", unix: true, tls: true}, {name: "PROXY", proxy: true}, {name: "FromListener and TLS", foreign: true, tls: true}} {
 		for _, c := range []struct {
@@ -92,20 +92,20 @@ func TestLimitsAreTimeouts(t *testing.T) {
 func TestUntilStopTells(t *testing.T) {
 	begun, done := new(curio.Event), make(chan bool, 1)
 	s := serveWith(t, &network.ServerConfig{Grace: time.Hour}, func(ctx context.Context, conn network.Conn) error {
-		idle, cancel := network.UntilStop(ctx)
+		idle, cancel := curio.UntilStop(ctx)
 		defer cancel()
 		begun.Set()
 		<-idle.Done()
 		for range 2 {
-			if cause := context.Cause(idle); !errors.Is(cause, network.ErrServerStopping) || idle.Err() != context.Canceled {
+			if cause := context.Cause(idle); !errors.Is(cause, curio.ErrStopping) || idle.Err() != context.Canceled {
 				t.Errorf("its cause is %v, and its error %v", cause, idle.Err())
 			}
 			err := curio.Sleep(idle, time.Hour)
-			if who, ok := curio.WhoCancelled(err); !ok || who.Reason != network.ErrServerStopping || !errors.Is(err, network.ErrServerStopping) {
+			if who, ok := curio.WhoCancelled(err); !ok || who.Reason != curio.ErrStopping || !errors.Is(err, curio.ErrStopping) {
 				t.Errorf("%v, %+v", err, who)
 			}
 			cancel()
-			idle, cancel = network.UntilStop(ctx)
+			idle, cancel = curio.UntilStop(ctx)
 			if idle.Err() == nil {
 				t.Error("a context that is made later has not ended")
 			}

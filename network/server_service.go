@@ -64,9 +64,6 @@ func (s *service) serve(ctx context.Context) {
 // begin does what comes before the handler, and returns the handler's context.
 func (s *service) begin(ctx context.Context) (context.Context, error) {
 	config := &s.listener.config
-	if s.stop != nil {
-		stopOf.Set(ctx, s.stop)
-	}
 	if config.Lifetime > 0 {
 		s.life = wait.NewLimit(ctx, wait.After(config.Lifetime), ErrLifetime)
 		ctx = s.life

@@ -2,7 +2,6 @@ package network
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -11,73 +10,24 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ErrServerStopping is the reason why a context of UntilStop is done. errors.Is finds it in
-// the error of each operation of this module that was cut short by that, including those on
-// a Conn or a stream, and in context.Cause of the context; curio.WhoCancelled returns it as
-// the Reason. Functions of other packages often return the bare error of the context, which
-// is context.Canceled.
-var ErrServerStopping = errors.New("curio/network: the server is stopping")
-
-// A stop is what a server with a grace time tells its handlers by. Its scope is
-// cancelled when the server begins to stop, and the scopes of UntilStop follow it.
-type stop struct{ scope *wait.Scope }
-
-// stopOf is the stop of the server that a task serves a connection of.
-var stopOf curio.Local[*stop]
-
-func newStop(ctx context.Context) *stop { return &stop{wait.New(ctx, wait.Group)} }
-
-// begin tells the handlers that the server stops. It does so on behalf of the server's
-// task, which ctx belongs to.
-func (s *stop) begin(ctx context.Context) {
-	cause := wait.NewCause(s.scope, wait.Cancelled, ErrServerStopping)
-	cause.Named = true
-	cause.By = wait.Text(curio.CurrentTask(ctx).Path())
-	s.scope.Cancel(cause)
-}
-
-// cause returns the cause with which the contexts of UntilStop end, or nil if the server is
-// not stopping.
-func (s *stop) cause() *wait.Cause {
-	if c := s.scope.Cause(); c != nil && c.Reason == ErrServerStopping {
-		return c
-	}
-	return nil
-}
-
-func (s *stop) close() { s.scope.Close() }
-
-// UntilStop returns a context for what a handler waits for while it has nothing else to
-// do, as for the next request. It ends when ctx does, and, too, as soon as the server
-// begins to stop: the wait then fails with an error that is ErrServerStopping. A handler
-// that returns this error, or nil, has ended as it should. What it has begun, a handler
-// finishes with its own context, within the server's Grace time.
+// This file is about how a server stops. There are two ways:
 //
-//	idle, cancel := network.UntilStop(ctx)
-//	n, err := conn.Recv(idle, buf)
-//	cancel()
+//	ctx ends:          with a Grace time, the server asks its handlers, which are under a shield, to stop,
+//	                   waits, and cancels those that are late. Without one they end with ctx.
+//	ctx is asked to:   the handlers have been asked as well. The server waits for them, for the Grace
+//	                   time, or without one until ctx ends.
 //
-// cancel ends the context and must be called. Without a Grace time, or in a task that
-// serves no connection, the context ends only when ctx does.
-func UntilStop(ctx context.Context) (_ context.Context, cancel context.CancelFunc) {
-	until := wait.New(ctx, wait.Group)
-	s, ok := stopOf.Get(ctx)
-	if !ok {
-		return until, until.Close
-	}
-	if c := s.cause(); c != nil { // a hook would be called a moment later
-		until.Cancel(c)
-		return until, until.Close
-	}
-	unhook := s.scope.AfterFunc(func() { until.Cancel(s.scope.Cause()) })
-	return until, func() {
-		unhook()
-		until.Close()
-	}
+// If the listener is closed or fails, it is as if ctx had ended.
+
+// ask asks the handlers to stop, in the name of the server's task. around is the shield that they
+// are under.
+func ask(around context.Context) {
+	wait.AskAll(around, curio.ErrStopping, wait.Text(curio.CurrentTask(around).Path()))
 }
 
 // A GraceError is returned by RunServer if handlers had to be cancelled when the server's
-// grace time had run out.
+// grace time had run out, or that of whoever asked the server to stop. It is also a
+// *curio.GraceError for errors.As.
 type GraceError struct {
 	Connections []string // whose handlers these were, by the addresses of their peers
 	Err         error    // why the server stopped
@@ -98,27 +48,39 @@ func (e *GraceError) Error() string {
 // Unwrap returns why the server stopped.
 func (e *GraceError) Unwrap() error { return e.Err }
 
-// drain waits for the handlers to end within the grace time. err is why the server stops.
-func (s *server) drain(ctx context.Context, err error) error {
+// As makes it a *curio.GraceError too, the Tasks of which are the Connections.
+func (e *GraceError) As(target any) bool {
+	to, ok := target.(**curio.GraceError)
+	if ok {
+		*to = &curio.GraceError{Tasks: e.Connections, Err: e.Err}
+	}
+	return ok
+}
+
+// drain waits for the handlers to end, for the grace time if there is one, else until conns ends. err
+// is why the server stops.
+func (s *server) drain(conns context.Context, err error) error {
 	grace := s.listener.config.Grace
 	allEnded := func(ctx context.Context) error { return s.places.AcquireN(ctx, s.size) }
 	var expired bool
 	var failed error
-	if grace < 0 {
-		failed = allEnded(ctx)
+	if grace <= 0 {
+		failed = allEnded(conns)
 	} else {
-		expired, failed = curio.IgnoreAfter(ctx, grace, allEnded)
+		expired, failed = curio.IgnoreAfter(conns, grace, allEnded)
 	}
 	if !expired && failed == nil {
-		s.places.ReleaseN(ctx, s.size)
+		s.places.ReleaseN(conns, s.size)
 		return err
 	}
 	names := s.peers()
 	if len(names) == 0 {
 		return err
 	}
-	late := &GraceError{Connections: names, Err: err}
-	report(ctx, slog.LevelWarn, "curio: handlers are cancelled that have not ended in the grace time",
-		"server", s.name, "grace", grace, "handlers", names)
-	return late
+	args := []any{"server", s.name, "handlers", names}
+	if grace > 0 {
+		args = append(args, "grace", grace)
+	}
+	report(conns, slog.LevelWarn, "curio: handlers are cancelled that have not ended in the grace time", args...)
+	return &GraceError{Connections: names, Err: err}
 }

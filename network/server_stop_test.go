@@ -34,7 +34,7 @@ func serveWith(t testing.TB, config *network.ServerConfig, handler network.Handl
 func requests(ctx context.Context, conn network.Conn) error {
 	buf := make([]byte, 1)
 	for {
-		idle, cancel := network.UntilStop(ctx)
+		idle, cancel := curio.UntilStop(ctx)
 		_, err := conn.Recv(idle, buf)
 		cancel()
 		switch {
@@ -107,7 +107,7 @@ func TestUntilStopSays(t *testing.T) {
 	begun, errs := new(curio.Event), make(chan error, 2)
 	s := serveWith(t, &network.ServerConfig{Grace: time.Hour}, func(ctx context.Context, conn network.Conn) error {
 		for range 2 {
-			idle, cancel := network.UntilStop(ctx)
+			idle, cancel := curio.UntilStop(ctx)
 			begun.Set()
 			_, err := conn.Recv(idle, make([]byte, 1))
 			cancel()
@@ -120,7 +120,7 @@ func TestUntilStopSays(t *testing.T) {
 	is(t, s.cancel(), taskCancelled...)
 	for range 2 {
 		err := testutil.Receive(t, "error", errs)
-		if !errors.Is(err, network.ErrServerStopping) || !errors.Is(err, curio.ErrCancelled) || errors.Is(err, curio.ErrTaskCancelled) {
+		if !errors.Is(err, curio.ErrStopping) || !errors.Is(err, curio.ErrCancelled) || errors.Is(err, curio.ErrTaskCancelled) {
 			t.Errorf("%v", err)
 		}
 	}
@@ -130,7 +130,7 @@ func TestUntilStopSays(t *testing.T) {
 func TestUntilStopElsewhere(t *testing.T) {
 	testutil.NoLeaks(t)
 	ctx, cancel := curio.WithTimeout(t.Context(), curio.NoTimeout)
-	idle, stop := network.UntilStop(ctx)
+	idle, stop := curio.UntilStop(ctx)
 	if err := curio.CheckCancellation(idle); err != nil {
 		t.Error(err)
 	}

@@ -90,7 +90,7 @@ func ask(ctx context.Context, lines *stream.Stream) (name string, err error) {
 	if _, err := lines.WriteString(ctx, "* your name?\n"); err != nil {
 		return "", err
 	}
-	waiting, cancel := network.UntilStop(ctx)
+	waiting, cancel := curio.UntilStop(ctx)
 	defer cancel()
 	silent, err := curio.IgnoreAfter(waiting, askFor, func(ctx context.Context) (err error) {
 		name, err = lines.ReadLine(ctx)
@@ -116,7 +116,7 @@ func clean(line string) string {
 // listen tells all others what m says, until it has gone or the server stops. The last
 // words to m itself are in its inbox then, which gets no more.
 func (r *room) listen(ctx context.Context, m *member, lines *stream.Stream) error {
-	waiting, cancel := network.UntilStop(ctx)
+	waiting, cancel := curio.UntilStop(ctx)
 	defer cancel()
 	defer m.inbox.Close()
 	for line, err := range lines.Lines(waiting) {
@@ -124,7 +124,7 @@ func (r *room) listen(ctx context.Context, m *member, lines *stream.Stream) erro
 			err = r.tell(waiting, m, m.name+": "+clean(line))
 		}
 		switch {
-		case errors.Is(err, network.ErrServerStopping):
+		case errors.Is(err, curio.ErrStopping):
 			_ = m.inbox.TryPut("* the server is closing; good-bye\n") // there may be no room
 			return nil
 		case errors.Is(err, stream.ErrLineTooLong):

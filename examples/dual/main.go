@@ -104,7 +104,7 @@ func listen(ctx context.Context, tcp, path, secure string, cert tls.Certificate,
 func echo(ctx context.Context, conn network.Conn) error {
 	buf := make([]byte, 16<<10)
 	for {
-		idle, cancel := network.UntilStop(ctx)
+		idle, cancel := curio.UntilStop(ctx)
 		n, err := conn.Recv(idle, buf)
 		cancel()
 		if err == io.EOF {

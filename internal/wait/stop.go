@@ -2,6 +2,7 @@ package wait
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 )
 
@@ -64,6 +65,14 @@ func (s *Scope) Ask(c *Cause) *Cause {
 	}
 }
 
+// NewRequest returns a cause with which by, nil for none, asks s to stop. errors.Is finds reason in
+// what ends with it.
+func NewRequest(s *Scope, reason error, by fmt.Stringer) *Cause {
+	c := NewCause(s, Asked, reason)
+	c.Named, c.By = true, by
+	return c
+}
+
 // NewUntil opens a scope of kind UntilAsked below ctx.
 func NewUntil(ctx context.Context) *Scope {
 	s := &Scope{kind: UntilAsked}
@@ -82,6 +91,19 @@ func (s *Scope) Asked() (c *Cause) {
 		return c != nil
 	})
 	return c
+}
+
+// AskedWith reports whether c is a cause with which s, or a scope around it, was asked to stop. Several
+// may have been, one after the other.
+func (s *Scope) AskedWith(c *Cause) bool {
+	return s.requested(func(r request) bool { return r.cause != nil && r.cause == c })
+}
+
+// AskAll asks what is in the scope of ctx to stop, in the name of by.
+func AskAll(ctx context.Context, reason error, by fmt.Stringer) {
+	if s, _ := find(ctx); s != nil {
+		s.Ask(NewRequest(s, reason, by))
+	}
 }
 
 // Announced reports whether it has been announced that the scope of ctx, or one around it, will be

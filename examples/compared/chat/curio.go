@@ -53,7 +53,7 @@ func (r *curioRoom) serve(ctx context.Context, conn network.Conn) error {
 		switch {
 		case errors.Is(err, network.ErrIdle):
 			return say(ctx, client, idle)
-		case errors.Is(err, network.ErrServerStopping):
+		case errors.Is(err, curio.ErrStopping):
 			r.lines.Close() // whoever is first closes it for all
 			if err := delivery.Wait(ctx); err != nil {
 				return err
@@ -77,7 +77,7 @@ func ask(ctx context.Context, client *stream.Stream) (name string, err error) {
 	if err := say(ctx, client, question); err != nil {
 		return "", err
 	}
-	listening, cancel := network.UntilStop(ctx)
+	listening, cancel := curio.UntilStop(ctx)
 	defer cancel()
 	line, err := client.ReadLine(listening)
 	return clean(line), err
@@ -85,7 +85,7 @@ func ask(ctx context.Context, client *stream.Stream) (name string, err error) {
 
 // listen tells everybody what the client says, until it has gone or the server stops.
 func (r *curioRoom) listen(ctx context.Context, name string, client *stream.Stream) error {
-	listening, cancel := network.UntilStop(ctx)
+	listening, cancel := curio.UntilStop(ctx)
 	defer cancel()
 	for {
 		line, err := client.ReadLine(listening)
