@@ -532,3 +532,32 @@ func TestRaceUntilStop(t *testing.T) {
 		}
 	})
 }
+
+// Who is asked twice, by the kernel and by his group, has ended as he should whichever of the two he
+// heard first.
+func TestAskedTwice(t *testing.T) {
+	fixture.AwaitEarlierTests(t)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		err := curio.Run(ctx, func(ctx context.Context) error {
+			return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
+				for range 2 {
+					g.Go(func(ctx context.Context) error {
+						idle, cancel := curio.UntilStop(ctx)
+						defer cancel()
+						err := curio.Sleep(idle, time.Hour)
+						return errors.Join(err, curio.Sleep(ctx, time.Second)) // meanwhile the group asks
+					})
+				}
+				if err := untilAsked(0)(ctx); err != nil {
+					return err
+				}
+				return g.Stop(ctx, time.Minute)
+			})
+		}, curio.Grace(time.Hour))
+		if err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+}

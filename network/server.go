@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/curio-go/curio"
@@ -154,6 +154,10 @@ type server struct {
 	size     int64            // of places
 	owner    context.Context  // that of the task in whose name places are taken and given back
 	name     string           // the address that it listens on, for the log
+	draining atomic.Bool      // drain has begun
+
+	mu  sync.Mutex
+	cut []string // whose handlers have ended, cancelled together with drain
 }
 
 // serveAll accepts connections until accepting, the context of which is ctx, ends. The
@@ -240,17 +244,6 @@ func (s *server) spawn(conn Conn) {
 		serves.serve(ctx)
 		return nil
 	}, curio.Daemon(), curio.Name(serves.peer), curio.ReportCrash(false))
-}
-
-// peers are those whom s still serves.
-func (s *server) peers() (peers []string) {
-	s.listener.serving.each(func(served *service) {
-		if served.server == s {
-			peers = append(peers, served.peer)
-		}
-	})
-	slices.Sort(peers)
-	return peers
 }
 
 func isAny(err error, of ...syscall.Errno) bool {

@@ -85,6 +85,7 @@ func (s *service) begin(ctx context.Context) (context.Context, error) {
 func (s *service) leave() (err error) {
 	defer s.release()
 	defer s.listener.serving.remove(s)
+	defer s.ends()
 	defer func() {
 		if v := recover(); v != nil {
 			err = s.panicked(v)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/curio-go/curio"
@@ -60,6 +61,7 @@ func (e *GraceError) As(target any) bool {
 // drain waits for the handlers to end, for the grace time if there is one, else until conns ends. err
 // is why the server stops.
 func (s *server) drain(conns context.Context, err error) error {
+	s.draining.Store(true)
 	grace := s.listener.config.Grace
 	allEnded := func(ctx context.Context) error { return s.places.AcquireN(ctx, s.size) }
 	var expired bool
@@ -73,7 +75,7 @@ func (s *server) drain(conns context.Context, err error) error {
 		s.places.ReleaseN(conns, s.size)
 		return err
 	}
-	names := s.peers()
+	names := s.late()
 	if len(names) == 0 {
 		return err
 	}
@@ -83,4 +85,29 @@ func (s *server) drain(conns context.Context, err error) error {
 	}
 	report(conns, slog.LevelWarn, "curio: handlers are cancelled that have not ended in the grace time", args...)
 	return &GraceError{Connections: names, Err: err}
+}
+
+// late are the peers of the handlers that have not ended in time. What cancels the server without a
+// grace time cancels them at the same moment, so some have ended already.
+func (s *server) late() (peers []string) {
+	s.listener.serving.each(func(served *service) {
+		if served.server == s {
+			peers = append(peers, served.peer)
+		}
+	})
+	s.mu.Lock() // after: see ends
+	peers = append(peers, s.cut...)
+	s.mu.Unlock()
+	slices.Sort(peers)
+	return slices.Compact(peers)
+}
+
+// ends notes, before s leaves the registry, that its handler was cancelled together with drain.
+func (s *service) ends() {
+	if !s.draining.Load() || s.owner.Err() == nil || s.task.Err() == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = append(s.cut, s.peer)
 }
