@@ -42,7 +42,8 @@ var ErrStopping = errors.New("curio: asked to stop")
 // from the beginning. A shield does not hold the request back. In a group, derive it from the group's
 // context, so that the wait ends as well when the group does.
 //
-// Who asks is Stop of a task, a group or a kernel, Run with Grace, and a server of package network.
+// Who asks is Stop of a task, a group or a kernel, Run with Grace, and a server of package network
+// with a grace time, which asks its handlers when it stops.
 func UntilStop(ctx context.Context) (_ context.Context, cancel context.CancelFunc) {
 	s := wait.NewUntil(ctx)
 	return s, s.Close

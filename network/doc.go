@@ -18,7 +18,8 @@
 //
 // A [ServerConfig] bounds how many connections are served at a time, and how long each may
 // take, be silent, or go on when the server stops; a handler that waits for its next
-// request does so with the context of [UntilStop].
+// request does so with the context of [curio.UntilStop]. A server also stops by itself when the
+// program, or the task that it runs in, is asked to.
 //
 // # Clients
 //

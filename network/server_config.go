@@ -75,8 +75,8 @@ type ServerConfig struct {
 	Lifetime time.Duration
 
 	// Grace is how long handlers may go on when the server stops; see RunServer. 0
-	// means that they are cancelled at once, a negative value that they are waited for
-	// however long it takes.
+	// means that they are cancelled with the server's context, a negative value that they
+	// are waited for however long it takes.
 	Grace time.Duration
 }
 
