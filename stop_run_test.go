@@ -63,7 +63,7 @@ func testWishes(t *testing.T, main func(context.Context) error, wishes, needed i
 	start := time.Now()
 	ended := make(chan error, 1)
 	go func() {
-		err, _ := outcomes(t, t.Context(), main, curio.StopOnSignals(), curio.Grace(time.Minute))
+		_, err := outcomes(t, t.Context(), main, curio.StopOnSignals(), curio.Grace(time.Minute))
 		ended <- err
 	}()
 	for range wishes {
@@ -106,7 +106,7 @@ func TestSignalWithoutGrace(t *testing.T) {
 		var err error
 		start := time.Now()
 		time.AfterFunc(time.Second, func() { deliver(syscall.SIGTERM) })
-		stopped, _ := outcomes(t, t.Context(), func(ctx context.Context) error {
+		_, stopped := outcomes(t, t.Context(), func(ctx context.Context) error {
 			err = fixture.Sleeper(ctx)
 			return err
 		}, curio.StopOnSignals(syscall.SIGTERM))

@@ -261,10 +261,10 @@ func TestFailureBesideAStop(t *testing.T) {
 }
 
 // outcomes runs main in a kernel of its own, and returns what Run returned and what was logged.
-func outcomes(t *testing.T, ctx context.Context, main func(context.Context) error, opts ...curio.KernelOption) (error, *testutil.Journal) {
+func outcomes(t *testing.T, ctx context.Context, main func(context.Context) error, opts ...curio.KernelOption) (logged *testutil.Journal, err error) {
 	t.Helper()
-	logged := new(testutil.Journal)
-	return curio.Run(ctx, main, append(opts, curio.Logger(slog.New(logged)))...), logged
+	logged = new(testutil.Journal)
+	return logged, curio.Run(ctx, main, append(opts, curio.Logger(slog.New(logged)))...)
 }
 
 // With Grace, the end of Run's context is a request first.
@@ -299,7 +299,7 @@ func TestRunWithGrace(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
 			start := time.Now()
-			err, logged := outcomes(t, ctx, c.main, curio.Grace(time.Minute))
+			logged, err := outcomes(t, ctx, c.main, curio.Grace(time.Minute))
 			if took := time.Since(start); took != time.Second+c.takes {
 				t.Errorf("%s: it took %v", c.what, took)
 			}
@@ -324,7 +324,7 @@ func TestEndlessGrace(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
-		err, logged := outcomes(t, ctx, func(ctx context.Context) error {
+		logged, err := outcomes(t, ctx, func(ctx context.Context) error {
 			curio.Go(ctx, untilAsked(2000*time.Hour))
 			return untilAsked(1000 * time.Hour)(ctx)
 		}, curio.Grace(-1))
@@ -341,7 +341,7 @@ func TestGraceAfterMain(t *testing.T) {
 		for _, grace := range []time.Duration{0, time.Minute} {
 			var ended error
 			start := time.Now()
-			err, _ := outcomes(t, t.Context(), func(ctx context.Context) error {
+			_, err := outcomes(t, t.Context(), func(ctx context.Context) error {
 				curio.Go(ctx, func(ctx context.Context) error {
 					ended = untilAsked(time.Second)(ctx)
 					return ended
@@ -363,7 +363,7 @@ func TestPause(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
 		var healthy, unhealthy time.Duration
-		err, _ := outcomes(t, ctx, func(ctx context.Context) error {
+		_, err := outcomes(t, ctx, func(ctx context.Context) error {
 			for !curio.Stopping(ctx) {
 				healthy = time.Since(start)
 				_ = curio.Sleep(ctx, 100*time.Millisecond)
@@ -431,7 +431,7 @@ func TestServices(t *testing.T) {
 			}
 		}
 		start := time.Now()
-		err, logged := outcomes(t, t.Context(), func(ctx context.Context) error {
+		logged, err := outcomes(t, t.Context(), func(ctx context.Context) error {
 			curio.Go(ctx, ends("logger", 0), curio.Service())
 			curio.Go(ctx, func(ctx context.Context) error {
 				curio.Go(ctx, ends("helper", 2*time.Second))
@@ -458,7 +458,7 @@ func TestServices(t *testing.T) {
 func TestServiceThatFails(t *testing.T) {
 	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
-		err, _ := outcomes(t, t.Context(), func(ctx context.Context) error {
+		_, err := outcomes(t, t.Context(), func(ctx context.Context) error {
 			curio.Go(ctx, func(ctx context.Context) error { return fixture.ErrBoom }, curio.Service(), curio.Name("logger"))
 			return fixture.Sleeper(ctx)
 		})
