@@ -104,21 +104,22 @@ func BenchmarkMemorySleepingTasks(b *testing.B) {
 			}
 		})
 	})
-	// A goroutine in time.Sleep cannot be stopped, so they sleep for long enough, and
-	// their number has to be small enough for the rest of the benchmarks not to mind.
+	// A goroutine in time.Sleep cannot be stopped, so they sleep for long enough, and are waited for.
 	b.Run("impl=goroutine", func(b *testing.B) {
 		memoryOnce(b, "goroutine", n, func() (stop func()) {
-			var started sync.WaitGroup
+			var started, ended sync.WaitGroup
 			started.Add(n)
+			ended.Add(n)
 			for range n {
 				go func() {
+					defer ended.Done()
 					started.Done()
-					time.Sleep(time.Minute)
+					time.Sleep(30 * time.Second)
 				}()
 			}
 			started.Wait()
 			time.Sleep(time.Second) // the last of them fall asleep
-			return func() {}
+			return ended.Wait
 		})
 	})
 }
