@@ -22,16 +22,12 @@ import (
 func Run(ctx context.Context, main func(context.Context) error, opts ...KernelOption) error {
 	k := NewKernel(opts...)
 	pc := caller(3)
-	defer func() { _ = k.shutdown(context.Background(), pc) }()
-	if !k.isGradual() {
-		return k.run(ctx, main, pc, nil)
+	end := func() { _ = k.shutdown(context.Background(), pc) }
+	if k.isGradual() {
+		return k.runGradually(ctx, main, pc, end)
 	}
-	d := k.descend()
-	defer d.end()
-	d.whole = true
-	err := k.run(ctx, main, pc, d)
-	d.others(ctx)
-	return d.verdict(err)
+	defer end()
+	return k.run(ctx, main, pc, nil)
 }
 
 // A Kernel owns tasks: those that it runs and all that these spawn. NewKernel

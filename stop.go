@@ -213,23 +213,21 @@ func (k *Kernel) waitTasks(ctx context.Context) error {
 // stragglers are the tasks that have not ended, without daemons, and without the tasks of daemons:
 // these end with the daemon.
 func (k *Kernel) stragglers() (running []*AnyTask) {
-	k.root.Tasks(func(o *wait.Owner) bool {
-		if t := taskOf(o); !t.Terminated() && !t.belowDaemon() {
-			running = append(running, t)
+	ofDaemons := make(map[*wait.Scope]bool) // those of daemons that run, and what is below
+	k.root.Walk(func(s *wait.Scope) bool {  // a parent comes before its children
+		isTask := s.Kind() == wait.Task
+		switch {
+		case ofDaemons[s.Parent()]:
+			ofDaemons[s] = true
+		case isTask && taskOf(s.Owner()).Terminated():
+		case isTask && taskOf(s.Owner()).Daemon():
+			ofDaemons[s] = true
+		case isTask:
+			running = append(running, taskOf(s.Owner()))
 		}
 		return true
 	})
 	return running
-}
-
-// belowDaemon reports whether t is a daemon, or was spawned by one that still runs.
-func (t *AnyTask) belowDaemon() bool {
-	for ; t != nil; t = t.Parent() {
-		if t.Daemon() {
-			return true
-		}
-	}
-	return false
 }
 
 // stopCause is the cause with which by asks s to stop.

@@ -30,22 +30,23 @@ func (k *Kernel) isGradual() bool { return k.grace != 0 || k.pause != 0 || len(k
 // orchestrator gives the process.
 //
 // The same holds without a wish from outside: when main returns, Run asks the tasks that it has left
-// behind, and waits for up to d; Run of a Kernel leaves them alone. Daemons and services are not waited for. A negative d means to wait
-// however long it takes. Without Grace, everything is cancelled at once.
+// behind, and waits for up to d; Run of a Kernel leaves them alone. Run does not wait for daemons and
+// services. A negative d means to wait however long it takes. Without Grace, everything is cancelled
+// at once.
 func Grace(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) { k.grace = d }) }
 
-// Pause makes Run wait between the wish to stop and the request: for so long everything goes on, and
-// only Stopping tells. It is for servers behind a load balancer that still sends connections until
+// Pause makes Run wait for d between the wish to stop and the request: until then everything goes on,
+// and only Stopping tells. It is for servers behind a load balancer that still sends connections until
 // it has seen a failing health check. It has no effect without a wish from outside.
 func Pause(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) { k.pause = d }) }
 
 // StopOnSignals makes Run stop when the process gets one of the given signals, SIGINT and SIGTERM if
 // none is given. The first one stops as Pause and Grace say, and without them cancels the main task.
 // A second one cuts these times short: everything is cancelled. A third one ends the process as if
-// there were no handler. Signals within a fifth of a second after one another count as one, for a
-// terminal and a parent often both send one.
+// there were no handler, even if Run is shutting its kernel down by then. Signals less than a fifth of a
+// second apart count as one, because a terminal and a parent process often both send one.
 //
-// If a signal has stopped it, Run returns a *SignalError. A signal that was ignored when the program
+// If a signal has come, Run returns a *SignalError. A signal that was ignored when the program
 // was started stays ignored. StopOnSignals is for programs, and for one Run at a time.
 func StopOnSignals(sigs ...os.Signal) KernelOption {
 	if len(sigs) == 0 {
@@ -97,7 +98,7 @@ func (e *SignalError) name() string {
 // default action, so that a shell sees it: a loop of a script then ends with one Ctrl-C. Where that
 // cannot work, for process 1 and for a signal that was ignored at the start, the status is 128 and the
 // signal's number. With any other error, the status is 1. What the error says is written to standard
-// error first, but for a *SignalError without an Err.
+// error first, except for a *SignalError without an Err.
 //
 // Like os.Exit, it runs no deferred functions.
 func Exit(err error) {
@@ -163,6 +164,22 @@ type descent struct {
 	hurry  bool  // it is over, or was cut short
 	whole  bool  // it is that of the package's Run, which ends the kernel
 	late   *GraceError
+}
+
+// runGradually is Run, by steps. end shuts the kernel down; signals count until that is done.
+func (k *Kernel) runGradually(ctx context.Context, main func(context.Context) error, pc uintptr, end func()) (err error) {
+	d := k.descend()
+	d.whole = true
+	defer func() {
+		if d.wishes != nil && d.wishes.first.IsSet() && d.signal == nil { // main had ended by itself
+			err = &SignalError{Signal: d.wishes.sig, Err: err}
+		}
+	}()
+	defer d.end()
+	defer end()
+	err = k.run(ctx, main, pc, d)
+	d.others(ctx)
+	return d.verdict(err)
 }
 
 // another is the case of one of the signals, which never takes effect without StopOnSignals.

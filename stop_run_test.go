@@ -39,6 +39,10 @@ var stages = []struct {
 		curio.Go(ctx, fixture.Sleeper)
 		return untilAsked(0)(ctx)
 	}, 2, nil},
+	{"leaves a service that takes long", func(ctx context.Context) error {
+		curio.Go(ctx, func(ctx context.Context) error { return curio.DisableCancellation(ctx, fixture.Sleeper) }, curio.Service())
+		return untilAsked(0)(ctx)
+	}, 3, nil},
 	{"is in a shield", func(ctx context.Context) error { return curio.DisableCancellation(ctx, fixture.Sleeper) }, 3, nil},
 }
 

@@ -531,6 +531,7 @@ func (s *Scope) closeOne(forgotten bool) (todo []*Scope) {
 // forgot to end ends with the task. Other scopes are never forgotten, but a goroutine of
 // the task's may still be inside.
 func (s *Scope) passedOn(p *Scope, due *Cause) {
+	s.heed()
 	switch {
 	case due == nil:
 	case s.hears(due):

@@ -11,7 +11,8 @@ import (
 //
 // A scope that has been asked keeps the cause for good. Ask notes it before it looks for scopes of
 // kind UntilAsked, and NewUntil links a new one before it looks for a cause on the way up. So either
-// Ask finds the scope, or NewUntil finds the cause.
+// Ask finds the scope, or NewUntil finds the cause. Scopes that are passed on meanwhile, from where Ask
+// has not been yet to where it has, look for a cause after that (heed).
 //
 // Some time before it asks, a program may announce that it will, for those who have to know early.
 
@@ -51,17 +52,26 @@ func (s *Scope) Ask(c *Cause) *Cause {
 	}
 	c = r.cause
 	s.mu.Unlock()
-	for {
-		before := moves.Load()
-		s.Walk(func(below *Scope) bool {
-			if below.kind == UntilAsked {
-				below.Cancel(c)
-			}
-			return true
-		})
-		if moves.Load() == before { // else one may have been passed on to where Walk had been
-			return c
+	s.tell(c)
+	return c
+}
+
+// tell ends the scopes of kind UntilAsked below s, and s itself if it is one.
+func (s *Scope) tell(c *Cause) {
+	end := func(s *Scope) bool {
+		if s.kind == UntilAsked {
+			s.Cancel(c)
 		}
+		return true
+	}
+	end(s)
+	s.Walk(end)
+}
+
+// heed is called when s, with all that is below, has another parent.
+func (s *Scope) heed() {
+	if c := s.Asked(); c != nil {
+		s.tell(c)
 	}
 }
 
