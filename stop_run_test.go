@@ -101,6 +101,30 @@ func testWishes(t *testing.T, main func(context.Context) error, wishes, needed i
 	}
 }
 
+// A signal that comes when main has returned already is told all the same, so that a shell sees it.
+func TestSignalAfterMain(t *testing.T) {
+	fixture.AwaitEarlierTests(t)
+	synctest.Test(t, func(t *testing.T) {
+		for _, cleanUp := range []time.Duration{0, time.Hour} {
+			deliver, restore := curio.FakeSignals(func(os.Signal) { t.Error("dead") })
+			time.AfterFunc(time.Second, func() { deliver(syscall.SIGINT) })
+			_, err := outcomes(t, t.Context(), func(ctx context.Context) error {
+				curio.Go(ctx, func(ctx context.Context) error {
+					_ = fixture.Sleeper(ctx)
+					return curio.DisableCancellation(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, cleanUp) })
+				}, curio.Service())
+				return nil
+			}, curio.StopOnSignals())
+			restore()
+			e, bySignal := err.(*curio.SignalError)
+			if want := cleanUp > 0; bySignal != want || want && (e.Signal != syscall.SIGINT || e.Err != nil) || !want && err != nil {
+				t.Errorf("with a clean-up of %v: %v", cleanUp, err)
+			}
+			time.Sleep(time.Minute) // in the bubble: nothing is left of this round
+		}
+	})
+}
+
 // Without Grace the first wish cancels. The cause says which signal it was.
 func TestSignalWithoutGrace(t *testing.T) {
 	fixture.AwaitEarlierTests(t)
