@@ -323,7 +323,7 @@ func TestIgnoreOfACancelScope(t *testing.T) {
 			curio.CurrentTask(ctx).CancelNow()
 			return fixture.Sleeper(ctx)
 		})
-		if fixture.Is(f, "that of the task", err, fixture.TaskCancelled...); ended || e.Err() != nil || e.Cancel() {
+		if fixture.Is(f, "the task's error", err, fixture.TaskCancelled...); ended || e.Err() != nil || e.Cancel() {
 			f.Error("the scope takes the cancellation of its task for its own")
 		}
 	})

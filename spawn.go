@@ -75,9 +75,9 @@ func ReportCrash(report bool) SpawnOption {
 // failures end the group: spawning one in a group panics, and AddTask refuses it.
 func Essential() SpawnOption { return spawnOption(func(t *AnyTask) { t.essential = true }) }
 
-// Service makes the task a service, which others need up to their end: a logger, a pool of
-// connections. Like a daemon, it keeps the values of its context and not its cancellation, and nobody
-// waits for it. Unlike one, it is cancelled only when all tasks of its kernel that are no services have
+// Service makes the task a service, which other tasks need until they have ended, such as a logger or a
+// pool of connections. Like a daemon, it keeps the values of its context and not its cancellation, and
+// nobody waits for it. Unlike one, it is cancelled only when all tasks of its kernel that are no services have
 // ended, and services are cancelled one after the other, each when the one before has ended: the one
 // that was started last comes first. A task that a service spawns ends with the service.
 //

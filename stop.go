@@ -23,10 +23,10 @@ import (
 // a failure.
 var ErrStopping = errors.New("curio: asked to stop")
 
-// UntilStop returns a context for what a task waits for while it has nothing to do, such as the
-// next job. It ends when ctx does, and also as soon as the task, the group or the kernel around ctx
-// is asked to stop: the wait then fails with an error that is ErrStopping. What a task has begun, it
-// finishes with its own context, which is cancelled only when the grace time is over.
+// UntilStop returns a context to wait with for something new to do, such as the next job. It is done
+// when ctx is, and also as soon as the task, the group or the kernel around ctx is asked to stop: the
+// wait then fails with an error that is ErrStopping. A task finishes what it has begun with its own
+// context, which is cancelled only when the grace time is over.
 //
 //	for {
 //		idle, cancel := curio.UntilStop(ctx)
@@ -42,15 +42,15 @@ var ErrStopping = errors.New("curio: asked to stop")
 // from the beginning. A shield does not hold the request back. In a group, derive it from the group's
 // context, so that the wait ends as well when the group does.
 //
-// Who asks is Stop of a task, a group or a kernel, Run with Grace, and a server of package network
-// with a grace time, which asks its handlers when it stops.
+// The request comes from Stop of a task, a group or a kernel, from Run with Grace, or from a server of
+// package network with a grace time, which asks its handlers when it stops.
 func UntilStop(ctx context.Context) (_ context.Context, cancel context.CancelFunc) {
 	s := wait.NewUntil(ctx)
 	return s, s.Close
 }
 
 // Stopping reports whether the task, the group or the kernel around ctx has been asked to stop, or
-// will be as soon as its Pause is over. It is for the answer of a health check. It does not block.
+// will be when its Pause is over. A health check uses it. It does not block.
 func Stopping(ctx context.Context) bool { return wait.Announced(ctx) }
 
 // A GraceError says which tasks had not ended when their grace time was over, and were cancelled.
@@ -58,7 +58,7 @@ type GraceError struct {
 	// Tasks has a line for each of them, with its path, what it was waiting for, for how long,
 	// and where. If there are more than 50, the last line counts the rest.
 	Tasks []string
-	Err   error // why they were asked to stop, nil if nobody said
+	Err   error // why they were asked to stop, nil if no reason was given
 
 	more int // how many the last line stands for, 0 if only for itself
 }
@@ -89,10 +89,10 @@ func (e *GraceError) Unwrap() error { return e.Err }
 // for its end as Cancel does, and the error is a *GraceError. It is nil if the task has ended in
 // time, however it has.
 //
-// A negative grace means to wait however long it takes. A reason, if one is given, is in the text of
+// With a negative grace, Stop waits however long it takes. A reason, if one is given, is in the text of
 // the task's errors, and WhoCancelled returns it. If ctx is done first, the error is ctx's error: the
-// task has been asked, and goes on. If several ask, the shortest grace time decides. A task that asks
-// itself does not wait.
+// task has been asked, and goes on. If there are several calls, the one with the shortest grace time
+// cancels. A task that calls its own Stop does not wait.
 //
 // A task that waits in Stop is in the state TASK_STOP.
 func (t *AnyTask) Stop(ctx context.Context, grace time.Duration, reason ...error) error {
@@ -171,7 +171,7 @@ func (g *group) stragglers() (running []*AnyTask) {
 // services; those that have not after grace are cancelled, and named in a *GraceError. Then it shuts
 // the kernel down, as Shutdown does, and joins that error.
 //
-// A negative grace means to wait however long it takes. If ctx is done, it does not wait any longer.
+// With a negative grace, Stop waits however long it takes. When ctx is done, it waits no longer.
 // A task of the kernel cannot stop it, as with Shutdown.
 func (k *Kernel) Stop(ctx context.Context, grace time.Duration, reason ...error) error {
 	if err := k.notFromInside(ctx, "Stop"); err != nil {

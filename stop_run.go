@@ -11,8 +11,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// This file is about how Run ends when somebody outside wishes it to: with its context, or by a
-// signal. It goes one way, and each step is taken once:
+// This file is about how Run ends when its context is done, or a signal has come. It goes one way, and
+// takes each step once:
 //
 //	running ──► announced ──► asked ──► cancelled
 //	       wish        Pause      Grace, or a second signal
@@ -29,7 +29,7 @@ func (k *Kernel) isGradual() bool { return k.grace != 0 || k.pause != 0 || len(k
 // everything has been cancelled when Pause and Grace are over; give both less time than an
 // orchestrator gives the process.
 //
-// The same holds without a wish from outside: when main returns, Run asks the tasks that it has left
+// The same holds if there was no such wish: when main returns, Run asks the tasks that it has left
 // behind, and waits for up to d; Run of a Kernel leaves them alone. Run does not wait for daemons and
 // services. A negative d means to wait however long it takes. Without Grace, everything is cancelled
 // at once.
@@ -37,7 +37,7 @@ func Grace(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) {
 
 // Pause makes Run wait for d between the wish to stop and the request: until then everything goes on,
 // and only Stopping tells. It is for servers behind a load balancer that still sends connections until
-// it has seen a failing health check. It has no effect without a wish from outside.
+// it has seen a failing health check. It has no effect when main returns by itself.
 func Pause(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) { k.pause = d }) }
 
 // StopOnSignals makes Run stop when the process gets one of the given signals, SIGINT and SIGTERM if

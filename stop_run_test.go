@@ -18,8 +18,8 @@ import (
 	"github.com/curio-go/curio/verify/fixture"
 )
 
-// stages are main functions that are in different places when the wishes come, and what becomes of
-// them: how many wishes it takes to end Run, and what Run returns then.
+// stages are main functions that do different things when the signals come, how many signals it takes to
+// end Run, and what Run returns then.
 var stages = []struct {
 	what   string
 	main   func(context.Context) error

@@ -533,8 +533,8 @@ func TestRaceUntilStop(t *testing.T) {
 	})
 }
 
-// Who is asked twice, by the kernel and by his group, has ended as he should whichever of the two he
-// heard first.
+// A task that is asked by its kernel and by its group has not failed, whichever request its error is
+// about.
 func TestAskedTwice(t *testing.T) {
 	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {

@@ -14,10 +14,10 @@ import (
 // for new primitives: a lock of another kind, a pool, a rate limiter. What waits in one can be
 // cancelled, timed out, selected and seen like all that this package waits for.
 //
-// T is what a waiter asks for and what it is given; struct{} if that goes without saying. The
-// object has a mutex, fields and a list, and one function, Serve, that gives those who wait what
-// there is for them. Wait appends its caller to the line and calls Serve. Whatever else makes
-// something available calls Serve as well:
+// T is what a waiter asks for and what it is given; use struct{} if there is nothing to say. The
+// object has a mutex, fields and a list, and one function, Serve, which hands out to the waiters what
+// is available. Wait appends its caller to the line and calls Serve. So does every method of the object
+// that makes something available:
 //
 //	// A Pass lets as many tasks through as there are permits.
 //	type Pass struct {
@@ -50,8 +50,8 @@ import (
 //		p.serve()
 //	}
 //
-// Who is given something has it, and Wait returns it, even if the context is done by then. Who
-// gives up was given nothing. So a cancellation loses nothing and doubles nothing.
+// Once a waiter has been given something, Wait returns it, even if the context is done by then. A waiter
+// that gives up has been given nothing. So a cancellation loses nothing and doubles nothing.
 //
 // Set the exported fields before the first use, and do not change them after that. A WaitList must
 // not be copied after first use. An object may have several lists, with the same mutex. Wait,
@@ -67,14 +67,14 @@ type WaitList[T any] struct {
 	// State is the state in which a waiting task is shown, such as POOL_GET.
 	State string
 
-	// Object is what waiting tasks wait for, for whoever watches. Its String method, if it has
-	// one, may be called at any time, with no lock held.
+	// Object is what waiting tasks are shown to wait for. Its String method, if it has one, may be
+	// called at any time, with no lock held.
 	Object any
 
-	// Serve gives those who wait what there is for them, with Hand, HandAll or, if they ask for
-	// different things, All and Grant. It is called with Mutex held, in a task that has
-	// just come, or has given up, as that task may have held up those behind it. It is never
-	// called by the canceller. It must not block or release Mutex, nor call code that might.
+	// Serve hands out what is available, with Hand, HandAll or, if the waiters ask for different
+	// things, All and Grant. It is called with Mutex held, by a task that begins to wait, and by one
+	// that gives up, because that one may have held up the waiters behind it. It is never called by
+	// the canceller. It must not block or release Mutex, nor call code that might.
 	//
 	// If it panics, so does the call of Wait, TryWait or Select that has called it. That task is
 	// off the list and Mutex is released. What others were given stays theirs; what the task
@@ -172,9 +172,8 @@ func (l *WaitList[T]) await(p wait.Place, ask T) (got T, ok bool) {
 	return c.value, true
 }
 
-// TryWait is Wait for a caller that does not want to wait: ok is false if it would have to. ctx
-// says in whose name; TryWait does not ask whether it is done. With a nil Serve, ok is always
-// false.
+// TryWait does what Wait does, except that it does not wait: ok is false if Wait would. It acts in the
+// name of ctx's task, and does not ask whether ctx is done. With a nil Serve, ok is always false.
 func (l *WaitList[T]) TryWait(ctx context.Context, ask T) (got T, ok bool) {
 	l.mustBeSet()
 	return l.try(wait.CurrentTask(ctx), ask)
@@ -256,8 +255,8 @@ func (l *WaitList[T]) grant(w *wait.Waiter, c *waitCell[T], v T) (ok bool) {
 	return true
 }
 
-// Hand gives v to the task that has waited longest. ok is false if nobody waits, or all of those
-// who do have given up. Mutex must be held.
+// Hand gives v to the task that has waited longest. ok is false if there is no waiter, or all of them
+// have given up. Mutex must be held.
 func (l *WaitList[T]) Hand(v T) (ok bool) {
 	for w := l.waiters.First(); w != nil; w = l.waiters.First() {
 		if l.grant(w, waitCellOf[T](w), v) {
@@ -278,12 +277,13 @@ func (l *WaitList[T]) HandAll(v T) (n int) {
 // Len returns how many tasks are on the list. Some may just be giving up. Mutex must be held.
 func (l *WaitList[T]) Len() int { return l.n }
 
-// Waiters returns who waits, the longest waiting first, for the object's [Snapshot]. Mutex must be
-// held.
+// Waiters returns the waiters for the object's [Snapshot], the one that has waited longest first. Mutex
+// must be held.
 func (l *WaitList[T]) Waiters() []Waiter { return appendWaiters(nil, &l.waiters) }
 
-// All returns a loop over those who wait, the longest waiting first. The body may grant anything
-// to anybody, and loop again inside. Mutex must be held until the loop has ended.
+// All returns an iterator over the waiters, the one that has waited longest first. The body of the loop
+// may grant anything to any of them, and may itself loop over the list. Mutex must be held until the
+// loop has ended.
 func (l *WaitList[T]) All() iter.Seq[Waiting[T]] {
 	return func(yield func(Waiting[T]) bool) {
 		if l.n == 0 {

@@ -6,11 +6,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Case is Wait as a case of a [Select]. When the case has been chosen, and nothing else is waited
-// for any more, taken is called with what was given, in the task that selects and with the context
-// of the Select: to store it somewhere, to call [NoteHeld], to fail because the object has been
-// closed. Select returns its error. A nil taken does nothing. If Select returns another case, or
-// -1, this one was given nothing.
+// Case returns a case of a [Select] that does what Wait does. If Select chooses it, Select calls taken
+// with what was given, when it no longer waits for anything, and returns taken's error. taken may store
+// the value, call [NoteHeld], or fail because the object has been closed; a nil taken does nothing. If
+// Select returns another case, or -1, this one has been given nothing.
 //
 // The Case must not be used for two Selects at once. With a Go channel among the cases, a waiter
 // counts as one that has given up, as far as Hand, HandAll and Grant are concerned, and calls Serve

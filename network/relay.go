@@ -19,9 +19,10 @@ import (
 // the CloseWrite. If ctx is done, it is ctx's error. If nothing has moved in either direction for
 // idle, or up to twice as long, the error is ErrIdle. One direction may be idle while the other is
 // busy. What a side accepts slowly counts as it is accepted, except with a connection of crypto/tls,
-// where up to 64 KiB count when all has been sent. If idle is 0 or less, there is no bound. After an error, what was cut off should not look
-// like what has ended: set socket.Linger to 0 on the sockets before Close, so that the other sides
-// notice.
+// where up to 64 KiB count when all has been sent. If idle is 0 or less, there is no bound.
+//
+// After an error, set socket.Linger to 0 on the sockets before Close. Otherwise the peers take the
+// cut for the end of the stream.
 //
 //	_, _, err := network.Relay(ctx, client, server, 5*time.Minute)
 //

@@ -12,8 +12,8 @@ import (
 // A ServedConnection is what a server knew about one of its connections at one moment. When it is
 // read, the connection may have gone on, or ended.
 type ServedConnection struct {
-	// Conn is what the handler gets, for its addresses, and for SocketOf and options such as
-	// socket.Info. To end a connection, cancel its Task: the handler would take Close for a failure.
+	// Conn is the handler's Conn. Use it for its addresses, and with SocketOf for options such as
+	// socket.Info. To end the connection, cancel Task; the handler would take a Close for a failure.
 	Conn Conn
 
 	// Peer is the address of the peer, as in the log: behind a proxy, that of the client once the
@@ -27,17 +27,17 @@ type ServedConnection struct {
 	// has not been called then.
 	Handshake bool
 
-	// Task is the task in which the connection is served. It is nil if that is only about to begin.
+	// Task is the task that serves the connection. It is nil if that has not begun yet.
 	// Its State says what the handler waits for.
 	Task *curio.AnyTask
 }
 
-// Connections returns the connections that RunServer and RunServers serve for l at this moment, those
-// first that were accepted first. A connection is in it until it has been closed. Connections of
-// Accept, and of a NetListener, belong to the caller or to a library, and are not.
+// Connections returns the connections that RunServer and RunServers serve for l at this moment, in the
+// order in which they were accepted. A connection is among them until it has been closed. Connections
+// from Accept or from a NetListener belong to their caller, and are not among them.
 //
-// It takes time and memory for each connection, and no connection begins or ends while it looks at
-// them. It waits for nothing else, calls no method of a connection, and keeps nothing. It is safe for
+// The call takes time and memory for each connection, and holds up connections that begin or end
+// meanwhile. It does not wait for anything else, and calls no method of a connection. It is safe for
 // concurrent use.
 func (l *Listener) Connections() []ServedConnection {
 	now, clock := wait.Now(), wait.Clock()

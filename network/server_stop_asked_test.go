@@ -117,8 +117,8 @@ func closed(t *testing.T, addr string) {
 	})
 }
 
-// A program is told to stop: everybody finishes what he has begun, nobody new is let in, and who does
-// not hear is cancelled and named, by whichever grace time is over first.
+// A program is told to stop: handlers finish what they have begun, new connections are refused, and a
+// handler that ignores the request is cancelled and named, when the first of the grace times is over.
 func TestServerInAProgramThatStops(t *testing.T) {
 	const grace = 10 * short
 	for _, test := range []struct {

@@ -11,20 +11,19 @@
 //
 // # What a signal tells
 //
-// A signal tells that something has happened, and not how often. The system keeps one bit for each
-// signal of a process, and the Go runtime another one, also for real-time signals, whose values are
-// lost. So three in a row may arrive as one. What holds is that one that was sent after the last
-// one was taken will arrive.
+// A signal says that something has happened, and not how often. For each signal of a process the system
+// keeps one bit, and the Go runtime another one, also for real-time signals, whose values are lost. So
+// three in a row may arrive as one. But a signal that is sent after the last one was taken will arrive.
 //
 // # Which signals
 //
 // SIGKILL and SIGSTOP cannot be caught. SIGSEGV, SIGBUS and SIGFPE are errors of the program and
 // belong to the Go runtime, and the signals 32 to 34 of Linux to the C library. Asking for any of
-// these panics. The Go runtime sends itself SIGURG all the time; a Queue for that gets them. Who asks for
-// SIGTSTP takes Ctrl-Z away from the user.
+// these panics. A Queue for SIGURG is noisy, because the Go runtime sends that signal to itself all the
+// time. A Queue for SIGTSTP takes Ctrl-Z away from the user.
 //
-// A signal that was ignored when the program was started stays ignored, and never arrives: so nohup
-// protects a program from SIGHUP, and a shell a program in the background from Ctrl-C.
+// A signal that was ignored when the program was started stays ignored, and never arrives. So nohup
+// protects a program from SIGHUP, and a shell protects a program in the background from Ctrl-C.
 //
 // When the last Queue or Event for a signal is closed, the signal does again what it did before. For
 // SIGHUP, SIGINT and SIGTERM this is to end the program.

@@ -11,8 +11,8 @@ import (
 )
 
 // An Event is set when one of its signals arrives, and stays set until Clear. Any number of tasks
-// can wait for it. NewEvent makes one, and Close must be called in the end. An Event must not be
-// copied. All methods are safe for concurrent use.
+// can wait for it. NewEvent makes one, and Close must be called when it is no longer needed. An Event
+// must not be copied. All methods are safe for concurrent use.
 //
 // It is Curio's SignalEvent. A task that waits is in the state EVENT_WAIT.
 type Event struct {
@@ -46,8 +46,8 @@ func (e *Event) WaitCase() curio.Case { return e.event.WaitCase() }
 // IsSet reports whether one of the signals has arrived.
 func (e *Event) IsSet() bool { return e.event.IsSet() }
 
-// Clear unsets the event: it waits for the next signal. A signal that comes at the same time may be
-// forgotten; who must not miss one uses a [Queue].
+// Clear unsets the event. A signal that comes at the same time may be forgotten; use a [Queue] if none
+// may be missed.
 func (e *Event) Clear() { e.event.Clear() }
 
 // Signal returns which signal has arrived last, nil if none has. Clear does not change it.
@@ -65,10 +65,10 @@ func (e *Event) Close() error {
 	return nil
 }
 
-// Snapshot returns who waits. Nobody holds an event.
+// Snapshot returns the waiting tasks. An event has no holders.
 func (e *Event) Snapshot() curio.Snapshot { return e.event.Snapshot() }
 
-// String says which signals set the event, and whether one has.
+// String names the signals that set the event, and the one that has.
 func (e *Event) String() string {
 	text := "signal.Event(" + list(e.sigs)
 	if sig, ok := e.Signal().(syscall.Signal); ok && e.IsSet() {

@@ -14,11 +14,11 @@ import (
 	"github.com/curio-go/curio/internal/signals"
 )
 
-// A Queue holds the signals that have arrived until they are taken, in order of arrival. Each kind
-// of signal is in it once at most, so an unread one never costs another, and a flood of signals
-// costs no memory. NewQueue makes one, and Close must be called in the end. A Queue must not be
-// copied. All methods are safe for concurrent use. If several tasks get, each signal goes to one
-// of them; for several that all see it, make several queues.
+// A Queue holds the signals that have arrived, in order of arrival, until they are taken. It holds each
+// kind of signal at most once, so a flood of one kind costs no memory and no signal of another kind.
+// NewQueue makes a Queue, and Close must be called when it is no longer needed. A Queue must not be
+// copied. All methods are safe for concurrent use. If several tasks call Get, each signal goes to one
+// of them; for several tasks that all have to see a signal, make several queues.
 //
 // It is Curio's SignalQueue. A task that waits is in the state SIGNAL_GET.
 type Queue struct {
@@ -141,14 +141,14 @@ func (q *Queue) Close() error {
 	return nil
 }
 
-// Snapshot returns who waits. Nobody holds a queue of signals.
+// Snapshot returns the waiting tasks. A queue of signals has no holders.
 func (q *Queue) Snapshot() curio.Snapshot {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return curio.Snapshot{Waiters: q.line.Waiters()}
 }
 
-// String says which signals the queue is for, and which have arrived.
+// String names the signals that the queue is for, and those that have arrived.
 func (q *Queue) String() string {
 	q.mu.Lock()
 	defer q.mu.Unlock()

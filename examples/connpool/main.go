@@ -1,7 +1,7 @@
-// Connpool is a pool of connections, built on the public pieces of Curio: at most so many
-// connections, lent in order of arrival; those that are idle too long or have died are dropped, and
-// Close waits for those that are lent. A server of its own counts to whom it talks. Copy pool.go for
-// a client of a server that has no pool of its own.
+// Connpool is a pool of connections, built on Curio's public API. It has at most -max connections, and
+// lends them in order of arrival. It drops those that were idle for too long or have died, and Close
+// waits until the rest have been given back. The program has a server of its own, which counts its
+// connections. Copy pool.go into a client that needs a pool.
 //
 //	go run ./examples/connpool [-clients 20] [-max 3]
 package main

@@ -38,8 +38,8 @@ type config struct {
 	MaxIdle time.Duration
 }
 
-// A pool lends connections to one address, and takes them back for the next. Whoever asks when all
-// are lent waits, in order of arrival. A connection that the other side has closed meanwhile is not
+// A pool lends connections to one address, and takes them back to lend them again. When all are lent,
+// callers of Get wait, in order of arrival. A connection that the other side has closed meanwhile is not
 // lent again. All methods are safe for concurrent use.
 //
 // A task that waits for a connection is in the state POOL_GET, and one that waits in Close in
@@ -54,7 +54,7 @@ type pool struct {
 	open   int                          // how many there are: idle, lent or being opened
 	closed bool
 	line   curio.WaitList[turn]
-	ending curio.WaitList[struct{}] // who waits until open is 0
+	ending curio.WaitList[struct{}] // the callers of Close, until open is 0
 }
 
 type idleConn struct {
@@ -62,8 +62,8 @@ type idleConn struct {
 	since time.Time
 }
 
-// A turn is what somebody who waits is given: a connection, or leave to open one if conn is nil, or
-// an error.
+// A turn is what a waiting task is given: a connection, permission to open one if conn is nil, or an
+// error.
 type turn struct {
 	conn network.Conn
 	err  error
@@ -93,8 +93,8 @@ func setDefault[T ~int | ~int64](to *T, v T) {
 	}
 }
 
-// serve gives those who wait what there is: it runs whenever somebody comes or gives up, and
-// wherever below something has changed. p.mu is held.
+// serve hands out what is available. It runs when a task begins to wait or gives up, and wherever the
+// code below has changed something. p.mu is held.
 func (p *pool) serve() {
 	switch {
 	case p.closed:
@@ -109,7 +109,7 @@ func (p *pool) serve() {
 	}
 }
 
-// serveOne gives a connection, or leave to open one, to whoever has waited longest.
+// serveOne gives a connection, or permission to open one, to the task that has waited longest.
 func (p *pool) serveOne() (did bool) {
 	if last := len(p.idle) - 1; last >= 0 {
 		if did = p.line.Hand(turn{conn: p.idle[last].conn}); did {
@@ -177,8 +177,8 @@ func (p *pool) Get(ctx context.Context) (*borrowed, error) {
 	}
 }
 
-// openOne opens a connection for a caller that has been given leave to. If that fails, in whatever
-// way, the next in line may try.
+// openOne opens a connection for a caller that has permission to. However that fails, the next in line
+// may try.
 func (p *pool) openOne(ctx context.Context) (conn network.Conn, err error) {
 	defer func() {
 		if conn == nil {
@@ -245,8 +245,8 @@ func (p *pool) Do(ctx context.Context, fn func(ctx context.Context, conn network
 	return err
 }
 
-// Close refuses whoever waits or comes, closes what is idle, and waits until all that is lent has
-// been given back. If ctx is done first, the error is ctx's error, and what is lent is closed when
+// Close refuses all callers of Get, waiting and new, closes the idle connections, and waits until the
+// others have been given back. If ctx is done first, the error is ctx's error, and what is lent is closed when
 // it comes back. It may be called more than once.
 func (p *pool) Close(ctx context.Context) error {
 	p.mu.Lock()
@@ -307,7 +307,7 @@ func (p *pool) takeStale(now time.Time) (stale []idleConn) {
 func alive(conn network.Conn) bool {
 	s := network.SocketOf(conn)
 	if s == nil {
-		return true // it is somebody else's, and the first to use it will see
+		return true // a Conn of another kind, and its next user will find out
 	}
 	var one [1]byte
 	n, err := s.RecvFlags(context.Background(), one[:], socket.MSG_PEEK|socket.MSG_DONTWAIT)
@@ -318,7 +318,7 @@ func alive(conn network.Conn) bool {
 	return n > 0 && conn != network.Conn(s)
 }
 
-// Snapshot returns who has borrowed how many connections, and who waits for one.
+// Snapshot returns the tasks that have borrowed connections, how many each, and those that wait.
 func (p *pool) Snapshot() (s curio.Snapshot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -333,7 +333,7 @@ func (p *pool) Snapshot() (s curio.Snapshot) {
 	return s
 }
 
-// String says how many connections there are, who has them, and how many wait.
+// String returns how many connections there are, which tasks have them, and how many tasks wait.
 func (p *pool) String() string {
 	p.mu.Lock()
 	details := fmt.Sprintf("%d of %d open, %d idle", p.open, p.Max, len(p.idle))

@@ -26,15 +26,15 @@ var (
 
 // A config bounds what a client does. What is 0 has a default.
 type config struct {
-	// MaxInFlight is how many requests may be without a reply, those that nobody waits for any more
-	// included. 1,000 by default.
+	// MaxInFlight is how many requests may be without a reply, including those whose callers have
+	// given up. 1,000 by default.
 	MaxInFlight int
 
 	// MaxLine is how long a request or a reply may be, in bytes. 64 KiB by default.
 	MaxLine int
 
-	// Patience is how long the server may take for a reply, and may take no request. After that,
-	// at the latest after twice as long, the connection is given up. 30 s by default.
+	// Patience is how long the server may take to reply, or to accept a request. After that time, or
+	// twice that time at most, the connection is given up. 30 s by default.
 	Patience time.Duration
 }
 
@@ -42,7 +42,7 @@ type config struct {
 // ones. The server replies in order, a line to each. All methods are safe for concurrent use.
 //
 // Two tasks in the background write and read. When one fails, the connection is closed, and all
-// requests fail with the same error, those to come too. Make a new client then.
+// requests fail with the same error, later ones too. Make a new client then.
 type client struct {
 	config
 	conn  network.Conn
@@ -171,7 +171,7 @@ func (c *client) end(ctx context.Context, err error) {
 	}
 }
 
-// settle ends a call. Its slot is free from now on, whoever has taken it.
+// settle ends a call, and frees its slot.
 func (c *client) settle(ctx context.Context, q *call, reply string, err error) {
 	if err != nil {
 		q.reply.SetError(err)

@@ -161,7 +161,7 @@ func TestBadRequests(t *testing.T) {
 	})
 }
 
-// No more than so many are in flight, those included that nobody waits for.
+// No more than MaxInFlight requests are in flight, including those whose callers have given up.
 func TestInFlight(t *testing.T) {
 	withPeer(t, config{MaxInFlight: 1}, func(ctx context.Context, t *testing.T, c *client, peer *stream.Stream) {
 		gone := ask(ctx, c, "gone")

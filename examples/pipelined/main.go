@@ -1,7 +1,7 @@
-// Pipelined is a client of a line protocol that has many requests in flight on one connection, built
-// on the public pieces of Curio. Replies come in order; that to a caller who has given up is dropped;
-// when the connection fails, so does every request. A server of its own answers. Copy client.go for
-// a client of such a protocol: Redis, SMTP with PIPELINING, NNTP or your own.
+// Pipelined is a client of a line protocol with many requests in flight on one connection, built on
+// Curio's public API. Replies come in order. If a caller has given up, its reply is dropped; if the
+// connection fails, so does every request. The program has a server of its own. Copy client.go into a
+// client of such a protocol: Redis, SMTP with PIPELINING, NNTP or your own.
 //
 //	go run ./examples/pipelined [-requests 1000]
 package main
@@ -40,8 +40,8 @@ func main() {
 	}
 }
 
-// run sends requests to a server, and then some more while a caller gives up, to whom the server
-// replies after so long.
+// run sends requests to a server, then one to which the server replies so late that its caller gives
+// up, and one more.
 func run(ctx context.Context, out io.Writer, requests int, slow time.Duration) error {
 	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
 	if err != nil {
@@ -97,7 +97,7 @@ func talk(ctx context.Context, out io.Writer, addr string, requests int) error {
 	return err
 }
 
-// shout answers each line in capitals, and one that says "wait" after so long.
+// shout answers each line in capitals. It answers the line "wait" after the time slow.
 func shout(slow time.Duration) network.Handler {
 	return func(ctx context.Context, conn network.Conn) error {
 		lines := stream.New(conn)

@@ -10,9 +10,9 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// A keyLock has a lock for each key: whoever works on one account waits for nobody who works on
-// another. Those who wait for a key get it in order of arrival. It keeps nothing of a key that
-// nobody holds or waits for. Its zero value is ready, and it must not be copied after first use.
+// A keyLock has a lock for each key, so that work on one account does not wait for work on another. Tasks
+// that wait for a key get it in order of arrival. A key that no task holds or waits for takes no
+// memory. The zero value is ready for use, and must not be copied after first use.
 //
 // A task that waits is in the state KEY_ACQUIRE.
 type keyLock struct {
@@ -31,7 +31,7 @@ type keyState struct {
 	line   curio.WaitList[struct{}]
 }
 
-// serve gives the lock to whoever has waited longest.
+// serve gives the lock to the task that has waited longest.
 func (s *keyState) serve() {
 	for w := range s.line.All() {
 		if s.held {
@@ -115,7 +115,7 @@ func (k *keyLock) Do(ctx context.Context, key string, fn func(ctx context.Contex
 	return fn(ctx)
 }
 
-// Snapshot returns who holds a key and who waits for it.
+// Snapshot returns the task that holds a key and those that wait for it.
 func (k *keyLock) Snapshot(key string) curio.Snapshot {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -140,7 +140,7 @@ func (s *keyState) snapshotLocked() (what curio.Snapshot) {
 	return what
 }
 
-// String is what a test, or whoever looks at a task that waits, is told of the lock.
+// String describes the lock, for tests and for those who look at a waiting task.
 func (s *keyState) String() string {
 	s.of.mu.Lock()
 	what := s.snapshotLocked()
