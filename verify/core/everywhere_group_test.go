@@ -407,6 +407,40 @@ func TestEverywhereKernel(t *testing.T) {
 	})
 }
 
+// Workers of a group and beside it are asked to stop, and finish what they have begun.
+func TestEverywhereStop(t *testing.T) {
+	everywhere(t, func(ctx context.Context) error {
+		return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+			var jobs curio.Queue[int]
+			worker := func(ctx context.Context) error {
+				for {
+					idle, cancel := curio.UntilStop(ctx)
+					_, err := jobs.Get(idle)
+					cancel()
+					if err != nil {
+						return err
+					}
+					if err := pause(ctx); err != nil {
+						return err
+					}
+				}
+			}
+			task := curio.Go(ctx, worker)
+			g.Go(worker)
+			if err := jobs.Put(ctx, 1); err != nil {
+				return err
+			}
+			if err := task.Stop(ctx, time.Minute); err != nil {
+				return err
+			}
+			if err := jobs.Put(ctx, 2); err != nil {
+				return err
+			}
+			return g.Stop(ctx, time.Minute)
+		})
+	})
+}
+
 // Work at a fixed rate, with the clock of its own kernel.
 func TestEverywhereSleep(t *testing.T) {
 	everywhere(t, func(ctx context.Context) error {
