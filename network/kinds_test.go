@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,14 +21,16 @@ type kind struct {
 	foreign          bool // a listener of package net
 }
 
-var kinds = []kind{
-	{name: "TCP"},
-	{name: "Unix", unix: true},
-	{name: "TLS", tls: true},
-	{name: "TLS on Unix", unix: true, tls: true},
-	{name: "PROXY", proxy: true},
-	{name: "PROXY and TLS", proxy: true, tls: true},
-}
+// kinds are the kinds that tests go through: in a long run all there are, otherwise enough for each
+// part to be in one of them.
+var kinds = func() []kind {
+	few := []kind{{name: "TCP"}, {name: "TLS on Unix", unix: true, tls: true}, {name: "PROXY and TLS", proxy: true, tls: true}}
+	if !testutil.Long {
+		return few
+	}
+	more := append(few, kind{name: "Unix", unix: true}, kind{name: "TLS", tls: true}, kind{name: "PROXY", proxy: true})
+	return slices.Clip(more) // others append to it
+}()
 
 // layered reports whether something comes before the handler, that a peer can get wrong.
 func (k kind) layered() bool { return k.proxy || k.tls }

@@ -31,16 +31,8 @@ var (
 	errFlush = errors.New("the handler's clean-up has failed")
 )
 
-// blamed are the kinds of listeners in the table.
-var blamed = []kind{
-	{name: "TCP"},
-	{name: "Unix", unix: true},
-	{name: "TLS", tls: true},
-	{name: "PROXY", proxy: true},
-	{name: "PROXY and TLS", proxy: true, tls: true},
-	{name: "FromListener", foreign: true},
-	{name: "FromListener and TLS", foreign: true, tls: true},
-}
+// blamed are the kinds of listeners that the table is for.
+var blamed = append(kinds, kind{name: "FromListener and TLS", foreign: true, tls: true}, kind{name: "FromListener", foreign: true})
 
 // A blameCase is one way in which a connection ends.
 type blameCase struct {
