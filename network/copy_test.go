@@ -411,7 +411,7 @@ func init() {
 	}
 	full := func(t *testing.T) *socket.Socket {
 		a, _ := socketPair(t)
-		fillUp(t, network.NetConn(t.Context(), a))
+		fillUp(t, a)
 		return a
 	}
 	endless := func(t *testing.T) network.Conn {

@@ -69,18 +69,21 @@ func isOp(t testing.TB, op string, err error) {
 }
 
 // fillUp writes until nothing fits any more, and returns how much did.
-func fillUp(t testing.TB, conn net.Conn) (total int) {
+func fillUp(t testing.TB, conn syscall.Conn) (total int) {
 	t.Helper()
-	for {
-		must(t, conn.SetWriteDeadline(time.Now().Add(short)))
-		n, err := conn.Write(make([]byte, 64<<10))
-		total += n
-		if err != nil {
-			isDeadline(t, "write", err)
-			must(t, conn.SetWriteDeadline(time.Time{}))
-			return total
+	raw, err := conn.SyscallConn()
+	must(t, err)
+	block := make([]byte, 64<<10)
+	must(t, raw.Control(func(fd uintptr) {
+		for err == nil {
+			var n int
+			if n, err = syscall.Write(int(fd), block); err == nil {
+				total += n
+			}
 		}
-	}
+	}))
+	is(t, err, syscall.EAGAIN)
+	return total
 }
 
 // drain reads so much.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ var waitingOps = []waitingOp{
 	}},
 	{"write", "WRITE_WAIT", func(ctx context.Context, t *testing.T) (bounded, func() error, func()) {
 		a, b := netPair(ctx, t)
-		full := fillUp(t, a)
+		full := fillUp(t, a.(syscall.Conn))
 		write := func() error {
 			_, err := a.Write(make([]byte, 1<<20))
 			return err
