@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"syscall"
 	"testing"
 )
@@ -27,6 +28,7 @@ func Main(m *testing.M, child func()) {
 		child()
 		os.Exit(0)
 	}
+	heedSignals()
 	startPoller()
 	before := len(Descriptors(os.Getpid()))
 	code := m.Run()
@@ -35,6 +37,22 @@ func Main(m *testing.M, child func()) {
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// heedSignals starts the program anew if it was started with signals ignored that tests and their
+// children are sent: by nohup, or in the background of a script. exec(2) brings a signal back that has a
+// handler.
+func heedSignals() {
+	ignored := false
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGTERM} {
+		if signal.Ignored(sig) {
+			ignored = true
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
+	if self, err := os.Executable(); ignored && err == nil {
+		_ = syscall.Exec(self, os.Args, os.Environ())
+	}
 }
 
 func dieWithParent() {
