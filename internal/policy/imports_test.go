@@ -27,6 +27,8 @@ var mayImport = map[string][]string{
 	"internal/foreign":   {"internal/wait", "internal/poll"},
 	"internal/sentinel":  {},
 	"internal/signals":   {"internal/wait"},
+	"internal/process":   {"internal/wait", "internal/poll"},
+	"internal/disk":      {"internal/wait", "internal/poll"},
 	"internal/testutil":  {"internal/poll"},
 	"internal/policy":    {},
 	".":                  {"internal/wait", "internal/poll", "internal/origin", "internal/sentinel", "internal/signals", "internal/thread"},
@@ -36,6 +38,8 @@ var mayImport = map[string][]string{
 	"network/proxyproto": {},
 	"httptask":           {"."},
 	"signal":             {".", "internal/signals"},
+	"subprocess":         {".", "stream", "internal/wait", "internal/poll", "internal/process", "internal/signals", "internal/sentinel", "internal/thread"},
+	"file":               {".", "internal/wait", "internal/poll", "internal/disk", "internal/sentinel"},
 	"curiotest":          {".", "network", "socket", "internal/wait", "internal/poll", "internal/origin"},
 	"examples/...":       {anyPublic},
 	"verify/core":        {},
@@ -44,15 +48,17 @@ var mayImport = map[string][]string{
 
 // mayImportUnsafe lists the packages that may go behind the type system, and why.
 var mayImportUnsafe = map[string]string{
-	"internal/poll": "system calls without the bracket of package syscall take pointers as numbers",
+	"internal/poll":    "system calls without the bracket of package syscall take pointers as numbers",
+	"internal/process": "waitid, prlimit and the like are not in package syscall",
+	"internal/disk":    "preadv2 is not in package syscall",
 }
 
 const changeDesign = "change the design first, then this table"
 
 // mayImportSyscall: network makes no system calls, but has to know their errors, and signal has to
-// know its signals; the example is about somebody else's event loop.
+// know its signals; subprocess and file are about system calls; the example is about somebody else's event loop.
 func mayImportSyscall(dir string) bool {
-	return dir == "socket" || dir == "network" || dir == "signal" || dir == "examples/universalqueue" || strings.HasPrefix(dir, "internal/")
+	return dir == "socket" || dir == "network" || dir == "signal" || dir == "subprocess" || dir == "file" || dir == "examples/universalqueue" || strings.HasPrefix(dir, "internal/")
 }
 
 // importRow finds the row of mayImport for a package.
