@@ -1,0 +1,52 @@
+//go:build darwin || freebsd
+
+package process
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+)
+
+// Collect takes the child's status, if it has ended. The error is ECHILD if somebody else has it.
+func (h Handle) Collect() (s Status, ended bool, err error) {
+	var status syscall.WaitStatus
+	var usage syscall.Rusage
+	var pid int
+	for {
+		pid, err = syscall.Wait4(h.Pid, &status, syscall.WNOHANG, &usage)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	switch {
+	case err != nil || pid != h.Pid:
+		return Status{}, false, err
+	case status.Signaled():
+		s = Status{Code: -1, Signal: status.Signal(), CoreDumped: status.CoreDump()}
+	default:
+		s = Status{Code: status.ExitStatus()}
+	}
+	s.Usage = usage
+	return s, true, nil
+}
+
+// There are no pidfds here.
+
+// OpenPidfd fails.
+func OpenPidfd(int) (fd int, err error) { return -1, errors.ErrUnsupported }
+
+// SignalPidfd fails.
+func SignalPidfd(int, syscall.Signal) error { return errors.ErrUnsupported }
+
+// SignalGroup fails.
+func SignalGroup(int, syscall.Signal) error { return errors.ErrUnsupported }
+
+// MakeNonblocking fails.
+func MakeNonblocking(int) error { return errors.ErrUnsupported }
+
+// Pidfds reports whether this system has pidfds.
+var Pidfds = sync.OnceValue(func() bool { return false })
+
+// GroupsByPidfd reports whether SignalGroup works.
+var GroupsByPidfd = sync.OnceValue(func() bool { return false })
