@@ -25,7 +25,8 @@ type Process struct {
 	// stream. They may be closed before the program has ended.
 	Stdin, Stdout, Stderr *stream.Stream
 
-	child *child
+	child    *child
+	terminal *os.File // our side of its terminal, which Stdin or Stdout has taken over; nil for none
 }
 
 // Pid returns the process id. Once the program has ended, another process may get the same one.

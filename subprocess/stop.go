@@ -1,9 +1,164 @@
 package subprocess
 
-import "context"
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
 
-// Stop ends the program and all that it has started.
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// killBound is how long Stop waits for a process that has been killed. Tests make it shorter.
+var killBound = 5 * time.Second
+
+var errStillThere = errors.New("it is still there after SIGKILL; it is waited for in the background")
+
+// Stop ends the program and all that it has started, as far as it is contained (see Containment), and
+// returns how the program has ended. It sends Cmd.StopSignal, and SIGCONT for those that are stopped. What
+// is still there after Cmd.Grace is killed. If the program has ended already, what it has left behind is
+// ended in the same way.
+//
+// If ctx is done meanwhile, or already, all is killed at once, and the error is ctx's error; the status is
+// valid all the same. If the program is not allowed to be signalled, as it runs as another user, or is
+// still there 5 s after it was killed, as the system holds it, the error is an *Error, and the program's
+// status is still collected when it ends. Several tasks may call Stop; the polite signal is sent once.
+//
+// Until Linux 6.9 and on other systems what the program leaves behind in its group has no grace time of
+// its own: it is killed when the program ends.
+//
+// A waiting task is in the state PROCESS_WAIT, or TIME_SLEEP while only the program's descendants are
+// still there.
 func (p *Process) Stop(ctx context.Context) (ExitStatus, error) {
-	_ = p.child.abandon()
-	return p.Wait(ctx)
+	c := p.child
+	first := c.beginStop()
+	defer c.endStop()
+	over, cut, err := c.ask(ctx, first)
+	if !over {
+		err = errors.Join(err, c.kill())
+		if still := c.awaitDeath(ctx); still != nil {
+			err = errors.Join(err, still)
+		} else {
+			err = nil // it has ended after all
+		}
+	}
+	if err != nil {
+		err = c.failed("stop", err)
+	}
+	status, _ := p.Poll()
+	if cut != nil {
+		err = cut
+		if err != nil {
+			err = errors.Join(cut, err)
+		}
+	}
+	return status, err
+}
+
+// beginStop makes the group end with its leader, and reports whether it is the first Stop to do so.
+func (c *child) beginStop() (first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stops++
+	first = !c.asked
+	c.asked = true
+	return first
+}
+
+func (c *child) endStop() {
+	c.mu.Lock()
+	c.stops--
+	c.mu.Unlock()
+	c.settle()
+}
+
+// ask asks all to end, and waits for that until the grace time is over. over says that there is nobody
+// left. cut is ctx's error if ctx has ended the wait. err is why nobody could be asked.
+func (c *child) ask(ctx context.Context, first bool) (over bool, cut, err error) {
+	if _, cut = wait.At(ctx); cut != nil {
+		return c.ended.Load() && !c.hasOthers(), cut, nil
+	}
+	if c.grace <= 0 {
+		return c.ended.Load() && !c.hasOthers(), nil, nil
+	}
+	if first {
+		if err := c.signalPolitely(); err != nil {
+			return false, nil, err
+		}
+	}
+	gently, cancel := curio.WithTimeout(ctx, c.grace)
+	defer cancel()
+	if c.awaitAll(gently) == nil {
+		return true, nil, nil
+	}
+	_, cut = wait.At(ctx)
+	return false, cut, nil
+}
+
+// signalPolitely sends the polite signal, and SIGCONT, as one that is stopped gets nothing else.
+func (c *child) signalPolitely() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	send := c.signalGroupLocked
+	if !c.leads {
+		send = c.signalLocked
+	}
+	err := send(c.politely)
+	if err == os.ErrProcessDone && !c.ended.Load() { // it has left its group
+		send = c.signalLocked
+		err = send(c.politely)
+	}
+	_ = send(syscall.SIGCONT)
+	if err == os.ErrProcessDone {
+		return nil
+	}
+	return err
+}
+
+// awaitAll waits until the program has ended, and then for what it has left behind. There nothing tells.
+func (c *child) awaitAll(ctx context.Context) error {
+	if _, err := c.exit.Wait(ctx, struct{}{}); err != nil {
+		return err
+	}
+	pause := wait.Pause{First: time.Millisecond, Most: 50 * time.Millisecond}
+	for c.hasOthers() {
+		if err := pause.Sleep(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasOthers reports whether there is somebody left whom Stop has to end, when the leader has ended.
+func (c *child) hasOthers() bool {
+	if c.containment() == ContainedCgroup {
+		return c.cgroup.isPopulated()
+	}
+	c.mu.Lock()
+	err := c.signalGroupLocked(0)
+	c.mu.Unlock()
+	return err != os.ErrProcessDone && groupLives(c.pid)
+}
+
+// awaitDeath waits for what has been killed, whatever becomes of ctx, but not for ever.
+func (c *child) awaitDeath(ctx context.Context) error {
+	return curio.DisableCancellation(ctx, func(ctx context.Context) error {
+		ctx, cancel := curio.WithTimeout(ctx, killBound)
+		defer cancel()
+		await := c.awaitAll
+		if c.containment() != ContainedCgroup {
+			await = c.awaitLeader // the others run no more, and it is for their parents to collect them
+		}
+		if await(ctx) != nil {
+			return errStillThere
+		}
+		return nil
+	})
+}
+
+func (c *child) awaitLeader(ctx context.Context) error {
+	_, err := c.exit.Wait(ctx, struct{}{})
+	return err
 }

@@ -1,14 +1,123 @@
 package subprocess
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
+	"syscall"
+
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/process"
+	"github.com/curio-go/curio/stream"
 )
 
-// openTerminal opens a pseudo-terminal: our side of it, and the program's.
-func openTerminal(rows, cols uint16) (master, slave *os.File, err error) {
-	return nil, nil, errors.ErrUnsupported
+// The size of a terminal of which nothing is said.
+const (
+	defaultRows    = 24
+	defaultColumns = 80
+)
+
+// openTerminal opens a pseudo-terminal of that size: our side of it, and the program's, which the program
+// gets as a standard stream and which we close after the start. When our side is closed, the program gets
+// SIGHUP.
+func openTerminal(rows, columns uint16) (master, slave *os.File, err error) {
+	m, s, err := process.OpenTerminal()
+	if err != nil {
+		return nil, nil, &os.PathError{Op: "open", Path: "/dev/ptmx", Err: err}
+	}
+	master, slave = os.NewFile(uintptr(m), "/dev/ptmx"), os.NewFile(uintptr(s), "/dev/tty")
+	if rows == 0 {
+		rows = defaultRows
+	}
+	if columns == 0 {
+		columns = defaultColumns
+	}
+	if err := resize(master, rows, columns); err != nil {
+		master.Close()
+		slave.Close()
+		return nil, nil, err
+	}
+	return master, slave, nil
 }
 
-// Resize tells the program's terminal its size, and the program gets SIGWINCH.
-func (p *Process) Resize(rows, cols uint16) error { return errors.ErrUnsupported }
+// resize sets the size of a terminal.
+func resize(master *os.File, rows, columns uint16) error {
+	raw, err := master.SyscallConn()
+	if err != nil {
+		return err
+	}
+	failed := raw.Control(func(fd uintptr) { err = process.Resize(int(fd), rows, columns) })
+	if failed != nil {
+		return &os.PathError{Op: "resize", Path: master.Name(), Err: os.ErrClosed}
+	}
+	if err != nil {
+		return &os.PathError{Op: "resize", Path: master.Name(), Err: err}
+	}
+	return nil
+}
+
+// Resize tells the program's terminal its size; the program gets SIGWINCH. Without a terminal the error is
+// errors.ErrUnsupported, and when our side of it has been closed it is os.ErrClosed.
+func (p *Process) Resize(rows, columns uint16) error {
+	if p.terminal == nil {
+		return p.child.failed("resize", errors.ErrUnsupported)
+	}
+	if err := resize(p.terminal, rows, columns); err != nil {
+		return p.child.failed("resize", err)
+	}
+	return nil
+}
+
+// terminalStream makes a stream of our side of a terminal, and takes that over. When the last program
+// has closed the other side, it ends.
+func terminalStream(master *os.File) (*stream.Stream, error) {
+	fd, err := poll.DuplicateFile(master)
+	if err != nil {
+		return nil, &os.PathError{Op: "stream", Path: master.Name(), Err: err}
+	}
+	t := &terminalEnd{master, fd}
+	fd.SetObject(t)
+	return stream.New(t), nil
+}
+
+// A terminalEnd is our side of a terminal.
+type terminalEnd struct {
+	file *os.File
+	fd   *poll.FD
+}
+
+// Recv takes EIO for the end: that is what Linux says when nobody has the other side open any more.
+func (t *terminalEnd) Recv(ctx context.Context, buf []byte) (int, error) {
+	n, err := t.fd.Read(ctx, buf)
+	if err == syscall.EIO || err == nil && n == 0 && len(buf) > 0 {
+		return 0, io.EOF
+	}
+	return n, t.failed("read", err)
+}
+
+func (t *terminalEnd) SendAll(ctx context.Context, buf []byte) (int, error) {
+	n, err := t.fd.WriteAll(ctx, buf)
+	return n, t.failed("write", err)
+}
+
+func (t *terminalEnd) WaitRead(ctx context.Context) error {
+	return t.failed("wait", t.fd.WaitRead(ctx))
+}
+
+func (t *terminalEnd) Close() error {
+	if err := t.fd.Close(); err != nil {
+		return t.failed("close", err)
+	}
+	return t.file.Close()
+}
+
+func (t *terminalEnd) failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &os.PathError{Op: op, Path: t.file.Name(), Err: err}
+}
+
+// String is for whoever watches.
+func (t *terminalEnd) String() string { return t.file.Name() }

@@ -27,7 +27,7 @@ var maskSize = func() uintptr {
 	return 8
 }()
 
-// has sets or clears the bit of a signal. The kernel's words are as long as a pointer.
+// set sets or clears the bit of a signal. The kernel's words are as long as a pointer.
 func (m *Mask) set(sig syscall.Signal, held bool) {
 	n := uintptr(sig) - 1
 	const bits = 8 * unsafe.Sizeof(uintptr(0))
