@@ -48,6 +48,9 @@ func Pause(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) {
 //
 // If a signal has come, Run returns a *SignalError. A signal that was ignored when the program
 // was started stays ignored. StopOnSignals is for programs, and for one Run at a time.
+//
+// Before the third one ends the process, the process groups of the programs that package subprocess has
+// started are killed, as no deferred function runs then.
 func StopOnSignals(sigs ...os.Signal) KernelOption {
 	if len(sigs) == 0 {
 		sigs = signals.Stopping
@@ -100,7 +103,8 @@ func (e *SignalError) name() string {
 // signal's number. With any other error, the status is 1. What the error says is written to standard
 // error first, except for a *SignalError without an Err.
 //
-// Like os.Exit, it runs no deferred functions.
+// Like os.Exit, it runs no deferred functions. If the process ends by a signal, the process groups of the
+// programs that package subprocess has started are killed first.
 func Exit(err error) {
 	var stopped *SignalError
 	bySignal := errors.As(err, &stopped)

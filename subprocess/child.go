@@ -96,8 +96,16 @@ func ownPidfd(pidfd int) *poll.FD {
 	return fd
 }
 
-// fault makes a step of a start fail, in tests.
-var fault = func(step string) error { return nil }
+// injected is called at the steps at which something can go wrong. Tests set it; an error is taken for the
+// system's.
+var injected atomic.Pointer[func(step string) error]
+
+func fault(step string) error {
+	if f := injected.Load(); f != nil {
+		return (*f)(step)
+	}
+	return nil
+}
 
 func (c *child) serveLocked() {
 	if c.ended.Load() {
@@ -128,6 +136,9 @@ func (c *child) signalLocked(sig syscall.Signal) error {
 	if c.ended.Load() {
 		return os.ErrProcessDone
 	}
+	if err := fault("signal"); err != nil {
+		return err
+	}
 	return done(c.at(func(h process.Handle) error {
 		if h.FD >= 0 {
 			return process.SignalPidfd(h.FD, sig)
@@ -143,6 +154,9 @@ func (c *child) signalLocked(sig syscall.Signal) error {
 func (c *child) signalGroupLocked(sig syscall.Signal) error {
 	if !c.leads || c.ended.Load() && !c.groupsByFD {
 		return os.ErrProcessDone
+	}
+	if err := fault("signal"); err != nil && sig != 0 {
+		return err
 	}
 	return done(c.at(func(h process.Handle) error {
 		if c.groupsByFD {
@@ -215,6 +229,7 @@ func (c *child) abandon() (err error) {
 // collect takes the status if the process has ended, and wakes those who wait for that. Only the owner
 // calls it.
 func (c *child) collect() (ended bool) {
+	_ = fault("collect")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.at(func(h process.Handle) error {

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// An ExitStatus is how a program has ended.
+// An ExitStatus is how a program has ended, and what it has used. The zero value is a success.
 type ExitStatus struct {
 	Code       int       // of exit(2), -1 if it did not exit by itself
 	Signal     os.Signal // that has killed it, nil for none
 	CoreDumped bool
-	Unknown    bool // somebody else has taken the status: see Process.Wait
+	Unknown    bool // the status was lost: see Process.Wait; then Code is -1, and the rest is 0
 
 	UserTime, SystemTime time.Duration // of the processor, also of the children that it has waited for
 	MaxRSS               int64         // the most memory that it has used, in bytes
@@ -19,14 +19,16 @@ type ExitStatus struct {
 // Success reports whether the program has exited with the status 0.
 func (s ExitStatus) Success() bool { return s.Code == 0 && s.Signal == nil && !s.Unknown }
 
-// Containment is how much of what a program had started was ended with it.
+// Containment is how much of what a program has started is ended with it. It is never more than what was
+// achieved: if a cgroup cannot be used, or killing it fails, it is that of the process group.
 type Containment int
 
 const (
-	// ContainedNone means that only the program itself was ended.
+	// ContainedNone means that only the program itself is.
 	ContainedNone Containment = iota
-	// ContainedGroup means that its process group was: all but what has left the group.
+	// ContainedGroup means that its process group is: all except what has left the group, by setsid(2) or
+	// because a daemon has started it.
 	ContainedGroup
-	// ContainedCgroup means that its cgroup was: everything.
+	// ContainedCgroup means that its cgroup is: everything.
 	ContainedCgroup
 )

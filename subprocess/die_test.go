@@ -1,0 +1,66 @@
+package subprocess_test
+
+import (
+	"fmt"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/curio-go/curio/internal/signals"
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/subprocess"
+)
+
+// A process that dies by a signal takes its children and what they have started with it, apart from those
+// in its own group.
+func TestDeath(t *testing.T) {
+	for _, way := range subprocess.Ways() {
+		t.Run(way.Name, func(t *testing.T) {
+			c := testutil.Self(t, "die", way.Name)
+			var pids []int
+			for range 3 {
+				pid, err := strconv.Atoi(c.Line())
+				check(t, err)
+				pids = append(pids, pid)
+			}
+			shared := pids[2]
+			defer func() { _ = syscall.Kill(shared, syscall.SIGKILL) }()
+			if status := c.Wait(); status != -1 {
+				t.Errorf("status %d: %s", status, c.Stderr())
+			}
+			for _, pid := range pids[:2] {
+				awaitGone(t, pid)
+			}
+			if !runs(shared) {
+				t.Error("the one in the group of its parent was killed, too")
+			}
+		})
+	}
+}
+
+func init() {
+	children["die"] = func(args []string) error {
+		var failed failures
+		for _, way := range subprocess.Ways() {
+			if way.Name == args[0] {
+				way.Use(&failed)
+			}
+		}
+		w, out := pipe(&failed)
+		own := shell(`trap '' TERM HUP INT; sleep 1000 >/dev/null & echo $$; echo $!; wait`)
+		if _, err := subprocess.Start(background, own, nil, w); err != nil {
+			return err
+		}
+		fmt.Println(out.line())
+		fmt.Println(out.line())
+		shared := subprocess.Command("/bin/sleep", "1000")
+		shared.Group = subprocess.GroupShared
+		p, err := subprocess.Start(background, shared)
+		if err != nil {
+			return err
+		}
+		fmt.Println(p.Pid())
+		signals.Die(syscall.SIGTERM)
+		return nil
+	}
+}

@@ -1,0 +1,227 @@
+package subprocess_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/subprocess"
+)
+
+// Somebody else in this process has collected the status: all are told that it is unknown, and nobody
+// hangs.
+func TestForeignWait(t *testing.T) {
+	inEachWay(t, func(t *testing.T) {
+		var mu sync.Mutex // held until the other one has it
+		mu.Lock()
+		subprocess.Inject(t, func(step string) error {
+			if step == "collect" {
+				mu.Lock()
+				mu.Unlock() //nolint:staticcheck // it only waits
+			}
+			return nil
+		})
+		p := start(t, shell("exit 3"))
+		for {
+			pid, err := syscall.Wait4(-1, nil, 0, nil)
+			if err == syscall.EINTR {
+				continue
+			}
+			if pid != p.Pid() || err != nil {
+				t.Errorf("wait4: %d, %v", pid, err)
+			}
+			break
+		}
+		mu.Unlock()
+		status := waitFor(t, p)
+		if !status.Unknown || status.Code != -1 || status.Signal != nil || status.Success() {
+			t.Errorf("%+v", status)
+		}
+		wantError(t, p.Kill(), os.ErrProcessDone)
+	})
+}
+
+// Before our own look, but after somebody else has collected the status, no signal goes to the number.
+func TestSignalAfterForeignWait(t *testing.T) {
+	inEachWay(t, func(t *testing.T) {
+		var mu sync.Mutex
+		mu.Lock()
+		subprocess.Inject(t, func(step string) error {
+			if step == "collect" {
+				mu.Lock()
+				mu.Unlock() //nolint:staticcheck // it only waits
+			}
+			return nil
+		})
+		p := start(t, shell("exit 3"))
+		for {
+			if _, err := syscall.Wait4(p.Pid(), nil, 0, nil); err != syscall.EINTR {
+				check(t, err)
+				break
+			}
+		}
+		wantError(t, p.Kill(), os.ErrProcessDone)
+		check(t, p.Close()) // to the group, too
+		mu.Unlock()
+		if !waitFor(t, p).Unknown {
+			t.Error("the status is known")
+		}
+	})
+}
+
+// With SIGCHLD ignored the system throws the status away.
+func TestSIGCHLDIgnored(t *testing.T) {
+	for _, way := range subprocess.Ways() {
+		t.Run(way.Name, func(t *testing.T) {
+			program, err := os.Executable()
+			check(t, err)
+			c := testutil.Self(t, "ignoring", program, way.Name)
+			if out, status := c.Rest(); status != 0 || out != "unknown\n" {
+				t.Errorf("%q, status %d: %s", out, status, c.Stderr())
+			}
+		})
+	}
+}
+
+func init() {
+	// A shell ignores the signal, and is replaced by this program once more.
+	children["ignoring"] = func(args []string) error {
+		cmd := exec.Command("/bin/sh", "-c", `trap '' CHLD; exec "$0" ignored "$1"`, args[0], args[1])
+		cmd.Env = append(os.Environ(), "CURIO_TEST_CHILD=1")
+		r, w, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		cmd.ExtraFiles = []*os.File{r}
+		out, err := cmd.CombinedOutput()
+		os.Stdout.Write(out)
+		return err
+	}
+	children["ignored"] = func(args []string) error {
+		var failed failures
+		for _, way := range subprocess.Ways() {
+			if way.Name == args[0] {
+				way.Use(&failed)
+			}
+		}
+		p, err := subprocess.Start(background, shell("exit 3"))
+		if err != nil {
+			return err
+		}
+		status, err := p.Wait(background)
+		if err != nil || !status.Unknown {
+			return fmt.Errorf("%+v, %v", status, err)
+		}
+		if err := p.Kill(); !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+		// One that runs on is stopped as always.
+		c := shell("sleep 1000 & wait")
+		c.Grace = long
+		if p, err = subprocess.Start(background, c); err != nil {
+			return err
+		}
+		if status, err = p.Stop(background); err != nil || !status.Unknown {
+			return fmt.Errorf("%+v, %v", status, err)
+		}
+		fmt.Println("unknown")
+		return nil
+	}
+}
+
+// failures is a testing.TB for a child, in which no test runs.
+type failures struct{ testing.TB }
+
+func (*failures) Cleanup(func()) {}
+
+// A process id that is used again gets no signal. In a process id namespace of its own, the next number
+// can be chosen.
+func TestNumberUsedAgain(t *testing.T) {
+	needRoot(t)
+	for _, way := range subprocess.Ways() {
+		t.Run(way.Name, func(t *testing.T) {
+			program, err := os.Executable()
+			check(t, err)
+			r, w, err := os.Pipe()
+			check(t, err)
+			defer r.Close()
+			defer w.Close()
+			cmd := exec.Command(program, "again", way.Name)
+			cmd.Env = append(os.Environ(), "CURIO_TEST_CHILD=1")
+			cmd.ExtraFiles = []*os.File{r}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+			out, err := cmd.CombinedOutput()
+			switch text := string(out); {
+			case strings.HasPrefix(text, "skip: "):
+				t.Skip(text)
+			case errors.Is(err, syscall.EPERM):
+				t.Skipf("no namespaces here: %v", err)
+			case err != nil || text != "spared\n":
+				t.Errorf("%q, %v", text, err)
+			}
+		})
+	}
+}
+
+func init() {
+	children["again"] = func(args []string) error {
+		var failed failures
+		for _, way := range subprocess.Ways() {
+			if way.Name == args[0] {
+				way.Use(&failed)
+			}
+		}
+		first, err := subprocess.Start(background, shell("exit 0"))
+		if err != nil {
+			return err
+		}
+		if _, err := first.Wait(background); err != nil {
+			return err
+		}
+		var second *subprocess.Process
+		for try := 0; ; try++ { // a thread of ours may take the number
+			err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(fmt.Sprint(first.Pid()-1)), 0)
+			if err != nil {
+				fmt.Println("skip:", err)
+				return nil
+			}
+			c := shell("exec sleep 1000")
+			c.StopSignal = syscall.SIGUSR1
+			if second, err = subprocess.Start(background, c); err != nil {
+				return err
+			}
+			if second.Pid() == first.Pid() {
+				break
+			}
+			if _, err := second.Stop(background); err != nil || try == 100 {
+				return fmt.Errorf("the number does not come again: %v", err)
+			}
+		}
+		for name, err := range map[string]error{
+			"Kill": first.Kill(), "Terminate": first.Terminate(), "SendSignal": first.SendSignal(syscall.SIGKILL),
+		} {
+			if !errors.Is(err, os.ErrProcessDone) {
+				return fmt.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := first.Stop(background); err != nil {
+			return err
+		}
+		if err := first.Close(); err != nil {
+			return err
+		}
+		status, err := second.Stop(background)
+		if err != nil || status.Signal != syscall.SIGUSR1 {
+			return fmt.Errorf("the second process has ended with %+v, %v", status, err)
+		}
+		fmt.Println("spared")
+		return nil
+	}
+}
