@@ -19,10 +19,7 @@ func Start(ctx context.Context, c *Cmd, std ...*os.File) (*Process, error) {
 func (p *Process) SetTerminal(master *os.File) { p.terminal = master }
 
 var (
-	OpenTerminal   = openTerminal
-	TerminalStream = terminalStream
-	ParseStat      = parseStat
-	MayBeTraced    = mayBeTraced
+	OpenTerminal = openTerminal
 )
 
 // Inject has f called at each step until the test ends.

@@ -132,14 +132,7 @@ func (o *output) all() string {
 }
 
 // runs reports whether a process runs; one that has ended and that nobody has collected does not.
-func runs(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return false
-	}
-	state, _ := subprocess.ParseStat(stat)
-	return state != 'Z' && state != 'X'
-}
+func runs(pid int) bool { return syscall.Kill(pid, 0) == nil && !isZombie(pid) }
 
 func awaitGone(t testing.TB, pid int) {
 	t.Helper()

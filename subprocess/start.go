@@ -16,9 +16,10 @@ import (
 //
 //	settle    looks everything up, and refuses what cannot work
 //	fork      the child comes into being, with its pidfd, and executes the program
-//	newChild  from here on it has an owner: whatever fails after that kills it, and the owner collects it
-//	limits    if there are any, while it stands before its first instruction
-//	ctx       if that is done by now, the child is killed
+//	limit     sets the limits, if there are any, while it stands before its first instruction
+//	own       from here on it has an owner: what has failed, or fails after that, kills it, and the owner
+//	          collects it
+//	settleIn  if ctx is done by now, the child is killed
 //
 // The fork is made on the caller's thread, as the child inherits things from that: what the caller has set
 // up after runtime.LockOSThread counts.
@@ -138,7 +139,8 @@ func (s *settings) startIn(name string, fds []uintptr, group *cgroup) (*child, e
 			return nil, err
 		}
 		c := newChild(name, s, f)
-		c.adopt()
+		living.add(c)
+		c.own()
 		return c, nil
 	}
 	runtime.LockOSThread()
@@ -150,14 +152,10 @@ func (s *settings) startIn(name string, fds []uintptr, group *cgroup) (*child, e
 		return nil, err
 	}
 	c := newChild(name, s, f)
-	c.adopt()
-	return c, s.limit(c, mask)
-}
-
-// adopt gives a new child its owner.
-func (c *child) adopt() {
 	living.add(c)
+	err = s.limit(c, mask) // while nobody collects it, so that its number cannot be another's
 	c.own()
+	return c, err
 }
 
 // fork is fork(2) and exec(2).

@@ -1,15 +1,10 @@
 package subprocess
 
 import (
-	"context"
 	"errors"
-	"io"
 	"os"
-	"syscall"
 
-	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/internal/process"
-	"github.com/curio-go/curio/stream"
 )
 
 // The size of a terminal of which nothing is said.
@@ -68,56 +63,3 @@ func (p *Process) Resize(rows, columns uint16) error {
 	}
 	return nil
 }
-
-// terminalStream makes a stream of our side of a terminal, and takes that over. When the last program
-// has closed the other side, it ends.
-func terminalStream(master *os.File) (*stream.Stream, error) {
-	fd, err := poll.DuplicateFile(master)
-	if err != nil {
-		return nil, &os.PathError{Op: "stream", Path: master.Name(), Err: err}
-	}
-	t := &terminalEnd{master, fd}
-	fd.SetObject(t)
-	return stream.New(t), nil
-}
-
-// A terminalEnd is our side of a terminal.
-type terminalEnd struct {
-	file *os.File
-	fd   *poll.FD
-}
-
-// Recv takes EIO for the end: that is what Linux says when nobody has the other side open any more.
-func (t *terminalEnd) Recv(ctx context.Context, buf []byte) (int, error) {
-	n, err := t.fd.Read(ctx, buf)
-	if err == syscall.EIO || err == nil && n == 0 && len(buf) > 0 {
-		return 0, io.EOF
-	}
-	return n, t.failed("read", err)
-}
-
-func (t *terminalEnd) SendAll(ctx context.Context, buf []byte) (int, error) {
-	n, err := t.fd.WriteAll(ctx, buf)
-	return n, t.failed("write", err)
-}
-
-func (t *terminalEnd) WaitRead(ctx context.Context) error {
-	return t.failed("wait", t.fd.WaitRead(ctx))
-}
-
-func (t *terminalEnd) Close() error {
-	if err := t.fd.Close(); err != nil {
-		return t.failed("close", err)
-	}
-	return t.file.Close()
-}
-
-func (t *terminalEnd) failed(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &os.PathError{Op: op, Path: t.file.Name(), Err: err}
-}
-
-// String is for whoever watches.
-func (t *terminalEnd) String() string { return t.file.Name() }

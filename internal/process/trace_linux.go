@@ -91,7 +91,11 @@ var ErrGone = errors.New("it was ended before its first instruction")
 func AwaitExec(pid int) (owed syscall.Signal, err error) {
 	for {
 		var info siginfo
-		if err := (Handle{Pid: pid, FD: -1}).waitid(&info, wStopped|wExited|wNoWait, nil); err != nil {
+		err := (Handle{Pid: pid, FD: -1}).waitid(&info, wStopped|wExited|wNoWait, nil)
+		if err == syscall.ECHILD { // it has ended, and SIGCHLD is ignored
+			return 0, ErrGone
+		}
+		if err != nil {
 			return 0, err
 		}
 		switch {

@@ -1,0 +1,6 @@
+package subprocess
+
+var (
+	ParseStat   = parseStat
+	MayBeTraced = mayBeTraced
+)
