@@ -40,13 +40,8 @@ func TestDeath(t *testing.T) {
 
 func init() {
 	children["die"] = func(args []string) error {
-		var failed failures
-		for _, way := range subprocess.Ways() {
-			if way.Name == args[0] {
-				way.Use(&failed)
-			}
-		}
-		w, out := pipe(&failed)
+		use(args[0])
+		w, out := pipe(&outside{})
 		own := shell(`trap '' TERM HUP INT; sleep 1000 >/dev/null & echo $$; echo $!; wait`)
 		if _, err := subprocess.Start(background, own, nil, w); err != nil {
 			return err

@@ -158,6 +158,21 @@ func inEachWay(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
+// use makes this process wait in the way of that name.
+func use(name string) {
+	for _, way := range subprocess.Ways() {
+		if way.Name == name {
+			way.Use(&outside{})
+		}
+	}
+}
+
+// outside is a testing.TB where no test runs.
+type outside struct{ testing.TB }
+
+func (*outside) Helper()        {}
+func (*outside) Cleanup(func()) {}
+
 // self is a command that runs what children has under args[0].
 func self(t testing.TB, args ...string) *subprocess.Cmd {
 	t.Helper()

@@ -260,15 +260,19 @@ func TestLeftBehind(t *testing.T) {
 // A Process that is garbage gives back its pidfd, although the group still has members.
 func TestLeftBehindAndForgotten(t *testing.T) {
 	testutil.NoLeaks(t)
+	left := leaveBehind(t)
+	defer func() { _ = syscall.Kill(left, syscall.SIGKILL) }()
+	testutil.Await(t, "end of its owner", func() bool { return subprocess.Listed() == 0 })
+	runtime.GC() // and NoLeaks waits for the descriptor
+	runtime.GC()
+}
+
+// leaveBehind runs a program that leaves a process behind, whose id it returns.
+func leaveBehind(t *testing.T) (pid int) {
 	w, out := pipe(t)
 	p, err := subprocess.Start(background, shell(`sleep 1000 >/dev/null 2>&1 & echo $!`), nil, w)
 	check(t, err)
 	w.Close()
-	left := out.number()
-	defer func() { _ = syscall.Kill(left, syscall.SIGKILL) }()
 	waitFor(t, p)
-	testutil.Await(t, "end of its owner", func() bool { return subprocess.Listed() == 0 })
-	p = nil
-	runtime.GC()
-	runtime.GC() // NoLeaks waits for the descriptor
+	return out.number()
 }

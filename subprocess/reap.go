@@ -40,8 +40,8 @@ func (c *child) reap() {
 }
 
 // A collector owns the children that have no pidfd. It looks at each of them whenever a SIGCHLD has
-// come: signals coalesce, so one may stand for many. It looks now and then without one, too, as others may
-// have the signal ignored, or it was ignored when the program was started.
+// come: signals coalesce, so one may stand for many. It looks now and then without one, too: somebody may
+// have called signal.Ignore for it, after which none comes.
 type collector struct {
 	rung curio.Event // a SIGCHLD has come, or a new child
 
@@ -52,14 +52,13 @@ type collector struct {
 
 var theCollector = &collector{children: make(map[*child]struct{})}
 
-// How often it looks without a signal.
-const (
-	lookNowAndThen = time.Second
-	lookInstead    = 20 * time.Millisecond // there are no signals
-)
+const lookNowAndThen = 500 * time.Millisecond
+
+// A bell rings for a collector while that runs.
+type bell struct{ of *collector }
 
 // Deliver is called when a SIGCHLD has come.
-func (k *collector) Deliver(signals.Signal) { k.rung.Set() }
+func (b *bell) Deliver(signals.Signal) { b.of.rung.Set() }
 
 func (k *collector) add(c *child) {
 	k.mu.Lock()
@@ -75,12 +74,9 @@ func (k *collector) add(c *child) {
 
 // run looks at all children until there are none.
 func (k *collector) run() {
-	signals.Subscribe(k, syscall.SIGCHLD)
-	defer signals.Unsubscribe(k)
-	every := lookNowAndThen
-	if signals.IgnoredAtStart(syscall.SIGCHLD) {
-		every = lookInstead
-	}
+	b := &bell{k} // its own: the next run may begin before this one has unsubscribed
+	signals.Subscribe(b, syscall.SIGCHLD)
+	defer signals.Unsubscribe(b)
 	for {
 		k.rung.Clear()
 		for _, c := range k.all() {
@@ -92,7 +88,7 @@ func (k *collector) run() {
 		if k.stop() {
 			return
 		}
-		_, _ = curio.Select(context.Background(), k.rung.WaitCase(), curio.AfterCase(every))
+		_, _ = curio.Select(context.Background(), k.rung.WaitCase(), curio.AfterCase(lookNowAndThen))
 	}
 }
 

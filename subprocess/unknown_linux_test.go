@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -18,12 +18,10 @@ import (
 // hangs.
 func TestForeignWait(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
-		var mu sync.Mutex // held until the other one has it
-		mu.Lock()
+		collected := make(chan struct{}) // by the other one
 		subprocess.Inject(t, func(step string) error {
 			if step == "collect" {
-				mu.Lock()
-				mu.Unlock() //nolint:staticcheck // it only waits
+				<-collected
 			}
 			return nil
 		})
@@ -38,7 +36,7 @@ func TestForeignWait(t *testing.T) {
 			}
 			break
 		}
-		mu.Unlock()
+		close(collected)
 		status := waitFor(t, p)
 		if !status.Unknown || status.Code != -1 || status.Signal != nil || status.Success() {
 			t.Errorf("%+v", status)
@@ -50,12 +48,10 @@ func TestForeignWait(t *testing.T) {
 // Before our own look, but after somebody else has collected the status, no signal goes to the number.
 func TestSignalAfterForeignWait(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
-		var mu sync.Mutex
-		mu.Lock()
+		collected := make(chan struct{}) // by the other one
 		subprocess.Inject(t, func(step string) error {
 			if step == "collect" {
-				mu.Lock()
-				mu.Unlock() //nolint:staticcheck // it only waits
+				<-collected
 			}
 			return nil
 		})
@@ -68,7 +64,7 @@ func TestSignalAfterForeignWait(t *testing.T) {
 		}
 		wantError(t, p.Kill(), os.ErrProcessDone)
 		check(t, p.Close()) // to the group, too
-		mu.Unlock()
+		close(collected)
 		if !waitFor(t, p).Unknown {
 			t.Error("the status is known")
 		}
@@ -79,9 +75,7 @@ func TestSignalAfterForeignWait(t *testing.T) {
 func TestSIGCHLDIgnored(t *testing.T) {
 	for _, way := range subprocess.Ways() {
 		t.Run(way.Name, func(t *testing.T) {
-			program, err := os.Executable()
-			check(t, err)
-			c := testutil.Self(t, "ignoring", program, way.Name)
+			c := testutil.Self(t, "ignoring", way.Name)
 			if out, status := c.Rest(); status != 0 || out != "unknown\n" {
 				t.Errorf("%q, status %d: %s", out, status, c.Stderr())
 			}
@@ -90,56 +84,46 @@ func TestSIGCHLDIgnored(t *testing.T) {
 }
 
 func init() {
-	// A shell ignores the signal, and is replaced by this program once more.
 	children["ignoring"] = func(args []string) error {
-		cmd := exec.Command("/bin/sh", "-c", `trap '' CHLD; exec "$0" ignored "$1"`, args[0], args[1])
-		cmd.Env = append(os.Environ(), "CURIO_TEST_CHILD=1")
-		r, w, err := os.Pipe()
+		use(args[0])
+		keeper, err := subprocess.Start(background, subprocess.Command("/bin/sleep", "1000"))
 		if err != nil {
 			return err
 		}
-		defer w.Close()
-		cmd.ExtraFiles = []*os.File{r}
-		out, err := cmd.CombinedOutput()
-		os.Stdout.Write(out)
-		return err
-	}
-	children["ignored"] = func(args []string) error {
-		var failed failures
-		for _, way := range subprocess.Ways() {
-			if way.Name == args[0] {
-				way.Use(&failed)
-			}
-		}
-		p, err := subprocess.Start(background, shell("exit 3"))
+		first, err := subprocess.Start(background, shell("exit 3"))
 		if err != nil {
 			return err
 		}
-		status, err := p.Wait(background)
-		if err != nil || !status.Unknown {
-			return fmt.Errorf("%+v, %v", status, err)
+		if status, err := first.Wait(background); err != nil || status.Code != 3 {
+			return fmt.Errorf("before: %+v, %v", status, err)
 		}
-		if err := p.Kill(); !errors.Is(err, os.ErrProcessDone) {
-			return err
-		}
-		// One that runs on is stopped as always.
+		signal.Ignore(syscall.SIGCHLD)
 		c := shell("sleep 1000 & wait")
 		c.Grace = long
-		if p, err = subprocess.Start(background, c); err != nil {
-			return err
-		}
-		if status, err = p.Stop(background); err != nil || !status.Unknown {
-			return fmt.Errorf("%+v, %v", status, err)
+		for _, end := range []func(p *subprocess.Process) (subprocess.ExitStatus, error){
+			func(p *subprocess.Process) (subprocess.ExitStatus, error) {
+				return subprocess.ExitStatus{}, p.Kill()
+			},
+			func(p *subprocess.Process) (subprocess.ExitStatus, error) { return p.Stop(background) },
+		} {
+			p, err := subprocess.Start(background, c)
+			if err != nil {
+				return err
+			}
+			if _, err := end(p); err != nil {
+				return err
+			}
+			if status, err := p.Wait(background); err != nil || !status.Unknown {
+				return fmt.Errorf("%+v, %v", status, err)
+			}
+			if err := p.Kill(); !errors.Is(err, os.ErrProcessDone) {
+				return err
+			}
 		}
 		fmt.Println("unknown")
-		return nil
+		return keeper.Close()
 	}
 }
-
-// failures is a testing.TB for a child, in which no test runs.
-type failures struct{ testing.TB }
-
-func (*failures) Cleanup(func()) {}
 
 // A process id that is used again gets no signal. In a process id namespace of its own, the next number
 // can be chosen.
@@ -172,12 +156,7 @@ func TestNumberUsedAgain(t *testing.T) {
 
 func init() {
 	children["again"] = func(args []string) error {
-		var failed failures
-		for _, way := range subprocess.Ways() {
-			if way.Name == args[0] {
-				way.Use(&failed)
-			}
-		}
+		use(args[0])
 		first, err := subprocess.Start(background, shell("exit 0"))
 		if err != nil {
 			return err
