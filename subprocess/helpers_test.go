@@ -73,13 +73,29 @@ type output struct {
 // pipe returns a pipe: what a program is given, and an output.
 func pipe(t testing.TB) (*os.File, *output) {
 	t.Helper()
-	r, w, err := os.Pipe()
+	r, w := blockingPipe(t)
+	return w, &output{t: t, read: r}
+}
+
+// blockingPipe is os.Pipe without non-blocking mode, which a program would not understand. It is closed at
+// the end of the test.
+func blockingPipe(t testing.TB) (r, w *os.File) {
+	t.Helper()
+	var fds [2]int
+	syscall.ForkLock.RLock()
+	err := syscall.Pipe(fds[:])
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
 	check(t, err)
+	r, w = os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe")
 	t.Cleanup(func() {
 		r.Close()
 		w.Close()
 	})
-	return w, &output{t: t, read: r}
+	return r, w
 }
 
 // speaking starts a program whose output is read.

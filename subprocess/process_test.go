@@ -91,12 +91,7 @@ func TestManyWait(t *testing.T) {
 // stdin is a standard input: from a pipe with the given text, which stays open if text is nil.
 func stdin(t testing.TB, text []byte) *os.File {
 	t.Helper()
-	r, w, err := os.Pipe()
-	check(t, err)
-	t.Cleanup(func() {
-		r.Close()
-		w.Close()
-	})
+	r, w := blockingPipe(t)
 	if text != nil {
 		_, err := w.Write(text)
 		check(t, errors.Join(err, w.Close()))
@@ -169,7 +164,11 @@ func TestSignalAfterEnd(t *testing.T) {
 	})
 }
 
-type otherSignal struct{ os.Signal }
+// otherSignal is a signal of another system.
+type otherSignal struct{}
+
+func (otherSignal) Signal()        {}
+func (otherSignal) String() string { return "wink" }
 
 func TestSignals(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
@@ -179,7 +178,7 @@ func TestSignals(t *testing.T) {
 		out.expect("usr1")
 		check(t, p.Terminate())
 		out.expect("term")
-		wantText(t, p.SendSignal(otherSignal{syscall.SIGTERM}), "not a signal of the system")
+		wantText(t, p.SendSignal(otherSignal{}), "not a signal of the system")
 		if err := p.SendSignal(syscall.Signal(4711)); err == nil {
 			t.Error("there is a signal 4711")
 		}

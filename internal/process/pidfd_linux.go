@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"unsafe"
 )
 
 // Numbers that package syscall does not have. Since Linux 5.0 they are the same everywhere, apart from
