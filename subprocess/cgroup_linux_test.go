@@ -57,7 +57,7 @@ func newCgroup(t testing.TB) string {
 // In a cgroup, what has left the group and the session is ended, too.
 func TestCgroup(t *testing.T) {
 	testutil.Need(t, "setsid")
-	dir := newCgroup(t)
+	newCgroup(t)
 	inEachWay(t, func(t *testing.T) {
 		for _, act := range []func(p *subprocess.Process) error{
 			func(p *subprocess.Process) error { _, err := p.Stop(background); return err },
@@ -69,7 +69,7 @@ func TestCgroup(t *testing.T) {
 			(*subprocess.Process).Close,
 		} {
 			c := shell(`setsid sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1' & wait`)
-			c.Cgroup, c.Grace = dir, short
+			c.Cgroup, c.Grace = newCgroup(t), short // a new one, as Linux kills what is started in one that was killed
 			p, out := speaking(t, c)
 			away := out.number()
 			if p.Containment() != subprocess.ContainedCgroup {

@@ -47,7 +47,7 @@ type child struct {
 	status    ExitStatus
 	stops     int  // how many Stops are in progress: with the leader its group has to end
 	asked     bool // the polite signal has been sent
-	abandoned bool // Close was called: nobody signals the group any more
+	abandoned bool // by Close, or after a Stop: nobody signals the group any more
 	settled   bool
 }
 

@@ -98,11 +98,11 @@ func blockingPipe(t testing.TB) (r, w *os.File) {
 	return r, w
 }
 
-// speaking starts a program whose output is read.
+// speaking starts a program whose standard output is read.
 func speaking(t testing.TB, c *subprocess.Cmd) (*subprocess.Process, *output) {
 	t.Helper()
 	w, out := pipe(t)
-	p := start(t, c, nil, w, w)
+	p := start(t, c, nil, w)
 	w.Close()
 	return p, out
 }

@@ -25,7 +25,11 @@ func (s *settings) limit(c *child, mask process.Mask) error {
 	}
 	for _, l := range s.limits {
 		if err := process.SetLimit(c.pid, l.Resource, l.Soft, l.Hard); err != nil {
-			return fmt.Errorf("resource limit %d, to %d and %d: %w", l.Resource, l.Soft, l.Hard, err)
+			err = fmt.Errorf("resource limit %d, to %d and %d: %w", l.Resource, l.Soft, l.Hard, err)
+			if errors.Is(err, syscall.EPERM) {
+				err = fmt.Errorf("%w: CAP_SYS_RESOURCE is needed to raise a hard limit, and for a program of another user or group", err)
+			}
+			return err
 		}
 	}
 	if err := process.ReleaseAtExec(c.pid, mask, owed); err != nil {

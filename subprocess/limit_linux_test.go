@@ -165,9 +165,7 @@ func TestPrivilegedProgram(t *testing.T) {
 		0o755: false, 0o755 | os.ModeSetuid: true, 0o755 | os.ModeSetgid: true, 0o744 | os.ModeSetgid: false,
 	} {
 		check(t, os.Chmod(sleep, mode))
-		c := subprocess.Command(sleep, "1000")
-		c.Limits = someLimits()
-		p := start(t, c)
+		p := start(t, subprocess.Command(sleep, "1000"))
 		check(t, subprocess.MayBeTraced(p.Pid(), 0))
 		check(t, os.Chown(sleep, 0, 12))
 		check(t, os.Chmod(sleep, mode))

@@ -13,7 +13,7 @@ type ExitStatus struct {
 	Unknown    bool // the status was lost: see Process.Wait; then Code is -1, and the rest is 0
 
 	UserTime, SystemTime time.Duration // of the processor, also of the children that it has waited for
-	MaxRSS               int64         // the most memory that it has used, in bytes
+	MaxRSS               int64         // the most memory that it has used, in bytes; on Linux no less than this process did when it started it
 }
 
 // Success reports whether the program has exited with the status 0.

@@ -70,6 +70,7 @@ func (c *child) beginStop() (first bool) {
 func (c *child) endStop() {
 	c.mu.Lock()
 	c.stops--
+	c.abandoned = c.abandoned || c.ended.Load()
 	c.mu.Unlock()
 	c.settle()
 }
