@@ -17,7 +17,7 @@ import (
 // end, and nothing is left.
 func TestAllAtOnce(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
-		for range testutil.Times(1000) {
+		for range testutil.Times(600) {
 			c := subprocess.Command("/bin/true")
 			c.Grace = long
 			p, err := subprocess.Start(background, c)
@@ -106,7 +106,7 @@ func allAtOnce(t *testing.T, p *subprocess.Process) {
 // Starts that are cancelled at any moment leave nothing.
 func TestStartAndCancel(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
-		for range testutil.Times(300) {
+		for range testutil.Times(200) {
 			ctx, cancel := context.WithCancel(background)
 			var all sync.WaitGroup
 			all.Go(func() {

@@ -52,7 +52,7 @@ type collector struct {
 
 var theCollector = &collector{children: make(map[*child]struct{})}
 
-const lookNowAndThen = 500 * time.Millisecond
+const lookNowAndThen = 200 * time.Millisecond
 
 // A bell rings for a collector while that runs.
 type bell struct{ of *collector }

@@ -157,31 +157,10 @@ func TestNumberUsedAgain(t *testing.T) {
 func init() {
 	children["again"] = func(args []string) error {
 		use(args[0])
-		first, err := subprocess.Start(background, shell("exit 0"))
+		first, second, err := sameNumber()
 		if err != nil {
-			return err
-		}
-		if _, err := first.Wait(background); err != nil {
-			return err
-		}
-		var second *subprocess.Process
-		for try := 0; ; try++ { // a thread of ours may take the number
-			err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(fmt.Sprint(first.Pid()-1)), 0)
-			if err != nil {
-				fmt.Println("skip:", err)
-				return nil
-			}
-			c := shell("exec sleep 1000")
-			c.StopSignal = syscall.SIGUSR1
-			if second, err = subprocess.Start(background, c); err != nil {
-				return err
-			}
-			if second.Pid() == first.Pid() {
-				break
-			}
-			if _, err := second.Stop(background); err != nil || try == 100 {
-				return fmt.Errorf("the number does not come again: %v", err)
-			}
+			fmt.Println(err)
+			return nil
 		}
 		for name, err := range map[string]error{
 			"Kill": first.Kill(), "Terminate": first.Terminate(), "SendSignal": first.SendSignal(syscall.SIGKILL),
@@ -203,4 +182,32 @@ func init() {
 		fmt.Println("spared")
 		return nil
 	}
+}
+
+// sameNumber starts two programs one after the other that have the same process id. The error begins with
+// "skip: " where that is not possible.
+func sameNumber() (first, second *subprocess.Process, err error) {
+	for range 20 { // a thread of ours may take the number, and keep it
+		if first, err = subprocess.Start(background, shell("exit 0")); err != nil {
+			return nil, nil, err
+		}
+		if _, err := first.Wait(background); err != nil {
+			return nil, nil, err
+		}
+		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(fmt.Sprint(first.Pid()-1)), 0); err != nil {
+			return nil, nil, fmt.Errorf("skip: %w", err)
+		}
+		c := shell("exec sleep 1000")
+		c.StopSignal = syscall.SIGUSR1
+		if second, err = subprocess.Start(background, c); err != nil {
+			return nil, nil, err
+		}
+		if second.Pid() == first.Pid() {
+			return first, second, nil
+		}
+		if _, err := second.Stop(background); err != nil {
+			return nil, nil, err
+		}
+	}
+	return nil, nil, errors.New("the number does not come again")
 }
