@@ -11,11 +11,10 @@ import (
 )
 
 func init() {
-	moved := make(chan os.Signal, 1)
-	if len(os.Args) > 1 && os.Args[1] == "incgroup" {
-		signal.Notify(moved, syscall.SIGUSR1)
-	}
 	children["incgroup"] = func(dirs []string) error {
+		moved := make(chan os.Signal, 1)
+		signal.Notify(moved, syscall.SIGUSR1)
+		fmt.Println("ready")
 		<-moved
 		for _, dir := range dirs {
 			c := shell("exit 0")
