@@ -4,11 +4,13 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/subprocess"
 )
 
 // One program after the other.
 func BenchmarkStartAndWait(b *testing.B) {
+	testutil.Need(b, "/bin/true")
 	b.Run("by=curio", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -21,13 +23,14 @@ func BenchmarkStartAndWait(b *testing.B) {
 	b.Run("by=os/exec", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			check(b, exec.Command("/bin/true").Run())
+			check(b, testutil.Command(b, "/bin/true").Run())
 		}
 	})
 }
 
 // A thousand programs run at the same time, are waited for, and are killed.
 func BenchmarkThousand(b *testing.B) {
+	testutil.Need(b, "/bin/cat")
 	const n = 1000
 	b.Run("by=curio", func(b *testing.B) {
 		in := stdin(b, nil)
@@ -55,7 +58,7 @@ func BenchmarkThousand(b *testing.B) {
 			ended := make(chan error, n)
 			all := make([]*exec.Cmd, n)
 			for i := range all {
-				c := exec.Command("/bin/cat")
+				c := testutil.Command(b, "/bin/cat")
 				c.Stdin = in
 				check(b, c.Start())
 				all[i] = c

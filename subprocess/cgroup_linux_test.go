@@ -133,7 +133,7 @@ func TestCgroupOfOurs(t *testing.T) {
 	c := self(t, "incgroup", dir, inner)
 	p, out := speaking(t, c)
 	out.expect("ready")
-	check(t, os.WriteFile(filepath.Join(inner, "cgroup.procs"), []byte(fmt.Sprint(p.Pid())), 0o644))
+	check(t, os.WriteFile(filepath.Join(inner, "cgroup.procs"), fmt.Append(nil, p.Pid()), 0o644))
 	check(t, p.SendSignal(syscall.SIGUSR1))
 	out.expect("refused")
 	out.expect("refused")

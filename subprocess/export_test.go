@@ -18,9 +18,7 @@ func Start(ctx context.Context, c *Cmd, std ...*os.File) (*Process, error) {
 // SetTerminal gives p the master of its terminal.
 func (p *Process) SetTerminal(master *os.File) { p.terminal = master }
 
-var (
-	OpenTerminal = openTerminal
-)
+var OpenTerminal = openTerminal
 
 // Inject has f called at each step until the test ends.
 func Inject(t testing.TB, f func(step string) error) {

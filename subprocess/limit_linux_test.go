@@ -141,7 +141,7 @@ func newest(t *testing.T) int {
 	last := 0
 	for _, path := range text {
 		list, _ := os.ReadFile(path)
-		for _, field := range strings.Fields(string(list)) {
+		for field := range strings.FieldsSeq(string(list)) {
 			pid := 0
 			fmt.Sscan(field, &pid)
 			last = max(last, pid)

@@ -112,7 +112,7 @@ func (s *settings) place(c *Cmd, std [3]*os.File) error {
 		s.attr.Setsid = true
 	case GroupShared:
 	default:
-		return fmt.Errorf("Group is %d, which is none", group)
+		return fmt.Errorf("there is no process group %d: Cmd.Group is one of the constants", group)
 	}
 	return nil
 }

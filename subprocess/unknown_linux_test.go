@@ -98,7 +98,7 @@ func init() {
 			return fmt.Errorf("before: %+v, %v", status, err)
 		}
 		signal.Ignore(syscall.SIGCHLD)
-		c := shell("sleep 1000 & wait")
+		c := subprocess.Command("/bin/sleep", "1000")
 		c.Grace = long
 		for _, end := range []func(p *subprocess.Process) (subprocess.ExitStatus, error){
 			func(p *subprocess.Process) (subprocess.ExitStatus, error) {
@@ -194,7 +194,7 @@ func sameNumber() (first, second *subprocess.Process, err error) {
 		if _, err := first.Wait(background); err != nil {
 			return nil, nil, err
 		}
-		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(fmt.Sprint(first.Pid()-1)), 0); err != nil {
+		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, first.Pid()-1), 0); err != nil {
 			return nil, nil, fmt.Errorf("skip: %w", err)
 		}
 		c := shell("exec sleep 1000")
