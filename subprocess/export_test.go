@@ -86,3 +86,6 @@ func (p *Process) Waiting() int {
 	defer p.child.mu.Unlock()
 	return p.child.exit.Len()
 }
+
+// CollectNow has p's owner look at it.
+func (p *Process) CollectNow() bool { return p.child.collect() }

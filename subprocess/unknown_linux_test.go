@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -210,4 +211,38 @@ func sameNumber() (first, second *subprocess.Process, err error) {
 		}
 	}
 	return nil, nil, errors.New("the number does not come again")
+}
+
+// A child that this process traces itself, and that stands still, has not ended, and what it says to its
+// tracer is not taken away.
+func TestTracedByUs(t *testing.T) {
+	inEachWay(t, func(t *testing.T) {
+		runtime.LockOSThread() // this thread is the tracer
+		defer runtime.UnlockOSThread()
+		p := start(t, shell("read line"), stdin(t, nil))
+		if err := syscall.PtraceAttach(p.Pid()); err != nil {
+			t.Skipf("nobody may trace here: %v", err)
+		}
+		testutil.Await(t, "stop", func() bool {
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid()))
+			check(t, err)
+			state, _ := subprocess.ParseStat(stat)
+			return state == 't'
+		})
+		for range 3 {
+			if p.CollectNow() {
+				t.Fatal("it has ended")
+			}
+		}
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(p.Pid(), &status, syscall.WNOHANG, nil)
+		check(t, err)
+		if !status.Stopped() {
+			t.Errorf("the tracer is told %#x", status)
+		}
+		check(t, p.Kill())
+		if status := waitFor(t, p); status.Signal != syscall.SIGKILL {
+			t.Errorf("%+v", status)
+		}
+	})
 }

@@ -27,7 +27,6 @@ const (
 	cldExited  = 1
 	cldKilled  = 2
 	cldDumped  = 3
-	cldTrapped = 4
 	cldStopped = 5
 )
 

@@ -54,17 +54,23 @@ func (h Handle) waitid(info *siginfo, options int, usage *syscall.Rusage) error 
 
 // HasEnded reports whether the child has ended and its status is still there to be collected. The error
 // is ECHILD if it has ended and somebody else has the status.
+//
+// Of a child that this process traces, the call also tells that it stands still, although it was not
+// asked for that.
 func (h Handle) HasEnded() (ended bool, err error) {
 	var info siginfo
 	err = h.waitid(&info, wExited|wNoHang|wNoWait, nil)
-	return err == nil && info.pid() != 0, err
+	return err == nil && hasEnded(info.code()), err
 }
 
 // Collect takes the child's status, if it has ended. The error is ECHILD if somebody else has it.
 func (h Handle) Collect() (s Status, ended bool, err error) {
+	if ended, err := h.HasEnded(); !ended { // it must not take from a tracer what is meant for that
+		return Status{}, false, err
+	}
 	var info siginfo
 	var usage syscall.Rusage
-	if err := h.waitid(&info, wExited|wNoHang, &usage); err != nil || info.pid() == 0 {
+	if err := h.waitid(&info, wExited|wNoHang, &usage); err != nil || !hasEnded(info.code()) {
 		return Status{}, false, err
 	}
 	s = statusOf(info.code(), info.status())
