@@ -178,3 +178,42 @@ func TestPrivilegedProgram(t *testing.T) {
 		t.Errorf("a process that does not exist: %v", err)
 	}
 }
+
+// Signals that arrive before exec do not stop a start with limits, which nobody could let go on then.
+func TestSignalsBeforeExec(t *testing.T) {
+	testutil.NoLeaks(t)
+	_, out := speaking(t, self(t, "flooded"))
+	out.expect("all started")
+}
+
+func init() {
+	// Its group is its own, and all of that gets a signal again and again, the programs that it starts from
+	// their first moment on.
+	children["flooded"] = func([]string) error {
+		ended := make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+					_ = syscall.Kill(0, syscall.SIGWINCH)
+				}
+			}
+		}()
+		for range testutil.Times(1000) {
+			c := subprocess.Command("/bin/true")
+			c.Group, c.Limits = subprocess.GroupShared, someLimits()
+			p, err := subprocess.Start(background, c)
+			if err != nil {
+				return err
+			}
+			if status, err := p.Wait(background); err != nil || !status.Success() {
+				return fmt.Errorf("%+v, %v", status, err)
+			}
+		}
+		close(ended)
+		fmt.Println("all started")
+		return nil
+	}
+}
