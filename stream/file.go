@@ -50,11 +50,19 @@ func FromFile(f *os.File) (*Stream, error) {
 	return New(&file{f, shared}), nil
 }
 
+// Package subprocess gives transports to programs.
+func init() {
+	poll.TransportOf = func(s any) any { return s.(*Stream).transport }
+}
+
 // A file is the Transport of FromFile.
 type file struct {
 	file *os.File
 	fd   descriptor
 }
+
+// File is for package subprocess.
+func (t *file) File() *os.File { return t.file }
 
 // A descriptor is a *poll.FD or a *poll.Shared.
 type descriptor interface {

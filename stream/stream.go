@@ -84,7 +84,7 @@ func New(t Transport) *Stream {
 	s := &Stream{transport: t}
 	s.waiter, _ = t.(interface{ WaitRead(context.Context) error })
 	switch t.(type) {
-	case *socket.Socket, *file:
+	case *socket.Socket, *file, interface{ KeepsNothing() }: // the last one is for package subprocess
 		s.exact = true
 	}
 	return s

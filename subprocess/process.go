@@ -27,6 +27,8 @@ type Process struct {
 
 	child    *child
 	terminal *os.File // our side of its terminal, which Stdin or Stdout has taken over; nil for none
+
+	talk talk
 }
 
 // Pid returns the process id. Once the program has ended, another process may get the same one.

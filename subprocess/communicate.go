@@ -1,0 +1,133 @@
+package subprocess
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+)
+
+// Communicate writes input to the program and closes its standard input, also if input is empty; at the
+// same time it reads standard output and standard error to their end; and it waits for the end of the
+// program. It returns what was read from those that are pipes. That the program does not read its input
+// to the end is no error, and neither is its exit status: see Poll.
+//
+// If ctx is done first, the error wraps ctx's error, and what was read so far comes with it. The
+// program goes on. To end it call Stop; to go on, call Communicate again: it returns all from the
+// beginning, and writes what is left of the earlier input before its own.
+//
+// Of each output, the beginning and the end are kept as Cmd.OutputLimit says. When the program has ended
+// and somebody else has a pipe open, Communicate waits for as long as Cmd.Drain says. If something is
+// missing for one of these reasons, the error is ErrIncomplete.
+//
+// What was written to Stdin before and not flushed is sent first. What was read from Stdout and Stderr
+// before is not in the result, and nobody else should use the streams during the call; Communicate
+// closes each that has ended. The end of a terminal's input is typed as Ctrl-D.
+//
+// Several tasks that call it take turns. It is Curio's Popen.communicate. A waiting task is in the state
+// SELECT.
+func (p *Process) Communicate(ctx context.Context, input []byte) (stdoutData, stderrData []byte, err error) {
+	t := &p.talk
+	if err := t.turn.Acquire(ctx); err != nil {
+		return nil, nil, t.failed(p, err)
+	}
+	defer t.turn.Release(ctx)
+	if err := t.begin(ctx, p); err != nil {
+		return nil, nil, t.failed(p, err)
+	}
+	if err := t.say(input); err != nil {
+		return nil, nil, t.failed(p, err)
+	}
+	err = t.x.run(ctx, never)
+	if in := t.x.in; in != nil {
+		in.rest = bytes.Clone(in.rest) // the memory is the caller's again
+	}
+	return t.heard(p, err)
+}
+
+// begin makes the exchange.
+func (t *talk) begin(ctx context.Context, p *Process) error {
+	if s := t.streams[stdin]; s != nil {
+		if err := s.Flush(ctx); err != nil && isCut(err) {
+			return err // all else shows when input is written
+		}
+	}
+	if t.x != nil {
+		return nil
+	}
+	x := &exchange{exits: []*exit{{p: p}}, drain: t.cmd.Drain, shield: context.Background()}
+	if x.drain == 0 {
+		x.drain = defaultDrain
+	}
+	if x.in = newInput(t.open(stdin), nil); x.in != nil {
+		x.in.stream = t.streams[stdin]
+	}
+	for _, i := range []int{stdout, stderr} {
+		o := newOutput(t.open(i), nil, t.cmd.OutputLimit)
+		if o == nil {
+			continue
+		}
+		o.stream = t.streams[i]
+		received := make([]byte, o.stream.Buffered())
+		n, err := o.stream.ReadFull(ctx, received)
+		if err != nil {
+			return err
+		}
+		_ = o.to.write(received[:n])
+		t.outs[i] = o
+		x.outs = append(x.outs, o)
+	}
+	t.x = x
+	return nil
+}
+
+// open returns our end of a pipe, nil if there is none or it has been closed.
+func (t *talk) open(place int) *end {
+	if e := t.ends[place]; e != nil && !e.closed() {
+		return e
+	}
+	return nil
+}
+
+// say appends input to what is to be written.
+func (t *talk) say(input []byte) error {
+	in := t.x.in
+	switch {
+	case len(input) == 0:
+	case t.ends[stdin] == nil:
+		return fmt.Errorf("input for a %s that is not a pipe: %w", places[stdin], os.ErrInvalid)
+	case in == nil || in.end == nil:
+		return fmt.Errorf("input for a %s that has been closed: %w", places[stdin], os.ErrClosed)
+	case len(in.rest) == 0:
+		in.rest = input
+	default:
+		in.rest = append(in.rest, input...)
+	}
+	return nil
+}
+
+// heard returns what there is. cut is ctx's error if that was done first.
+func (t *talk) heard(p *Process, cut error) (out, errs []byte, err error) {
+	out, droppedOut := t.outs[stdout].kept()
+	errs, droppedErr := t.outs[stderr].kept()
+	late := false
+	for _, o := range t.x.outs {
+		late = late || o.late
+	}
+	switch failed := t.x.copyError(); {
+	case cut != nil:
+		out, errs = bytes.Clone(out), bytes.Clone(errs) // the captures go on
+		err = t.failed(p, cut)
+	case failed != nil:
+		err = t.failed(p, failed)
+	case droppedOut > 0:
+		err = missing("communicate with", t.cmd, len(out), droppedOut, late)
+	default:
+		err = missing("communicate with", t.cmd, len(errs), droppedErr, late)
+	}
+	return out, errs, err
+}
+
+func (t *talk) failed(p *Process, err error) error {
+	return &Error{Op: "communicate with", Name: t.cmd.Path, Pid: p.Pid(), Err: err}
+}

@@ -1,0 +1,79 @@
+package subprocess
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxErrorStderr is how much of the end of standard error an ExitError keeps, and maxErrorText is how
+// much of that is in its text.
+const (
+	maxErrorStderr = 4 << 10
+	maxErrorText   = 256
+)
+
+// An ExitError says that a program has not ended with the status 0.
+type ExitError struct {
+	Args   []string // as Cmd.Args
+	Status ExitStatus
+	Stderr []byte // the end of what the program has written to its standard error, at most 4 KiB, if that was captured
+
+	name string
+}
+
+func newExitError(c *Cmd, done *Completed) *ExitError {
+	end := done.Stderr[max(len(done.Stderr)-maxErrorStderr, 0):]
+	return &ExitError{Args: done.Args, Status: done.Status, Stderr: append([]byte(nil), end...), name: c.String()}
+}
+
+// Error says which program it was, how it ended, and the end of what it wrote to its standard error.
+func (e *ExitError) Error() string {
+	name := e.name
+	if name == "" && len(e.Args) > 0 {
+		name = e.Args[0]
+	}
+	text := "subprocess: " + name + ": " + statusText(e.Status)
+	if said := lastWords(e.Stderr); said != "" {
+		text += ": " + said
+	}
+	return text
+}
+
+func statusText(s ExitStatus) string {
+	var text string
+	switch {
+	case s.Unknown:
+		return "exit status unknown"
+	case s.Signal != nil:
+		text = "signal: " + s.Signal.String()
+	default:
+		text = "exit status " + strconv.Itoa(s.Code)
+	}
+	if s.CoreDumped {
+		text += " (core dumped)"
+	}
+	return text
+}
+
+// lastWords is the end of what a program has said, on one line. A program may write anything, and the
+// text may end up in a log or on a terminal, so what is not plain text is quoted.
+func lastWords(stderr []byte) string {
+	said := strings.TrimSpace(string(stderr))
+	cut := len(said) > maxErrorText
+	if cut {
+		said = said[len(said)-maxErrorText:]
+		for i := 0; i < utf8.UTFMax && !utf8.RuneStart(said[0]); i++ {
+			said = said[1:]
+		}
+	}
+	if !utf8.ValidString(said) || strings.ContainsFunc(said, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		said = fmt.Sprintf("%q", said)
+	}
+	if cut {
+		said = "..." + said
+	}
+	return said
+}
