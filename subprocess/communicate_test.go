@@ -81,7 +81,7 @@ func TestCommunicateResumed(t *testing.T) {
 			p := popen(t, piped(shell(script)))
 			var task *curio.AnyTask
 			at := make(chan *curio.AnyTask, 1)
-			out, err := cancelled(t, func(ctx context.Context) ([]byte, error) {
+			out, err := cut(t, func(ctx context.Context) ([]byte, error) {
 				at <- curio.CurrentTask(ctx)
 				// Nothing has been read of the input, which is more than the pipe holds, and so it is not
 				// closed, and cat does not end.
@@ -95,7 +95,7 @@ func TestCommunicateResumed(t *testing.T) {
 				wantError(t, err, curio.ErrTaskCancelled)
 				wantText(t, err, "communicate with")
 				if !bytes.HasPrefix(append([]byte("first\n"), large...), out) {
-					t.Errorf("%d bytes: %q", len(out), short(out))
+					t.Errorf("%d bytes: %q", len(out), abridged(out))
 				}
 			}
 			out, errs, err := p.Communicate(background, nil)
@@ -165,7 +165,7 @@ func TestCommunicateUnread(t *testing.T) {
 	check(t, err)
 	_, err = p.Stdin.WriteString(background, "x")
 	wantError(t, err, syscall.EPIPE) // who writes directly is told
-	wantText(t, err, "standard input of sh")
+	wantText(t, err, "standard input of /bin/sh")
 }
 
 // What has been read by a stream and not returned, or written and not flushed, is not lost.
@@ -236,9 +236,9 @@ func TestPopenStreams(t *testing.T) {
 		line, err := p.Stdout.ReadLine(background)
 		gotBytes(t, []byte(line), err, "hello\n")
 	}
-	_, err := cancelled(t, func(ctx context.Context) (string, error) { return p.Stdout.ReadLine(ctx) }, func() {})
+	_, err := cut(t, func(ctx context.Context) (string, error) { return p.Stdout.ReadLine(ctx) }, func() {})
 	wantError(t, err, curio.ErrTaskCancelled)
-	n, err := cancelled(t, func(ctx context.Context) (int, error) {
+	n, err := cut(t, func(ctx context.Context) (int, error) {
 		return p.Stdin.Write(ctx, make([]byte, 1<<20)) // cat waits for its output to be read
 	}, func() { testutil.Rest() })
 	wantError(t, err, curio.ErrTaskCancelled)

@@ -1,6 +1,7 @@
 package subprocess
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,25 +18,20 @@ const (
 
 // An ExitError says that a program has not ended with the status 0.
 type ExitError struct {
+	Name   string   // the program: Cmd.Path
 	Args   []string // as Cmd.Args
 	Status ExitStatus
 	Stderr []byte // the end of what the program has written to its standard error, at most 4 KiB, if that was captured
-
-	name string
 }
 
 func newExitError(c *Cmd, done *Completed) *ExitError {
 	end := done.Stderr[max(len(done.Stderr)-maxErrorStderr, 0):]
-	return &ExitError{Args: done.Args, Status: done.Status, Stderr: append([]byte(nil), end...), name: c.String()}
+	return &ExitError{Name: c.Path, Args: done.Args, Status: done.Status, Stderr: bytes.Clone(end)}
 }
 
 // Error says which program it was, how it ended, and the end of what it wrote to its standard error.
 func (e *ExitError) Error() string {
-	name := e.name
-	if name == "" && len(e.Args) > 0 {
-		name = e.Args[0]
-	}
-	text := "subprocess: " + name + ": " + statusText(e.Status)
+	text := "subprocess: " + e.Name + ": " + statusText(e.Status)
 	if said := lastWords(e.Stderr); said != "" {
 		text += ": " + said
 	}

@@ -38,8 +38,8 @@ func (s *screen) await(t testing.TB, text string) {
 	testutil.Await(t, text, func() bool { return strings.Contains(s.String(), text) })
 }
 
-// cancelled calls fn in a task, cancels that after when has returned, and returns what fn returns.
-func cancelled[T any](t testing.TB, fn func(ctx context.Context) (T, error), when func()) (v T, err error) {
+// cut calls fn in a task, cancels that after when has returned, and returns what fn returns.
+func cut[T any](t testing.TB, fn func(ctx context.Context) (T, error), when func()) (v T, err error) {
 	t.Helper()
 	task := curio.Go(background, func(ctx context.Context) error {
 		v, err = fn(ctx)
@@ -82,11 +82,11 @@ func wantExit(t testing.TB, err error, code int) *subprocess.ExitError {
 func gotBytes(t testing.TB, got []byte, err error, want string) {
 	t.Helper()
 	if err != nil || string(got) != want {
-		t.Fatalf("%q, %v, want %q", short(got), err, short([]byte(want)))
+		t.Fatalf("%q, %v, want %q", abridged(got), err, abridged([]byte(want)))
 	}
 }
 
-func short(b []byte) string {
+func abridged(b []byte) string {
 	if len(b) > 200 {
 		return string(b[:100]) + "..." + string(b[len(b)-100:])
 	}

@@ -173,7 +173,7 @@ func TestLinesCancelled(t *testing.T) {
 	var task *curio.AnyTask
 	started := make(chan *curio.AnyTask, 1)
 	var last error
-	_, err := cancelled(t, func(ctx context.Context) (int, error) {
+	_, err := cut(t, func(ctx context.Context) (int, error) {
 		for line, err := range subprocess.Lines(ctx, shell("echo $$; exec sleep 1000")) {
 			if err != nil {
 				last = err

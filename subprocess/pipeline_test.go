@@ -100,7 +100,7 @@ func TestPipelineCancelled(t *testing.T) {
 	out := new(screen)
 	last := subprocess.Command("cat")
 	last.Stdout = subprocess.Writer(out)
-	done, err := cancelled(t, func(ctx context.Context) ([]*subprocess.Completed, error) {
+	done, err := cut(t, func(ctx context.Context) ([]*subprocess.Completed, error) {
 		return subprocess.RunPipeline(ctx, shell("sleep 1000 & echo $!; wait"), shell("echo cat >&2; exec cat"), last)
 	}, func() { out.await(t, "\n") })
 	wantError(t, err, curio.ErrTaskCancelled)

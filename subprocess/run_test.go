@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 	if string(c.Stdout) != "out\n" || string(c.Stderr) != "went wrong\n" || c.Status.Code != 3 || string(exit.Stderr) != "went wrong\n" {
 		t.Errorf("%+v, %+v", c, exit)
 	}
-	wantText(t, err, "subprocess: sh: exit status 3: went wrong")
+	wantText(t, err, "subprocess: /bin/sh: exit status 3: went wrong")
 	out, err = subprocess.CheckOutput(background, shell("echo out; exit 4"))
 	wantExit(t, err, 4)
 	if string(out) != "out\n" {
@@ -390,7 +390,7 @@ func TestCancelTree(t *testing.T) {
 	out := new(screen)
 	cmd := shell("sleep 1000 & echo $!; echo ready; wait")
 	cmd.Stdout = subprocess.Writer(out)
-	c, err := cancelled(t, func(ctx context.Context) (*subprocess.Completed, error) {
+	c, err := cut(t, func(ctx context.Context) (*subprocess.Completed, error) {
 		return subprocess.Run(ctx, cmd)
 	}, func() { out.await(t, "ready") })
 	wantError(t, err, curio.ErrTaskCancelled)
@@ -410,7 +410,7 @@ func TestLastWords(t *testing.T) {
 	cmd := shell("trap 'head -c 300000 /dev/zero; echo bye; exit 0' TERM; echo ready >&2; while :; do sleep 0.01; done")
 	cmd.Stderr = subprocess.Writer(err1)
 	cmd.Grace = testutil.Patience
-	c, err := cancelled(t, func(ctx context.Context) (*subprocess.Completed, error) {
+	c, err := cut(t, func(ctx context.Context) (*subprocess.Completed, error) {
 		return subprocess.Run(ctx, cmd)
 	}, func() { err1.await(t, "ready") })
 	wantError(t, err, curio.ErrTaskCancelled)
@@ -425,7 +425,7 @@ func TestCancelDeaf(t *testing.T) {
 	out := new(screen)
 	cmd := shell("trap '' TERM; echo ready; while :; do sleep 0.01; done")
 	cmd.Stdout, cmd.Grace = subprocess.Writer(out), 10*time.Millisecond
-	c, err := cancelled(t, func(ctx context.Context) (*subprocess.Completed, error) {
+	c, err := cut(t, func(ctx context.Context) (*subprocess.Completed, error) {
 		return subprocess.Run(ctx, cmd)
 	}, func() { out.await(t, "ready") })
 	wantError(t, err, curio.ErrTaskCancelled)
@@ -441,7 +441,7 @@ func TestCancelHangingWriter(t *testing.T) {
 	defer close(h.let)
 	cmd := subprocess.Command("yes")
 	cmd.Stdout, cmd.Drain = subprocess.Writer(h), time.Millisecond
-	c, err := cancelled(t, func(ctx context.Context) (*subprocess.Completed, error) {
+	c, err := cut(t, func(ctx context.Context) (*subprocess.Completed, error) {
 		return subprocess.Run(ctx, cmd)
 	}, func() { testutil.Await(t, "Write", func() bool { return h.reads.Load() > 0 }) })
 	wantError(t, err, curio.ErrTaskCancelled)
@@ -457,7 +457,7 @@ func TestCancelEscaped(t *testing.T) {
 	err1 := new(screen)
 	cmd := shell("setsid sh -c 'echo $$ >&2; exec yes' & wait")
 	cmd.Stderr, cmd.Drain, cmd.OutputLimit = subprocess.Writer(err1), 10*time.Millisecond, 1000
-	c, err := cancelled(t, func(ctx context.Context) (*subprocess.Completed, error) {
+	c, err := cut(t, func(ctx context.Context) (*subprocess.Completed, error) {
 		return subprocess.Run(ctx, cmd)
 	}, func() { err1.await(t, "\n") })
 	wantError(t, err, curio.ErrTaskCancelled)
@@ -486,16 +486,16 @@ func TestCancelledBefore(t *testing.T) {
 func TestCancelAtTheEnd(t *testing.T) {
 	testutil.NoLeaks(t)
 	cmd := shell("echo out; exit 3")
-	own, cut := 0, 0
+	own, short := 0, 0
 	for range testutil.Times(400) {
 		pause := time.Duration(rand.IntN(4000)) * time.Microsecond
-		c, err := cancelled(t, func(ctx context.Context) (*subprocess.Completed, error) {
+		c, err := cut(t, func(ctx context.Context) (*subprocess.Completed, error) {
 			return subprocess.Run(ctx, cmd)
 		}, func() { check(t, curio.Sleep(background, pause)) })
 		var exit *subprocess.ExitError
 		switch {
 		case errors.Is(err, curio.ErrTaskCancelled):
-			cut++
+			short++
 			if errors.As(err, &exit) {
 				t.Fatalf("%v", err)
 			}
@@ -505,7 +505,7 @@ func TestCancelAtTheEnd(t *testing.T) {
 			t.Fatalf("%+v, %v", c, err)
 		}
 	}
-	t.Logf("%d with a result of their own, %d cut", own, cut)
+	t.Logf("%d with a result of their own, %d cut short", own, short)
 	noChildren(t)
 }
 
@@ -551,13 +551,13 @@ func TestExitErrorText(t *testing.T) {
 		{"a" + strings.Repeat("é", 128), "subprocess: x: exit status 1: ..." + strings.Repeat("é", 128)},
 		{"\xff", `subprocess: x: exit status 1: "\xff"`},
 	} {
-		e := &subprocess.ExitError{Args: []string{"x"}, Status: subprocess.ExitStatus{Code: 1}, Stderr: []byte(test.stderr)}
+		e := &subprocess.ExitError{Name: "x", Status: subprocess.ExitStatus{Code: 1}, Stderr: []byte(test.stderr)}
 		if got := e.Error(); got != test.want {
 			t.Errorf("%q: %s, want %s", test.stderr, got, test.want)
 		}
 	}
-	unknown := &subprocess.ExitError{Args: []string{"x"}, Status: subprocess.ExitStatus{Code: -1, Unknown: true}}
+	unknown := &subprocess.ExitError{Name: "x", Status: subprocess.ExitStatus{Code: -1, Unknown: true}}
 	wantText(t, unknown, "status unknown")
-	dumped := &subprocess.ExitError{Args: []string{"x"}, Status: subprocess.ExitStatus{Code: -1, Signal: syscall.SIGSEGV, CoreDumped: true}}
+	dumped := &subprocess.ExitError{Name: "x", Status: subprocess.ExitStatus{Code: -1, Signal: syscall.SIGSEGV, CoreDumped: true}}
 	wantText(t, dumped, "segmentation fault (core dumped)")
 }

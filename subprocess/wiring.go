@@ -180,7 +180,7 @@ type captured struct{}
 
 func (captured) stdio() {}
 
-func (w *wiring) name(i int) string { return places[i] + " of " + w.c.String() }
+func (w *wiring) name(i int) string { return places[i] + " of " + w.c.Path }
 
 func (w *wiring) openPipe(i int) error {
 	r, wr, err := poll.PipeForChild()
@@ -213,7 +213,7 @@ func (w *wiring) openTerminal(i int) error {
 	w.temporary = append(w.temporary, slave)
 	fd, err := duplicate(master)
 	if err == nil {
-		w.ours[i], err = newEnd(fd, "terminal of "+w.c.String())
+		w.ours[i], err = newEnd(fd, "terminal of "+w.c.Path)
 	}
 	if err != nil {
 		master.Close()
