@@ -12,9 +12,12 @@ import (
 // program. It returns what was read from those that are pipes. That the program does not read its input
 // to the end is no error, and neither is its exit status: see Poll.
 //
-// If ctx is done first, the error wraps ctx's error, and what was read so far comes with it. The
-// program goes on. To end it call Stop; to go on, call Communicate again: it returns all from the
-// beginning, and writes what is left of the earlier input before its own.
+// If ctx is done first, or already, the error wraps ctx's error, and what was read so far comes with it.
+// The program goes on. To end it call Stop; to go on, call Communicate again with the rest of the
+// input, if there is any: it writes what is left of the earlier input first, and returns all output from
+// the beginning. The input has been taken over with every error, except os.ErrClosed if the standard
+// input has been closed, os.ErrInvalid if there is none, and ctx's error if another task was in
+// Communicate all the time.
 //
 // Of each output, the beginning and the end are kept as Cmd.OutputLimit says. When the program has ended
 // and somebody else has a pipe open, Communicate waits for as long as Cmd.Drain says. If something is
@@ -28,17 +31,22 @@ import (
 // SELECT.
 func (p *Process) Communicate(ctx context.Context, input []byte) (stdoutData, stderrData []byte, err error) {
 	t := &p.talk
-	if err := t.turn.Acquire(ctx); err != nil {
-		return nil, nil, t.failed(p, err)
+	if !t.turn.TryAcquire(ctx) {
+		if err := t.turn.Acquire(ctx); err != nil {
+			return nil, nil, t.failed(p, err)
+		}
 	}
 	defer t.turn.Release(ctx)
-	if err := t.begin(ctx, p); err != nil {
-		return nil, nil, t.failed(p, err)
+	if t.x == nil {
+		t.begin(p)
 	}
 	if err := t.say(input); err != nil {
 		return nil, nil, t.failed(p, err)
 	}
-	err = t.x.run(ctx, never)
+	err = t.takeFromStreams(ctx)
+	if err == nil {
+		err = t.x.run(ctx, never)
+	}
 	if in := t.x.in; in != nil {
 		in.rest = bytes.Clone(in.rest) // the memory is the caller's again
 	}
@@ -46,15 +54,7 @@ func (p *Process) Communicate(ctx context.Context, input []byte) (stdoutData, st
 }
 
 // begin makes the exchange.
-func (t *talk) begin(ctx context.Context, p *Process) error {
-	if s := t.streams[stdin]; s != nil {
-		if err := s.Flush(ctx); err != nil && isCut(err) {
-			return err // all else shows when input is written
-		}
-	}
-	if t.x != nil {
-		return nil
-	}
+func (t *talk) begin(p *Process) {
 	x := &exchange{exits: []*exit{{p: p}}, drain: t.cmd.Drain, shield: context.Background()}
 	if x.drain == 0 {
 		x.drain = defaultDrain
@@ -63,21 +63,34 @@ func (t *talk) begin(ctx context.Context, p *Process) error {
 		x.in.stream = t.streams[stdin]
 	}
 	for _, i := range []int{stdout, stderr} {
-		o := newOutput(t.open(i), nil, t.cmd.OutputLimit)
-		if o == nil {
+		if o := newOutput(t.open(i), nil, t.cmd.OutputLimit); o != nil {
+			o.stream = t.streams[i]
+			t.outs[i] = o
+			x.outs = append(x.outs, o)
+		}
+	}
+	t.x = x
+}
+
+// takeFromStreams sends what a stream has not sent, and takes what one has received. Its error is
+// ctx's; all else shows when the pipes are used.
+func (t *talk) takeFromStreams(ctx context.Context) error {
+	if s := t.streams[stdin]; s != nil {
+		if err := s.Flush(ctx); err != nil && isCut(err) {
+			return err
+		}
+	}
+	for _, o := range t.x.outs {
+		if o.end == nil {
 			continue
 		}
-		o.stream = t.streams[i]
 		received := make([]byte, o.stream.Buffered())
-		n, err := o.stream.ReadFull(ctx, received)
-		if err != nil {
+		n, err := o.stream.Read(ctx, received)
+		if err != nil && isCut(err) {
 			return err
 		}
 		_ = o.to.write(received[:n])
-		t.outs[i] = o
-		x.outs = append(x.outs, o)
 	}
-	t.x = x
 	return nil
 }
 

@@ -120,18 +120,13 @@ func ExampleProcess_Communicate() {
 	}
 	defer p.Close()
 	var out []byte
+	input := []byte("hello\n")
 	for wait := 10 * time.Millisecond; !bytes.HasSuffix(out, []byte("bye\n")); wait *= 2 {
 		err = curio.TimeoutAfter(context.Background(), wait, func(ctx context.Context) (err error) {
-			var input []byte
-			if out == nil {
-				input = []byte("hello\n")
-			}
 			out, _, err = p.Communicate(ctx, input)
-			if out == nil {
-				out = []byte{}
-			}
 			return err
 		})
+		input = nil // it has been taken over
 	}
 	fmt.Printf("%s", out)
 	fmt.Println("timed out:", errors.Is(err, curio.ErrTaskTimeout))
