@@ -231,16 +231,17 @@ func (e *exit) ends() curio.Case {
 	return e.p.WaitCase(&e.status)
 }
 
-func (e *exit) happened(_ context.Context, _ *exchange, err error) {
-	switch {
-	case e.stop == nil:
-		e.ended = true
-	case err == nil:
-		e.status, e.err, e.ended = e.how.status, e.how.err, true
-	default: // the task could not run, as the kernel is being shut down
-		e.stop = nil
-		e.err = e.p.Close()
-		e.ended = e.err != nil // otherwise it is waited for
+func (e *exit) happened(_ context.Context, x *exchange, err error) {
+	e.ended = true
+	if e.stop == nil {
+		return
+	}
+	if err != nil { // the task could not run, as the kernel is being shut down
+		e.how.status, e.how.err = e.p.Stop(x.shield)
+	}
+	e.status, e.err = e.how.status, e.how.err
+	if _, ended := e.p.Poll(); !ended {
+		e.status = ExitStatus{Code: -1, Unknown: true}
 	}
 }
 
