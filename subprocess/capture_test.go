@@ -11,7 +11,7 @@ import (
 
 // A capture against a naive one, with limits and pieces of all sizes.
 func TestCaptureModel(t *testing.T) {
-	for range testutil.Times(20_000) {
+	for range testutil.Times(5_000) {
 		limit := 1 + rand.IntN(40)
 		if rand.IntN(10) == 0 {
 			limit = pieceSize*2 + rand.IntN(pieceSize)
@@ -109,11 +109,11 @@ func FuzzLines(f *testing.F) {
 			}
 		}
 		if len(got) != len(want) {
-			t.Fatalf("%q, want %q", got, want)
+			t.Fatalf("%+v, want %+v", got, want)
 		}
 		for i := range got {
 			if got[i] != want[i] {
-				t.Fatalf("%q, want %q", got, want)
+				t.Fatalf("%+v, want %+v", got, want)
 			}
 		}
 	})

@@ -41,8 +41,7 @@ type Cmd struct {
 	Dir string
 
 	// Stdin, Stdout and Stderr are the standard streams. A nil one is the null device, but Run,
-	// CheckOutput, Lines and RunPipeline capture a Stdout that is nil, and Run, CheckOutput and
-	// RunPipeline a Stderr that is nil.
+	// CheckOutput, Lines and RunPipeline capture a Stdout or Stderr that is nil.
 	Stdin, Stdout, Stderr Stdio
 
 	// ExtraFiles are further descriptors for the program: entry i becomes descriptor 3+i. A nil entry is
@@ -151,7 +150,3 @@ type Limit struct {
 type Terminal struct {
 	Rows, Columns uint16 // 24 and 80 if they are 0
 }
-
-// A Stdio is what a program gets as one of its standard streams. See the functions and variables that
-// return one.
-type Stdio interface{ stdio() }

@@ -45,7 +45,9 @@ func (p *Process) Communicate(ctx context.Context, input []byte) (stdoutData, st
 	}
 	err = t.takeFromStreams(ctx)
 	if err == nil {
+		t.x.shield = ctx // as another task may have the turn of a stream
 		err = t.x.run(ctx, never)
+		t.x.shield = context.Background()
 	}
 	if in := t.x.in; in != nil {
 		in.rest = bytes.Clone(in.rest) // the memory is the caller's again

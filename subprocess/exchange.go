@@ -27,7 +27,7 @@ type exchange struct {
 	ends  []*end        // to be closed at last, nil ones too
 	drain time.Duration // negative for no bound
 
-	shield context.Context // for tasks that call functions of the user's
+	shield context.Context // for all that is to be done when ctx may have ended, and that does not wait
 	until  time.Time       // when the output ends, whatever comes; zero for no bound
 	cases  []curio.Case    // of the next Select, and
 	events []event         // what each is about
@@ -62,7 +62,7 @@ func (x *exchange) run(ctx context.Context, enough func() bool) error {
 		if i < 0 {
 			return err
 		}
-		x.events[i].happened(ctx, x, err)
+		x.events[i].happened(x.shield, x, err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // A job is one or several programs, with pipes in between, that are run to their end. Whatever happens to
@@ -23,6 +24,10 @@ type job struct {
 // run starts the programs and calls body, which calls j.x.run. If body fails, they are ended, unless they
 // have already ended by themselves.
 func (j *job) run(ctx context.Context, wirings []*wiring, body func() error) error {
+	place, err := wait.At(ctx)
+	if err != nil {
+		return &Error{Op: j.op, Name: wirings[0].c.Path, Err: err}
+	}
 	return curio.DisableCancellation(ctx, func(shield context.Context) error {
 		j.x.shield = shield
 		defer j.x.close()
@@ -39,6 +44,7 @@ func (j *job) run(ctx context.Context, wirings []*wiring, body func() error) err
 		}
 		cut := body()
 		if cut != nil && j.to == nil && j.x.isOver(shield) {
+			place.Saved(cut)
 			cut = nil
 		}
 		if cut != nil {

@@ -124,6 +124,9 @@ func (w *wiring) start(ctx context.Context) (*Process, error) {
 		return nil, err
 	}
 	p, err := w.c.start(ctx, w.child)
+	if _, named := err.(*Error); err != nil && !named { // ctx's error
+		err = w.failed(err)
+	}
 	if err != nil {
 		return nil, err
 	}
