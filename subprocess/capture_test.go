@@ -11,7 +11,7 @@ import (
 
 // A capture against a naive one, with limits and pieces of all sizes.
 func TestCaptureModel(t *testing.T) {
-	for range testutil.Times(5_000) {
+	for range testutil.Times(2_000) {
 		limit := 1 + rand.IntN(40)
 		if rand.IntN(10) == 0 {
 			limit = pieceSize*2 + rand.IntN(pieceSize)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/stream"
 	"github.com/curio-go/curio/subprocess"
 )
 
@@ -72,34 +73,51 @@ func TestCommunicate(t *testing.T) {
 func TestCommunicateResumed(t *testing.T) {
 	testutil.NoLeaks(t)
 	large := pattern(1 << 20)
-	for name, script := range map[string]string{
-		"nothing has ended": "read x; echo $x; cat",
-		"stderr has ended":  "exec 2>&-; read x; echo $x; cat",
-		"stdout has ended":  "exec 3>&2; exec >&-; read x; echo $x >&3; cat >&3",
+
+	type resumed struct {
+		name, script string
+		ended        func(p *subprocess.Process) *stream.Stream // nil for none
+	}
+	for _, test := range []resumed{
+		{"nothing has ended", "read x; echo $x; until test -e $GO; do sleep 0.001; done; cat", nil},
+		{
+			"stderr has ended", "exec 2>&-; read x; echo $x; until test -e $GO; do sleep 0.001; done; cat",
+			func(p *subprocess.Process) *stream.Stream { return p.Stderr },
+		},
+		{
+			"stdout has ended", "exec 3>&2 >&-; read x; echo $x >&3; until test -e $GO; do sleep 0.001; done 2>&-; cat >&3",
+			func(p *subprocess.Process) *stream.Stream { return p.Stdout },
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			p := popen(t, piped(shell(script)))
-			var task *curio.AnyTask
+		t.Run(test.name, func(t *testing.T) {
+			c := piped(shell(test.script))
+			name := nameIn(t, "go")
+			c.Env = append(os.Environ(), "GO="+name)
+			p := popen(t, c)
 			at := make(chan *curio.AnyTask, 1)
+			input := append([]byte("first\n"), large...)
 			out, err := cut(t, func(ctx context.Context) ([]byte, error) {
 				at <- curio.CurrentTask(ctx)
-				// Nothing has been read of the input, which is more than the pipe holds, and so it is not
-				// closed, and cat does not end.
-				out, errs, err := p.Communicate(ctx, append([]byte("first\n"), large...))
+				out, errs, err := p.Communicate(ctx, bytes.Clone(input))
 				return append(out, errs...), err
 			}, func() {
-				task = testutil.Receive(t, "task", at)
+				task := testutil.Receive(t, "task", at)
+				if test.ended != nil { // Communicate closes a stream that has ended
+					testutil.Await(t, "end of a stream", func() bool {
+						_, err := test.ended(p).Read(background, nil)
+						return errors.Is(err, net.ErrClosed)
+					})
+				}
 				awaitState(t, task, "SELECT")
 			})
-			if err != nil {
-				wantError(t, err, curio.ErrTaskCancelled)
-				wantText(t, err, "communicate with")
-				if !bytes.HasPrefix(append([]byte("first\n"), large...), out) {
-					t.Errorf("%d bytes: %q", len(out), abridged(out))
-				}
+			wantError(t, err, curio.ErrTaskCancelled)
+			wantText(t, err, "communicate with")
+			if !bytes.HasPrefix(input, out) {
+				t.Errorf("%d bytes: %q", len(out), abridged(out))
 			}
+			check(t, os.WriteFile(name, nil, 0o600))
 			out, errs, err := p.Communicate(background, nil)
-			gotBytes(t, append(out, errs...), err, "first\n"+string(large))
+			gotBytes(t, append(out, errs...), err, string(input))
 		})
 	}
 }

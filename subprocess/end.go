@@ -21,6 +21,17 @@ type end struct {
 	fd       *poll.FD
 	name     string   // as "standard output of cat"
 	terminal *os.File // whose open file it is; nil for a pipe
+
+	// For the one exchange that uses it: an operation allocates nothing.
+	readable, writable curio.Case // ready when tryRead, or tryWrite, has something to do or to tell
+	reading, writing   transfer
+}
+
+// A transfer is a call of tryRead or tryWrite.
+type transfer struct {
+	call func(fd int) error
+	buf  []byte
+	n    int
 }
 
 // newEnd takes fd over, which is in blocking mode, and closes it if it fails.
@@ -35,7 +46,29 @@ func newEnd(fd int, name string) (*end, error) {
 	}
 	e := &end{fd: f, name: name}
 	f.SetObject(e)
+	e.readable = poll.CaseOf(readiness{e, false}).(curio.Case)
+	e.writable = poll.CaseOf(readiness{e, true}).(curio.Case)
+	e.reading.call = e.reading.by(syscall.Read)
+	e.writing.call = e.writing.by(syscall.Write)
 	return e, nil
+}
+
+// by returns the function that makes the system call.
+func (t *transfer) by(system func(fd int, p []byte) (int, error)) func(fd int) error {
+	return func(fd int) (err error) {
+		t.n, err = system(fd, t.buf)
+		t.n = max(t.n, 0)
+		if err == syscall.EAGAIN {
+			return errEmpty
+		}
+		return err
+	}
+}
+
+// take is for what the call has moved.
+func (t *transfer) take() (n int) {
+	n, t.n, t.buf = t.n, 0, nil
+	return n
 }
 
 // String is for whoever watches.
@@ -92,11 +125,9 @@ var errEmpty = errors.New("internal error: the pipe is not ready")
 
 // tryRead is Recv without waiting for data. It waits for its turn behind another task that reads.
 func (e *end) tryRead(ctx context.Context, buf []byte) (n int, err error) {
-	err = e.fd.CallRead(ctx, func(fd int) (err error) {
-		n, err = syscall.Read(fd, buf)
-		return notNow(err)
-	})
-	n = max(n, 0)
+	e.reading.buf = buf
+	err = e.fd.CallRead(ctx, e.reading.call)
+	n = e.reading.take()
 	switch {
 	case err == errEmpty:
 		return 0, err
@@ -108,11 +139,9 @@ func (e *end) tryRead(ctx context.Context, buf []byte) (n int, err error) {
 
 // tryWrite writes as much of buf as there is room for.
 func (e *end) tryWrite(ctx context.Context, buf []byte) (n int, err error) {
-	err = e.fd.CallWrite(ctx, func(fd int) (err error) {
-		n, err = syscall.Write(fd, buf)
-		return notNow(err)
-	})
-	n = max(n, 0)
+	e.writing.buf = buf
+	err = e.fd.CallWrite(ctx, e.writing.call)
+	n = e.writing.take()
 	switch {
 	case err == errEmpty:
 		return n, err
@@ -121,19 +150,6 @@ func (e *end) tryWrite(ctx context.Context, buf []byte) (n int, err error) {
 	}
 	return n, e.failed("write", err)
 }
-
-func notNow(err error) error {
-	if err == syscall.EAGAIN {
-		return errEmpty
-	}
-	return err
-}
-
-// readable is ready when tryRead has something to return, as an end or an error.
-func (e *end) readable() curio.Case { return poll.CaseOf(readiness{e, false}).(curio.Case) }
-
-// writable is ready when tryWrite can write something, or nobody reads any more.
-func (e *end) writable() curio.Case { return poll.CaseOf(readiness{e, true}).(curio.Case) }
 
 // A readiness is one direction of an end as a case.
 type readiness struct {

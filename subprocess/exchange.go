@@ -37,6 +37,7 @@ type exchange struct {
 type exit struct {
 	p      *Process
 	stop   *curio.Task[stopped] // ends it; nil until then
+	over   *curio.Case          // of p, and then of stop
 	how    stopped
 	status ExitStatus
 	err    error // that it could not be ended
@@ -181,7 +182,7 @@ func (x *exchange) stopAll(ctx context.Context) {
 		x.in.halted = true
 	}
 	for _, e := range x.exits {
-		e.ended = false // as far as what it has started goes
+		e.ended, e.over = false, nil // what it has started may go on
 		e.stop = curio.Spawn(ctx, func(ctx context.Context) (stopped, error) {
 			status, err := e.p.Stop(ctx)
 			return stopped{status, err}, nil
@@ -225,10 +226,14 @@ func (x *exchange) copyError() error {
 }
 
 func (e *exit) ends() curio.Case {
-	if e.stop != nil {
-		return e.stop.JoinCase(&e.how)
+	if e.over == nil {
+		c := e.p.WaitCase(&e.status)
+		if e.stop != nil {
+			c = e.stop.JoinCase(&e.how)
+		}
+		e.over = &c
 	}
-	return e.p.WaitCase(&e.status)
+	return *e.over
 }
 
 func (e *exit) happened(_ context.Context, x *exchange, err error) {

@@ -57,7 +57,7 @@ func (in *input) next(x *exchange) (c curio.Case, ok bool) {
 		case in.calls.busy():
 			return in.calls.returned(), true
 		case len(in.rest) > 0:
-			return in.end.writable(), true
+			return in.end.writable, true
 		case in.from != nil:
 			in.refill(x)
 		case in.end.terminal != nil && !in.typed:

@@ -107,7 +107,7 @@ func popen(t testing.TB, c *subprocess.Cmd) *subprocess.Process {
 }
 
 // pattern is n bytes that do not repeat soon.
-func pattern(n int) []byte { return testutil.Pattern(n, 1) }
+func pattern(n int) []byte { return testutil.Pattern(1, n) }
 
 // fifo returns the name of a file in a directory of the test's own.
 func nameIn(t testing.TB, name string) string { return t.TempDir() + "/" + name }

@@ -76,7 +76,7 @@ func (o *output) next() (c curio.Case, ok bool) {
 	case o.calls.busy():
 		return o.calls.returned(), true
 	case o.end != nil:
-		return o.end.readable(), true
+		return o.end.readable, true
 	}
 	return c, false
 }
@@ -97,9 +97,23 @@ func (o *output) happened(ctx context.Context, x *exchange, err error) {
 	}
 }
 
-// receive reads what is there, and reports false if there was nothing. The end is something.
+// receive reads what is there, and reports false if there was nothing. The end is something. As long as
+// there is more than it has asked for, it goes on for a while.
 func (o *output) receive(ctx context.Context, x *exchange) (something bool) {
-	n, err := o.read(ctx)
+	const most = 8
+	for range most {
+		more, full := o.receiveOnce(ctx, x)
+		something = something || more
+		if !full || o.end == nil || o.calls.busy() {
+			break
+		}
+	}
+	return something
+}
+
+// receiveOnce makes one call. full is true if there may be more.
+func (o *output) receiveOnce(ctx context.Context, x *exchange) (something, full bool) {
+	n, full, err := o.read(ctx)
 	if r, ok := o.to.(*relay); ok && n > 0 {
 		p := r.pending
 		o.calls.start(x.shield, "write "+o.end.name, func() (int, error) { return o.w.Write(p) })
@@ -107,28 +121,28 @@ func (o *output) receive(ctx context.Context, x *exchange) (something bool) {
 	switch {
 	case err == nil:
 	case err == errEmpty || isCut(err):
-		return false
+		return false, false
 	case err == io.EOF:
 		o.close()
 	default:
 		o.fail(err)
 	}
-	return true
+	return true, full
 }
 
-func (o *output) read(ctx context.Context) (n int, err error) {
+func (o *output) read(ctx context.Context) (n int, full bool, err error) {
 	if room := o.to.room(); room != nil {
 		if n, err = o.end.tryRead(ctx, room); n > 0 {
 			o.to.took(n)
 		}
-		return n, err
+		return n, n == len(room), err
 	}
 	piece := pieces.Get().(*[pieceSize]byte)
 	defer pieces.Put(piece)
 	if n, err = o.end.tryRead(ctx, piece[:]); n > 0 {
 		err = o.to.write(piece[:n])
 	}
-	return n, err
+	return n, n == len(piece), err
 }
 
 // fail ends the output. Its program gets SIGPIPE when it writes more, as in a pipeline.
