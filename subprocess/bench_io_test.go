@@ -2,18 +2,19 @@ package subprocess_test
 
 import (
 	"bytes"
-	"os/exec"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/subprocess"
 )
 
 // A program that does nothing, against os/exec.
 func BenchmarkRunTrue(b *testing.B) {
+	testutil.Need(b, "true")
 	b.Run("by=curio", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := subprocess.Run(background, subprocess.Command("/bin/true")); err != nil {
+			if _, err := subprocess.Run(background, subprocess.Command("true")); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -22,7 +23,7 @@ func BenchmarkRunTrue(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			var stdout, stderr bytes.Buffer
-			cmd := exec.Command("/bin/true")
+			cmd := testutil.Command(b, "true")
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			if err := cmd.Run(); err != nil {
 				b.Fatal(err)
@@ -32,10 +33,11 @@ func BenchmarkRunTrue(b *testing.B) {
 }
 
 func BenchmarkCheckOutput(b *testing.B) {
+	testutil.Need(b, "echo")
 	b.Run("by=curio", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if out, err := subprocess.CheckOutput(background, subprocess.Command("/bin/echo", "hello")); err != nil || len(out) != 6 {
+			if out, err := subprocess.CheckOutput(background, subprocess.Command("echo", "hello")); err != nil || len(out) != 6 {
 				b.Fatal(err)
 			}
 		}
@@ -43,7 +45,7 @@ func BenchmarkCheckOutput(b *testing.B) {
 	b.Run("by=os/exec", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if out, err := exec.Command("/bin/echo", "hello").Output(); err != nil || len(out) != 6 {
+			if out, err := testutil.Command(b, "echo", "hello").Output(); err != nil || len(out) != 6 {
 				b.Fatal(err)
 			}
 		}
@@ -52,12 +54,13 @@ func BenchmarkCheckOutput(b *testing.B) {
 
 // 5 MB through cat.
 func BenchmarkThroughCat(b *testing.B) {
+	testutil.Need(b, "cat")
 	data := pattern(5 << 20)
 	b.Run("by=curio", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		b.ReportAllocs()
 		for b.Loop() {
-			cmd := subprocess.Command("/bin/cat")
+			cmd := subprocess.Command("cat")
 			cmd.Stdin = subprocess.Bytes(data)
 			if out, err := subprocess.CheckOutput(background, cmd); err != nil || len(out) != len(data) {
 				b.Fatal(err)
@@ -68,7 +71,7 @@ func BenchmarkThroughCat(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		b.ReportAllocs()
 		for b.Loop() {
-			cmd := exec.Command("/bin/cat")
+			cmd := testutil.Command(b, "cat")
 			cmd.Stdin = bytes.NewReader(data)
 			if out, err := cmd.Output(); err != nil || len(out) != len(data) {
 				b.Fatal(err)

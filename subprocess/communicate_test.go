@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -155,6 +157,9 @@ func TestCommunicateCutOften(t *testing.T) {
 // Killed in the middle of a Communicate, and after one that was cut short.
 func TestCommunicateKilled(t *testing.T) {
 	testutil.NoLeaks(t)
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no /proc here")
+	}
 	p := popen(t, piped(shell("echo out; exec sleep 1000")))
 	line, err := p.Stdout.ReadLine(background)
 	check(t, err)
@@ -170,6 +175,29 @@ func TestCommunicateKilled(t *testing.T) {
 	if status, ended := p.Poll(); !ended || status.Signal != syscall.SIGKILL || line != "out\n" {
 		t.Errorf("%v, %v, %q", status, ended, line)
 	}
+
+	p = popen(t, piped(shell("read x; echo $x; exec sleep 1000")))
+	ctx, cancel := context.WithCancel(background)
+	cancel()
+	_, _, err = p.Communicate(ctx, append([]byte("hello\n"), make([]byte, 1<<20)...)) // is taken over nevertheless
+	wantError(t, err, context.Canceled)
+	task = curio.Spawn(background, func(ctx context.Context) ([]byte, error) {
+		out, _, err := p.Communicate(ctx, nil)
+		return out, err
+	})
+	awaitState(t, task.AnyTask, "SELECT")
+	testutil.Await(t, "sleep", func() bool { return strings.HasPrefix(commandOf(p.Pid()), "sleep") })
+	_, err = task.Cancel(background)
+	check(t, err)
+	check(t, p.Kill())
+	out, _, err = p.Communicate(background, nil)
+	gotBytes(t, out, err, "hello\n")
+}
+
+// commandOf returns the name of what a process executes.
+func commandOf(pid int) string {
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return string(name)
 }
 
 // P11, W-P5: a program that does not read.

@@ -482,6 +482,39 @@ func TestCancelledBefore(t *testing.T) {
 	}
 }
 
+// The shutdown of a kernel ends the programs that its tasks run, and waits for them.
+func TestShutdown(t *testing.T) {
+	testutil.NoLeaks(t)
+	for name, run := range map[string]func(ctx context.Context, cmd *subprocess.Cmd) error{
+		"Run": func(ctx context.Context, cmd *subprocess.Cmd) error { _, err := subprocess.Run(ctx, cmd); return err },
+		"RunPipeline": func(ctx context.Context, cmd *subprocess.Cmd) error {
+			_, err := subprocess.RunPipeline(ctx, subprocess.Command("yes"), cmd)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := new(screen)
+			cmd := shell("echo $$ >&2; exec sleep 1000")
+			cmd.Stderr = subprocess.Writer(out)
+			k := curio.NewKernel()
+			result := make(chan error, 1)
+			ran := make(chan error, 1)
+			go func() {
+				ran <- k.Run(background, func(ctx context.Context) error {
+					err := run(ctx, cmd)
+					result <- err
+					return err
+				})
+			}()
+			out.await(t, "\n")
+			check(t, k.Shutdown(background))
+			wantError(t, testutil.Receive(t, "result", result), curio.ErrTaskCancelled)
+			testutil.Receive(t, "return of the kernel's Run", ran)
+			noChildren(t)
+		})
+	}
+}
+
 // Trap 36: a program that ends as Run is cancelled has its own result, or the cancellation's, and never a
 // mixture; all that it has written is there if it is its own.
 func TestCancelAtTheEnd(t *testing.T) {

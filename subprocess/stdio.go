@@ -14,28 +14,31 @@ import (
 // errors.ErrUnsupported or, if it can fit no place, os.ErrInvalid.
 type Stdio interface{ stdio() }
 
-// These fit every place, unless they say otherwise. They are not to be assigned to.
+// These need nothing else. They are not to be assigned to.
 var (
 	// Null is the null device: no input, and output that nobody sees.
-	Null Stdio = null
+	Null Stdio
 
 	// Inherit is the same stream of this process: its descriptor 0, 1 or 2, as it is. Its mode is
 	// never changed, as others have it open, too.
-	Inherit Stdio = inherit
+	Inherit Stdio
 
 	// Pipe is a pipe to this process. It is for Popen, which puts our end of it into Process.Stdin,
 	// Stdout or Stderr. Run and its kin capture what is nil.
-	Pipe Stdio = pipe
+	Pipe Stdio
 
 	// Merge is for Stderr: it goes where Stdout goes, so the order is kept.
-	Merge Stdio = merge
+	Merge Stdio
 
 	// TTY is the terminal that Cmd.Terminal asks for. Process.Stdin, Stdout and Stderr are the same
 	// stream then, the other side of the terminal; Stderr is nil if Stdout is the terminal, too. Closing
 	// it hangs up: the program gets SIGHUP. Run and its kin type nothing but an end of file, and
 	// capture what a Stdout or Stderr that is the terminal shows.
-	TTY Stdio = tty
+	TTY Stdio
 )
+
+// They are set here as the documentation would show unexported names otherwise.
+func init() { Null, Inherit, Pipe, Merge, TTY = null, inherit, pipe, merge, tty }
 
 // File is a file of this process. The program gets the descriptor, and shares the offset of a regular
 // file. f stays the caller's.

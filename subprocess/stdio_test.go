@@ -364,6 +364,9 @@ func TestNoDescriptorsForPipes(t *testing.T) {
 	}
 }
 
+// setNumber is for a field whose type depends on the system.
+func setNumber[T int64 | uint64](to *T, n int) { *to = T(n) }
+
 func init() {
 	children["few for pipes"] = func([]string) error {
 		if _, err := subprocess.CheckOutput(background, subprocess.Command("true")); err != nil { // the poller is there now
@@ -377,7 +380,7 @@ func init() {
 		failed := 0
 		for n := range 16 {
 			low := limit
-			low.Cur = uint64(len(before) + 8 + n)
+			setNumber(&low.Cur, len(before)+8+n)
 			if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
 				return err
 			}
