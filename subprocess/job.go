@@ -80,7 +80,11 @@ func (j *job) started(p *Process, w *wiring) {
 	}
 	var outs [3]*output
 	for _, i := range []int{stdout, stderr} {
-		o := newOutput(w.ours[i], w.std[i], w.c.OutputLimit)
+		limit := w.c.OutputLimit
+		if j.to != nil && i == stderr {
+			limit = 2 * maxErrorStderr // only an error has its end
+		}
+		o := newOutput(w.ours[i], w.std[i], limit)
 		if o == nil {
 			continue
 		}

@@ -482,6 +482,112 @@ func TestCancelledBefore(t *testing.T) {
 	}
 }
 
+// A cancellation does not end the input, so half of it does not look like a whole one.
+func TestInputNotEnded(t *testing.T) {
+	testutil.NoLeaks(t)
+	name := nameIn(t, "committed")
+	out := new(screen)
+	cmd := shell("trap '' TERM; echo ready >&2; cat >/dev/null; echo committed > $OUT")
+	cmd.Env = append(os.Environ(), "OUT="+name)
+	cmd.Stderr, cmd.Grace = subprocess.Writer(out), 20*time.Millisecond
+	r, w := io.Pipe()
+	defer w.Close()
+	cmd.Stdin = subprocess.Reader(r)
+	c, err := cut(t, func(ctx context.Context) (*subprocess.Completed, error) {
+		return subprocess.Run(ctx, cmd)
+	}, func() {
+		out.await(t, "ready")
+		_, err := w.Write([]byte("half of it"))
+		check(t, err)
+	})
+	wantError(t, err, curio.ErrTaskCancelled)
+	if _, err := os.Stat(name); c.Status.Signal != syscall.SIGKILL || err == nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// A cancellation while only what the program has left behind is waited for ends that, and the status is
+// the program's own.
+func TestCancelDraining(t *testing.T) {
+	testutil.NoLeaks(t)
+	out := new(screen)
+	cmd := shell("sleep 1000 & echo $!; exit 3")
+	cmd.Stdout, cmd.Drain = subprocess.Writer(out), -1
+	var task *curio.AnyTask
+	at := make(chan *curio.AnyTask, 1)
+	c, err := cut(t, func(ctx context.Context) (*subprocess.Completed, error) {
+		at <- curio.CurrentTask(ctx)
+		return subprocess.Run(ctx, cmd)
+	}, func() {
+		out.await(t, "\n")
+		task = testutil.Receive(t, "task", at)
+		testutil.Await(t, "end of the shell", func() bool {
+			return task.State() == "SELECT" && !anyChild()
+		})
+	})
+	wantError(t, err, curio.ErrTaskCancelled)
+	if c.Status.Code != 3 {
+		t.Errorf("%+v", c)
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(out.String()))
+	awaitGone(t, pid)
+}
+
+// anyChild reports whether this process has a child, and collects nothing. Where that is not to be found
+// out it has none.
+func anyChild() bool {
+	threads, _ := os.ReadDir("/proc/self/task")
+	for _, thread := range threads {
+		children, _ := os.ReadFile("/proc/self/task/" + thread.Name() + "/children")
+		if len(children) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// A program that runs costs a goroutine, which is the caller's, and no thread.
+func TestRunCosts(t *testing.T) {
+	testutil.NoLeaks(t)
+	const n = 40
+	goroutines := func() (ours int) {
+		return strings.Count(testutil.Stacks(), "curio-go/curio/subprocess.(*exchange).run(")
+	}
+	before := runtime.NumGoroutine()
+	var tasks []*curio.AnyTask
+	for range n {
+		cmd := shell("exec sleep 1000")
+		cmd.Stdin = subprocess.Bytes(make([]byte, 1<<20)) // which waits, too
+		task := curio.Go(background, func(ctx context.Context) error {
+			_, err := subprocess.Run(ctx, cmd)
+			return err
+		})
+		tasks = append(tasks, task.AnyTask)
+	}
+	testutil.Await(t, "all to run", func() bool {
+		if goroutines() < n {
+			return false
+		}
+		for _, task := range tasks {
+			if task.State() != "SELECT" {
+				return false
+			}
+		}
+		return true
+	})
+	after := runtime.NumGoroutine()
+	for _, task := range tasks {
+		task.CancelNow()
+	}
+	for _, task := range tasks {
+		joined(t, task)
+	}
+	t.Logf("%d goroutines for %d programs", after-before, n)
+	if after-before > 2*n+8 { // one of the caller's, and that which collects the status
+		t.Errorf("%d goroutines for %d programs", after-before, n)
+	}
+}
+
 // The shutdown of a kernel ends the programs that its tasks run, and waits for them.
 func TestShutdown(t *testing.T) {
 	testutil.NoLeaks(t)
