@@ -65,6 +65,9 @@ func FuzzLines(f *testing.F) {
 	f.Add("a\nbc\r\n\x00\n\nlong line that is over the limit\nend", uint16(3))
 	f.Add(strings.Repeat("x", 100), uint16(1))
 	f.Add(strings.Repeat("x", 10)+"\n", uint16(100))
+	for seed := range uint16(100) {
+		f.Add("123456789\nab\n1234567890\ncd\n\nef", seed)
+	}
 	f.Fuzz(func(t *testing.T, text string, seed uint16) {
 		const limit = 8
 		random := rand.New(rand.NewPCG(uint64(seed), 0))

@@ -98,9 +98,10 @@ func TestCommunicateResumed(t *testing.T) {
 			p := popen(t, c)
 			at := make(chan *curio.AnyTask, 1)
 			input := append([]byte("first\n"), large...)
+			callers := bytes.Clone(input)
 			out, err := cut(t, func(ctx context.Context) ([]byte, error) {
 				at <- curio.CurrentTask(ctx)
-				out, errs, err := p.Communicate(ctx, bytes.Clone(input))
+				out, errs, err := p.Communicate(ctx, callers)
 				return append(out, errs...), err
 			}, func() {
 				task := testutil.Receive(t, "task", at)
@@ -114,6 +115,7 @@ func TestCommunicateResumed(t *testing.T) {
 			})
 			wantError(t, err, curio.ErrTaskCancelled)
 			wantText(t, err, "communicate with")
+			clear(callers) // it is the caller's again
 			if !bytes.HasPrefix(input, out) {
 				t.Errorf("%d bytes: %q", len(out), abridged(out))
 			}
@@ -152,6 +154,33 @@ func TestCommunicateCutOften(t *testing.T) {
 		}
 		_ = p.Close()
 	}
+}
+
+// What a call has returned does not change when another one goes on.
+func TestCommunicateReturned(t *testing.T) {
+	testutil.NoLeaks(t)
+	name := nameIn(t, "go")
+	c := piped(shell("echo 123456; until test -e $GO; do sleep 0.001; done; echo abcdefgh"))
+	c.Env, c.OutputLimit = append(os.Environ(), "GO="+name), 8
+	p := popen(t, c)
+	var out []byte
+	for wait := time.Millisecond; len(out) < 7; wait *= 2 {
+		var err error
+		out, _, err = communicateFor(p, wait)
+		wantError(t, err, curio.ErrTaskTimeout)
+	}
+	check(t, os.WriteFile(name, nil, 0o600))
+	rest, _, err := p.Communicate(background, nil)
+	wantError(t, err, subprocess.ErrIncomplete)
+	if string(out) != "123456\n" || string(rest) != "1234fgh\n" {
+		t.Errorf("%q, %q", out, rest)
+	}
+}
+
+func communicateFor(p *subprocess.Process, d time.Duration) (out, errs []byte, err error) {
+	ctx, cancel := curio.WithTimeout(background, d)
+	defer cancel()
+	return p.Communicate(ctx, nil)
 }
 
 // Killed in the middle of a Communicate, and after one that was cut short.

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -647,6 +648,78 @@ func TestCancelAtTheEnd(t *testing.T) {
 	}
 	t.Logf("%d with a result of their own, %d cut short", own, short)
 	noChildren(t)
+}
+
+// A lateContext is done when it has been asked n times, but only when no program runs any more.
+type lateContext struct {
+	context.Context
+	cancel context.CancelFunc
+	n      int32
+	asked  atomic.Int32
+}
+
+func (c *lateContext) Done() <-chan struct{} {
+	if c.asked.Add(1) == c.n {
+		testutil.Eventually(func() bool { return !anyChild() })
+		c.cancel()
+	}
+	return c.Context.Done()
+}
+
+// The same at the worst moment: the program has ended before its task looks, which finds ctx done. Its own
+// result counts.
+func TestCancelAfterTheEnd(t *testing.T) {
+	testutil.NoLeaks(t)
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no /proc here")
+	}
+	own := 0
+	for n := int32(1); n < 100; n++ {
+		base, cancel := context.WithCancel(background)
+		ctx := &lateContext{Context: base, cancel: cancel, n: n}
+		c, err := subprocess.Run(ctx, shell("echo out; exit 3"))
+		cancel()
+		var exit *subprocess.ExitError
+		switch {
+		case c == nil: // not started
+			wantError(t, err, context.Canceled)
+		case errors.As(err, &exit) && exit.Status.Code == 3 && string(c.Stdout) == "out\n":
+			if own++; ctx.asked.Load() < n {
+				n = 100 // it has not been done at all
+			}
+		case !errors.Is(err, context.Canceled): // its status may be collected a moment too late
+			t.Fatalf("%d: %+v, %v", n, c, err)
+		}
+	}
+	if own < 2 {
+		t.Error("no program has had a result of its own")
+	}
+}
+
+// Nothing waits for the garbage collector to be closed: not what a failed start has opened, not what belongs
+// to a program that has left somebody behind.
+func TestNothingForTheCollector(t *testing.T) {
+	testutil.NoLeaks(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	before := len(testutil.Descriptors(os.Getpid()))
+	missing := piped(subprocess.Command("/no/such/program"))
+	behind := shell("sleep 1000 & echo $!")
+	behind.Drain = time.Millisecond
+	for range 5 {
+		_, err := subprocess.Popen(background, missing)
+		wantError(t, err, fs.ErrNotExist)
+		_, err = subprocess.RunPipeline(background, subprocess.Command("yes"), subprocess.Command("cat"), subprocess.Command("/no/such/program"))
+		wantError(t, err, fs.ErrNotExist)
+		out, err := subprocess.CheckOutput(background, behind)
+		wantError(t, err, subprocess.ErrIncomplete)
+		defer killPid(t, strings.TrimSpace(string(out)))
+		p, err := subprocess.Popen(background, piped(subprocess.Command("true")))
+		check(t, err)
+		_, _, err = p.Communicate(background, nil)
+		check(t, err)
+		check(t, p.Close())
+	}
+	testutil.NoMoreDescriptors(t, before)
 }
 
 // Trap 62: of output over the limit the beginning and the end are kept, the rest is counted, and the
