@@ -11,20 +11,6 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-func flags(t *testing.T, fd, command int) int {
-	t.Helper()
-	f, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), uintptr(command), 0)
-	if errno != 0 {
-		t.Fatal(errno)
-	}
-	return int(f)
-}
-
-func nonblocking(t *testing.T, fd int) bool {
-	t.Helper()
-	return flags(t, fd, syscall.F_GETFL)&syscall.O_NONBLOCK != 0
-}
-
 // Both ends are in blocking mode, and closed on exec.
 func TestPipeForChild(t *testing.T) {
 	testutil.NoLeaks(t)
@@ -34,7 +20,7 @@ func TestPipeForChild(t *testing.T) {
 	}
 	for _, fd := range []int{r, w} {
 		defer syscall.Close(fd)
-		if nonblocking(t, fd) || flags(t, fd, syscall.F_GETFD)&syscall.FD_CLOEXEC == 0 || fd < 3 {
+		if status, descriptor := flags(t, fd); status&syscall.O_NONBLOCK != 0 || descriptor&syscall.FD_CLOEXEC == 0 || fd < 3 {
 			t.Errorf("descriptor %d", fd)
 		}
 	}
@@ -60,7 +46,7 @@ func TestBlockingForChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	regular := duplicate(t, int(file.Fd()))
+	regular := duplicateOf(t, int(file.Fd()))
 	for _, fd := range []int{pair[1], sockets[1], regular} {
 		if err := syscall.SetNonblock(fd, true); err != nil {
 			t.Fatal(err)
@@ -79,7 +65,7 @@ func TestBlockingForChild(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := nonblocking(t, test.fd)
-			fd := duplicate(t, test.fd)
+			fd := duplicateOf(t, test.fd)
 			got, err := poll.BlockingForChild(fd)
 			if err == nil {
 				defer syscall.Close(got)
@@ -114,7 +100,7 @@ func TestBlockingForChildTerminal(t *testing.T) {
 	}
 }
 
-func duplicate(t *testing.T, fd int) int {
+func duplicateOf(t *testing.T, fd int) int {
 	t.Helper()
 	d, err := poll.Dup(fd)
 	if err != nil {
