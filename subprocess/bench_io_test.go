@@ -1,6 +1,7 @@
 package subprocess_test
 
 import (
+	"bufio"
 	"bytes"
 	"testing"
 
@@ -47,6 +48,47 @@ func BenchmarkCheckOutput(b *testing.B) {
 		for b.Loop() {
 			if out, err := testutil.Command(b, "echo", "hello").Output(); err != nil || len(out) != 6 {
 				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// The lines of a program that writes as fast as it can.
+func BenchmarkLines(b *testing.B) {
+	testutil.Need(b, "seq")
+	const lines = 100_000
+	b.Run("by=curio", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			n := 0
+			for _, err := range subprocess.Lines(background, subprocess.Command("seq", "100000")) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			if n != lines {
+				b.Fatal(n)
+			}
+		}
+	})
+	b.Run("by=os/exec", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			cmd := testutil.Command(b, "seq", "100000")
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				b.Fatal(err)
+			}
+			n := 0
+			for s := bufio.NewScanner(out); s.Scan(); n++ {
+				_ = s.Text()
+			}
+			if err := cmd.Wait(); err != nil || n != lines {
+				b.Fatal(n, err)
 			}
 		}
 	})

@@ -90,9 +90,9 @@ type Cmd struct {
 	// end are kept, and the program is not held up.
 	OutputLimit int64
 
-	// Drain is how long Run and its kin wait for more output once the program has ended, if somebody
-	// else has its pipes still open. It counts from the last output on. 0 means 1 s; if it is
-	// negative, they wait for the end of the output, however long it takes.
+	// Drain is how long Run, CheckOutput, Lines, RunPipeline and Communicate wait for more output once the
+	// program has ended, if somebody else has its pipes still open. It counts from the last output on. 0
+	// means 1 s; if it is negative, they wait for the end of the output, however long it takes.
 	Drain time.Duration
 }
 

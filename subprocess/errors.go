@@ -5,7 +5,7 @@ import "strconv"
 // An Error is what starting a program, or doing something with it, has failed with. Err tells what the
 // system says: errors.Is finds fs.ErrNotExist, exec.ErrNotFound, syscall.ETXTBSY and the like in it.
 type Error struct {
-	Op   string // "start", "stop", "signal", "kill", "resize"
+	Op   string // "start", "run", "communicate with", "stop", "signal", "kill" or "resize"
 	Name string // the program: Cmd.Path
 	Pid  int    // 0 if it has not been started
 	Err  error

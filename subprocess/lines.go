@@ -88,8 +88,8 @@ func eachLine(ctx context.Context, cmd *Cmd, yield func(string, error) bool) err
 	return err
 }
 
-// A lineSink keeps output until it is taken as lines. It is read no further than to the next line, or to
-// the limit.
+// A lineSink keeps output until it is taken as lines. While there is a line to take, no more is read, so it
+// has a line of the limit's length at most, and what a few reads have brought beyond that.
 type lineSink struct {
 	limit    int
 	data     []byte

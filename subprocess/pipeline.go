@@ -15,14 +15,13 @@ import (
 // standard output of the last one and the standard error of each where they are nil, and copies the
 // input of the first. Stdin must be nil in all but the first, and Stdout in all but the last.
 //
-// There is a result for each command, in order. As long as one has not been started, because that has
-// failed, there are no results; those that were started are ended as if ctx was done, and the
-// error is that of the start.
+// There is a result for each command, in order. If one cannot be started, those before it are ended as if
+// ctx were done, the error is that of the start, and there are no results.
 //
 // The error is the *ExitError of the last command whose status is not 0, as with a shell's pipefail. But
 // a command that has died of SIGPIPE, because a later one has read enough and ended, has done nothing
-// wrong: it only counts if it is the last one. A command that the system tells that nobody reads may also
-// exit with a status of its own, and that is an error.
+// wrong: it only counts if it is the last one. A command that ignores SIGPIPE sees EPIPE instead. If it then
+// exits with a status of its own, that is an error.
 //
 // The pipes between the programs belong to them alone, so each sees the end of its input, or that nobody
 // reads any more, when its neighbour has ended. Each program has a process group of its own, if

@@ -19,13 +19,14 @@ import (
 //	}
 //	defer p.Close()
 //
-// A program that writes to a pipe which nobody reads waits for ever when the pipe is full, and so does
-// who waits for its end. That is so, too, when a loop over Process.Stdout.Lines is left, or ends because
-// a line is too long: close the stream then, and the program gets SIGPIPE, or call SkipLine and go on, or
-// use [Lines], which ends the program. To write to a program and read from it at the same time, use
-// Communicate, or a task for each.
+// If nobody reads from a pipe, the program waits in write(2) when the pipe is full, and does not end. That
+// is so, too, after a loop over Process.Stdout.Lines that was left, or that ended because a line was too long.
+// Then close the stream, which gives the program SIGPIPE, or call SkipLine and go on; [Lines] ends the
+// program. To write to a program and read from it at the same time, use Communicate, or a task for each.
 //
-// It is Curio's Popen.
+// If ctx is done before the program has been started, the error wraps ctx's error, and nothing runs.
+//
+// It is Curio's Popen. The system calls are pipe2(2), fork(2) and execve(2).
 func Popen(ctx context.Context, cmd *Cmd) (*Process, error) {
 	w, err := wire(cmd, [3]Stdio{null, null, null}, false)
 	if err != nil {

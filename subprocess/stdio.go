@@ -9,9 +9,9 @@ import (
 )
 
 // A Stdio is what a program gets as one of its standard streams. See the variables and functions that
-// return one. A nil Stdio is the null device, or for Run and its kin the output that they capture. A
-// Stdio that does not fit its place is refused before anything is started, with an error that is
-// errors.ErrUnsupported or, if it can fit no place, os.ErrInvalid.
+// return one. A nil Stdio is the null device, or for Run, CheckOutput, Lines and RunPipeline an output that
+// they capture. A Stdio that does not fit its place is refused before anything is started. The error is
+// os.ErrInvalid, or errors.ErrUnsupported if another function or system would take it.
 type Stdio interface{ stdio() }
 
 // These need nothing else. They are not to be assigned to.
@@ -24,7 +24,7 @@ var (
 	Inherit Stdio
 
 	// Pipe is a pipe to this process. It is for Popen, which puts our end of it into Process.Stdin,
-	// Stdout or Stderr. Run and its kin capture what is nil.
+	// Stdout or Stderr. In Run, CheckOutput, Lines and RunPipeline, leave nil what is to be captured.
 	Pipe Stdio
 
 	// Merge is for Stderr: it goes where Stdout goes, so the order is kept.
@@ -32,8 +32,8 @@ var (
 
 	// TTY is the terminal that Cmd.Terminal asks for. Process.Stdin, Stdout and Stderr are the same
 	// stream then, the other side of the terminal; Stderr is nil if Stdout is the terminal, too. Closing
-	// it hangs up: the program gets SIGHUP. Run and its kin type nothing but an end of file, and
-	// capture what a Stdout or Stderr that is the terminal shows.
+	// it hangs up: the program gets SIGHUP. Run, CheckOutput, Lines and RunPipeline type nothing but an
+	// end of file, and capture what the terminal shows if it is Stdout or Stderr.
 	TTY Stdio
 )
 
@@ -76,10 +76,10 @@ func Reader(r io.Reader) Stdio { return readerStdio{r} }
 // both are the same w, the program has one pipe for both, so the order is kept and w gets one call at a
 // time; different ones get calls one at a time each, but possibly both at once.
 //
-// A program whose output is not read waits, so it waits for a slow w. An error of w closes the pipe, and
-// is the error of the call. A Write that is in progress when the call is cancelled is given some time
-// to return, as long as the program is given to end and Cmd.Drain, and is then abandoned: it may still use w when the call has
-// returned.
+// A program waits while its output is not read, so it waits for a slow w. An error of w closes the pipe, and
+// is the error of the call. A Write that is in progress when the call is cancelled may go on for as
+// long as the program has to end, and then for Cmd.Drain. After that it is abandoned: it may still use w
+// when the call has returned.
 func Writer(w io.Writer) Stdio { return writerStdio{w} }
 
 // plain is a Stdio that needs nothing else.
