@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/stream"
 )
 
@@ -58,26 +59,12 @@ func eachLine(ctx context.Context, cmd *Cmd, yield func(string, error) bool) err
 	lines := &lineSink{limit: stream.DefaultLineLimit}
 	left := false
 	j := job{op: "run", to: lines}
-	err = j.run(ctx, []*wiring{w}, func() error {
+	err = j.run(ctx, []*wiring{w}, func() (err error) {
 		defer lines.stop() // however the loop has ended
-		o := j.outs[0][stdout]
-		for {
-			if err := j.x.run(ctx, func() bool { return lines.ready() || o.end == nil }); err != nil {
-				return err
-			}
-			line, tooLong, ok := lines.take(o.end == nil)
-			if !ok {
-				return j.x.run(ctx, never)
-			}
-			var err error
-			if tooLong {
-				err = &Error{Op: "run", Name: cmd.Path, Err: fmt.Errorf("%w: more than %d bytes", stream.ErrLineTooLong, lines.limit)}
-			}
-			if !yield(line, err) {
-				left = true
-				return errLeft
-			}
+		if left, err = j.yieldLines(ctx, lines, yield); left {
+			return errLeft
 		}
+		return err
 	})
 	switch {
 	case left:
@@ -88,12 +75,41 @@ func eachLine(ctx context.Context, cmd *Cmd, yield func(string, error) bool) err
 	return err
 }
 
+// yieldLines reads standard output to its end, and then waits for that of the program. left is true if
+// yield has returned false.
+func (j *job) yieldLines(ctx context.Context, lines *lineSink, yield func(string, error) bool) (left bool, err error) {
+	o := j.outs[0][stdout]
+	more := func() bool { return lines.ready() || o.end == nil }
+	for {
+		if _, err := wait.At(ctx); err != nil { // also while there are lines
+			return false, err
+		}
+		line, tooLong, ok := lines.take(o.end == nil)
+		var failed error
+		switch {
+		case !ok && o.end == nil:
+			return false, j.x.run(ctx, never)
+		case !ok:
+			if err := j.x.run(ctx, more); err != nil {
+				return false, err
+			}
+			continue
+		case tooLong:
+			failed = &Error{Op: "run", Name: j.cmds[0].Path, Err: fmt.Errorf("%w: more than %d bytes", stream.ErrLineTooLong, lines.limit)}
+		}
+		if !yield(line, failed) {
+			return true, nil
+		}
+	}
+}
+
 // A lineSink keeps output until it is taken as lines. While there is a line to take, no more is read, so it
 // has a line of the limit's length at most, and what a few reads have brought beyond that.
 type lineSink struct {
 	limit    int
-	data     []byte
-	searched int  // no "\n" before
+	buf      []byte // what has been received, of which buf[from:] has not been taken
+	from     int
+	searched int  // no "\n" in buf[from:searched]
 	skipping bool // the rest of a line that was too long
 	discard  bool // nobody wants lines any more
 }
@@ -102,43 +118,47 @@ func (l *lineSink) room() []byte { return nil }
 func (l *lineSink) took(int)     {}
 
 func (l *lineSink) write(p []byte) error {
-	if !l.discard {
-		l.data = append(l.data, p...)
+	if l.discard {
+		return nil
 	}
+	if l.from > 0 {
+		l.buf = l.buf[:copy(l.buf, l.buf[l.from:])]
+		l.searched -= l.from
+		l.from = 0
+	}
+	l.buf = append(l.buf, p...)
 	return nil
 }
 
 // stop drops all that there is and all that comes.
-func (l *lineSink) stop() { l.data, l.searched, l.discard = nil, 0, true }
+func (l *lineSink) stop() { l.buf, l.from, l.searched, l.discard = nil, 0, 0, true }
 
 // skip drops what belongs to a line that was too long.
 func (l *lineSink) skip() {
-	if !l.skipping {
-		return
+	if l.skipping {
+		n, ok := l.length()
+		l.drop(n)
+		l.skipping = !ok
 	}
-	if i := bytes.IndexByte(l.data, '\n'); i >= 0 {
-		l.drop(i + 1)
-		l.skipping = false
-		return
-	}
-	l.drop(len(l.data))
 }
 
-// drop takes n bytes out.
+// drop takes n bytes out. What was much memory is not kept for a program that has become silent.
 func (l *lineSink) drop(n int) {
-	if l.data, l.searched = l.data[n:], 0; len(l.data) == 0 {
-		l.data = nil
+	l.from += n
+	if l.from == len(l.buf) && cap(l.buf) > 2*pieceSize {
+		l.buf, l.from = nil, 0
 	}
+	l.searched = l.from
 }
 
-// length returns how long the first line is. ok is false if its end has not come.
+// length returns how long the first line is, with its "\n". ok is false if that has not come.
 func (l *lineSink) length() (n int, ok bool) {
-	i := bytes.IndexByte(l.data[l.searched:], '\n')
+	i := bytes.IndexByte(l.buf[l.searched:], '\n')
 	if i < 0 {
-		l.searched = len(l.data)
-		return l.searched, false
+		l.searched = len(l.buf)
+		return len(l.buf) - l.from, false
 	}
-	return l.searched + i + 1, true
+	return l.searched + i + 1 - l.from, true
 }
 
 // ready reports whether there is something to take.
@@ -152,19 +172,15 @@ func (l *lineSink) ready() bool {
 func (l *lineSink) take(end bool) (line string, tooLong, ok bool) {
 	l.skip()
 	n, complete := l.length()
-	switch {
-	case n > l.limit:
-		line = string(l.data[:l.limit])
-		if l.skipping = !complete; complete {
-			l.drop(n)
-		} else {
-			l.drop(len(l.data))
-		}
-		return line, true, true
+	switch tooLong = n > l.limit; {
+	case tooLong:
+		line = string(l.buf[l.from : l.from+l.limit])
+		l.skipping = !complete
 	case complete || end && n > 0:
-		line = string(l.data[:n])
-		l.drop(n)
-		return line, false, true
+		line = string(l.buf[l.from : l.from+n])
+	default:
+		return "", false, false
 	}
-	return "", false, false
+	l.drop(n)
+	return line, tooLong, true
 }
