@@ -112,6 +112,7 @@ type lineSink struct {
 	searched int  // no "\n" in buf[from:searched]
 	skipping bool // the rest of a line that was too long
 	discard  bool // nobody wants lines any more
+	burst    bool // the last read has brought all that it could, so there is more to come
 }
 
 func (l *lineSink) room() []byte { return nil }
@@ -127,6 +128,7 @@ func (l *lineSink) write(p []byte) error {
 		l.from = 0
 	}
 	l.buf = append(l.buf, p...)
+	l.burst = len(p) == pieceSize
 	return nil
 }
 
@@ -145,7 +147,7 @@ func (l *lineSink) skip() {
 // drop takes n bytes out. What was much memory is not kept for a program that has become silent.
 func (l *lineSink) drop(n int) {
 	l.from += n
-	if l.from == len(l.buf) && cap(l.buf) > 2*pieceSize {
+	if l.from == len(l.buf) && cap(l.buf) > 2*pieceSize && !l.burst {
 		l.buf, l.from = nil, 0
 	}
 	l.searched = l.from
