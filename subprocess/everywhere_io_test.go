@@ -94,6 +94,9 @@ func TestEverywhereIO(t *testing.T) {
 // Every operation that waits, with every way to end it.
 func TestEndingsIO(t *testing.T) {
 	for name, program := range programs {
+		if name == "CheckOutput" && !testutil.Long {
+			continue // it waits as Run does
+		}
 		for _, end := range endings {
 			t.Run(name+" "+end.name, func(t *testing.T) {
 				testutil.NoLeaks(t)

@@ -214,6 +214,32 @@ func TestCopyErrors(t *testing.T) {
 	}
 }
 
+// A panic in user's code is the error, and the program does not outlive the call.
+func TestCopyPanics(t *testing.T) {
+	testutil.NoLeaks(t)
+	log := testutil.CaptureLog(t)
+	panics := func([]byte) (int, error) { panic("of the user's") }
+	for name, set := range map[string]func(c *subprocess.Cmd){
+		"Reader": func(c *subprocess.Cmd) { c.Stdin = subprocess.Reader(readerFunc(panics)) },
+		"Writer": func(c *subprocess.Cmd) {
+			c.Stdin, c.Stdout = subprocess.Bytes([]byte("x")), subprocess.Writer(writerFunc(panics))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := subprocess.Command("cat")
+			set(cmd)
+			c, err := subprocess.Run(background, cmd)
+			var of *curio.PanicError
+			if !errors.As(err, &of) || of.Value != "of the user's" || c == nil {
+				t.Errorf("%v, %v", c, err)
+			}
+			if len(log.Take("panic")) == 0 {
+				t.Error("nothing was logged")
+			}
+		})
+	}
+}
+
 type (
 	readerFunc func(p []byte) (int, error)
 	writerFunc func(p []byte) (int, error)
