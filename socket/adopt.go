@@ -73,6 +73,7 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 	}
 	if twin, ok := c.(*Socket); ok && s != nil {
 		s.adopted = twin.adopted
+		twin.shared.Store(true)
 	}
 	return s, failed
 }
@@ -100,6 +101,7 @@ func duplicated(fd int, op string, foreign bool) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.shared.Store(true)
 	if foreign && s.network() == "tcp" {
 		poll.AdoptTCP(sysfd)
 		s.adopted = true

@@ -25,6 +25,8 @@ func (s *Socket) Dup() (*Socket, error) {
 		return nil, err
 	}
 	twin.adopted = s.adopted
+	s.shared.Store(true)
+	twin.shared.Store(true)
 	return twin, nil
 }
 
@@ -42,6 +44,7 @@ func (s *Socket) File() (*os.File, error) {
 	if err != nil {
 		return nil, s.failed("dup", err)
 	}
+	s.shared.Store(true)
 	return os.NewFile(uintptr(fd), s.String()), nil
 }
 
@@ -99,6 +102,10 @@ func (c rawConn) Control(f func(fd uintptr)) error {
 func (c rawConn) Tune(f func(fd uintptr)) error {
 	return c.s.control("control", func(fd int) error { f(uintptr(fd)); return nil })
 }
+
+// Shared reports whether others may have the same open file, and with it the same mode: the socket was
+// duplicated, or made elsewhere. It is for package subprocess.
+func (c rawConn) Shared() bool { return c.s.shared.Load() }
 
 func (c rawConn) Read(func(fd uintptr) bool) error { return c.s.failed("read", errNoContext) }
 

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/curio-go/curio/internal/poll"
@@ -21,6 +22,8 @@ type Socket struct {
 	// Set at birth.
 	family  int
 	adopted bool // made elsewhere: it got our settings later
+
+	shared atomic.Bool // others may have the same open file, as far as is known
 
 	// The addresses. They are not known before somebody asks for them, and no longer known
 	// after an operation that changes them. Once closed, a socket keeps what is known.

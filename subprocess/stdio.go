@@ -53,11 +53,9 @@ func File(f *os.File) Stdio { return fileStdio{f} }
 // *socket.Socket, or from [stream.FromFile]. The program gets the descriptor, in blocking mode, and the
 // stream is closed here, also if the program cannot be started. It is refused, and left alone, while
 // there are bytes that were received and not read, or written and not flushed, while a task uses it, and
-// if there is no descriptor that could be given away, as with TLS: [Reader] and [Writer] take every
-// stream.
-//
-// The mode is the open file's, and so that of every duplicate of a socket: give no socket away of which
-// there are some.
+// if there is no descriptor that could be given away: TLS has none, and a socket that was duplicated (by Dup
+// or File) or made elsewhere (FromFD, FromConn, Activated) has one whose mode others share. [Reader] and
+// [Writer] take every stream.
 func Stream(s *stream.Stream) Stdio { return streamStdio{s} }
 
 // Bytes is for Stdin: data, and then the end of file. It is not for Popen: there is Process.Communicate.

@@ -309,6 +309,58 @@ func TestStreamSocket(t *testing.T) {
 	}
 }
 
+// A socket of which there are duplicates is refused, as they would get into blocking mode.
+func TestStreamShared(t *testing.T) {
+	testutil.NoLeaks(t)
+	for name, share := range map[string]func(t *testing.T, s *socket.Socket) *socket.Socket{
+		"Dup": func(t *testing.T, s *socket.Socket) *socket.Socket {
+			twin, err := s.Dup()
+			check(t, err)
+			t.Cleanup(func() { twin.Close() })
+			return s
+		},
+		"of Dup": func(t *testing.T, s *socket.Socket) *socket.Socket {
+			twin, err := s.Dup()
+			check(t, err)
+			return twin
+		},
+		"File": func(t *testing.T, s *socket.Socket) *socket.Socket {
+			f, err := s.File()
+			check(t, err)
+			t.Cleanup(func() { f.Close() })
+			return s
+		},
+		"FromConn": func(t *testing.T, s *socket.Socket) *socket.Socket {
+			twin, err := socket.FromConn(s)
+			check(t, err)
+			t.Cleanup(func() { twin.Close() })
+			return s
+		},
+		"FromFD": func(t *testing.T, s *socket.Socket) *socket.Socket {
+			fd, err := s.Detach()
+			check(t, err)
+			again, err := socket.FromFD(fd)
+			check(t, err)
+			return again
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b, err := socket.SocketPair(socket.SOCK_STREAM)
+			check(t, err)
+			defer a.Close()
+			defer b.Close()
+			s := stream.New(share(t, a))
+			defer s.Close()
+			cmd := subprocess.Command("true")
+			cmd.Stdin = subprocess.Stream(s)
+			_, err = subprocess.Run(background, cmd)
+			wantError(t, err, errors.ErrUnsupported)
+			_, err = s.WriteString(background, "it is still open")
+			check(t, err)
+		})
+	}
+}
+
 // A stream with something in it is refused, and left alone; one whose program cannot be started is closed.
 func TestStreamRefused(t *testing.T) {
 	testutil.NoLeaks(t)

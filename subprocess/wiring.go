@@ -263,7 +263,11 @@ func givable(s *stream.Stream) error {
 		if t.terminal != nil {
 			return fmt.Errorf("%w: it is the other side of a terminal", errors.ErrUnsupported)
 		}
-	case socketTransport, fileTransport:
+	case socketTransport:
+		if isShared(t) {
+			return fmt.Errorf("%w: %s was duplicated, or made elsewhere, and all duplicates would get into blocking mode", errors.ErrUnsupported, s)
+		}
+	case fileTransport:
 	default:
 		return fmt.Errorf("%w: %s has no descriptor to give away", errors.ErrUnsupported, s)
 	}
@@ -273,9 +277,22 @@ func givable(s *stream.Stream) error {
 	return nil
 }
 
+// isShared reports whether others may have a socket's open file.
+func isShared(t socketTransport) bool {
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return false // it has been closed, which will show
+	}
+	s, ok := raw.(interface{ Shared() bool })
+	return !ok || s.Shared()
+}
+
 type (
-	socketTransport interface{ Detach() (fd int, err error) } // a *socket.Socket
-	fileTransport   interface{ File() *os.File }              // of stream.FromFile
+	socketTransport interface { // a *socket.Socket
+		Detach() (fd int, err error)
+		SyscallConn() (syscall.RawConn, error)
+	}
+	fileTransport interface{ File() *os.File } // of stream.FromFile
 )
 
 // give returns what a program gets for s, and takes s over.
