@@ -56,7 +56,8 @@ func Stopping(ctx context.Context) bool { return wait.Announced(ctx) }
 // A GraceError says which tasks had not ended when their grace time was over, and were cancelled.
 type GraceError struct {
 	// Tasks has a line for each of them, with its path, what it was waiting for, for how long,
-	// and where. If there are more than 50, the last line counts the rest.
+	// and where; also for the tasks that they have spawned, as a task often waits only for these.
+	// If there are more than 50, the last line counts the rest.
 	Tasks []string
 	Err   error // why they were asked to stop, nil if no reason was given
 
@@ -211,10 +212,12 @@ func (k *Kernel) waitTasks(ctx context.Context) error {
 }
 
 // stragglers are the tasks that have not ended, without daemons, and without the tasks of daemons:
-// these end with the daemon.
-func (k *Kernel) stragglers() (running []*AnyTask) {
+// these end with the daemon. A parent comes before its children.
+func (k *Kernel) stragglers() []*AnyTask { return stragglersBelow(k.root) }
+
+func stragglersBelow(top *wait.Scope) (running []*AnyTask) {
 	ofDaemons := make(map[*wait.Scope]bool) // those of daemons that run, and what is below
-	k.root.Walk(func(s *wait.Scope) bool {  // a parent comes before its children
+	top.Walk(func(s *wait.Scope) bool {
 		isTask := s.Kind() == wait.Task
 		switch {
 		case ofDaemons[s.Parent()]:
@@ -282,22 +285,39 @@ func within(ctx context.Context, grace time.Duration, fn func(context.Context) e
 // namedLate is how many tasks a GraceError has a line for.
 const namedLate = 50
 
-// lateTasks is the GraceError for those of tasks that still run, nil if none does.
+// lateTasks is the GraceError for those of tasks that still run, and for what runs below them, nil if
+// none does.
 func lateTasks(tasks []*AnyTask, c *wait.Cause) *GraceError {
-	var scopes []*wait.Scope
-	more := 0
+	return newGraceError(withBelow(tasks, make(map[*wait.Scope]bool)), c)
+}
+
+// withBelow returns the scopes of those of tasks that still run, and of the tasks below them, without
+// those that are in listed, which it adds them to.
+func withBelow(tasks []*AnyTask, listed map[*wait.Scope]bool) (late []*wait.Scope) {
+	list := func(t *AnyTask) (isNew bool) {
+		s := &t.owner.Scope
+		if isNew = !listed[s]; isNew {
+			listed[s] = true
+			late = append(late, s)
+		}
+		return isNew
+	}
 	for _, t := range tasks {
-		switch {
-		case t.Terminated():
-		case len(scopes) < namedLate:
-			scopes = append(scopes, &t.owner.Scope)
-		default:
-			more++
+		if !t.Terminated() && list(t) { // else what is below it is listed as well
+			for _, below := range stragglersBelow(&t.owner.Scope) {
+				list(below)
+			}
 		}
 	}
+	return late
+}
+
+func newGraceError(scopes []*wait.Scope, c *wait.Cause) *GraceError {
 	if len(scopes) == 0 {
 		return nil
 	}
+	more := max(len(scopes)-namedLate, 0)
+	scopes = scopes[:len(scopes)-more]
 	e := &GraceError{Err: whyAsked(c), more: more}
 	stacks := stacksWithin(scopes, hastyStacks)
 	for _, s := range scopes {
@@ -307,10 +327,28 @@ func lateTasks(tasks []*AnyTask, c *wait.Cause) *GraceError {
 		}
 		e.Tasks = append(e.Tasks, line)
 	}
-	if more > 0 {
-		e.Tasks = append(e.Tasks, fmt.Sprintf("and %d more", more))
-	}
+	e.count()
 	return e
+}
+
+// count appends the line for the tasks that have none.
+func (e *GraceError) count() {
+	if e.more > 0 {
+		e.Tasks = append(e.Tasks, fmt.Sprintf("and %d more", e.more))
+	}
+}
+
+// and returns e, which may be nil, with the tasks of later.
+func (e *GraceError) and(later *GraceError) *GraceError {
+	if e == nil {
+		return later
+	}
+	both := &GraceError{Err: later.Err, more: e.more + later.more}
+	for _, part := range []*GraceError{e, later} {
+		both.Tasks = append(both.Tasks, part.Tasks[:len(part.Tasks)-min(part.more, 1)]...)
+	}
+	both.count()
+	return both
 }
 
 // log reports e, in the kernel's name. A log handler that hangs must not hold up what is to be

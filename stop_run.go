@@ -168,6 +168,7 @@ type descent struct {
 	hurry  bool  // it is over, or was cut short
 	whole  bool  // it is that of the package's Run, which ends the kernel
 	late   *GraceError
+	named  map[*wait.Scope]bool // the tasks in late
 }
 
 // runGradually is Run, by steps. end shuts the kernel down; signals count until that is done.
@@ -292,16 +293,20 @@ func (d *descent) others(ctx context.Context) {
 	}
 }
 
+// tooLate reports those of tasks that still run, and what is below them, once each.
 func (d *descent) tooLate(ctx context.Context, tasks []*AnyTask, c *wait.Cause) {
-	late := lateTasks(tasks, c)
-	if late == nil || d.k.grace == 0 {
+	if d.k.grace == 0 {
+		return
+	}
+	if d.named == nil {
+		d.named = make(map[*wait.Scope]bool)
+	}
+	late := newGraceError(withBelow(tasks, d.named), c)
+	if late == nil {
 		return
 	}
 	late.log(ctx, d.k, d.k.grace)
-	if d.late != nil {
-		late.Tasks = append(d.late.Tasks, late.Tasks...)
-	}
-	d.late = late
+	d.late = d.late.and(late)
 }
 
 // outcome returns err, what the main task t has ended with, without what says only that t has stopped

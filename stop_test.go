@@ -561,3 +561,49 @@ func TestAskedTwice(t *testing.T) {
 		}
 	})
 }
+
+// The report names what main waits for, and not only main; each task once, however long it takes, and
+// whatever begins meanwhile. Daemons are not in it.
+func TestLateTasks(t *testing.T) {
+	fixture.AwaitEarlierTests(t)
+	stubborn := func(ctx context.Context) error { return curio.DisableCancellation(ctx, fixture.Sleeper) }
+	for _, n := range []int{1, 60} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
+			logged, err := outcomes(t, ctx, func(ctx context.Context) error {
+				curio.Go(ctx, fixture.Sleeper, curio.Daemon(), curio.Name("daemon"))
+				curio.Go(ctx, stubborn, curio.Name("left"))
+				err := curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+					for range n {
+						g.Go(fixture.Sleeper, curio.Name("member"))
+					}
+					return nil
+				})
+				for range n {
+					curio.Go(ctx, stubborn, curio.Name("later"))
+				}
+				return err
+			}, curio.Grace(time.Minute))
+			var late *curio.GraceError
+			if !errors.As(err, &late) {
+				t.Fatal(err)
+			}
+			if want := fmt.Sprintf("%d of the tasks", 2+2*n); !strings.Contains(late.Error(), want) {
+				t.Errorf("not %s: %v", want, late)
+			}
+			all := strings.Join(late.Tasks, "\n")
+			if n == 1 && (len(late.Tasks) != 4 || !strings.Contains(late.Tasks[0], "TASK_JOIN at ") ||
+				!strings.Contains(all, "member: TIME_SLEEP at ") || !strings.Contains(all, "left: TIME_SLEEP at ") || !strings.Contains(late.Tasks[3], "later: ")) {
+				t.Errorf("late are\n%s", all)
+			}
+			if n > 1 && late.Tasks[len(late.Tasks)-1] != fmt.Sprintf("and %d more", 2+2*n-100) {
+				t.Errorf("late are\n%s", all)
+			}
+			if lines := logged.Take(msgGrace); len(lines) != 2 {
+				t.Errorf("logged: %v", lines)
+			}
+			logged.Take(fixture.MsgStubborn)
+		})
+	}
+}
