@@ -25,25 +25,28 @@ var stages = []struct {
 	main   func(context.Context) error
 	wishes int
 	rest   error // in the SignalError, nil for nothing
+	pause  time.Duration
 }{
-	{"waits for a stop", untilAsked(0), 1, nil},
+	{"waits for a stop", untilAsked(0), 1, nil, 0},
 	{"returns the request", func(ctx context.Context) error {
 		idle, cancel := curio.UntilStop(ctx)
 		defer cancel()
 		return curio.Sleep(idle, time.Hour)
-	}, 1, nil},
-	{"cleans up and fails", func(ctx context.Context) error { return errors.Join(untilAsked(time.Second)(ctx), fixture.ErrBoom) }, 1, fixture.ErrBoom},
-	{"does not hear of it", fixture.Sleeper, 2, nil},
-	{"fails when it is cancelled", func(ctx context.Context) error { return errors.Join(fixture.Sleeper(ctx), fixture.ErrBoom) }, 2, fixture.ErrBoom},
+	}, 1, nil, 0},
+	{"cleans up and fails", func(ctx context.Context) error { return errors.Join(untilAsked(time.Second)(ctx), fixture.ErrBoom) }, 1, fixture.ErrBoom, 0},
+	{"does not hear of it", fixture.Sleeper, 2, nil, 0},
+	{"fails when it is cancelled", func(ctx context.Context) error { return errors.Join(fixture.Sleeper(ctx), fixture.ErrBoom) }, 2, fixture.ErrBoom, 0},
 	{"leaves a task", func(ctx context.Context) error {
 		curio.Go(ctx, fixture.Sleeper)
 		return untilAsked(0)(ctx)
-	}, 2, nil},
+	}, 2, nil, 0},
 	{"leaves a service that takes long", func(ctx context.Context) error {
 		curio.Go(ctx, func(ctx context.Context) error { return curio.DisableCancellation(ctx, fixture.Sleeper) }, curio.Service())
 		return untilAsked(0)(ctx)
-	}, 3, nil},
-	{"is in a shield", func(ctx context.Context) error { return curio.DisableCancellation(ctx, fixture.Sleeper) }, 3, nil},
+	}, 3, nil, 0},
+	{"is in a shield", func(ctx context.Context) error { return curio.DisableCancellation(ctx, fixture.Sleeper) }, 3, nil, 0},
+	{"goes on in the pause", fixture.Sleeper, 2, nil, time.Minute},
+	{"is in a shield in the pause", func(ctx context.Context) error { return curio.DisableCancellation(ctx, fixture.Sleeper) }, 3, nil, time.Minute},
 }
 
 // The first wish asks, the second cancels, the third ends the process, at every stage.
@@ -53,21 +56,21 @@ func TestWishes(t *testing.T) {
 		for wishes := 1; wishes <= 3; wishes++ {
 			for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 				t.Run(fmt.Sprintf("%s/%d/%v", s.what, wishes, sig), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { testWishes(t, s.main, wishes, s.wishes, s.rest, sig) })
+					synctest.Test(t, func(t *testing.T) { testWishes(t, s.main, s.pause, wishes, s.wishes, s.rest, sig) })
 				})
 			}
 		}
 	}
 }
 
-func testWishes(t *testing.T, main func(context.Context) error, wishes, needed int, rest error, sig syscall.Signal) {
+func testWishes(t *testing.T, main func(context.Context) error, pause time.Duration, wishes, needed int, rest error, sig syscall.Signal) {
 	var died atomic.Bool
 	deliver, restore := curio.FakeSignals(func(os.Signal) { died.Store(true) })
 	defer restore()
 	start := time.Now()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := outcomes(t, t.Context(), main, curio.StopOnSignals(), curio.Grace(time.Minute))
+		_, err := outcomes(t, t.Context(), main, curio.StopOnSignals(), curio.Grace(time.Minute), curio.Pause(pause))
 		ended <- err
 	}()
 	for range wishes {
@@ -236,6 +239,76 @@ func TestExit(t *testing.T) {
 		if said := c.Stderr(); said != map[string]string{"fails": "boom\n"}[child] {
 			t.Errorf("%s: it said %q", child, said)
 		}
+	}
+}
+
+func init() {
+	stopped := &curio.SignalError{Signal: syscall.SIGTERM}
+	fixture.Children["has failed as well"] = func() { curio.Exit(&curio.SignalError{Signal: syscall.SIGTERM, Err: fixture.ErrBoom}) }
+	fixture.Children["says more"] = func() { curio.Exit(fmt.Errorf("the server: %w", stopped)) }
+	fixture.Children["says nothing"] = func() { curio.Exit(stopped) }
+	fixture.Children["exits, with SIGTERM ignored"] = func() {
+		ossignal.Ignore(syscall.SIGTERM)
+		os.Setenv("CURIO_TEST_CHILD", "1")
+		panic(syscall.Exec(os.Args[0], []string{os.Args[0], "says nothing"}, os.Environ()))
+	}
+	fixture.Children["is process 1"] = func() {
+		fmt.Println("process", os.Getpid())
+		curio.Exit(stopped)
+	}
+}
+
+// Exit says what there is to say besides the signal, and ends by it.
+func TestExitBySignal(t *testing.T) {
+	for child, want := range map[string]string{
+		"has failed as well": "curio: stopped by the signal SIGTERM: boom\n",
+		"says more":          "the server: curio: stopped by the signal SIGTERM\n",
+		"says nothing":       "",
+	} {
+		if said := testutil.Self(t, child).EndedBy(syscall.SIGTERM); said != want {
+			t.Errorf("%s: it said %q", child, said)
+		}
+	}
+}
+
+// Where a signal would not end the process, it exits with the status that a shell shows for one.
+func TestExitWithStatus(t *testing.T) {
+	if said, status := testutil.Self(t, "exits, with SIGTERM ignored").Rest(); said != "" || status != 128+15 {
+		t.Errorf("with the signal ignored it said %q and ended with %d", said, status)
+	}
+	t.Run("process 1", func(t *testing.T) {
+		testutil.Need(t, "sh")
+		testutil.Need(t, "unshare")
+		child := testutil.Shell(t, "sh", `exec unshare --pid --fork "$0" "$@"`, "is process 1")
+		said, status := child.Rest()
+		if strings.Contains(child.Stderr(), "unshare failed") {
+			t.Skipf("no process ids of its own here: %s", child.Stderr())
+		}
+		if said != "process 1\n" || status != 128+15 {
+			t.Errorf("it said %q and ended with %d", said, status)
+		}
+	})
+}
+
+// What comes within a fifth of a second, as from a terminal and from a parent process, is one wish.
+func TestOneWish(t *testing.T) {
+	fixture.AwaitEarlierTests(t)
+	for apart, cancels := range map[time.Duration]bool{0: false, 199 * time.Millisecond: false, 200 * time.Millisecond: true} {
+		synctest.Test(t, func(t *testing.T) {
+			deliver, restore := curio.FakeSignals(func(os.Signal) { t.Error("dead") })
+			defer restore()
+			start := time.Now()
+			time.AfterFunc(time.Second, func() { deliver(syscall.SIGINT) })
+			time.AfterFunc(time.Second+apart, func() { deliver(syscall.SIGTERM) })
+			_, _ = outcomes(t, t.Context(), fixture.Sleeper, curio.StopOnSignals(), curio.Grace(time.Minute))
+			want := time.Second + time.Minute
+			if cancels {
+				want = time.Second + apart
+			}
+			if took := time.Since(start); took != want {
+				t.Errorf("with signals %v apart it took %v", apart, took)
+			}
+		})
 	}
 }
 

@@ -30,17 +30,39 @@ type Child struct {
 // given. Whatever goes wrong with the child ends the test.
 func Self(t testing.TB, args ...string) *Child {
 	t.Helper()
+	return startSelf(t, exec.Command(executable(t), args...))
+}
+
+// Shell is Self for children that a shell starts: in a script, "$0" "$@" is this test binary with args.
+// The shell, which the test must have called Need for, is in a process group of its own, with what it
+// starts.
+func Shell(t testing.TB, shell, script string, args ...string) *Child {
+	t.Helper()
+	command := Command(t, shell, append([]string{"-c", script, executable(t)}, args...)...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c := startSelf(t, command)
+	t.Cleanup(func() { _ = syscall.Kill(-c.PID(), syscall.SIGKILL) }) // whoever is left has the shell's output open
+	return c
+}
+
+func executable(t testing.TB) string {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return program
+}
+
+// startSelf starts a command that is this test binary, or starts it.
+func startSelf(t testing.TB, command *exec.Cmd) *Child {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	t.Cleanup(func() { w.Close() })
-	command := exec.Command(program, args...)
 	command.Env = append(os.Environ(), childVariable+"=1")
 	if Race { // it would wait for a second before it exits
 		command.Env = append(command.Env, "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0")
@@ -174,6 +196,17 @@ func (c *Child) Rest() (printed string, status int) {
 	return c.out.rest(), status
 }
 
+// EndedBy waits for the child to end, which must be by the signal, and returns what it has said since
+// the last line taken: what it has printed, and all that it has written to standard error.
+func (c *Child) EndedBy(sig syscall.Signal) (said string) {
+	c.t.Helper()
+	printed, _ := c.Rest()
+	if status := c.command.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != sig {
+		c.t.Errorf("%s ended with %v, want the signal %q", c.command.Path, c.command.ProcessState, sig)
+	}
+	return printed + c.Stderr()
+}
+
 // Wait waits for the child to end and returns its exit status, -1 if a signal
 // ended it.
 func (c *Child) Wait() int {
@@ -209,6 +242,23 @@ func (c *Child) Stderr() string { return c.err.String() }
 func (c *Child) Interrupt() {
 	c.t.Helper()
 	if err := c.command.Process.Signal(os.Interrupt); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// InterruptGroup sends SIGINT to the child's process group, as a terminal does at Ctrl-C. It is for a
+// child of Shell.
+func (c *Child) InterruptGroup() {
+	c.t.Helper()
+	if err := syscall.Kill(-c.PID(), syscall.SIGINT); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Signal sends a signal to the child.
+func (c *Child) Signal(sig syscall.Signal) {
+	c.t.Helper()
+	if err := c.command.Process.Signal(sig); err != nil {
 		c.t.Fatal(err)
 	}
 }
