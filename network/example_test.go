@@ -59,7 +59,7 @@ func greet(ctx context.Context, conn network.Conn) error {
 }
 
 // A server that is given a fifth of a second, as a timeout is a way to end one like
-// any other. Usually it is signal.NotifyContext that gives the context.
+// any other. Usually a server runs until curio.StopOnSignals stops it.
 func ExampleTCPServer() {
 	echo := func(ctx context.Context, conn network.Conn) error {
 		buf := make([]byte, 16<<10)

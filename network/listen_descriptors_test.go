@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,9 +101,7 @@ func (s *server) pauses(t testing.TB) {
 // line, it prints how much processor time it has used. If the line is "pauses", it first
 // waits until the server has paused seven more times, the last time for at least 320 ms.
 func shortMain([]string) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	err := curio.Run(ctx, func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
 		if err != nil {
 			return err
@@ -131,11 +128,8 @@ func shortMain([]string) {
 		}()
 		fmt.Println("listening on", listener.LocalAddr())
 		return network.RunServer(ctx, listener, echo)
-	})
-	if !errors.Is(err, curio.ErrTaskCancelled) {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 const roomFor = 20
@@ -201,7 +195,5 @@ func TestOutOfDescriptorsForLong(t *testing.T) {
 		t.Errorf("it speaks %d times of one shortage:\n%s", n, child.Stderr())
 	}
 	child.Interrupt()
-	if status := child.Wait(); status != 0 {
-		t.Errorf("it ended with status %d", status)
-	}
+	_ = child.EndedBy(syscall.SIGINT)
 }

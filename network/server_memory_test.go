@@ -4,15 +4,14 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/signal"
 	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/curio-go/curio"
@@ -96,9 +95,7 @@ func pooledOnAny(ctx context.Context, conn network.Conn) error {
 // it is one of TLS. For each line that it receives it says how much memory it uses.
 func idleMain(args []string) {
 	handler := map[string]network.Handler{"own": own, "pooled": pooled}[args[0]]
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	err := curio.Run(ctx, func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		config := new(network.ServerConfig)
 		if len(args) > 1 {
 			cert, err := tls.LoadX509KeyPair(args[1], args[2])
@@ -122,11 +119,8 @@ func idleMain(args []string) {
 		}()
 		fmt.Println("listening on", listener.LocalAddr())
 		return network.RunServer(ctx, listener, handler)
-	})
-	if !errors.Is(err, curio.ErrTaskCancelled) {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 // secureMain is clientsMain for TLS, as far as it is needed here.
@@ -176,8 +170,8 @@ func used(t *testing.T, handler, client string, n int, files ...string) (heap, s
 		t.Errorf("the clients ended with status %d: %s", status, clients.Stderr())
 	}
 	server.Interrupt()
-	if status := server.Wait(); status != 0 || server.Stderr() != "" {
-		t.Errorf("the server ended with status %d: %s", status, server.Stderr())
+	if said := server.EndedBy(syscall.SIGINT); said != "" {
+		t.Errorf("the server said %q", said)
 	}
 	return heap, stack
 }

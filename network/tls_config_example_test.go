@@ -6,12 +6,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log"
-	"os"
-	"os/signal"
 	"syscall"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/signal"
 )
 
 // A server whose certificate is read again at each SIGHUP.
@@ -21,17 +20,21 @@ func ExampleCertificates() {
 		if err := certs.Load(ctx, "cert.pem", "key.pem"); err != nil {
 			return err
 		}
-		hangups := make(chan os.Signal, 1)
-		signal.Notify(hangups, syscall.SIGHUP)
+		hangups := signal.NewQueue(syscall.SIGHUP)
+		defer hangups.Close()
 		curio.Go(ctx, func(ctx context.Context) error {
-			for {
-				if _, err := curio.Receive(ctx, hangups); err != nil {
-					return err
+			for _, err := range hangups.All(ctx) {
+				if err == nil {
+					err = certs.Load(ctx, "cert.pem", "key.pem")
 				}
-				if err := certs.Load(ctx, "cert.pem", "key.pem"); err != nil {
+				if cancelled := curio.CheckCancellation(ctx); cancelled != nil {
+					return cancelled
+				}
+				if err != nil {
 					log.Print(err) // the former ones are still good
 				}
 			}
+			return nil
 		}, curio.Daemon())
 
 		return network.TCPServer(ctx, "127.0.0.1:25000", greet, &network.ServerConfig{

@@ -10,10 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"net"
-	"os"
-	"os/signal"
 	"strings"
 	"time"
 	"unicode"
@@ -33,26 +30,21 @@ const (
 
 // config is what a server on the open internet needs: a bound for everything. A client that
 // neither sends nor reads for an hour is gone.
-var config = network.ServerConfig{MaxConnections: 1000, IdleTimeout: time.Hour, Grace: farewell}
+var config = network.ServerConfig{MaxConnections: 1000, IdleTimeout: time.Hour}
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:25002", "`HOST:PORT` to listen on")
 	patience := flag.Duration("patience", 10*time.Second, "how long the others wait for a member that does not read")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		listener, err := network.ListenTCP(ctx, *addr, &config)
 		if err != nil {
 			return err
 		}
 		fmt.Println("listening on", listener.LocalAddr())
 		return network.RunServer(ctx, listener, (&room{patience: *patience}).serve)
-	})
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	}, curio.StopOnSignals(), curio.Grace(farewell))
+	curio.Exit(err)
 }
 
 // serve serves one client: it asks for a name, and then listens and tells at once.

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -28,18 +29,28 @@ import (
 func main() {
 	std := flag.Bool("std", false, "run the version of the standard library")
 	flag.Parse()
+	program := func(ctx context.Context) error { return run(ctx, *std, flag.Arg(0), flag.Args()) }
+	if *std {
+		runStd(program)
+		return
+	}
+	curio.Exit(curio.Run(context.Background(), program, curio.StopOnSignals()))
+}
+
+// runStd is Run with StopOnSignals, and Exit, as far as that is easy with the standard library: for
+// Ctrl-C alone.
+func runStd(program func(context.Context) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	program := func(ctx context.Context) error { return run(ctx, *std, flag.Arg(0), flag.Args()) }
-	var err error
-	if *std {
-		err = program(ctx)
-	} else {
-		err = curio.Run(ctx, program)
-	}
+	err := program(ctx)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		log.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		stop() // and end by the signal, so that a shell sees it
+		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+		_ = curio.Sleep(context.Background(), time.Second) // until it is delivered
 	}
 }
 

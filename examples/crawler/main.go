@@ -6,14 +6,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"os"
-	"os/signal"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -23,13 +20,10 @@ func main() {
 	workers := flag.Int("workers", 8, "how many pages are fetched at the same time")
 	timeout := flag.Duration("timeout", time.Second, "for each page")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error { return run(ctx, os.Stdout, site{100, 77}, *workers, *timeout) })
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		return run(ctx, os.Stdout, site{100, 77}, *workers, *timeout)
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 // run serves the site and crawls it.

@@ -2,7 +2,7 @@
 // certificate, for this machine, is made at the start, and written to the file that -ca
 // names, so that clients can verify it. Ctrl-C stops the server: clients that have sent
 // something get their answer, which may take as long as -grace says; a second Ctrl-C ends
-// the process at once. Clients that are idle for longer than -idle are disconnected.
+// that. Clients that are idle for longer than -idle are disconnected.
 //
 //	go run ./examples/dual -ca ca.pem
 //	nc 127.0.0.1 25000
@@ -19,15 +19,12 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"math/big"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"time"
 
@@ -45,16 +42,13 @@ func main() {
 		grace  = flag.Duration("grace", 5*time.Second, "how long answers may take when the server stops")
 	)
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		cert, err := selfSigned(*ca)
 		if err != nil {
 			return err
 		}
 		listeners, err := listen(ctx, *tcp, *path, *secure, cert, network.ServerConfig{
-			MaxConnections: 1000, IdleTimeout: *idle, Grace: *grace,
+			MaxConnections: 1000, IdleTimeout: *idle,
 		})
 		if err != nil {
 			return err
@@ -63,10 +57,8 @@ func main() {
 			fmt.Println("listening on", name, listeners[i].LocalAddr())
 		}
 		return network.RunServers(ctx, listeners, echo)
-	})
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	}, curio.StopOnSignals(), curio.Grace(*grace))
+	curio.Exit(err)
 }
 
 // listen listens on all three, each with a configuration of its own, or on none.

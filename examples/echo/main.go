@@ -15,8 +15,6 @@ import (
 	"fmt"
 	"log"
 	"net"
-	"os"
-	"os/signal"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -32,20 +30,15 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:25000", "`HOST:PORT` to listen on")
 	idle := flag.Duration("idle", 5*time.Minute, "how long a client may send nothing, or take no answer")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		listener, err := listen(*addr)
 		if err != nil {
 			return err
 		}
 		fmt.Println("listening on", listener.LocalAddr())
 		return serve(ctx, listener, *idle)
-	})
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 func listen(addr string) (*socket.Socket, error) {

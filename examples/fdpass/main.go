@@ -7,14 +7,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"os/exec"
-	"os/signal"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -37,10 +35,7 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:25000", "`HOST:PORT` to listen on")
 	idle := flag.Duration("idle", 5*time.Minute, "how long a client may send nothing, or take no answer")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		if os.Getenv(workerVariable) == "" {
 			return listen(ctx, *addr, *idle)
 		}
@@ -50,10 +45,8 @@ func main() {
 		}
 		defer from.Close()
 		return work(ctx, from, *idle)
-	})
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 // listen is the first process.

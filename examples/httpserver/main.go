@@ -1,7 +1,7 @@
 // Httpserver is package net/http on a listener of Curio's. The handler of each request is
 // a task, which /tasks shows with what it waits for, and which is cancelled when its client
 // goes away. On Ctrl-C, the requests in progress may go on for up to ten seconds; a second
-// Ctrl-C ends the process at once.
+// Ctrl-C cancels them.
 //
 //	go run ./examples/httpserver [-addr HOST:PORT] [-grace 10s] [-patience 10s]
 //	curl http://127.0.0.1:8080/
@@ -14,11 +14,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -40,52 +37,44 @@ func main() {
 	grace := flag.Duration("grace", 10*time.Second, "how long requests may go on after Ctrl-C")
 	patience := flag.Duration("patience", 10*time.Second, "how long a client may take to send the header of a request")
 	flag.Parse()
-	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(interrupted, stop) // a second Ctrl-C ends the process at once
-	kernel := curio.NewKernel()
-	err := kernel.Run(context.Background(), func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		listener, err := network.ListenTCP(ctx, *addr, &network.ServerConfig{MaxConnections: maxConnections})
 		if err != nil {
 			return err
 		}
 		server := &http.Server{
-			Handler:           httptask.Handler(routes(kernel)),
+			Handler:           httptask.Handler(routes(curio.KernelOf(ctx))),
 			ReadHeaderTimeout: *patience,
 			ReadTimeout:       bodyWithin,
 			WriteTimeout:      answerWithin,
 			IdleTimeout:       idleFor,
 			MaxHeaderBytes:    maxHeader,
 		}
-		return serve(ctx, listener, server, *grace, interrupted.Done())
-	})
-	if err := errors.Join(err, kernel.Shutdown(context.Background())); err != nil {
-		log.Fatal(err)
-	}
+		return serve(ctx, listener, server)
+	}, curio.StopOnSignals(), curio.Grace(*grace))
+	curio.Exit(err)
 }
 
-// serve serves until stop is closed or ctx is done, and then gives the requests in progress
-// the grace time to end.
-func serve(ctx context.Context, listener *network.Listener, server *http.Server, grace time.Duration, stop <-chan struct{}) error {
+// serve serves until it is asked to stop, and then lets the requests in progress end, for as long as
+// ctx is not done: until the grace time is over, or a second signal has come.
+func serve(ctx context.Context, listener *network.Listener, server *http.Server) error {
 	server.BaseContext = func(net.Listener) context.Context { return ctx } // the requests' tasks belong to ctx
 	// ctx bounds the connections, and not that of the task, which ends before they do.
 	accepting := network.NetListener(ctx, listener)
 	task := curio.Go(ctx, func(context.Context) error { return server.Serve(accepting) }, curio.Name("serve"))
 	fmt.Println("listening on", listener.LocalAddr())
 
-	_, stopped := curio.Receive(ctx, stop)
-	if stopped == curio.ErrChannelClosed { // stop is closed
-		stopped = nil
-	}
-	inTime, cancel := curio.WithTimeout(ctx, grace)
+	serving, cancel := curio.UntilStop(ctx)
 	defer cancel()
-	if err := server.Shutdown(inTime); err != nil {
+	_ = task.Wait(serving) // ends before the stop if the listener has failed
+	if err := server.Shutdown(ctx); err != nil {
 		server.Close() // which cancels the requests that are left
 	}
-	if _, err := task.Join(context.Background()); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	_, err := task.Join(context.Background())
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
 	}
-	return stopped
+	return err
 }
 
 func routes(kernel *curio.Kernel) http.Handler {

@@ -12,9 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"os"
-	"os/signal"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -31,13 +29,10 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error { return run(ctx, os.Stdout, *requests, 50*time.Millisecond) })
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		return run(ctx, os.Stdout, *requests, 50*time.Millisecond)
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 // run sends requests to a server, then one to which the server replies so late that its caller gives

@@ -11,9 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"os"
-	"os/signal"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -22,13 +20,10 @@ import (
 func main() {
 	hold := flag.Duration("hold", 10*time.Millisecond, "how long the auditor looks at an account")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error { return run(ctx, os.Stdout, *hold) })
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		return run(ctx, os.Stdout, *hold)
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 // run has an auditor look at one account, while others want to pay into that one and another.

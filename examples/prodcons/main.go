@@ -10,9 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"os"
-	"os/signal"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -28,13 +26,10 @@ const (
 func main() {
 	pace := flag.Duration("pace", time.Millisecond, "how long a consumer takes for an item")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error { return run(ctx, os.Stdout, *pace) })
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		return run(ctx, os.Stdout, *pace)
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 func run(ctx context.Context, out io.Writer, pace time.Duration) error {

@@ -6,13 +6,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"os"
-	"os/signal"
 	"sync"
 	"time"
 
@@ -22,13 +20,10 @@ import (
 func main() {
 	hold := flag.Duration("hold", 10*time.Millisecond, "how long the keeper holds the lock while others wait")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error { return run(ctx, os.Stdout, *hold) })
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		return run(ctx, os.Stdout, *hold)
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 func run(ctx context.Context, out io.Writer, hold time.Duration) error {

@@ -15,10 +15,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"os"
-	"os/signal"
 	"strings"
 	"time"
 
@@ -36,10 +34,7 @@ func main() {
 		asks = flag.Bool("client", false, "be the client: send the arguments and print what comes back")
 	)
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		if *asks {
 			config, err := clientConfig(*addr, *ca)
 			if err != nil {
@@ -63,10 +58,8 @@ func main() {
 		}
 		fmt.Println("listening on", listener.LocalAddr())
 		return network.RunServer(ctx, listener, echo)
-	})
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 // load puts into certs what is in the files, or a certificate that it makes.

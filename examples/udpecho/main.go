@@ -11,10 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log"
 	"net/netip"
-	"os"
-	"os/signal"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/socket"
@@ -26,10 +23,7 @@ const leastPort = 1024
 func main() {
 	addr := flag.String("addr", "127.0.0.1:25000", "`IP:PORT` to receive on")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		s, err := listen(*addr)
 		if err != nil {
 			return err
@@ -37,10 +31,8 @@ func main() {
 		defer s.Close()
 		fmt.Println("listening on", s.LocalAddr())
 		return echo(ctx, s)
-	})
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 func listen(addr string) (*socket.Socket, error) {

@@ -11,9 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"os"
-	"os/signal"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -23,13 +21,10 @@ func main() {
 	n := flag.Int("n", 3, "how many numbers the loop is asked about")
 	pause := flag.Duration("pause", 100*time.Millisecond, "after each answer")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error { return run(ctx, os.Stdout, *n, *pause) })
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		return run(ctx, os.Stdout, *n, *pause)
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 // run starts the loop and asks it about n numbers. Cancelling the thread's task would not

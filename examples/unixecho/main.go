@@ -9,13 +9,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
@@ -28,18 +25,13 @@ func main() {
 	path := flag.String("path", filepath.Join(os.TempDir(), "unixecho.sock"), "the socket's `FILE`; @NAME for none, on Linux")
 	idle := flag.Duration("idle", 5*time.Minute, "how long a client may send nothing, or take no answer")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := curio.Run(ctx, func(ctx context.Context) error {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		if flag.NArg() > 0 {
 			return client(ctx, os.Stdout, *path, flag.Args())
 		}
 		return serve(ctx, os.Stdout, *path, *idle)
-	})
-	if err != nil && !errors.Is(err, curio.ErrTaskCancelled) {
-		log.Fatal(err)
-	}
+	}, curio.StopOnSignals())
+	curio.Exit(err)
 }
 
 // serve serves until ctx is done. The socket's file exists for that long, and only the same

@@ -39,12 +39,53 @@ func TestCheckInterrupts(t *testing.T) {
 		"a.go:8: a second Ctrl-C does nothing: write context.AfterFunc(ctx, stop), with the stop of signal.NotifyContext")
 }
 
+// checkSignals finds programs that do not stop by a signal as the library has it: with
+// curio.StopOnSignals and, so that a shell sees the signal too, curio.Exit.
+func checkSignals(s *source) (problems []string) {
+	if importedAs(s.tree, "os/signal") != "" {
+		problems = append(problems, s.problem(s.tree.Package, "use curio.StopOnSignals or package signal in place of os/signal"))
+	}
+	name := importedAs(s.tree, modulePath)
+	stops, exits := ast.Node(nil), false
+	ast.Inspect(s.tree, func(node ast.Node) bool {
+		switch call, pkg, function := called(node); {
+		case call == nil || pkg != name:
+		case function == "StopOnSignals":
+			stops = call
+		case function == "Exit":
+			exits = true
+		}
+		return true
+	})
+	if stops != nil && !exits {
+		problems = append(problems, s.problem(stops.Pos(), "no shell sees the signal by which this stops: end with curio.Exit"))
+	}
+	return problems
+}
+
+func TestCheckSignals(t *testing.T) {
+	const head = "package main\n\nimport (\n\t\"context\"\n\t\"" + modulePath + "\"\n)\n\n"
+	expect(t, checkSignals(mustParse(t, "a.go", head+"func main() { curio.Exit(curio.Run(nil, nil, curio.StopOnSignals())) }")))
+	expect(t, checkSignals(mustParse(t, "a.go", head+"func main() { curio.Run(nil, nil) }")))
+	expect(t, checkSignals(mustParse(t, "a.go", head+"func main() { curio.Run(nil, nil, curio.StopOnSignals()) }")),
+		"a.go:8: no shell sees the signal")
+	expect(t, checkSignals(mustParse(t, "a.go", "package main\n\nimport _ \"os/signal\"\n")),
+		"a.go:1: use curio.StopOnSignals")
+}
+
 // Examples, and programs in documents, are what people copy.
-func TestSecondInterrupt(t *testing.T) {
+func TestInterrupts(t *testing.T) {
+	const std = "examples/compared/main.go" // has to stop a program without the library
 	var problems []string
+	check := func(s *source) {
+		problems = append(problems, checkInterrupts(s)...)
+		if s.name != std {
+			problems = append(problems, checkSignals(s)...)
+		}
+	}
 	for _, s := range sources(t, true) {
 		if strings.HasPrefix(s.name, "examples/") && !s.isTest() {
-			problems = append(problems, checkInterrupts(s)...)
+			check(s)
 		}
 	}
 	for file, found := range documents(t, rootDir(t)) {
@@ -56,7 +97,7 @@ func TestSecondInterrupt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			problems = append(problems, checkInterrupts(s)...)
+			check(s)
 		}
 	}
 	report(t, problems)

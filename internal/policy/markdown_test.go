@@ -13,6 +13,7 @@ type block struct {
 	file     string // slash-separated, relative to the root
 	line     int    // of the opening fence
 	language string
+	info     string // what comes after that
 	text     string
 }
 
@@ -29,8 +30,8 @@ func blocks(file, text string) []block {
 		switch {
 		case fence == "" && len(ticks) >= 3:
 			fence = ticks
-			language, _, _ := strings.Cut(strings.TrimSpace(bare[len(ticks):]), " ")
-			found = append(found, block{file: file, line: number, language: language})
+			language, info, _ := strings.Cut(strings.TrimSpace(bare[len(ticks):]), " ")
+			found = append(found, block{file: file, line: number, language: language, info: info})
 		case fence != "" && bare == ticks && len(ticks) >= len(fence):
 			fence = ""
 		case fence != "":
@@ -73,9 +74,9 @@ func documents(t *testing.T, root string) map[string][]block {
 func TestBlocks(t *testing.T) {
 	got := blocks("d.md", "text\n```go\na\n\n  b\n```\n\n````output x\n```\n````\n- item\n  ```sh\n  make test\n  ```\n")
 	want := []block{
-		{"d.md", 2, "go", "a\n\n  b\n"},
-		{"d.md", 8, "output", "```\n"},
-		{"d.md", 12, "sh", "  make test\n"},
+		{"d.md", 2, "go", "", "a\n\n  b\n"},
+		{"d.md", 8, "output", "x", "```\n"},
+		{"d.md", 12, "sh", "", "  make test\n"},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

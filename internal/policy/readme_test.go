@@ -28,6 +28,13 @@ type program struct {
 
 	checked bool // an output block follows
 	output  string
+	ends    string // how it must end, as os.ProcessState has it; "" for well
+}
+
+// endings are what comes after the word "output" where a program does not end with status 0.
+var endings = map[string]string{
+	"":                "",
+	"ended by SIGINT": "signal: interrupt",
 }
 
 // programs pairs each Go block with the output block that comes directly after
@@ -38,7 +45,7 @@ func programs(found []block) (list []program, problems []string) {
 		case "go":
 			p := program{block: b}
 			if i+1 < len(found) && found[i+1].language == "output" {
-				p.checked, p.output = true, found[i+1].text
+				p.checked, p.output, p.ends = true, found[i+1].text, endings[found[i+1].info]
 			}
 			list = append(list, p)
 			tree, err := parser.ParseFile(token.NewFileSet(), b.file, b.text, parser.PackageClauseOnly)
@@ -48,6 +55,9 @@ func programs(found []block) (list []program, problems []string) {
 		case "output":
 			if i == 0 || found[i-1].language != "go" {
 				problems = append(problems, fmt.Sprintf("%s:%d: output without a program before it", b.file, b.line))
+			}
+			if _, ok := endings[b.info]; !ok {
+				problems = append(problems, fmt.Sprintf("%s:%d: no program ends as %q", b.file, b.line, b.info))
 			}
 		}
 	}
@@ -147,10 +157,18 @@ func runBinary(ctx context.Context, scratch string, p program, binary string, ar
 	run := exec.CommandContext(ctx, binary, args...)
 	run.Dir, run.Stdout, run.Stderr = scratch, &stdout, &stderr
 	run.WaitDelay = time.Second // for children that keep the output open
-	if err := run.Run(); err != nil {
-		if ctx.Err() != nil {
-			err = fmt.Errorf("still running after %v: %w", programLimit, err)
-		}
+	err := run.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		err = fmt.Errorf("still running after %v: %w", programLimit, err)
+	case p.ends == "":
+	case !errors.As(err, &exit) || exit.String() != p.ends:
+		err = fmt.Errorf("it ended with %v, want %s", err, p.ends)
+	default:
+		err = nil
+	}
+	if err != nil {
 		return fmt.Errorf("%w\nstdout:\n%s\nstderr:\n%s", err, &stdout, &stderr)
 	}
 	if got, want := trimBlanks(stdout.String()), trimBlanks(p.output); p.checked && got != want {
@@ -171,15 +189,17 @@ func trimBlanks(text string) string {
 
 func TestPrograms(t *testing.T) {
 	list, problems := programs([]block{
-		{"d.md", 1, "output", ""},
-		{"d.md", 2, "go", "package main\n"},
-		{"d.md", 3, "output", "x"},
-		{"d.md", 4, "go", "package other\n"},
-		{"d.md", 5, "go", "x := 1\n"},
-		{"d.md", 6, "sh", "ls\n"},
+		{"d.md", 1, "output", "", ""},
+		{"d.md", 2, "go", "", "package main\n"},
+		{"d.md", 3, "output", "ended by SIGINT", "x"},
+		{"d.md", 4, "go", "", "package other\n"},
+		{"d.md", 5, "go", "", "x := 1\n"},
+		{"d.md", 6, "sh", "", "ls\n"},
+		{"d.md", 7, "go", "", "package main\n"},
+		{"d.md", 8, "output", "badly", ""},
 	})
-	expect(t, problems, "d.md:1: output without", "d.md:4: not a complete", "d.md:5: not a complete")
-	if len(list) != 3 || !list[0].checked || list[0].output != "x" || list[1].checked {
+	expect(t, problems, "d.md:1: output without", "d.md:4: not a complete", "d.md:5: not a complete", "d.md:8: no program ends")
+	if len(list) != 4 || !list[0].checked || list[0].output != "x" || list[0].ends != "signal: interrupt" || list[1].checked {
 		t.Errorf("got %+v", list)
 	}
 }
@@ -187,10 +207,12 @@ func TestPrograms(t *testing.T) {
 func TestRunProgram(t *testing.T) {
 	module := scratchModule(t, rootDir(t))
 	const hello = "package main\n\nfunc main() { print() }\n"
+	const dies = "package main\n\nimport \"syscall\"\n\nfunc main() { syscall.Kill(syscall.Getpid(), syscall.SIGINT); select {} }\n"
 	for _, test := range []struct {
 		name, text, output, problem string
 	}{
 		{"silent", hello, "", ""},
+		{"dies", dies, "", "signal: interrupt"},
 		{"wrong output", hello, "hello", "but the document says"},
 		{"exit status", "package main\n\nfunc main() { panic(1) }\n", "", "exit status 2"},
 		{"does not build", "package main\n\nfunc main() { x }\n", "", "go build"},
@@ -199,6 +221,13 @@ func TestRunProgram(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p := program{block: block{text: test.text}, checked: true, output: test.output}
+			if test.text == dies { // as it is to
+				p.ends = endings["ended by SIGINT"]
+				if err := runProgram(t.Context(), module, t.TempDir(), p); err != nil {
+					t.Error(err)
+				}
+				p.ends = ""
+			}
 			err := runProgram(t.Context(), module, t.TempDir(), p)
 			if (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
 				t.Errorf("got %v, want %q", err, test.problem)
