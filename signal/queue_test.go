@@ -257,7 +257,17 @@ func TestEverywhere(t *testing.T) {
 		if _, err := curio.Select(ctx, q.GetCase(nil)); err != nil {
 			return err
 		}
-		return e.Wait(ctx)
+		if err := e.Wait(ctx); err != nil {
+			return err
+		}
+		if _, err := curio.Select(ctx, e.WaitCase()); err != nil {
+			return err
+		}
+		raise(syscall.SIGUSR1)
+		for _, err := range q.All(ctx) {
+			return err
+		}
+		return curio.ErrQueueClosed
 	})
 }
 
