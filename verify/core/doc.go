@@ -1,7 +1,8 @@
 // Package core holds the tests of package curio that cut across its source files: every
 // operation with every way to end it (operations_*_test.go), programs that are cancelled at
 // each of their waits (everywhere_*_test.go), the worst moments (*_race_test.go), contexts
-// of other people, what is kept in memory and how it grows, and what has once been wrong.
+// of other people, what is kept in memory and how it grows, what has once been wrong, and a
+// program with everything in it that is stopped by real signals (softstop_*_test.go).
 // What is about one source file is tested beside that.
 //
 // Behaviours of the original that have no meaning in Go, and so no test:

@@ -1,0 +1,290 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/httptask"
+	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/stream"
+	"github.com/curio-go/curio/verify/fixture"
+)
+
+// This file is a program that has everything that a program may have to stop: a server of HTTP and one of
+// lines, a worker of a queue, a child process, a task that ignores the request to stop, and a service,
+// which prints what the others say. softstop_test.go stops it.
+
+// A stopWay says what the program makes of a stop.
+type stopWay struct {
+	pause     bool // there is a time in which it only says that it is stopping
+	left      bool // main does not wait for the other tasks
+	straggler bool // one task does not hear of the request
+	stubborn  bool // and that one goes on when it is cancelled
+	service   bool // the service does not end when it is cancelled
+}
+
+var stopWays = map[string]stopWay{
+	"in time":             {},
+	"straggler":           {straggler: true},
+	"stubborn":            {straggler: true, stubborn: true},
+	"left":                {left: true, straggler: true},
+	"left stubborn":       {left: true, straggler: true, stubborn: true},
+	"service":             {service: true},
+	"pause":               {pause: true, straggler: true},
+	"pause stubborn":      {pause: true, straggler: true, stubborn: true},
+	"left pause stubborn": {left: true, pause: true, straggler: true, stubborn: true},
+}
+
+// Its arguments are the way, and the grace time.
+func init() {
+	fixture.Children["everything that has to stop"] = func() {
+		w := stopWays[os.Args[2]]
+		grace, err := time.ParseDuration(os.Args[3])
+		if err != nil {
+			panic(err)
+		}
+		options := []curio.KernelOption{curio.StopOnSignals(), curio.Grace(grace)}
+		if w.pause {
+			options = append(options, curio.Pause(time.Hour))
+		}
+		curio.Exit(curio.Run(context.Background(), (&everything{stopWay: w}).run, options...))
+	}
+	fixture.Children["stops softly"] = func() {
+		curio.Exit(curio.Run(context.Background(), func(ctx context.Context) error {
+			fmt.Println("ready")
+			if err := untilAsked(ctx); err != nil {
+				return err
+			}
+			fmt.Println("finished")
+			return nil
+		}, curio.StopOnSignals(), curio.Grace(time.Hour)))
+	}
+}
+
+type everything struct {
+	stopWay
+	lines curio.Queue[string] // for the service
+}
+
+func (e *everything) say(format string, args ...any) {
+	_ = e.lines.TryPut(fmt.Sprintf(format, args...)) // there is no bound
+}
+
+func (e *everything) run(ctx context.Context) error {
+	curio.Go(ctx, e.print, curio.Service(), curio.Name("printer"))
+	parts := map[string]func(context.Context) error{
+		"http": e.serveHTTP, "lines": e.serveLines, "worker": e.work, "child": e.keepChild, "health": e.tellStopping,
+	}
+	if e.straggler {
+		parts["straggler"] = e.straggle
+	}
+	if e.left {
+		for name, part := range parts {
+			curio.Go(ctx, part, curio.Name(name))
+		}
+		return untilAsked(ctx)
+	}
+	return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+		for name, part := range parts {
+			g.Go(part, curio.Name(name))
+		}
+		return nil
+	})
+}
+
+// untilAsked waits for the request to stop. Any other end of the wait is an error.
+func untilAsked(ctx context.Context) error {
+	asked, cancel := curio.UntilStop(ctx)
+	defer cancel()
+	err := curio.Sleep(asked, time.Hour)
+	if cancelled := curio.CheckCancellation(ctx); cancelled != nil {
+		return cancelled
+	}
+	if errors.Is(err, curio.ErrStopping) {
+		return nil
+	}
+	return fmt.Errorf("the wait ended with %w", err)
+}
+
+// finish is work that ends a moment after the request to stop.
+func (e *everything) finish(ctx context.Context, what string) error {
+	e.say("%s begun", what)
+	err := untilAsked(ctx)
+	if err == nil {
+		err = curio.Sleep(ctx, 10*time.Millisecond)
+	}
+	if err != nil {
+		e.say("%s cut off", what)
+		return err
+	}
+	e.say("%s done", what)
+	return nil
+}
+
+// print is the service. It is cancelled when there is nobody any more who might say something.
+func (e *everything) print(ctx context.Context) error {
+	for line, err := range e.lines.All(ctx) {
+		if err != nil {
+			break
+		}
+		fmt.Println(line)
+	}
+	for line, err := e.lines.TryGet(); err == nil; line, err = e.lines.TryGet() {
+		fmt.Println(line)
+	}
+	fmt.Println("service cancelled")
+	if e.service {
+		return curio.DisableCancellation(ctx, fixture.Sleeper)
+	}
+	fmt.Println("service ended")
+	return nil
+}
+
+func (e *everything) serveHTTP(ctx context.Context) error {
+	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/quick", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "at once") })
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+		if e.finish(r.Context(), "request") == nil {
+			fmt.Fprint(w, "finished")
+		}
+	})
+	server := &http.Server{Handler: httptask.Handler(mux), BaseContext: func(net.Listener) context.Context { return ctx }}
+	accepting := network.NetListener(ctx, listener)
+	serving := curio.Go(ctx, func(context.Context) error { return server.Serve(accepting) }, curio.Name("serve"))
+	e.say("http %s", listener.LocalAddr())
+	_ = untilAsked(ctx)
+	if err := server.Shutdown(ctx); err != nil {
+		server.Close()
+	}
+	if _, err := serving.Join(context.Background()); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return curio.CheckCancellation(ctx)
+}
+
+func (e *everything) serveLines(ctx context.Context) error {
+	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+	if err != nil {
+		return err
+	}
+	e.say("lines %s", listener.LocalAddr())
+	return network.RunServer(ctx, listener, func(ctx context.Context, conn network.Conn) error {
+		s := stream.New(conn)
+		for {
+			idle, cancel := curio.UntilStop(ctx)
+			line, err := s.ReadLine(idle)
+			cancel()
+			if err != nil {
+				return err
+			}
+			if line == "slow\n" {
+				if err := e.finish(ctx, "line"); err != nil {
+					return err
+				}
+			}
+			if _, err := s.WriteString(ctx, line); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+func (e *everything) work(ctx context.Context) error {
+	var items curio.Queue[int]
+	for i := range 3 {
+		if err := items.Put(ctx, i+1); err != nil {
+			return err
+		}
+	}
+	for {
+		idle, cancel := curio.UntilStop(ctx)
+		item, err := items.Get(idle)
+		cancel()
+		if err != nil {
+			return err
+		}
+		if err := e.finish(ctx, fmt.Sprint("item ", item)); err != nil {
+			return err
+		}
+	}
+}
+
+// polite is a child that has something to say at its end. It ends as well when its parent has gone.
+const polite = `trap 'echo good-bye; exit 3' TERM; echo begun; read line; exit 4`
+
+const shell = "/bin/sh"
+
+func (e *everything) keepChild(ctx context.Context) error {
+	child := exec.Command(shell, "-c", polite)
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		return err
+	}
+	defer stdin.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	child.Stdout = w
+	err = child.Start()
+	w.Close()
+	if err != nil {
+		return err
+	}
+	out, err := stream.FromFile(r)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	ended := curio.Go(ctx, func(context.Context) error { return child.Wait() }, curio.Name("wait"))
+	line, err := out.ReadLine(ctx)
+	if err != nil {
+		return err
+	}
+	e.say("child %s %d", strings.TrimSpace(line), child.Process.Pid)
+	_ = untilAsked(ctx)
+	if err := child.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	line, err = out.ReadLine(ctx)
+	_ = ended.Wait(context.Background())
+	if err == nil {
+		e.say("child %s, status %d", strings.TrimSpace(line), child.ProcessState.ExitCode())
+	}
+	return err
+}
+
+// tellStopping is a health check.
+func (e *everything) tellStopping(ctx context.Context) error {
+	for !curio.Stopping(ctx) {
+		if err := curio.Sleep(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+	e.say("stopping")
+	return nil
+}
+
+func (e *everything) straggle(ctx context.Context) error {
+	e.say("straggler begun")
+	err := fixture.Sleeper(ctx)
+	e.say("straggler cancelled")
+	if e.stubborn {
+		_ = curio.DisableCancellation(ctx, fixture.Sleeper)
+	}
+	return err
+}
