@@ -7,15 +7,14 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/httptask"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/stream"
+	"github.com/curio-go/curio/subprocess"
 	"github.com/curio-go/curio/verify/fixture"
 )
 
@@ -30,6 +29,7 @@ type stopWay struct {
 	straggler bool // one task does not hear of the request
 	stubborn  bool // and that one goes on when it is cancelled
 	service   bool // the service does not end when it is cancelled
+	orphan    bool // the child process is not stopped
 }
 
 var stopWays = map[string]stopWay{
@@ -39,6 +39,7 @@ var stopWays = map[string]stopWay{
 	"left":                {left: true, straggler: true},
 	"left stubborn":       {left: true, straggler: true, stubborn: true},
 	"service":             {service: true},
+	"orphan":              {straggler: true, orphan: true},
 	"pause":               {pause: true, straggler: true},
 	"pause stubborn":      {pause: true, straggler: true, stubborn: true},
 	"left pause stubborn": {left: true, pause: true, straggler: true, stubborn: true},
@@ -222,48 +223,34 @@ func (e *everything) work(ctx context.Context) error {
 	}
 }
 
-// polite is a child that has something to say at its end. It ends as well when its parent has gone.
+// polite is a child that has something to say at its end.
 const polite = `trap 'echo good-bye; exit 3' TERM; echo begun; read line; exit 4`
 
-const shell = "/bin/sh"
-
+// keepChild has a child, which is stopped when the request comes. A third signal kills it in a group of its
+// own, in which no terminal reaches it.
 func (e *everything) keepChild(ctx context.Context) error {
-	child := exec.Command(shell, "-c", polite)
-	stdin, err := child.StdinPipe()
+	cmd := subprocess.Command("/bin/sh", "-c", polite)
+	cmd.Stdin, cmd.Stdout, cmd.Group = subprocess.Pipe, subprocess.Pipe, subprocess.GroupOwn
+	child, err := subprocess.Popen(ctx, cmd)
 	if err != nil {
 		return err
 	}
-	defer stdin.Close()
-	r, w, err := os.Pipe()
+	defer child.Close()
+	line, err := child.Stdout.ReadLine(ctx)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	child.Stdout = w
-	err = child.Start()
-	w.Close()
-	if err != nil {
-		return err
-	}
-	out, err := stream.FromFile(r)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	ended := curio.Go(ctx, func(context.Context) error { return child.Wait() }, curio.Name("wait"))
-	line, err := out.ReadLine(ctx)
-	if err != nil {
-		return err
-	}
-	e.say("child %s %d", strings.TrimSpace(line), child.Process.Pid)
+	e.say("child %s %d", strings.TrimSpace(line), child.Pid())
 	_ = untilAsked(ctx)
-	if err := child.Process.Signal(syscall.SIGTERM); err != nil {
+	if e.orphan {
+		return curio.DisableCancellation(ctx, fixture.Sleeper)
+	}
+	status, err := child.Stop(ctx)
+	if err != nil {
 		return err
 	}
-	line, err = out.ReadLine(ctx)
-	_ = ended.Wait(context.Background())
-	if err == nil {
-		e.say("child %s, status %d", strings.TrimSpace(line), child.ProcessState.ExitCode())
+	if line, err = child.Stdout.ReadLine(ctx); err == nil {
+		e.say("child %s, status %d", strings.TrimSpace(line), status.Code)
 	}
 	return err
 }

@@ -206,6 +206,26 @@ func TestWishesOfAProcess(t *testing.T) {
 	}
 }
 
+// The third wish ends a program that does not stop its child, and the child with it, although it is in a
+// process group of its own.
+func TestThirdWishAndChild(t *testing.T) {
+	testutil.Need(t, "sh")
+	t.Parallel()
+	for range testutil.Times(20) {
+		r := begin(t, "orphan", time.Hour)
+		r.Interrupt()
+		r.says("stopping")
+		time.Sleep(250 * time.Millisecond) // else two wishes count as one
+		r.Interrupt()
+		r.says("straggler cancelled")
+		if ended(r.pid) {
+			t.Error("its child has ended too early")
+		}
+		r.InterruptAgain()
+		r.ends(syscall.SIGINT)
+	}
+}
+
 // The third wish ends a program that hangs in its shutdown.
 func TestThirdWishInShutdown(t *testing.T) {
 	testutil.Need(t, "sh")
