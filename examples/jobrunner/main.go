@@ -1,0 +1,52 @@
+// Jobrunner reads shell commands, one in each line, runs a few of them at a time, each with limits for its
+// time, processor time, memory and files, and prints how each has ended and all that it has said, in the
+// order of the lines.
+//
+//	printf 'sleep 1; echo one\necho two; exit 2\n' | go run ./examples/jobrunner
+//	go run ./examples/jobrunner [-jobs 8] [-within 1m] [-memory 1024] [-cpu 60] FILE
+//
+// At Ctrl-C or SIGTERM it begins no more jobs, and those that run have -grace to end. A second Ctrl-C, or the
+// end of that time, ends them, with all that they have started. Its exit status is 1 if a job has failed.
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/stream"
+)
+
+func main() {
+	var s settings
+	flag.IntVar(&s.atOnce, "jobs", runtime.NumCPU(), "how many jobs run at a time")
+	flag.DurationVar(&s.within, "within", time.Minute, "how long a job may take")
+	flag.Uint64Var(&s.cpu, "cpu", 60, "seconds of processor time that each process of a job may use")
+	flag.Uint64Var(&s.memory, "memory", 1024, "MiB of memory that each process of a job may use")
+	flag.Uint64Var(&s.file, "file", 100, "MiB that a file may have that a job writes")
+	flag.Int64Var(&s.output, "output", 1<<20, "bytes of a job's output that are kept, the beginning and the end")
+	grace := flag.Duration("grace", 10*time.Second, "how long jobs may go on when no more are begun")
+	flag.Parse()
+	if s.atOnce <= 0 || s.within <= 0 || s.output <= 0 || flag.NArg() > 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	curio.Exit(curio.Run(context.Background(), func(ctx context.Context) error {
+		file := os.Stdin
+		if flag.NArg() == 1 {
+			var err error
+			if file, err = os.Open(flag.Arg(0)); err != nil {
+				return err
+			}
+		}
+		lines, err := stream.FromFile(file)
+		if err != nil {
+			return err
+		}
+		defer lines.Close()
+		return run(ctx, os.Stdout, lines, s)
+	}, curio.StopOnSignals(), curio.Grace(*grace)))
+}
