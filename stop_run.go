@@ -46,8 +46,9 @@ func Pause(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) {
 // there were no handler, even if Run is shutting its kernel down by then. Signals less than a fifth of a
 // second apart count as one, because a terminal and a parent process often both send one.
 //
-// If a signal has come, Run returns a *SignalError. A signal that was ignored when the program
-// was started stays ignored. StopOnSignals is for programs, and for one Run at a time.
+// If a signal has come, Run returns a *SignalError. SIGINT or SIGHUP that was ignored when the program
+// was started, as a shell does for what it runs in the background, stays ignored. (With other signals Go
+// takes no notice of that.) StopOnSignals is for programs, and for one Run at a time.
 //
 // Before the third one ends the process, the process groups of the programs that package subprocess has
 // started are killed, as no deferred function runs then.

@@ -247,10 +247,11 @@ func init() {
 	fixture.Children["has failed as well"] = func() { curio.Exit(&curio.SignalError{Signal: syscall.SIGTERM, Err: fixture.ErrBoom}) }
 	fixture.Children["says more"] = func() { curio.Exit(fmt.Errorf("the server: %w", stopped)) }
 	fixture.Children["says nothing"] = func() { curio.Exit(stopped) }
-	fixture.Children["exits, with SIGTERM ignored"] = func() {
-		ossignal.Ignore(syscall.SIGTERM)
+	fixture.Children["exits"] = func() { curio.Exit(&curio.SignalError{Signal: syscall.SIGINT}) }
+	fixture.Children["exits, with SIGINT ignored"] = func() {
+		ossignal.Ignore(syscall.SIGINT)
 		os.Setenv("CURIO_TEST_CHILD", "1")
-		panic(syscall.Exec(os.Args[0], []string{os.Args[0], "says nothing"}, os.Environ()))
+		panic(syscall.Exec(os.Args[0], []string{os.Args[0], "exits"}, os.Environ()))
 	}
 	fixture.Children["is process 1"] = func() {
 		fmt.Println("process", os.Getpid())
@@ -273,7 +274,7 @@ func TestExitBySignal(t *testing.T) {
 
 // Where a signal would not end the process, it exits with the status that a shell shows for one.
 func TestExitWithStatus(t *testing.T) {
-	if said, status := testutil.Self(t, "exits, with SIGTERM ignored").Rest(); said != "" || status != 128+15 {
+	if said, status := testutil.Self(t, "exits, with SIGINT ignored").Rest(); said != "" || status != 128+2 {
 		t.Errorf("with the signal ignored it said %q and ended with %d", said, status)
 	}
 	t.Run("process 1", func(t *testing.T) {

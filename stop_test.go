@@ -593,7 +593,7 @@ func TestLateTasks(t *testing.T) {
 				t.Errorf("not %s: %v", want, late)
 			}
 			all := strings.Join(late.Tasks, "\n")
-			if n == 1 && (len(late.Tasks) != 4 || !strings.Contains(late.Tasks[0], "TASK_JOIN at ") ||
+			if n == 1 && (len(late.Tasks) != 4 || !strings.Contains(late.Tasks[0], "TASKGROUP_JOIN at ") ||
 				!strings.Contains(all, "member: TIME_SLEEP at ") || !strings.Contains(all, "left: TIME_SLEEP at ") || !strings.Contains(late.Tasks[3], "later: ")) {
 				t.Errorf("late are\n%s", all)
 			}

@@ -20,11 +20,13 @@
 // SIGKILL and SIGSTOP cannot be caught. SIGSEGV, SIGBUS and SIGFPE are errors of the program and
 // belong to the Go runtime, and the signals 32 to 34 of Linux to the C library. Asking for any of
 // these panics. A Queue for SIGURG is noisy, because the Go runtime sends that signal to itself all the
-// time. A Queue for SIGTSTP takes Ctrl-Z away from the user.
+// time. A Queue for SIGTSTP takes Ctrl-Z away from the user, and Go does not give it back when the Queue is
+// closed; a program that has tidied up stops itself by sending itself SIGSTOP.
 //
-// A signal that was ignored when the program was started stays ignored, and never arrives. So nohup
-// protects a program from SIGHUP, and a shell protects a program in the background from Ctrl-C.
+// SIGHUP or SIGINT that was ignored when the program was started stays ignored, and never arrives. So
+// nohup protects a program from SIGHUP, and a shell protects a program in the background from Ctrl-C. The Go
+// runtime takes no notice of other signals that were ignored.
 //
-// When the last Queue or Event for a signal is closed, the signal does again what it did before. For
-// SIGHUP, SIGINT and SIGTERM this is to end the program.
+// When the last Queue or Event for a signal is closed, the signal does again what it does in any Go
+// program. SIGHUP, SIGINT and SIGTERM end it; many others, such as SIGUSR1, do nothing.
 package signal
