@@ -88,7 +88,6 @@ func TestLimits(t *testing.T) {
 	} {
 		t.Run(c.flag, func(t *testing.T) {
 			testutil.Need(t, "tail")
-			t.Parallel()
 			r := start(t, c.job, c.flag, c.value)
 			if said, _ := r.Rest(); !strings.Contains(said, c.want) {
 				t.Errorf("it said %s", said)

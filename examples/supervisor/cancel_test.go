@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -19,8 +20,7 @@ func TestCancelled(t *testing.T) {
 			settings: settings{pause: time.Millisecond, longest: time.Millisecond, steady: time.Hour, ends: 2, grace: time.Second},
 			name:     "a", command: "echo hello", out: &printer{out: io.Discard},
 		}
-		err := p.keepRunning(ctx)
-		if cancelled := curio.CheckCancellation(ctx); cancelled != nil {
+		if err := p.keepRunning(ctx); errors.Is(err, curio.ErrCancelled) {
 			return err
 		}
 		return nil // given up, as it is meant to be

@@ -14,39 +14,47 @@ import (
 func TestMain(m *testing.M) { testutil.Main(m, main) }
 
 // polite is a program that has something to say when it is stopped.
-const polite = "trap 'echo good-bye; exit 3' TERM; echo hello; while :; do sleep 0.01; done"
+const polite = "exec 2>/dev/null; trap 'echo good-bye; exit 3' TERM; echo hello; while :; do sleep 0.01; done"
 
-func start(t *testing.T, args ...string) *testutil.Child {
+// A supervisor is the program, whose lines are taken apart by whom they are about.
+type supervisor struct {
+	*testutil.Child
+	t     *testing.T
+	lines map[string][]string
+}
+
+func start(t *testing.T, args ...string) *supervisor {
 	t.Helper()
 	testutil.Need(t, "sh")
 	testutil.NoLeaks(t)
-	return testutil.Self(t, args...)
+	return &supervisor{testutil.Self(t, args...), t, make(map[string][]string)}
 }
 
-// ups reads that the programs are up, in order, each with its hello, and returns their process ids.
-func ups(t *testing.T, s *testutil.Child, names ...string) (pids []int) {
-	t.Helper()
-	wanted := make(map[string]bool)
-	for _, name := range names {
-		wanted[name+" | hello"] = true
-	}
-	for len(wanted) > 0 || len(pids) < len(names) {
+// says checks that the next line about a program begins with want, and returns the rest of it.
+func (s *supervisor) says(name, want string) (rest string) {
+	s.t.Helper()
+	for len(s.lines[name]) == 0 {
 		line := s.Line()
-		if wanted[line] {
-			delete(wanted, line)
-			continue
-		}
-		if len(pids) == len(names) {
-			t.Fatalf("it said %q", line)
-		}
-		number, ok := strings.CutPrefix(line, names[len(pids)]+": running, process ")
-		pid, err := strconv.Atoi(number)
-		if !ok || err != nil {
-			t.Fatalf("it said %q", line)
-		}
-		pids = append(pids, pid)
+		who := line[:strings.IndexAny(line+":", ":| ")]
+		s.lines[who] = append(s.lines[who], line[len(who):])
 	}
-	return pids
+	line := s.lines[name][0]
+	s.lines[name] = s.lines[name][1:]
+	rest, ok := strings.CutPrefix(line, want)
+	if !ok {
+		s.t.Fatalf("it said %q of %s, want %q", line, name, want)
+	}
+	return rest
+}
+
+// pid reads that a program is started, and returns its process id.
+func (s *supervisor) pid(name string) int {
+	s.t.Helper()
+	pid, err := strconv.Atoi(s.says(name, ": running, process "))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return pid
 }
 
 func gone(t *testing.T, pids []int) {
@@ -63,7 +71,11 @@ func gone(t *testing.T, pids []int) {
 func TestStopsInOrder(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		s := start(t, "a="+polite, "b="+polite, "c="+polite)
-		pids := ups(t, s, "a", "b", "c")
+		var pids []int
+		for _, name := range []string{"a", "b", "c"} {
+			pids = append(pids, s.pid(name))
+			s.says(name, " | hello")
+		}
 		s.Signal(sig)
 		var want strings.Builder
 		for _, name := range []string{"c", "b", "a"} {
@@ -78,13 +90,12 @@ func TestStopsInOrder(t *testing.T) {
 
 // A program that does not end is killed when its time is over, with what it has started.
 func TestStubborn(t *testing.T) {
-	s := start(t, "-grace", "100ms", "a=trap '' TERM; sleep 1000 & echo $!; echo hello; while :; do sleep 1000; done")
-	s.After("a: running, process ")
-	child, err := strconv.Atoi(s.After("a | "))
+	s := start(t, "-grace", "100ms", "a=trap '' TERM; sleep 1000 & echo $!; while :; do sleep 1000; done")
+	s.pid("a")
+	child, err := strconv.Atoi(s.says("a", " | "))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.After("a | hello")
 	s.Interrupt()
 	if said := s.EndedBy(syscall.SIGINT); said != "a: stopping\na: stopped, ended by the signal killed\n" {
 		t.Errorf("it said %q", said)
@@ -99,18 +110,22 @@ func TestStubborn(t *testing.T) {
 // others are stopped.
 func TestBackOff(t *testing.T) {
 	s := start(t, "-pause", "10ms", "-longest", "30ms", "-ends", "5", "a="+polite, "b=echo oops >&2; exit 7")
-	ups(t, s, "a")
+	s.pid("a")
+	s.says("a", " | hello")
 	for _, then := range []string{
 		"ended with status 7, starts again in 10ms", "ended with status 7, starts again in 20ms",
 		"ended with status 7, starts again in 30ms", "ended with status 7, starts again in 30ms", "given up, ended with status 7",
 	} {
-		s.After("b: running, process ")
-		s.After("b | oops")
-		if said := s.After("b: "); said != then {
-			t.Errorf("it said %q, want %q", said, then)
+		s.pid("b")
+		s.says("b", " | oops")
+		if more := s.says("b", ": "+then); more != "" {
+			t.Errorf("it said %q too", more)
 		}
 	}
-	if said, status := s.Rest(); said != "a: stopping\na | good-bye\na: stopped, ended with status 3\n" || status != 1 {
+	s.says("a", ": stopping")
+	s.says("a", " | good-bye")
+	s.says("a", ": stopped, ended with status 3")
+	if said, status := s.Rest(); said != "" || status != 1 {
 		t.Errorf("it said %q, and ended with %d", said, status)
 	}
 	if want := "b has ended 5 times in a row (the last time: ended with status 7)"; !strings.Contains(s.Stderr(), want) {
@@ -118,11 +133,24 @@ func TestBackOff(t *testing.T) {
 	}
 }
 
+// A program that has run for long enough begins with the first pause again.
+func TestSteady(t *testing.T) {
+	s := start(t, "-pause", "1ms", "-longest", "1h", "-steady", "1ns", "-ends", "2", "a=exit 7")
+	for range 5 {
+		s.pid("a")
+		if more := s.says("a", ": ended with status 7, starts again in 1ms"); more != "" {
+			t.Errorf("it said %q too", more)
+		}
+	}
+	s.Interrupt()
+	_ = s.EndedBy(syscall.SIGINT)
+}
+
 // One that is stopped in its pause is not started again.
 func TestStoppedInThePause(t *testing.T) {
 	s := start(t, "-pause", "1h", "-longest", "1h", "a=kill -9 $$")
-	s.After("a: running, process ")
-	s.After("a: ended by the signal killed, starts again in 1h0m0s")
+	s.pid("a")
+	s.says("a", ": ended by the signal killed, starts again in 1h0m0s")
 	s.Interrupt()
 	if said := s.EndedBy(syscall.SIGINT); said != "a: stopped\n" {
 		t.Errorf("it said %q", said)
@@ -132,12 +160,13 @@ func TestStoppedInThePause(t *testing.T) {
 // SIGUSR1 asks how the programs are.
 func TestStatus(t *testing.T) {
 	s := start(t, "-pause", "1h", "-longest", "1h", "a="+polite, "b=exit 2")
-	ups(t, s, "a")
-	s.After("b: running, process ")
-	s.After("b: ended with status 2, starts again in 1h0m0s")
+	a := s.pid("a")
+	s.says("a", " | hello")
+	s.pid("b")
+	s.says("b", ": ended with status 2, starts again in 1h0m0s")
 	s.Signal(syscall.SIGUSR1)
-	s.After("a: running, process ")
-	s.After("b: ended with status 2, starts again in 1h0m0s, for ")
+	s.says("a", fmt.Sprintf(": running, process %d, for ", a))
+	s.says("b", ": ended with status 2, starts again in 1h0m0s, for ")
 	s.Interrupt()
 	_ = s.EndedBy(syscall.SIGINT)
 }
@@ -145,13 +174,13 @@ func TestStatus(t *testing.T) {
 // Whatever a program prints, its lines stay lines of text.
 func TestOddOutput(t *testing.T) {
 	s := start(t, "-pause", "1h", "-longest", "1h", `a=printf '\033[2Jcolour\a\n'; head -c 100000 /dev/zero; printf '\n\nlast'`)
-	s.After("a: running, process ")
-	for _, want := range []string{"a | [2Jcolour", "a | (a line of 100001 bytes)", "a | ", "a | last"} {
-		if line := s.Line(); line != want {
-			t.Errorf("it said %q, want %q", line, want)
+	s.pid("a")
+	for _, want := range []string{" | [2Jcolour", " | (a line of 100001 bytes)", " | ", " | last"} {
+		if more := s.says("a", want); more != "" {
+			t.Errorf("after %q it said %q", want, more)
 		}
 	}
-	s.After("a: ended with status 0")
+	s.says("a", ": ended with status 0")
 	s.Interrupt()
 	_ = s.EndedBy(syscall.SIGINT)
 }
