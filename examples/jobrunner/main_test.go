@@ -87,6 +87,9 @@ func TestLimits(t *testing.T) {
 		{"head -c 200000000 /dev/zero | tail -c 200000000 | wc -c", "-memory", "100", "exhausted"},
 	} {
 		t.Run(c.flag, func(t *testing.T) {
+			if c.flag == "-cpu" && !testutil.Long {
+				t.Skip("it takes a second of the processor: set CURIO_LONG")
+			}
 			testutil.Need(t, "tail")
 			r := start(t, c.job, c.flag, c.value)
 			if said, _ := r.Rest(); !strings.Contains(said, c.want) {
