@@ -226,10 +226,16 @@ func (e *everything) work(ctx context.Context) error {
 // polite is a child that has something to say at its end.
 const polite = `trap 'echo good-bye; exit 3' TERM; echo begun; read line; exit 4`
 
+// careless is a child that only a signal ends.
+const careless = `echo begun; exec sleep 1000`
+
 // keepChild has a child, which is stopped when the request comes. A third signal kills it in a group of its
 // own, in which no terminal reaches it.
 func (e *everything) keepChild(ctx context.Context) error {
 	cmd := subprocess.Command("/bin/sh", "-c", polite)
+	if e.orphan {
+		cmd = subprocess.Command("/bin/sh", "-c", careless)
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Group = subprocess.Pipe, subprocess.Pipe, subprocess.GroupOwn
 	child, err := subprocess.Popen(ctx, cmd)
 	if err != nil {
