@@ -55,10 +55,16 @@ var endings = []struct {
 		cancel()
 		return ctx, cancel
 	}, nil, []error{context.Canceled}, []error{context.DeadlineExceeded, curio.ErrTaskCancelled}},
-	{"context cancelled", context.WithCancel, func(_ *curio.Task[struct{}], cancel context.CancelFunc) { cancel() },
-		[]error{context.Canceled}, []error{context.DeadlineExceeded, curio.ErrTaskCancelled}},
-	{"task cancelled", context.WithCancel, func(task *curio.Task[struct{}], _ context.CancelFunc) { task.CancelNow() },
-		[]error{curio.ErrTaskCancelled, context.Canceled}, []error{context.DeadlineExceeded}},
+	{
+		"context cancelled", context.WithCancel, func(_ *curio.Task[struct{}], cancel context.CancelFunc) { cancel() },
+		[]error{context.Canceled},
+		[]error{context.DeadlineExceeded, curio.ErrTaskCancelled},
+	},
+	{
+		"task cancelled", context.WithCancel, func(task *curio.Task[struct{}], _ context.CancelFunc) { task.CancelNow() },
+		[]error{curio.ErrTaskCancelled, context.Canceled},
+		[]error{context.DeadlineExceeded},
+	},
 	{"time is up", func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return curio.WithTimeout(ctx, time.Millisecond)
 	}, nil, []error{curio.ErrTaskTimeout, context.DeadlineExceeded}, []error{curio.ErrTaskCancelled}},
