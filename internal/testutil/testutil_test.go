@@ -74,6 +74,32 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// A signal is told from another one, and from a status.
+func TestEndedBy(t *testing.T) {
+	testutil.NoLeaks(t)
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
+		j := &judge{TB: t}
+		c := testutil.Self(j, "interrupt")
+		c.After("ready")
+		c.Signal(sig)
+		if said := c.EndedBy(syscall.SIGKILL); (j.failed == "") != (sig == syscall.SIGKILL) || (said == "complaint\n") != (sig == syscall.SIGINT) {
+			t.Errorf("after %v it said %q, and the test %q", sig, said, j.failed)
+		}
+	}
+}
+
+// What a shell starts is in its group.
+func TestShell(t *testing.T) {
+	testutil.Need(t, "sh")
+	testutil.NoLeaks(t)
+	c := testutil.Shell(t, "sh", `trap '' INT; "$0" "$@"; echo $?`, "interrupt")
+	c.After("ready")
+	c.InterruptGroup()
+	if rest, status := c.Rest(); rest != "7\n" || status != 0 || c.Stderr() != "complaint\n" {
+		t.Errorf("%q, %q, status %d", rest, c.Stderr(), status)
+	}
+}
+
 func TestKilledAtTheEnd(t *testing.T) {
 	var c *testutil.Child
 	t.Run("forgets", func(t *testing.T) {
@@ -177,6 +203,8 @@ func (j *judge) Skipf(format string, args ...any) {
 	j.skipped = fmt.Sprintf(format, args...)
 	runtime.Goexit()
 }
+
+func (j *judge) Errorf(format string, args ...any) { j.failed = fmt.Sprintf(format, args...) }
 
 func (j *judge) Fatalf(format string, args ...any) {
 	j.failed = fmt.Sprintf(format, args...)

@@ -74,6 +74,7 @@ func init() {
 type everything struct {
 	stopWay
 	lines curio.Queue[string] // for the service
+	main  context.Context     // of the main task
 }
 
 func (e *everything) say(format string, args ...any) {
@@ -81,6 +82,7 @@ func (e *everything) say(format string, args ...any) {
 }
 
 func (e *everything) run(ctx context.Context) error {
+	e.main = ctx
 	curio.Go(ctx, e.print, curio.Service(), curio.Name("printer"))
 	parts := map[string]func(context.Context) error{
 		"http": e.serveHTTP, "lines": e.serveLines, "worker": e.work, "child": e.keepChild, "health": e.tellStopping,
@@ -116,12 +118,14 @@ func untilAsked(ctx context.Context) error {
 	return fmt.Errorf("the wait ended with %w", err)
 }
 
-// finish is work that ends a moment after the request to stop.
-func (e *everything) finish(ctx context.Context, what string) error {
+const moment = 10 * time.Millisecond
+
+// finish is work that ends some time after the request to stop.
+func (e *everything) finish(ctx context.Context, what string, after time.Duration) error {
 	e.say("%s begun", what)
 	err := untilAsked(ctx)
 	if err == nil {
-		err = curio.Sleep(ctx, 10*time.Millisecond)
+		err = curio.Sleep(ctx, after)
 	}
 	if err != nil {
 		e.say("%s cut off", what)
@@ -158,12 +162,27 @@ func (e *everything) serveHTTP(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/quick", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "at once") })
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
-		if e.finish(r.Context(), "request") == nil {
+		if e.finish(r.Context(), "request", moment) == nil {
 			fmt.Fprint(w, "finished")
 		}
 	})
+	mux.HandleFunc("/upgrade", func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack() // after which no http.Server waits for it
+		if err != nil {
+			e.say("not upgraded: %v", err)
+			return
+		}
+		curio.Go(e.main, func(ctx context.Context) error { // but Run does
+			defer conn.Close()
+			err := e.finish(ctx, "upgrade", 10*moment) // longer than the others
+			if err == nil {
+				fmt.Fprint(conn, "finished")
+			}
+			return err
+		}, curio.Name("upgrade"))
+	})
 	server := &http.Server{Handler: httptask.Handler(mux), BaseContext: func(net.Listener) context.Context { return ctx }}
-	accepting := network.NetListener(ctx, listener)
+	accepting := network.NetListener(context.Background(), listener) // connections may outlive main
 	serving := curio.Go(ctx, func(context.Context) error { return server.Serve(accepting) }, curio.Name("serve"))
 	e.say("http %s", listener.LocalAddr())
 	_ = untilAsked(ctx)
@@ -192,7 +211,7 @@ func (e *everything) serveLines(ctx context.Context) error {
 				return err
 			}
 			if line == "slow\n" {
-				if err := e.finish(ctx, "line"); err != nil {
+				if err := e.finish(ctx, "line", moment); err != nil {
 					return err
 				}
 			}
@@ -217,7 +236,7 @@ func (e *everything) work(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := e.finish(ctx, fmt.Sprint("item ", item)); err != nil {
+		if err := e.finish(ctx, fmt.Sprint("item ", item), moment); err != nil {
 			return err
 		}
 	}

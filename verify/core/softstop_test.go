@@ -25,6 +25,7 @@ type running struct {
 	pid                int      // of its child
 	idleHTTP, idleLine net.Conn // have had an answer and keep the connection
 	slowHTTP, slowLine net.Conn // wait for one
+	upgraded           net.Conn // has left HTTP, and waits as well
 }
 
 // begin starts the program and waits until everything in it is in the middle of something.
@@ -40,15 +41,17 @@ func begin(t *testing.T, way string, grace time.Duration) *running {
 	if stopWays[way].straggler {
 		r.says("straggler begun")
 	}
-	r.idleHTTP, r.slowHTTP = testutil.Dial(t, web), testutil.Dial(t, web)
+	r.idleHTTP, r.slowHTTP, r.upgraded = testutil.Dial(t, web), testutil.Dial(t, web), testutil.Dial(t, web)
 	r.idleLine, r.slowLine = testutil.Dial(t, lines), testutil.Dial(t, lines)
 	fmt.Fprint(r.idleHTTP, "GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")
 	r.receives(r.idleHTTP, "HTTP/1.1 200 OK", "at once")
 	fmt.Fprint(r.idleLine, "quick\n")
 	r.receives(r.idleLine, "quick\n", "")
 	fmt.Fprint(r.slowHTTP, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+	fmt.Fprint(r.upgraded, "GET /upgrade HTTP/1.1\r\nHost: x\r\n\r\n")
 	fmt.Fprint(r.slowLine, "slow\n")
 	r.says("request begun")
+	r.says("upgrade begun")
 	r.says("line begun")
 	return r
 }
@@ -80,7 +83,7 @@ func (r *running) says(want string) (rest string) {
 }
 
 // finished is what the program says when it is asked to stop.
-var finished = []string{"request done", "line done", "item 1 done", "child good-bye, status 3", "stopping"}
+var finished = []string{"request done", "upgrade done", "line done", "item 1 done", "child good-bye, status 3", "stopping"}
 
 // ends waits for the program's end by the signal, and returns what it has written to standard error.
 func (r *running) ends(by syscall.Signal) (complaint string) {
@@ -114,7 +117,7 @@ func TestSoftStop(t *testing.T) {
 	r := begin(t, "straggler", grace)
 	start := time.Now()
 	r.Signal(syscall.SIGTERM)
-	for conn, want := range map[net.Conn]string{r.idleHTTP: "", r.slowHTTP: "finished", r.idleLine: "", r.slowLine: "slow\n"} {
+	for conn, want := range map[net.Conn]string{r.idleHTTP: "", r.slowHTTP: "finished", r.upgraded: "finished", r.idleLine: "", r.slowLine: "slow\n"} {
 		got, err := io.ReadAll(conn)
 		if err != nil || !strings.HasSuffix(string(got), want) || want == "" && len(got) > 0 {
 			t.Errorf("a client received %q, %v, want %q", got, err, want)
@@ -199,6 +202,11 @@ func TestWishesOfAProcess(t *testing.T) {
 					r.ends(by)
 					if ended := slices.Contains(r.lines, "service ended"); ended != (last < 2) {
 						t.Errorf("it printed %q", r.lines)
+					}
+					for _, line := range finished {
+						if last == 0 && !slices.Contains(r.lines, line) {
+							t.Errorf("it printed %q, and not %q", r.lines, line)
+						}
 					}
 				}
 			})
