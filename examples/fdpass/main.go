@@ -12,12 +12,12 @@ import (
 	"io"
 	"log"
 	"os"
-	"os/exec"
 	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/socket"
+	"github.com/curio-go/curio/subprocess"
 )
 
 const (
@@ -56,20 +56,24 @@ func listen(ctx context.Context, addr string, idle time.Duration) error {
 		return err
 	}
 	defer listener.Close()
-	to, worker, err := startWorker(idle)
+	to, worker, err := startWorker(ctx, idle)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		to.Close()        // at which the worker ends
-		_ = worker.Wait() // it has told why it failed, if it has
+		to.Close() // at which the worker ends, if it works
+		_ = curio.DisableCancellation(ctx, func(ctx context.Context) error {
+			_, err := worker.Stop(ctx)
+			return err
+		})
 	}()
 	fmt.Println("listening on", listener.LocalAddr())
 	return pass(ctx, listener, to)
 }
 
-// startWorker starts this program once more, with one end of a pair of sockets.
-func startWorker(idle time.Duration) (*socket.Socket, *exec.Cmd, error) {
+// startWorker starts this program once more, with one end of a pair of sockets. It is in a process group of
+// its own, so Ctrl-C reaches the first process alone.
+func startWorker(ctx context.Context, idle time.Duration) (*socket.Socket, *subprocess.Process, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
@@ -79,15 +83,17 @@ func startWorker(idle time.Duration) (*socket.Socket, *exec.Cmd, error) {
 		return nil, nil, err
 	}
 	defer theirs.Close()
-	worker := exec.Command(program, "-idle", idle.String())
-	worker.Env = append(os.Environ(), workerVariable+"=1")
-	worker.Stderr = os.Stderr
 	file, err := theirs.File()
-	if err == nil {
-		defer file.Close()
-		worker.ExtraFiles = []*os.File{file}
-		err = worker.Start()
+	if err != nil {
+		ours.Close()
+		return nil, nil, err
 	}
+	defer file.Close()
+	cmd := subprocess.Command(program, "-idle", idle.String())
+	cmd.Env = append(os.Environ(), workerVariable+"=1")
+	cmd.Stderr, cmd.Group = subprocess.Inherit, subprocess.GroupOwn
+	cmd.ExtraFiles = []*os.File{file}
+	worker, err := subprocess.Popen(ctx, cmd)
 	if err != nil {
 		ours.Close()
 		return nil, nil, err
