@@ -1,9 +1,9 @@
 // Httpserver is package net/http on a listener of Curio's. The handler of each request is
 // a task, which /tasks shows with what it waits for, and which is cancelled when its client
-// goes away. On Ctrl-C, the requests in progress may go on for up to ten seconds; a second
-// Ctrl-C cancels them.
+// goes away. On Ctrl-C, the requests in progress may go on for up to eight seconds, as Docker kills after
+// ten; a second Ctrl-C cancels them.
 //
-//	go run ./examples/httpserver [-addr HOST:PORT] [-grace 10s] [-patience 10s]
+//	go run ./examples/httpserver [-addr HOST:PORT] [-grace 8s] [-patience 10s]
 //	curl http://127.0.0.1:8080/
 //	curl http://127.0.0.1:8080/sleep?for=5s & curl http://127.0.0.1:8080/tasks
 package main
@@ -34,7 +34,7 @@ const (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "`HOST:PORT` to listen on")
-	grace := flag.Duration("grace", 10*time.Second, "how long requests may go on after Ctrl-C")
+	grace := flag.Duration("grace", 8*time.Second, "how long requests may go on after Ctrl-C")
 	patience := flag.Duration("patience", 10*time.Second, "how long a client may take to send the header of a request")
 	flag.Parse()
 	err := curio.Run(context.Background(), func(ctx context.Context) error {

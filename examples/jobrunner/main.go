@@ -6,7 +6,8 @@
 //	go run ./examples/jobrunner [-jobs 8] [-within 1m] [-memory 1024] [-cpu 60] FILE
 //
 // At Ctrl-C or SIGTERM it begins no more jobs, and those that run have -grace to end. A second Ctrl-C, or the
-// end of that time, ends them, with all that they have started. Its exit status is 1 if a job has failed.
+// end of that time, ends them, with all that they have started, within two seconds more; Docker kills after
+// ten. Its exit status is 1 if a job has failed.
 package main
 
 import (
@@ -28,7 +29,7 @@ func main() {
 	flag.Uint64Var(&s.memory, "memory", 1024, "MiB of memory that each process of a job may use")
 	flag.Uint64Var(&s.file, "file", 100, "MiB that a file may have that a job writes")
 	flag.Int64Var(&s.output, "output", 1<<20, "bytes of a job's output that are kept, the beginning and the end")
-	grace := flag.Duration("grace", 10*time.Second, "how long jobs may go on when no more are begun")
+	grace := flag.Duration("grace", 6*time.Second, "how long jobs may go on when no more are begun")
 	flag.Parse()
 	if s.atOnce <= 0 || s.within <= 0 || s.output <= 0 || flag.NArg() > 1 {
 		flag.Usage()
