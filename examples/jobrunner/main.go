@@ -7,7 +7,7 @@
 //
 // At Ctrl-C or SIGTERM it begins no more jobs, and those that run have -grace to end. A second Ctrl-C, or the
 // end of that time, ends them, with all that they have started, within two seconds more; Docker kills after
-// ten. Its exit status is 1 if a job has failed.
+// ten. Its exit status is 1 if a job has failed. It runs on Linux: elsewhere the limits are refused.
 package main
 
 import (

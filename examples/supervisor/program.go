@@ -75,6 +75,7 @@ func (p *program) keepRunning(ctx context.Context) error {
 func (p *program) run(ctx context.Context) (how string, err error) {
 	cmd := subprocess.Command("/bin/sh", "-c", p.command)
 	cmd.Stdout, cmd.Stderr, cmd.Grace = subprocess.Pipe, subprocess.Merge, p.grace
+	cmd.Group = subprocess.GroupOwn // Ctrl-C reaches the supervisor alone
 	process, err := subprocess.Popen(ctx, cmd)
 	if err != nil {
 		return "not started", err
