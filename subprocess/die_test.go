@@ -55,6 +55,9 @@ func init() {
 			return err
 		}
 		fmt.Println(p.Pid())
+		if testutil.Long {
+			signals.BeforeDeath(func() { select {} }) // one that hangs does not keep it alive
+		}
 		signals.Die(syscall.SIGTERM)
 		return nil
 	}

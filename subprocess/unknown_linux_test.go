@@ -126,33 +126,107 @@ func init() {
 	}
 }
 
-// A process id that is used again gets no signal. In a process id namespace of its own, the next number
-// can be chosen.
+// A process id that is used again gets no signal, whoever has collected its first owner. In a process id
+// namespace of its own, the next number can be chosen.
 func TestNumberUsedAgain(t *testing.T) {
 	needRoot(t)
 	for _, way := range subprocess.Ways() {
-		t.Run(way.Name, func(t *testing.T) {
-			program, err := os.Executable()
-			check(t, err)
-			r, w, err := os.Pipe()
-			check(t, err)
-			defer r.Close()
-			defer w.Close()
-			cmd := exec.Command(program, "again", way.Name)
-			cmd.Env = append(os.Environ(), "CURIO_TEST_CHILD=1")
-			cmd.ExtraFiles = []*os.File{r}
-			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
-			out, err := cmd.CombinedOutput()
-			switch text := string(out); {
-			case strings.HasPrefix(text, "skip: "):
-				t.Skip(text)
-			case errors.Is(err, syscall.EPERM):
-				t.Skipf("no namespaces here: %v", err)
-			case err != nil || text != "spared\n":
-				t.Errorf("%q, %v", text, err)
-			}
-		})
+		for _, child := range []string{"again", "againforeign"} {
+			t.Run(way.Name+" "+child, func(t *testing.T) { spared(t, child, way.Name) })
+		}
 	}
+}
+
+// spared runs a child in a namespace, which says whether the second process was spared.
+func spared(t *testing.T, child, way string) {
+	program, err := os.Executable()
+	check(t, err)
+	r, w, err := os.Pipe()
+	check(t, err)
+	defer r.Close()
+	defer w.Close()
+	cmd := exec.Command(program, child, way)
+	cmd.Env = append(os.Environ(), "CURIO_TEST_CHILD=1")
+	cmd.ExtraFiles = []*os.File{r}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	out, err := cmd.CombinedOutput()
+	switch text := string(out); {
+	case strings.HasPrefix(text, "skip: "):
+		t.Skip(text)
+	case errors.Is(err, syscall.EPERM):
+		t.Skipf("no namespaces here: %v", err)
+	case err != nil || text != "spared\n":
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func init() {
+	// The first process is collected by somebody else, and the second one is nobody's child that we know.
+	children["againforeign"] = func(args []string) error {
+		use(args[0])
+		never := func(step string) error {
+			if step == "collect" {
+				select {}
+			}
+			return nil
+		}
+		for range 20 {
+			subprocess.InjectNone()
+			r, in := blockingPipe(&outside{})
+			w, out := pipe(&outside{})
+			_, err := subprocess.Start(background, shell("read line; sleep 1000 >/dev/null 2>&1 & echo $!; wait $!; echo ended with $?"), r, w)
+			if err != nil {
+				return err
+			}
+			subprocess.Inject(&outside{}, never)
+			first, err := subprocess.Start(background, shell("exit 0"))
+			if err != nil {
+				return err
+			}
+			for {
+				if _, err := syscall.Wait4(first.Pid(), nil, 0, nil); err == nil {
+					break
+				} else if err != syscall.EINTR {
+					return err
+				}
+			}
+			if err := setLastPid(first.Pid() - 1); err != nil {
+				fmt.Println(err)
+				return nil
+			}
+			if _, err := in.WriteString("\n"); err != nil {
+				return err
+			}
+			if second := out.number(); second != first.Pid() {
+				if err := syscall.Kill(second, syscall.SIGTERM); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := first.Kill(); !errors.Is(err, os.ErrProcessDone) {
+				return fmt.Errorf("Kill: %v", err)
+			}
+			if err := first.Close(); err != nil {
+				return fmt.Errorf("Close: %v", err)
+			}
+			if err := syscall.Kill(first.Pid(), syscall.SIGUSR1); err != nil {
+				return err
+			}
+			if end := out.line(); end != "ended with 138" {
+				return fmt.Errorf("the second process %s", end)
+			}
+			fmt.Println("spared")
+			return nil
+		}
+		return errors.New("the number does not come again")
+	}
+}
+
+func setLastPid(pid int) error {
+	if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, pid), 0); err != nil {
+		return fmt.Errorf("skip: %w", err)
+	}
+	return nil
 }
 
 func init() {
@@ -195,8 +269,8 @@ func sameNumber() (first, second *subprocess.Process, err error) {
 		if _, err := first.Wait(background); err != nil {
 			return nil, nil, err
 		}
-		if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, first.Pid()-1), 0); err != nil {
-			return nil, nil, fmt.Errorf("skip: %w", err)
+		if err := setLastPid(first.Pid() - 1); err != nil {
+			return nil, nil, err
 		}
 		c := shell("exec sleep 1000")
 		c.StopSignal = syscall.SIGUSR1
