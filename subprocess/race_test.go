@@ -17,7 +17,7 @@ import (
 // end, and nothing is left.
 func TestAllAtOnce(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
-		for range testutil.Times(600) {
+		for range testutil.Times(300) {
 			c := subprocess.Command("/bin/true")
 			c.Grace = long
 			p, err := subprocess.Start(background, c)
