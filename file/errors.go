@@ -1,0 +1,68 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+
+	"github.com/curio-go/curio/internal/sentinel"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// ErrOutcomeUnknown says that a call that changes something was given up while the system was at it:
+// it may have taken effect, or may yet, as a whole, in part or not at all. The error that contains it
+// says why the call was given up too.
+var ErrOutcomeUnknown = errors.New("outcome unknown")
+
+// ErrLineTooLong is the error of ReadLine and Lines for a line that is longer than the limit, in an error
+// that says how long that is and where in the file the line begins.
+var ErrLineTooLong = sentinel.PeersDoing("line too long")
+
+// ErrTooLong is the error of ReadAll and ReadFileLimit for more than their limit.
+var ErrTooLong = sentinel.PeersDoing("file too long")
+
+// ErrBusy is the error of Detach while calls are in progress.
+var ErrBusy = errors.New("in use")
+
+var (
+	errNegative   = errors.New("negative offset")
+	errAppends    = errors.New("the file was opened with O_APPEND, where the system writes at the end, whatever the offset is")
+	errNotRegular = errors.New("not a regular file")
+)
+
+// failed returns the error of an operation: err with what it was about, and with ErrOutcomeUnknown if that is so.
+func (f *File) failed(op string, err error, unknown bool) error {
+	return failed(op, f.name, err, unknown)
+}
+
+func failed(op, path string, err error, unknown bool) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(*fs.PathError); ok && !unknown {
+		return err
+	}
+	switch err {
+	case net.ErrClosed, wait.ErrTurnClosed:
+		err = fs.ErrClosed
+	}
+	if unknown {
+		err = &unknownError{err}
+	}
+	return &os.PathError{Op: op, Path: path, Err: err}
+}
+
+// An unknownError is an error that is ErrOutcomeUnknown too.
+type unknownError struct{ err error }
+
+func (e *unknownError) Error() string {
+	return fmt.Sprintf("%v: %v", e.err, ErrOutcomeUnknown)
+}
+
+func (e *unknownError) Unwrap() []error { return []error{e.err, ErrOutcomeUnknown} }
+
+// Timeout is for those who do not look at wrapped errors.
+func (e *unknownError) Timeout() bool { return errors.Is(e.err, context.DeadlineExceeded) }

@@ -1,0 +1,281 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/disk"
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A File is an open file, folder, FIFO, terminal or device. Files come from Open, Create, OpenFile and the
+// methods of a Root. The zero value is none: its methods return os.ErrInvalid. A File must not be
+// copied. It is safe for concurrent use: those that use its offset take turns, in the order in which they
+// came, in the state FILE_TURN; ReadAt and WriteAt need no turn.
+//
+// The offset is the File's own, and not the system's. It moves by what a call has returned: a
+// read that was cancelled has read nothing, whatever becomes of the system call.
+//
+// It is Curio's AsyncFile.
+type File struct {
+	// Set at birth.
+	name     string
+	file     *os.File // owns the descriptor; nil in the zero value
+	fd       int      // its number, which is the file's while somebody holds it
+	dev      *device
+	kind     kind
+	local    bool     // what is in memory of it is answered at once
+	appends  bool     // O_APPEND
+	writes   bool     // it can be written to
+	seekable bool     // it has offsets
+	pipe     *poll.FD // a duplicate, of what can be waited for; nil for others
+
+	// The number of those that hold the file, twice, and whether it is closed. The last of them to leave a
+	// closed file closes the descriptor. So the number is not another file's while a call is in progress, also one that
+	// was abandoned.
+	//
+	// open ──► closed once, by begin of a close or by Detach.
+	users     atomic.Int64
+	closing   curio.Result[struct{}] // the descriptor is closed, with that error
+	unsettled gate                   // of writes that were abandoned
+
+	access  atomic.Int32 // how it is read, see read.go
+	changes atomic.Int64 // the number of writes, for what was read ahead
+	lost    atomic.Pointer[error]
+
+	// Order: turn < device.mu, gate.mu.
+	turn   wait.Turn
+	offset int64 // the rest is guarded by turn
+	met    bool  // a FIFO has had a writer
+	ahead  ahead
+	list   listing
+
+	lineLimit atomic.Int64
+}
+
+// A kind is what a file is, as far as there is a difference.
+type kind uint8
+
+const (
+	ordinary kind = iota // a regular file, or a device that is not waited for
+	folder
+	fifo   // that is read
+	stream // a terminal, a socket, a FIFO that is written
+)
+
+// Name returns the name with which the file was opened.
+func (f *File) Name() string {
+	if f == nil {
+		return ""
+	}
+	return f.name
+}
+
+// String says which file it is, and whether it is closed. A File can be printed while others use it.
+func (f *File) String() string {
+	switch {
+	case f.usable() != nil:
+		return "no file"
+	case f.isClosed():
+		return "file " + f.name + ", closed"
+	}
+	return "file " + f.name
+}
+
+// usable is for the zero value.
+func (f *File) usable() error {
+	if f == nil || f.file == nil {
+		return os.ErrInvalid
+	}
+	return nil
+}
+
+const (
+	closedBit = 1
+	oneUser   = 2
+)
+
+func (f *File) isClosed() bool { return f.users.Load()&closedBit != 0 }
+
+// enter begins an operation. It keeps the descriptor open until leave.
+func (f *File) enter(op string) error {
+	if err := f.usable(); err != nil {
+		return err
+	}
+	for {
+		n := f.users.Load()
+		if n&closedBit != 0 {
+			return f.failed(op, fs.ErrClosed, false)
+		}
+		if f.users.CompareAndSwap(n, n+oneUser) {
+			return nil
+		}
+	}
+}
+
+// hold is enter for a part of an operation that goes on without it.
+func (f *File) hold() { f.users.Add(oneUser) }
+
+func (f *File) leave() {
+	if f.users.Add(-oneUser) == closedBit {
+		f.closeLater()
+	}
+}
+
+// Close closes the file, and returns the system's error, which may be the first that is heard of data that
+// could not be written. Calls in progress end with fs.ErrClosed, and so do all later ones, a second Close
+// included. It is for io.Closer; close(2) itself may take as long as the disk, the server or the daemon
+// takes, and Close cannot be cancelled meanwhile: where that matters, there is CloseContext.
+//
+// If calls were abandoned that still run, Close does not wait for them: the descriptor is closed when the last
+// of them returns. Then the error of a file that can be written to is ErrOutcomeUnknown.
+func (f *File) Close() error {
+	run, err := f.beginClose()
+	if err != nil {
+		return err
+	}
+	if run > 0 {
+		if f.writes {
+			return f.failed("close", errCallsRunOn, true)
+		}
+		return nil
+	}
+	_, err = f.closing.Get(context.Background())
+	return f.failed("close", err, false)
+}
+
+var errCallsRunOn = errors.New("calls that were abandoned still run")
+
+// CloseContext is Close for as long as ctx allows. It waits for calls that were abandoned, too. If ctx is done
+// first, the file is closed all the same, when the system is ready to; the error is ctx's error, and
+// ErrOutcomeUnknown if the file can be written to. If ctx is done from the beginning, the file is closed as well. A task
+// that waits is in the state RESULT_WAIT.
+func (f *File) CloseContext(ctx context.Context) error {
+	if _, err := f.beginClose(); err != nil {
+		return err
+	}
+	if err := f.closing.Wait(ctx); err != nil {
+		return f.failed("close", err, f.writes)
+	}
+	_, err := f.closing.Get(context.Background())
+	return f.failed("close", err, false)
+}
+
+// beginClose lets nobody in any more and ends the waits of those that are inside. It returns how many calls run on
+// in workers.
+func (f *File) beginClose() (run int, err error) {
+	if err := f.usable(); err != nil {
+		return 0, err
+	}
+	for {
+		n := f.users.Load()
+		if n&closedBit != 0 {
+			return 0, f.failed("close", fs.ErrClosed, false)
+		}
+		if f.users.CompareAndSwap(n, n+oneUser|closedBit) {
+			break
+		}
+	}
+	if f.pipe != nil {
+		_ = f.pipe.Close() // a duplicate
+	}
+	run = f.dev.evict(f)
+	f.turn.Close()
+	f.unsettled.open()
+	if f.local && run == 0 && f.users.CompareAndSwap(closedBit|oneUser, closedBit) {
+		f.closeNow() // as nobody is inside, and no server is asked
+		return 0, nil
+	}
+	f.leave()
+	return run, nil
+}
+
+// closeLater is for whoever leaves last, in whatever it is.
+func (f *File) closeLater() {
+	f.dev.start(&work{call: lastCall{f}, op: "close", path: f.name, since: wait.Clock()})
+}
+
+type lastCall struct{ f *File }
+
+func (c lastCall) run()    { c.f.closeNow() }
+func (c lastCall) missed() {}
+
+func (f *File) closeNow() {
+	err := f.file.Close()
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		err = inner.Err
+	}
+	if err != nil {
+		f.closing.SetError(err)
+		return
+	}
+	f.closing.SetValue(struct{}{})
+}
+
+// Detach gives the open file back as an *os.File, for code that knows nothing of contexts or needs the
+// descriptor. It is refused with ErrBusy while calls are in progress, those that were abandoned
+// included. f is as closed after that, and the *os.File is at f's offset; what ReadLine has read ahead of a
+// pipe and not returned is lost.
+//
+// The descriptor is in non-blocking mode, which is its own: nobody else has it. For a regular file that means
+// nothing.
+func (f *File) Detach() (*os.File, error) {
+	if err := f.enter("detach"); err != nil {
+		return nil, err
+	}
+	if f.seekable && f.kind == ordinary {
+		if !f.turn.Try() {
+			f.leave()
+			return nil, f.failed("detach", ErrBusy, false)
+		}
+		offset := f.offset
+		f.turn.Pass()
+		if _, err := f.file.Seek(offset, 0); err != nil {
+			f.leave()
+			return nil, f.failed("detach", err, false)
+		}
+	}
+	if !f.users.CompareAndSwap(oneUser, closedBit|2*oneUser) { // a user too many, so that nobody closes it
+		f.leave()
+		if f.isClosed() {
+			return nil, f.failed("detach", fs.ErrClosed, false)
+		}
+		return nil, f.failed("detach", ErrBusy, false)
+	}
+	if f.pipe != nil {
+		_ = f.pipe.Close()
+	}
+	f.turn.Close()
+	return f.file, nil
+}
+
+// newFile makes a File of an *os.File that is opened with flag, and takes it over. It may wait for a server, unless
+// the class of the file system is known.
+func newFile(file *os.File, name string, flag int, known *disk.Class) (*File, error) {
+	f := &File{name: name, file: file}
+	f.appends = flag&os.O_APPEND != 0
+	f.writes = flag&(os.O_WRONLY|os.O_RDWR) != 0
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var failure error
+	if err := raw.Control(func(fd uintptr) {
+		f.fd = int(fd)
+		failure = f.look(flag, known)
+	}); err != nil {
+		return nil, err
+	}
+	runtime.KeepAlive(file)
+	if failure != nil {
+		return nil, failed("open", name, failure, false)
+	}
+	return f, nil
+}

@@ -1,0 +1,137 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// Seek moves the offset of the next Read, Write and ReadLine, and returns it: offset counts from the start of the file
+// with io.SeekStart, from the offset with io.SeekCurrent, and from the end with io.SeekEnd. For a folder it takes 0 and
+// io.SeekStart, after which ReadDir begins anew. It is lseek(2). A task that waits is in the state FILE_TURN or FILE_CALL.
+func (f *File) Seek(ctx context.Context, offset int64, whence int) (int64, error) {
+	if err := f.enter("seek"); err != nil {
+		return 0, err
+	}
+	defer f.leave()
+	n, err := at(ctx, func(_ context.Context, place wait.Place) (int64, error) {
+		if !f.seekable {
+			return 0, syscall.ESPIPE
+		}
+		if err := f.take(place); err != nil {
+			return 0, err
+		}
+		if f.kind == folder {
+			return f.rewind(place, offset, whence)
+		}
+		defer f.turn.Pass()
+		return f.seek(place, offset, whence)
+	})
+	return n, f.failed("seek", err, false)
+}
+
+func (f *File) seek(place wait.Place, offset int64, whence int) (to int64, err error) {
+	switch whence {
+	case io.SeekStart:
+		to = offset
+	case io.SeekCurrent:
+		to = f.offset + offset
+	default: // also for holes; the system's own offset, which moves, is used by nobody
+		to, _, err = inWorker(place, f.dev, f, "seek", f.name, func() (to int64, err error) {
+			err = again(func() (err error) {
+				to, err = syscall.Seek(f.fd, offset, whence)
+				return err
+			})
+			return to, err
+		}, nil)
+		if err != nil {
+			return 0, err
+		}
+	}
+	if to < 0 {
+		return 0, syscall.EINVAL
+	}
+	f.offset = to
+	return to, nil
+}
+
+// Stat returns what the system knows about the file: fstat(2).
+//
+// Like Truncate, Chmod and Sync it waits in the state FILE_CALL, and if ctx is done first, the error is ctx's
+// error; of those three it is ErrOutcomeUnknown too, if the system was at it.
+func (f *File) Stat(ctx context.Context) (os.FileInfo, error) {
+	if err := f.enter("stat"); err != nil {
+		return nil, err
+	}
+	defer f.leave()
+	if f.local {
+		if _, err := wait.At(ctx); err != nil {
+			return nil, f.failed("stat", err, false)
+		}
+		return f.file.Stat()
+	}
+	info, err := at(ctx, func(_ context.Context, place wait.Place) (os.FileInfo, error) {
+		info, _, err := inWorker(place, f.dev, f, "stat", f.name, f.file.Stat, nil)
+		return info, err
+	})
+	return info, f.failed("stat", err, false)
+}
+
+// Truncate makes the file size bytes long. It does not move the offset. It is ftruncate(2).
+func (f *File) Truncate(ctx context.Context, size int64) error {
+	return f.change(ctx, "truncate", true, func() error { return f.file.Truncate(size) })
+}
+
+// Chmod sets the mode of the file: fchmod(2).
+func (f *File) Chmod(ctx context.Context, mode os.FileMode) error {
+	return f.change(ctx, "chmod", false, func() error { return f.file.Chmod(mode) })
+}
+
+// Sync waits until what has been written is on the disk: fsync(2). Once that has failed, data is lost, although the
+// system would say that all is well if it were asked again. So the error stays: all later calls of
+// Sync return it. A file system that has no such thing, which says EINVAL or ENOTSUP, is not meant by that.
+func (f *File) Sync(ctx context.Context) error {
+	return f.change(ctx, "sync", false, func() error {
+		if lost := f.lost.Load(); lost != nil {
+			return *lost
+		}
+		err := f.file.Sync()
+		if err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrClosed) {
+			f.lost.CompareAndSwap(nil, &err)
+		}
+		return err
+	})
+}
+
+// change makes a call that changes the file, behind the writes that were abandoned. contents says that if it is abandoned
+// itself, writes have to wait for it.
+func (f *File) change(ctx context.Context, op string, contents bool, call func() error) error {
+	if err := f.enter(op); err != nil {
+		return err
+	}
+	defer f.leave()
+	unknown := false
+	_, err := at(ctx, func(_ context.Context, place wait.Place) (none struct{}, err error) {
+		if err := f.unsettled.pass(place, f); err != nil {
+			return none, err
+		}
+		none, become, err := inWorker(place, f.dev, f, op, f.name, func() (struct{}, error) { return struct{}{}, call() },
+			func(struct{}, error) {
+				if contents {
+					f.changes.Add(1)
+					f.unsettled.add(-1)
+				}
+			})
+		if unknown = become == runsOn; unknown && contents {
+			f.unsettled.add(1)
+		}
+		f.changes.Add(1)
+		return none, err
+	})
+	return f.failed(op, err, unknown)
+}

@@ -1,0 +1,161 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio/internal/disk"
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// Open opens a file for reading. See OpenFile.
+func Open(ctx context.Context, name string) (*File, error) {
+	return OpenFile(ctx, name, os.O_RDONLY, 0)
+}
+
+// Create creates a file, or empties the one there is, and opens it for reading and writing. A new one has mode 0666,
+// before umask. See OpenFile.
+func Create(ctx context.Context, name string) (*File, error) {
+	return OpenFile(ctx, name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+}
+
+// OpenFile opens a file with the flags of package os, such as os.O_RDWR, and creates it with mode perm, before
+// umask, if flag has os.O_CREATE. It is open(2).
+//
+// If ctx is done first, nothing is open: a descriptor that comes too late is closed. With os.O_CREATE or
+// os.O_TRUNC the error is then also ErrOutcomeUnknown, if the system was at it. Errors are of type
+// *os.PathError, and what errors.Is finds in them is the same as with package os.
+//
+// A FIFO is opened at once for reading; the first read waits until somebody has opened it for writing, and an
+// end before that is none. A FIFO that is opened for writing waits for somebody who reads it, as open(2) does: nothing
+// tells when that comes, so OpenFile tries again, with pauses of up to a tenth of a second, in the state
+// TIME_SLEEP; with syscall.O_NONBLOCK in flag it does not, and the error is syscall.ENXIO. Terminals, sockets and
+// the like are opened in non-blocking mode, which is that of this descriptor alone.
+//
+// A task that waits is in the state FILE_CALL.
+func OpenFile(ctx context.Context, name string, flag int, perm os.FileMode) (*File, error) {
+	if f, ok, err := openCached(ctx, name, flag); ok {
+		return f, err
+	}
+	return openBy(ctx, name, flag, opener{
+		dev:  func() *device { return deviceOfPath(name) },
+		open: func(flag int) (*os.File, error) { return os.OpenFile(name, flag, perm) },
+		stat: func() (os.FileInfo, error) { return os.Stat(name) },
+	})
+}
+
+// openCached opens a file if that waits for nothing. ok is false if it has to be opened in the usual way.
+func openCached(ctx context.Context, name string, flag int) (f *File, ok bool, err error) {
+	class, ok := cachedClass(name)
+	if !ok {
+		return nil, false, nil
+	}
+	if _, err := wait.At(ctx); err != nil {
+		return nil, true, failed("open", name, err, false)
+	}
+	fd, ok := disk.OpenCached(name, flag|syscall.O_NONBLOCK)
+	if !ok {
+		return nil, false, nil
+	}
+	if fd, err = aboveStdio(fd); err != nil {
+		return nil, true, failed("open", name, err, false)
+	}
+	file := os.NewFile(uintptr(fd), name)
+	f, err = newFile(file, name, flag, &class)
+	if err != nil {
+		file.Close()
+	}
+	return f, true, err
+}
+
+// cachedClass returns the class of the file system that name is in. ok is false if it is one that may ask a server
+// when a file is opened, or if it is not known for sure: behind ".." it is not.
+func cachedClass(name string) (class disk.Class, ok bool) {
+	if strings.Contains(name, "..") || name == "" {
+		return 0, false
+	}
+	m, ok := mountOf(name)
+	return m.Class(), ok && m.Class() != disk.Other
+}
+
+// aboveStdio gives a new descriptor another number if it has that of a standard stream that is closed.
+func aboveStdio(fd int) (int, error) {
+	if fd > 2 {
+		return fd, nil
+	}
+	n, err := poll.Dup(fd)
+	syscall.Close(fd)
+	return n, err
+}
+
+// An opener is a way to open a certain file.
+type opener struct {
+	dev  func() *device
+	open func(flag int) (*os.File, error)
+	stat func() (os.FileInfo, error)
+}
+
+// errNoReader is what a worker says of a FIFO that nobody reads.
+var errNoReader = errors.New("internal error: a FIFO that nobody reads")
+
+func openBy(ctx context.Context, name string, flag int, o opener) (*File, error) {
+	pause := wait.Pause{First: time.Millisecond, Most: 100 * time.Millisecond}
+	changes := flag&(os.O_CREATE|os.O_TRUNC) != 0
+	for {
+		var become fate
+		f, err := at(ctx, func(_ context.Context, p wait.Place) (f *File, err error) {
+			f, become, err = inWorker(p, o.dev(), nil, "open", name, func() (*File, error) { return openNow(name, flag, o) }, closeFile)
+			return f, err
+		})
+		if err == errNoReader {
+			err = pause.Sleep(ctx)
+			if err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, failed("open", name, err, changes && become == runsOn)
+		}
+		return f, nil
+	}
+}
+
+func closeFile(f *File, err error) {
+	if err == nil {
+		_ = f.Close()
+	}
+}
+
+// openNow opens in a worker. It does not wait for the other side of a FIFO, nor for the carrier of a terminal.
+func openNow(name string, flag int, o opener) (*File, error) {
+	file, err := o.open(flag | syscall.O_NONBLOCK)
+	switch {
+	case err == nil:
+	case errors.Is(err, syscall.EAGAIN) && flag&syscall.O_NONBLOCK == 0:
+		// Somebody has a lease on a regular file and is told to give it back: that takes a moment.
+		if info, failure := o.stat(); failure != nil || !info.Mode().IsRegular() {
+			return nil, err
+		}
+		if file, err = o.open(flag); err != nil {
+			return nil, err
+		}
+	case errors.Is(err, syscall.ENXIO) && flag&syscall.O_NONBLOCK == 0:
+		if info, failure := o.stat(); failure == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+			return nil, errNoReader
+		}
+		return nil, err
+	default:
+		return nil, err
+	}
+	f, err := newFile(file, name, flag, nil)
+	if err != nil {
+		file.Close()
+	}
+	return f, err
+}

@@ -1,0 +1,227 @@
+package file
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio/internal/disk"
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A read goes one of three ways, by File.access. The first two take one system call and no other goroutine:
+//
+//	direct   pread(2): the file system has no device
+//	noWait   preadv2(2) with RWF_NOWAIT, and only if that finds nothing a worker. It is tried once: it has
+//	         begun to read ahead, and asking again and again until that is done would be a loop that spins.
+//	handOff  a worker, since a try was refused. That stays so for this file.
+//
+// The worker reads into a buffer of its own, which is copied if the caller still waits. Only pread(2) is believed
+// to have found the end.
+
+const (
+	// directPiece is how much is read or written at once where the caller itself makes the call: between two pieces it
+	// looks whether it may go on.
+	directPiece = 4 << 20
+
+	// piece is how much a worker reads or writes at once. It has a buffer of that size at most, and a hand-over is
+	// nothing against the time that the copy of so much takes.
+	piece = 1 << 20
+)
+
+// Read reads up to len(p) bytes from the offset, and moves it by what it has read. It returns how many bytes
+// that is; fewer than len(p) does not mean the end. At the end it returns 0 and io.EOF, again and again: if the file grows, or
+// somebody else opens a FIFO, a later Read reads on. A call that is cancelled has read nothing, and p is not
+// touched later.
+//
+// Of a FIFO, a terminal or the like Read waits until there is something, in the state READ_WAIT.
+func (f *File) Read(ctx context.Context, p []byte) (n int, err error) {
+	if err := f.enter("read"); err != nil {
+		return 0, err
+	}
+	n, err = at(ctx, func(ctx context.Context, place wait.Place) (int, error) {
+		if err := f.take(place); err != nil {
+			return 0, err
+		}
+		return f.readInTurn(ctx, place, p)
+	})
+	f.leave()
+	return n, f.readError(err)
+}
+
+// take takes the turn of those who use the offset.
+func (f *File) take(place wait.Place) error { return f.turn.Take(place, "FILE_TURN", f) }
+
+// readInTurn reads, and passes the turn on.
+func (f *File) readInTurn(ctx context.Context, place wait.Place, p []byte) (n int, err error) {
+	kept := false
+	defer func() {
+		if !kept {
+			f.turn.Pass()
+		}
+	}()
+	switch {
+	case len(p) == 0:
+		return 0, nil
+	case !f.seekable && f.ahead.len() > 0:
+		return f.ahead.take(p), nil
+	case !f.seekable:
+		n, kept, err = f.readNext(ctx, place, p)
+		return n, err
+	}
+	n, err = f.readSome(ctx, place, p, f.offset)
+	f.offset += int64(n)
+	return n, err
+}
+
+// readError returns an error of reading as it is reported: the end as it is.
+func (f *File) readError(err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	return f.failed("read", err, false)
+}
+
+// ReadAt reads len(p) bytes from offset off. It returns how many bytes it has read, and an error if these are
+// fewer: io.EOF at the end of the file. It neither uses nor moves the offset, and any number of calls may run at
+// the same time. A call that is cancelled returns what it has read until then.
+//
+// What the system has in memory costs a system call and no more, where the file system allows it. See the
+// documentation of the package.
+func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (n int, err error) {
+	if err := f.enter("read"); err != nil {
+		return 0, err
+	}
+	n, err = f.readAt(ctx, p, off)
+	f.leave()
+	return n, f.readError(err)
+}
+
+func (f *File) readAt(ctx context.Context, p []byte, off int64) (n int, err error) {
+	place, err := wait.At(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case off < 0: // -1 would mean the system's own offset
+		return 0, errNegative
+	case !f.seekable:
+		return 0, syscall.ESPIPE
+	case place.Untrusted():
+		return wait.FollowFor(place, func(place wait.Place) (int, error) {
+			n, err := f.readFull(place.Scope(), place, p, off)
+			return n, uncut(place, err)
+		})
+	}
+	n, err = f.readFull(ctx, place, p, off)
+	return n, uncut(place, err)
+}
+
+func (f *File) readFull(ctx context.Context, place wait.Place, p []byte, off int64) (n int, err error) {
+	for n < len(p) && err == nil {
+		if n > 0 && place.Ended() {
+			return n, errCut
+		}
+		var k int
+		k, err = f.readSome(ctx, place, p[n:], off+int64(n))
+		n += k
+	}
+	return n, err
+}
+
+// readSome reads at least a byte, or returns an error.
+func (f *File) readSome(ctx context.Context, place wait.Place, p []byte, off int64) (n int, err error) {
+	n, err = f.readOnce(place, p, off)
+	if err == syscall.EAGAIN {
+		return f.readWhenReady(ctx, func() (int, error) { return f.readOnce(place, p, off) })
+	}
+	return n, err
+}
+
+// readWhenReady is for files that are regular and yet are waited for, such as /proc/kmsg, of which a descriptor in
+// non-blocking mode says so. If the system's word that it is ready is not true, it pauses.
+func (f *File) readWhenReady(ctx context.Context, read func() (int, error)) (int, error) {
+	pause := wait.Pause{First: time.Millisecond, Most: 100 * time.Millisecond}
+	for first := true; ; first = false {
+		if !first {
+			if err := pause.Sleep(ctx); err != nil {
+				return 0, err
+			}
+		}
+		if err := poll.WaitFD(ctx, f.fd, false); err != nil {
+			return 0, err
+		}
+		if n, err := read(); err != syscall.EAGAIN {
+			return n, err
+		}
+	}
+}
+
+func (f *File) readOnce(place wait.Place, p []byte, off int64) (int, error) {
+	switch f.access.Load() {
+	case direct:
+		return f.readDirect(p, off)
+	case noWait:
+		n, errno := disk.ReadNoWait(f.fd, p[:min(len(p), directPiece)], off)
+		runtime.KeepAlive(f)
+		switch {
+		case n > 0:
+			return n, nil
+		case errno == 0 && f.local && f.endsAt(off):
+			return f.readDirect(p, off)
+		case errno == syscall.EAGAIN:
+			misses.Add(1)
+		case disk.Refused(errno) && f.access.CompareAndSwap(noWait, handOff):
+			refusals.Add(1)
+		}
+	}
+	return f.readInWorker(place, p, off)
+}
+
+// endsAt reports whether off is behind the end, as far as is known of a local file, so that pread(2) need not look
+// further.
+func (f *File) endsAt(off int64) bool {
+	var st syscall.Stat_t
+	err := again(func() error { return syscall.Fstat(f.fd, &st) })
+	return err == nil && st.Mode&syscall.S_IFMT == syscall.S_IFREG && st.Size <= off
+}
+
+func (f *File) readDirect(p []byte, off int64) (int, error) {
+	n, err := pread(f.fd, p[:min(len(p), directPiece)], off)
+	runtime.KeepAlive(f)
+	return n, err
+}
+
+// pread reads at least a byte, or returns an error, which is io.EOF at the end.
+func pread(fd int, p []byte, off int64) (n int, err error) {
+	err = again(func() (err error) {
+		n, err = syscall.Pread(fd, p, off)
+		return err
+	})
+	return ended(n, err)
+}
+
+func ended(n int, err error) (int, error) {
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (f *File) readInWorker(place wait.Place, p []byte, off int64) (int, error) {
+	b := takeBlock(min(len(p), piece))
+	n, become, err := inWorker(place, f.dev, f, "read", f.name, func() (int, error) {
+		return pread(f.fd, b.bytes, off)
+	}, func(int, error) { b.free() })
+	if become == runsOn {
+		return 0, err
+	}
+	copy(p, b.bytes[:n])
+	b.free()
+	return n, err
+}
