@@ -207,7 +207,7 @@ func (c lastCall) run()    { c.f.closeNow() }
 func (c lastCall) missed() {}
 
 func (f *File) closeNow() {
-	err := f.file.Close()
+	err := closeFunc(f.file)
 	var inner *fs.PathError
 	if errors.As(err, &inner) {
 		err = inner.Err

@@ -100,13 +100,19 @@ func (f *File) Sync(ctx context.Context) error {
 		if lost := f.lost.Load(); lost != nil {
 			return *lost
 		}
-		err := f.file.Sync()
+		err := syncFunc(f.file)
 		if err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrClosed) {
 			f.lost.CompareAndSwap(nil, &err)
 		}
 		return err
 	})
 }
+
+// Tests replace these, to fail.
+var (
+	syncFunc  = (*os.File).Sync
+	closeFunc = (*os.File).Close
+)
 
 // change makes a call that changes the file, behind the writes that were abandoned. contents says that if it is abandoned
 // itself, writes have to wait for it.

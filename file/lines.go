@@ -82,6 +82,7 @@ func (f *File) ReadLine(ctx context.Context) (string, error) {
 	if err := f.enter("read"); err != nil {
 		return "", err
 	}
+	defer f.leave()
 	line, err := at(ctx, func(ctx context.Context, place wait.Place) (string, error) {
 		if err := f.take(place); err != nil {
 			return "", err
@@ -102,7 +103,6 @@ func (f *File) ReadLine(ctx context.Context) (string, error) {
 		f.offset += int64(n)
 		return line, nil
 	})
-	f.leave()
 	return line, f.readError(err)
 }
 

@@ -42,13 +42,13 @@ func (f *File) Read(ctx context.Context, p []byte) (n int, err error) {
 	if err := f.enter("read"); err != nil {
 		return 0, err
 	}
+	defer f.leave() // also if ctx panics
 	n, err = at(ctx, func(ctx context.Context, place wait.Place) (int, error) {
 		if err := f.take(place); err != nil {
 			return 0, err
 		}
 		return f.readInTurn(ctx, place, p)
 	})
-	f.leave()
 	return n, f.readError(err)
 }
 
@@ -95,8 +95,8 @@ func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (n int, err erro
 	if err := f.enter("read"); err != nil {
 		return 0, err
 	}
+	defer f.leave()
 	n, err = f.readAt(ctx, p, off)
-	f.leave()
 	return n, f.readError(err)
 }
 

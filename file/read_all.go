@@ -19,13 +19,13 @@ func (f *File) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 	if err := f.enter("read"); err != nil {
 		return nil, err
 	}
+	defer f.leave()
 	all, err := at(ctx, func(ctx context.Context, place wait.Place) ([]byte, error) {
 		if err := f.take(place); err != nil {
 			return nil, err
 		}
 		return f.readAllInTurn(ctx, place, most)
 	})
-	f.leave()
 	return all, f.readError(err)
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"unsafe"
+
+	"github.com/curio-go/curio/internal/poll"
 )
 
 // mounts is the table of mounts as it was read last. It is never changed.
@@ -44,20 +46,19 @@ func now() *mounts {
 func openTable() int {
 	for {
 		fd, err := syscall.Open("/proc/self/mountinfo", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-		switch {
-		case err == syscall.EINTR:
-		case err != nil:
-			return -1
-		case fd < 3: // the numbers of the standard streams are not ours
-			high, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 3)
-			syscall.Close(fd)
-			if errno != 0 {
-				return -1
-			}
-			return int(high)
-		default:
-			return fd
+		if err == syscall.EINTR {
+			continue
 		}
+		if err == nil && fd < 3 { // the numbers of the standard streams are not ours
+			low := fd
+			fd, err = poll.Dup(low)
+			syscall.Close(low)
+		}
+		if err != nil {
+			return -1
+		}
+		poll.Keep(fd)
+		return fd
 	}
 }
 

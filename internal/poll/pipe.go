@@ -106,5 +106,15 @@ func Pipes() int {
 func IsOwn(fd int) bool {
 	pipesMu.Lock()
 	defer pipesMu.Unlock()
-	return IsPollers(fd) || slices.ContainsFunc(pipes, func(p pipeEnds) bool { return p.r == fd || p.w == fd })
+	return IsPollers(fd) || slices.Contains(kept, fd) || slices.ContainsFunc(pipes, func(p pipeEnds) bool { return p.r == fd || p.w == fd })
+}
+
+// kept are descriptors that other internal packages have for as long as the process lasts. Guarded by pipesMu.
+var kept []int
+
+// Keep says that fd stays open for as long as the process lasts, so that IsOwn knows it.
+func Keep(fd int) {
+	pipesMu.Lock()
+	defer pipesMu.Unlock()
+	kept = append(kept, fd)
 }

@@ -1,0 +1,49 @@
+package file
+
+import (
+	"os"
+	"sync/atomic"
+)
+
+// The ways of reading: see File.access.
+const (
+	Direct  = direct
+	NoWait  = noWait
+	HandOff = handOff
+
+	MaxWorkers = maxWorkers
+	Piece      = piece
+)
+
+// Stall has hook called in workers before their system calls, until restore is called.
+func Stall(hook func(op, path string)) (restore func()) {
+	stall.Store(&hook)
+	return func() { stall.Store(nil) }
+}
+
+// Access is how f is read, which a test may change.
+func Access(f *File) *atomic.Int32 { return &f.access }
+
+// FD is the number of f's descriptor.
+func FD(f *File) int { return f.fd }
+
+// Ahead is how many bytes f keeps in memory.
+func Ahead(f *File) int { return cap(f.ahead.unread) }
+
+// Forget makes f one of whose file system nothing is known.
+func Forget(f *File) {
+	f.local = false
+	f.access.Store(handOff)
+}
+
+// Fail replaces fsync(2) and close(2), if these are not nil, until restore is called.
+func Fail(sync, closes func(*os.File) error) (restore func()) {
+	oldSync, oldClose := syncFunc, closeFunc
+	if sync != nil {
+		syncFunc = sync
+	}
+	if closes != nil {
+		closeFunc = closes
+	}
+	return func() { syncFunc, closeFunc = oldSync, oldClose }
+}

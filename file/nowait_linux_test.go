@@ -1,0 +1,210 @@
+package file_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/curio-go/curio/file"
+	"github.com/curio-go/curio/internal/disk"
+	"github.com/curio-go/curio/internal/testutil"
+)
+
+// on skips the test unless files in dir are on a file system of one of types. It returns a folder there.
+func on(t testing.TB, dir string, types ...string) string {
+	t.Helper()
+	m, _ := disk.MountOf(dir)
+	for _, typ := range types {
+		if m.Type == typ {
+			dir, err := os.MkdirTemp(dir, "curio")
+			isNil(t, err)
+			t.Cleanup(func() { os.RemoveAll(dir) })
+			return dir
+		}
+	}
+	t.Skipf("%s is on %q, and none of %q", dir, m.Type, types)
+	return ""
+}
+
+// overlay mounts an overlayfs over two folders of dir.
+func overlay(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, sub := range []string{"lower", "upper", "work", "merged"} {
+		isNil(t, os.Mkdir(filepath.Join(dir, sub), 0o755))
+	}
+	merged := filepath.Join(dir, "merged")
+	if err := syscall.Mount("overlay", merged, "overlay", 0, fmt.Sprintf("lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", dir, dir, dir)); err != nil {
+		t.Skipf("no overlayfs here: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(merged, syscall.MNT_DETACH) })
+	return merged
+}
+
+// dropped drops what the page cache has of f, and reports whether that has worked.
+func dropped(t testing.TB, f *file.File, off int64) bool {
+	t.Helper()
+	isNil(t, f.Sync(background))
+	const dontNeed = 4
+	_, _, errno := syscall.Syscall6(syscall.SYS_FADVISE64, uintptr(file.FD(f)), 0, 0, dontNeed, 0, 0)
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	_, errno = disk.ReadNoWait(file.FD(f), make([]byte, 1), off)
+	return errno == syscall.EAGAIN
+}
+
+// What is in the page cache takes no worker, nor does the end of the file; and nothing is allocated.
+func TestCached(t *testing.T) {
+	f := openFile(t, filepath.Join(on(t, os.TempDir(), "ext4", "xfs"), "data"), poem)
+	p := make([]byte, 6)
+	handed := handOvers(t, func() {
+		for range 10 {
+			if n, err := f.ReadAt(background, p, 7); n != 6 || err != nil || string(p) != "line 2" {
+				t.Fatalf("%q, %v", p[:n], err)
+			}
+		}
+		if n, err := f.ReadAt(background, p, int64(len(poem))-3); n != 3 || err != io.EOF {
+			t.Fatalf("%d, %v", n, err)
+		}
+		if all, err := file.ReadFile(background, f.Name()); string(all) != poem || err != nil {
+			t.Fatalf("%q, %v", all, err)
+		}
+	})
+	if handed != 0 {
+		t.Errorf("%d calls were handed over", handed)
+	}
+	inKernel(t, func(ctx context.Context) error {
+		if n := testing.AllocsPerRun(100, func() { _, _ = f.ReadAt(ctx, p, 0) }); n != 0 && !testutil.Race {
+			t.Errorf("%v allocations", n)
+		}
+		return nil
+	})
+}
+
+func handOvers(t testing.TB, fn func()) uint64 {
+	t.Helper()
+	settled(t)
+	before := file.Counts().HandOvers
+	fn()
+	return file.Counts().HandOvers - before
+}
+
+// Traps 11, 13: what is not in the cache takes one try and one worker, which is counted; after that it is there.
+func TestUncached(t *testing.T) {
+	data := testutil.Pattern(3, 1<<20)
+	f := openFile(t, filepath.Join(on(t, os.TempDir(), "ext4", "xfs"), "data"), string(data))
+	const off = 512 << 10
+	if !dropped(t, f, off) {
+		t.Skip("the page cache keeps the file")
+	}
+	if !dropped(t, f, off) { // the question above has begun to read ahead
+		t.Skip("the disk is too fast to be asked")
+	}
+	before := file.Counts()
+	p := make([]byte, 4096)
+	n, err := f.ReadAt(background, p, off)
+	if n != len(p) || err != nil || string(p) != string(data[off:off+n]) {
+		t.Fatalf("%d, %v", n, err)
+	}
+	after := file.Counts()
+	if after.Misses-before.Misses > 1 || after.HandOvers-before.HandOvers > 1 {
+		t.Errorf("counted before %+v, after %+v", before, after)
+	}
+	if handed := handOvers(t, func() { _, _ = f.ReadAt(background, p, off) }); handed != 0 {
+		t.Errorf("a second read: %d calls", handed)
+	}
+}
+
+// Traps 2: a range of which only the beginning is in the cache is read as a whole, and is not the end.
+func TestPartlyCached(t *testing.T) {
+	data := testutil.Pattern(3, 4<<20)
+	f := openFile(t, filepath.Join(on(t, os.TempDir(), "ext4", "xfs"), "data"), string(data))
+	for range 10 {
+		if !dropped(t, f, 3<<20) {
+			continue
+		}
+		head := make([]byte, 4096)
+		_, err := f.ReadAt(background, head, 0)
+		isNil(t, err)
+		got := make([]byte, len(data))
+		n, err := f.ReadAt(background, got, 0)
+		if n != len(data) || err != nil || string(got) != string(data) {
+			t.Fatalf("%d, %v", n, err)
+		}
+	}
+}
+
+// Traps 1: memory file systems are read and written directly.
+func TestMemory(t *testing.T) {
+	f := openFile(t, filepath.Join(on(t, "/dev/shm", "tmpfs"), "data"), poem)
+	p := make([]byte, 6)
+	if handed := handOvers(t, func() {
+		if n, err := f.ReadAt(background, p, 7); n != 6 || err != nil || string(p) != "line 2" {
+			t.Fatalf("%q, %v", p[:n], err)
+		}
+		if _, err := f.WriteAt(background, []byte("LINE"), 7); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := file.ReadFile(background, f.Name()); string(got) != "line 1\nLINE 2\nline 3\n" || err != nil {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}); handed != 0 {
+		t.Errorf("%d calls were handed over", handed)
+	}
+	for _, name := range []string{"/proc/self/stat", "/sys/kernel/mm/transparent_hugepage/enabled"} {
+		if !exists(name) {
+			continue
+		}
+		f, err := file.Open(background, name)
+		isNil(t, err)
+		if got := file.Access(f).Load(); got != file.Direct {
+			t.Errorf("%s is read in way %d", name, got)
+		}
+		isNil(t, f.Close())
+	}
+}
+
+// Traps 1, 12: overlayfs refuses, which is remembered for the file and never shown.
+func TestOverlay(t *testing.T) {
+	testutil.NoLeaks(t)
+	f := openFile(t, filepath.Join(overlay(t), "data"), poem)
+	defer f.Close()
+	before := file.Counts()
+	for range 3 {
+		p := make([]byte, 6)
+		if n, err := f.ReadAt(background, p, 7); n != 6 || err != nil || string(p) != "line 2" {
+			t.Fatalf("%q, %v", p[:n], err)
+		}
+	}
+	after := file.Counts()
+	switch way := file.Access(f).Load(); {
+	case way == file.NoWait:
+		t.Log("this overlayfs does not refuse")
+	case way != file.HandOff || after.Refusals != before.Refusals+1 || after.HandOvers < before.HandOvers+3:
+		t.Errorf("way %d, counted before %+v, after %+v", way, before, after)
+	}
+}
+
+// A regular file that is waited for, as few are in /proc, can be given up.
+func TestKernelLog(t *testing.T) {
+	testutil.NoLeaks(t)
+	f, err := file.Open(background, "/proc/kmsg")
+	if err != nil {
+		t.Skipf("not for this user: %v", err)
+	}
+	defer f.Close()
+	for range 1000 { // what there is
+		ctx, cancel := context.WithTimeout(background, 10*short)
+		_, err = f.Read(ctx, make([]byte, 1<<16))
+		cancel()
+		if err != nil {
+			break
+		}
+	}
+	is(t, "Read", err, context.DeadlineExceeded)
+}
