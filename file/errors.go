@@ -1,7 +1,6 @@
 package file
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,14 +54,16 @@ func failed(op, path string, err error, unknown bool) error {
 	return &os.PathError{Op: op, Path: path, Err: err}
 }
 
-// An unknownError is an error that is ErrOutcomeUnknown too.
+// An unknownError is an error that is ErrOutcomeUnknown too. It is not joined from two: a task that ends with it has been
+// cancelled, if that is what err says, and has not failed.
 type unknownError struct{ err error }
 
-func (e *unknownError) Error() string {
-	return fmt.Sprintf("%v: %v", e.err, ErrOutcomeUnknown)
-}
-
-func (e *unknownError) Unwrap() []error { return []error{e.err, ErrOutcomeUnknown} }
+func (e *unknownError) Error() string        { return fmt.Sprintf("%v: %v", e.err, ErrOutcomeUnknown) }
+func (e *unknownError) Unwrap() error        { return e.err }
+func (e *unknownError) Is(target error) bool { return target == ErrOutcomeUnknown }
 
 // Timeout is for those who do not look at wrapped errors.
-func (e *unknownError) Timeout() bool { return errors.Is(e.err, context.DeadlineExceeded) }
+func (e *unknownError) Timeout() bool {
+	timeout, ok := e.err.(interface{ Timeout() bool })
+	return ok && timeout.Timeout()
+}

@@ -2,7 +2,6 @@ package file_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -37,7 +36,7 @@ func TestEverywhereFile(t *testing.T) {
 				return err
 			}
 		}
-		if err := errors.Join(f.Sync(ctx)); err != nil {
+		if err := f.Sync(ctx); err != nil {
 			return err
 		}
 		if _, err := f.Seek(ctx, 0, 0); err != nil {
@@ -72,8 +71,11 @@ func TestEverywhereTree(t *testing.T) {
 	isNil(t, os.Symlink("sub/a", filepath.Join(dir, "link")))
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
 		all, err := file.ReadFile(ctx, filepath.Join(dir, "link"))
-		if err != nil || string(all) != poem {
-			return errors.Join(err, fmt.Errorf("%q", all))
+		if err != nil {
+			return err
+		}
+		if string(all) != poem {
+			return fmt.Errorf("%q", all)
 		}
 		r, err := file.OpenRoot(ctx, dir)
 		if err != nil {

@@ -173,9 +173,9 @@ func TestSlowPipe(t *testing.T) {
 	if got := testutil.Receive(t, "ReadAll", all); got != "abc" {
 		t.Errorf("ReadAll: %q", got)
 	}
-	p := make([]byte, 10)
-	if n, err := f.Read(background, p); string(p[:n]) != "def" || err != nil {
-		t.Errorf("what ReadAll has left: %q, %v", p[:n], err)
+	p := make([]byte, 3)
+	if _, err := io.ReadFull(f.Reader(background), p); string(p) != "def" || err != nil {
+		t.Errorf("what ReadAll has left: %q, %v", p, err)
 	}
 }
 

@@ -38,7 +38,7 @@ const (
 type daemon struct {
 	t   testing.TB
 	dir string
-	dev *os.File
+	dev int
 
 	mu     sync.Mutex
 	stalls map[uint32]bool
@@ -49,18 +49,14 @@ type daemon struct {
 
 func newDaemon(t testing.TB) *daemon {
 	t.Helper()
-	dev, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	dev, err := syscall.Open("/dev/fuse", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		t.Skipf("no FUSE here: %v", err)
 	}
 	d := &daemon{t: t, dir: t.TempDir(), dev: dev, stalls: map[uint32]bool{}, fails: map[uint32][]syscall.Errno{}, asked: map[uint32]int{}}
-	raw, err := dev.SyscallConn()
-	isNil(t, err)
-	isNil(t, raw.Control(func(fd uintptr) {
-		err = syscall.Mount("curio-test", d.dir, "fuse", syscall.MS_NOSUID|syscall.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", fd))
-	}))
+	err = syscall.Mount("curio-test", d.dir, "fuse", syscall.MS_NOSUID|syscall.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", dev))
 	if err != nil {
-		dev.Close()
+		syscall.Close(dev)
 		t.Skipf("this user may not mount FUSE: %v", err)
 	}
 	served := make(chan struct{})
@@ -71,9 +67,11 @@ func newDaemon(t testing.TB) *daemon {
 	t.Cleanup(func() {
 		d.answerAll()
 		settled(t)
-		_ = syscall.Unmount(d.dir, syscall.MNT_DETACH)
-		dev.Close()
-		<-served
+		if err := syscall.Unmount(d.dir, syscall.MNT_FORCE|syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+		testutil.Receive(t, "the end of the daemon", served)
+		syscall.Close(dev)
 	})
 	return d
 }
@@ -118,8 +116,12 @@ func (d *daemon) answerAll() {
 func (d *daemon) serve() {
 	buf := make([]byte, 1<<20+4096)
 	for {
-		n, err := d.dev.Read(buf)
-		if err != nil {
+		n, err := syscall.Read(d.dev, buf)
+		switch err {
+		case nil:
+		case syscall.EINTR, syscall.EAGAIN, syscall.ENOENT: // the last one is for a request that was interrupted
+			continue
+		default: // unmounted
 			return
 		}
 		request := append([]byte(nil), buf[:n]...)
@@ -201,7 +203,7 @@ func (d *daemon) answer(request []byte) {
 	order.PutUint32(head, uint32(16+len(body)))
 	order.PutUint32(head[4:], uint32(-int32(errno)))
 	order.PutUint64(head[8:], unique)
-	_, _ = d.dev.Write(append(head, body...)) // what was interrupted is not waited for any more
+	_, _ = syscall.Write(d.dev, append(head, body...)) // what was interrupted is not waited for any more
 }
 
 func brief(t testing.TB) context.Context {

@@ -129,6 +129,9 @@ func (f *File) findLine(ctx context.Context, place wait.Place) (n int, kept bool
 		case err == io.EOF && len(a.unread) > 0:
 			return len(a.unread), false, nil
 		case err != nil:
+			if !kept && len(a.unread) == 0 {
+				a.drop()
+			}
 			return 0, kept, err
 		}
 	}

@@ -193,6 +193,9 @@ func TestOverlay(t *testing.T) {
 // A regular file that is waited for, as few are in /proc, can be given up.
 func TestKernelLog(t *testing.T) {
 	testutil.NoLeaks(t)
+	if !testutil.Long {
+		t.Skip("only in a long run: it takes from the log of the kernel, which others may read")
+	}
 	f, err := file.Open(background, "/proc/kmsg")
 	if err != nil {
 		t.Skipf("not for this user: %v", err)
