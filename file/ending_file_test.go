@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,40 +17,39 @@ import (
 // A blocking call, about a file that is held up. One that is added to the package comes here.
 var blockingCalls = []struct {
 	name    string
-	op      string // of the worker
-	changes bool   // it may have taken effect
+	changes bool // it may have taken effect
 	run     func(ctx context.Context, s *subject) error
 }{
-	{"Read", "read", false, func(ctx context.Context, s *subject) error { return second(s.f.Read(ctx, make([]byte, 3))) }},
-	{"ReadAt", "read", false, func(ctx context.Context, s *subject) error { return second(s.f.ReadAt(ctx, make([]byte, 3), 0)) }},
-	{"ReadAll", "read", false, func(ctx context.Context, s *subject) error { return second(s.f.ReadAll(ctx, 99)) }},
-	{"ReadLine", "read", false, func(ctx context.Context, s *subject) error { return second(s.f.ReadLine(ctx)) }},
-	{"Lines", "read", false, func(ctx context.Context, s *subject) error {
+	{"Read", false, func(ctx context.Context, s *subject) error { return second(s.f.Read(ctx, make([]byte, 3))) }},
+	{"ReadAt", false, func(ctx context.Context, s *subject) error { return second(s.f.ReadAt(ctx, make([]byte, 3), 0)) }},
+	{"ReadAll", false, func(ctx context.Context, s *subject) error { return second(s.f.ReadAll(ctx, 99)) }},
+	{"ReadLine", false, func(ctx context.Context, s *subject) error { return second(s.f.ReadLine(ctx)) }},
+	{"Lines", false, func(ctx context.Context, s *subject) error {
 		for _, err := range s.f.Lines(ctx) {
 			return err
 		}
 		return errors.New("no lines")
 	}},
-	{"Reader", "read", false, func(ctx context.Context, s *subject) error { return second(s.f.Reader(ctx).Read(make([]byte, 3))) }},
-	{"Write", "write", true, func(ctx context.Context, s *subject) error { return second(s.f.Write(ctx, []byte("x"))) }},
-	{"WriteString", "write", true, func(ctx context.Context, s *subject) error { return second(s.f.WriteString(ctx, "x")) }},
-	{"WriteAt", "write", true, func(ctx context.Context, s *subject) error { return second(s.f.WriteAt(ctx, []byte("x"), 0)) }},
-	{"Writer", "write", true, func(ctx context.Context, s *subject) error { return second(s.f.Writer(ctx).Write([]byte("x"))) }},
-	{"Seek", "seek", false, func(ctx context.Context, s *subject) error { return second(s.f.Seek(ctx, 0, 2)) }},
-	{"Stat", "stat", false, func(ctx context.Context, s *subject) error { return second(s.f.Stat(ctx)) }},
-	{"Truncate", "truncate", true, func(ctx context.Context, s *subject) error { return s.f.Truncate(ctx, 3) }},
-	{"Chmod", "chmod", true, func(ctx context.Context, s *subject) error { return s.f.Chmod(ctx, 0o600) }},
-	{"Sync", "sync", true, func(ctx context.Context, s *subject) error { return s.f.Sync(ctx) }},
-	{"ReadDir", "readdir", false, func(ctx context.Context, s *subject) error { return second(s.dir.ReadDir(ctx, 1)) }},
-	{"Open", "open", false, func(ctx context.Context, s *subject) error { return second(file.Open(ctx, s.link)) }},
-	{"Create", "open", true, func(ctx context.Context, s *subject) error { return second(file.Create(ctx, s.link)) }},
-	{"ReadFile", "read", false, func(ctx context.Context, s *subject) error { return second(file.ReadFile(ctx, s.link)) }},
-	{"Stat by path", "stat", false, func(ctx context.Context, s *subject) error { return second(file.Stat(ctx, s.link)) }},
-	{"Lstat", "lstat", false, func(ctx context.Context, s *subject) error { return second(file.Lstat(ctx, s.link)) }},
-	{"OpenRoot", "open", false, func(ctx context.Context, s *subject) error { return second(file.OpenRoot(ctx, s.tree)) }},
-	{"Root.Open", "open", false, func(ctx context.Context, s *subject) error { return second(s.root.Open(ctx, "data")) }},
-	{"Root.Stat", "stat", false, func(ctx context.Context, s *subject) error { return second(s.root.Stat(ctx, "data")) }},
-	{"Root.Chmod", "chmod", true, func(ctx context.Context, s *subject) error { return s.root.Chmod(ctx, "data", 0o644) }},
+	{"Reader", false, func(ctx context.Context, s *subject) error { return second(s.f.Reader(ctx).Read(make([]byte, 3))) }},
+	{"Write", true, func(ctx context.Context, s *subject) error { return second(s.f.Write(ctx, []byte("x"))) }},
+	{"WriteString", true, func(ctx context.Context, s *subject) error { return second(s.f.WriteString(ctx, "x")) }},
+	{"WriteAt", true, func(ctx context.Context, s *subject) error { return second(s.f.WriteAt(ctx, []byte("x"), 0)) }},
+	{"Writer", true, func(ctx context.Context, s *subject) error { return second(s.f.Writer(ctx).Write([]byte("x"))) }},
+	{"Seek", false, func(ctx context.Context, s *subject) error { return second(s.f.Seek(ctx, 0, 2)) }},
+	{"Stat", false, func(ctx context.Context, s *subject) error { return second(s.f.Stat(ctx)) }},
+	{"Truncate", true, func(ctx context.Context, s *subject) error { return s.f.Truncate(ctx, 3) }},
+	{"Chmod", true, func(ctx context.Context, s *subject) error { return s.f.Chmod(ctx, 0o600) }},
+	{"Sync", true, func(ctx context.Context, s *subject) error { return s.f.Sync(ctx) }},
+	{"ReadDir", false, func(ctx context.Context, s *subject) error { return second(s.dir.ReadDir(ctx, 1)) }},
+	{"Open", false, func(ctx context.Context, s *subject) error { return second(file.Open(ctx, s.link)) }},
+	{"Create", true, func(ctx context.Context, s *subject) error { return second(file.Create(ctx, s.link)) }},
+	{"ReadFile", false, func(ctx context.Context, s *subject) error { return second(file.ReadFile(ctx, s.link)) }},
+	{"Stat by path", false, func(ctx context.Context, s *subject) error { return second(file.Stat(ctx, s.link)) }},
+	{"Lstat", false, func(ctx context.Context, s *subject) error { return second(file.Lstat(ctx, s.link)) }},
+	{"OpenRoot", false, func(ctx context.Context, s *subject) error { return second(file.OpenRoot(ctx, s.tree)) }},
+	{"Root.Open", false, func(ctx context.Context, s *subject) error { return second(s.root.Open(ctx, "data")) }},
+	{"Root.Stat", false, func(ctx context.Context, s *subject) error { return second(s.root.Stat(ctx, "data")) }},
+	{"Root.Chmod", true, func(ctx context.Context, s *subject) error { return s.root.Chmod(ctx, "data", 0o644) }},
 }
 
 // A subject is what a blocking call is made with: files of one folder, all calls about which are held up.
@@ -85,7 +85,7 @@ func TestEndings(t *testing.T) {
 		for _, e := range callEndings {
 			t.Run(c.name+"/"+e.name, func(t *testing.T) {
 				s := newSubject(t)
-				err := e.end(t, s, c.op, func(ctx context.Context) error { return c.run(ctx, s) })
+				err := e.end(t, s.begun, func(ctx context.Context) error { return c.run(ctx, s) })
 				is(t, "the error", err, e.is...)
 				isNot(t, "the error", err, e.isNot...)
 				if c.changes && e.begun {
@@ -114,73 +114,86 @@ func TestEndings(t *testing.T) {
 type callEnding struct {
 	name      string
 	begun     bool // the system was at it
-	end       func(t *testing.T, s *subject, op string, run func(ctx context.Context) error) error
+	end       func(t *testing.T, begun func() bool, run func(ctx context.Context) error) error
 	is, isNot []error
 }
 
-// within runs a call in a task below a scope that with makes, until that ends it.
-func within(t *testing.T, s *subject, op string, with func(ctx context.Context, fn func(ctx context.Context) error) error, run func(ctx context.Context) error) (err error) {
-	inKernel(t, func(ctx context.Context) error {
-		_ = with(ctx, func(ctx context.Context) error {
-			err = run(ctx)
-			return nil
-		})
-		return nil
-	})
-	if op != "" {
-		s.dam.await(op)
+// timed runs a call with a context that ends after a while: if that was before the call had begun, again for longer.
+func timed(t *testing.T, begun func() bool, call func(d time.Duration) error) (err error) {
+	for d := 2 * time.Millisecond; ; d *= 2 {
+		err = call(d)
+		if begun() {
+			return err
+		}
+		if d > time.Minute {
+			t.Fatal("it never begins")
+		}
 	}
-	return err
+}
+
+// begun reports whether a call has been given up that had begun: the dam holds it up, so that it can be seen.
+func (s *subject) begun() bool {
+	return slices.ContainsFunc(file.Calls(), func(c file.Call) bool { return c.Abandoned })
 }
 
 var callEndings = []callEnding{
-	{"cancelled before", false, func(t *testing.T, _ *subject, _ string, run func(context.Context) error) error {
+	{"cancelled before", false, func(t *testing.T, _ func() bool, run func(context.Context) error) error {
 		ctx, cancel := context.WithCancel(background)
 		cancel()
 		return run(ctx)
 	}, []error{context.Canceled}, []error{context.DeadlineExceeded}},
 
-	{"cancelled", true, func(t *testing.T, s *subject, op string, run func(context.Context) error) (err error) {
-		inKernel(t, func(ctx context.Context) error {
-			task := curio.Go(ctx, func(ctx context.Context) error { err = run(ctx); return nil })
-			s.dam.await(op)
-			task.CancelNow()
-			_, _ = task.Join(ctx)
-			return nil
+	{"cancelled", true, func(t *testing.T, begun func() bool, run func(context.Context) error) error {
+		return timed(t, begun, func(d time.Duration) (err error) {
+			inKernel(t, func(ctx context.Context) error {
+				task := curio.Go(ctx, func(ctx context.Context) error { err = run(ctx); return nil })
+				_ = curio.TimeoutAfter(ctx, d, func(ctx context.Context) error { return task.Wait(ctx) })
+				task.CancelNow()
+				_, _ = task.Join(ctx)
+				return nil
+			})
+			return err
 		})
-		return err
 	}, []error{curio.ErrTaskCancelled, context.Canceled}, []error{context.DeadlineExceeded}},
 
-	{"timeout", true, func(t *testing.T, s *subject, op string, run func(context.Context) error) error {
-		return within(t, s, op, func(ctx context.Context, fn func(context.Context) error) error {
-			return curio.TimeoutAfter(ctx, 5*time.Millisecond, fn)
-		}, run)
+	{"timeout", true, func(t *testing.T, begun func() bool, run func(context.Context) error) error {
+		return timed(t, begun, func(d time.Duration) (err error) {
+			inKernel(t, func(ctx context.Context) error {
+				_ = curio.TimeoutAfter(ctx, d, func(ctx context.Context) error { err = run(ctx); return err })
+				return nil
+			})
+			return err
+		})
 	}, []error{curio.ErrTaskTimeout, context.DeadlineExceeded}, []error{context.Canceled}},
 
-	{"outer timeout", true, func(t *testing.T, s *subject, op string, run func(context.Context) error) error {
-		return within(t, s, op, func(ctx context.Context, fn func(context.Context) error) error {
-			return curio.TimeoutAfter(ctx, 5*time.Millisecond, func(ctx context.Context) error {
-				return curio.TimeoutAfter(ctx, time.Hour, fn)
+	{"outer timeout", true, func(t *testing.T, begun func() bool, run func(context.Context) error) error {
+		return timed(t, begun, func(d time.Duration) (err error) {
+			inKernel(t, func(ctx context.Context) error {
+				_ = curio.TimeoutAfter(ctx, d, func(ctx context.Context) error {
+					return curio.TimeoutAfter(ctx, time.Hour, func(ctx context.Context) error { err = run(ctx); return err })
+				})
+				return nil
 			})
-		}, run)
+			return err
+		})
 	}, []error{curio.ErrTimeoutCancellation, context.DeadlineExceeded}, []error{curio.ErrTaskTimeout}},
 
-	{"foreign timeout", true, func(t *testing.T, s *subject, op string, run func(context.Context) error) error {
-		ctx, cancel := context.WithTimeout(background, 5*time.Millisecond)
-		defer cancel()
-		err := run(ctx)
-		s.dam.await(op)
-		return err
+	{"foreign timeout", true, func(t *testing.T, begun func() bool, run func(context.Context) error) error {
+		return timed(t, begun, func(d time.Duration) error {
+			ctx, cancel := context.WithTimeout(background, d)
+			defer cancel()
+			return run(ctx)
+		})
 	}, []error{context.DeadlineExceeded}, []error{context.Canceled}},
 
-	{"a context of another type", true, func(t *testing.T, s *subject, op string, run func(context.Context) error) error {
-		ctx, cancel := context.WithTimeout(background, 5*time.Millisecond)
-		defer cancel()
-		h := testutil.NewHostile()
-		h.Context = ctx
-		err := run(h)
-		s.dam.await(op)
-		return err
+	{"a context of another type", true, func(t *testing.T, begun func() bool, run func(context.Context) error) error {
+		return timed(t, begun, func(d time.Duration) error {
+			ctx, cancel := context.WithTimeout(background, d)
+			defer cancel()
+			h := testutil.NewHostile()
+			h.Context = ctx
+			return run(h)
+		})
 	}, []error{context.DeadlineExceeded}, []error{context.Canceled}},
 }
 
@@ -193,12 +206,9 @@ func TestFIFOEndings(t *testing.T) {
 		}
 		f, err := file.OpenFile(background, newFIFO(t), os.O_RDWR, 0)
 		isNil(t, err)
-		s := &subject{f: f, dam: &dam{t: t, held: make(chan string, 1)}}
-		waits := func(ctx context.Context) error {
-			s.dam.held <- "read"
+		err = e.end(t, func() bool { return true }, func(ctx context.Context) error {
 			return second(f.Read(ctx, make([]byte, 1)))
-		}
-		err = e.end(t, s, "read", waits)
+		})
 		is(t, e.name, err, e.is...)
 		isNot(t, e.name, err, e.isNot...)
 		_, err = f.WriteString(background, "x")

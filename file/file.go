@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"runtime"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/disk"
@@ -256,26 +256,57 @@ func (f *File) Detach() (*os.File, error) {
 	return f.file, nil
 }
 
-// newFile makes a File of an *os.File that is opened with flag, and takes it over. It may wait for a server, unless
-// the class of the file system is known.
-func newFile(file *os.File, name string, flag int, known *disk.Class) (*File, error) {
+// adopt makes a File of a descriptor that was opened with flag, in non-blocking mode, and closes it if that fails. It may wait for a
+// server, unless the class of the file system is known.
+//
+// What package os makes of a descriptor in non-blocking mode, or opens itself, goes to the runtime's poller, and the system
+// asks the file whether it is ready: a FUSE daemon, if it is that one's. The runtime does not expect to wait there. It could neither
+// stop the world for the collector nor run anything else on that processor until the daemon answers, and if the daemon is in the
+// same process, or is gone, that is for ever. So regular files and folders that have a device are in blocking mode before
+// package os sees them; those without one are left as they are, for /proc/kmsg and the like.
+func adopt(fd int, name string, flag int, known *disk.Class) (*File, error) {
+	f := &File{name: name, fd: fd}
+	st, err := f.stat()
+	if err == nil {
+		f.setClass(&st, known)
+		if isPlain(&st) && f.access.Load() != direct {
+			err = syscall.SetNonblock(fd, false)
+		}
+	}
+	if err != nil {
+		syscall.Close(fd)
+		return nil, failed("open", name, err, false)
+	}
+	f.file = os.NewFile(uintptr(fd), name)
+	if err := f.look(&st, flag); err != nil {
+		f.file.Close()
+		return nil, failed("open", name, err, false)
+	}
+	return f, nil
+}
+
+// newFile is adopt for what package os has opened.
+func newFile(file *os.File, name string, flag int) (*File, error) {
 	f := &File{name: name, file: file}
-	f.appends = flag&os.O_APPEND != 0
-	f.writes = flag&(os.O_WRONLY|os.O_RDWR) != 0
 	raw, err := file.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
 	var failure error
-	if err := raw.Control(func(fd uintptr) {
+	err = raw.Control(func(fd uintptr) {
 		f.fd = int(fd)
-		failure = f.look(flag, known)
-	}); err != nil {
-		return nil, err
+		var st syscall.Stat_t
+		if st, failure = f.stat(); failure == nil {
+			f.setClass(&st, nil)
+			failure = f.look(&st, flag)
+		}
+	})
+	if err == nil {
+		err = failure
 	}
-	runtime.KeepAlive(file)
-	if failure != nil {
-		return nil, failed("open", name, failure, false)
+	if err != nil {
+		file.Close()
+		return nil, failed("open", name, err, false)
 	}
 	return f, nil
 }

@@ -16,28 +16,48 @@ const (
 	handOff              // by a worker, as the file system does not say what it has
 )
 
-// look finds out what kind of file f is, whose descriptor is open. known is the class of its file system, nil if it has
-// to be found out.
-func (f *File) look(flag int, known *disk.Class) error {
-	var st syscall.Stat_t
-	if err := again(func() error { return syscall.Fstat(f.fd, &st) }); err != nil {
-		return err
-	}
+func (f *File) stat() (st syscall.Stat_t, err error) {
+	err = again(func() error { return syscall.Fstat(f.fd, &st) })
+	return st, err
+}
+
+// isPlain reports whether st is about a regular file or a folder.
+func isPlain(st *syscall.Stat_t) bool {
+	typ := uint32(st.Mode) & syscall.S_IFMT
+	return typ == syscall.S_IFREG || typ == syscall.S_IFDIR
+}
+
+// setClass decides how f is read. known is the class of its file system, nil if it has to be found out.
+func (f *File) setClass(st *syscall.Stat_t, known *disk.Class) {
 	f.dev = deviceOf(uint64(st.Dev))
+	f.access.Store(noWait)
+	if !isPlain(st) {
+		return
+	}
+	var class disk.Class
+	if known != nil {
+		class = *known
+	} else if listed, ok := disk.ClassOf(uint64(st.Dev)); ok {
+		class = listed
+	} else {
+		class = disk.AskClass(f.fd)
+	}
+	f.local = class != disk.Other
+	if class == disk.Memory {
+		f.access.Store(direct)
+	}
+}
+
+// look finds out what kind of file f is, whose class has been set.
+func (f *File) look(st *syscall.Stat_t, flag int) error {
+	f.appends = flag&os.O_APPEND != 0
+	f.writes = flag&(os.O_WRONLY|os.O_RDWR) != 0
 	f.kind = kindOf(uint32(st.Mode), flag)
 	f.seekable = true
-	if f.kind != folder && uint32(st.Mode)&syscall.S_IFMT != syscall.S_IFREG {
-		return f.lookAtDevice(uint32(st.Mode))
-	}
-	class := f.classOf(uint64(st.Dev), known)
-	f.local = class != disk.Other
 	switch {
-	case class == disk.Memory:
-		f.access.Store(direct)
-	default:
-		f.access.Store(noWait)
-	}
-	if class != disk.Local && f.kind == ordinary {
+	case !isPlain(st):
+		return f.lookAtDevice(uint32(st.Mode))
+	case f.kind == ordinary && (!f.local || f.access.Load() == direct):
 		f.seekable = f.seeks()
 	}
 	return nil
@@ -60,7 +80,6 @@ func kindOf(mode uint32, flag int) kind {
 
 // lookAtDevice is for what is neither a regular file nor a folder.
 func (f *File) lookAtDevice(mode uint32) error {
-	f.access.Store(noWait)
 	if mode&syscall.S_IFMT == syscall.S_IFBLK {
 		return nil
 	}
@@ -83,16 +102,6 @@ func (f *File) lookAtDevice(mode uint32) error {
 func (f *File) seeks() bool {
 	_, err := syscall.Seek(f.fd, 0, 1)
 	return err == nil
-}
-
-func (f *File) classOf(dev uint64, known *disk.Class) disk.Class {
-	if known != nil {
-		return *known
-	}
-	if class, ok := disk.ClassOf(dev); ok {
-		return class
-	}
-	return disk.AskClass(f.fd)
 }
 
 // again makes a system call again for as long as a signal interrupts it.

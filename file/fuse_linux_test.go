@@ -30,6 +30,7 @@ const (
 	fuseInit    = 26
 	fuseOpendir = 27
 	fuseIntr    = 36
+	fusePoll    = 40
 	fuseForgets = 42
 )
 
@@ -252,6 +253,9 @@ func TestStalledFUSE(t *testing.T) {
 	settled(t)
 	isNil(t, f.Close())
 	isNil(t, fresh.CloseContext(background))
+	if n := d.count(fusePoll); n != 0 { // in which the runtime would wait, and let nobody else run
+		t.Errorf("the daemon was asked %d times whether the file is ready", n)
+	}
 }
 
 // close(2) can hang too, as flushing does there.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -45,9 +46,38 @@ func OpenFile(ctx context.Context, name string, flag int, perm os.FileMode) (*Fi
 	}
 	return openBy(ctx, name, flag, opener{
 		dev:  func() *device { return deviceOfPath(name) },
-		open: func(flag int) (*os.File, error) { return os.OpenFile(name, flag, perm) },
+		open: func(flag int) (*File, error) { return openSystem(name, flag, perm) },
 		stat: func() (os.FileInfo, error) { return os.Stat(name) },
 	})
+}
+
+// openSystem is open(2).
+func openSystem(name string, flag int, perm os.FileMode) (*File, error) {
+	if runtime.GOOS != "linux" { // package os knows what is different there
+		file, err := os.OpenFile(name, flag, perm)
+		if err != nil {
+			return nil, err
+		}
+		return newFile(file, name, flag)
+	}
+	mode := uint32(perm.Perm())
+	for bit, of := range map[os.FileMode]uint32{os.ModeSetuid: syscall.S_ISUID, os.ModeSetgid: syscall.S_ISGID, os.ModeSticky: syscall.S_ISVTX} {
+		if perm&bit != 0 {
+			mode |= of
+		}
+	}
+	fd := -1
+	err := again(func() (err error) {
+		fd, err = syscall.Open(name, flag|syscall.O_CLOEXEC, mode)
+		return err
+	})
+	if err == nil {
+		fd, err = aboveStdio(fd)
+	}
+	if err != nil {
+		return nil, failed("open", name, err, false)
+	}
+	return adopt(fd, name, flag, nil)
 }
 
 // openCached opens a file if that waits for nothing. ok is false if it has to be opened in the usual way.
@@ -66,11 +96,7 @@ func openCached(ctx context.Context, name string, flag int) (f *File, ok bool, e
 	if fd, err = aboveStdio(fd); err != nil {
 		return nil, true, failed("open", name, err, false)
 	}
-	file := os.NewFile(uintptr(fd), name)
-	f, err = newFile(file, name, flag, &class)
-	if err != nil {
-		file.Close()
-	}
+	f, err = adopt(fd, name, flag, &class)
 	return f, true, err
 }
 
@@ -97,7 +123,7 @@ func aboveStdio(fd int) (int, error) {
 // An opener is a way to open a certain file.
 type opener struct {
 	dev  func() *device
-	open func(flag int) (*os.File, error)
+	open func(flag int) (*File, error)
 	stat func() (os.FileInfo, error)
 }
 
@@ -110,7 +136,7 @@ func openBy(ctx context.Context, name string, flag int, o opener) (*File, error)
 	for {
 		var become fate
 		f, err := at(ctx, func(_ context.Context, p wait.Place) (f *File, err error) {
-			f, become, err = inWorker(p, o.dev(), nil, "open", name, func() (*File, error) { return openNow(name, flag, o) }, closeFile)
+			f, become, err = inWorker(p, o.dev(), nil, "open", name, func() (*File, error) { return openNow(flag, o) }, closeFile)
 			return f, err
 		})
 		if err == errNoReader {
@@ -133,29 +159,19 @@ func closeFile(f *File, err error) {
 }
 
 // openNow opens in a worker. It does not wait for the other side of a FIFO, nor for the carrier of a terminal.
-func openNow(name string, flag int, o opener) (*File, error) {
-	file, err := o.open(flag | syscall.O_NONBLOCK)
+func openNow(flag int, o opener) (*File, error) {
+	f, err := o.open(flag | syscall.O_NONBLOCK)
 	switch {
-	case err == nil:
-	case errors.Is(err, syscall.EAGAIN) && flag&syscall.O_NONBLOCK == 0:
+	case err == nil || flag&syscall.O_NONBLOCK != 0:
+	case errors.Is(err, syscall.EAGAIN):
 		// Somebody has a lease on a regular file and is told to give it back: that takes a moment.
-		if info, failure := o.stat(); failure != nil || !info.Mode().IsRegular() {
-			return nil, err
+		if info, failure := o.stat(); failure == nil && info.Mode().IsRegular() {
+			return o.open(flag)
 		}
-		if file, err = o.open(flag); err != nil {
-			return nil, err
-		}
-	case errors.Is(err, syscall.ENXIO) && flag&syscall.O_NONBLOCK == 0:
+	case errors.Is(err, syscall.ENXIO):
 		if info, failure := o.stat(); failure == nil && info.Mode()&fs.ModeNamedPipe != 0 {
 			return nil, errNoReader
 		}
-		return nil, err
-	default:
-		return nil, err
-	}
-	f, err := newFile(file, name, flag, nil)
-	if err != nil {
-		file.Close()
 	}
 	return f, err
 }

@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"sync/atomic"
@@ -28,12 +29,16 @@ func ReadFileLimit(ctx context.Context, name string, limit int64) ([]byte, error
 }
 
 func readFile(ctx context.Context, name string, most int) ([]byte, error) {
+	w := &whole{name: name, most: most, fd: -1}
 	all, err := at(ctx, func(_ context.Context, place wait.Place) ([]byte, error) {
-		w := &whole{name: name, most: most, fd: -1}
 		if done, all, err := w.readCached(place); done {
 			return all, err
 		}
-		all, become, err := inWorker(place, deviceOfPath(name), nil, "read", name, w.readRest, nil)
+		all, become, err := inWorker(place, deviceOfPath(name), nil, "read", name, w.readRest, func([]byte, error) {
+			if w.special != nil {
+				_ = w.special.Close()
+			}
+		})
 		switch become {
 		case runsOn:
 			w.stop.Store(true)
@@ -43,22 +48,22 @@ func readFile(ctx context.Context, name string, most int) ([]byte, error) {
 		return all, err
 	})
 	if err == errSpecial {
-		return readSpecial(ctx, name, most)
+		return readSpecial(ctx, w.special, most)
 	}
 	return all, failed("read", name, err, false)
 }
 
-// errSpecial says that what is to be read is no regular file.
-var errSpecial = &os.PathError{Op: "read", Err: errNotRegular}
+// errSpecial says that what is to be read is no regular file, or one that has to be waited for. It is open then: opening
+// it again would be seen by others.
+var errSpecial = errors.New("internal error: a file that is to be waited for")
 
-func readSpecial(ctx context.Context, name string, most int) ([]byte, error) {
-	f, err := Open(ctx, name)
-	if err != nil {
-		return nil, err
-	}
+func readSpecial(ctx context.Context, f *File, most int) ([]byte, error) {
 	all, err := f.ReadAll(ctx, int64(most))
 	if failure := f.CloseContext(ctx); err == nil {
 		err = failure
+	}
+	if err != nil && !errors.Is(err, ErrTooLong) {
+		all = nil
 	}
 	return all, err
 }
@@ -69,9 +74,20 @@ type whole struct {
 	most int
 	stop atomic.Bool // nobody waits any more
 
-	fd    int // -1 if it is not open
-	local bool
-	all   []byte
+	fd      int // -1 if it is not open
+	class   *disk.Class
+	all     []byte
+	special *File // if the error is errSpecial
+}
+
+// asFile makes a File of what is no regular file.
+func (w *whole) asFile() (err error) {
+	w.special, err = adopt(w.fd, w.name, syscall.O_RDONLY, w.class)
+	w.fd = -1
+	if err != nil {
+		return err
+	}
+	return errSpecial
 }
 
 func (w *whole) close() {
@@ -90,7 +106,7 @@ func (w *whole) readCached(place wait.Place) (done bool, all []byte, err error) 
 	if w.fd, ok = disk.OpenCached(w.name, syscall.O_RDONLY|syscall.O_NONBLOCK); !ok {
 		return false, nil, nil
 	}
-	w.local = true
+	w.class = &class
 	if err := w.begin(); err != nil {
 		w.close()
 		return true, nil, err
@@ -125,8 +141,7 @@ func (w *whole) readCached(place wait.Place) (done bool, all []byte, err error) 
 			w.close()
 			return true, w.all, nil
 		case err == syscall.EAGAIN:
-			w.close()
-			return true, nil, errSpecial
+			return true, nil, w.asFile()
 		case err != nil:
 			w.close()
 			return true, nil, err
@@ -165,9 +180,9 @@ func (w *whole) begin() error {
 	case syscall.S_IFDIR:
 		return syscall.EISDIR
 	default:
-		return errSpecial
+		return w.asFile()
 	}
-	w.all = make([]byte, 0, firstRoom(believed(&st, w.local), w.most))
+	w.all = make([]byte, 0, firstRoom(believed(&st, w.class != nil), w.most))
 	return nil
 }
 
@@ -189,7 +204,7 @@ func (w *whole) readRest() (all []byte, err error) {
 		case err == io.EOF:
 			return w.all, nil
 		case err == syscall.EAGAIN:
-			return nil, errSpecial
+			return nil, w.asFile()
 		case err != nil:
 			return nil, err
 		case !w.added(n):
@@ -207,11 +222,16 @@ func (w *whole) open() error {
 	if err == nil {
 		w.fd, err = aboveStdio(w.fd)
 	}
-	switch err {
-	case nil:
-		return nil
-	case syscall.EAGAIN: // somebody has a lease on the file
-		return errSpecial
+	if err == syscall.EAGAIN { // somebody has a lease on the file, which OpenFile knows about
+		w.fd = -1
+		w.special, err = openNow(syscall.O_RDONLY, opener{
+			open: func(flag int) (*File, error) { return openSystem(w.name, flag, 0) },
+			stat: func() (os.FileInfo, error) { return os.Stat(w.name) },
+		})
+		if err == nil {
+			return errSpecial
+		}
+		return err
 	}
-	return &os.PathError{Op: "open", Path: w.name, Err: err}
+	return failed("open", w.name, err, false)
 }

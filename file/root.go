@@ -109,8 +109,14 @@ func (r *Root) OpenFile(ctx context.Context, name string, flag int, perm os.File
 		return nil, err
 	}
 	return openBy(ctx, r.name+"/"+name, flag, opener{
-		dev:  func() *device { return r.dev },
-		open: func(flag int) (*os.File, error) { return r.root.OpenFile(name, flag, perm) },
+		dev: func() *device { return r.dev },
+		open: func(flag int) (*File, error) {
+			file, err := r.root.OpenFile(name, flag, perm)
+			if err != nil {
+				return nil, err
+			}
+			return newFile(file, file.Name(), flag)
+		},
 		stat: func() (os.FileInfo, error) { return r.root.Stat(name) },
 	})
 }
@@ -134,19 +140,17 @@ func (r *Root) OpenRegular(ctx context.Context, name string) (*File, error) {
 	}
 	return openBy(ctx, r.name+"/"+name, os.O_RDONLY, opener{
 		dev: func() *device { return r.dev },
-		open: func(flag int) (*os.File, error) {
+		open: func(flag int) (*File, error) {
 			file, err := r.openRegular(name, flag)
-			if err != nil && file != nil {
-				file.Close()
+			if err != nil {
 				return nil, err
 			}
-			return file, err
+			return newFile(file, file.Name(), flag)
 		},
 		stat: func() (os.FileInfo, error) { return nil, errNotRegular },
 	})
 }
 
-// openRegular returns a file that has to be closed if there is an error too.
 func (r *Root) openRegular(name string, flag int) (*os.File, error) {
 	refused := &os.PathError{Op: "open", Path: name, Err: errNotRegular}
 	before, err := r.root.Lstat(name)
@@ -164,11 +168,12 @@ func (r *Root) openRegular(name string, flag int) (*os.File, error) {
 		return nil, err
 	}
 	info, err := file.Stat()
-	if err != nil {
-		return file, err
+	if err == nil && (!info.Mode().IsRegular() || !os.SameFile(before, info)) {
+		err = refused
 	}
-	if !info.Mode().IsRegular() || !os.SameFile(before, info) {
-		return file, refused
+	if err != nil {
+		file.Close()
+		return nil, err
 	}
 	return file, nil
 }
