@@ -24,7 +24,7 @@ func TestAbandonedRead(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, poem)
 	file.Forget(f)
-	d := newDam(t, f.Name())
+	d := newBlockade(t, f.Name())
 	p := bytes.Repeat([]byte("-"), len(poem))
 	for name, read := range map[string]func(ctx context.Context) error{
 		"Read":     func(ctx context.Context) error { _, err := f.Read(ctx, p); return err },
@@ -56,8 +56,8 @@ func TestAbandonedReadKeepsTheOffset(t *testing.T) {
 	file.Forget(f)
 	p := make([]byte, 7)
 	_, err := f.Read(background, p)
-	isNil(t, err)
-	d := newDam(t, f.Name())
+	check(t, err)
+	d := newBlockade(t, f.Name())
 	is(t, "Read", d.giveUp("read", func(ctx context.Context) error { _, err := f.Read(ctx, p); return err }), context.Canceled)
 	d.release()
 	if n, err := f.Read(background, p); string(p[:n]) != "line 2\n" || err != nil {
@@ -70,7 +70,7 @@ func TestAbandonedReadKeepsTheOffset(t *testing.T) {
 func TestAbandonedWrite(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, "")
-	d := newDam(t, f.Name())
+	d := newBlockade(t, f.Name())
 	p := []byte("first ")
 	err := d.giveUp("write", func(ctx context.Context) error { _, err := f.WriteAt(ctx, p, 0); return err })
 	is(t, "WriteAt", err, file.ErrOutcomeUnknown, context.Canceled)
@@ -118,13 +118,13 @@ func TestAbandonedWrite(t *testing.T) {
 func TestAbandonedWriteAgain(t *testing.T) {
 	f := newFile(t, "")
 	_, err := f.WriteString(background, "a")
-	isNil(t, err)
-	d := newDam(t, f.Name())
+	check(t, err)
+	d := newBlockade(t, f.Name())
 	err = d.giveUp("write", func(ctx context.Context) error { _, err := f.WriteString(ctx, "bbb"); return err })
 	is(t, "Write", err, file.ErrOutcomeUnknown)
 	d.release()
 	_, err = f.WriteString(background, "bbb")
-	isNil(t, err)
+	check(t, err)
 	if got := contents(t, f); got != "abbb" {
 		t.Errorf("there is %q", got)
 	}
@@ -171,7 +171,7 @@ func TestCloseWhileInUse(t *testing.T) {
 	} {
 		f := newFile(t, poem)
 		file.Forget(f)
-		d := newDam(t, f.Name())
+		d := newBlockade(t, f.Name())
 		result := make(chan error, 1)
 		go func() { result <- op(background, f) }()
 		d.await(name)
@@ -200,7 +200,7 @@ func TestCloseContextWaits(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, poem)
 	file.Forget(f)
-	d := newDam(t, f.Name())
+	d := newBlockade(t, f.Name())
 	is(t, "Read", d.giveUp("read", func(ctx context.Context) error { _, err := f.Read(ctx, make([]byte, 1)); return err }), context.Canceled)
 	ctx, cancel := context.WithTimeout(background, short)
 	defer cancel()
@@ -212,7 +212,7 @@ func TestCloseContextWaits(t *testing.T) {
 
 	f = newFile(t, poem)
 	file.Forget(f)
-	d = newDam(t, f.Name())
+	d = newBlockade(t, f.Name())
 	is(t, "Read", d.giveUp("read", func(ctx context.Context) error { _, err := f.Read(ctx, make([]byte, 1)); return err }), context.Canceled)
 	inKernel(t, func(ctx context.Context) error {
 		task := curio.Go(ctx, f.CloseContext)
@@ -228,7 +228,7 @@ func TestCloseEndsTheQueue(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, poem)
 	file.Forget(f)
-	d := newDam(t, f.Name())
+	d := newBlockade(t, f.Name())
 	is(t, "Write", d.giveUp("write", func(ctx context.Context) error { _, err := f.WriteAt(ctx, make([]byte, 1), 0); return err }), context.Canceled)
 	inKernel(t, func(ctx context.Context) error {
 		gate := curio.Go(ctx, func(ctx context.Context) error { return f.Truncate(ctx, 0) })
@@ -252,7 +252,7 @@ func TestCloseEndsTheQueue(t *testing.T) {
 func TestDetachBusy(t *testing.T) {
 	f := newFile(t, poem)
 	file.Forget(f)
-	d := newDam(t, f.Name())
+	d := newBlockade(t, f.Name())
 	is(t, "Read", d.giveUp("read", func(ctx context.Context) error { _, err := f.ReadAt(ctx, make([]byte, 1), 0); return err }), context.Canceled)
 	_, err := f.Detach()
 	is(t, "Detach", err, file.ErrBusy)
@@ -272,10 +272,10 @@ func TestAbandonedOpen(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir := t.TempDir()
 	old, fresh := filepath.Join(dir, "old"), filepath.Join(dir, "new")
-	isNil(t, os.WriteFile(old, []byte(poem), 0o644))
+	check(t, os.WriteFile(old, []byte(poem), 0o644))
 	link := old + "link" // behind a link it is not opened directly
-	isNil(t, os.Symlink(old, link))
-	d := newDam(t, link, fresh)
+	check(t, os.Symlink(old, link))
+	d := newBlockade(t, link, fresh)
 	err := d.giveUp("open", func(ctx context.Context) error { _, err := file.Open(ctx, link); return err })
 	is(t, "Open", err, context.Canceled)
 	isNot(t, "Open", err, file.ErrOutcomeUnknown)
@@ -300,12 +300,12 @@ func TestAbandonedReadDir(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir := t.TempDir()
 	for i := range 10 {
-		isNil(t, os.WriteFile(fmt.Sprint(dir, "/", i), nil, 0o600))
+		check(t, os.WriteFile(fmt.Sprint(dir, "/", i), nil, 0o600))
 	}
 	f, err := file.Open(background, dir)
-	isNil(t, err)
+	check(t, err)
 	defer f.Close()
-	d := newDam(t, dir)
+	d := newBlockade(t, dir)
 	is(t, "ReadDir", d.giveUp("readdir", func(ctx context.Context) error { _, err := f.ReadDir(ctx, 3); return err }), context.Canceled)
 	d.release()
 	entries, err := f.ReadDir(background, -1)
@@ -322,16 +322,16 @@ func TestHungDevice(t *testing.T) {
 		t.Skip("there is no second file system here")
 	}
 	healthy, err := os.CreateTemp("/dev/shm", "curio")
-	isNil(t, err)
+	check(t, err)
 	defer os.Remove(healthy.Name())
 	defer healthy.Close()
 	other, err := file.Open(background, healthy.Name())
-	isNil(t, err)
+	check(t, err)
 	defer other.Close()
 	file.Forget(other)
 	f := newFile(t, poem)
 	file.Forget(f)
-	d := newDam(t, f.Name())
+	d := newBlockade(t, f.Name())
 	read := func(ctx context.Context) error { _, err := f.ReadAt(ctx, make([]byte, 1), 0); return err }
 	inKernel(t, func(ctx context.Context) error {
 		var stuck []*curio.Task[struct{}]

@@ -26,13 +26,13 @@ func bench(b *testing.B, size int, std, ours func(b *testing.B, ctx context.Cont
 	for _, g := range grounds {
 		b.Run("on="+g.name, func(b *testing.B) {
 			name := filepath.Join(g.dir(b), "data")
-			isNil(b, os.WriteFile(name, make([]byte, size), 0o644))
+			check(b, os.WriteFile(name, make([]byte, size), 0o644))
 			b.Run("by=os", func(b *testing.B) {
 				b.ReportAllocs()
 				std(b, background, name)
 			})
 			b.Run("by=curio", func(b *testing.B) {
-				isNil(b, curio.Run(background, func(ctx context.Context) error {
+				check(b, curio.Run(background, func(ctx context.Context) error {
 					b.ReportAllocs()
 					ours(b, ctx, name)
 					return nil
@@ -45,11 +45,11 @@ func bench(b *testing.B, size int, std, ours func(b *testing.B, ctx context.Cont
 // 4 KiB at random places of a file that is in the page cache.
 func BenchmarkReadAt(b *testing.B) {
 	const size = 16 << 20
-	next := func(i int) int64 { return int64(i*2654435761%(size/4096)) * 4096 }
+	next := func(i int) int64 { return int64(uint32(i)*2654435761%(size/4096)) * 4096 }
 	p := make([]byte, 4096)
 	bench(b, size, func(b *testing.B, _ context.Context, name string) {
 		f, err := os.Open(name)
-		isNil(b, err)
+		check(b, err)
 		defer f.Close()
 		for i := 0; b.Loop(); i++ {
 			if _, err := f.ReadAt(p, next(i)); err != nil {
@@ -58,7 +58,7 @@ func BenchmarkReadAt(b *testing.B) {
 		}
 	}, func(b *testing.B, ctx context.Context, name string) {
 		f, err := file.Open(ctx, name)
-		isNil(b, err)
+		check(b, err)
 		defer f.Close()
 		for i := 0; b.Loop(); i++ {
 			if _, err := f.ReadAt(ctx, p, next(i)); err != nil {
@@ -96,7 +96,7 @@ func BenchmarkWriteAt(b *testing.B) {
 	p := make([]byte, 4096)
 	bench(b, 1<<20, func(b *testing.B, _ context.Context, name string) {
 		f, err := os.OpenFile(name, os.O_RDWR, 0)
-		isNil(b, err)
+		check(b, err)
 		defer f.Close()
 		for i := 0; b.Loop(); i++ {
 			if _, err := f.WriteAt(p, int64(i%256)*4096); err != nil {
@@ -105,7 +105,7 @@ func BenchmarkWriteAt(b *testing.B) {
 		}
 	}, func(b *testing.B, ctx context.Context, name string) {
 		f, err := file.OpenFile(ctx, name, os.O_RDWR, 0)
-		isNil(b, err)
+		check(b, err)
 		defer f.Close()
 		for i := 0; b.Loop(); i++ {
 			if _, err := f.WriteAt(ctx, p, int64(i%256)*4096); err != nil {
@@ -121,7 +121,7 @@ func BenchmarkRead(b *testing.B) {
 	p := make([]byte, 4096)
 	bench(b, size, func(b *testing.B, _ context.Context, name string) {
 		f, err := os.Open(name)
-		isNil(b, err)
+		check(b, err)
 		defer f.Close()
 		for b.Loop() {
 			if _, err := f.Read(p); err == io.EOF {
@@ -132,7 +132,7 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}, func(b *testing.B, ctx context.Context, name string) {
 		f, err := file.Open(ctx, name)
-		isNil(b, err)
+		check(b, err)
 		defer f.Close()
 		for b.Loop() {
 			if _, err := f.Read(ctx, p); err == io.EOF {
@@ -148,14 +148,14 @@ func BenchmarkOpen(b *testing.B) {
 	bench(b, 100, func(b *testing.B, _ context.Context, name string) {
 		for b.Loop() {
 			f, err := os.Open(name)
-			isNil(b, err)
-			isNil(b, f.Close())
+			check(b, err)
+			check(b, f.Close())
 		}
 	}, func(b *testing.B, ctx context.Context, name string) {
 		for b.Loop() {
 			f, err := file.Open(ctx, name)
-			isNil(b, err)
-			isNil(b, f.Close())
+			check(b, err)
+			check(b, f.Close())
 		}
 	})
 }
@@ -164,12 +164,12 @@ func BenchmarkStat(b *testing.B) {
 	bench(b, 100, func(b *testing.B, _ context.Context, name string) {
 		for b.Loop() {
 			_, err := os.Stat(name)
-			isNil(b, err)
+			check(b, err)
 		}
 	}, func(b *testing.B, ctx context.Context, name string) {
 		for b.Loop() {
 			_, err := file.Stat(ctx, name)
-			isNil(b, err)
+			check(b, err)
 		}
 	})
 }

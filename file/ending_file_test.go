@@ -20,35 +20,35 @@ var blockingCalls = []struct {
 	changes bool // it may have taken effect
 	run     func(ctx context.Context, s *subject) error
 }{
-	{"Read", false, func(ctx context.Context, s *subject) error { return second(s.f.Read(ctx, make([]byte, 3))) }},
-	{"ReadAt", false, func(ctx context.Context, s *subject) error { return second(s.f.ReadAt(ctx, make([]byte, 3), 0)) }},
-	{"ReadAll", false, func(ctx context.Context, s *subject) error { return second(s.f.ReadAll(ctx, 99)) }},
-	{"ReadLine", false, func(ctx context.Context, s *subject) error { return second(s.f.ReadLine(ctx)) }},
+	{"Read", false, func(ctx context.Context, s *subject) error { return errOf(s.f.Read(ctx, make([]byte, 3))) }},
+	{"ReadAt", false, func(ctx context.Context, s *subject) error { return errOf(s.f.ReadAt(ctx, make([]byte, 3), 0)) }},
+	{"ReadAll", false, func(ctx context.Context, s *subject) error { return errOf(s.f.ReadAll(ctx, 99)) }},
+	{"ReadLine", false, func(ctx context.Context, s *subject) error { return errOf(s.f.ReadLine(ctx)) }},
 	{"Lines", false, func(ctx context.Context, s *subject) error {
 		for _, err := range s.f.Lines(ctx) {
 			return err
 		}
 		return errors.New("no lines")
 	}},
-	{"Reader", false, func(ctx context.Context, s *subject) error { return second(s.f.Reader(ctx).Read(make([]byte, 3))) }},
-	{"Write", true, func(ctx context.Context, s *subject) error { return second(s.f.Write(ctx, []byte("x"))) }},
-	{"WriteString", true, func(ctx context.Context, s *subject) error { return second(s.f.WriteString(ctx, "x")) }},
-	{"WriteAt", true, func(ctx context.Context, s *subject) error { return second(s.f.WriteAt(ctx, []byte("x"), 0)) }},
-	{"Writer", true, func(ctx context.Context, s *subject) error { return second(s.f.Writer(ctx).Write([]byte("x"))) }},
-	{"Seek", false, func(ctx context.Context, s *subject) error { return second(s.f.Seek(ctx, 0, 2)) }},
-	{"Stat", false, func(ctx context.Context, s *subject) error { return second(s.f.Stat(ctx)) }},
+	{"Reader", false, func(ctx context.Context, s *subject) error { return errOf(s.f.Reader(ctx).Read(make([]byte, 3))) }},
+	{"Write", true, func(ctx context.Context, s *subject) error { return errOf(s.f.Write(ctx, []byte("x"))) }},
+	{"WriteString", true, func(ctx context.Context, s *subject) error { return errOf(s.f.WriteString(ctx, "x")) }},
+	{"WriteAt", true, func(ctx context.Context, s *subject) error { return errOf(s.f.WriteAt(ctx, []byte("x"), 0)) }},
+	{"Writer", true, func(ctx context.Context, s *subject) error { return errOf(s.f.Writer(ctx).Write([]byte("x"))) }},
+	{"Seek", false, func(ctx context.Context, s *subject) error { return errOf(s.f.Seek(ctx, 0, 2)) }},
+	{"Stat", false, func(ctx context.Context, s *subject) error { return errOf(s.f.Stat(ctx)) }},
 	{"Truncate", true, func(ctx context.Context, s *subject) error { return s.f.Truncate(ctx, 3) }},
 	{"Chmod", true, func(ctx context.Context, s *subject) error { return s.f.Chmod(ctx, 0o600) }},
 	{"Sync", true, func(ctx context.Context, s *subject) error { return s.f.Sync(ctx) }},
-	{"ReadDir", false, func(ctx context.Context, s *subject) error { return second(s.dir.ReadDir(ctx, 1)) }},
-	{"Open", false, func(ctx context.Context, s *subject) error { return second(file.Open(ctx, s.link)) }},
-	{"Create", true, func(ctx context.Context, s *subject) error { return second(file.Create(ctx, s.link)) }},
-	{"ReadFile", false, func(ctx context.Context, s *subject) error { return second(file.ReadFile(ctx, s.link)) }},
-	{"Stat by path", false, func(ctx context.Context, s *subject) error { return second(file.Stat(ctx, s.link)) }},
-	{"Lstat", false, func(ctx context.Context, s *subject) error { return second(file.Lstat(ctx, s.link)) }},
-	{"OpenRoot", false, func(ctx context.Context, s *subject) error { return second(file.OpenRoot(ctx, s.tree)) }},
-	{"Root.Open", false, func(ctx context.Context, s *subject) error { return second(s.root.Open(ctx, "data")) }},
-	{"Root.Stat", false, func(ctx context.Context, s *subject) error { return second(s.root.Stat(ctx, "data")) }},
+	{"ReadDir", false, func(ctx context.Context, s *subject) error { return errOf(s.dir.ReadDir(ctx, 1)) }},
+	{"Open", false, func(ctx context.Context, s *subject) error { return errOf(file.Open(ctx, s.link)) }},
+	{"Create", true, func(ctx context.Context, s *subject) error { return errOf(file.Create(ctx, s.link)) }},
+	{"ReadFile", false, func(ctx context.Context, s *subject) error { return errOf(file.ReadFile(ctx, s.link)) }},
+	{"Stat by path", false, func(ctx context.Context, s *subject) error { return errOf(file.Stat(ctx, s.link)) }},
+	{"Lstat", false, func(ctx context.Context, s *subject) error { return errOf(file.Lstat(ctx, s.link)) }},
+	{"OpenRoot", false, func(ctx context.Context, s *subject) error { return errOf(file.OpenRoot(ctx, s.tree)) }},
+	{"Root.Open", false, func(ctx context.Context, s *subject) error { return errOf(s.root.Open(ctx, "data")) }},
+	{"Root.Stat", false, func(ctx context.Context, s *subject) error { return errOf(s.root.Stat(ctx, "data")) }},
 	{"Root.Chmod", true, func(ctx context.Context, s *subject) error { return s.root.Chmod(ctx, "data", 0o644) }},
 }
 
@@ -57,7 +57,7 @@ type subject struct {
 	f, dir     *file.File
 	root       *file.Root
 	link, tree string
-	dam        *dam
+	blockade   *blockade
 }
 
 func newSubject(t *testing.T) *subject {
@@ -65,15 +65,15 @@ func newSubject(t *testing.T) *subject {
 	file.Forget(f)
 	tree := f.Name()[:len(f.Name())-len("/data")]
 	s := &subject{f: f, link: f.Name() + "link", tree: tree}
-	isNil(t, os.Symlink(f.Name(), s.link))
+	check(t, os.Symlink(f.Name(), s.link))
 	var err error
 	s.dir, err = file.Open(background, tree)
-	isNil(t, err)
+	check(t, err)
 	t.Cleanup(func() { _ = s.dir.CloseContext(background) })
 	s.root, err = file.OpenRoot(background, tree)
-	isNil(t, err)
+	check(t, err)
 	t.Cleanup(func() { _ = s.root.Close() })
-	s.dam = newDam(t, f.Name(), s.link, tree)
+	s.blockade = newBlockade(t, f.Name(), s.link, tree)
 	return s
 }
 
@@ -97,9 +97,9 @@ func TestEndings(t *testing.T) {
 				if !errors.As(err, &path) || path.Path == "" || path.Op == "" {
 					t.Errorf("%#v does not say what it was about", err)
 				}
-				s.dam.release()
+				s.blockade.release()
 				settled(t)
-				isNil(t, s.f.Truncate(background, 0))
+				check(t, s.f.Truncate(background, 0))
 				if _, err := s.f.WriteAt(background, []byte("it works"), 0); err != nil {
 					t.Error(err)
 				}
@@ -131,7 +131,7 @@ func timed(t *testing.T, begun func() bool, call func(d time.Duration) error) (e
 	}
 }
 
-// begun reports whether a call has been given up that had begun: the dam holds it up, so that it can be seen.
+// begun reports whether a call has been given up that had begun: the blockade holds it up, so that it can be seen.
 func (s *subject) begun() bool {
 	return slices.ContainsFunc(file.Calls(), func(c file.Call) bool { return c.Abandoned })
 }
@@ -205,17 +205,17 @@ func TestFIFOEndings(t *testing.T) {
 			continue
 		}
 		f, err := file.OpenFile(background, newFIFO(t), os.O_RDWR, 0)
-		isNil(t, err)
+		check(t, err)
 		err = e.end(t, func() bool { return true }, func(ctx context.Context) error {
-			return second(f.Read(ctx, make([]byte, 1)))
+			return errOf(f.Read(ctx, make([]byte, 1)))
 		})
 		is(t, e.name, err, e.is...)
 		isNot(t, e.name, err, e.isNot...)
 		_, err = f.WriteString(background, "x")
-		isNil(t, err)
+		check(t, err)
 		if n, err := f.Read(background, make([]byte, 2)); n != 1 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
-		isNil(t, f.Close())
+		check(t, f.Close())
 	}
 }

@@ -26,6 +26,9 @@ var ErrTooLong = sentinel.PeersDoing("file too long")
 // ErrBusy is the error of Detach while calls are in progress.
 var ErrBusy = errors.New("in use")
 
+// ErrUnread is the error of Detach when something has been read ahead and not returned.
+var ErrUnread = errors.New("unread data")
+
 var (
 	errNegative   = errors.New("negative offset")
 	errAppends    = errors.New("the file was opened with O_APPEND, where the system writes at the end, whatever the offset is")

@@ -66,9 +66,9 @@ func TestEverywhereFile(t *testing.T) {
 
 func TestEverywhereTree(t *testing.T) {
 	dir := t.TempDir()
-	isNil(t, os.MkdirAll(filepath.Join(dir, "sub"), 0o755))
-	isNil(t, os.WriteFile(filepath.Join(dir, "sub", "a"), []byte(poem), 0o600))
-	isNil(t, os.Symlink("sub/a", filepath.Join(dir, "link")))
+	check(t, os.MkdirAll(filepath.Join(dir, "sub"), 0o755))
+	check(t, os.WriteFile(filepath.Join(dir, "sub", "a"), []byte(poem), 0o600))
+	check(t, os.Symlink("sub/a", filepath.Join(dir, "link")))
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
 		all, err := file.ReadFile(ctx, filepath.Join(dir, "link"))
 		if err != nil {
@@ -97,7 +97,7 @@ func TestEverywhereTree(t *testing.T) {
 
 func TestEverywhereFIFO(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "fifo")
-	isNil(t, syscall.Mkfifo(name, 0o600))
+	check(t, syscall.Mkfifo(name, 0o600))
 	curiotest.CancelEverywhere(t, func(whole context.Context) error {
 		return curio.Group(whole, func(_ context.Context, g *curio.TaskGroup[struct{}]) error {
 			g.Go(func(ctx context.Context) error {

@@ -17,8 +17,8 @@ const (
 
 // Stall has hook called in workers before their system calls, until restore is called.
 func Stall(hook func(op, path string)) (restore func()) {
-	stall.Store(&hook)
-	return func() { stall.Store(nil) }
+	stallHook.Store(&hook)
+	return func() { stallHook.Store(nil) }
 }
 
 // Access is how f is read, which a test may change.

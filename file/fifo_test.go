@@ -19,7 +19,7 @@ import (
 func newFIFO(t testing.TB) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "fifo")
-	isNil(t, syscall.Mkfifo(name, 0o600))
+	check(t, syscall.Mkfifo(name, 0o600))
 	return name
 }
 
@@ -28,7 +28,7 @@ func TestFIFOReader(t *testing.T) {
 	testutil.NoLeaks(t)
 	name := newFIFO(t)
 	f, err := file.Open(background, name)
-	isNil(t, err)
+	check(t, err)
 	defer f.Close()
 	ctx, cancel := context.WithTimeout(background, 10*short)
 	defer cancel()
@@ -41,17 +41,17 @@ func TestFIFOReader(t *testing.T) {
 		task := curio.Spawn(ctx, func(ctx context.Context) (string, error) { return f.ReadLine(ctx) })
 		inState(t, task, "READ_WAIT")
 		w, err := file.OpenFile(ctx, name, os.O_WRONLY, 0)
-		isNil(t, err)
+		check(t, err)
 		inState(t, task, "READ_WAIT") // a writer alone says nothing
 		for _, part := range []string{"half", " a line\nand ", "more"} {
 			_, err = w.WriteString(ctx, part)
-			isNil(t, err)
+			check(t, err)
 		}
 		line, err := task.Join(ctx)
 		if line != "half a line\n" || err != nil {
 			t.Errorf("%q, %v", line, err)
 		}
-		isNil(t, w.Close())
+		check(t, w.Close())
 		rest, err := f.ReadAll(ctx, file.NoLimit)
 		if string(rest) != "and more" || err != nil {
 			t.Errorf("the rest: %q, %v", rest, err)
@@ -60,10 +60,10 @@ func TestFIFOReader(t *testing.T) {
 			t.Errorf("at the end: %v", err)
 		}
 		w, err = file.OpenFile(ctx, name, os.O_WRONLY, 0)
-		isNil(t, err)
+		check(t, err)
 		_, err = w.WriteString(ctx, "again")
-		isNil(t, err)
-		isNil(t, w.CloseContext(ctx))
+		check(t, err)
+		check(t, w.CloseContext(ctx))
 		rest, err = f.ReadAll(ctx, file.NoLimit)
 		if string(rest) != "again" || err != nil {
 			t.Errorf("of another writer: %q, %v", rest, err)
@@ -76,10 +76,10 @@ func TestFIFOReader(t *testing.T) {
 func TestFIFOSilentWriter(t *testing.T) {
 	name := newFIFO(t)
 	f, err := file.Open(background, name)
-	isNil(t, err)
+	check(t, err)
 	defer f.Close()
 	w, err := os.OpenFile(name, os.O_WRONLY, 0)
-	isNil(t, err)
+	check(t, err)
 	w.Close()
 	if n, err := f.Read(background, make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("%d, %v", n, err)
@@ -102,10 +102,10 @@ func TestFIFOWriter(t *testing.T) {
 		})
 		inState(t, task, "TIME_SLEEP")
 		r, err := file.Open(ctx, name)
-		isNil(t, err)
+		check(t, err)
 		defer r.Close()
 		w, err := task.Join(ctx)
-		isNil(t, err)
+		check(t, err)
 		fill := curio.Go(ctx, func(ctx context.Context) error {
 			_, err := w.Write(ctx, make([]byte, 1<<20))
 			return err
@@ -115,7 +115,7 @@ func TestFIFOWriter(t *testing.T) {
 		_, err = fill.Join(ctx)
 		is(t, "Write", err, context.Canceled)
 		isNot(t, "Write", err, file.ErrOutcomeUnknown)
-		isNil(t, r.Close())
+		check(t, r.Close())
 		_, err = w.WriteString(ctx, "x")
 		is(t, "Write without a reader", err, syscall.EPIPE)
 		return w.Close()
@@ -125,7 +125,7 @@ func TestFIFOWriter(t *testing.T) {
 // What has no offsets says so.
 func TestFIFOHasNoOffsets(t *testing.T) {
 	f, err := file.OpenFile(background, newFIFO(t), os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
 	defer f.Close()
 	_, err = f.ReadAt(background, make([]byte, 1), 0)
 	is(t, "ReadAt", err, syscall.ESPIPE)
@@ -134,7 +134,7 @@ func TestFIFOHasNoOffsets(t *testing.T) {
 	_, err = f.Seek(background, 0, io.SeekStart)
 	is(t, "Seek", err, syscall.ESPIPE)
 	info, err := f.Stat(background)
-	isNil(t, err)
+	check(t, err)
 	if info.Mode()&os.ModeNamedPipe == 0 {
 		t.Errorf("%v", info.Mode())
 	}
@@ -144,16 +144,16 @@ func TestFIFOHasNoOffsets(t *testing.T) {
 func TestSlowPipe(t *testing.T) {
 	name := newFIFO(t)
 	f, err := file.OpenFile(background, name, os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
 	defer f.Close()
 	_, err = f.WriteString(background, "half")
-	isNil(t, err)
+	check(t, err)
 	ctx, cancel := context.WithTimeout(background, 5*short)
 	defer cancel()
 	_, err = f.ReadLine(ctx)
 	is(t, "ReadLine", err, context.DeadlineExceeded)
 	_, err = f.WriteString(background, " a line\nx")
-	isNil(t, err)
+	check(t, err)
 	if line, err := f.ReadLine(background); line != "half a line\n" || err != nil {
 		t.Errorf("%q, %v", line, err)
 	}
@@ -169,7 +169,7 @@ func TestSlowPipe(t *testing.T) {
 		all <- string(text)
 	}()
 	_, err = f.WriteString(background, "abcdef")
-	isNil(t, err)
+	check(t, err)
 	if got := testutil.Receive(t, "ReadAll", all); got != "abc" {
 		t.Errorf("ReadAll: %q", got)
 	}
@@ -183,13 +183,13 @@ func TestSlowPipe(t *testing.T) {
 func TestFIFOClose(t *testing.T) {
 	testutil.NoLeaks(t)
 	f, err := file.Open(background, newFIFO(t))
-	isNil(t, err)
+	check(t, err)
 	inKernel(t, func(ctx context.Context) error {
 		first := curio.Go(ctx, func(ctx context.Context) error { _, err := f.Read(ctx, make([]byte, 1)); return err })
 		inState(t, first, "READ_WAIT")
 		second := curio.Go(ctx, func(ctx context.Context) error { _, err := f.ReadLine(ctx); return err })
 		inState(t, second, "FILE_TURN")
-		isNil(t, f.Close())
+		check(t, f.Close())
 		for _, task := range []*curio.Task[struct{}]{first, second} {
 			_, err := task.Join(ctx)
 			is(t, "a read", err, os.ErrClosed)
@@ -202,11 +202,19 @@ func TestFIFOClose(t *testing.T) {
 func TestFIFODetach(t *testing.T) {
 	testutil.NoLeaks(t)
 	f, err := file.OpenFile(background, newFIFO(t), os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
+	_, err = f.WriteString(background, "a line\nx")
+	check(t, err)
+	_, err = f.ReadLine(background)
+	check(t, err)
+	_, err = f.Detach()
+	is(t, "Detach with something read ahead", err, file.ErrUnread)
+	_, err = f.Read(background, make([]byte, 1))
+	check(t, err)
 	plain, err := f.Detach()
-	isNil(t, err)
+	check(t, err)
 	defer plain.Close()
-	isNil(t, plain.SetReadDeadline(time.Now()))
+	check(t, plain.SetReadDeadline(time.Now()))
 	_, err = plain.Read(make([]byte, 1))
 	is(t, "Read", err, os.ErrDeadlineExceeded)
 }
@@ -228,11 +236,11 @@ func TestReadFileOfFIFO(t *testing.T) {
 		done <- string(all)
 	}()
 	w, err := file.OpenFile(background, name, os.O_WRONLY, 0)
-	isNil(t, err)
+	check(t, err)
 	text := strings.Repeat(poem, 10_000)
 	_, err = w.WriteString(background, text)
-	isNil(t, err)
-	isNil(t, w.Close())
+	check(t, err)
+	check(t, w.Close())
 	if got := testutil.Receive(t, "ReadFile", done); got != text {
 		t.Errorf("%d bytes, want %d", len(got), len(text))
 	}

@@ -3,6 +3,7 @@ package file
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"sync/atomic"
@@ -42,6 +43,7 @@ type File struct {
 	//
 	// open ──► closed once, by begin of a close or by Detach.
 	users     atomic.Int64
+	closed    curio.Event            // nobody gets in any more
 	closing   curio.Result[struct{}] // the descriptor is closed, with that error
 	unsettled gate                   // of writes that were abandoned
 
@@ -136,7 +138,7 @@ func (f *File) leave() {
 // If calls were abandoned that still run, Close does not wait for them: the descriptor is closed when the last
 // of them returns. Then the error of a file that can be written to is ErrOutcomeUnknown.
 func (f *File) Close() error {
-	run, err := f.beginClose()
+	run, err := f.beginClose(true)
 	if err != nil {
 		return err
 	}
@@ -157,7 +159,7 @@ var errCallsRunOn = errors.New("calls that were abandoned still run")
 // ErrOutcomeUnknown if the file can be written to. If ctx is done from the beginning, the file is closed as well. A task
 // that waits is in the state RESULT_WAIT.
 func (f *File) CloseContext(ctx context.Context) error {
-	if _, err := f.beginClose(); err != nil {
+	if _, err := f.beginClose(!f.isWritten()); err != nil {
 		return err
 	}
 	if err := f.closing.Wait(ctx); err != nil {
@@ -167,9 +169,12 @@ func (f *File) CloseContext(ctx context.Context) error {
 	return f.failed("close", err, false)
 }
 
+// isWritten reports whether the close of f may have to wait for a disk: for what was written.
+func (f *File) isWritten() bool { return f != nil && f.writes && f.access.Load() != direct }
+
 // beginClose lets nobody in any more and ends the waits of those that are inside. It returns how many calls run on
-// in workers.
-func (f *File) beginClose() (run int, err error) {
+// in workers. It closes the descriptor itself if nobody is inside, no server would be asked, and inline says so.
+func (f *File) beginClose(inline bool) (run int, err error) {
 	if err := f.usable(); err != nil {
 		return 0, err
 	}
@@ -185,11 +190,12 @@ func (f *File) beginClose() (run int, err error) {
 	if f.pipe != nil {
 		_ = f.pipe.Close() // a duplicate
 	}
+	f.closed.Set()
 	run = f.dev.evict(f)
 	f.turn.Close()
 	f.unsettled.open()
-	if f.local && run == 0 && f.users.CompareAndSwap(closedBit|oneUser, closedBit) {
-		f.closeNow() // as nobody is inside, and no server is asked
+	if inline && f.local && run == 0 && f.users.CompareAndSwap(closedBit|oneUser, closedBit) {
+		f.closeNow()
 		return 0, nil
 	}
 	f.leave()
@@ -198,7 +204,7 @@ func (f *File) beginClose() (run int, err error) {
 
 // closeLater is for whoever leaves last, in whatever it is.
 func (f *File) closeLater() {
-	f.dev.start(&work{call: lastCall{f}, op: "close", path: f.name, since: wait.Clock()})
+	f.dev.start(&errand{call: lastCall{f}, op: "close", path: f.name, since: wait.Clock()})
 }
 
 type lastCall struct{ f *File }
@@ -220,40 +226,47 @@ func (f *File) closeNow() {
 }
 
 // Detach gives the open file back as an *os.File, for code that knows nothing of contexts or needs the
-// descriptor. It is refused with ErrBusy while calls are in progress, those that were abandoned
-// included. f is as closed after that, and the *os.File is at f's offset; what ReadLine has read ahead of a
-// pipe and not returned is lost.
+// descriptor. f is as closed after that, and the *os.File is at f's offset. It is refused while calls are in progress, those that
+// were abandoned included, with ErrBusy; and with ErrUnread while there is something that ReadLine or ReadAll has read ahead of a
+// pipe, as it would be lost.
 //
-// The descriptor is in non-blocking mode, which is its own: nobody else has it. For a regular file that means
-// nothing.
+// The descriptor of a pipe or a terminal is in non-blocking mode, which is its own: nobody else has it.
 func (f *File) Detach() (*os.File, error) {
 	if err := f.enter("detach"); err != nil {
 		return nil, err
 	}
-	if f.seekable && f.kind == ordinary {
-		if !f.turn.Try() {
-			f.leave()
-			return nil, f.failed("detach", ErrBusy, false)
-		}
-		offset := f.offset
-		f.turn.Pass()
-		if _, err := f.file.Seek(offset, 0); err != nil {
-			f.leave()
-			return nil, f.failed("detach", err, false)
-		}
-	}
-	if !f.users.CompareAndSwap(oneUser, closedBit|2*oneUser) { // a user too many, so that nobody closes it
+	if err := f.detach(); err != nil {
 		f.leave()
-		if f.isClosed() {
-			return nil, f.failed("detach", fs.ErrClosed, false)
-		}
-		return nil, f.failed("detach", ErrBusy, false)
+		return nil, f.failed("detach", err, false)
 	}
 	if f.pipe != nil {
 		_ = f.pipe.Close()
 	}
+	f.closed.Set()
 	f.turn.Close()
 	return f.file, nil
+}
+
+// detach closes f to all but the caller, who has entered it, and who does not leave it: so nobody closes the descriptor.
+func (f *File) detach() error {
+	if !f.turn.Try() {
+		return ErrBusy
+	}
+	defer f.turn.Pass()
+	switch {
+	case f.users.Load()&closedBit != 0:
+		return fs.ErrClosed
+	case !f.seekable && f.ahead.len() > 0:
+		return fmt.Errorf("%w: %d bytes", ErrUnread, f.ahead.len())
+	case f.seekable && f.kind == ordinary:
+		if _, err := f.file.Seek(f.offset, 0); err != nil {
+			return err
+		}
+	}
+	if !f.users.CompareAndSwap(oneUser, oneUser|closedBit) {
+		return ErrBusy
+	}
+	return nil
 }
 
 // adopt makes a File of a descriptor that was opened with flag, in non-blocking mode, and closes it if that fails. It may wait for a

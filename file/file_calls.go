@@ -49,7 +49,7 @@ func Calls() []Call {
 	return calls
 }
 
-func (d *device) appendLocked(calls []Call, l *workList) []Call {
+func (d *device) appendLocked(calls []Call, l *errandList) []Call {
 	for w := l.first; w != nil; w = w.next {
 		calls = append(calls, Call{w.op, w.path, d.dev, w.since, w.state == queued, w.state == abandoned})
 	}

@@ -22,7 +22,7 @@ const maxWorkers = 16
 // more: so a mount that hangs has maxWorkers threads at most, and all other work for it waits in the queue, under its own
 // contexts.
 //
-// A work is
+// An errand is
 //
 //	queued ──► running    by a worker that has become free, or at birth
 //	       ──► dropped    by its caller, whose context is done, or by the close of its file: it will not run
@@ -35,12 +35,12 @@ type device struct {
 
 	mu      sync.Mutex
 	workers int // goroutines
-	queued  workList
-	running workList
+	queued  errandList
+	running errandList
 }
 
-// A work is a system call on its way through a device.
-type work struct {
+// An errand is a system call on its way through a device.
+type errand struct {
 	call interface {
 		run()
 		missed() // nobody waits for the result
@@ -50,16 +50,16 @@ type work struct {
 	file     *File // that has to stay open, nil for an operation by path
 
 	// Guarded by device.mu.
-	state      workState
+	state      errandState
 	lone       bool // nobody waits for it from the beginning
 	waiting    wait.List
-	prev, next *work
+	prev, next *errand
 }
 
-type workState uint8
+type errandState uint8
 
 const (
-	queued workState = iota
+	queued errandState = iota
 	running
 	done
 	dropped
@@ -67,12 +67,12 @@ const (
 )
 
 // String is for whoever watches.
-func (w *work) String() string { return w.op + " " + w.path }
+func (w *errand) String() string { return w.op + " " + w.path }
 
-// A workList is a list of works, the oldest first.
-type workList struct{ first, last *work }
+// An errandList is a list of errands, the oldest first.
+type errandList struct{ first, last *errand }
 
-func (l *workList) push(w *work) {
+func (l *errandList) push(w *errand) {
 	w.prev, w.next = l.last, nil
 	if l.last == nil {
 		l.first = w
@@ -82,7 +82,7 @@ func (l *workList) push(w *work) {
 	l.last = w
 }
 
-func (l *workList) remove(w *work) {
+func (l *errandList) remove(w *errand) {
 	if w.prev == nil {
 		l.first = w.next
 	} else {
@@ -151,11 +151,11 @@ const (
 // have f open, and p must not be Untrusted.
 func inWorker[T any](p wait.Place, d *device, f *File, op, path string, fn func() (T, error), late func(T, error)) (v T, become fate, err error) {
 	c := &call[T]{fn: fn, late: late}
-	c.work = work{call: c, op: op, path: path, since: wait.Clock(), file: f}
+	c.errand = errand{call: c, op: op, path: path, since: wait.Clock(), file: f}
 	if f != nil {
 		f.hold()
 	}
-	become, err = d.do(p, &c.work)
+	become, err = d.do(p, &c.errand)
 	if f != nil && become != runsOn {
 		f.leave()
 	}
@@ -165,9 +165,9 @@ func inWorker[T any](p wait.Place, d *device, f *File, op, path string, fn func(
 	return v, become, err
 }
 
-// A call is a work that knows the type of its result.
+// A call is an errand that knows the type of its result.
 type call[T any] struct {
-	work
+	errand
 
 	fn    func() (T, error)
 	late  func(T, error)
@@ -177,7 +177,7 @@ type call[T any] struct {
 
 func (c *call[T]) run() {
 	handOvers.Add(1)
-	if hook := stall.Load(); hook != nil {
+	if hook := stallHook.Load(); hook != nil {
 		(*hook)(c.op, c.path)
 	}
 	c.value, c.err = c.fn()
@@ -193,10 +193,10 @@ func (c *call[T]) missed() {
 }
 
 // do has w run, and waits until it has.
-func (d *device) do(p wait.Place, w *work) (fate, error) {
+func (d *device) do(p wait.Place, w *errand) (fate, error) {
 	waiter := p.Waiter("FILE_CALL", w)
 	d.mu.Lock()
-	if w.file != nil && w.file.isClosed() { // close says so before it looks at the works
+	if w.file != nil && w.file.isClosed() { // close says so before it looks at the errands
 		d.mu.Unlock()
 		waiter.Free()
 		return neverRan, fs.ErrClosed
@@ -212,14 +212,14 @@ func (d *device) do(p wait.Place, w *work) (fate, error) {
 }
 
 // start has w run, for nobody.
-func (d *device) start(w *work) {
+func (d *device) start(w *errand) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w.lone = true
 	d.enterLocked(w)
 }
 
-func (d *device) enterLocked(w *work) {
+func (d *device) enterLocked(w *errand) {
 	if d.workers == maxWorkers {
 		d.queued.push(w)
 		return
@@ -231,7 +231,7 @@ func (d *device) enterLocked(w *work) {
 }
 
 // outcome says what has become of w. If it has not been run to its end, nobody waits for it from now on.
-func (d *device) outcome(w *work) (fate, error) {
+func (d *device) outcome(w *errand) (fate, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch w.state {
@@ -251,7 +251,7 @@ func (d *device) outcome(w *work) (fate, error) {
 }
 
 // work runs w, and then what is queued.
-func (d *device) work(w *work) {
+func (d *device) work(w *errand) {
 	for w != nil {
 		w.call.run()
 		w = d.finish(w)
@@ -259,7 +259,7 @@ func (d *device) work(w *work) {
 }
 
 // finish settles w, and returns what the worker runs next. What is late is still seen, and has its worker.
-func (d *device) finish(w *work) (next *work) {
+func (d *device) finish(w *errand) (next *errand) {
 	var woken wait.Batch
 	d.mu.Lock()
 	if w.state == running && !w.lone {
@@ -283,11 +283,11 @@ func (d *device) finish(w *work) (next *work) {
 	return next
 }
 
-// evict ends the waits for the works of f, which is closed, and returns how many of these still run.
+// evict ends the waits for the errands of f, which is closed, and returns how many of these still run.
 func (d *device) evict(f *File) (run int) {
 	var woken wait.Batch
 	d.mu.Lock()
-	var next *work
+	var next *errand
 	for w := d.queued.first; w != nil; w = next {
 		if next = w.next; w.file == f {
 			w.state = dropped
@@ -313,5 +313,5 @@ func (d *device) evict(f *File) (run int) {
 // handOvers, misses and refusals are shown by Counts.
 var handOvers, misses, refusals atomic.Uint64
 
-// stall is called in a worker before its system call. Tests set it.
-var stall atomic.Pointer[func(op, path string)]
+// stallHook is called in a worker before its system call. Tests set it.
+var stallHook atomic.Pointer[func(op, path string)]

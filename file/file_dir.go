@@ -55,8 +55,8 @@ func (f *File) ReadDir(ctx context.Context, n int) ([]fs.DirEntry, error) {
 func (f *File) collect(place wait.Place, n int) (kept bool, err error) {
 	l := &f.list
 	for l.err == nil && (n <= 0 || len(l.entries) < n) {
-		if place.Ended() {
-			return false, errCut
+		if err := f.mayGoOn(place); err != nil {
+			return false, err
 		}
 		want := batch
 		if n > 0 {

@@ -36,28 +36,33 @@ func (f *File) Seek(ctx context.Context, offset int64, whence int) (int64, error
 }
 
 func (f *File) seek(place wait.Place, offset int64, whence int) (to int64, err error) {
-	switch whence {
-	case io.SeekStart:
+	switch {
+	case whence == io.SeekStart:
 		to = offset
-	case io.SeekCurrent:
+	case whence == io.SeekCurrent:
 		to = f.offset + offset
-	default: // also for holes; the system's own offset, which moves, is used by nobody
-		to, _, err = inWorker(place, f.dev, f, "seek", f.name, func() (to int64, err error) {
-			err = again(func() (err error) {
-				to, err = syscall.Seek(f.fd, offset, whence)
-				return err
-			})
-			return to, err
-		}, nil)
-		if err != nil {
-			return 0, err
-		}
+	case whence == io.SeekEnd && f.local:
+		to, err = f.seekNow(offset, whence)
+	default: // also for holes, which are looked for on the disk
+		to, _, err = inWorker(place, f.dev, f, "seek", f.name, func() (int64, error) { return f.seekNow(offset, whence) }, nil)
+	}
+	if err != nil {
+		return 0, err
 	}
 	if to < 0 {
 		return 0, syscall.EINVAL
 	}
 	f.offset = to
 	return to, nil
+}
+
+// seekNow is lseek(2). The system's own offset, which it moves, is used only by writes at the end, which move it themselves.
+func (f *File) seekNow(offset int64, whence int) (to int64, err error) {
+	err = again(func() (err error) {
+		to, err = syscall.Seek(f.fd, offset, whence)
+		return err
+	})
+	return to, err
 }
 
 // Stat returns what the system knows about the file: fstat(2).

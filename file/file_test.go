@@ -19,8 +19,6 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-func TestMain(m *testing.M) { testutil.Main(m, nil) }
-
 const poem = "line 1\nline 2\nline 3\n"
 
 // F1, F2: a whole file, and the rest of one.
@@ -28,14 +26,14 @@ func TestReadAll(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, poem)
 	got, err := file.ReadFile(background, f.Name())
-	isNil(t, err)
+	check(t, err)
 	if string(got) != poem {
 		t.Errorf("ReadFile: %q", got)
 	}
 	_, err = f.Read(background, make([]byte, 5))
-	isNil(t, err)
+	check(t, err)
 	got, err = f.ReadAll(background, file.NoLimit)
-	isNil(t, err)
+	check(t, err)
 	if string(got) != poem[5:] {
 		t.Errorf("ReadAll: %q", got)
 	}
@@ -91,7 +89,7 @@ func TestRead(t *testing.T) {
 		if err == io.EOF {
 			break
 		}
-		isNil(t, err)
+		check(t, err)
 	}
 	if string(all) != poem {
 		t.Errorf("read %q", all)
@@ -102,7 +100,7 @@ func TestRead(t *testing.T) {
 	if n, err := f.Read(background, nil); n != 0 || err != nil {
 		t.Errorf("nothing: %d, %v", n, err)
 	}
-	isNil(t, os.WriteFile(f.Name(), []byte(poem+"line 4\n"), 0o644))
+	check(t, os.WriteFile(f.Name(), []byte(poem+"line 4\n"), 0o644))
 	if n, err := f.Read(background, p); err != nil || string(p[:n]) != "line 4\n" {
 		t.Errorf("after the file has grown: %q, %v", p[:n], err)
 	}
@@ -139,13 +137,13 @@ func TestLines(t *testing.T) {
 			if err == io.EOF {
 				break
 			}
-			isNil(t, err)
+			check(t, err)
 			one = append(one, line)
 		}
 		_, err := f.Seek(background, 0, io.SeekStart)
-		isNil(t, err)
+		check(t, err)
 		for line, err := range f.Lines(background) {
-			isNil(t, err)
+			check(t, err)
 			all = append(all, line)
 		}
 		want := slices.Collect(strings.Lines(text))
@@ -165,10 +163,10 @@ func TestLines(t *testing.T) {
 func TestLinesAndOthers(t *testing.T) {
 	f := newFile(t, poem)
 	line, err := f.ReadLine(background)
-	isNil(t, err)
+	check(t, err)
 	p := make([]byte, 5)
 	n, err := f.Read(background, p)
-	isNil(t, err)
+	check(t, err)
 	if line != "line 1\n" || string(p[:n]) != "line " {
 		t.Errorf("%q, %q", line, p[:n])
 	}
@@ -177,12 +175,12 @@ func TestLinesAndOthers(t *testing.T) {
 		t.Errorf("the rest of a line is %q, %v", line, err)
 	}
 	_, err = f.WriteAt(background, []byte("LINE"), 14) // what was read ahead is not believed any more
-	isNil(t, err)
+	check(t, err)
 	line, err = f.ReadLine(background)
 	if line != "LINE 3\n" || err != nil {
 		t.Errorf("after a write: %q, %v", line, err)
 	}
-	isNil(t, f.Truncate(background, 3))
+	check(t, f.Truncate(background, 3))
 	if _, err := f.Seek(background, 0, io.SeekStart); err != nil {
 		t.Error(err)
 	}
@@ -224,7 +222,7 @@ func TestUnusable(t *testing.T) {
 		each(f, func(op string, err error) { is(t, name+" "+op, err, os.ErrInvalid) })
 	}
 	f := newFile(t, poem)
-	isNil(t, f.Close())
+	check(t, f.Close())
 	each(f, func(op string, err error) {
 		is(t, "closed "+op, err, fs.ErrClosed)
 		if e, ok := err.(*fs.PathError); !ok || e.Path != f.Name() {
@@ -276,24 +274,24 @@ func each(f *file.File, tell func(op string, err error)) {
 func TestWrite(t *testing.T) {
 	testutil.NoLeaks(t)
 	f, err := file.Create(background, filepath.Join(t.TempDir(), "new"))
-	isNil(t, err)
+	check(t, err)
 	n, err := f.Write(background, []byte("line 1\n"))
-	isNil(t, err)
+	check(t, err)
 	for _, line := range []string{"line 2\n", "line 3\n"} {
 		k, err := f.WriteString(background, line)
-		isNil(t, err)
+		check(t, err)
 		n += k
 	}
-	isNil(t, f.Sync(background))
+	check(t, f.Sync(background))
 	if got := contents(t, f); got != poem || n != len(poem) {
 		t.Errorf("%d bytes, and there is %q", n, got)
 	}
 	if n, err := f.Write(background, nil); n != 0 || err != nil {
 		t.Errorf("nothing: %d, %v", n, err)
 	}
-	isNil(t, f.CloseContext(background))
+	check(t, f.CloseContext(background))
 	info, err := file.Stat(background, f.Name())
-	isNil(t, err)
+	check(t, err)
 	if info.Size() != int64(len(poem)) {
 		t.Errorf("it has %d bytes", info.Size())
 	}
@@ -321,10 +319,10 @@ func TestSeek(t *testing.T) {
 		is(t, fmt.Sprint("Seek ", bad), err, syscall.EINVAL)
 	}
 	at(5, 0, io.SeekCurrent)
-	isNil(t, f.Truncate(background, 6))
+	check(t, f.Truncate(background, 6))
 	at(6, 0, io.SeekEnd)
 	_, err := f.WriteString(background, "!\n")
-	isNil(t, err)
+	check(t, err)
 	if got := contents(t, f); got != "line 1!\n" {
 		t.Errorf("there is %q", got)
 	}
@@ -339,17 +337,17 @@ func TestSeek(t *testing.T) {
 func TestViews(t *testing.T) {
 	f := newFile(t, "")
 	w := bufio.NewWriter(f.Writer(background))
-	isNil(t, json.NewEncoder(w).Encode(map[string]int{"a": 1}))
-	isNil(t, w.Flush())
+	check(t, json.NewEncoder(w).Encode(map[string]int{"a": 1}))
+	check(t, w.Flush())
 	var got map[string]int
 	r := f.Reader(background)
 	_, err := r.Seek(0, io.SeekStart)
-	isNil(t, err)
-	isNil(t, json.NewDecoder(r).Decode(&got))
+	check(t, err)
+	check(t, json.NewDecoder(r).Decode(&got))
 	if got["a"] != 1 {
 		t.Errorf("%v", got)
 	}
-	isNil(t, json.NewDecoder(io.NewSectionReader(r, 0, 100)).Decode(&got))
+	check(t, json.NewDecoder(io.NewSectionReader(r, 0, 100)).Decode(&got))
 	if _, err := f.Writer(background).WriteAt([]byte("[1]   \n"), 0); err != nil {
 		t.Error(err)
 	}
@@ -366,12 +364,12 @@ func TestDetach(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, poem)
 	_, err := f.ReadLine(background)
-	isNil(t, err)
+	check(t, err)
 	plain, err := f.Detach()
-	isNil(t, err)
+	check(t, err)
 	defer plain.Close()
 	rest, err := io.ReadAll(plain)
-	isNil(t, err)
+	check(t, err)
 	if string(rest) != poem[7:] {
 		t.Errorf("%q is left", rest)
 	}
@@ -386,7 +384,7 @@ func TestString(t *testing.T) {
 	if got := fmt.Sprint(f); got != "file "+f.Name() {
 		t.Error(got)
 	}
-	isNil(t, f.Close())
+	check(t, f.Close())
 	if got := fmt.Sprint(f); got != "file "+f.Name()+", closed" {
 		t.Error(got)
 	}
@@ -399,14 +397,14 @@ func TestString(t *testing.T) {
 func TestAppend(t *testing.T) {
 	name := testutil.WriteFile(t, "data", []byte(poem))
 	f, err := file.OpenFile(background, name, os.O_RDWR|os.O_APPEND, 0)
-	isNil(t, err)
+	check(t, err)
 	defer f.Close()
 	_, err = f.WriteAt(background, []byte("x"), 0)
 	if err == nil {
 		t.Error("WriteAt is not refused")
 	}
 	_, err = f.WriteString(background, "line 4\n")
-	isNil(t, err)
+	check(t, err)
 	if got := contents(t, f); got != poem+"line 4\n" {
 		t.Errorf("there is %q", got)
 	}
@@ -431,32 +429,6 @@ func TestNegativeOffset(t *testing.T) {
 	}
 }
 
-// Traps 20: on a full file system what was written counts, and the error says why no more was.
-func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("this user may not mount: %v", err)
-	}
-	defer syscall.Unmount(dir, 0)
-	for _, way := range []int32{file.Direct, file.HandOff} {
-		f, err := file.Create(background, filepath.Join(dir, "data"))
-		isNil(t, err)
-		file.Access(f).Store(way)
-		data := testutil.Pattern(1, 3<<20)
-		n, err := f.Write(background, data)
-		is(t, "Write", err, syscall.ENOSPC)
-		isNot(t, "Write", err, file.ErrOutcomeUnknown)
-		got := contents(t, f)
-		if n == 0 || n >= len(data) || got != string(data[:n]) {
-			t.Errorf("%d bytes are said to be written, %d are there", n, len(got))
-		}
-		if off, err := f.Seek(background, 0, io.SeekCurrent); off != int64(n) || err != nil {
-			t.Errorf("the offset is %d, %v", off, err)
-		}
-		isNil(t, f.CloseContext(background))
-	}
-}
-
 // Traps 21: a failed Sync is not forgotten, although the system does forget it.
 func TestSyncFailure(t *testing.T) {
 	f := newFile(t, "")
@@ -469,7 +441,7 @@ func TestSyncFailure(t *testing.T) {
 	restore = file.Fail(func(*os.File) error { return &os.PathError{Op: "sync", Err: syscall.EINVAL} }, nil)
 	is(t, "Sync where there is none", f2.Sync(background), syscall.EINVAL)
 	restore()
-	isNil(t, f2.Sync(background))
+	check(t, f2.Sync(background))
 }
 
 // Traps 20: Close returns its error.
@@ -544,7 +516,7 @@ func TestSizes(t *testing.T) {
 		t.Errorf("kallsyms: %d bytes, %v, want about %d", len(got), err2, len(big))
 	}
 	f := newFile(t, "x") // sparse: a terabyte without data
-	isNil(t, f.Truncate(background, 1<<40))
+	check(t, f.Truncate(background, 1<<40))
 	got, err = file.ReadFileLimit(background, f.Name(), 10<<20)
 	is(t, "ReadFileLimit", err, file.ErrTooLong)
 	if len(got) != 10<<20 {
@@ -562,7 +534,7 @@ func TestBadInput(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
-	isNil(t, os.WriteFile(plain, nil, 0o644))
+	check(t, os.WriteFile(plain, nil, 0o644))
 	for _, c := range []struct {
 		name string
 		want error
@@ -589,42 +561,42 @@ func TestBadInput(t *testing.T) {
 	_, err := file.ReadFile(background, dir)
 	is(t, "ReadFile of a folder", err, syscall.EISDIR)
 	f, err := file.Open(background, dir)
-	isNil(t, err)
+	check(t, err)
 	_, err = f.Read(background, make([]byte, 10))
 	is(t, "Read of a folder", err, syscall.EISDIR)
-	isNil(t, f.Close())
+	check(t, f.Close())
 	_, err = file.OpenFile(background, dir, os.O_RDWR, 0)
 	is(t, "a folder for writing", err, syscall.EISDIR)
 	_, err = file.OpenFile(background, plain, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0)
 	is(t, "O_EXCL", err, fs.ErrExist)
 	f, err = file.Open(background, plain)
-	isNil(t, err)
+	check(t, err)
 	_, err = f.Write(background, []byte("x"))
 	is(t, "Write of what is open for reading", err, syscall.EBADF)
 	_, err = f.ReadDir(background, 1)
 	is(t, "ReadDir of a file", err, syscall.ENOTDIR)
-	isNil(t, f.Close())
+	check(t, f.Close())
 }
 
 // Devices that are not waited for are read and written all the same.
 func TestDevices(t *testing.T) {
 	testutil.NoLeaks(t)
 	zero, err := file.Open(background, "/dev/zero")
-	isNil(t, err)
+	check(t, err)
 	p := []byte("xxx")
 	if n, err := zero.Read(background, p); n != 3 || err != nil || string(p) != "\x00\x00\x00" {
 		t.Errorf("/dev/zero: %q, %v", p[:n], err)
 	}
-	isNil(t, zero.Close())
+	check(t, zero.Close())
 	null, err := file.OpenFile(background, os.DevNull, os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
 	if n, err := null.Write(background, p); n != 3 || err != nil {
 		t.Errorf("/dev/null: %d, %v", n, err)
 	}
 	if n, err := null.Read(background, p); n != 0 || err != io.EOF {
 		t.Errorf("/dev/null: %d, %v", n, err)
 	}
-	isNil(t, null.CloseContext(background))
+	check(t, null.CloseContext(background))
 	if all, err := file.ReadFile(background, os.DevNull); len(all) != 0 || err != nil {
 		t.Errorf("/dev/null: %q, %v", all, err)
 	}
@@ -632,10 +604,10 @@ func TestDevices(t *testing.T) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	isNil(t, err)
+	check(t, err)
 	_, err = full.Write(background, p)
 	is(t, "/dev/full", err, syscall.ENOSPC)
-	isNil(t, full.Close())
+	check(t, full.Close())
 }
 
 // Entries come once each, however many are asked for; at the end io.EOF; and anew after Seek.
@@ -646,10 +618,10 @@ func TestReadDir(t *testing.T) {
 	for i := range 1100 {
 		name := fmt.Sprintf("%04d", i)
 		want = append(want, name)
-		isNil(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+		check(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
 	}
 	f, err := file.Open(background, dir)
-	isNil(t, err)
+	check(t, err)
 	defer f.Close()
 	for _, n := range []int{-1, 1000, 7} {
 		var names []string
@@ -661,7 +633,7 @@ func TestReadDir(t *testing.T) {
 			if n <= 0 || err == io.EOF {
 				break
 			}
-			isNil(t, err)
+			check(t, err)
 		}
 		slices.Sort(names)
 		if !slices.Equal(names, want) {
@@ -674,7 +646,7 @@ func TestReadDir(t *testing.T) {
 			t.Errorf("at the end: %v", err)
 		}
 		_, err := f.Seek(background, 0, io.SeekStart)
-		isNil(t, err)
+		check(t, err)
 	}
 }
 
@@ -682,7 +654,7 @@ func TestReadDir(t *testing.T) {
 func TestOpenByLink(t *testing.T) {
 	f := newFile(t, poem)
 	link := f.Name() + "link"
-	isNil(t, os.Symlink(f.Name(), link))
+	check(t, os.Symlink(f.Name(), link))
 	for _, name := range []string{f.Name(), link, filepath.Join(filepath.Dir(link), "..", filepath.Base(filepath.Dir(link)), "data")} {
 		got, err := file.ReadFile(background, name)
 		if err != nil || string(got) != poem {
@@ -690,7 +662,7 @@ func TestOpenByLink(t *testing.T) {
 		}
 	}
 	info, err := file.Lstat(background, link)
-	isNil(t, err)
+	check(t, err)
 	if info.Mode()&fs.ModeSymlink == 0 {
 		t.Errorf("Lstat: %v", info.Mode())
 	}

@@ -17,7 +17,7 @@ import (
 //
 // As with os.DirFS, symbolic links are followed, and may lead out of dir. To prevent that there is Root.FS.
 func FS(ctx context.Context, dir string) fs.FS {
-	return &tree{ctx: ctx, from: dirSource(dir)}
+	return &fsTree{ctx: ctx, from: dirSource(dir)}
 }
 
 // A source is where a tree gets its files. Names are as in package io/fs, and valid.
@@ -29,15 +29,15 @@ type source interface {
 	readFile(ctx context.Context, name string) ([]byte, error)
 }
 
-// A tree is a source as an fs.FS.
-type tree struct {
+// An fsTree is a source as an fs.FS.
+type fsTree struct {
 	ctx    context.Context
 	from   source
 	prefix string // "" for none
 }
 
 // under calls fn with the source's name of name. The error has the name that the caller knows.
-func under[T any](t *tree, op, name string, fn func(ctx context.Context, name string) (T, error)) (v T, err error) {
+func under[T any](t *fsTree, op, name string, fn func(ctx context.Context, name string) (T, error)) (v T, err error) {
 	if !fs.ValidPath(name) || strings.ContainsRune(name, 0) {
 		return v, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
@@ -56,7 +56,7 @@ func renamed(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: name, Err: err}
 }
 
-func (t *tree) Open(name string) (fs.File, error) {
+func (t *fsTree) Open(name string) (fs.File, error) {
 	return under(t, "open", name, func(ctx context.Context, inside string) (fs.File, error) {
 		f, err := t.from.open(ctx, inside)
 		if err != nil {
@@ -66,13 +66,21 @@ func (t *tree) Open(name string) (fs.File, error) {
 	})
 }
 
-func (t *tree) Stat(name string) (fs.FileInfo, error)  { return under(t, "stat", name, t.from.stat) }
-func (t *tree) Lstat(name string) (fs.FileInfo, error) { return under(t, "lstat", name, t.from.lstat) }
-func (t *tree) ReadLink(name string) (string, error) {
+func (t *fsTree) Stat(name string) (fs.FileInfo, error) { return under(t, "stat", name, t.from.stat) }
+
+func (t *fsTree) Lstat(name string) (fs.FileInfo, error) {
+	return under(t, "lstat", name, t.from.lstat)
+}
+
+func (t *fsTree) ReadLink(name string) (string, error) {
 	return under(t, "readlink", name, t.from.readLink)
 }
-func (t *tree) ReadFile(name string) ([]byte, error) { return under(t, "open", name, t.from.readFile) }
-func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
+
+func (t *fsTree) ReadFile(name string) ([]byte, error) {
+	return under(t, "open", name, t.from.readFile)
+}
+
+func (t *fsTree) ReadDir(name string) ([]fs.DirEntry, error) {
 	file, err := t.Open(name)
 	if err != nil {
 		return nil, err
@@ -85,19 +93,19 @@ func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-func (t *tree) Sub(dir string) (fs.FS, error) {
+func (t *fsTree) Sub(dir string) (fs.FS, error) {
 	if !fs.ValidPath(dir) {
 		return nil, &fs.PathError{Op: "sub", Path: dir, Err: fs.ErrInvalid}
 	}
 	if dir == "." {
 		return t, nil
 	}
-	return &tree{t.ctx, t.from, path.Join(t.prefix, dir)}, nil
+	return &fsTree{t.ctx, t.from, path.Join(t.prefix, dir)}, nil
 }
 
 // A treeFile is a File as an fs.File.
 type treeFile struct {
-	tree *tree
+	tree *fsTree
 	name string
 	file *File
 }
@@ -145,7 +153,7 @@ func (f *treeFile) ReadDir(n int) ([]fs.DirEntry, error) {
 // A treeEntry is an entry whose Info ends with the tree's context.
 type treeEntry struct {
 	fs.DirEntry
-	tree *tree
+	tree *fsTree
 	name string
 }
 

@@ -23,13 +23,13 @@ func newTree(t testing.TB) (dir string, names []string) {
 	dir = t.TempDir()
 	for _, name := range []string{"a", "dir/b", "dir/sub/c", "with blank", "-", "dir/ünï"} {
 		path := filepath.Join(dir, name)
-		isNil(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		isNil(t, os.WriteFile(path, []byte(name), 0o644))
+		check(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		check(t, os.WriteFile(path, []byte(name), 0o644))
 		names = append(names, name)
 	}
-	isNil(t, os.MkdirAll(filepath.Join(dir, "empty"), 0o755))
-	isNil(t, os.Symlink("dir", filepath.Join(dir, "link")))
-	isNil(t, os.Symlink("../a", filepath.Join(dir, "dir", "tofile")))
+	check(t, os.MkdirAll(filepath.Join(dir, "empty"), 0o755))
+	check(t, os.Symlink("dir", filepath.Join(dir, "link")))
+	check(t, os.Symlink("../a", filepath.Join(dir, "dir", "tofile")))
 	return dir, append(names, "link", "dir/tofile", "empty", "dir/sub")
 }
 
@@ -37,17 +37,17 @@ func newTree(t testing.TB) (dir string, names []string) {
 func TestFS(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir, names := newTree(t)
-	isNil(t, fstest.TestFS(file.FS(background, dir), names...))
+	check(t, fstest.TestFS(file.FS(background, dir), names...))
 	root, err := file.OpenRoot(background, dir)
-	isNil(t, err)
+	check(t, err)
 	defer root.Close()
-	isNil(t, fstest.TestFS(root.FS(background), names...))
+	check(t, fstest.TestFS(root.FS(background), names...))
 	for _, fsys := range []fs.FS{file.FS(background, dir), root.FS(background)} {
 		sub, err := fs.Sub(fsys, "dir")
-		isNil(t, err)
-		isNil(t, fstest.TestFS(sub, "b", "sub/c", "tofile"))
+		check(t, err)
+		check(t, fstest.TestFS(sub, "b", "sub/c", "tofile"))
 		whole, err := fs.Sub(fsys, ".")
-		isNil(t, err)
+		check(t, err)
 		if _, err := fs.Stat(whole, "dir/b"); err != nil {
 			t.Error(err)
 		}
@@ -62,17 +62,17 @@ func TestFSUnusualNames(t *testing.T) {
 	names := []string{"..\\up", "back\\slash", "dangling", "new\nline"}
 	for _, name := range names {
 		if name == "dangling" {
-			isNil(t, os.Symlink("nowhere", filepath.Join(dir, name)))
+			check(t, os.Symlink("nowhere", filepath.Join(dir, name)))
 			continue
 		}
-		isNil(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o644))
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o644))
 	}
 	root, err := file.OpenRoot(background, dir)
-	isNil(t, err)
+	check(t, err)
 	defer root.Close()
 	for _, fsys := range []fs.FS{file.FS(background, dir), root.FS(background)} {
 		entries, err := fs.ReadDir(fsys, ".")
-		isNil(t, err)
+		check(t, err)
 		var got []string
 		for _, e := range entries {
 			got = append(got, e.Name())
@@ -98,7 +98,7 @@ func TestFSUnusualNames(t *testing.T) {
 func TestFSNames(t *testing.T) {
 	dir, _ := newTree(t)
 	root, err := file.OpenRoot(background, dir)
-	isNil(t, err)
+	check(t, err)
 	defer root.Close()
 	for _, fsys := range []fs.FS{file.FS(background, dir), root.FS(background)} {
 		for _, name := range []string{"", "/a", "a/", "..", "../a", "dir/../a", "./a", "a\x00b", "dir//b"} {
@@ -116,8 +116,8 @@ func TestFSNames(t *testing.T) {
 			}
 		}
 		for op, err := range map[string]error{
-			"open": second(fsys.Open("dir/none")), "stat": second(fs.Stat(fsys, "dir/none")),
-			"read": second(fs.ReadFile(fsys, "dir/none")), "dir": second(fs.ReadDir(fsys, "dir/none")),
+			"open": errOf(fsys.Open("dir/none")), "stat": errOf(fs.Stat(fsys, "dir/none")),
+			"read": errOf(fs.ReadFile(fsys, "dir/none")), "dir": errOf(fs.ReadDir(fsys, "dir/none")),
 		} {
 			is(t, op, err, fs.ErrNotExist)
 			if e, ok := err.(*fs.PathError); !ok || e.Path != "dir/none" {
@@ -132,7 +132,7 @@ func TestFSNames(t *testing.T) {
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
+func errOf[T any](_ T, err error) error { return err }
 
 // All that an FS does ends with its context, what its files and entries do too; and Close closes all the same.
 func TestFSContext(t *testing.T) {
@@ -141,11 +141,11 @@ func TestFSContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(background)
 	fsys := file.FS(ctx, dir)
 	f, err := fsys.Open("a")
-	isNil(t, err)
+	check(t, err)
 	entries, err := fs.ReadDir(fsys, ".")
-	isNil(t, err)
+	check(t, err)
 	walked := 0
-	isNil(t, fs.WalkDir(fsys, ".", func(string, fs.DirEntry, error) error { walked++; return nil }))
+	check(t, fs.WalkDir(fsys, ".", func(string, fs.DirEntry, error) error { walked++; return nil }))
 	if walked < 10 {
 		t.Errorf("a walk has seen %d", walked)
 	}
@@ -158,9 +158,9 @@ func TestFSContext(t *testing.T) {
 	}
 	cancel()
 	for op, err := range map[string]error{
-		"Open": second(fsys.Open("a")), "Stat": second(fs.Stat(fsys, "a")), "ReadFile": second(fs.ReadFile(fsys, "a")),
-		"ReadDir": second(fs.ReadDir(fsys, ".")), "Read": second(f.Read(p)), "File.Stat": second(f.Stat()),
-		"Info": second(entries[0].Info()), "ReadLink": second(fs.ReadLink(fsys, "link")), "Lstat": second(fs.Lstat(fsys, "a")),
+		"Open": errOf(fsys.Open("a")), "Stat": errOf(fs.Stat(fsys, "a")), "ReadFile": errOf(fs.ReadFile(fsys, "a")),
+		"ReadDir": errOf(fs.ReadDir(fsys, ".")), "Read": errOf(f.Read(p)), "File.Stat": errOf(f.Stat()),
+		"Info": errOf(entries[0].Info()), "ReadLink": errOf(fs.ReadLink(fsys, "link")), "Lstat": errOf(fs.Lstat(fsys, "a")),
 	} {
 		is(t, op, err, context.Canceled)
 	}
@@ -174,10 +174,10 @@ func TestRootContains(t *testing.T) {
 	testutil.NoLeaks(t)
 	outside, _ := newTree(t)
 	inside := filepath.Join(outside, "dir")
-	isNil(t, os.Symlink("..", filepath.Join(inside, "up")))
-	isNil(t, os.Symlink(outside, filepath.Join(inside, "absolute")))
+	check(t, os.Symlink("..", filepath.Join(inside, "up")))
+	check(t, os.Symlink(outside, filepath.Join(inside, "absolute")))
 	r, err := file.OpenRoot(background, inside)
-	isNil(t, err)
+	check(t, err)
 	defer r.Close()
 	ctx := background
 	for _, name := range []string{"../a", "..", "../", "sub/../../a", "up", "up/", "up/a", "absolute/", "absolute/a", "tofile", outside + "/a", ""} {
@@ -210,14 +210,14 @@ func TestRoot(t *testing.T) {
 	testutil.NoLeaks(t)
 	ctx, dir := background, t.TempDir()
 	r, err := file.OpenRoot(ctx, dir)
-	isNil(t, err)
-	isNil(t, r.MkdirAll(ctx, "x/y", 0o755))
-	isNil(t, r.Mkdir(ctx, "z", 0o755))
-	isNil(t, r.WriteFile(ctx, "x/y/a", []byte(poem), 0o640))
-	isNil(t, r.Chmod(ctx, "x/y/a", 0o600))
-	isNil(t, r.Symlink(ctx, "y/a", "x/l"))
-	isNil(t, r.Link(ctx, "x/y/a", "x/h"))
-	isNil(t, r.Rename(ctx, "x/h", "z/h"))
+	check(t, err)
+	check(t, r.MkdirAll(ctx, "x/y", 0o755))
+	check(t, r.Mkdir(ctx, "z", 0o755))
+	check(t, r.WriteFile(ctx, "x/y/a", []byte(poem), 0o640))
+	check(t, r.Chmod(ctx, "x/y/a", 0o600))
+	check(t, r.Symlink(ctx, "y/a", "x/l"))
+	check(t, r.Link(ctx, "x/y/a", "x/h"))
+	check(t, r.Rename(ctx, "x/h", "z/h"))
 	got, err := r.ReadFile(ctx, "x/l")
 	if string(got) != poem || err != nil {
 		t.Errorf("%q, %v", got, err)
@@ -227,31 +227,31 @@ func TestRoot(t *testing.T) {
 		t.Errorf("%q, %v", to, err)
 	}
 	info, err := r.Stat(ctx, "x/l")
-	isNil(t, err)
+	check(t, err)
 	link, err := r.Lstat(ctx, "x/l")
-	isNil(t, err)
+	check(t, err)
 	if info.Mode() != 0o600 || link.Mode()&fs.ModeSymlink == 0 {
 		t.Errorf("%v, %v", info.Mode(), link.Mode())
 	}
 	f, err := r.Create(ctx, "new")
-	isNil(t, err)
+	check(t, err)
 	_, err = f.WriteString(ctx, poem)
-	isNil(t, err)
-	isNil(t, f.Close())
+	check(t, err)
+	check(t, f.Close())
 	sub, err := r.OpenRoot(ctx, "x")
-	isNil(t, err)
+	check(t, err)
 	if _, err := sub.Stat(ctx, "y/a"); err != nil {
 		t.Error(err)
 	}
-	isNil(t, sub.Close())
-	isNil(t, r.Remove(ctx, "new"))
-	isNil(t, r.RemoveAll(ctx, "x"))
+	check(t, sub.Close())
+	check(t, r.Remove(ctx, "new"))
+	check(t, r.RemoveAll(ctx, "x"))
 	left, err := os.ReadDir(dir)
 	if len(left) != 1 || err != nil {
 		t.Errorf("left is %v, %v", left, err)
 	}
 	is(t, "Remove", r.Remove(ctx, "none"), fs.ErrNotExist)
-	isNil(t, r.Close())
+	check(t, r.Close())
 	_, err = r.Open(ctx, "z/h")
 	is(t, "Open of a closed Root", err, fs.ErrClosed)
 	_, err = file.OpenRoot(ctx, filepath.Join(dir, "none"))
@@ -262,11 +262,11 @@ func TestRoot(t *testing.T) {
 func TestOpenRegular(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir, _ := newTree(t)
-	isNil(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
-	isNil(t, os.Symlink("fifo", filepath.Join(dir, "tofifo")))
-	isNil(t, os.Symlink("a", filepath.Join(dir, "toa")))
+	check(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
+	check(t, os.Symlink("fifo", filepath.Join(dir, "tofifo")))
+	check(t, os.Symlink("a", filepath.Join(dir, "toa")))
 	r, err := file.OpenRoot(background, dir)
-	isNil(t, err)
+	check(t, err)
 	defer r.Close()
 	for _, name := range []string{"fifo", "tofifo", "dir", "link", "toa"} {
 		f, err := r.OpenRegular(background, name)
@@ -278,12 +278,12 @@ func TestOpenRegular(t *testing.T) {
 		}
 	}
 	f, err := r.OpenRegular(background, "dir/sub/c")
-	isNil(t, err)
+	check(t, err)
 	got, err := f.ReadAll(background, file.NoLimit)
 	if string(got) != "dir/sub/c" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	isNil(t, f.Close())
+	check(t, f.Close())
 	_, err = r.OpenRegular(background, "none")
 	is(t, "OpenRegular", err, fs.ErrNotExist)
 }
@@ -293,7 +293,7 @@ func TestRootFIFO(t *testing.T) {
 	testutil.NoLeaks(t)
 	name := newFIFO(t)
 	r, err := file.OpenRoot(background, filepath.Dir(name))
-	isNil(t, err)
+	check(t, err)
 	defer r.Close()
 	ctx, cancel := context.WithTimeout(background, 5*short)
 	defer cancel()
@@ -306,7 +306,7 @@ func TestRootFIFO(t *testing.T) {
 	if string(got) != poem || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	isNil(t, testutil.Receive(t, "WriteFile", done))
+	check(t, testutil.Receive(t, "WriteFile", done))
 }
 
 // What changes something in a Root and is given up says that its outcome is unknown.
@@ -314,9 +314,9 @@ func TestRootGivenUp(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir := t.TempDir()
 	r, err := file.OpenRoot(background, dir)
-	isNil(t, err)
+	check(t, err)
 	defer r.Close()
-	d := newDam(t, dir+"/x")
+	d := newBlockade(t, dir+"/x")
 	err = d.giveUp("mkdir", func(ctx context.Context) error { return r.Mkdir(ctx, "x", 0o755) })
 	is(t, "Mkdir", err, context.Canceled, file.ErrOutcomeUnknown)
 	err = d.giveUp("stat", func(ctx context.Context) error { _, err := r.Stat(ctx, "x"); return err })
@@ -329,7 +329,7 @@ func TestRootGivenUp(t *testing.T) {
 	}
 	var names []string
 	entries, err := fs.ReadDir(r.FS(background), ".")
-	isNil(t, err)
+	check(t, err)
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}

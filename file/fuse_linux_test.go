@@ -218,7 +218,7 @@ func TestStalledFUSE(t *testing.T) {
 	testutil.NoLeaks(t)
 	d := newDaemon(t)
 	f, err := file.OpenFile(background, d.name(), os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
 	got, err := f.ReadAll(background, file.NoLimit)
 	if string(got) != poem || err != nil {
 		t.Fatalf("a daemon that answers: %q, %v", got, err)
@@ -227,20 +227,20 @@ func TestStalledFUSE(t *testing.T) {
 		t.Errorf("the way of reading is %d: that the file system refuses is not remembered", file.Access(f).Load())
 	}
 	fresh, err := file.OpenFile(background, d.name(), os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
 
 	for _, opcode := range []uint32{fuseLookup, fuseGetattr, fuseOpen, fuseRead, fuseWrite, fuseFsync, fuseStatfs} {
 		d.stall(opcode)
 	}
 	p := make([]byte, 5)
-	is(t, "Open", second(file.Open(brief(t), d.name())), context.DeadlineExceeded)
-	is(t, "Stat by path", second(file.Stat(brief(t), d.name())), context.DeadlineExceeded)
-	is(t, "ReadFile", second(file.ReadFile(brief(t), d.name())), context.DeadlineExceeded)
-	is(t, "Stat", second(fresh.Stat(brief(t))), context.DeadlineExceeded)
-	is(t, "ReadAt", second(fresh.ReadAt(brief(t), p, 0)), context.DeadlineExceeded)
-	is(t, "WriteAt", second(fresh.WriteAt(brief(t), p, 0)), context.DeadlineExceeded, file.ErrOutcomeUnknown)
+	is(t, "Open", errOf(file.Open(brief(t), d.name())), context.DeadlineExceeded)
+	is(t, "Stat by path", errOf(file.Stat(brief(t), d.name())), context.DeadlineExceeded)
+	is(t, "ReadFile", errOf(file.ReadFile(brief(t), d.name())), context.DeadlineExceeded)
+	is(t, "Stat", errOf(fresh.Stat(brief(t))), context.DeadlineExceeded)
+	is(t, "ReadAt", errOf(fresh.ReadAt(brief(t), p, 0)), context.DeadlineExceeded)
+	is(t, "WriteAt", errOf(fresh.WriteAt(brief(t), p, 0)), context.DeadlineExceeded, file.ErrOutcomeUnknown)
 	is(t, "Sync", fresh.Sync(brief(t)), context.DeadlineExceeded)
-	is(t, "OpenRoot", second(file.OpenRoot(brief(t), d.dir+"/data")), context.DeadlineExceeded)
+	is(t, "OpenRoot", errOf(file.OpenRoot(brief(t), d.dir+"/data")), context.DeadlineExceeded)
 	if calls := file.Calls(); len(calls) < 5 || !calls[0].Abandoned {
 		t.Errorf("calls: %v", calls)
 	}
@@ -251,8 +251,8 @@ func TestStalledFUSE(t *testing.T) {
 	}
 	d.answerAll()
 	settled(t)
-	isNil(t, f.Close())
-	isNil(t, fresh.CloseContext(background))
+	check(t, f.Close())
+	check(t, fresh.CloseContext(background))
 	if n := d.count(fusePoll); n != 0 { // in which the runtime would wait, and let nobody else run
 		t.Errorf("the daemon was asked %d times whether the file is ready", n)
 	}
@@ -263,10 +263,10 @@ func TestStalledClose(t *testing.T) {
 	testutil.NoLeaks(t)
 	d := newDaemon(t)
 	f, err := file.OpenFile(background, d.name(), os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
 	d.stall(fuseFlush)
 	is(t, "CloseContext", f.CloseContext(brief(t)), context.DeadlineExceeded, file.ErrOutcomeUnknown)
-	is(t, "Read", second(f.Read(background, nil)), fs.ErrClosed)
+	is(t, "Read", errOf(f.Read(background, nil)), fs.ErrClosed)
 	d.answerAll()
 	settled(t)
 }
@@ -278,7 +278,7 @@ func TestEINTR(t *testing.T) {
 	interrupted := []syscall.Errno{syscall.EINTR, syscall.EINTR}
 	d.fail(fuseOpen, interrupted...)
 	f, err := file.OpenFile(background, d.name(), os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
 	d.fail(fuseRead, interrupted...)
 	d.fail(fuseGetattr, interrupted...)
 	d.fail(fuseWrite, interrupted...)
@@ -293,7 +293,7 @@ func TestEINTR(t *testing.T) {
 	if n, err := f.WriteAt(background, []byte("LINE"), 0); n != 4 || err != nil {
 		t.Errorf("WriteAt: %d, %v", n, err)
 	}
-	isNil(t, f.Sync(background))
+	check(t, f.Sync(background))
 	d.fail(fuseOpen, interrupted...)
 	d.fail(fuseRead, interrupted...)
 	if got, err := file.ReadFile(background, d.name()); len(got) != len(poem) || err != nil {
@@ -315,7 +315,7 @@ func TestSyncFailureOfFUSE(t *testing.T) {
 	testutil.NoLeaks(t)
 	d := newDaemon(t)
 	f, err := file.OpenFile(background, d.name(), os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
 	defer f.Close()
 	d.fail(fuseFsync, syscall.EIO)
 	is(t, "Sync", f.Sync(background), syscall.EIO)

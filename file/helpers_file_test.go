@@ -15,15 +15,6 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-var background = context.Background()
-
-func isNil(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // is checks that err is each of targets.
 func is(t testing.TB, what string, err error, targets ...error) {
 	t.Helper()
@@ -59,9 +50,9 @@ func newFile(t testing.TB, contents string) *file.File {
 
 func openFile(t testing.TB, name, contents string) *file.File {
 	t.Helper()
-	isNil(t, os.WriteFile(name, []byte(contents), 0o644))
+	check(t, os.WriteFile(name, []byte(contents), 0o644))
 	f, err := file.OpenFile(background, name, os.O_RDWR, 0)
-	isNil(t, err)
+	check(t, err)
 	t.Cleanup(func() { _ = f.CloseContext(background) })
 	return f
 }
@@ -70,12 +61,12 @@ func openFile(t testing.TB, name, contents string) *file.File {
 func contents(t testing.TB, f *file.File) string {
 	t.Helper()
 	all, err := os.ReadFile(f.Name())
-	isNil(t, err)
+	check(t, err)
 	return string(all)
 }
 
-// A dam holds up system calls of one file in workers.
-type dam struct {
+// A blockade holds up system calls of one file in workers.
+type blockade struct {
 	t     testing.TB
 	names sync.Map // path → true, for those that are held up
 	open  chan struct{}
@@ -83,9 +74,9 @@ type dam struct {
 	once  sync.Once
 }
 
-// newDam holds up the calls about path until it is opened, which the end of the test does.
-func newDam(t testing.TB, paths ...string) *dam {
-	d := &dam{t: t, open: make(chan struct{}), held: make(chan string, 1000)}
+// newBlockade holds up the calls about path until it is opened, which the end of the test does.
+func newBlockade(t testing.TB, paths ...string) *blockade {
+	d := &blockade{t: t, open: make(chan struct{}), held: make(chan string, 1000)}
 	for _, path := range paths {
 		d.names.Store(path, true)
 	}
@@ -102,10 +93,10 @@ func newDam(t testing.TB, paths ...string) *dam {
 	return d
 }
 
-func (d *dam) release() { d.once.Do(func() { close(d.open) }) }
+func (d *blockade) release() { d.once.Do(func() { close(d.open) }) }
 
 // await waits until a call is held up.
-func (d *dam) await(op string) {
+func (d *blockade) await(op string) {
 	d.t.Helper()
 	if got := testutil.Receive(d.t, "a call that is held up", d.held); got != op {
 		d.t.Errorf("held up is %s, want %s", got, op)
@@ -113,7 +104,7 @@ func (d *dam) await(op string) {
 }
 
 // giveUp calls fn in a task, and cancels it when a call of it is held up. It returns fn's error.
-func (d *dam) giveUp(op string, fn func(ctx context.Context) error) error {
+func (d *blockade) giveUp(op string, fn func(ctx context.Context) error) error {
 	d.t.Helper()
 	ctx, cancel := context.WithCancel(background)
 	defer cancel()

@@ -121,8 +121,8 @@ func (f *File) findLine(ctx context.Context, place wait.Place) (n int, kept bool
 			return 0, false, fmt.Errorf("%w: more than %d bytes, from offset %d", ErrLineTooLong, limit, f.offset)
 		}
 		searched = len(a.unread)
-		if place.Ended() {
-			return 0, false, errCut
+		if err := f.mayGoOn(place); err != nil {
+			return 0, false, err
 		}
 		kept, err = f.fill(ctx, place)
 		switch {

@@ -6,9 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/file"
 	"github.com/curio-go/curio/internal/disk"
 	"github.com/curio-go/curio/internal/testutil"
@@ -18,13 +20,11 @@ import (
 func on(t testing.TB, dir string, types ...string) string {
 	t.Helper()
 	m, _ := disk.MountOf(dir)
-	for _, typ := range types {
-		if m.Type == typ {
-			dir, err := os.MkdirTemp(dir, "curio")
-			isNil(t, err)
-			t.Cleanup(func() { os.RemoveAll(dir) })
-			return dir
-		}
+	if slices.Contains(types, m.Type) {
+		dir, err := os.MkdirTemp(dir, "curio")
+		check(t, err)
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		return dir
 	}
 	t.Skipf("%s is on %q, and none of %q", dir, m.Type, types)
 	return ""
@@ -35,7 +35,7 @@ func overlay(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, sub := range []string{"lower", "upper", "work", "merged"} {
-		isNil(t, os.Mkdir(filepath.Join(dir, sub), 0o755))
+		check(t, os.Mkdir(filepath.Join(dir, sub), 0o755))
 	}
 	merged := filepath.Join(dir, "merged")
 	if err := syscall.Mount("overlay", merged, "overlay", 0, fmt.Sprintf("lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", dir, dir, dir)); err != nil {
@@ -48,7 +48,7 @@ func overlay(t testing.TB) string {
 // dropped drops what the page cache has of f, and reports whether that has worked.
 func dropped(t testing.TB, f *file.File, off int64) bool {
 	t.Helper()
-	isNil(t, f.Sync(background))
+	check(t, f.Sync(background))
 	const dontNeed = 4
 	_, _, errno := syscall.Syscall6(syscall.SYS_FADVISE64, uintptr(file.FD(f)), 0, 0, dontNeed, 0, 0)
 	if errno != 0 {
@@ -130,7 +130,7 @@ func TestPartlyCached(t *testing.T) {
 		}
 		head := make([]byte, 4096)
 		_, err := f.ReadAt(background, head, 0)
-		isNil(t, err)
+		check(t, err)
 		got := make([]byte, len(data))
 		n, err := f.ReadAt(background, got, 0)
 		if n != len(data) || err != nil || string(got) != string(data) {
@@ -161,11 +161,11 @@ func TestMemory(t *testing.T) {
 			continue
 		}
 		f, err := file.Open(background, name)
-		isNil(t, err)
+		check(t, err)
 		if got := file.Access(f).Load(); got != file.Direct {
 			t.Errorf("%s is read in way %d", name, got)
 		}
-		isNil(t, f.Close())
+		check(t, f.Close())
 	}
 }
 
@@ -210,4 +210,38 @@ func TestKernelLog(t *testing.T) {
 		}
 	}
 	is(t, "Read", err, context.DeadlineExceeded)
+	inKernel(t, func(ctx context.Context) error {
+		task := curio.Go(ctx, func(ctx context.Context) error { return errOf(f.Read(ctx, make([]byte, 1<<16))) })
+		inState(t, task, "READ_WAIT")
+		check(t, f.Close())
+		_, err := task.Join(ctx)
+		is(t, "a read of what is closed", err, os.ErrClosed)
+		return nil
+	})
+}
+
+// Traps 20: on a full file system what was written counts, and the error says why no more was.
+func TestWriteFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("this user may not mount: %v", err)
+	}
+	defer syscall.Unmount(dir, 0)
+	for _, way := range []int32{file.Direct, file.HandOff} {
+		f, err := file.Create(background, filepath.Join(dir, "data"))
+		check(t, err)
+		file.Access(f).Store(way)
+		data := testutil.Pattern(1, 3<<20)
+		n, err := f.Write(background, data)
+		is(t, "Write", err, syscall.ENOSPC)
+		isNot(t, "Write", err, file.ErrOutcomeUnknown)
+		got := contents(t, f)
+		if n == 0 || n >= len(data) || got != string(data[:n]) {
+			t.Errorf("%d bytes are said to be written, %d are there", n, len(got))
+		}
+		if off, err := f.Seek(background, 0, io.SeekCurrent); off != int64(n) || err != nil {
+			t.Errorf("the offset is %d, %v", off, err)
+		}
+		check(t, f.CloseContext(background))
+	}
 }

@@ -60,15 +60,9 @@ func openSystem(name string, flag int, perm os.FileMode) (*File, error) {
 		}
 		return newFile(file, name, flag)
 	}
-	mode := uint32(perm.Perm())
-	for bit, of := range map[os.FileMode]uint32{os.ModeSetuid: syscall.S_ISUID, os.ModeSetgid: syscall.S_ISGID, os.ModeSticky: syscall.S_ISVTX} {
-		if perm&bit != 0 {
-			mode |= of
-		}
-	}
 	fd := -1
 	err := again(func() (err error) {
-		fd, err = syscall.Open(name, flag|syscall.O_CLOEXEC, mode)
+		fd, err = syscall.Open(name, flag|syscall.O_CLOEXEC, systemMode(perm))
 		return err
 	})
 	if err == nil {
@@ -78,6 +72,21 @@ func openSystem(name string, flag int, perm os.FileMode) (*File, error) {
 		return nil, failed("open", name, err, false)
 	}
 	return adopt(fd, name, flag, nil)
+}
+
+// systemMode is a mode as open(2) has it.
+func systemMode(perm os.FileMode) (mode uint32) {
+	mode = uint32(perm.Perm())
+	if perm&os.ModeSetuid != 0 {
+		mode |= syscall.S_ISUID
+	}
+	if perm&os.ModeSetgid != 0 {
+		mode |= syscall.S_ISGID
+	}
+	if perm&os.ModeSticky != 0 {
+		mode |= syscall.S_ISVTX
+	}
+	return mode
 }
 
 // openCached opens a file if that waits for nothing. ok is false if it has to be opened in the usual way.

@@ -3,12 +3,13 @@ package file
 import (
 	"context"
 	"io"
+	"io/fs"
 	"runtime"
 	"syscall"
 	"time"
 
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/disk"
-	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -121,14 +122,27 @@ func (f *File) readAt(ctx context.Context, p []byte, off int64) (n int, err erro
 
 func (f *File) readFull(ctx context.Context, place wait.Place, p []byte, off int64) (n int, err error) {
 	for n < len(p) && err == nil {
-		if n > 0 && place.Ended() {
-			return n, errCut
+		if n > 0 {
+			if err := f.mayGoOn(place); err != nil {
+				return n, err
+			}
 		}
 		var k int
 		k, err = f.readSome(ctx, place, p[n:], off+int64(n))
 		n += k
 	}
 	return n, err
+}
+
+// mayGoOn is asked between two pieces.
+func (f *File) mayGoOn(place wait.Place) error {
+	switch {
+	case place.Ended():
+		return errCut
+	case f.isClosed():
+		return fs.ErrClosed
+	}
+	return nil
 }
 
 // readSome reads at least a byte, or returns an error.
@@ -150,8 +164,11 @@ func (f *File) readWhenReady(ctx context.Context, read func() (int, error)) (int
 				return 0, err
 			}
 		}
-		if err := poll.WaitFD(ctx, f.fd, false); err != nil {
+		if _, err := curio.Select(ctx, curio.WaitReadCase(f.fd), f.closed.WaitCase()); err != nil {
 			return 0, err
+		}
+		if f.isClosed() {
+			return 0, fs.ErrClosed
 		}
 		if n, err := read(); err != syscall.EAGAIN {
 			return n, err

@@ -58,8 +58,10 @@ func (f *File) readAllInTurn(ctx context.Context, place wait.Place, most int) (a
 		f.ahead.skip(n)
 	}
 	for {
-		if len(all) > 0 && place.Ended() {
-			return all, errCut
+		if len(all) > 0 {
+			if err := f.mayGoOn(place); err != nil {
+				return all, err
+			}
 		}
 		all = moreRoom(all, most)
 		room := all[len(all):min(cap(all), most+1)]

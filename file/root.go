@@ -276,12 +276,13 @@ func (r *Root) Chmod(ctx context.Context, name string, mode os.FileMode) error {
 
 // FS returns the tree of files in r as package io/fs has it, as the function FS does, from which no link leads out of
 // r.
-func (r *Root) FS(ctx context.Context) fs.FS { return &tree{ctx: ctx, from: rootSource{r}} }
+func (r *Root) FS(ctx context.Context) fs.FS { return &fsTree{ctx: ctx, from: rootSource{r}} }
 
 // A rootSource is a Root.
 type rootSource struct{ r *Root }
 
 func (s rootSource) open(ctx context.Context, name string) (*File, error) { return s.r.Open(ctx, name) }
+
 func (s rootSource) stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return s.r.Stat(ctx, name)
 }

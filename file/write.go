@@ -127,8 +127,10 @@ func (f *File) write(place wait.Place, p []byte, to *target) (n int, unknown boo
 	}
 	defer f.changes.Add(1)
 	for n < len(p) {
-		if n > 0 && place.Ended() {
-			return n, false, errCut
+		if n > 0 {
+			if err := f.mayGoOn(place); err != nil {
+				return n, false, err
+			}
 		}
 		var w written
 		if f.access.Load() == direct {
