@@ -30,9 +30,9 @@ var ErrBusy = errors.New("in use")
 var ErrUnread = errors.New("unread data")
 
 var (
-	errNegative   = errors.New("negative offset")
-	errAppends    = errors.New("the file was opened with O_APPEND, where the system writes at the end, whatever the offset is")
-	errNotRegular = errors.New("not a regular file")
+	errNegative  = errors.New("negative offset")
+	errAppends   = errors.New("the file was opened with O_APPEND, where the system writes at the end, whatever the offset is")
+	errIrregular = errors.New("not a regular file")
 )
 
 // failed returns the error of an operation: err with what it was about, and with ErrOutcomeUnknown if that is so.

@@ -65,10 +65,10 @@ type File struct {
 type kind uint8
 
 const (
-	ordinary kind = iota // a regular file, or a device that is not waited for
-	folder
-	fifo   // that is read
-	stream // a terminal, a socket, a FIFO that is written
+	kindPlain kind = iota // a regular file, or a device that is not waited for
+	kindFolder
+	kindFIFO   // that is read
+	kindStream // a terminal, a socket, a FIFO that is written
 )
 
 // Name returns the name with which the file was opened.
@@ -258,7 +258,7 @@ func (f *File) detach() error {
 		return fs.ErrClosed
 	case !f.seekable && f.ahead.len() > 0:
 		return fmt.Errorf("%w: %d bytes", ErrUnread, f.ahead.len())
-	case f.seekable && f.kind == ordinary:
+	case f.seekable && f.kind == kindPlain:
 		if _, err := f.file.Seek(f.offset, 0); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (f *File) look(st *syscall.Stat_t, flag int) error {
 	switch {
 	case !isPlain(st):
 		return f.lookAtDevice(uint32(st.Mode))
-	case f.kind == ordinary && (!f.local || f.access.Load() == direct):
+	case f.kind == kindPlain && (!f.local || f.access.Load() == direct):
 		f.seekable = f.seeks()
 	}
 	return nil
@@ -66,16 +66,16 @@ func (f *File) look(st *syscall.Stat_t, flag int) error {
 func kindOf(mode uint32, flag int) kind {
 	switch mode & syscall.S_IFMT {
 	case syscall.S_IFDIR:
-		return folder
+		return kindFolder
 	case syscall.S_IFIFO:
 		if flag&(os.O_WRONLY|os.O_RDWR) == 0 {
-			return fifo
+			return kindFIFO
 		}
-		return stream
+		return kindStream
 	case syscall.S_IFCHR, syscall.S_IFSOCK:
-		return stream
+		return kindStream
 	}
-	return ordinary
+	return kindPlain
 }
 
 // lookAtDevice is for what is neither a regular file nor a folder.
@@ -89,7 +89,7 @@ func (f *File) lookAtDevice(mode uint32) error {
 		pipe.SetObject(f)
 		f.pipe, f.seekable = pipe, false
 	case errors.Is(err, poll.ErrNotPollable): // as /dev/null is
-		f.kind, f.seekable = ordinary, f.seeks()
+		f.kind, f.seekable = kindPlain, f.seeks()
 		f.access.Store(handOff)
 	default:
 		return err

@@ -26,7 +26,7 @@ func (f *File) Seek(ctx context.Context, offset int64, whence int) (int64, error
 		if err := f.take(place); err != nil {
 			return 0, err
 		}
-		if f.kind == folder {
+		if f.kind == kindFolder {
 			return f.rewind(place, offset, whence)
 		}
 		defer f.turn.Pass()

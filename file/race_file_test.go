@@ -59,6 +59,9 @@ func TestRaceCloseReadReuse(t *testing.T) {
 				both.Go(func() {
 					if round%2 == 0 {
 						cancel()
+						for range round % 30 {
+							runtime.Gosched()
+						}
 					}
 					if round%5 == 0 {
 						_ = f.CloseContext(ctx)

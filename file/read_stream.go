@@ -16,7 +16,7 @@ func (f *File) readNext(ctx context.Context, place wait.Place, p []byte) (n int,
 	if f.pipe == nil {
 		return f.readUnpolled(ctx, place, p)
 	}
-	if f.kind == fifo && !f.met {
+	if f.kind == kindFIFO && !f.met {
 		if err := f.pipe.WaitRead(ctx); err != nil {
 			return 0, false, err
 		}

@@ -147,12 +147,12 @@ func (r *Root) OpenRegular(ctx context.Context, name string) (*File, error) {
 			}
 			return newFile(file, file.Name(), flag)
 		},
-		stat: func() (os.FileInfo, error) { return nil, errNotRegular },
+		stat: func() (os.FileInfo, error) { return nil, errIrregular },
 	})
 }
 
 func (r *Root) openRegular(name string, flag int) (*os.File, error) {
-	refused := &os.PathError{Op: "open", Path: name, Err: errNotRegular}
+	refused := &os.PathError{Op: "open", Path: name, Err: errIrregular}
 	before, err := r.root.Lstat(name)
 	if err != nil {
 		return nil, err
