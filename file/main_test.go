@@ -2,7 +2,6 @@ package file_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"testing"
 
@@ -22,19 +21,4 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// want fails the test if err is not each of the targets.
-func want(t testing.TB, err error, targets ...error) {
-	t.Helper()
-	for _, target := range targets {
-		if !errors.Is(err, target) {
-			t.Errorf("the error is %v, want %v", err, target)
-		}
-	}
-}
-
-func write(t testing.TB, name, text string) {
-	t.Helper()
-	check(t, os.WriteFile(name, []byte(text), 0o644))
 }
