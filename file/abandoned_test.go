@@ -19,7 +19,8 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-// Traps 3: a read that was given up touches neither the caller's memory nor the offset, when it comes to an end.
+// Traps 3: a read that was given up touches neither the caller's memory nor the offset, when it comes
+// to an end.
 func TestAbandonedRead(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, poem)
@@ -65,8 +66,8 @@ func TestAbandonedReadKeepsTheOffset(t *testing.T) {
 	}
 }
 
-// Traps 3: a write that was given up says so, writes what it was given and not what is there later, and what is
-// written later comes later.
+// Traps 3: a write that was given up says so, writes what it was given and not what is there later, and
+// what is written later comes later.
 func TestAbandonedWrite(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, "")
@@ -114,7 +115,8 @@ func TestAbandonedWrite(t *testing.T) {
 	}
 }
 
-// A sequential write that was given up leaves the offset where it was, so that the same can be written again.
+// A sequential write that was given up leaves the offset where it was, so that the same can be written
+// again.
 func TestAbandonedWriteAgain(t *testing.T) {
 	f := newFile(t, "")
 	_, err := f.WriteString(background, "a")
@@ -157,7 +159,8 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-// Close ends the waits, does not wait for what runs on, and the descriptor is closed when that has ended.
+// Close ends the waits, does not wait for what runs on, and the descriptor is closed when that has
+// ended.
 func TestCloseWhileInUse(t *testing.T) {
 	testutil.NoLeaks(t)
 	for name, op := range map[string]func(ctx context.Context, f *file.File) error{
@@ -314,8 +317,9 @@ func TestAbandonedReadDir(t *testing.T) {
 	}
 }
 
-// Traps 16: a device that hangs keeps its workers and no others; what is asked of it later waits in its queue, and
-// can be cancelled there without a trace. Traps 17: the end of the kernel waits for nothing of it.
+// Traps 16: a device that hangs keeps its workers and no others; what is asked of it later waits in its
+// queue, and can be cancelled there without a trace. Traps 17: the end of the kernel waits for nothing
+// of it.
 func TestHungDevice(t *testing.T) {
 	testutil.NoLeaks(t)
 	if !exists("/dev/shm") {

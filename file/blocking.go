@@ -6,13 +6,13 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// blocking calls fn, a system call about the file or the folder path that may have to wait for a device,
-// in a worker, and returns what it returns. If ctx is done first, the error is ctx's own, as it is; the
-// call is abandoned, and late gets its result, if it is not nil. A call that had not begun is not made any
-// more, and late is not called.
+// blocking calls fn, a system call about the file or the folder path that may have to wait for a
+// device, in a worker, and returns what it returns. If ctx is done first, the error is ctx's own, as it
+// is; the call is abandoned, and late gets its result, if it is not nil. A call that had not begun is
+// not made any more, and late is not called.
 //
-// fn and late run in a goroutine of no task: they must not touch what the caller may use again, nor call
-// functions of the user's.
+// fn and late run in a goroutine of no task: they must not touch what the caller may use again, nor
+// call functions of the user's.
 func blocking[T any](ctx context.Context, op, path string, fn func() (T, error), late func(T, error)) (T, error) {
 	v, _, err := onDevice(ctx, deviceOfPath(path), op, path, fn, late)
 	return v, err
@@ -27,9 +27,9 @@ func onDevice[T any](ctx context.Context, d *device, op, path string, fn func() 
 	return v, become, err
 }
 
-// at calls fn at the place of ctx. If fn returns errCut, it works out ctx's error, with nothing held. fn gets
-// a context under which it can wait: ctx itself, or one of ours if ctx's methods may do anything. See
-// internal/wait/follow.go.
+// at calls fn at the place of ctx. If fn returns errCut, it works out ctx's error, with nothing held.
+// fn gets a context under which it can wait: ctx itself, or one of ours if ctx's methods may do
+// anything. See internal/wait/follow.go.
 func at[T any](ctx context.Context, fn func(ctx context.Context, p wait.Place) (T, error)) (v T, err error) {
 	p, err := wait.At(ctx)
 	if err != nil {

@@ -52,7 +52,8 @@ var blockingCalls = []struct {
 	{"Root.Chmod", true, func(ctx context.Context, s *subject) error { return s.root.Chmod(ctx, "data", 0o644) }},
 }
 
-// A subject is what a blocking call is made with: files of one folder, all calls about which are held up.
+// A subject is what a blocking call is made with: files of one folder, all calls about which are held
+// up.
 type subject struct {
 	f, dir     *file.File
 	root       *file.Root
@@ -77,8 +78,8 @@ func newSubject(t *testing.T) *subject {
 	return s
 }
 
-// Every blocking call × every way to end it: which error it is and which not, that it names the file, and that the file works
-// after that.
+// Every blocking call × every way to end it: which error it is and which not, that it names the file,
+// and that the file works after that.
 func TestEndings(t *testing.T) {
 	testutil.NoLeaks(t)
 	for _, c := range blockingCalls {
@@ -118,7 +119,8 @@ type callEnding struct {
 	is, isNot []error
 }
 
-// timed runs a call with a context that ends after a while: if that was before the call had begun, again for longer.
+// timed runs a call with a context that ends after a while: if that was before the call had begun,
+// again for longer.
 func timed(t *testing.T, begun func() bool, call func(d time.Duration) error) (err error) {
 	for d := 2 * time.Millisecond; ; d *= 2 {
 		err = call(d)
@@ -131,7 +133,8 @@ func timed(t *testing.T, begun func() bool, call func(d time.Duration) error) (e
 	}
 }
 
-// begun reports whether a call has been given up that had begun: the blockade holds it up, so that it can be seen.
+// begun reports whether a call has been given up that had begun: the blockade holds it up, so that it
+// can be seen.
 func (s *subject) begun() bool {
 	return slices.ContainsFunc(file.Calls(), func(c file.Call) bool { return c.Abandoned })
 }

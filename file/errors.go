@@ -16,8 +16,8 @@ import (
 // says why the call was given up too.
 var ErrOutcomeUnknown = errors.New("outcome unknown")
 
-// ErrLineTooLong is the error of ReadLine and Lines for a line that is longer than the limit, in an error
-// that says how long that is and where in the file the line begins.
+// ErrLineTooLong is the error of ReadLine and Lines for a line that is longer than the limit, in an
+// error that says how long that is and where in the file the line begins.
 var ErrLineTooLong = sentinel.PeersDoing("line too long")
 
 // ErrTooLong is the error of ReadAll and ReadFileLimit for more than their limit.
@@ -35,7 +35,8 @@ var (
 	errIrregular = errors.New("not a regular file")
 )
 
-// failed returns the error of an operation: err with what it was about, and with ErrOutcomeUnknown if that is so.
+// failed returns the error of an operation: err with what it was about, and with ErrOutcomeUnknown if
+// that is so.
 func (f *File) failed(op string, err error, unknown bool) error {
 	return failed(op, f.name, err, unknown)
 }
@@ -57,8 +58,8 @@ func failed(op, path string, err error, unknown bool) error {
 	return &os.PathError{Op: op, Path: path, Err: err}
 }
 
-// An unknownError is an error that is ErrOutcomeUnknown too. It is not joined from two: a task that ends with it has been
-// cancelled, if that is what err says, and has not failed.
+// An unknownError is an error that is ErrOutcomeUnknown too. It is not joined from two: a task that
+// ends with it has been cancelled, if that is what err says, and has not failed.
 type unknownError struct{ err error }
 
 func (e *unknownError) Error() string        { return fmt.Sprintf("%v: %v", e.err, ErrOutcomeUnknown) }

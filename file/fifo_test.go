@@ -23,7 +23,8 @@ func newFIFO(t testing.TB) string {
 	return name
 }
 
-// Traps 34: an end before there was a writer is none, and the wait for it can be timed out and cancelled.
+// Traps 34: an end before there was a writer is none, and the wait for it can be timed out and
+// cancelled.
 func TestFIFOReader(t *testing.T) {
 	testutil.NoLeaks(t)
 	name := newFIFO(t)
@@ -198,7 +199,8 @@ func TestFIFOClose(t *testing.T) {
 	})
 }
 
-// Traps 35, 36: the descriptor is in non-blocking mode, which nobody shares, and has deadlines when it is given away.
+// Traps 35, 36: the descriptor is in non-blocking mode, which nobody shares, and has deadlines when it
+// is given away.
 func TestFIFODetach(t *testing.T) {
 	testutil.NoLeaks(t)
 	f, err := file.OpenFile(background, newFIFO(t), os.O_RDWR, 0)

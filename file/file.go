@@ -15,10 +15,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A File is an open file, folder, FIFO, terminal or device. Files come from Open, Create, OpenFile and the
-// methods of a Root. The zero value is none: its methods return os.ErrInvalid. A File must not be
-// copied. It is safe for concurrent use: those that use its offset take turns, in the order in which they
-// came, in the state FILE_TURN; ReadAt and WriteAt need no turn.
+// A File is an open file, folder, FIFO, terminal or device. Files come from Open, Create, OpenFile and
+// the methods of a Root. The zero value is none: its methods return os.ErrInvalid. A File must not be
+// copied. It is safe for concurrent use: those that use its offset take turns, in the order in which
+// they came, in the state FILE_TURN; ReadAt and WriteAt need no turn.
 //
 // The offset is the File's own, and not the system's. It moves by what a call has returned: a
 // read that was cancelled has read nothing, whatever becomes of the system call.
@@ -37,9 +37,9 @@ type File struct {
 	seekable bool     // it has offsets
 	pipe     *poll.FD // a duplicate, of what can be waited for; nil for others
 
-	// The number of those that hold the file, twice, and whether it is closed. The last of them to leave a
-	// closed file closes the descriptor. So the number is not another file's while a call is in progress, also one that
-	// was abandoned.
+	// The number of those that hold the file, twice, and whether it is closed. The last of them to
+	// leave a closed file closes the descriptor. So the number is not another file's while a call is in
+	// progress, also one that was abandoned.
 	//
 	// open ──► closed once, by begin of a close or by Detach.
 	users     atomic.Int64
@@ -130,13 +130,14 @@ func (f *File) leave() {
 	}
 }
 
-// Close closes the file, and returns the system's error, which may be the first that is heard of data that
-// could not be written. Calls in progress end with fs.ErrClosed, and so do all later ones, a second Close
-// included. It is for io.Closer; close(2) itself may take as long as the disk, the server or the daemon
-// takes, and Close cannot be cancelled meanwhile: where that matters, there is CloseContext.
+// Close closes the file, and returns the system's error, which may be the first that is heard of data
+// that could not be written. Calls in progress end with fs.ErrClosed, and so do all later ones, a
+// second Close included. It is for io.Closer; close(2) itself may take as long as the disk, the server
+// or the daemon takes, and Close cannot be cancelled meanwhile: where that matters, there is
+// CloseContext.
 //
-// If calls were abandoned that still run, Close does not wait for them: the descriptor is closed when the last
-// of them returns. Then the error of a file that can be written to is ErrOutcomeUnknown.
+// If calls were abandoned that still run, Close does not wait for them: the descriptor is closed when
+// the last of them returns. Then the error of a file that can be written to is ErrOutcomeUnknown.
 func (f *File) Close() error {
 	run, err := f.beginClose(true)
 	if err != nil {
@@ -154,10 +155,10 @@ func (f *File) Close() error {
 
 var errCallsRunOn = errors.New("calls that were abandoned still run")
 
-// CloseContext is Close for as long as ctx allows. It waits for calls that were abandoned, too. If ctx is done
-// first, the file is closed all the same, when the system is ready to; the error is ctx's error, and
-// ErrOutcomeUnknown if the file can be written to. If ctx is done from the beginning, the file is closed as well. A task
-// that waits is in the state RESULT_WAIT.
+// CloseContext is Close for as long as ctx allows. It waits for calls that were abandoned, too. If ctx
+// is done first, the file is closed all the same, when the system is ready to; the error is ctx's
+// error, and ErrOutcomeUnknown if the file can be written to. If ctx is done from the beginning, the
+// file is closed as well. A task that waits is in the state RESULT_WAIT.
 func (f *File) CloseContext(ctx context.Context) error {
 	if _, err := f.beginClose(!f.isWritten()); err != nil {
 		return err
@@ -172,8 +173,9 @@ func (f *File) CloseContext(ctx context.Context) error {
 // isWritten reports whether the close of f may have to wait for a disk: for what was written.
 func (f *File) isWritten() bool { return f != nil && f.writes && f.access.Load() != direct }
 
-// beginClose lets nobody in any more and ends the waits of those that are inside. It returns how many calls run on
-// in workers. It closes the descriptor itself if nobody is inside, no server would be asked, and inline says so.
+// beginClose lets nobody in any more and ends the waits of those that are inside. It returns how many
+// calls run on in workers. It closes the descriptor itself if nobody is inside, no server would be
+// asked, and inline says so.
 func (f *File) beginClose(inline bool) (run int, err error) {
 	if err := f.usable(); err != nil {
 		return 0, err
@@ -226,9 +228,9 @@ func (f *File) closeNow() {
 }
 
 // Detach gives the open file back as an *os.File, for code that knows nothing of contexts or needs the
-// descriptor. f is as closed after that, and the *os.File is at f's offset. It is refused while calls are in progress, those that
-// were abandoned included, with ErrBusy; and with ErrUnread while there is something that ReadLine or ReadAll has read ahead of a
-// pipe, as it would be lost.
+// descriptor. f is as closed after that, and the *os.File is at f's offset. It is refused while calls
+// are in progress, those that were abandoned included, with ErrBusy; and with ErrUnread while there is
+// something that ReadLine or ReadAll has read ahead of a pipe, as it would be lost.
 //
 // The descriptor of a pipe or a terminal is in non-blocking mode, which is its own: nobody else has it.
 func (f *File) Detach() (*os.File, error) {
@@ -247,7 +249,8 @@ func (f *File) Detach() (*os.File, error) {
 	return f.file, nil
 }
 
-// detach closes f to all but the caller, who has entered it, and who does not leave it: so nobody closes the descriptor.
+// detach closes f to all but the caller, who has entered it, and who does not leave it: so nobody
+// closes the descriptor.
 func (f *File) detach() error {
 	if !f.turn.Try() {
 		return ErrBusy
@@ -269,14 +272,15 @@ func (f *File) detach() error {
 	return nil
 }
 
-// adopt makes a File of a descriptor that was opened with flag, in non-blocking mode, and closes it if that fails. It may wait for a
-// server, unless the class of the file system is known.
+// adopt makes a File of a descriptor that was opened with flag, in non-blocking mode, and closes it if
+// that fails. It may wait for a server, unless the class of the file system is known.
 //
-// What package os makes of a descriptor in non-blocking mode, or opens itself, goes to the runtime's poller, and the system
-// asks the file whether it is ready: a FUSE daemon, if it is that one's. The runtime does not expect to wait there. It could neither
-// stop the world for the collector nor run anything else on that processor until the daemon answers, and if the daemon is in the
-// same process, or is gone, that is for ever. So regular files and folders that have a device are in blocking mode before
-// package os sees them; those without one are left as they are, for /proc/kmsg and the like.
+// What package os makes of a descriptor in non-blocking mode, or opens itself, goes to the runtime's
+// poller, and the system asks the file whether it is ready: a FUSE daemon, if it is that one's. The
+// runtime does not expect to wait there. It could neither stop the world for the collector nor run
+// anything else on that processor until the daemon answers, and if the daemon is in the same process,
+// or is gone, that is for ever. So regular files and folders that have a device are in blocking mode
+// before package os sees them; those without one are left as they are, for /proc/kmsg and the like.
 func adopt(fd int, name string, flag int, known *disk.Class) (*File, error) {
 	f := &File{name: name, fd: fd}
 	st, err := f.stat()

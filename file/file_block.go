@@ -2,8 +2,8 @@ package file
 
 import "sync"
 
-// A block is memory for a worker, which the caller does not see. It is not given back before the system has let go
-// of it.
+// A block is memory for a worker, which the caller does not see. It is not given back before the system
+// has let go of it.
 type block struct {
 	bytes []byte
 	pool  *sync.Pool

@@ -27,10 +27,10 @@ func (c Call) String() string {
 	return text
 }
 
-// Calls returns the system calls of this package that run in workers now, the oldest first, and those that
-// wait for a worker. A call that is old stands for a disk, a server or a daemon that does not answer; those that
-// were abandoned are among them, and nothing waits for them to return. It may be called at any time, from
-// any goroutine.
+// Calls returns the system calls of this package that run in workers now, the oldest first, and those
+// that wait for a worker. A call that is old stands for a disk, a server or a daemon that does not
+// answer; those that were abandoned are among them, and nothing waits for them to return. It may be
+// called at any time, from any goroutine.
 func Calls() []Call {
 	devices.mu.Lock()
 	all := make([]*device, 0, len(devices.all))

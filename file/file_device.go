@@ -14,13 +14,14 @@ import (
 )
 
 // maxWorkers is how many system calls about one device run at the same time. With fewer, a disk that
-// works on many requests at once has too few of them; with more, a server that is gone keeps more threads.
+// works on many requests at once has too few of them; with more, a server that is gone keeps more
+// threads.
 const maxWorkers = 16
 
 // A device bounds the system calls that may wait for the same disk, server or daemon. Each runs in a
-// goroutine, which keeps a thread for as long as the call lasts, also if nobody waits for it any
-// more: so a mount that hangs has maxWorkers threads at most, and all other work for it waits in the queue, under its own
-// contexts.
+// goroutine, which keeps a thread for as long as the call lasts, also if nobody waits for it any more:
+// so a mount that hangs has maxWorkers threads at most, and all other work for it waits in the queue,
+// under its own contexts.
 //
 // An errand is
 //
@@ -116,8 +117,9 @@ func deviceOf(dev uint64) *device {
 	return d
 }
 
-// deviceOfPath returns the device of the mount that path is in. It asks nobody who may hang, so a symbolic link on the
-// way that leads to another mount is not seen. Where mounts are not known, all paths have one device, of number 0.
+// deviceOfPath returns the device of the mount that path is in. It asks nobody who may hang, so a
+// symbolic link on the way that leads to another mount is not seen. Where mounts are not known, all
+// paths have one device, of number 0.
 func deviceOfPath(path string) *device {
 	m, _ := mountOf(path)
 	return deviceOf(m.Dev)
@@ -146,9 +148,9 @@ const (
 	runsOn // nobody waits for it
 )
 
-// inWorker calls fn in a worker of d and waits for it. If the scope of p ends first, the error is errCut; if f is
-// closed, it is fs.ErrClosed. If fn runs on, late gets its result, and until then f's descriptor stays open. The caller must
-// have f open, and p must not be Untrusted.
+// inWorker calls fn in a worker of d and waits for it. If the scope of p ends first, the error is
+// errCut; if f is closed, it is fs.ErrClosed. If fn runs on, late gets its result, and until then f's
+// descriptor stays open. The caller must have f open, and p must not be Untrusted.
 func inWorker[T any](p wait.Place, d *device, f *File, op, path string, fn func() (T, error), late func(T, error)) (v T, become fate, err error) {
 	c := &call[T]{fn: fn, late: late}
 	c.errand = errand{call: c, op: op, path: path, since: wait.Clock(), file: f}
@@ -230,7 +232,8 @@ func (d *device) enterLocked(w *errand) {
 	go d.work(w)
 }
 
-// outcome says what has become of w. If it has not been run to its end, nobody waits for it from now on.
+// outcome says what has become of w. If it has not been run to its end, nobody waits for it from now
+// on.
 func (d *device) outcome(w *errand) (fate, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -258,7 +261,8 @@ func (d *device) work(w *errand) {
 	}
 }
 
-// finish settles w, and returns what the worker runs next. What is late is still seen, and has its worker.
+// finish settles w, and returns what the worker runs next. What is late is still seen, and has its
+// worker.
 func (d *device) finish(w *errand) (next *errand) {
 	var woken wait.Batch
 	d.mu.Lock()

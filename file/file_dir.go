@@ -8,8 +8,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A listing is what a worker has read of a folder. Guarded by the file's turn, which a worker that was abandoned keeps: so
-// no entry is lost.
+// A listing is what a worker has read of a folder. Guarded by the file's turn, which a worker that was
+// abandoned keeps: so no entry is lost.
 type listing struct {
 	entries []fs.DirEntry
 	err     error // with which it has ended, io.EOF at the end; it stays
@@ -19,13 +19,13 @@ type listing struct {
 const batch = 1024
 
 // ReadDir returns the next n entries of a folder, or fewer at its end, and then io.EOF, in the order in
-// which the system has them. With n ≤ 0 it returns all that are left, and no error at the end. An error other than the end
-// ends the listing: what was read before is returned first, and no more is asked for. Entries that have gone meanwhile
-// are left out.
+// which the system has them. With n ≤ 0 it returns all that are left, and no error at the end. An error
+// other than the end ends the listing: what was read before is returned first, and no more is asked
+// for. Entries that have gone meanwhile are left out.
 //
-// The Info method of an entry asks the system without a context: call Lstat where that may take long. If ctx is
-// done first, nothing is lost: what has been read is returned by the next call. It is getdents(2). A task that
-// waits is in the state FILE_TURN or FILE_CALL.
+// The Info method of an entry asks the system without a context: call Lstat where that may take long.
+// If ctx is done first, nothing is lost: what has been read is returned by the next call. It is
+// getdents(2). A task that waits is in the state FILE_TURN or FILE_CALL.
 func (f *File) ReadDir(ctx context.Context, n int) ([]fs.DirEntry, error) {
 	if err := f.enter("readdir"); err != nil {
 		return nil, err

@@ -7,8 +7,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A gate keeps calls that change a file waiting while a write that was abandoned runs on: what is written later must
-// come later.
+// A gate keeps calls that change a file waiting while a write that was abandoned runs on: what is
+// written later must come later.
 type gate struct {
 	mu      sync.Mutex
 	shut    int // writes that run on; less than 0 for a moment, if the end of one is told before its beginning

@@ -97,8 +97,8 @@ func (f *File) lookAtDevice(mode uint32) error {
 	return nil
 }
 
-// seeks reports whether the file has offsets: not if it is one such as trace_pipe, or a stream of a FUSE daemon. It asks no
-// server.
+// seeks reports whether the file has offsets: not if it is one such as trace_pipe, or a stream of a
+// FUSE daemon. It asks no server.
 func (f *File) seeks() bool {
 	_, err := syscall.Seek(f.fd, 0, 1)
 	return err == nil

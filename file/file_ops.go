@@ -11,9 +11,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Seek moves the offset of the next Read, Write and ReadLine, and returns it: offset counts from the start of the file
-// with io.SeekStart, from the offset with io.SeekCurrent, and from the end with io.SeekEnd. For a folder it takes 0 and
-// io.SeekStart, after which ReadDir begins anew. It is lseek(2). A task that waits is in the state FILE_TURN or FILE_CALL.
+// Seek moves the offset of the next Read, Write and ReadLine, and returns it: offset counts from the
+// start of the file with io.SeekStart, from the offset with io.SeekCurrent, and from the end with
+// io.SeekEnd. For a folder it takes 0 and io.SeekStart, after which ReadDir begins anew. It is
+// lseek(2). A task that waits is in the state FILE_TURN or FILE_CALL.
 func (f *File) Seek(ctx context.Context, offset int64, whence int) (int64, error) {
 	if err := f.enter("seek"); err != nil {
 		return 0, err
@@ -56,7 +57,8 @@ func (f *File) seek(place wait.Place, offset int64, whence int) (to int64, err e
 	return to, nil
 }
 
-// seekNow is lseek(2). The system's own offset, which it moves, is used only by writes at the end, which move it themselves.
+// seekNow is lseek(2). The system's own offset, which it moves, is used only by writes at the end,
+// which move it themselves.
 func (f *File) seekNow(offset int64, whence int) (to int64, err error) {
 	err = again(func() (err error) {
 		to, err = syscall.Seek(f.fd, offset, whence)
@@ -67,8 +69,8 @@ func (f *File) seekNow(offset int64, whence int) (to int64, err error) {
 
 // Stat returns what the system knows about the file: fstat(2).
 //
-// Like Truncate, Chmod and Sync it waits in the state FILE_CALL, and if ctx is done first, the error is ctx's
-// error; of those three it is ErrOutcomeUnknown too, if the system was at it.
+// Like Truncate, Chmod and Sync it waits in the state FILE_CALL, and if ctx is done first, the error is
+// ctx's error; of those three it is ErrOutcomeUnknown too, if the system was at it.
 func (f *File) Stat(ctx context.Context) (os.FileInfo, error) {
 	if err := f.enter("stat"); err != nil {
 		return nil, err
@@ -97,9 +99,10 @@ func (f *File) Chmod(ctx context.Context, mode os.FileMode) error {
 	return f.change(ctx, "chmod", false, func() error { return f.file.Chmod(mode) })
 }
 
-// Sync waits until what has been written is on the disk: fsync(2). Once that has failed, data is lost, although the
-// system would say that all is well if it were asked again. So the error stays: all later calls of
-// Sync return it. A file system that has no such thing, which says EINVAL or ENOTSUP, is not meant by that.
+// Sync waits until what has been written is on the disk: fsync(2). Once that has failed, data is lost,
+// although the system would say that all is well if it were asked again. So the error stays: all later
+// calls of Sync return it. A file system that has no such thing, which says EINVAL or ENOTSUP, is not
+// meant by that.
 func (f *File) Sync(ctx context.Context) error {
 	return f.change(ctx, "sync", false, func() error {
 		if lost := f.lost.Load(); lost != nil {
@@ -119,8 +122,8 @@ var (
 	closeFunc = (*os.File).Close
 )
 
-// change makes a call that changes the file, behind the writes that were abandoned. contents says that if it is abandoned
-// itself, writes have to wait for it.
+// change makes a call that changes the file, behind the writes that were abandoned. contents says that
+// if it is abandoned itself, writes have to wait for it.
 func (f *File) change(ctx context.Context, op string, contents bool, call func() error) error {
 	if err := f.enter(op); err != nil {
 		return err

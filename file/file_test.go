@@ -393,7 +393,8 @@ func TestString(t *testing.T) {
 	}
 }
 
-// Traps 18: with O_APPEND the system writes at the end, so WriteAt is refused, and the offset is the system's.
+// Traps 18: with O_APPEND the system writes at the end, so WriteAt is refused, and the offset is the
+// system's.
 func TestAppend(t *testing.T) {
 	name := testutil.WriteFile(t, "data", []byte(poem))
 	f, err := file.OpenFile(background, name, os.O_RDWR|os.O_APPEND, 0)

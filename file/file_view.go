@@ -5,8 +5,9 @@ import (
 	"io"
 )
 
-// Reader returns the file as package io has it, bound to ctx: for json.Decoder, bufio.Scanner, zip.NewReader, and
-// whatever else knows no contexts. Its methods are Read, ReadAt and Seek with ctx. It reads nothing ahead.
+// Reader returns the file as package io has it, bound to ctx: for json.Decoder, bufio.Scanner,
+// zip.NewReader, and whatever else knows no contexts. Its methods are Read, ReadAt and Seek with ctx.
+// It reads nothing ahead.
 func (f *File) Reader(ctx context.Context) interface {
 	io.ReadSeeker
 	io.ReaderAt
@@ -14,9 +15,9 @@ func (f *File) Reader(ctx context.Context) interface {
 	return view{ctx, f}
 }
 
-// Writer returns the file as package io has it, bound to ctx: for fmt.Fprintf, json.Encoder, io.Copy and whatever
-// else knows no contexts. Its methods are Write, WriteAt and Seek with ctx. Many small writes are many hand-overs: a
-// bufio.Writer on top makes few of them.
+// Writer returns the file as package io has it, bound to ctx: for fmt.Fprintf, json.Encoder, io.Copy
+// and whatever else knows no contexts. Its methods are Write, WriteAt and Seek with ctx. Many small
+// writes are many hand-overs: a bufio.Writer on top makes few of them.
 func (f *File) Writer(ctx context.Context) interface {
 	io.WriteSeeker
 	io.WriterAt

@@ -10,12 +10,14 @@ import (
 	"strings"
 )
 
-// FS returns the tree of files below the folder dir as package io/fs has it, for fs.WalkDir, template.ParseFS, http.FS
-// and whatever else knows no contexts: all that it does, and all that is done with the files that it opens, ends when
-// ctx is done. It has the methods of fs.ReadFileFS, fs.ReadDirFS, fs.StatFS, fs.ReadLinkFS and fs.SubFS; its
-// files are fs.ReadDirFile, io.ReaderAt and io.Seeker.
+// FS returns the tree of files below the folder dir as package io/fs has it, for fs.WalkDir,
+// template.ParseFS, http.FS and whatever else knows no contexts: all that it does, and all that is done
+// with the files that it opens, ends when ctx is done. It has the methods of fs.ReadFileFS,
+// fs.ReadDirFS, fs.StatFS, fs.ReadLinkFS and fs.SubFS; its files are fs.ReadDirFile, io.ReaderAt and
+// io.Seeker.
 //
-// As with os.DirFS, symbolic links are followed, and may lead out of dir. To prevent that there is Root.FS.
+// As with os.DirFS, symbolic links are followed, and may lead out of dir. To prevent that there is
+// Root.FS.
 func FS(ctx context.Context, dir string) fs.FS {
 	return &fsTree{ctx: ctx, from: dirSource(dir)}
 }

@@ -33,7 +33,8 @@ func newTree(t testing.TB) (dir string, names []string) {
 	return dir, append(names, "link", "dir/tofile", "empty", "dir/sub")
 }
 
-// Traps 39: package fstest is content, also with the view that nothing leads out of, and with a part of the tree.
+// Traps 39: package fstest is content, also with the view that nothing leads out of, and with a part of
+// the tree.
 func TestFS(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir, names := newTree(t)
@@ -54,8 +55,8 @@ func TestFS(t *testing.T) {
 	}
 }
 
-// Traps 39: names with backslashes, which package fstest refuses to see, are names like others, and so are links that lead
-// nowhere.
+// Traps 39: names with backslashes, which package fstest refuses to see, are names like others, and so
+// are links that lead nowhere.
 func TestFSUnusualNames(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir := t.TempDir()
@@ -134,7 +135,8 @@ func TestFSNames(t *testing.T) {
 
 func errOf[T any](_ T, err error) error { return err }
 
-// All that an FS does ends with its context, what its files and entries do too; and Close closes all the same.
+// All that an FS does ends with its context, what its files and entries do too; and Close closes all
+// the same.
 func TestFSContext(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir, _ := newTree(t)

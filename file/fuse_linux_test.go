@@ -34,8 +34,8 @@ const (
 	fuseForgets = 42
 )
 
-// A daemon is a FUSE file system with one file, "data", that has poem in it. What it is asked it answers, or leaves
-// unanswered, or answers with an error, as the test says.
+// A daemon is a FUSE file system with one file, "data", that has poem in it. What it is asked it
+// answers, or leaves unanswered, or answers with an error, as the test says.
 type daemon struct {
 	t   testing.TB
 	dir string

@@ -18,8 +18,8 @@ const DefaultLineLimit = 64 << 10
 // NoLimit is for SetLineLimit, ReadAll and ReadFileLimit.
 const NoLimit = -1
 
-// An ahead is what ReadLine has read and not returned. Of a file with offsets it is only kept for the next ReadLine; of a pipe
-// it comes before all that is read later. Guarded by the file's turn.
+// An ahead is what ReadLine has read and not returned. Of a file with offsets it is only kept for the
+// next ReadLine; of a pipe it comes before all that is read later. Guarded by the file's turn.
 type ahead struct {
 	unread  []byte
 	at      int64 // the offset of unread
@@ -49,9 +49,9 @@ func (a *ahead) fit(off, changes int64) {
 	*a = ahead{at: off, changes: changes}
 }
 
-// SetLineLimit sets how many bytes a line of ReadLine and Lines may have at most, the end of the line included. 0 is
-// DefaultLineLimit. With NoLimit a file that has no end of line is in memory as a whole. It counts from the next call on. It
-// panics if n is negative otherwise.
+// SetLineLimit sets how many bytes a line of ReadLine and Lines may have at most, the end of the line
+// included. 0 is DefaultLineLimit. With NoLimit a file that has no end of line is in memory as a whole.
+// It counts from the next call on. It panics if n is negative otherwise.
 func (f *File) SetLineLimit(n int) {
 	if n < NoLimit {
 		panic(fmt.Sprintf("file: a line limit of %d; for none there is NoLimit", n))
@@ -71,13 +71,13 @@ func (f *File) maxLine() int {
 	}
 }
 
-// ReadLine reads a line at the offset, and returns it with the "\n" at its end, which only the last one may
-// lack: so it tells whether that was terminated. Nothing is done to "\r". After the last one it returns io.EOF, again
-// and again; if the file grows, the next call reads on.
+// ReadLine reads a line at the offset, and returns it with the "\n" at its end, which only the last one
+// may lack: so it tells whether that was terminated. Nothing is done to "\r". After the last one it
+// returns io.EOF, again and again; if the file grows, the next call reads on.
 //
-// The offset moves by the line, and not by what was read ahead. If ctx is done first, the next call returns the
-// whole line. A line longer than the limit, see SetLineLimit, is an error that is ErrLineTooLong; the
-// next call fails in the same way, and Read or Seek gets on.
+// The offset moves by the line, and not by what was read ahead. If ctx is done first, the next call
+// returns the whole line. A line longer than the limit, see SetLineLimit, is an error that is
+// ErrLineTooLong; the next call fails in the same way, and Read or Seek gets on.
 func (f *File) ReadLine(ctx context.Context) (string, error) {
 	if err := f.enter("read"); err != nil {
 		return "", err
@@ -156,8 +156,8 @@ func (f *File) fill(ctx context.Context, place wait.Place) (kept bool, err error
 	return kept, err
 }
 
-// Lines is an iterator over the lines that ReadLine returns. It ends with the file; at any other error it yields that error
-// with an empty line, and ends. What others read meanwhile is missing in it.
+// Lines is an iterator over the lines that ReadLine returns. It ends with the file; at any other error
+// it yields that error with an empty line, and ends. What others read meanwhile is missing in it.
 //
 //	for line, err := range f.Lines(ctx) {
 //		if err != nil {

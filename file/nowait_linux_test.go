@@ -16,7 +16,8 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-// on skips the test unless files in dir are on a file system of one of types. It returns a folder there.
+// on skips the test unless files in dir are on a file system of one of types. It returns a folder
+// there.
 func on(t testing.TB, dir string, types ...string) string {
 	t.Helper()
 	m, _ := disk.MountOf(dir)
@@ -94,7 +95,8 @@ func handOvers(t testing.TB, fn func()) uint64 {
 	return file.Counts().HandOvers - before
 }
 
-// Traps 11, 13: what is not in the cache takes one try and one worker, which is counted; after that it is there.
+// Traps 11, 13: what is not in the cache takes one try and one worker, which is counted; after that it
+// is there.
 func TestUncached(t *testing.T) {
 	data := testutil.Pattern(3, 1<<20)
 	f := openFile(t, filepath.Join(on(t, os.TempDir(), "ext4", "xfs"), "data"), string(data))

@@ -20,24 +20,25 @@ func Open(ctx context.Context, name string) (*File, error) {
 	return OpenFile(ctx, name, os.O_RDONLY, 0)
 }
 
-// Create creates a file, or empties the one there is, and opens it for reading and writing. A new one has mode 0666,
-// before umask. See OpenFile.
+// Create creates a file, or empties the one there is, and opens it for reading and writing. A new one
+// has mode 0666, before umask. See OpenFile.
 func Create(ctx context.Context, name string) (*File, error) {
 	return OpenFile(ctx, name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 }
 
-// OpenFile opens a file with the flags of package os, such as os.O_RDWR, and creates it with mode perm, before
-// umask, if flag has os.O_CREATE. It is open(2).
+// OpenFile opens a file with the flags of package os, such as os.O_RDWR, and creates it with mode perm,
+// before umask, if flag has os.O_CREATE. It is open(2).
 //
-// If ctx is done first, nothing is open: a descriptor that comes too late is closed. With os.O_CREATE or
-// os.O_TRUNC the error is then also ErrOutcomeUnknown, if the system was at it. Errors are of type
+// If ctx is done first, nothing is open: a descriptor that comes too late is closed. With os.O_CREATE
+// or os.O_TRUNC the error is then also ErrOutcomeUnknown, if the system was at it. Errors are of type
 // *os.PathError, and what errors.Is finds in them is the same as with package os.
 //
-// A FIFO is opened at once for reading; the first read waits until somebody has opened it for writing, and an
-// end before that is none. A FIFO that is opened for writing waits for somebody who reads it, as open(2) does: nothing
-// tells when that comes, so OpenFile tries again, with pauses of up to a tenth of a second, in the state
-// TIME_SLEEP; with syscall.O_NONBLOCK in flag it does not, and the error is syscall.ENXIO. Terminals, sockets and
-// the like are opened in non-blocking mode, which is that of this descriptor alone.
+// A FIFO is opened at once for reading; the first read waits until somebody has opened it for writing,
+// and an end before that is none. A FIFO that is opened for writing waits for somebody who reads it, as
+// open(2) does: nothing tells when that comes, so OpenFile tries again, with pauses of up to a tenth of
+// a second, in the state TIME_SLEEP; with syscall.O_NONBLOCK in flag it does not, and the error is
+// syscall.ENXIO. Terminals, sockets and the like are opened in non-blocking mode, which is that of this
+// descriptor alone.
 //
 // A task that waits is in the state FILE_CALL.
 func OpenFile(ctx context.Context, name string, flag int, perm os.FileMode) (*File, error) {
@@ -89,7 +90,8 @@ func systemMode(perm os.FileMode) (mode uint32) {
 	return mode
 }
 
-// openCached opens a file if that waits for nothing. ok is false if it has to be opened in the usual way.
+// openCached opens a file if that waits for nothing. ok is false if it has to be opened in the usual
+// way.
 func openCached(ctx context.Context, name string, flag int) (f *File, ok bool, err error) {
 	class, ok := cachedClass(name)
 	if !ok {
@@ -109,8 +111,8 @@ func openCached(ctx context.Context, name string, flag int) (f *File, ok bool, e
 	return f, true, err
 }
 
-// cachedClass returns the class of the file system that name is in. ok is false if it is one that may ask a server
-// when a file is opened, or if it is not known for sure: behind ".." it is not.
+// cachedClass returns the class of the file system that name is in. ok is false if it is one that may
+// ask a server when a file is opened, or if it is not known for sure: behind ".." it is not.
 func cachedClass(name string) (class disk.Class, ok bool) {
 	if strings.Contains(name, "..") || name == "" {
 		return 0, false
@@ -167,7 +169,8 @@ func closeFile(f *File, err error) {
 	}
 }
 
-// openNow opens in a worker. It does not wait for the other side of a FIFO, nor for the carrier of a terminal.
+// openNow opens in a worker. It does not wait for the other side of a FIFO, nor for the carrier of a
+// terminal.
 func openNow(flag int, o opener) (*File, error) {
 	f, err := o.open(flag | syscall.O_NONBLOCK)
 	switch {

@@ -19,8 +19,9 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-// Traps 3: reads, their being given up, the close of the file and the reuse of its number, all at the same time. Every file is
-// full of its own byte, and a reader never sees another one's, nor is its memory touched when it has gone.
+// Traps 3: reads, their being given up, the close of the file and the reuse of its number, all at the
+// same time. Every file is full of its own byte, and a reader never sees another one's, nor is its
+// memory touched when it has gone.
 func TestRaceCloseReadReuse(t *testing.T) {
 	testutil.NoLeaks(t)
 	const files, size = 8, 3000
@@ -119,7 +120,8 @@ func TestRaceCloseReadReuse(t *testing.T) {
 	}
 }
 
-// Sequential reads by several tasks, of which some are given up, return each byte once and in order of the file.
+// Sequential reads by several tasks, of which some are given up, return each byte once and in order of
+// the file.
 func TestRaceOffset(t *testing.T) {
 	testutil.NoLeaks(t)
 	data := testutil.Pattern(9, testutil.Times(2_000_000))
@@ -163,7 +165,8 @@ func TestRaceOffset(t *testing.T) {
 	}
 }
 
-// Sequential writes that are given up are written again by their writers: the file has each record, in order, and nothing else.
+// Sequential writes that are given up are written again by their writers: the file has each record, in
+// order, and nothing else.
 func TestRaceWriteAgain(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, "")

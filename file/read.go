@@ -13,30 +13,31 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A read goes one of three ways, by File.access. The first two take one system call and no other goroutine:
+// A read goes one of three ways, by File.access. The first two take one system call and no other
+// goroutine:
 //
 //	direct   pread(2): the file system has no device
 //	noWait   preadv2(2) with RWF_NOWAIT, and only if that finds nothing a worker. It is tried once: it has
 //	         begun to read ahead, and asking again and again until that is done would be a loop that spins.
 //	handOff  a worker, since a try was refused. That stays so for this file.
 //
-// The worker reads into a buffer of its own, which is copied if the caller still waits. Only pread(2) is believed
-// to have found the end.
+// The worker reads into a buffer of its own, which is copied if the caller still waits. Only pread(2)
+// is believed to have found the end.
 
 const (
-	// directPiece is how much is read or written at once where the caller itself makes the call: between two pieces it
-	// looks whether it may go on.
+	// directPiece is how much is read or written at once where the caller itself makes the call:
+	// between two pieces it looks whether it may go on.
 	directPiece = 4 << 20
 
-	// piece is how much a worker reads or writes at once. It has a buffer of that size at most, and a hand-over is
-	// nothing against the time that the copy of so much takes.
+	// piece is how much a worker reads or writes at once. It has a buffer of that size at most, and a
+	// hand-over is nothing against the time that the copy of so much takes.
 	piece = 1 << 20
 )
 
-// Read reads up to len(p) bytes from the offset, and moves it by what it has read. It returns how many bytes
-// that is; fewer than len(p) does not mean the end. At the end it returns 0 and io.EOF, again and again: if the file grows, or
-// somebody else opens a FIFO, a later Read reads on. A call that is cancelled has read nothing, and p is not
-// touched later.
+// Read reads up to len(p) bytes from the offset, and moves it by what it has read. It returns how many
+// bytes that is; fewer than len(p) does not mean the end. At the end it returns 0 and io.EOF, again and
+// again: if the file grows, or somebody else opens a FIFO, a later Read reads on. A call that is
+// cancelled has read nothing, and p is not touched later.
 //
 // Of a FIFO, a terminal or the like Read waits until there is something, in the state READ_WAIT.
 func (f *File) Read(ctx context.Context, p []byte) (n int, err error) {
@@ -86,12 +87,12 @@ func (f *File) readError(err error) error {
 	return f.failed("read", err, false)
 }
 
-// ReadAt reads len(p) bytes from offset off. It returns how many bytes it has read, and an error if these are
-// fewer: io.EOF at the end of the file. It neither uses nor moves the offset, and any number of calls may run at
-// the same time. A call that is cancelled returns what it has read until then.
+// ReadAt reads len(p) bytes from offset off. It returns how many bytes it has read, and an error if
+// these are fewer: io.EOF at the end of the file. It neither uses nor moves the offset, and any number
+// of calls may run at the same time. A call that is cancelled returns what it has read until then.
 //
-// What the system has in memory costs a system call and no more, where the file system allows it. See the
-// documentation of the package.
+// What the system has in memory costs a system call and no more, where the file system allows it. See
+// the documentation of the package.
 func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (n int, err error) {
 	if err := f.enter("read"); err != nil {
 		return 0, err
@@ -154,8 +155,9 @@ func (f *File) readSome(ctx context.Context, place wait.Place, p []byte, off int
 	return n, err
 }
 
-// readWhenReady is for files that are regular and yet are waited for, such as /proc/kmsg, of which a descriptor in
-// non-blocking mode says so. If the system's word that it is ready is not true, it pauses.
+// readWhenReady is for files that are regular and yet are waited for, such as /proc/kmsg, of which a
+// descriptor in non-blocking mode says so. If the system's word that it is ready is not true, it
+// pauses.
 func (f *File) readWhenReady(ctx context.Context, read func() (int, error)) (int, error) {
 	pause := wait.Pause{First: time.Millisecond, Most: 100 * time.Millisecond}
 	for first := true; ; first = false {
@@ -197,8 +199,8 @@ func (f *File) readOnce(place wait.Place, p []byte, off int64) (int, error) {
 	return f.readInWorker(place, p, off)
 }
 
-// endsAt reports whether off is behind the end, as far as is known of a local file, so that pread(2) need not look
-// further.
+// endsAt reports whether off is behind the end, as far as is known of a local file, so that pread(2)
+// need not look further.
 func (f *File) endsAt(off int64) bool {
 	var st syscall.Stat_t
 	err := again(func() error { return syscall.Fstat(f.fd, &st) })

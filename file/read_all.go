@@ -10,10 +10,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ReadAll reads from the offset up to the end of the file, at most limit bytes: if there is more, it returns the first limit
-// bytes and an error that is ErrTooLong, and the rest is there for the next call. limit may be NoLimit. If it is cut short by
-// an error, as by a cancellation, it returns with it what it has read until then, and the offset is behind that. It panics if limit is
-// negative otherwise.
+// ReadAll reads from the offset up to the end of the file, at most limit bytes: if there is more, it
+// returns the first limit bytes and an error that is ErrTooLong, and the rest is there for the next
+// call. limit may be NoLimit. If it is cut short by an error, as by a cancellation, it returns with it
+// what it has read until then, and the offset is behind that. It panics if limit is negative otherwise.
 func (f *File) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 	most := mostBytes("ReadAll", limit)
 	if err := f.enter("read"); err != nil {
@@ -106,8 +106,9 @@ const (
 	trialRoom = 1 << 20
 )
 
-// believed is how much memory is taken because of what st says about a size. A server may say anything, and a file that
-// is sparse may be larger than all memory. Those have to show first that they have data.
+// believed is how much memory is taken because of what st says about a size. A server may say anything,
+// and a file that is sparse may be larger than all memory. Those have to show first that they have
+// data.
 func believed(st *syscall.Stat_t, local bool) int64 {
 	size := st.Size
 	if !local || int64(st.Blocks)*512 < size {
@@ -116,8 +117,8 @@ func believed(st *syscall.Stat_t, local bool) int64 {
 	return max(size, 0)
 }
 
-// firstRoom is the capacity of the first buffer: one byte more than expected, so that the end is found without another
-// one.
+// firstRoom is the capacity of the first buffer: one byte more than expected, so that the end is found
+// without another one.
 func firstRoom(expected int64, most int) int {
 	room := int64(leastRoom)
 	if expected >= leastRoom {

@@ -8,8 +8,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// This file reads what has no offsets: FIFOs, terminals, sockets, and the few devices and special files of which the
-// poller knows nothing.
+// This file reads what has no offsets: FIFOs, terminals, sockets, and the few devices and special files
+// of which the poller knows nothing.
 
 // readNext reads what comes next, in turn. kept says that somebody else passes the turn on.
 func (f *File) readNext(ctx context.Context, place wait.Place, p []byte) (n int, kept bool, err error) {
@@ -29,8 +29,8 @@ func (f *File) readNext(ctx context.Context, place wait.Place, p []byte) (n int,
 	return n, false, err
 }
 
-// readUnpolled reads in a worker. If the call is abandoned, the worker keeps the turn, and what it reads is there for the next
-// one.
+// readUnpolled reads in a worker. If the call is abandoned, the worker keeps the turn, and what it
+// reads is there for the next one.
 func (f *File) readUnpolled(ctx context.Context, place wait.Place, p []byte) (n int, kept bool, err error) {
 	read := func() (int, error) {
 		b := takeBlock(min(len(p), piece))

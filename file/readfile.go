@@ -12,18 +12,19 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ReadFile returns what is in a file. What the system has in memory costs no hand-over, where the file system
-// allows it; otherwise one worker does it all. It does not believe what the system says about the size, so files in /proc
-// are complete, and memory is used for what there is.
+// ReadFile returns what is in a file. What the system has in memory costs no hand-over, where the file
+// system allows it; otherwise one worker does it all. It does not believe what the system says about
+// the size, so files in /proc are complete, and memory is used for what there is.
 //
-// If ctx is done first, nothing is returned, and the error is ctx's error. A task that waits is in the state FILE_CALL. A
-// FIFO, a terminal or the like is read up to its end, as Open and ReadAll do.
+// If ctx is done first, nothing is returned, and the error is ctx's error. A task that waits is in the
+// state FILE_CALL. A FIFO, a terminal or the like is read up to its end, as Open and ReadAll do.
 func ReadFile(ctx context.Context, name string) ([]byte, error) {
 	return readFile(ctx, name, mostBytes("ReadFile", NoLimit))
 }
 
-// ReadFileLimit is ReadFile for a file of at most limit bytes. Of one that is longer it returns the first limit bytes, and an
-// error that is ErrTooLong. limit may be NoLimit. It panics if limit is negative otherwise.
+// ReadFileLimit is ReadFile for a file of at most limit bytes. Of one that is longer it returns the
+// first limit bytes, and an error that is ErrTooLong. limit may be NoLimit. It panics if limit is
+// negative otherwise.
 func ReadFileLimit(ctx context.Context, name string, limit int64) ([]byte, error) {
 	return readFile(ctx, name, mostBytes("ReadFileLimit", limit))
 }
@@ -53,8 +54,8 @@ func readFile(ctx context.Context, name string, most int) ([]byte, error) {
 	return all, failed("read", name, err, false)
 }
 
-// errSpecial says that what is to be read is no regular file, or one that has to be waited for. It is open then: opening
-// it again would be seen by others.
+// errSpecial says that what is to be read is no regular file, or one that has to be waited for. It is
+// open then: opening it again would be seen by others.
 var errSpecial = errors.New("internal error: a file that is to be waited for")
 
 func readSpecial(ctx context.Context, f *File, most int) ([]byte, error) {

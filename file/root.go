@@ -8,16 +8,17 @@ import (
 	"syscall"
 )
 
-// A Root is a folder that nothing done through it gets out of: not by "..", nor by symbolic links that lead elsewhere, also
-// if somebody changes the tree meanwhile. It is os.Root with contexts, and documented there: links to what is inside are
-// followed, mount points are crossed, and devices and FIFOs can be opened, except by OpenRegular.
+// A Root is a folder that nothing done through it gets out of: not by "..", nor by symbolic links that
+// lead elsewhere, also if somebody changes the tree meanwhile. It is os.Root with contexts, and
+// documented there: links to what is inside are followed, mount points are crossed, and devices and
+// FIFOs can be opened, except by OpenRegular.
 //
-// Roots come from OpenRoot. The zero value is none: its methods return os.ErrInvalid. A Root is safe for concurrent
-// use. Names may not be empty.
+// Roots come from OpenRoot. The zero value is none: its methods return os.ErrInvalid. A Root is safe
+// for concurrent use. Names may not be empty.
 //
 // If ctx is done first, the error of a method is ctx's error. If a method changes something and the
-// system was at it, the error is ErrOutcomeUnknown too: RemoveAll, for one, goes on removing. Errors are of type
-// *os.PathError or *os.LinkError. A task that waits is in the state FILE_CALL.
+// system was at it, the error is ErrOutcomeUnknown too: RemoveAll, for one, goes on removing. Errors
+// are of type *os.PathError or *os.LinkError. A task that waits is in the state FILE_CALL.
 type Root struct {
 	root *os.Root // nil in the zero value
 	name string
@@ -76,8 +77,8 @@ func (r *Root) usable() error {
 	return nil
 }
 
-// Close closes r. Calls in progress go on, and files that were opened through r stay open. Later calls fail with
-// fs.ErrClosed. It does not wait.
+// Close closes r. Calls in progress go on, and files that were opened through r stay open. Later calls
+// fail with fs.ErrClosed. It does not wait.
 func (r *Root) Close() error {
 	if err := r.usable(); err != nil {
 		return err
@@ -126,14 +127,15 @@ func (r *Root) Open(ctx context.Context, name string) (*File, error) {
 	return r.OpenFile(ctx, name, os.O_RDONLY, 0)
 }
 
-// Create creates a file in r, or empties the one there is, and opens it for reading and writing. See OpenFile.
+// Create creates a file in r, or empties the one there is, and opens it for reading and writing. See
+// OpenFile.
 func (r *Root) Create(ctx context.Context, name string) (*File, error) {
 	return r.OpenFile(ctx, name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 }
 
-// OpenRegular opens a file in r for reading if it is a regular one, and not through a symbolic link in the last part of the
-// name: for trees that others write to, who might have put a FIFO, a device or a link there. Otherwise it fails, and nothing
-// has been waited for or set off.
+// OpenRegular opens a file in r for reading if it is a regular one, and not through a symbolic link in
+// the last part of the name: for trees that others write to, who might have put a FIFO, a device or a
+// link there. Otherwise it fails, and nothing has been waited for or set off.
 func (r *Root) OpenRegular(ctx context.Context, name string) (*File, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
@@ -189,7 +191,8 @@ func (r *Root) OpenRoot(ctx context.Context, name string) (*Root, error) {
 	}, closeRoot)
 }
 
-// Stat returns what the system knows about a file in r, following a symbolic link in the last part of the name.
+// Stat returns what the system knows about a file in r, following a symbolic link in the last part of
+// the name.
 func (r *Root) Stat(ctx context.Context, name string) (os.FileInfo, error) {
 	return rooted(ctx, r, "stat", name, false, func() (os.FileInfo, error) { return r.root.Stat(name) }, nil)
 }
@@ -220,8 +223,8 @@ func (r *Root) ReadFile(ctx context.Context, name string) ([]byte, error) {
 	return all, nil
 }
 
-// WriteFile writes data to a file in r. It creates the file with mode perm, before umask, or empties the one there is: if it is
-// cut short, a part of the data is there.
+// WriteFile writes data to a file in r. It creates the file with mode perm, before umask, or empties
+// the one there is: if it is cut short, a part of the data is there.
 func (r *Root) WriteFile(ctx context.Context, name string, data []byte, perm os.FileMode) error {
 	f, err := r.OpenFile(ctx, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
 	if err != nil {
@@ -249,7 +252,8 @@ func (r *Root) Remove(ctx context.Context, name string) error {
 	return r.changed(ctx, "remove", name, func() error { return r.root.Remove(name) })
 }
 
-// RemoveAll removes a file or a folder in r with all that is in it. It is no error if there is nothing of that name.
+// RemoveAll removes a file or a folder in r with all that is in it. It is no error if there is nothing
+// of that name.
 func (r *Root) RemoveAll(ctx context.Context, name string) error {
 	return r.changed(ctx, "remove", name, func() error { return r.root.RemoveAll(name) })
 }
@@ -274,8 +278,8 @@ func (r *Root) Chmod(ctx context.Context, name string, mode os.FileMode) error {
 	return r.changed(ctx, "chmod", name, func() error { return r.root.Chmod(name, mode) })
 }
 
-// FS returns the tree of files in r as package io/fs has it, as the function FS does, from which no link leads out of
-// r.
+// FS returns the tree of files in r as package io/fs has it, as the function FS does, from which no
+// link leads out of r.
 func (r *Root) FS(ctx context.Context) fs.FS { return &fsTree{ctx: ctx, from: rootSource{r}} }
 
 // A rootSource is a Root.

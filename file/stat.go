@@ -5,9 +5,9 @@ import (
 	"os"
 )
 
-// Stat returns what the system knows about a file: stat(2). If the last part of the name is a symbolic link, it
-// is about the file that this leads to. If ctx is done first, the error is ctx's error. A task that waits
-// is in the state FILE_CALL.
+// Stat returns what the system knows about a file: stat(2). If the last part of the name is a symbolic
+// link, it is about the file that this leads to. If ctx is done first, the error is ctx's error. A task
+// that waits is in the state FILE_CALL.
 func Stat(ctx context.Context, name string) (os.FileInfo, error) {
 	info, err := blocking(ctx, "stat", name, func() (os.FileInfo, error) { return os.Stat(name) }, nil)
 	return info, failed("stat", name, err, false)

@@ -9,19 +9,20 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A write is made by a worker, from a copy of the data: also where the system would only have to put it into
-// its cache, it may wait for the disk, and there is no asking. Only file systems without a device are written to
-// directly. A write that was abandoned shuts the gate until it has ended, and what changes the
-// file passes the gate first.
+// A write is made by a worker, from a copy of the data: also where the system would only have to put it
+// into its cache, it may wait for the disk, and there is no asking. Only file systems without a device
+// are written to directly. A write that was abandoned shuts the gate until it has ended, and what
+// changes the file passes the gate first.
 
-// Write writes p at the offset, and moves that by what it has written; or at the end, if the file was opened with
-// os.O_APPEND. It returns how many bytes it has written, with an error if these are fewer than len(p), as on a
-// full disk.
+// Write writes p at the offset, and moves that by what it has written; or at the end, if the file was
+// opened with os.O_APPEND. It returns how many bytes it has written, with an error if these are fewer
+// than len(p), as on a full disk.
 //
 // If ctx is done first, what has been written until then counts, and the error is ctx's error. If the
-// system was at it, the error is ErrOutcomeUnknown too: some of what is not counted may have been written, or may yet be. It
-// was copied, so p is not looked at later, and the offset is where it was, so that the rest can be written again; whatever
-// changes the file next waits until that is over, in the state FILE_UNSETTLED.
+// system was at it, the error is ErrOutcomeUnknown too: some of what is not counted may have been
+// written, or may yet be. It was copied, so p is not looked at later, and the offset is where it was,
+// so that the rest can be written again; whatever changes the file next waits until that is over, in
+// the state FILE_UNSETTLED.
 func (f *File) Write(ctx context.Context, p []byte) (n int, err error) {
 	if err := f.enter("write"); err != nil {
 		return 0, err
@@ -51,8 +52,9 @@ func (f *File) WriteString(ctx context.Context, s string) (n int, err error) {
 	return f.Write(ctx, []byte(s))
 }
 
-// WriteAt writes p at offset off. It neither uses nor moves the offset of the file. Otherwise it is as Write. It is
-// refused for a file that was opened with os.O_APPEND, of which the system writes at the end.
+// WriteAt writes p at offset off. It neither uses nor moves the offset of the file. Otherwise it is as
+// Write. It is refused for a file that was opened with os.O_APPEND, of which the system writes at the
+// end.
 func (f *File) WriteAt(ctx context.Context, p []byte, off int64) (n int, err error) {
 	if err := f.enter("write"); err != nil {
 		return 0, err
@@ -81,8 +83,8 @@ type target struct {
 	next bool // to wherever the system writes next
 }
 
-// write makes the system's calls, until p is written or one fails, and returns how much was written and where the system is
-// after that.
+// write makes the system's calls, until p is written or one fails, and returns how much was written and
+// where the system is after that.
 func (to target) write(p []byte) (n int, after int64, err error) {
 	for n < len(p) {
 		k := 0
@@ -120,7 +122,8 @@ type written struct {
 	after int64
 }
 
-// write writes p to to, and moves that on. unknown says that the system was at it when the write was given up.
+// write writes p to to, and moves that on. unknown says that the system was at it when the write was
+// given up.
 func (f *File) write(place wait.Place, p []byte, to *target) (n int, unknown bool, err error) {
 	if err := f.unsettled.pass(place, f); err != nil {
 		return 0, false, err

@@ -2,8 +2,8 @@
 // mounted where.
 //
 // A call that may wait for a disk, a server or a FUSE daemon cannot be cut. Whoever makes it in a
-// worker pays for two switches of goroutines. The functions of this package find out, with one system call,
-// whether that is necessary: they return what the system has in memory, or say that it would have
+// worker pays for two switches of goroutines. The functions of this package find out, with one system
+// call, whether that is necessary: they return what the system has in memory, or say that it would have
 // to wait. Nothing here asks a file system that may hang: which file system it is comes from the table
 // of mounts, and not from statfs(2), which NFS and FUSE answer by asking their server.
 package disk
@@ -17,8 +17,8 @@ const (
 	// Other is a file system of which nothing is known: its server may be gone.
 	Other Class = iota
 
-	// Local is a file system on a disk of this machine. What is in its caches is answered at once; it is
-	// the disk that may take its time.
+	// Local is a file system on a disk of this machine. What is in its caches is answered at once; it
+	// is the disk that may take its time.
 	Local
 
 	// Memory is a file system that has no device behind it.

@@ -203,7 +203,8 @@ func (t *mounts) find(path string) (Mount, bool) {
 	}
 }
 
-// MountOf returns the mount in which an absolute and clean path is, if no symbolic link leads elsewhere.
+// MountOf returns the mount in which an absolute and clean path is, if no symbolic link leads
+// elsewhere.
 func MountOf(path string) (Mount, bool) { return now().find(path) }
 
 // ClassOf returns the class of the file system of a device. ok is false if the table of mounts does not

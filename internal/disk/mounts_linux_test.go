@@ -99,7 +99,8 @@ func FuzzTable(f *testing.F) {
 	})
 }
 
-// A read without waiting reads what a plain one does, and refuses negative offsets, which would mean something else.
+// A read without waiting reads what a plain one does, and refuses negative offsets, which would mean
+// something else.
 func TestReadNoWait(t *testing.T) {
 	name := testutil.WriteFile(t, "data", testutil.Pattern(1, 100_000))
 	f, err := os.Open(name)
