@@ -40,9 +40,8 @@
 // that: the operation, the path, how long, and whether somebody still waits. Nothing waits for a call
 // that was given up, not the end of the kernel either.
 //
-// The device of an open file is known. That of a path is the mount that it is below, by its name: what
-// is reached by a symbolic link into another mount counts for the mount of the link. On systems other
-// than Linux all paths have the same workers.
+// The device of an open file is known. That of a path is the mount that it leads to, as far as the
+// system has that in memory. On systems other than Linux all paths have the same workers.
 //
 // # Cancellation
 //

@@ -3,6 +3,7 @@ package file
 import (
 	"os"
 	"sync/atomic"
+	"syscall"
 )
 
 // The ways of reading: see File.access.
@@ -34,6 +35,12 @@ func Ahead(f *File) int { return cap(f.ahead.unread) }
 func Forget(f *File) {
 	f.local = false
 	f.access.Store(handOff)
+}
+
+// Lie changes the answers to reads without waiting, until restore is called.
+func Lie(answer func(n int, errno syscall.Errno) (int, syscall.Errno)) (restore func()) {
+	lie = answer
+	return func() { lie = nil }
 }
 
 // Fail replaces fsync(2) and close(2), if these are not nil, until restore is called.

@@ -117,23 +117,26 @@ func deviceOf(dev uint64) *device {
 	return d
 }
 
-// deviceOfPath returns the device of the mount that path is in. It asks nobody who may hang, so a
-// symbolic link on the way that leads to another mount is not seen. Where mounts are not known, all
-// paths have one device, of number 0.
+// deviceOfPath returns the device of the mount that path is in. It asks nobody who may hang. Where
+// mounts are not known, all paths have one device, of number 0.
 func deviceOfPath(path string) *device {
-	m, _ := mountOf(path)
+	var m disk.Mount
+	if path, ok := absolute(path); ok {
+		m, _ = disk.Locate(path)
+	}
 	return deviceOf(m.Dev)
 }
 
-func mountOf(path string) (disk.Mount, bool) {
+// absolute returns path as the table of mounts has it.
+func absolute(path string) (string, bool) {
 	if !filepath.IsAbs(path) {
 		dir, err := syscall.Getwd() // a system call that looks at nothing but the names in memory
 		if err != nil {
-			return disk.Mount{}, false
+			return "", false
 		}
 		path = dir + "/" + path
 	}
-	return disk.MountOf(filepath.Clean(path))
+	return filepath.Clean(path), true
 }
 
 // errCut says that the scope has ended a wait; at works out with which error.

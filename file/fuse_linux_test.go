@@ -258,6 +258,35 @@ func TestStalledFUSE(t *testing.T) {
 	}
 }
 
+// Traps 16: a link into a mount that hangs takes no workers of the mount that the link is in.
+func TestLinkToStalledFUSE(t *testing.T) {
+	testutil.NoLeaks(t)
+	d := newDaemon(t)
+	dir := t.TempDir()
+	link := dir + "/link"
+	check(t, os.Symlink(d.dir, link))
+	check(t, os.WriteFile(dir+"/healthy", []byte(poem), 0o644))
+	_, err := file.Stat(background, link+"/data")
+	check(t, err)
+	d.stall(fuseLookup)
+	d.stall(fuseGetattr)
+	before := d.count(fuseLookup) + d.count(fuseGetattr)
+	for range 3 * file.MaxWorkers {
+		ctx, cancel := context.WithTimeout(background, 2*short)
+		_, err := file.Stat(ctx, link+"/data")
+		cancel()
+		is(t, "Stat", err, context.DeadlineExceeded)
+		_, err = file.Stat(background, dir+"/healthy")
+		check(t, err)
+	}
+	if n := d.count(fuseLookup) + d.count(fuseGetattr) - before; n == 0 {
+		t.Error("the daemon was not asked")
+	}
+	if calls := file.Calls(); len(calls) > file.MaxWorkers {
+		t.Errorf("%d calls", len(calls))
+	}
+}
+
 // close(2) can hang too, as flushing does there.
 func TestStalledClose(t *testing.T) {
 	testutil.NoLeaks(t)

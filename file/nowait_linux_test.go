@@ -141,6 +141,52 @@ func TestPartlyCached(t *testing.T) {
 	}
 }
 
+// Traps 2, 11, 12: whatever the system answers to a read without waiting, that is tried once, is never
+// taken for the end, and no error of it is shown; and what is refused is not asked for again.
+func TestAnswers(t *testing.T) {
+	f := openFile(t, filepath.Join(on(t, os.TempDir(), "ext4", "xfs"), "data"), poem)
+	for _, c := range []struct {
+		name    string
+		answer  func(n int, errno syscall.Errno) (int, syscall.Errno)
+		refused bool
+	}{
+		{"0 where data follows", func(int, syscall.Errno) (int, syscall.Errno) { return 0, 0 }, false},
+		{"a byte", func(n int, errno syscall.Errno) (int, syscall.Errno) { return min(n, 1), errno }, false},
+		{"EAGAIN", func(int, syscall.Errno) (int, syscall.Errno) { return 0, syscall.EAGAIN }, false},
+		{"EIO", func(int, syscall.Errno) (int, syscall.Errno) { return 0, syscall.EIO }, false},
+		{"EOPNOTSUPP", func(int, syscall.Errno) (int, syscall.Errno) { return 0, syscall.EOPNOTSUPP }, true},
+		{"ENOSYS", func(int, syscall.Errno) (int, syscall.Errno) { return 0, syscall.ENOSYS }, true},
+		{"EINVAL", func(int, syscall.Errno) (int, syscall.Errno) { return 0, syscall.EINVAL }, true},
+		{"EPERM", func(int, syscall.Errno) (int, syscall.Errno) { return 0, syscall.EPERM }, true},
+	} {
+		file.Access(f).Store(file.NoWait)
+		asked := 0
+		restore := file.Lie(func(n int, errno syscall.Errno) (int, syscall.Errno) {
+			asked++
+			return c.answer(n, errno)
+		})
+		p := make([]byte, len(poem))
+		if n, err := f.ReadAt(background, p, 0); n != len(p) || err != nil || string(p) != poem {
+			t.Errorf("%s: ReadAt: %q, %v", c.name, p[:n], err)
+		}
+		if asked > 1 && c.name != "a byte" {
+			t.Errorf("%s: asked %d times", c.name, asked)
+		}
+		_, err := f.Seek(background, 0, io.SeekStart)
+		check(t, err)
+		if got, err := f.ReadAll(background, file.NoLimit); string(got) != poem || err != nil {
+			t.Errorf("%s: ReadAll: %q, %v", c.name, got, err)
+		}
+		if got, err := file.ReadFile(background, f.Name()); string(got) != poem || err != nil {
+			t.Errorf("%s: ReadFile: %q, %v", c.name, got, err)
+		}
+		restore()
+		if got := file.Access(f).Load() == file.HandOff; got != c.refused {
+			t.Errorf("%s: remembered: %v", c.name, got)
+		}
+	}
+}
+
 // Traps 1: memory file systems are read and written directly.
 func TestMemory(t *testing.T) {
 	f := openFile(t, filepath.Join(on(t, "/dev/shm", "tmpfs"), "data"), poem)

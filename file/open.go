@@ -117,7 +117,11 @@ func cachedClass(name string) (class disk.Class, ok bool) {
 	if strings.Contains(name, "..") || name == "" {
 		return 0, false
 	}
-	m, ok := mountOf(name)
+	path, ok := absolute(name)
+	if !ok {
+		return 0, false
+	}
+	m, ok := disk.MountOf(path)
 	return m.Class(), ok && m.Class() != disk.Other
 }
 

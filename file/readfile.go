@@ -122,6 +122,9 @@ func (w *whole) readCached(place wait.Place) (done bool, all []byte, err error) 
 		off := int64(len(w.all))
 		if class != disk.Memory {
 			n, errno := disk.ReadNoWait(w.fd, room, off)
+			if lie != nil {
+				n, errno = lie(n, errno)
+			}
 			if errno == syscall.EAGAIN {
 				misses.Add(1)
 			}

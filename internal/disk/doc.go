@@ -31,6 +31,7 @@ var classes = map[string]Class{
 	"ext2": Local, "ext3": Local, "ext4": Local, "xfs": Local, "btrfs": Local, "f2fs": Local,
 	"tmpfs": Memory, "ramfs": Memory, "devtmpfs": Memory, "hugetlbfs": Memory,
 	"proc": Memory, "sysfs": Memory, "cgroup": Memory, "cgroup2": Memory,
+	"devpts": Memory, "mqueue": Memory, "fusectl": Memory, "binfmt_misc": Memory, "nsfs": Memory,
 	"debugfs": Memory, "tracefs": Memory, "securityfs": Memory, "configfs": Memory, "bpf": Memory,
 }
 
@@ -55,3 +56,7 @@ type Mount struct {
 
 // Class is the class of the file system's type.
 func (m Mount) Class() Class { return classes[m.Type] }
+
+// mayHang reports whether somebody who is not this machine may have to answer. An overlay does not
+// answer by itself: its layers are somewhere else.
+func (m Mount) mayHang() bool { return m.Class() == Other && m.Type != "overlay" }

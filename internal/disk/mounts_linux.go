@@ -17,6 +17,7 @@ import (
 type mounts struct {
 	byPoint map[string]Mount // those that can be reached
 	byDev   map[uint64]Mount // all
+	risky   bool             // there is one that may hang
 }
 
 // table keeps /proc/self/mountinfo open: asking whether it has changed is one system call, reading it a
@@ -155,9 +156,10 @@ func unescape(s string) string {
 // arrange leaves out of byPoint what is hidden by a mount above it or in its place. A mount can be
 // reached if its parent is what is found at its point without it.
 func arrange(all []Mount) *mounts {
-	t := &mounts{make(map[string]Mount, len(all)), make(map[uint64]Mount, len(all))}
+	t := &mounts{byPoint: make(map[string]Mount, len(all)), byDev: make(map[uint64]Mount, len(all))}
 	for _, m := range all {
 		t.byDev[m.Dev] = m
+		t.risky = t.risky || m.mayHang()
 	}
 	slices.SortStableFunc(all, func(a, b Mount) int { return cmp.Compare(len(a.Point), len(b.Point)) })
 	for len(all) > 0 {

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,9 @@ func TestFind(t *testing.T) {
 	}
 	if got, ok := parseTable(nil).find("/a"); ok {
 		t.Errorf("without a table there is %v", got)
+	}
+	if !m.risky || parseTable([]byte(table1[:strings.Index(table1, "31 30")])).risky {
+		t.Error("it is not seen which mounts may hang")
 	}
 	if got := m.byDev[device(254, 0)]; got.Class() != Local {
 		t.Errorf("device 254:0 is %v", got)
@@ -151,5 +155,56 @@ func TestOpenCached(t *testing.T) {
 	}
 	if _, ok := OpenCached(name+"new", syscall.O_RDWR|syscall.O_CREAT); ok {
 		t.Error("it creates")
+	}
+}
+
+// Links are followed as far as they are in memory, if there is a mount that may hang at all.
+func TestLocate(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sub := range []string{"a/b", "mnt"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{
+		"absolute": dir + "/mnt", "a/relative": "../mnt", "a/twice": "../absolute", "loop": "loop", "dangling": "nowhere",
+	} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for from, to := range map[string]string{
+		"absolute/x": "mnt/x", "a/relative/x/y": "mnt/x/y", "a/relative": "mnt", "a/twice/x": "absolute/x",
+		"loop": "loop", "dangling/x": "nowhere/x", "a/b": "", "a": "", "none/x": "",
+	} {
+		got, ok := followOne(filepath.Join(dir, from))
+		if noCachedOpen.Load() {
+			t.Skip("not on this system")
+		}
+		if want := filepath.Join(dir, to); ok != (to != "") || ok && got != want {
+			t.Errorf("%s leads to %q, %v, want %q", from, got, ok, to)
+		}
+	}
+	if err := syscall.Mount("tmpfs", dir+"/mnt", "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("this user may not mount: %v", err)
+	}
+	defer syscall.Unmount(dir+"/mnt", 0)
+	here, _ := MountOf(dir)
+	for path, want := range map[string]string{
+		"mnt/x": "tmpfs", "absolute/x": "tmpfs", "a/relative/x": "tmpfs", "a/twice": "tmpfs", "a/b": here.Type, "loop": here.Type,
+	} {
+		m, ok := Locate(filepath.Join(dir, path))
+		if !now().risky {
+			want = here.Type
+			if path == "mnt/x" {
+				want = "tmpfs"
+			}
+		}
+		if !ok || m.Type != want {
+			t.Errorf("%s is on %v, want %s", path, m, want)
+		}
 	}
 }

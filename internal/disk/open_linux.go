@@ -24,31 +24,41 @@ func openat2() uintptr {
 	return 0
 }
 
-var noCachedOpen atomic.Bool // the system does not know RESOLVE_CACHED
+var noCachedOpen atomic.Bool // the system has no openat2(2)
 
 // OpenCached opens a file if the system has in memory what it takes to find it, and no symbolic link
-// is on the way: openat2(2) with RESOLVE_CACHED. It does not create or truncate. ok is false if
-// the file has to be opened in the usual way, which also finds out what is wrong. It is for file
-// systems of class Local or Memory: others may ask a server when a file is opened.
+// is on the way: openat2(2) with RESOLVE_CACHED. It does not create or truncate. ok is false if the
+// file has to be opened in the usual way, which also finds out what is wrong. It is for file systems of
+// class Local or Memory: others may ask a server when a file is opened.
 func OpenCached(name string, flags int) (fd int, ok bool) {
 	const waits = syscall.O_CREAT | syscall.O_TRUNC
-	trap := openat2()
-	if trap == 0 || flags&waits != 0 || noCachedOpen.Load() {
+	if flags&waits != 0 {
 		return -1, false
+	}
+	fd, errno := openCached(name, flags|syscall.O_LARGEFILE)
+	return fd, errno == 0
+}
+
+// openCached opens name if it can be found in memory, without following a link. With O_PATH, no file
+// system is asked for anything.
+func openCached(name string, flags int) (fd int, errno syscall.Errno) {
+	trap := openat2()
+	if trap == 0 || noCachedOpen.Load() {
+		return -1, syscall.ENOSYS
 	}
 	path, err := syscall.BytePtrFromString(name)
 	if err != nil {
-		return -1, false
+		return -1, syscall.EINVAL
 	}
-	const atCWD = -0x64
-	how := openHow{flags: uint64(flags | syscall.O_CLOEXEC | syscall.O_LARGEFILE), resolve: resolveCached | resolveNoSymlinks}
-	dir := atCWD
-	n, _, errno := syscall.Syscall6(trap, uintptr(dir), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
-	switch errno {
-	case 0:
-		return int(n), true
-	case syscall.ENOSYS:
+	how := openHow{flags: uint64(flags | syscall.O_CLOEXEC), resolve: resolveCached | resolveNoSymlinks}
+	cwd := -0x64 // AT_FDCWD
+	n, _, errno := syscall.Syscall6(trap, uintptr(cwd), uintptr(unsafe.Pointer(path)),
+		uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+	if errno == syscall.ENOSYS {
 		noCachedOpen.Store(true)
 	}
-	return -1, false
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(n), 0
 }
