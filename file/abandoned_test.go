@@ -317,6 +317,25 @@ func TestAbandonedReadDir(t *testing.T) {
 	}
 }
 
+// A worker that was given up keeps the turn of a folder. Close ends those that wait for it.
+func TestCloseEndsTheTurn(t *testing.T) {
+	testutil.NoLeaks(t)
+	dir := t.TempDir()
+	f, err := file.Open(background, dir)
+	check(t, err)
+	d := newBlockade(t, dir)
+	list := func(ctx context.Context) error { _, err := f.ReadDir(ctx, 3); return err }
+	is(t, "ReadDir", d.giveUp("readdir", list), context.Canceled)
+	inKernel(t, func(ctx context.Context) error {
+		task := curio.Go(ctx, list)
+		inState(t, task, "FILE_TURN")
+		check(t, f.Close())
+		_, err := task.Join(ctx)
+		is(t, "ReadDir", err, fs.ErrClosed)
+		return nil
+	})
+}
+
 // Traps 16: a device that hangs keeps its workers and no others; what is asked of it later waits in its
 // queue, and can be cancelled there without a trace. Traps 17: the end of the kernel waits for nothing
 // of it.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 
-	"github.com/curio-go/curio/internal/sentinel"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -18,10 +17,10 @@ var ErrOutcomeUnknown = errors.New("outcome unknown")
 
 // ErrLineTooLong is the error of ReadLine and Lines for a line that is longer than the limit, in an
 // error that says how long that is and where in the file the line begins.
-var ErrLineTooLong = sentinel.PeersDoing("line too long")
+var ErrLineTooLong = errors.New("line too long")
 
 // ErrTooLong is the error of ReadAll and ReadFileLimit for more than their limit.
-var ErrTooLong = sentinel.PeersDoing("file too long")
+var ErrTooLong = errors.New("file too long")
 
 // ErrBusy is the error of Detach while calls are in progress.
 var ErrBusy = errors.New("in use")

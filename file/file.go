@@ -163,8 +163,10 @@ func (f *File) CloseContext(ctx context.Context) error {
 	if _, err := f.beginClose(!f.isWritten()); err != nil {
 		return err
 	}
-	if err := f.closing.Wait(ctx); err != nil {
-		return f.failed("close", err, f.writes)
+	if !f.closing.IsSet() {
+		if err := f.closing.Wait(ctx); err != nil {
+			return f.failed("close", err, f.writes)
+		}
 	}
 	_, err := f.closing.Get(context.Background())
 	return f.failed("close", err, false)

@@ -2,7 +2,6 @@ package file_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -166,9 +165,8 @@ func TestFSContext(t *testing.T) {
 	} {
 		is(t, op, err, context.Canceled)
 	}
-	if err := f.Close(); err != nil && !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
+	check(t, f.Close())
+	is(t, "Close again", f.Close(), fs.ErrClosed)
 }
 
 // Traps 37: nothing leads out of a Root, whatever the name.

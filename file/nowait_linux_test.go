@@ -260,7 +260,7 @@ func TestKernelLog(t *testing.T) {
 	is(t, "Read", err, context.DeadlineExceeded)
 	inKernel(t, func(ctx context.Context) error {
 		task := curio.Go(ctx, func(ctx context.Context) error { return errOf(f.Read(ctx, make([]byte, 1<<16))) })
-		inState(t, task, "READ_WAIT")
+		inState(t, task, "SELECT")
 		check(t, f.Close())
 		_, err := task.Join(ctx)
 		is(t, "a read of what is closed", err, os.ErrClosed)
