@@ -63,7 +63,7 @@ func (f *File) readAllInTurn(ctx context.Context, place wait.Place, most int) (a
 				return all, err
 			}
 		}
-		all = moreRoom(all, most)
+		all = moreRoom(all, 0, most)
 		room := all[len(all):min(cap(all), most+1)]
 		var n int
 		if f.seekable {
@@ -127,12 +127,17 @@ func firstRoom(expected int64, most int) int {
 	return int(min(room, int64(most)+1))
 }
 
-// moreRoom doubles a buffer that is full.
-func moreRoom(all []byte, most int) []byte {
+// moreRoom makes a buffer that is full twice as large; or up to eight times if so much is expected, as
+// what has been read shows that there is some truth in it.
+func moreRoom(all []byte, expected int64, most int) []byte {
 	if len(all) < cap(all) || cap(all) > most {
 		return all
 	}
-	larger := make([]byte, len(all), min(max(2*cap(all), leastRoom), most+1))
+	room := max(2*cap(all), leastRoom)
+	if expected >= int64(room) {
+		room = int(min(expected+1, 8*int64(cap(all))))
+	}
+	larger := make([]byte, len(all), min(room, most+1))
 	copy(larger, all)
 	return larger
 }

@@ -77,6 +77,7 @@ type whole struct {
 
 	fd      int // -1 if it is not open
 	class   *disk.Class
+	size    int64 // that it is said to have
 	all     []byte
 	special *File // if the error is errSpecial
 }
@@ -117,7 +118,7 @@ func (w *whole) readCached(place wait.Place) (done bool, all []byte, err error) 
 			w.close()
 			return true, nil, errCut
 		}
-		w.all = moreRoom(w.all, w.most)
+		w.all = moreRoom(w.all, w.size, w.most)
 		room := w.room(directPiece)
 		off := int64(len(w.all))
 		if class != disk.Memory {
@@ -186,6 +187,7 @@ func (w *whole) begin() error {
 	default:
 		return w.asFile()
 	}
+	w.size = st.Size
 	w.all = make([]byte, 0, firstRoom(believed(&st, w.class != nil), w.most))
 	return nil
 }
@@ -202,7 +204,7 @@ func (w *whole) readRest() (all []byte, err error) {
 		}
 	}
 	for !w.stop.Load() {
-		w.all = moreRoom(w.all, w.most)
+		w.all = moreRoom(w.all, w.size, w.most)
 		n, err := pread(w.fd, w.room(piece), int64(len(w.all)))
 		switch {
 		case err == io.EOF:
