@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -291,10 +292,16 @@ func TestAbandonedOpen(t *testing.T) {
 	if exists(fresh) {
 		t.Error("it exists already")
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what has been forgotten
 	d.release()
 	settled(t)
 	if !exists(fresh) {
 		t.Error("the outcome was not unknown")
+	}
+	for _, open := range testutil.Descriptors(os.Getpid()) {
+		if strings.Contains(open, dir) {
+			t.Errorf("%s is open", open)
+		}
 	}
 }
 
