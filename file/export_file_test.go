@@ -43,6 +43,12 @@ func Lie(answer func(n int, errno syscall.Errno) (int, syscall.Errno)) (restore 
 	return func() { lie = nil }
 }
 
+// LookedAt has hook called between the two looks of OpenRegular, until restore is called.
+func LookedAt(hook func()) (restore func()) {
+	lookedAt = hook
+	return func() { lookedAt = nil }
+}
+
 // Fail replaces fsync(2) and close(2), if these are not nil, until restore is called.
 func Fail(sync, closes func(*os.File) error) (restore func()) {
 	oldSync, oldClose := syncFunc, closeFunc

@@ -288,6 +288,38 @@ func TestOpenRegular(t *testing.T) {
 	is(t, "OpenRegular", err, fs.ErrNotExist)
 }
 
+// A link, or a FIFO, that is put in the file's place after the first look is refused too.
+func TestOpenRegularReplaced(t *testing.T) {
+	testutil.NoLeaks(t)
+	dir := t.TempDir()
+	x, secret := filepath.Join(dir, "x"), filepath.Join(dir, "secret")
+	check(t, os.WriteFile(secret, []byte("secret"), 0o600))
+	r, err := file.OpenRoot(background, dir)
+	check(t, err)
+	defer r.Close()
+	for name, replace := range map[string]func() error{
+		"a link":       func() error { return os.Symlink("secret", x) },
+		"a FIFO":       func() error { return syscall.Mkfifo(x, 0o600) },
+		"another file": func() error { return os.Link(secret, x) },
+		"a folder":     func() error { return os.Mkdir(x, 0o700) },
+		"nothing":      func() error { return nil },
+	} {
+		check(t, os.WriteFile(x, []byte("public"), 0o600))
+		restore := file.LookedAt(func() {
+			check(t, os.Remove(x))
+			check(t, replace())
+		})
+		f, err := r.OpenRegular(background, "x")
+		restore()
+		if err == nil {
+			got, _ := f.ReadAll(background, file.NoLimit)
+			check(t, f.Close())
+			t.Errorf("%s: opened, with %q in it", name, got)
+		}
+		check(t, os.RemoveAll(x))
+	}
+}
+
 // A FIFO in a Root can be waited for and given up, from both sides.
 func TestRootFIFO(t *testing.T) {
 	testutil.NoLeaks(t)

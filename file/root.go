@@ -162,6 +162,9 @@ func (r *Root) openRegular(name string, flag int) (*os.File, error) {
 	if !before.Mode().IsRegular() { // a device need not even be opened
 		return nil, refused
 	}
+	if lookedAt != nil {
+		lookedAt()
+	}
 	file, err := r.root.OpenFile(name, flag|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.EAGAIN) {
 		return nil, refused
@@ -179,6 +182,9 @@ func (r *Root) openRegular(name string, flag int) (*os.File, error) {
 	}
 	return file, nil
 }
+
+// lookedAt is called when OpenRegular has looked at a name, before it opens that. Tests set it.
+var lookedAt func()
 
 // OpenRoot opens the folder name in r as a Root.
 func (r *Root) OpenRoot(ctx context.Context, name string) (*Root, error) {
