@@ -271,6 +271,7 @@ func TestLinkToStalledFUSE(t *testing.T) {
 	d.stall(fuseLookup)
 	d.stall(fuseGetattr)
 	before := d.count(fuseLookup) + d.count(fuseGetattr)
+	threads := threadCount(t)
 	for range 3 * file.MaxWorkers {
 		ctx, cancel := context.WithTimeout(background, 2*short)
 		_, err := file.Stat(ctx, link+"/data")
@@ -285,6 +286,17 @@ func TestLinkToStalledFUSE(t *testing.T) {
 	if calls := file.Calls(); len(calls) > file.MaxWorkers {
 		t.Errorf("%d calls", len(calls))
 	}
+	const others = 8 // the runtime's own, which come as they are needed
+	if n := threadCount(t); n > threads+file.MaxWorkers+others {
+		t.Errorf("%d threads, of which there were %d", n, threads)
+	}
+}
+
+func threadCount(t testing.TB) int {
+	t.Helper()
+	tasks, err := os.ReadDir("/proc/self/task")
+	check(t, err)
+	return len(tasks)
 }
 
 // close(2) can hang too, as flushing does there.

@@ -188,7 +188,7 @@ func (w *whole) begin() error {
 		return w.asFile()
 	}
 	w.size = st.Size
-	w.all = make([]byte, 0, firstRoom(believed(&st, w.class != nil), w.most))
+	w.all = make([]byte, 0, firstRoom(believed(&st, w.class != nil || disk.Believable(uint64(st.Dev))), w.most))
 	return nil
 }
 

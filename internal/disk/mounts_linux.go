@@ -216,6 +216,13 @@ func ClassOf(dev uint64) (c Class, ok bool) {
 	return m.Class(), ok
 }
 
+// Believable reports whether what a file system says about the size of a file is this machine's own
+// word.
+func Believable(dev uint64) bool {
+	m, ok := now().byDev[dev]
+	return ok && !m.mayHang()
+}
+
 // magic has what statfs(2) says of file systems.
 var magic = map[int64]Class{
 	0xef53: Local, 0x58465342: Local, 0x9123683e: Local, 0xf2f52010: Local,

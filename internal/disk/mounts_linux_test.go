@@ -61,6 +61,9 @@ func TestDevice(t *testing.T) {
 		if m.Dev != uint64(st.Dev) {
 			t.Errorf("%s: %v, but stat says device %d", path, m, st.Dev)
 		}
+		if Believable(m.Dev) == m.mayHang() {
+			t.Errorf("%s: %v is believed: %v", path, m, Believable(m.Dev))
+		}
 		if c, ok := ClassOf(m.Dev); !ok || c != m.Class() {
 			t.Errorf("device of %s has class %v, %v", path, c, ok)
 		}

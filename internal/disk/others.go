@@ -16,6 +16,9 @@ func MountOf(path string) (Mount, bool) { return Mount{}, false }
 // ClassOf knows no devices.
 func ClassOf(dev uint64) (c Class, ok bool) { return Other, false }
 
+// Believable knows no devices.
+func Believable(dev uint64) bool { return false }
+
 // AskClass knows no classes.
 func AskClass(fd int) Class { return Other }
 
