@@ -245,14 +245,19 @@ func TestForgotten(t *testing.T) {
 // as the Process, as Stop would need it, and ends with that.
 func TestLeftBehind(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
-		p, out := speaking(t, shell(`sleep 1000 >/dev/null 2>&1 & echo $!`))
-		left := out.number()
-		defer func() { _ = syscall.Kill(left, syscall.SIGKILL) }()
+		r, in := blockingPipe(t)
+		w, out := pipe(t)
+		p := start(t, shell(`exec 3<&0; cat <&3 & echo left`), r, w)
+		w.Close()
+		r.Close()
+		out.expect("left")
 		waitFor(t, p)
 		check(t, p.Close())
-		if !runs(left) {
-			t.Error("what was left behind was killed")
-		}
+		_, err := in.WriteString("alive\n")
+		check(t, err)
+		out.expect("alive")
+		in.Close()
+		out.all()
 	})
 }
 

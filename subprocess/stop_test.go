@@ -243,22 +243,26 @@ func TestStopCut(t *testing.T) {
 // Several tasks stop the program, which gets one polite signal.
 func TestStopTogether(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
-		c := shell(`n=0; trap 'n=$((n+1)); echo term' TERM; trap 'exit $n' USR1; echo ready; while :; do sleep 0.01; done`)
+		c := shell(`n=0; trap 'n=$((n+1)); echo term' TERM; trap 'echo usr1' USR1; trap 'exit $n' USR2
+			echo ready; while :; do sleep 0.01; done`)
 		c.Grace = long
 		p, out := speaking(t, c)
 		out.expect("ready")
 		var all sync.WaitGroup
-		for range 3 {
-			all.Go(func() {
-				status, err := p.Stop(background)
-				if err != nil || status.Code != 1 {
-					t.Errorf("%+v, %v", status, err)
-				}
-			})
+		stop := func() {
+			status, err := p.Stop(background)
+			if err != nil || status.Code != 1 {
+				t.Errorf("%+v, %v", status, err)
+			}
 		}
+		all.Go(stop)
 		out.expect("term")
+		all.Go(stop)
+		all.Go(stop)
 		testutil.Await(t, "all waiting", func() bool { return p.Waiting() == 3 })
-		check(t, p.SendSignal(syscall.SIGUSR1))
+		check(t, p.SendSignal(syscall.SIGUSR1)) // with which a second SIGTERM would come
+		out.expect("usr1")
+		check(t, p.SendSignal(syscall.SIGUSR2))
 		all.Wait()
 	})
 }
