@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -109,7 +110,10 @@ func popen(t testing.TB, c *subprocess.Cmd) *subprocess.Process {
 // pattern is n bytes that do not repeat soon.
 func pattern(n int) []byte { return testutil.Pattern(1, n) }
 
-// fifo returns the name of a file in a directory of the test's own.
+// isClosed reports whether err says that something had been closed.
+func isClosed(err error) bool { return errors.Is(err, os.ErrClosed) || errors.Is(err, net.ErrClosed) }
+
+// nameIn returns the name of a file in a directory of the test's own.
 func nameIn(t testing.TB, name string) string { return t.TempDir() + "/" + name }
 
 func readFile(t testing.TB, name string) string {
