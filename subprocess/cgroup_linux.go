@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
+
+	"github.com/curio-go/curio/internal/process"
 )
 
 // A cgroup is one of version 2 that a program is started in.
@@ -57,23 +60,58 @@ func openPath(dir string) (fd int, err error) {
 }
 
 // containsUs reports whether this process is in the cgroup or in one below it.
-func containsUs(dir string) bool {
-	us := []byte(strconv.Itoa(os.Getpid()))
-	found := false
+func containsUs(dir string) bool { return slices.Contains(members(dir), os.Getpid()) }
+
+// members returns who is in the cgroup and in those below it.
+func members(dir string) (pids []int) {
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil // a cgroup that has just been removed
 		}
-		members, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
-		for line := range bytes.Lines(members) {
-			if bytes.Equal(bytes.TrimSpace(line), us) {
-				found = true
-				return fs.SkipAll
+		list, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+		for line := range bytes.Lines(list) {
+			if pid, err := strconv.Atoi(string(bytes.TrimSpace(line))); err == nil {
+				pids = append(pids, pid)
 			}
 		}
 		return nil
 	})
-	return found
+	return pids
+}
+
+// manyMembers is how many are signalled at a time, each with a descriptor.
+const manyMembers = 64
+
+// signal sends sig to those in the cgroup except the leader and its group. Somebody who comes meanwhile is
+// missed: it is for a polite signal.
+func (g *cgroup) signal(sig syscall.Signal, leader int) {
+	for pids := range slices.Chunk(members(g.dir), manyMembers) {
+		g.signalSome(pids, sig, leader)
+	}
+}
+
+// signalSome signals members by pidfds. One whose number is on the list again after its pidfd was opened
+// is a member, or has ended, in which case nobody gets the signal.
+func (g *cgroup) signalSome(pids []int, sig syscall.Signal, leader int) {
+	pidfds := make(map[int]int)
+	for _, pid := range pids {
+		if group, _ := syscall.Getpgid(pid); pid == leader || group == leader {
+			continue
+		}
+		if fd, err := process.OpenPidfd(pid); err == nil {
+			pidfds[pid] = fd
+		}
+	}
+	if len(pidfds) == 0 {
+		return
+	}
+	still := members(g.dir)
+	for pid, fd := range pidfds {
+		if slices.Contains(still, pid) {
+			_ = process.SignalPidfd(fd, sig)
+		}
+		syscall.Close(fd)
+	}
 }
 
 // close lets go of the directory, when the program has been started. g may be nil.

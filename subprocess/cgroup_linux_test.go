@@ -82,6 +82,40 @@ func TestCgroup(t *testing.T) {
 	})
 }
 
+// What is in the cgroup and not in the group gets the polite signal, once, and has the grace time.
+func TestCgroupPolitely(t *testing.T) {
+	testutil.Need(t, "setsid")
+	newCgroup(t)
+	inEachWay(t, func(t *testing.T) {
+		for _, group := range []subprocess.ProcessGroup{subprocess.GroupOwn, subprocess.GroupShared} {
+			const loop = `while :; do sleep 0.01; done`
+			c := shell(`setsid sh -c 'n=0; trap "n=\$((n+1))" TERM; trap "echo \$n; exit" WINCH; echo $$; ` + loop + `' &
+				n=0; trap 'n=$((n+1))' TERM; trap 'echo $n; exit' WINCH; echo ready; ` + loop)
+			c.Cgroup, c.Grace, c.Group = newCgroup(t), long, group
+			p, out := speaking(t, c)
+			var away int
+			for range 2 { // in either order
+				if line := out.line(); line != "ready" {
+					_, err := fmt.Sscan(line, &away)
+					check(t, err)
+				}
+			}
+			stopped := make(chan error, 1)
+			go func() {
+				_, err := p.Stop(background)
+				stopped <- err
+			}()
+			testutil.Await(t, "the wait", func() bool { return p.Waiting() == 1 })
+			check(t, p.SendSignal(syscall.SIGWINCH)) // whose number is greater, so it is handled later
+			out.expect("1")
+			waitFor(t, p)
+			check(t, syscall.Kill(away, syscall.SIGWINCH))
+			out.expect("1")
+			check(t, testutil.Receive(t, "end of Stop", stopped))
+		}
+	})
+}
+
 // Where the cgroup cannot be used, the group takes its place, and Containment says so.
 func TestCgroupRefused(t *testing.T) {
 	testutil.NoLeaks(t)

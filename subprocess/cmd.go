@@ -72,8 +72,7 @@ type Cmd struct {
 
 	// Cgroup is the directory of a cgroup (version 2) in which the program is started, and in which
 	// everything is killed when the program is. It should be one for this program alone, and a new one for
-	// each start: in a cgroup that was killed before, Linux (since 6.14) kills what is started at once. A
-	// polite signal goes to the process group. If the cgroup cannot be used, as it does not exist or was not
+	// each start: in a cgroup that was killed before, Linux (since 6.14) kills what is started at once. If the cgroup cannot be used, as it does not exist or was not
 	// delegated to this user, or the system is too old (before Linux 5.14), the group takes its place, and
 	// Containment says so. A cgroup with this process in it is refused. Removing it is the caller's.
 	Cgroup string

@@ -17,8 +17,8 @@ var killBound = 5 * time.Second
 var errStillThere = errors.New("it is still there after SIGKILL; it is waited for in the background")
 
 // Stop ends the program and all that it has started, as far as it is contained (see Containment), and
-// returns how the program has ended. It sends Cmd.StopSignal, and SIGCONT for those that are stopped. What
-// is still there after Cmd.Grace is killed. If the program has ended already, what it has left behind is
+// returns how the program has ended. It sends Cmd.StopSignal, and SIGCONT for those that are stopped: to the
+// process group, and to who else is in the cgroup. What is still there after Cmd.Grace is killed. If the program has ended already, what it has left behind is
 // ended in the same way.
 //
 // If ctx is done meanwhile, or already, all is killed at once, and the error is ctx's error; the status is
@@ -100,6 +100,10 @@ func (c *child) ask(ctx context.Context, first bool) (over bool, cut, err error)
 
 // signalPolitely sends the polite signal, and SIGCONT, as one that is stopped gets nothing else.
 func (c *child) signalPolitely() error {
+	if c.containment() == ContainedCgroup {
+		c.cgroup.signal(c.politely, c.pid)
+		c.cgroup.signal(syscall.SIGCONT, c.pid)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	send := c.signalGroupLocked
