@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -417,4 +418,42 @@ func TestForkFails(t *testing.T) {
 		wantError(t, err, errno)
 		wantText(t, err, "start /bin/true", text)
 	}
+}
+
+// A hostile is a context whose Err panics, or ends the goroutine, after so many calls.
+type hostile struct {
+	context.Context
+	calls, after int
+	act          func()
+}
+
+func (h *hostile) Err() error {
+	if h.calls++; h.calls > h.after {
+		h.act()
+	}
+	return nil
+}
+
+// A context that panics or calls Goexit in the middle of a start leaves no program that nobody has.
+func TestHostileContext(t *testing.T) {
+	inEachWay(t, func(t *testing.T) {
+		in := stdin(t, nil)
+		for _, act := range []func(){func() { panic("hostile") }, runtime.Goexit} {
+			started := false
+			for after := 0; !started; after++ {
+				ended := make(chan struct{})
+				go func() {
+					defer close(ended)
+					defer func() { _ = recover() }()
+					p, err := subprocess.Start(&hostile{Context: background, after: after, act: act}, shell("read line"), in)
+					check(t, err)
+					started = true
+					check(t, p.Close())
+				}()
+				testutil.Receive(t, "end of the start", ended)
+				testutil.Await(t, "nobody listed", func() bool { return subprocess.Listed() == 0 })
+				noChildren(t)
+			}
+		}
+	})
 }
