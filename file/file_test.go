@@ -527,6 +527,12 @@ func TestSizes(t *testing.T) {
 	defer cancel()
 	_, err = file.ReadFile(ctx, f.Name()) // and not out of memory
 	is(t, "ReadFile", err, context.DeadlineExceeded)
+	link := f.Name() + "link" // behind which a worker reads, which stops when nobody waits any more
+	check(t, os.Symlink(f.Name(), link))
+	ctx, cancel = context.WithTimeout(background, 5*short)
+	defer cancel()
+	_, err = file.ReadFile(ctx, link)
+	is(t, "ReadFile by a worker", err, context.DeadlineExceeded)
 	settled(t)
 }
 

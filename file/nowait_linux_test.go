@@ -2,6 +2,7 @@ package file_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -185,6 +186,61 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: remembered: %v", c.name, got)
 		}
 	}
+}
+
+// Between two pieces a read looks whether it may go on, also if it never has to wait.
+func TestReadInPieces(t *testing.T) {
+	for name, want := range map[string]error{"cancelled": context.Canceled, "closed": os.ErrClosed} {
+		f := openFile(t, filepath.Join(on(t, os.TempDir(), "ext4", "xfs"), "data"), poem)
+		ctx, cancel := context.WithCancel(background)
+		defer cancel()
+		closed := make(chan error, 1)
+		pieces := 0
+		restore := file.Lie(func(n int, errno syscall.Errno) (int, syscall.Errno) {
+			pieces++
+			switch {
+			case pieces != 5:
+			case name == "cancelled":
+				cancel()
+			default:
+				closeInBackground(t, f, closed)
+			}
+			return min(n, 1), errno
+		})
+		p := make([]byte, len(poem))
+		n, err := f.ReadAt(ctx, p, 0)
+		restore()
+		is(t, name, err, want)
+		if n != 5 || string(p[:n]) != poem[:5] {
+			t.Errorf("%s: %q", name, p[:n])
+		}
+		if name == "closed" {
+			check(t, testutil.Receive(t, "Close", closed))
+		}
+	}
+}
+
+// closeInBackground returns when f is closed for others; the close waits for those that are inside.
+func closeInBackground(t testing.TB, f *file.File, closed chan<- error) {
+	go func() { closed <- f.Close() }()
+	testutil.Await(t, "a closed file", func() bool { return errors.Is(errOf(f.Stat(background)), os.ErrClosed) })
+}
+
+// A read that comes to need a worker just when the file is closed gets none.
+func TestCloseBeforeTheWorker(t *testing.T) {
+	f := openFile(t, filepath.Join(on(t, os.TempDir(), "ext4", "xfs"), "data"), poem)
+	closed := make(chan error, 1)
+	restore := file.Lie(func(int, syscall.Errno) (int, syscall.Errno) {
+		closeInBackground(t, f, closed)
+		return 0, syscall.EAGAIN
+	})
+	n, err := f.ReadAt(background, make([]byte, 10), 0)
+	restore()
+	is(t, "ReadAt", err, os.ErrClosed)
+	if n != 0 {
+		t.Errorf("%d bytes", n)
+	}
+	check(t, testutil.Receive(t, "Close", closed))
 }
 
 // Traps 1: memory file systems are read and written directly.
