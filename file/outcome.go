@@ -1,0 +1,230 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio"
+)
+
+// ErrOutcomeUnknown says that a call which changes something was abandoned while the system was at it:
+// it goes on in the background, and may still have an effect, or not. errors.Is finds it beside ctx's
+// error.
+var ErrOutcomeUnknown = errors.New("file: the outcome is unknown")
+
+// An unknownOutcome is ctx's error, of a call that may still have an effect. There is only one error
+// in its tree, so a scope that takes out its own ending takes all of it.
+type unknownOutcome struct{ err error }
+
+func (e *unknownOutcome) Error() string {
+	return e.err.Error() + "; it goes on in the background, and its outcome is unknown"
+}
+
+func (e *unknownOutcome) Unwrap() error { return e.err }
+
+func (e *unknownOutcome) Is(target error) bool { return target == ErrOutcomeUnknown }
+
+func (e *unknownOutcome) Timeout() bool { return os.IsTimeout(e.err) }
+
+// A job is one call in a worker, about whose end the worker and the caller agree: each thing that the
+// call makes, changes or opens is left to exactly one of them.
+//
+//	queued ──► working ──► committing ──► returned    by the worker
+//	   ▼          ▼            ▼
+//	dropped   abandoned       lost                    by the caller, whose context is done
+//
+// While it is working, it has done nothing that it cannot undo, and if it is abandoned it undoes it.
+// What it does after commit may have an effect whatever becomes of the caller.
+type job struct{ phase atomic.Uint32 }
+
+const (
+	jobQueued uint32 = iota
+	jobWorking
+	jobCommitting
+	jobReturned
+	jobDropped   // it will not be called
+	jobAbandoned // it goes on, and will leave no trace
+	jobLost      // it goes on
+)
+
+// commit is called by the worker before it does what it cannot undo. It must not do that if commit
+// reports false, because the caller has gone, and has said that nothing happens.
+func (j *job) commit() bool { return j.phase.CompareAndSwap(jobWorking, jobCommitting) }
+
+// deserted reports whether the caller has gone. The worker asks it between two pieces of work.
+func (j *job) deserted() bool { return j.phase.Load() > jobReturned }
+
+// orphaned reports to the caller that the worker goes on, and disposes of what it has.
+func (j *job) orphaned() bool {
+	phase := j.phase.Load()
+	return phase == jobAbandoned || phase == jobLost
+}
+
+// settle is called by the worker at its end. It is false if the caller has gone.
+func (j *job) settle() bool {
+	return j.phase.CompareAndSwap(jobWorking, jobReturned) || j.phase.CompareAndSwap(jobCommitting, jobReturned)
+}
+
+// leave is called by the caller, and returns the last phase that it gets to see.
+func (j *job) leave() uint32 {
+	for {
+		phase := j.phase.Load()
+		next := phase
+		switch phase {
+		case jobQueued:
+			next = jobDropped
+		case jobWorking:
+			next = jobAbandoned
+		case jobCommitting:
+			next = jobLost
+		}
+		if j.phase.CompareAndSwap(phase, next) {
+			return next
+		}
+	}
+}
+
+// errDeserted is what a worker returns to nobody.
+var errDeserted = errors.New("file: the caller has gone")
+
+// work calls fn, which makes system calls, in a worker, and returns what it returns; j is new. If ctx is
+// done first, the error is ctx's error, an *unknownOutcome after fn has called j.commit, and orphan gets
+// what fn returns, in the worker. A call that has ended by then is not abandoned, and its result counts.
+func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, error), orphan func(T)) (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	r := new(result)
+	_, err := blocking(ctx, op, path, func() (struct{}, error) {
+		if !j.phase.CompareAndSwap(jobQueued, jobWorking) {
+			return struct{}{}, nil
+		}
+		r.v, r.err = fn()
+		if !j.settle() && orphan != nil {
+			orphan(r.v)
+		}
+		return struct{}{}, nil
+	}, func(struct{}, error) {}) // what an abandoned call returns is of no use to anybody
+	var none T
+	switch j.leave() {
+	case jobReturned:
+		return r.v, r.err
+	case jobLost:
+		return none, &unknownOutcome{err}
+	}
+	return none, err
+}
+
+// ask makes a system call that changes nothing.
+func ask[T any](ctx context.Context, op, path string, fn func() (T, error)) (T, error) {
+	v, err := work(ctx, new(job), op, path, func() (v T, err error) {
+		err = retry(func() (err error) {
+			if err = step(op, path); err == nil {
+				v, err = fn()
+			}
+			return err
+		})
+		return v, err
+	}, nil)
+	return v, pathError(op, path, err)
+}
+
+// change makes a system call that changes something.
+func change(ctx context.Context, op, path string, fn func() error) error {
+	return pathError(op, path, changing(ctx, op, path, fn))
+}
+
+// changeLink is change for two paths.
+func changeLink(ctx context.Context, op, oldname, newname string, fn func() error) error {
+	err := changing(ctx, op, newname, fn)
+	if _, ok := err.(*os.LinkError); err == nil || ok {
+		return err
+	}
+	return &os.LinkError{Op: op, Old: oldname, New: newname, Err: err}
+}
+
+func changing(ctx context.Context, op, path string, fn func() error) error {
+	j := new(job)
+	_, err := work(ctx, j, op, path, func() (struct{}, error) {
+		if !j.commit() {
+			return struct{}{}, errDeserted
+		}
+		return struct{}{}, retry(func() error {
+			if err := step(op, path); err != nil {
+				return err
+			}
+			return fn()
+		})
+	}, nil)
+	return err
+}
+
+// retry calls fn until it is not interrupted: on FUSE and CIFS the runtime's own signals interrupt any
+// call (trap 22).
+func retry(fn func() error) error {
+	for {
+		if err := fn(); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// pathError is err with what it is about, if it does not say so yet.
+func pathError(op, path string, err error) error {
+	switch err.(type) {
+	case nil, *fs.PathError, *os.LinkError:
+		return err
+	}
+	return &fs.PathError{Op: op, Path: path, Err: err}
+}
+
+// cleanUpBound is how long a clean-up may go on when the caller's context is done.
+const cleanUpBound = time.Second
+
+// cleanUp calls fn, which gives something back, whatever has become of ctx, and waits for it. When ctx is
+// done, it waits for a second or two, since a device may hang. After that fn goes on in the background, and
+// the error is ErrOutcomeUnknown.
+func cleanUp(ctx context.Context, op, path string, fn func() error) error {
+	var ended curio.Event
+	var result error
+	go func() {
+		defer ended.Set()
+		j := new(job)
+		_, result = work(context.Background(), j, op, path, func() (struct{}, error) { return struct{}{}, retry(fn) }, nil)
+		if j.phase.Load() == jobDropped { // there was no worker to be had
+			result = retry(fn)
+		}
+	}()
+	late := false
+	_ = curio.DisableCancellation(ctx, func(shielded context.Context) (err error) {
+		for last := false; !last; {
+			last = ctx.Err() != nil
+			if late, err = curio.IgnoreAfter(shielded, cleanUpBound, ended.Wait); !late {
+				late = err != nil
+				return err
+			}
+		}
+		return nil
+	})
+	if late {
+		return pathError(op, path, ErrOutcomeUnknown)
+	}
+	return pathError(op, path, result)
+}
+
+// fault is called before system calls, with a name for the call and the path. Tests make it fail, or
+// wait.
+var fault atomic.Pointer[func(call, path string) error]
+
+func step(call, path string) error {
+	if f := fault.Load(); f != nil {
+		return (*f)(call, path)
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// This file has what is done to files and directories by their names. Each function is that of package os,
+// in a worker.
+
+// Rename moves oldname to newname, and replaces newname if that is a file. See os.Rename. It does not
+// copy: from one file system to another, the error is syscall.EXDEV. Errors are of type *os.LinkError.
+//
+// If ctx is done first, the error is ctx's error. A call that had begun then goes on in the background,
+// and errors.Is finds ErrOutcomeUnknown too; one that had not begun has no effect. A task that waits is in
+// the state THREAD_CALL. Both hold for all functions that change something by name. The system call is
+// rename(2).
+func Rename(ctx context.Context, oldname, newname string) error {
+	return changeLink(ctx, "rename", oldname, newname, func() error { return os.Rename(oldname, newname) })
+}
+
+// Link makes newname a hard link to the file oldname. Errors are of type *os.LinkError. For the end of
+// ctx see [Rename]. The system call is link(2).
+func Link(ctx context.Context, oldname, newname string) error {
+	return changeLink(ctx, "link", oldname, newname, func() error { return os.Link(oldname, newname) })
+}
+
+// Symlink makes newname a symbolic link to oldname, which need not exist. Errors are of type
+// *os.LinkError. For the end of ctx see [Rename]. The system call is symlink(2).
+func Symlink(ctx context.Context, oldname, newname string) error {
+	return changeLink(ctx, "symlink", oldname, newname, func() error { return os.Symlink(oldname, newname) })
+}
+
+// Readlink returns what the symbolic link name refers to. If ctx is done first, the error is ctx's
+// error. The system call is readlink(2).
+func Readlink(ctx context.Context, name string) (string, error) {
+	return ask(ctx, "readlink", name, func() (string, error) { return os.Readlink(name) })
+}
+
+// Remove removes a file, a link or an empty directory. Errors are of type *fs.PathError. For the end of ctx
+// see [Rename]. The system calls are unlink(2) and rmdir(2).
+func Remove(ctx context.Context, name string) error {
+	return change(ctx, "remove", name, func() error { return os.Remove(name) })
+}
+
+// RemoveAll removes path and all below it, and returns nil if there is nothing. It does not follow links.
+// It goes on after a failure, and returns the first. See os.RemoveAll.
+//
+// If ctx is done first, it stops soon after. Then some of it is gone, and the rest is still there.
+// errors.Is finds ErrOutcomeUnknown unless nothing has been removed. It has one open descriptor for each
+// level below path.
+func RemoveAll(ctx context.Context, path string) error {
+	j := new(job)
+	_, err := work(ctx, j, "removeall", path, func() (struct{}, error) { return struct{}{}, removeTree(j, path) }, nil)
+	return pathError("removeall", path, err)
+}
+
+// removeTree is RemoveAll, in a worker.
+func removeTree(j *job, path string) error {
+	if path == "" {
+		return nil // as in package os
+	}
+	if base := filepath.Base(path); base == "." && path != "/" || strings.HasSuffix(path, "/..") || path == ".." {
+		return &fs.PathError{Op: "removeall", Path: path, Err: syscall.EINVAL}
+	}
+	if !j.commit() {
+		return errDeserted
+	}
+	path = strings.TrimRight(path, "/")
+	err := retry(func() error { return os.Remove(path) })
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	root, openErr := os.OpenRoot(dir)
+	if openErr != nil {
+		return err
+	}
+	defer root.Close()
+	return removeBelow(j, root, base, path)
+}
+
+// removeBelow removes the entry name of root, whose path is path, and all below it.
+func removeBelow(j *job, root *os.Root, name, path string) error {
+	if j.deserted() {
+		return errDeserted
+	}
+	err := step("removeall", path)
+	if err == nil {
+		err = retry(func() error { return root.Remove(name) })
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	sub, names, openErr := openBelow(root, name)
+	switch {
+	case errors.Is(openErr, fs.ErrNotExist):
+		return nil
+	case openErr != nil:
+		return &fs.PathError{Op: "removeall", Path: path, Err: cause(err)}
+	}
+	defer sub.Close()
+	var first error
+	for _, n := range names {
+		if err := removeBelow(j, sub, n, path+"/"+n); err != nil && first == nil {
+			first = err
+		}
+		if j.deserted() {
+			return first
+		}
+	}
+	err = retry(func() error { return root.Remove(name) })
+	switch {
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		return nil
+	case first != nil:
+		return first
+	}
+	return &fs.PathError{Op: "removeall", Path: path, Err: cause(err)}
+}
+
+// openBelow opens a directory of root and lists it. It is an error if it is none. A link that takes the
+// directory's place meanwhile is not followed.
+func openBelow(root *os.Root, name string) (sub *os.Root, names []string, err error) {
+	seen, err := root.Lstat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !seen.IsDir() {
+		return nil, nil, syscall.ENOTDIR
+	}
+	if err := step("openroot", name); err != nil {
+		return nil, nil, err
+	}
+	sub, err = root.OpenRoot(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if names, err = namesIn(sub, seen); err != nil {
+		sub.Close()
+		return nil, nil, err
+	}
+	return sub, names, nil
+}
+
+// namesIn lists a directory, which must be the one that was seen before.
+func namesIn(directory *os.Root, seen fs.FileInfo) ([]string, error) {
+	f, err := directory.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	got, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !os.SameFile(seen, got) {
+		return nil, syscall.ENOTDIR
+	}
+	return f.Readdirnames(-1)
+}
+
+// cause is the error of the system call in err.
+func cause(err error) error {
+	switch e := err.(type) {
+	case *fs.PathError:
+		return e.Err
+	case *os.LinkError:
+		return e.Err
+	}
+	return err
+}
+
+// Mkdir makes a directory, with perm less the process's umask. For the end of ctx see [Rename]. The system
+// call is mkdir(2).
+func Mkdir(ctx context.Context, name string, perm fs.FileMode) error {
+	return change(ctx, "mkdir", name, func() error { return os.Mkdir(name, perm) })
+}
+
+// MkdirAll makes a directory, and those above it that do not exist. It is no error if the directory exists. For
+// the end of ctx see [Rename].
+func MkdirAll(ctx context.Context, path string, perm fs.FileMode) error {
+	return change(ctx, "mkdir", path, func() error { return os.MkdirAll(path, perm) })
+}
+
+// Chmod sets the mode of a file, or of what a symbolic link leads to. For the end of ctx see [Rename].
+// The system call is chmod(2).
+func Chmod(ctx context.Context, name string, mode fs.FileMode) error {
+	return change(ctx, "chmod", name, func() error { return os.Chmod(name, mode) })
+}
+
+// Chtimes sets the times of the last access and of the last change of a file. A zero time leaves the one
+// in question as it is. For the end of ctx see [Rename]. The system call is utimensat(2).
+func Chtimes(ctx context.Context, name string, atime, mtime time.Time) error {
+	return change(ctx, "chtimes", name, func() error { return os.Chtimes(name, atime, mtime) })
+}
+
+// Truncate changes the size of a file to size bytes. For the end of ctx see [Rename]. The system call is
+// truncate(2).
+func Truncate(ctx context.Context, name string, size int64) error {
+	return change(ctx, "truncate", name, func() error { return os.Truncate(name, size) })
+}
+
+// ReadDir returns the entries of a directory, sorted by name. After a failure it returns no more of them,
+// because some file systems fail again and again: what it has read until then comes with the error. An
+// entry that vanishes meanwhile is left out.
+//
+// If ctx is done first, the error is ctx's error, and there are no entries. The method Info of an entry
+// makes a system call, which no context reaches; [Walk] has entries with an Info that takes one.
+func ReadDir(ctx context.Context, name string) ([]fs.DirEntry, error) {
+	return ask(ctx, "readdir", name, func() ([]fs.DirEntry, error) { return os.ReadDir(name) })
+}
