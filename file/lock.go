@@ -1,0 +1,231 @@
+package file
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/curio-go/curio"
+)
+
+// A Lock is an advisory lock on a file, by flock(2): one process holds it for writing, or any number hold
+// it for reading. Within a process it also excludes tasks from each other, and other Locks of the same
+// file, whatever its name. It says nothing about who may read or write the file: only those who ask for
+// the lock are kept apart.
+//
+// The file is created empty, with mode 0666 less the umask, if it does not exist; usually it is there for
+// the lock alone. It is never removed, and must not be removed by anybody while it is in use. If it is
+// all the same, or another file is renamed to its name, a task that acquires the lock notices that and
+// locks the new file; but one that holds the old file does not know it.
+//
+// Tasks of a process get the lock in order of arrival, readers that stand next to each other together.
+// Between processes there is no order: one that asks again and again may have to wait for ever while
+// others take turns. The first task of each process asks the system again after a pause, which grows from
+// 1 to 20 milliseconds, since nothing tells when another process releases the lock.
+//
+// On NFS, flock(2) excludes other machines too, on Linux since 2.6.12, unless the file system is mounted
+// with local_lock=flock. On other network file systems it may exclude only processes of this machine.
+// Each task that holds the lock has a descriptor of its own. A child process that was forked in the
+// meantime does not keep the lock.
+//
+// There is no way from reading to writing that keeps the lock: use ReleaseRead and then Acquire, and
+// expect the file to have changed in between. A task that holds the lock and asks for it again may wait
+// for itself, until its context is done.
+//
+// Make one with [NewLock]; the zero value has no file, and its methods panic. A Lock must not be copied.
+// Its methods are safe for concurrent use. A task that waits is in the state FILE_LOCK, or for a
+// moment in THREAD_CALL. It is a [curio.RWLock] between processes.
+type Lock struct {
+	path string
+
+	mu    sync.Mutex
+	holds []hold
+	last  fileID // the file as it was when it was last locked or looked at; the zero value before that
+}
+
+// A hold is one task's part of a lock.
+type hold struct {
+	inode *inode
+	file  *lockedFile
+	task  *curio.AnyTask // nil for a goroutine of no task
+	write bool
+}
+
+// NewLock returns a lock on the file path, which need not exist. Nothing happens before the lock is
+// acquired. A relative path is looked up anew each time. NewLock panics if path is "".
+func NewLock(path string) *Lock {
+	if path == "" {
+		panic(`file: NewLock(""); a lock needs the path of a file`)
+	}
+	return &Lock{path: path}
+}
+
+// String names the lock for those who look at what waits for it.
+func (l *Lock) String() string { return "file lock " + l.path }
+
+// Acquire takes the lock for writing, and waits for it if it must. If ctx is done first, the error is ctx's
+// error and the lock is not taken. Other errors are about the file, for example one that may not be opened
+// for reading and writing, or a file system without locks. All are of type *fs.PathError.
+func (l *Lock) Acquire(ctx context.Context) error {
+	_, err := l.acquire(ctx, true, true)
+	return err
+}
+
+// AcquireRead takes the lock for reading, and waits for it if it must. Everything else is as with Acquire;
+// the file is opened for reading and writing here, too.
+func (l *Lock) AcquireRead(ctx context.Context) error {
+	_, err := l.acquire(ctx, false, true)
+	return err
+}
+
+// TryAcquire takes the lock for writing if that can be done at once; ok is false if somebody else holds
+// it. Since it opens the file, it takes a context and may fail like Acquire.
+func (l *Lock) TryAcquire(ctx context.Context) (ok bool, err error) {
+	return l.acquire(ctx, true, false)
+}
+
+// TryAcquireRead takes the lock for reading if that can be done at once; ok is false if somebody else
+// holds it for writing. See TryAcquire.
+func (l *Lock) TryAcquireRead(ctx context.Context) (ok bool, err error) {
+	return l.acquire(ctx, false, false)
+}
+
+// Release ends the writing. It does not ask whether ctx is done; ctx says whose the lock is. It unlocks and
+// closes the file, and gives the lock to the task of this process that has waited longest. If the file
+// system does not answer, Release waits for a second or two after ctx is done. Then errors.Is finds
+// ErrOutcomeUnknown, and the lock goes on being released in the background. Release panics if the task
+// does not hold the lock for writing.
+func (l *Lock) Release(ctx context.Context) error { return l.release(ctx, true) }
+
+// ReleaseRead ends one reading of the task. It panics if the task does not hold the lock for reading.
+// Everything else is as with Release.
+func (l *Lock) ReleaseRead(ctx context.Context) error { return l.release(ctx, false) }
+
+// Do calls fn while it holds the lock for writing, and releases it also if fn panics. The error is
+// Acquire's, or fn's joined with Release's. It panics if fn is nil.
+func (l *Lock) Do(ctx context.Context, fn func(ctx context.Context) error) error {
+	return l.do(ctx, true, fn)
+}
+
+// DoRead is Do for reading.
+func (l *Lock) DoRead(ctx context.Context, fn func(ctx context.Context) error) error {
+	return l.do(ctx, false, fn)
+}
+
+func (l *Lock) do(ctx context.Context, write bool, fn func(ctx context.Context) error) (err error) {
+	if fn == nil {
+		panic("file: Do of a nil function")
+	}
+	if _, err := l.acquire(ctx, write, true); err != nil {
+		return err
+	}
+	defer func() { err = joined(err, l.release(ctx, write)) }()
+	return fn(ctx)
+}
+
+// Snapshot shows which tasks of this process hold the file's lock, by any Lock, and which wait for it.
+// What other processes do it does not know.
+func (l *Lock) Snapshot() curio.Snapshot {
+	n := inodes.find(l.seen())
+	if n == nil {
+		return curio.Snapshot{}
+	}
+	return n.snapshot()
+}
+
+// acquire takes the lock in three steps, each of which can be undone: the place in this process, the
+// file's lock among processes, and the note that the task has it.
+func (l *Lock) acquire(ctx context.Context, write, wait bool) (ok bool, err error) {
+	if l.path == "" {
+		panic("file: a Lock without a file; make it with NewLock")
+	}
+	for {
+		id := l.seen()
+		if id == (fileID{}) {
+			if id, err = l.look(ctx); err != nil {
+				return false, err
+			}
+		}
+		n := inodes.join(id, l.path)
+		ok, err := n.enter(ctx, write, wait)
+		if !ok {
+			inodes.leave(n)
+			return false, pathError("flock", l.path, err)
+		}
+		f, found, err := n.lockFile(ctx, l.path, write, wait)
+		if f != nil {
+			l.note(hold{n, f, curio.CurrentTask(ctx), write})
+			curio.NoteHeld(ctx, l, 1)
+			return true, nil
+		}
+		n.exit(curio.CurrentTask(ctx), write)
+		inodes.leave(n)
+		if err != nil || found == id {
+			return false, pathError("flock", l.path, err)
+		}
+		l.see(found) // the path leads to another file than we thought
+	}
+}
+
+// look finds out which file it is, and creates it if there is none.
+func (l *Lock) look(ctx context.Context) (fileID, error) {
+	id, err := work(ctx, new(job), "open", l.path, func() (fileID, error) {
+		f, err := openLockFile(l.path)
+		if err != nil {
+			return fileID{}, err
+		}
+		defer f.close()
+		return f.id, nil
+	}, nil)
+	if err == nil {
+		l.see(id)
+	}
+	return id, pathError("open", l.path, err)
+}
+
+func (l *Lock) seen() fileID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+func (l *Lock) see(id fileID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = id
+}
+
+func (l *Lock) note(h hold) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.holds = append(l.holds, h)
+}
+
+func (l *Lock) release(ctx context.Context, write bool) error {
+	h := l.take(curio.CurrentTask(ctx), write)
+	curio.NoteReleased(ctx, l, 1)
+	err := cleanUp(ctx, "flock", l.path, h.file.unlock)
+	// If that hangs, the system still keeps others out. Those who wait here will ask it, and are not held
+	// up by us.
+	h.inode.exit(h.task, write)
+	inodes.leave(h.inode)
+	return err
+}
+
+// take removes the task's hold.
+func (l *Lock) take(task *curio.AnyTask, write bool) hold {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.IndexFunc(l.holds, func(h hold) bool { return h.task == task && h.write == write })
+	if i < 0 {
+		method, verb := "Release", "writing"
+		if !write {
+			method, verb = "ReleaseRead", "reading"
+		}
+		panic(fmt.Sprintf("file: %s of the %v, which the task does not hold for %s", method, l, verb))
+	}
+	h := l.holds[i]
+	l.holds = slices.Delete(l.holds, i, i+1)
+	return h
+}
