@@ -63,7 +63,7 @@ func TestCopyProc(t *testing.T) {
 func TestCopyFallsBack(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir := memory(t)
-	data := random(2*file.RangePiece + 12345)
+	data := random(file.RangePiece + 12345)
 	check(t, os.WriteFile(in(dir, "src"), data, 0o600))
 	for _, cause := range []syscall.Errno{
 		syscall.ENOSYS, syscall.EXDEV, syscall.EINVAL, syscall.EIO, syscall.EBADF, syscall.EPERM, syscall.EOPNOTSUPP,
