@@ -1,0 +1,7 @@
+//go:build !linux
+
+package file_test
+
+import "testing"
+
+func noKernelWatches(testing.TB) {}

@@ -1,0 +1,229 @@
+package file
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+
+	"github.com/curio-go/curio"
+)
+
+// The side of a Watcher that its user sees. The worker adds to the queue and waits when that is full;
+// then events pile up in w.raw, and when these are too many, they become a wish to rescan. So neither
+// the kernel nor the reader of its events ever waits for the user.
+
+// A delivery is what Next returns.
+type delivery struct {
+	change Change
+	err    error
+	last   bool // after it the stream has ended
+}
+
+// watchQueue is how many changes are kept for Next.
+const watchQueue = 512
+
+// A PartError says that a [Watcher] does not see a part of what it is for: a directory below the path,
+// with all that is below that. It is not the end of the stream. Err says why.
+type PartError struct {
+	Path string
+	Err  error
+}
+
+// Error names the part.
+func (e *PartError) Error() string {
+	return fmt.Sprintf("%s is not watched, nor what is below it: %v", e.Path, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *PartError) Unwrap() error { return e.Err }
+
+// Next waits for a change and takes it. If ctx is done first, the error is ctx's error, and no change
+// was taken.
+//
+// If a directory cannot be watched, that is an error too, a [*PartError] in an *fs.PathError, once
+// for each such directory. A program that can do without that part calls Next again. When the path
+// itself can be watched no more, because it was removed, say, Next returns what has been reported
+// before, and after that the reason. After Close the error is fs.ErrClosed. All errors are
+// *fs.PathErrors.
+func (w *Watcher) Next(ctx context.Context) (Change, error) {
+	d, err := w.takers.Wait(ctx, delivery{})
+	return w.took(d, err)
+}
+
+func (w *Watcher) took(d delivery, err error) (Change, error) {
+	if err == nil {
+		err = d.err
+	}
+	if err != nil {
+		return Change{}, w.wrap(w.path, err)
+	}
+	return d.change, nil
+}
+
+func (w *Watcher) wrap(path string, err error) error {
+	return &fs.PathError{Op: "watch", Path: path, Err: err}
+}
+
+// NextCase is Next as a case of a curio.Select. The change is stored in to, unless that is nil.
+func (w *Watcher) NextCase(to *Change) curio.Case {
+	return w.takers.Case(delivery{}, func(_ context.Context, d delivery) error {
+		change, err := w.took(d, nil)
+		if to != nil && err == nil {
+			*to = change
+		}
+		return err
+	})
+}
+
+// All returns a loop over the changes as they come. It ends when the Watcher is closed, and after any
+// other error than a [*PartError]; it yields each error but that of Close.
+func (w *Watcher) All(ctx context.Context) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		for {
+			d, err := w.takers.Wait(ctx, delivery{})
+			if err == nil && d.err == fs.ErrClosed {
+				return
+			}
+			if change, failed := w.took(d, err); !yield(change, failed) || err != nil || d.last {
+				return
+			}
+		}
+	}
+}
+
+// Close ends the watch. Tasks that wait in Next get fs.ErrClosed, and what has not been taken is
+// dropped. When Close has returned, the kernel watches nothing for w any more. It waits for nobody, so a
+// task that handles a change may call it; the last Watcher's takes some milliseconds in the kernel. A
+// second Close does nothing. The error is always nil.
+func (w *Watcher) Close() error {
+	w.mu.Lock()
+	w.closed, w.queue = true, nil
+	w.serve()
+	w.mu.Unlock()
+	w.raw.close()
+	w.scope.Cancel()
+	w.leaveKernel()
+	return nil
+}
+
+// Snapshot returns the tasks that wait in Next. A Watcher has no holders.
+func (w *Watcher) Snapshot() curio.Snapshot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return curio.Snapshot{Waiters: w.takers.Waiters()}
+}
+
+// String says what is watched and how many changes have not been taken.
+func (w *Watcher) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := "file.Watcher(" + w.path
+	if w.recursive {
+		text += "; recursive"
+	}
+	if w.interval > 0 {
+		text += fmt.Sprintf("; polls each %v", w.interval)
+	}
+	if len(w.queue) > 0 {
+		text += fmt.Sprintf("; %d not taken", len(w.queue))
+	}
+	if n := w.takers.Len(); n > 0 {
+		text += fmt.Sprintf("; %d waiting", n)
+	}
+	switch {
+	case w.closed:
+		text += "; closed"
+	case w.failed != nil:
+		text += "; ended: " + w.failed.Error()
+	}
+	return text + ")"
+}
+
+// serve hands out what there is, with w.mu held.
+func (w *Watcher) serve() {
+	for len(w.queue) > 0 && w.takers.Hand(w.queue[0]) {
+		w.queue[0] = delivery{}
+		if w.queue = w.queue[1:]; len(w.queue) == 0 {
+			w.queue = nil
+		}
+	}
+	switch {
+	case w.closed:
+		w.takers.HandAll(delivery{err: fs.ErrClosed, last: true})
+	case len(w.queue) == 0 && w.failed != nil:
+		w.takers.HandAll(delivery{err: w.failed, last: true})
+	}
+	w.serveRoom()
+}
+
+func (w *Watcher) serveRoom() {
+	if len(w.queue) < watchQueue || w.closed {
+		w.room.HandAll(struct{}{})
+	}
+}
+
+// report puts a change into the queue, and waits until there is room. It is the worker's.
+func (w *Watcher) report(ctx context.Context, c Change) error {
+	return w.deliver(ctx, delivery{change: c})
+}
+
+// reportPart reports that the directory at path is not watched.
+func (w *Watcher) reportPart(ctx context.Context, path string, err error) error {
+	return w.deliver(ctx, delivery{err: &PartError{path, err}})
+}
+
+// keepPart is reportPart for the beginning: it does not wait.
+func (w *Watcher) keepPart(path string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue = append(w.queue, delivery{err: &PartError{path, err}})
+}
+
+func (w *Watcher) deliver(ctx context.Context, d delivery) error {
+	for {
+		w.mu.Lock()
+		switch {
+		case w.closed:
+			w.mu.Unlock()
+			return errWatchEnded
+		case len(w.queue) < watchQueue:
+			if !w.saysNothingNew(d) {
+				w.queue = append(w.queue, d)
+				w.serve()
+			}
+			w.mu.Unlock()
+			return nil
+		}
+		w.mu.Unlock()
+		if _, err := w.room.Wait(ctx, struct{}{}); err != nil {
+			return err
+		}
+	}
+}
+
+// saysNothingNew reports whether the last change in the queue implies d: the task that takes it looks at
+// the file after all that has happened so far.
+func (w *Watcher) saysNothingNew(d delivery) bool {
+	if len(w.queue) == 0 || d.err != nil {
+		return false
+	}
+	last := w.queue[len(w.queue)-1]
+	if last.err != nil || last.change.Path != d.change.Path {
+		return false
+	}
+	switch d.change.Kind {
+	case Changed, Attributes:
+		return last.change.Kind == d.change.Kind || last.change.Kind == Created || last.change.Kind == Replaced
+	default:
+		return last.change.Kind == d.change.Kind && d.change.Kind != Renamed
+	}
+}
+
+// end ends the stream with err, when what is in the queue has been taken.
+func (w *Watcher) end(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failed = err
+	w.serve()
+}
