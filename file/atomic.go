@@ -32,7 +32,7 @@ import (
 // If ctx is done first, the error is ctx's error, and the writing stops soon after. If it had begun,
 // errors.Is finds ErrOutcomeUnknown too. The data is copied, so the caller may change it as soon as
 // WriteFile has returned. Errors are of type *fs.PathError. A task that waits is in the state
-// THREAD_CALL.
+// FILE_CALL.
 func WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	data = bytes.Clone(data)
 	j := new(job)
@@ -89,7 +89,7 @@ func writePieces(j *job, f *os.File, data []byte) error {
 // finds ErrOutcomeUnknown, and there is either the old content or the new one. If syncing the directory
 // fails, the new content is there, but a crash may bring back the old one: then the error's Op is
 // "syncdir". Errors are of type *fs.PathError. Data is copied. A task that waits is in the state
-// THREAD_CALL. The system calls are fsync(2) and rename(2).
+// FILE_CALL. The system calls are fsync(2) and rename(2).
 func WriteFileAtomic(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	data = bytes.Clone(data)
 	j := new(job)

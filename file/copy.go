@@ -21,7 +21,7 @@ import (
 // what has been written is removed; n is how much had been copied. Only if ctx is done during the renaming,
 // errors.Is finds ErrOutcomeUnknown. Errors are of type *fs.PathError if they are about one
 // of the files, and of type *os.LinkError if they are about both. A task that waits is in the state
-// THREAD_CALL. The system call is copy_file_range(2), or read(2) and write(2).
+// FILE_CALL. The system call is copy_file_range(2), or read(2) and write(2).
 func Copy(ctx context.Context, dst, src string) (n int64, err error) {
 	j, c := new(job), new(copier)
 	n, err = work(ctx, j, "copy", dst, func() (int64, error) { return c.copy(j, dst, src) }, nil)

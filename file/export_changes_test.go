@@ -26,15 +26,6 @@ func Work(ctx context.Context, commit bool, fn func() int, orphan func(int)) (v 
 	return v, j.orphaned(), err
 }
 
-// CreateTemp is createTemp without its file.
-func CreateTemp(ctx context.Context, dir, pattern string) (string, error) {
-	f, err := createTemp(ctx, dir, pattern)
-	if err != nil {
-		return "", err
-	}
-	return f.Name(), f.Close()
-}
-
 // Bounds of a walk, of a clean-up and of a piece of a copy.
 const (
 	MostOpen     = mostOpen

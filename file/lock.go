@@ -35,7 +35,7 @@ import (
 //
 // Make one with [NewLock]; the zero value has no file, and its methods panic. A Lock must not be copied.
 // Its methods are safe for concurrent use. A task that waits is in the state FILE_LOCK, or for a
-// moment in THREAD_CALL. It is a [curio.RWLock] between processes.
+// moment in FILE_CALL. It is a [curio.RWLock] between processes.
 type Lock struct {
 	path string
 

@@ -12,25 +12,6 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// ErrOutcomeUnknown says that a call which changes something was abandoned while the system was at it:
-// it goes on in the background, and may still have an effect, or not. errors.Is finds it beside ctx's
-// error.
-var ErrOutcomeUnknown = errors.New("file: the outcome is unknown")
-
-// An unknownOutcome is ctx's error, of a call that may still have an effect. There is only one error
-// in its tree, so a scope that takes out its own ending takes all of it.
-type unknownOutcome struct{ err error }
-
-func (e *unknownOutcome) Error() string {
-	return e.err.Error() + "; it goes on in the background, and its outcome is unknown"
-}
-
-func (e *unknownOutcome) Unwrap() error { return e.err }
-
-func (e *unknownOutcome) Is(target error) bool { return target == ErrOutcomeUnknown }
-
-func (e *unknownOutcome) Timeout() bool { return os.IsTimeout(e.err) }
-
 // A job is one call in a worker, about whose end the worker and the caller agree: each thing that the
 // call makes, changes or opens is left to exactly one of them.
 //
@@ -93,7 +74,7 @@ func (j *job) leave() uint32 {
 var errDeserted = errors.New("file: the caller has gone")
 
 // work calls fn, which makes system calls, in a worker, and returns what it returns; j is new. If ctx is
-// done first, the error is ctx's error, an *unknownOutcome after fn has called j.commit, and orphan gets
+// done first, the error is ctx's error, an *unknownError after fn has called j.commit, and orphan gets
 // what fn returns, in the worker. A call that has ended by then is not abandoned, and its result counts.
 func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, error), orphan func(T)) (T, error) {
 	type result struct {
@@ -116,7 +97,7 @@ func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, err
 	case jobReturned:
 		return r.v, r.err
 	case jobLost:
-		return none, &unknownOutcome{err}
+		return none, &unknownError{err}
 	}
 	return none, err
 }

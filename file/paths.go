@@ -19,7 +19,7 @@ import (
 //
 // If ctx is done first, the error is ctx's error. A call that had begun then goes on in the background,
 // and errors.Is finds ErrOutcomeUnknown too; one that had not begun has no effect. A task that waits is in
-// the state THREAD_CALL. Both hold for all functions that change something by name. The system call is
+// the state FILE_CALL. Both hold for all functions that change something by name. The system call is
 // rename(2).
 func Rename(ctx context.Context, oldname, newname string) error {
 	return changeLink(ctx, "rename", oldname, newname, func() error { return os.Rename(oldname, newname) })

@@ -2,7 +2,13 @@ package file
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 )
 
 // MkdirTemp makes a directory with a new name in the directory dir, or in os.TempDir if dir is "", and returns
@@ -10,7 +16,7 @@ import (
 // is 0700, less the process's umask. The caller removes the directory; see [WithTempDir].
 //
 // If ctx is done first, the error is ctx's error, and there is no directory: one that is made too late is
-// removed. Errors are of type *fs.PathError. A task that waits is in the state THREAD_CALL.
+// removed. Errors are of type *fs.PathError. A task that waits is in the state FILE_CALL.
 func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
 	path, err := work(ctx, new(job), "mkdirtemp", pattern, func() (path string, err error) {
 		err = retry(func() error {
@@ -53,22 +59,40 @@ func WithTempDir(ctx context.Context, dir, pattern string, fn func(ctx context.C
 	return fn(ctx, path)
 }
 
-// createTemp makes a file with a new name in the directory dir, open for reading and writing. One that is
-// made too late is closed and removed.
-func createTemp(ctx context.Context, dir, pattern string) (*os.File, error) {
-	f, err := work(ctx, new(job), "createtemp", pattern, func() (f *os.File, err error) {
-		err = retry(func() error {
+// CreateTemp makes a file with a new name in the directory dir, or in os.TempDir if dir is "", and opens it for
+// reading and writing. For the name see [MkdirTemp]. The mode is 0600, less the process's umask. The caller
+// closes and removes the file.
+//
+// If ctx is done first, the error is ctx's error, and there is no file: one that is made too late is
+// closed and removed. Errors are of type *fs.PathError. A task that waits is in the state FILE_CALL.
+func CreateTemp(ctx context.Context, dir, pattern string) (*File, error) {
+	if strings.ContainsRune(pattern, os.PathSeparator) {
+		return nil, pathError("createtemp", pattern, errSeparator)
+	}
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	before, after := pattern, ""
+	if i := strings.LastIndexByte(pattern, '*'); i >= 0 {
+		before, after = pattern[:i], pattern[i+1:]
+	}
+	f, err := work(ctx, new(job), "createtemp", dir, func() (f *File, err error) {
+		for range 100 { // names are long enough for the first to be new
 			if err = step("createtemp", dir); err == nil {
-				f, err = os.CreateTemp(dir, pattern)
+				f, err = openSystem(filepath.Join(dir, before+rand.Text()+after), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 			}
-			return err
-		})
+			if !errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.EINTR) {
+				break
+			}
+		}
 		return f, err
-	}, func(f *os.File) {
+	}, func(f *File) {
 		if f != nil {
-			f.Close()
-			_ = os.Remove(f.Name())
+			_ = f.Close()
+			_ = os.Remove(f.name)
 		}
 	})
-	return f, pathError("createtemp", pattern, err)
+	return f, pathError("createtemp", dir, err)
 }
+
+var errSeparator = errors.New("pattern contains a path separator")

@@ -20,7 +20,7 @@ func TestTemp(t *testing.T) {
 	for _, pattern := range []string{"", "a", "a*b", "a*b*c"} {
 		path, err := file.MkdirTemp(background, dir, pattern)
 		check(t, err)
-		name, err := file.CreateTemp(background, dir, pattern)
+		name, err := createTemp(background, dir, pattern)
 		check(t, err)
 		prefix, suffix := pattern, ""
 		if i := strings.LastIndexByte(pattern, '*'); i >= 0 {
@@ -46,7 +46,7 @@ func TestTemp(t *testing.T) {
 // What is made too late is removed.
 func TestTempCancelled(t *testing.T) {
 	for call, f := range map[string]func(ctx context.Context, dir, pattern string) (string, error){
-		"mkdirtemp": file.MkdirTemp, "createtemp": file.CreateTemp,
+		"mkdirtemp": file.MkdirTemp, "createtemp": createTemp,
 	} {
 		t.Run(call, func(t *testing.T) {
 			testutil.NoLeaks(t)
@@ -124,4 +124,13 @@ func TestWithTempDirFails(t *testing.T) {
 	}
 	s.goOn()
 	workersEnd(t)
+}
+
+// createTemp is CreateTemp of a file that is not written.
+func createTemp(ctx context.Context, dir, pattern string) (string, error) {
+	f, err := file.CreateTemp(ctx, dir, pattern)
+	if err != nil {
+		return "", err
+	}
+	return f.Name(), f.Close()
 }

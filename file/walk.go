@@ -33,7 +33,7 @@ import (
 // is yielded. The entry is never nil. Errors are of type *fs.PathError.
 //
 // If ctx is done, the walk ends with ctx's error, at the next directory at the latest. A task that waits is
-// in the state THREAD_CALL.
+// in the state FILE_CALL.
 //
 // A tree may be of any depth, also such that its paths are longer than the system accepts: directories are
 // opened from the one above them, and few are open at a time. Memory is needed for the entries of the

@@ -189,7 +189,7 @@ type watchTarget interface {
 // does not tell names. In a synctest bubble, Watch needs Poll.
 //
 // Curio has nothing like it. While Watch reads the directories, its task is in the state of the calls that
-// wait for a disk: THREAD_CALL.
+// wait for a disk: FILE_CALL.
 func Watch(ctx context.Context, path string, opts ...WatchOption) (*Watcher, error) {
 	w := &Watcher{path: path}
 	if !slices.Contains(strings.Split(path, "/"), "..") { // which a symbolic link may come before

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
+	"strings"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/file"
@@ -93,38 +89,43 @@ func (s *search) print(r result) error {
 	return err
 }
 
+// longest is how many bytes a line may have. It bounds what a file without lines takes of our memory.
+const longest = 1 << 20
+
 // search searches one file. Only that it was cancelled is an error of the task.
-func (s *search) search(ctx context.Context, path string) (result, error) {
-	r, err := curio.RunInThread(ctx, func() (result, error) { return s.lines(path), nil }, func(result, error) {})
-	return r, err
+func (s *search) search(ctx context.Context, path string) (r result, err error) {
+	f, err := file.Open(ctx, path)
+	if err == nil {
+		defer f.Close()
+		f.SetLineLimit(longest)
+		err = s.lines(ctx, f, &r)
+	}
+	if err != nil {
+		r.err = err
+		return r, curio.CheckCancellation(ctx)
+	}
+	return r, nil
 }
 
-// lines reads the file. It is called in a thread, as a disk may not answer.
-func (s *search) lines(path string) (r result) {
-	f, err := os.Open(path)
-	if err != nil {
-		return result{err: err}
-	}
-	defer f.Close()
-	in := bufio.NewReaderSize(f, 64<<10)
-	head, _ := in.Peek(8 << 10)
-	binary := bytes.IndexByte(head, 0) >= 0
-	for n := 1; ; n++ {
-		line, err := in.ReadBytes('\n')
-		if s.pattern.Match(bytes.TrimRight(line, "\r\n")) && len(line) > 0 {
-			r.matched = true
-			if binary {
-				r.text = fmt.Appendf(nil, "%s: binary file matches\n", path)
-				return r
-			}
-			r.text = fmt.Appendf(r.text, "%s:%d:%s\n", path, n, bytes.TrimRight(line, "\r\n"))
+// lines searches line by line. In a file with a zero byte one match is enough, and is not shown.
+func (s *search) lines(ctx context.Context, f *file.File, r *result) error {
+	n, binary := 0, false
+	for line, err := range f.Lines(ctx) {
+		if err != nil {
+			return err
 		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return r
-		case err != nil:
-			r.err = err
-			return r
+		n++
+		binary = binary || strings.IndexByte(line, 0) >= 0
+		line = strings.TrimRight(line, "\r\n")
+		if !s.pattern.MatchString(line) {
+			continue
 		}
+		r.matched = true
+		if binary {
+			r.text = fmt.Appendf(nil, "%s: binary file matches\n", f.Name())
+			return nil
+		}
+		r.text = fmt.Appendf(r.text, "%s:%d:%s\n", f.Name(), n, line)
 	}
+	return nil
 }
