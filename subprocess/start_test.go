@@ -438,14 +438,17 @@ func (h *hostile) Err() error {
 func TestHostileContext(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
 		in := stdin(t, nil)
+		base, cancel := context.WithCancel(background)
+		defer cancel()
 		for _, act := range []func(){func() { panic("hostile") }, runtime.Goexit} {
-			started := false
+			started, tries := false, 0
 			for after := 0; !started; after++ {
+				tries++
 				ended := make(chan struct{})
 				go func() {
 					defer close(ended)
 					defer func() { _ = recover() }()
-					p, err := subprocess.Start(&hostile{Context: background, after: after, act: act}, shell("read line"), in)
+					p, err := subprocess.Start(&hostile{Context: base, after: after, act: act}, shell("read line"), in)
 					check(t, err)
 					started = true
 					check(t, p.Close())
@@ -453,6 +456,9 @@ func TestHostileContext(t *testing.T) {
 				testutil.Receive(t, "end of the start", ended)
 				testutil.Await(t, "nobody listed", func() bool { return subprocess.Listed() == 0 })
 				noChildren(t)
+			}
+			if tries < 3 {
+				t.Errorf("the context was asked %d times", tries-1)
 			}
 		}
 	})
