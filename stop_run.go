@@ -230,12 +230,14 @@ func (d *descent) main(ctx context.Context, t *AnyTask) {
 		asked = d.k.root
 	}
 	d.rest(ctx, t, asked)
-	c := asked.Ask(stopCause(asked, nil, 0, []error{d.why}))
-	d.begin()
-	if d.wait(ctx, t) {
-		return
+	if d.k.grace != 0 { // else nobody would have time to do as asked
+		c := asked.Ask(stopCause(asked, nil, 0, []error{d.why}))
+		d.begin()
+		if d.wait(ctx, t) {
+			return
+		}
+		d.tooLate(ctx, []*AnyTask{t}, c)
 	}
-	d.tooLate(ctx, []*AnyTask{t}, c)
 	cancel := wait.NewCause(&t.owner.Scope, wait.Cancelled, d.why)
 	t.owner.Scope.Cancel(cancel)
 	_ = t.waitFor(ctx, opJoin)
@@ -275,8 +277,12 @@ func (d *descent) wait(ctx context.Context, t *AnyTask) (inTime bool) {
 	return !d.hurry
 }
 
-// others asks the tasks that the main task has left behind, and waits for them within the grace time.
+// others asks the tasks that the main task has left behind, and waits for them within the grace time, if
+// there is one.
 func (d *descent) others(ctx context.Context) {
+	if d.k.grace == 0 {
+		return
+	}
 	ctx = context.WithoutCancel(ctx)
 	c := d.k.root.Ask(stopCause(d.k.root, nil, 0, nil))
 	d.begin()

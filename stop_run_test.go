@@ -128,7 +128,8 @@ func TestSignalAfterMain(t *testing.T) {
 	})
 }
 
-// Without Grace the first wish cancels. The cause says which signal it was.
+// Without Grace the first wish cancels, and nobody is asked first: a server would take that for the
+// beginning of a grace time. The cause says which signal it was.
 func TestSignalWithoutGrace(t *testing.T) {
 	fixture.AwaitEarlierTests(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -138,7 +139,12 @@ func TestSignalWithoutGrace(t *testing.T) {
 		start := time.Now()
 		time.AfterFunc(time.Second, func() { deliver(syscall.SIGTERM) })
 		_, stopped := outcomes(t, t.Context(), func(ctx context.Context) error {
-			err = fixture.Sleeper(ctx)
+			idle, cancel := curio.UntilStop(ctx)
+			defer cancel()
+			err = fixture.Sleeper(idle)
+			if curio.Stopping(ctx) || errors.Is(err, curio.ErrStopping) {
+				t.Errorf("it was asked, too: %v", err)
+			}
 			return err
 		}, curio.StopOnSignals(syscall.SIGTERM))
 		var by *curio.SignalError
