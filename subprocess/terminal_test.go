@@ -31,17 +31,23 @@ func onTerminal(t *testing.T, c *subprocess.Cmd) (*subprocess.Process, *stream.S
 }
 
 // said reads up to a line that ends with text.
-func said(t *testing.T, s *stream.Stream, text string) {
+func said(t *testing.T, p *subprocess.Process, s *stream.Stream, text string) {
 	t.Helper()
 	bound, cancel := context.WithTimeout(background, testutil.Patience)
 	defer cancel()
+	var before []string
 	for {
 		line, err := s.ReadLine(bound)
 		if strings.HasSuffix(strings.TrimRight(line, "\r\n"), text) {
 			return
 		}
+		before = append(before, line)
 		if err != nil {
-			t.Fatalf("the program has not said %q but %q: %v", text, line, err)
+			if errors.Is(err, syscall.EIO) { // nobody has the terminal open: how did that come?
+				_, _ = p.Wait(bound)
+			}
+			status, ended := p.Poll()
+			t.Fatalf("the program has not said %q but %q: %v; ended: %v, %+v", text, before, err, ended, status)
 		}
 	}
 }
@@ -61,20 +67,20 @@ func TestTerminal(t *testing.T) {
 				echo "read $line"
 			done
 			echo bye`))
-		said(t, s, "is terminal")
-		said(t, s, "controls")
-		said(t, s, "30 100")
-		said(t, s, "ready")
+		said(t, p, s, "is terminal")
+		said(t, p, s, "controls")
+		said(t, p, s, "30 100")
+		said(t, p, s, "ready")
 		_, err := s.WriteString(background, "hello\n")
 		check(t, err)
-		said(t, s, "read hello")
+		said(t, p, s, "read hello")
 		check(t, p.Resize(40, 90))
 		_, err = s.WriteString(background, "x\n")
 		check(t, err)
-		said(t, s, "40 90")
+		said(t, p, s, "40 90")
 		_, err = s.WriteString(background, "\x03\n") // Ctrl-C
 		check(t, err)
-		said(t, s, "interrupted")
+		said(t, p, s, "interrupted")
 		_, err = s.WriteString(background, "end\n")
 		check(t, err)
 		rest, err := s.ReadAll(background, 1<<20)
@@ -97,7 +103,7 @@ func TestTerminal(t *testing.T) {
 func TestTerminalHangUp(t *testing.T) {
 	testutil.NoLeaks(t)
 	p, s := onTerminal(t, shell("echo ready; read line; read line"))
-	said(t, s, "ready")
+	said(t, p, s, "ready")
 	check(t, s.Close())
 	if status := waitFor(t, p); status.Signal != syscall.SIGHUP {
 		t.Errorf("%+v", status)
@@ -143,10 +149,10 @@ func TestTerminalShared(t *testing.T) {
 // A program that reads our terminal stays in our group, so that it is not stopped; others have their own.
 func TestGroupOnOurTerminal(t *testing.T) {
 	testutil.NoLeaks(t)
-	_, s := onTerminal(t, self(t, "onterminal"))
-	said(t, s, "reads the terminal: shared")
-	said(t, s, "reads something else: own")
-	said(t, s, "in a group of its own: stopped")
+	p, s := onTerminal(t, self(t, "onterminal"))
+	said(t, p, s, "reads the terminal: shared")
+	said(t, p, s, "reads something else: own")
+	said(t, p, s, "in a group of its own: stopped")
 }
 
 func init() {
