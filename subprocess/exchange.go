@@ -90,7 +90,7 @@ func (x *exchange) gather() bool {
 	}
 	busy := false
 	for _, o := range x.outs {
-		if c, ok := o.next(); ok {
+		if c, ok := o.next(running); ok {
 			x.add(c, o)
 			busy = busy || o.calls.busy()
 		}

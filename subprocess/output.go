@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/stream"
@@ -14,12 +15,16 @@ import (
 // An output is where a program's standard output or standard error goes.
 //
 //	open ──► closed  when it has ended, has failed, or is given up: end is nil
+//
+// A terminal has not ended while its program runs, even if nobody has it open: the program may open it
+// again by /dev/tty, and to close our side would hang up. Then it is looked at now and then.
 type output struct {
 	end    *end
 	stream *stream.Stream // over end, nil for none
 	to     sink
-	late   bool  // it was given up before its end
-	err    error // of the pipe, or of the Writer
+	again  time.Time // when to look at a terminal that nobody has open; zero if it is not known to be so
+	late   bool      // it was given up before its end
+	err    error     // of the pipe, or of the Writer
 
 	w     io.Writer // to which what is in to, a *relay, is written; nil for none
 	calls foreign
@@ -70,11 +75,16 @@ func (o *output) copyTo(w io.Writer) {
 	}
 }
 
-// next is the next event of the output, if there is another one.
-func (o *output) next() (c curio.Case, ok bool) {
+// lookAgain is how long a terminal that nobody has open is left alone.
+const lookAgain = 50 * time.Millisecond
+
+// next is the next event of the output, if there is another one. running says that a program is.
+func (o *output) next(running bool) (c curio.Case, ok bool) {
 	switch {
 	case o.calls.busy():
 		return o.calls.returned(), true
+	case o.end != nil && running && !o.again.IsZero():
+		return curio.AtCase(o.again), true
 	case o.end != nil:
 		return o.end.readable, true
 	}
@@ -113,6 +123,7 @@ func (o *output) receive(ctx context.Context, x *exchange) (something bool) {
 
 // receiveOnce makes one call. full is true if there may be more.
 func (o *output) receiveOnce(ctx context.Context, x *exchange) (something, full bool) {
+	o.again = time.Time{}
 	n, full, err := o.read(ctx)
 	if r, ok := o.to.(*relay); ok && n > 0 {
 		p := r.pending
@@ -121,6 +132,10 @@ func (o *output) receiveOnce(ctx context.Context, x *exchange) (something, full 
 	switch {
 	case err == nil:
 	case err == errEmpty || isCut(err):
+		return false, false
+	case err == io.EOF && o.end.terminal != nil && !x.ended():
+		_ = fault("nobody on the terminal")
+		o.again = curio.Clock(ctx).Add(lookAgain)
 		return false, false
 	case err == io.EOF:
 		o.close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -98,5 +99,77 @@ func TestTerminalHangup(t *testing.T) {
 	}
 	if _, err := p.Stdin.WriteString(background, "x"); !errors.Is(err, syscall.EPIPE) && err != nil {
 		t.Errorf("%v", err)
+	}
+}
+
+// A program that has closed its terminal, as many do just before they exit, is not hung up on. It may open
+// the terminal again.
+func TestTerminalClosedByTheProgram(t *testing.T) {
+	testutil.NoLeaks(t)
+	needTerminals(t)
+	for _, c := range []struct {
+		name string
+		run  func(ctx context.Context, cmd *subprocess.Cmd) (string, error)
+	}{
+		{"CheckOutput", func(ctx context.Context, cmd *subprocess.Cmd) (string, error) {
+			out, err := subprocess.CheckOutput(ctx, cmd)
+			return string(out), err
+		}},
+		{"Lines", func(ctx context.Context, cmd *subprocess.Cmd) (all string, err error) {
+			for line, failed := range subprocess.Lines(ctx, cmd) {
+				all, err = all+line, failed
+			}
+			return all, err
+		}},
+		{"Communicate", func(ctx context.Context, cmd *subprocess.Cmd) (string, error) {
+			p, err := subprocess.Popen(ctx, cmd)
+			if err != nil {
+				return "", err
+			}
+			defer p.Close()
+			out, _, err := p.Communicate(ctx, nil)
+			if status, _ := p.Poll(); err == nil && !status.Success() {
+				err = &subprocess.ExitError{Status: status}
+			}
+			return string(out), err
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var gates [2]*os.File // at which the program waits
+			var names [2]string
+			for i := range gates {
+				names[i] = nameIn(t, "fifo")
+				check(t, syscall.Mkfifo(names[i], 0o600))
+				var err error
+				gates[i], err = os.OpenFile(names[i], os.O_RDWR, 0) // which does not wait
+				check(t, err)
+				defer gates[i].Close()
+			}
+			var looks subprocess.Counter
+			subprocess.Inject(t, func(step string) error {
+				if step == "nobody on the terminal" {
+					looks.Add(1)
+				}
+				return nil
+			})
+			var out string
+			ran := curio.Go(background, func(ctx context.Context) (err error) {
+				script := "echo out; exec <&- >&- 2>&-; read x <" + names[0] + "; echo again >/dev/tty; read x <" + names[1] + "; exit 3"
+				out, err = c.run(ctx, allTTY(shell(script)))
+				return err
+			})
+			t.Cleanup(func() { ran.CancelNow() })
+			for _, gate := range gates {
+				seen := looks.Load()
+				testutil.Await(t, "look at the terminal", func() bool { return looks.Load() >= seen+2 || ran.Terminated() })
+				_, err := gate.WriteString("\n")
+				check(t, err)
+			}
+			joined(t, ran.AnyTask)
+			wantExit(t, ran.Err(), 3)
+			if !strings.HasSuffix(out, "out\r\nagain\r\n") {
+				t.Errorf("%q", out)
+			}
+		})
 	}
 }
