@@ -1,6 +1,7 @@
 package process
 
 import (
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -51,6 +52,9 @@ func SignalGroup(fd int, sig syscall.Signal) error { return pidfdSignal(fd, sig,
 
 // Pidfds reports whether this system has pidfds, and lets us use them.
 var Pidfds = sync.OnceValue(func() bool {
+	if runtime.GOOS == "android" && !packageOSHasPidfds() { // where to ask may be deadly: SIGSYS instead of an error
+		return false
+	}
 	fd, err := OpenPidfd(syscall.Getpid())
 	if err != nil {
 		return false
@@ -59,6 +63,16 @@ var Pidfds = sync.OnceValue(func() bool {
 	_, err = Handle{FD: fd}.HasEnded()
 	return err == syscall.ECHILD && SignalPidfd(fd, 0) == nil // we are not our own child
 })
+
+// packageOSHasPidfds asks package os, which knows how to survive the question.
+func packageOSHasPidfds() bool {
+	p, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return false
+	}
+	defer func() { _ = p.Release() }()
+	return p.WithHandle(func(uintptr) {}) == nil
+}
 
 // GroupsByPidfd reports whether SignalGroup works: since Linux 6.9.
 var GroupsByPidfd = sync.OnceValue(func() bool {

@@ -127,3 +127,10 @@ func TestSetLimit(t *testing.T) {
 		t.Errorf("of an unknown resource: %v", err)
 	}
 }
+
+// Package os comes to the same answer, and is asked where the question is dangerous.
+func TestPidfdsOfPackageOS(t *testing.T) {
+	if ours, theirs := Pidfds(), packageOSHasPidfds(); theirs && !ours {
+		t.Errorf("package os has pidfds: %v, we: %v", theirs, ours)
+	}
+}

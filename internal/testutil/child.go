@@ -41,7 +41,13 @@ func Shell(t testing.TB, shell, script string, args ...string) *Child {
 	command := Command(t, shell, append([]string{"-c", script, executable(t)}, args...)...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c := startSelf(t, command)
-	t.Cleanup(func() { _ = syscall.Kill(-c.PID(), syscall.SIGKILL) }) // whoever is left has the shell's output open
+	t.Cleanup(func() {
+		select {
+		case <-c.done: // nobody is left, and the number may be another group's
+		default: // whoever is left has the shell's output open
+			_ = syscall.Kill(-c.PID(), syscall.SIGKILL)
+		}
+	})
 	return c
 }
 
