@@ -32,7 +32,8 @@ var (
 
 	// TTY is the terminal that Cmd.Terminal asks for. Process.Stdin, Stdout and Stderr are the same
 	// stream then, the other side of the terminal; Stderr is nil if Stdout is the terminal, too. Closing
-	// it hangs up: the program gets SIGHUP. Run, CheckOutput, Lines and RunPipeline type nothing but an
+	// it hangs up: the program gets SIGHUP. A read is at the end of file while nobody has the terminal open, as
+	// is so when the program has ended, but also when it has closed its standard streams and goes on. Run, CheckOutput, Lines and RunPipeline type nothing but an
 	// end of file, and capture what the terminal shows if it is Stdout or Stderr.
 	TTY Stdio
 )
