@@ -89,8 +89,8 @@ func (s *settings) find() error {
 func (s *settings) place(c *Cmd, std [3]*os.File) error {
 	group := c.Group
 	if c.Terminal != nil {
-		for i, f := range std {
-			if isTheirTerminal(f) {
+		for i, x := range [...]Stdio{c.Stdin, c.Stdout, c.Stderr} { // not by std: that may have somebody else's terminal, too
+			if x == Stdio(tty) {
 				if group == GroupShared {
 					return errors.New("GroupShared with a Terminal: a program that has a terminal of its own is in a session of its own")
 				}
@@ -115,11 +115,6 @@ func (s *settings) place(c *Cmd, std [3]*os.File) error {
 		return fmt.Errorf("there is no process group %d: Cmd.Group is one of the constants", group)
 	}
 	return nil
-}
-
-// isTheirTerminal reports whether f is a terminal, and not that of this process.
-func isTheirTerminal(f *os.File) bool {
-	return control(f, process.IsTerminal) && !control(f, process.IsOurTerminal)
 }
 
 // control asks something about the descriptor of f, of which it changes nothing. f may be nil.

@@ -173,3 +173,17 @@ func TestTerminalClosedByTheProgram(t *testing.T) {
 		})
 	}
 }
+
+// The terminal that Cmd.Terminal asks for controls the program, also if it has another one at a lower place.
+func TestTerminalBesideAnother(t *testing.T) {
+	testutil.NoLeaks(t)
+	needTerminals(t)
+	master, slave, err := subprocess.OpenTerminal(0, 0)
+	check(t, err)
+	defer master.Close()
+	defer slave.Close()
+	cmd := shell("echo controls >/dev/tty")
+	cmd.Terminal, cmd.Stdin, cmd.Stdout = new(subprocess.Terminal), subprocess.File(slave), subprocess.TTY
+	out, err := subprocess.CheckOutput(background, cmd)
+	gotBytes(t, out, err, "controls\r\n")
+}

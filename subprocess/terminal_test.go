@@ -17,6 +17,7 @@ import (
 func onTerminal(t *testing.T, c *subprocess.Cmd) (*subprocess.Process, *stream.Stream) {
 	t.Helper()
 	c.Terminal = &subprocess.Terminal{Rows: 30, Columns: 100}
+	c.Stdin, c.Stdout, c.Stderr = subprocess.TTY, subprocess.TTY, subprocess.TTY
 	master, slave, err := subprocess.OpenTerminal(c.Terminal.Rows, c.Terminal.Columns)
 	if err != nil {
 		t.Skipf("no terminals here: %v", err)
@@ -141,7 +142,7 @@ func TestTerminalShared(t *testing.T) {
 	defer master.Close()
 	defer slave.Close()
 	c := subprocess.Command("/bin/true")
-	c.Terminal, c.Group = &subprocess.Terminal{}, subprocess.GroupShared
+	c.Terminal, c.Group, c.Stdin = &subprocess.Terminal{}, subprocess.GroupShared, subprocess.TTY
 	_, err = subprocess.Start(background, c, slave)
 	wantText(t, err, "GroupShared")
 }

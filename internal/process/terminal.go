@@ -15,12 +15,6 @@ func ioctl(fd int, request uintptr, arg unsafe.Pointer) error {
 	})
 }
 
-// IsTerminal reports whether fd is a terminal.
-func IsTerminal(fd int) bool {
-	var s size
-	return ioctl(fd, syscall.TIOCGWINSZ, unsafe.Pointer(&s)) == nil
-}
-
 // IsOurTerminal reports whether fd is the terminal that controls this process.
 func IsOurTerminal(fd int) bool {
 	var group int32
