@@ -23,4 +23,6 @@
 // that run are killed.
 //
 // Programs run in real time: in a testing/synctest bubble, no grace time ever passes while one runs.
+// On systems without pidfds, which are all but Linux, a start in such a bubble fails with
+// errors.ErrUnsupported.
 package subprocess

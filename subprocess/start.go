@@ -2,6 +2,8 @@ package subprocess
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"syscall"
@@ -29,6 +31,9 @@ import (
 func (c *Cmd) start(ctx context.Context, std [3]*os.File) (*Process, error) {
 	if _, err := wait.At(ctx); err != nil {
 		return nil, err
+	}
+	if wait.InBubble() && !usePidfds() {
+		return nil, c.failed(errInBubble)
 	}
 	s, err := c.settle(std)
 	if err != nil {
@@ -62,6 +67,8 @@ func (c *Cmd) start(ctx context.Context, std [3]*os.File) (*Process, error) {
 	}
 	return p, nil
 }
+
+var errInBubble = fmt.Errorf("%w: in a testing/synctest bubble nobody hears of its end, as this system tells that by a signal", errors.ErrUnsupported)
 
 func (c *Cmd) failed(err error) error { return &Error{Op: "start", Name: c.Path, Err: err} }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/subprocess"
@@ -462,4 +463,25 @@ func TestHostileContext(t *testing.T) {
 			}
 		}
 	})
+}
+
+// In a bubble of testing/synctest a program runs if the system has pidfds, and is refused otherwise.
+func TestBubble(t *testing.T) {
+	for _, way := range subprocess.Ways() {
+		t.Run(way.Name, func(t *testing.T) {
+			way.Use(t)
+			synctest.Test(t, func(t *testing.T) {
+				done, err := subprocess.Run(t.Context(), shell("exit 3"))
+				if way.Name == "by number" {
+					wantError(t, err, errors.ErrUnsupported)
+					wantText(t, err, "start /bin/sh", "synctest")
+					return
+				}
+				if wantExit(t, err, 3); done.Status.Code != 3 {
+					t.Errorf("%+v", done)
+				}
+			})
+			noChildren(t)
+		})
+	}
 }
