@@ -143,11 +143,12 @@ func (g *cgroup) isPopulated() bool {
 
 // refusesCgroup reports whether a start can have failed because of the cgroup: an old kernel, or one
 // that is not allowed to be used so (ENOSYS), a cgroup with threads (EOPNOTSUPP), one with controllers for
-// those below it (EBUSY), one that was not delegated to us (EACCES), or one that has been removed (ENODEV,
-// ENOENT).
+// those below it (EBUSY), one that was not delegated to us (EACCES), one that has been removed (ENODEV,
+// ENOENT), or a directory that only looks like one (EBADF).
 func refusesCgroup(err error) bool {
 	switch err {
-	case syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.EBUSY, syscall.EACCES, syscall.ENODEV, syscall.ENOENT, syscall.EPERM:
+	case syscall.ENOSYS, syscall.EOPNOTSUPP, syscall.EBUSY, syscall.EACCES, syscall.ENODEV, syscall.ENOENT, syscall.EPERM,
+		syscall.EBADF:
 		return true
 	}
 	return false

@@ -43,6 +43,9 @@ func (s *settings) explain(err error) error {
 		return fmt.Errorf("%w: %s", failed, s.longest())
 	case syscall.EAGAIN:
 		return fmt.Errorf("%w: there may be no more processes: see RLIMIT_NPROC, and pids.max of the cgroup", failed)
+	case syscall.EBADF: // all that it gets are open: so it is what dup3(2) says of a number that is too high
+		failed.Err = syscall.EMFILE
+		return fmt.Errorf("%w: a start needs a number above all that the program gets, and there is none: see RLIMIT_NOFILE", failed)
 	case syscall.ENOMEM:
 		return fmt.Errorf("%w: there is not enough memory for another process", failed)
 	case syscall.EPERM:
