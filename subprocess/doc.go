@@ -22,6 +22,10 @@
 // process dies by curio.Exit or by the third signal of curio.StopOnSignals, the groups of all programs
 // that run are killed.
 //
+// What a program has started is for its parent to collect, or, when that has ended, for process 1. A
+// program of ours that is process 1, as in a container, needs an init before it for that (docker run
+// --init): otherwise zombies stay.
+//
 // Programs run in real time: in a testing/synctest bubble, no grace time ever passes while one runs.
 // On systems without pidfds, which are all but Linux, a start in such a bubble fails with
 // errors.ErrUnsupported.
