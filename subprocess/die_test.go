@@ -2,6 +2,7 @@ package subprocess_test
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"syscall"
 	"testing"
@@ -60,5 +61,46 @@ func init() {
 		}
 		signals.Die(syscall.SIGTERM)
 		return nil
+	}
+}
+
+// A program that is just being started is taken, too, and another one is not started any more.
+func TestDeathWhileStarting(t *testing.T) {
+	for _, way := range subprocess.Ways() {
+		t.Run(way.Name, func(t *testing.T) {
+			c := testutil.Self(t, "die starting", way.Name)
+			if said, status := c.Rest(); status != -1 || said != "" { // nobody has its output open
+				t.Errorf("it said %q and ended with %d: %s", said, status, c.Stderr())
+			}
+		})
+	}
+}
+
+func init() {
+	children["die starting"] = func(args []string) error {
+		use(args[0])
+		subprocess.Inject(&outside{}, func(step string) error {
+			if step != "born" {
+				return nil
+			}
+			go signals.Die(syscall.SIGTERM)
+			testutil.Eventually(subprocess.Dying)
+			for range 20 { // in which it would die
+				testutil.Rest()
+			}
+			return nil
+		})
+		c := shell("trap '' TERM HUP INT; sleep 60")
+		go func() {
+			testutil.Eventually(subprocess.Dying)
+			if _, err := subprocess.Start(background, c, nil, os.Stdout); err == nil {
+				fmt.Println("another one was started")
+			}
+		}()
+		_, err := subprocess.Start(background, c, nil, os.Stdout)
+		if err != nil {
+			return err
+		}
+		select {}
 	}
 }

@@ -68,6 +68,13 @@ func Listed() int {
 	return len(living.children)
 }
 
+// Dying reports whether this process is being ended by a signal.
+func Dying() bool {
+	living.mu.Lock()
+	defer living.mu.Unlock()
+	return living.dying
+}
+
 // HasDescriptor reports whether p's pidfd is open.
 func (p *Process) HasDescriptor() bool { return p.child.fd != nil && p.child.fd.Fd() >= 0 }
 

@@ -1,6 +1,7 @@
 package subprocess
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/curio-go/curio/internal/signals"
@@ -11,13 +12,33 @@ import (
 // and has no cgroup is left alone: it gets what the group gets.
 var living = &registry{children: make(map[*child]struct{})}
 
+// Between the fork and add a child is known to nobody. births is held for reading meanwhile, and killAll waits for
+// those who hold it; who comes after that sees dying, and does not fork.
 type registry struct {
+	births sync.RWMutex
+
 	mu       sync.Mutex
 	children map[*child]struct{}
 	dying    bool // a child that comes now is killed at once
 }
 
 func init() { signals.BeforeDeath(living.killAll) }
+
+// bear begins a birth, which born ends. It fails if the process is dying.
+func (r *registry) bear() error {
+	r.births.RLock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dying {
+		r.births.RUnlock()
+		return errDying
+	}
+	return nil
+}
+
+func (r *registry) born() { r.births.RUnlock() }
+
+var errDying = errors.New("this process is being ended by a signal")
 
 // add lists c.
 func (r *registry) add(c *child) {
@@ -39,7 +60,7 @@ func (r *registry) remove(c *child) {
 	r.mu.Unlock()
 }
 
-// killAll kills all, and waits for none.
+// killAll kills all, and waits for none of their ends.
 func (r *registry) killAll() {
 	r.mu.Lock()
 	r.dying = true
@@ -51,4 +72,6 @@ func (r *registry) killAll() {
 	for _, c := range all {
 		_ = c.kill()
 	}
+	r.births.Lock() // those who are just being born are killed by add
+	defer r.births.Unlock()
 }

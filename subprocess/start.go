@@ -141,28 +141,40 @@ func (s *settings) startOnce(name string, fds []uintptr) (*child, error) {
 // startIn starts the program. With limits it does so on one thread, which is the child's tracer.
 func (s *settings) startIn(name string, fds []uintptr, group *cgroup) (*child, error) {
 	if len(s.limits) == 0 {
-		f, err := s.fork(fds, group, false)
+		c, err := s.bear(name, fds, group, false)
 		if err != nil {
 			return nil, err
 		}
-		c := newChild(name, s, f)
-		living.add(c)
 		c.own()
 		return c, nil
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	mask := process.HoldSignals()
-	f, err := s.fork(fds, group, true)
+	c, err := s.bear(name, fds, group, true)
 	process.RestoreSignals(mask)
 	if err != nil {
 		return nil, err
 	}
-	c := newChild(name, s, f)
-	living.add(c)
 	err = s.limit(c, mask) // while nobody collects it, so that its number cannot be another's
 	c.own()
 	return c, err
+}
+
+// bear forks, and lists the child among those that are killed when this process dies.
+func (s *settings) bear(name string, fds []uintptr, group *cgroup, traced bool) (*child, error) {
+	if err := living.bear(); err != nil {
+		return nil, err
+	}
+	defer living.born()
+	f, err := s.fork(fds, group, traced)
+	if err != nil {
+		return nil, err
+	}
+	_ = fault("born")
+	c := newChild(name, s, f)
+	living.add(c)
+	return c, nil
 }
 
 // fork is fork(2) and exec(2).
