@@ -49,14 +49,21 @@ func bidFarewell() {
 	}
 }
 
-// Die ends the process by sig, as if nobody had ever handled that. It does not return.
+// Die ends the process by sig, as if nobody had ever handled that, or with the status that a shell shows
+// for it. It does not return.
 func Die(sig Signal) {
 	bidFarewell()
-	if os.Getpid() != 1 && !IgnoredAtStart(sig) { // neither would die of it
+	if isDeadly(sig) && os.Getpid() != 1 && !IgnoredAtStart(sig) { // neither would die of it
 		signal.Reset(sig)
 		if syscall.Kill(os.Getpid(), sig) == nil {
 			time.Sleep(time.Second) // it is delivered to some thread, a moment later
 		}
 	}
 	os.Exit(128 + int(sig))
+}
+
+// isDeadly reports whether a Go program that does not handle sig dies by it, as any other program. Of
+// SIGQUIT and SIGABRT it dies with the stacks of all goroutines and status 2, and it ignores the rest.
+func isDeadly(sig Signal) bool {
+	return sig == syscall.SIGHUP || sig == syscall.SIGINT || sig == syscall.SIGTERM
 }

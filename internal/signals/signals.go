@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -32,10 +33,11 @@ type line struct {
 	subscribers []Subscriber
 }
 
-// lines has those that somebody has subscribed to.
+// lines has those that somebody has subscribed to, and those whose last subscriber is about to go.
 var lines = struct {
-	mu sync.Mutex
-	of map[syscall.Signal]*line
+	mu     sync.Mutex
+	of     map[syscall.Signal]*line
+	ending []*line
 }{of: make(map[syscall.Signal]*line)}
 
 // ignoredAtStart is which signals were ignored when the program was started, as nohup does with
@@ -104,35 +106,40 @@ func (l *line) deliver(sig syscall.Signal) {
 		}
 		lines.mu.Unlock()
 	}
+	lines.mu.Lock()
+	defer lines.mu.Unlock()
+	lines.ending = slices.DeleteFunc(lines.ending, func(other *line) bool { return other == l })
 }
 
 // Unsubscribe ends all subscriptions of s. After that nothing is delivered to it any more, and a
-// signal that nobody else has asked for does what it did before.
+// signal that nobody else has asked for does what it did before. One that the runtime has caught already is
+// still delivered: to s, if there is nobody else.
 func Unsubscribe(s Subscriber) {
 	for _, l := range unsubscribe(s) {
 		<-l.ended
 	}
 }
 
-// unsubscribe returns the lines that end by that.
-func unsubscribe(s Subscriber) (ended []*line) {
+// unsubscribe returns the lines that end with s. They keep it until they have ended, as a signal may be on
+// its way.
+func unsubscribe(s Subscriber) (ending []*line) {
 	lines.mu.Lock()
 	defer lines.mu.Unlock()
+	other := func(o Subscriber) bool { return o != s }
 	for sig, l := range lines.of {
-		kept := l.subscribers[:0]
-		for _, other := range l.subscribers {
-			if other != s {
-				kept = append(kept, other)
-			}
+		if slices.ContainsFunc(l.subscribers, other) {
+			l.subscribers = slices.DeleteFunc(l.subscribers, func(o Subscriber) bool { return o == s })
+			continue
 		}
-		clear(l.subscribers[len(kept):])
-		l.subscribers = kept
-		if len(kept) == 0 {
-			delete(lines.of, sig)
-			signal.Stop(l.from) // after which nobody sends any more
-			close(l.from)
-			ended = append(ended, l)
+		delete(lines.of, sig)
+		lines.ending = append(lines.ending, l)
+		signal.Stop(l.from) // after which nobody sends any more
+		close(l.from)
+	}
+	for _, l := range lines.ending { // also those of a call at the same time
+		if slices.Contains(l.subscribers, s) {
+			ending = append(ending, l)
 		}
 	}
-	return ended
+	return ending
 }
