@@ -42,8 +42,8 @@ func Pause(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) {
 
 // StopOnSignals makes Run stop when the process gets one of the given signals, SIGINT and SIGTERM if
 // none is given. The first one stops as Pause and Grace say, and without them cancels the main task.
-// A second one cuts these times short: everything is cancelled. A third one ends the process as if
-// there were no handler, even if Run is shutting its kernel down by then. Signals less than a fifth of a
+// A second one cuts these times short: everything is cancelled. A third one ends the process, as Exit
+// does after a signal, even if Run is shutting its kernel down by then. Signals less than a fifth of a
 // second apart count as one, because a terminal and a parent process often both send one.
 //
 // If a signal has come, Run returns a *SignalError. SIGINT or SIGHUP that was ignored when the program
@@ -98,11 +98,12 @@ func (e *SignalError) name() string {
 //		curio.Exit(curio.Run(context.Background(), run, curio.StopOnSignals(), curio.Grace(10*time.Second)))
 //	}
 //
-// With nil, the status is 0. After a *SignalError the process ends by that signal, with the system's
-// default action, so that a shell sees it: a loop of a script then ends with one Ctrl-C. Where that
-// cannot work, for process 1 and for a signal that was ignored at the start, the status is 128 and the
-// signal's number. With any other error, the status is 1. What the error says is written to standard
-// error first, except for a *SignalError without an Err.
+// With nil, the status is 0. After a *SignalError with SIGINT, SIGTERM or SIGHUP the process ends by that
+// signal, with the system's default action, so that a shell sees it: a loop of a script then ends with one
+// Ctrl-C. Where that cannot work, the status is 128 plus the signal's number, as a shell shows it: for
+// process 1, for a signal that was ignored at the start, and for other signals, of which Go ignores some,
+// and prints all stacks for others. With any other error, the status is 1. What the error says is written to
+// standard error first, except for a *SignalError without an Err.
 //
 // Like os.Exit, it runs no deferred functions. If the process ends by a signal, the process groups of the
 // programs that package subprocess has started are killed first.
@@ -176,12 +177,7 @@ type descent struct {
 func (k *Kernel) runGradually(ctx context.Context, main func(context.Context) error, pc uintptr, end func()) (err error) {
 	d := k.descend()
 	d.whole = true
-	defer func() {
-		if d.wishes != nil && d.wishes.first.IsSet() && d.signal == nil { // main had ended by itself
-			err = &SignalError{Signal: d.wishes.sig, Err: err}
-		}
-	}()
-	defer d.end()
+	defer func() { err = d.end(err) }()
 	defer end()
 	err = k.run(ctx, main, pc, d)
 	d.others(ctx)
@@ -206,10 +202,17 @@ func (k *Kernel) descend() *descent {
 	return d
 }
 
-func (d *descent) end() {
-	if d.wishes != nil {
-		unsubscribe(d.wishes)
+// end lets go of the signals. It returns err, the error of Run, with a signal that had nothing to stop any
+// more, as main had ended by itself or been stopped by its context.
+func (d *descent) end(err error) error {
+	if d.wishes == nil {
+		return err
 	}
+	unsubscribe(d.wishes)
+	if d.signal == nil && d.wishes.first.IsSet() {
+		return &SignalError{Signal: d.wishes.sig, Err: err}
+	}
+	return err
 }
 
 // main waits for the main task t to end, under the context that Run was called with.

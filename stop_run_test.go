@@ -340,3 +340,58 @@ func init() {
 		panic(syscall.Exec(os.Args[0], []string{os.Args[0], "asked"}, os.Environ()))
 	}
 }
+
+// Run of a Kernel, too, tells of a signal that had nothing to stop any more.
+func TestSignalTooLateForMain(t *testing.T) {
+	fixture.AwaitEarlierTests(t)
+	synctest.Test(t, func(t *testing.T) {
+		deliver, restore := curio.FakeSignals(func(os.Signal) { t.Error("dead") })
+		defer restore()
+		k := curio.NewKernel(curio.StopOnSignals(), curio.Grace(time.Minute))
+		for range 100 { // main and the signal are ready at the same time
+			err := k.Run(t.Context(), func(context.Context) error {
+				deliver(syscall.SIGTERM)
+				return nil
+			})
+			if e, ok := err.(*curio.SignalError); !ok || e.Signal != syscall.SIGTERM || e.Err != nil {
+				t.Errorf("main has ended by itself, and Run returned %v", err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		time.AfterFunc(2*time.Second, func() { deliver(syscall.SIGTERM) })
+		err := k.Run(ctx, untilAsked(time.Hour))
+		if e, ok := err.(*curio.SignalError); !ok || e.Signal != syscall.SIGTERM || !errors.As(err, new(*curio.GraceError)) {
+			t.Errorf("main was stopped by its context, and Run returned %v", err)
+		}
+		if err := k.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func init() {
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGPIPE} {
+		fixture.Children["stops on "+sig.String()] = func() {
+			curio.Exit(curio.Run(context.Background(), func(ctx context.Context) error {
+				fmt.Println("ready")
+				return untilAsked(0)(ctx)
+			}, curio.StopOnSignals(sig), curio.Grace(time.Hour)))
+		}
+	}
+}
+
+// Not every signal ends a Go program as it would end others: SIGQUIT prints all stacks, and SIGUSR1 and
+// SIGPIPE do nothing.
+func TestExitByOtherSignals(t *testing.T) {
+	for sig, want := range map[syscall.Signal]int{
+		syscall.SIGHUP: -1, syscall.SIGQUIT: 128 + 3, syscall.SIGUSR1: 128 + int(syscall.SIGUSR1), syscall.SIGPIPE: 128 + 13,
+	} {
+		c := testutil.Self(t, "stops on "+sig.String())
+		expect(t, c, "ready")
+		c.Signal(sig)
+		if said, status := c.Rest(); said != "" || status != want || c.Stderr() != "" {
+			t.Errorf("%v: it said %q, complained %q and ended with %d", sig, said, c.Stderr(), status)
+		}
+	}
+}
