@@ -1,6 +1,7 @@
 // Heartbeat runs a program that is to print a line now and then, as ping does, and prints each line with
 // the time since the one before. If none comes for -within it says so, and after -misses of that in a row it
-// ends the program, with all that it has started.
+// ends the program, with all that it has started. It does so at Ctrl-C, too, when the terminal is closed,
+// and when nobody reads its output any more.
 //
 //	go run ./examples/heartbeat [-within 2s] [-misses 3] [-pty] ping 127.0.0.1
 //	go run ./examples/heartbeat -within 3s sh -c 'while echo tick; do sleep 1; done'
@@ -21,10 +22,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/signal"
 	"github.com/curio-go/curio/stream"
 	"github.com/curio-go/curio/subprocess"
 )
@@ -50,9 +53,12 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
+	// The program may have a group of its own. So what ends this process has to end it first: a terminal that
+	// is closed, by SIGHUP, and a pipe that nobody reads, by SIGPIPE, which is an error of print instead.
+	signal.Ignore(syscall.SIGPIPE)
 	curio.Exit(curio.Run(context.Background(), func(ctx context.Context) error {
 		return watch(ctx, os.Stdout, s, flag.Args())
-	}, curio.StopOnSignals()))
+	}, curio.StopOnSignals(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)))
 }
 
 // errSilent is why a program was ended.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,13 +85,42 @@ func TestTerminal(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
-	h := start(t, "-within", "1h", "sh", "-c", "echo hello; exec sleep 1000")
-	if line := h.Line(); !strings.HasSuffix(line, "  hello") {
-		t.Errorf("it said %q", line)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		h := start(t, "-within", "1h", "sh", "-c", "echo $$; exec sleep 1000")
+		pid := processID(t, h)
+		h.Signal(sig)
+		if said := h.EndedBy(sig); said != "" {
+			t.Errorf("it said %q", said)
+		}
+		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+			t.Errorf("after %v its program: %v", sig, err)
+		}
 	}
-	h.Interrupt()
-	if said := h.EndedBy(syscall.SIGINT); said != "" {
-		t.Errorf("it said %q", said)
+}
+
+// processID reads the line in which the program says that.
+func processID(t *testing.T, h *testutil.Child) int {
+	t.Helper()
+	_, line, _ := strings.Cut(h.Line(), "s  ")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// When nobody reads what it prints any more, it ends the program, and does not leave it behind.
+func TestNobodyReads(t *testing.T) {
+	testutil.Need(t, "sh")
+	dir := t.TempDir()
+	h := testutil.Shell(t, "sh", fmt.Sprintf(`{ "$0" "$@"; echo status $? >&2; } | { read line; exec <&-; echo "$line"; : > %s/go; }`, dir),
+		"-within", "1h", "sh", "-c", fmt.Sprintf("echo $$; while ! test -e %s/go; do sleep 0.01; done; echo hello; exec sleep 1000", dir))
+	pid := processID(t, h)
+	if h.Wait() != 0 || h.Stderr() != "write /dev/stdout: broken pipe\nstatus 1\n" {
+		t.Errorf("it complained %q", h.Stderr())
+	}
+	if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+		t.Errorf("its program: %v", err)
 	}
 }
 

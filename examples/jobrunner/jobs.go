@@ -47,12 +47,15 @@ func run(ctx context.Context, out io.Writer, lines *stream.Stream, s settings) e
 	order := curio.NewQueue[*curio.Task[*job]](s.atOnce * ahead) // of those whose result is to be printed
 	return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[*job]) error {
 		printing := curio.Spawn(ctx, func(ctx context.Context) (failed int, err error) {
-			defer order.Close() // so that nothing is begun that cannot be printed
 			// Jobs that are cancelled have said something before, too.
 			err = curio.DisableCancellation(ctx, func(ctx context.Context) (err error) {
 				failed, err = printAll(ctx, out, order)
 				return err
 			})
+			order.Close()
+			if err != nil {
+				_ = g.Stop(ctx, 0) // jobs are of no use that cannot be printed
+			}
 			return failed, err
 		}, curio.Name("printer"))
 		begun, err := beginAll(ctx, g, order, lines, s)

@@ -5,9 +5,9 @@
 //	printf 'sleep 1; echo one\necho two; exit 2\n' | go run ./examples/jobrunner
 //	go run ./examples/jobrunner [-jobs 8] [-within 1m] [-memory 1024] [-cpu 60] FILE
 //
-// At Ctrl-C or SIGTERM it begins no more jobs, and those that run have -grace to end. A second Ctrl-C, or the
-// end of that time, ends them, with all that they have started, within two seconds more; Docker kills after
-// ten. Its exit status is 1 if a job has failed. It runs on Linux: elsewhere the limits are refused.
+// At Ctrl-C or SIGTERM, or when the terminal is closed, it begins no more jobs, and those that run have
+// -grace to end. A second Ctrl-C, or the end of that time, ends them, with all that they have started, within
+// two seconds more; Docker kills after ten. When nobody reads its output any more, it ends them at once. Its exit status is 1 if a job has failed. It runs on Linux: elsewhere the limits are refused.
 package main
 
 import (
@@ -15,9 +15,11 @@ import (
 	"flag"
 	"os"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/signal"
 	"github.com/curio-go/curio/stream"
 )
 
@@ -35,6 +37,9 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
+	// The jobs have groups of their own. So what ends this process has to end them first: a terminal that is
+	// closed, by SIGHUP, and a pipe that nobody reads, by SIGPIPE, which is an error of printAll instead.
+	signal.Ignore(syscall.SIGPIPE)
 	curio.Exit(curio.Run(context.Background(), func(ctx context.Context) error {
 		file := os.Stdin
 		if flag.NArg() == 1 {
@@ -49,5 +54,5 @@ func main() {
 		}
 		defer lines.Close()
 		return run(ctx, os.Stdout, lines, s)
-	}, curio.StopOnSignals(), curio.Grace(*grace)))
+	}, curio.StopOnSignals(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP), curio.Grace(*grace)))
 }

@@ -141,6 +141,21 @@ func TestInterruptedTwice(t *testing.T) {
 	}
 }
 
+// When nobody reads what it prints any more, the jobs are ended, and no more are begun.
+func TestNobodyReads(t *testing.T) {
+	testutil.Need(t, "sh")
+	dir := t.TempDir()
+	jobs := testutil.WriteFile(t, "jobs", fmt.Appendf(nil, "echo one\n"+
+		"while ! test -e %[1]s/go; do sleep 0.01; done; echo two\nexec sleep 1000\necho > %[1]s/begun\n", dir))
+	r := testutil.Shell(t, "sh", fmt.Sprintf(`{ "$0" "$@"; echo status $? >&2; } | { read line; exec <&-; : > %s/go; }`, dir), "-jobs", "2", jobs)
+	if r.Wait() != 0 || !strings.HasSuffix(r.Stderr(), "write /dev/stdout: broken pipe\nstatus 1\n") {
+		t.Errorf("it complained %q", r.Stderr())
+	}
+	if _, err := os.Stat(dir + "/begun"); err == nil {
+		t.Error("it has begun another job")
+	}
+}
+
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{"-jobs", "0"}, {"-within", "0s"}, {"-output", "0"}, {"a", "b"}} {
 		r := testutil.Self(t, args...)

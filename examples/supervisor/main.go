@@ -1,8 +1,8 @@
 // Supervisor runs programs, and starts them again when they end, after a pause that doubles each time. What
-// they print, it prints with their names. At Ctrl-C or SIGTERM it stops them one after the other, in the
-// reverse order: each is asked by SIGTERM, and has -grace to end before it is killed with all that it has
-// started. So it needs at most -grace for each of them. A third Ctrl-C kills all of them at once. On
-// SIGUSR1 it prints how they are.
+// they print, it prints with their names. At Ctrl-C or SIGTERM, when the terminal is closed, and when nobody
+// reads its output any more, it stops them one after the other, in the reverse order: each is asked by
+// SIGTERM, and has -grace to end before it is killed with all that it has started. So it needs at most
+// -grace for each of them. A third Ctrl-C kills all of them at once. On SIGUSR1 it prints how they are.
 //
 //	go run ./examples/supervisor 'db=exec sleep 1000' 'web=echo hello; sleep 1; exit 1'
 //
@@ -33,7 +33,8 @@ func main() {
 	flag.IntVar(&s.ends, "ends", 0, "how often in a row a program may end before that, until all are stopped; 0 for ever")
 	flag.DurationVar(&s.grace, "grace", 5*time.Second, "how long a program has to end before it is killed")
 	flag.Parse()
-	programs, err := parse(flag.Args(), s, &printer{out: os.Stdout})
+	out := &printer{out: os.Stdout}
+	programs, err := parse(flag.Args(), s, out)
 	if err != nil || s.pause <= 0 || s.longest < s.pause || s.grace <= 0 {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -41,9 +42,12 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
+	// The programs have groups of their own. So what ends this process has to stop them first: a terminal
+	// that is closed, by SIGHUP, and a pipe that nobody reads, by SIGPIPE, which is an error of print instead.
+	signal.Ignore(syscall.SIGPIPE)
 	curio.Exit(curio.Run(context.Background(), func(ctx context.Context) error {
-		return supervise(ctx, programs)
-	}, curio.StopOnSignals()))
+		return supervise(ctx, programs, out)
+	}, curio.StopOnSignals(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)))
 }
 
 // parse reads arguments of the form NAME=COMMAND.
@@ -67,11 +71,15 @@ func parse(args []string, s settings, out *printer) (programs []*program, err er
 }
 
 // supervise starts the programs, each when the one before it runs, and keeps them running until it is
-// asked to stop, or one of them is given up. They are services: when supervise has returned, they are
-// cancelled one after the other, the last one first.
-func supervise(ctx context.Context, programs []*program) error {
+// asked to stop, or one of them is given up, or what they print cannot be printed. They are services: when
+// supervise has returned, they are cancelled one after the other, the last one first.
+func supervise(ctx context.Context, programs []*program, out *printer) error {
 	wishes := signal.NewQueue(syscall.SIGUSR1)
 	defer wishes.Close()
+	curio.Go(ctx, func(ctx context.Context) error {
+		_, err := out.failed.Get(ctx)
+		return err
+	}, curio.Service(), curio.Name("output"))
 	for _, p := range programs {
 		curio.Go(ctx, p.keepRunning, curio.Service(), curio.Name(p.name))
 		if err := p.up.Wait(ctx); err != nil {
@@ -93,8 +101,9 @@ func supervise(ctx context.Context, programs []*program) error {
 
 // A printer prints a line at a time.
 type printer struct {
-	mu  sync.Mutex
-	out io.Writer
+	mu     sync.Mutex
+	out    io.Writer
+	failed curio.Result[struct{}] // the first error
 }
 
 // say prints a line about a program.
@@ -105,5 +114,7 @@ func (p *printer) say(name, format string, args ...any) {
 func (p *printer) print(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintln(p.out, line)
+	if _, err := fmt.Fprintln(p.out, line); err != nil {
+		p.failed.SetError(err)
+	}
 }

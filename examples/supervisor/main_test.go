@@ -69,7 +69,7 @@ func gone(t *testing.T, pids []int) {
 // The programs are stopped in the reverse order, each when the one after it has ended, and what they say
 // last is printed.
 func TestStopsInOrder(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		s := start(t, "a="+polite, "b="+polite, "c="+polite)
 		var pids []int
 		for _, name := range []string{"a", "b", "c"} {
@@ -183,6 +183,22 @@ func TestOddOutput(t *testing.T) {
 	s.says("a", ": ended with status 0")
 	s.Interrupt()
 	_ = s.EndedBy(syscall.SIGINT)
+}
+
+// When nobody reads what it prints any more, it stops the programs, and does not leave them behind.
+func TestNobodyReads(t *testing.T) {
+	testutil.Need(t, "sh")
+	dir := t.TempDir()
+	c := testutil.Shell(t, "sh", fmt.Sprintf(`{ "$0" "$@"; echo status $? >&2; } | { read line; exec <&-; echo "$line"; : > %s/go; }`, dir),
+		fmt.Sprintf("a=while ! test -e %s/go; do sleep 0.01; done; echo hello; exec sleep 1000", dir))
+	pid, err := strconv.Atoi(c.After("a: running, process "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Wait() != 0 || !strings.HasSuffix(c.Stderr(), "write /dev/stdout: broken pipe\nstatus 1\n") {
+		t.Errorf("it complained %q", c.Stderr())
+	}
+	gone(t, []int{pid})
 }
 
 func TestUsage(t *testing.T) {

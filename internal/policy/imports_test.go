@@ -57,11 +57,11 @@ const changeDesign = "change the design first, then this table"
 
 // mayImportSyscall: network makes no system calls, but has to know their errors, and signal has to
 // know its signals; subprocess and file are about system calls. One example is about somebody else's event
-// loop, one waits for a signal, and one sets limits.
+// loop, three stop on a signal more, and one of them sets limits.
 func mayImportSyscall(dir string) bool {
 	switch dir {
 	case "socket", "network", "signal", "subprocess", "file",
-		"examples/universalqueue", "examples/supervisor", "examples/jobrunner":
+		"examples/universalqueue", "examples/supervisor", "examples/heartbeat", "examples/jobrunner":
 		return true
 	}
 	return strings.HasPrefix(dir, "internal/")
