@@ -45,33 +45,25 @@ type job struct {
 func run(ctx context.Context, out io.Writer, lines *stream.Stream, s settings) error {
 	lines.SetLineLimit(longestLine)
 	order := curio.NewQueue[*curio.Task[*job]](s.atOnce * ahead) // of those whose result is to be printed
-	return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[*job]) error {
-		printing := curio.Spawn(ctx, func(ctx context.Context) (failed int, err error) {
+	begun, failed := 0, 0
+	err := curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+		g.Go(func(ctx context.Context) error {
 			// Jobs that are cancelled have said something before, too.
-			err = curio.DisableCancellation(ctx, func(ctx context.Context) (err error) {
+			return curio.DisableCancellation(ctx, func(ctx context.Context) (err error) {
 				failed, err = printAll(ctx, out, order)
 				return err
 			})
-			order.Close()
-			if err != nil {
-				_ = g.Stop(ctx, 0) // jobs are of no use that cannot be printed
-			}
-			return failed, err
-		}, curio.Name("printer"))
-		begun, err := beginAll(ctx, g, order, lines, s)
-		order.Close()
-		failed, printed := 0, curio.DisableCancellation(ctx, printing.Wait)
-		if printed == nil {
-			failed, printed = printing.Result()
-		}
-		if err := errors.Join(curio.CheckCancellation(ctx), err, printed); err != nil {
+		}, curio.Name("printer")) // whose failure ends the jobs, as nobody would see what they say
+		defer order.Close()
+		return curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[*job]) (err error) {
+			begun, err = beginAll(ctx, g, order, lines, s)
 			return err
-		}
-		if failed > 0 {
-			return fmt.Errorf("%d of %d jobs have failed", failed, begun)
-		}
-		return nil
-	}, curio.Limit(s.atOnce))
+		}, curio.Limit(s.atOnce))
+	})
+	if err == nil && failed > 0 {
+		err = fmt.Errorf("%d of %d jobs have failed", failed, begun)
+	}
+	return err
 }
 
 // beginAll begins a job for each line, when there is room for one, until there are no more lines, or ctx is
