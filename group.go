@@ -202,7 +202,7 @@ func (g *TaskGroup[T]) Join(ctx context.Context) error { return g.group.end(ctx,
 // CancelRemaining cancels all tasks that have not ended, all at once, and waits
 // for them to end. The group goes on: tasks may be spawned.
 func (g *TaskGroup[T]) CancelRemaining(ctx context.Context) error {
-	return g.group.cancelRemaining(ctx, caller(3))
+	return g.group.cancelRemaining(ctx, caller(3), nil)
 }
 
 // Completed returns the first of the group's tasks that ended with a result, nil if there

@@ -522,9 +522,9 @@ func (g *group) left() int {
 	return g.running + g.daemons
 }
 
-// cancelRemaining cancels the members there are, and waits for them.
-func (g *group) cancelRemaining(ctx context.Context, pc uintptr) error {
-	members := g.remaining()
+// cancelRemaining cancels the members there are but except, and waits for them.
+func (g *group) cancelRemaining(ctx context.Context, pc uintptr, except *AnyTask) error {
+	members := slices.DeleteFunc(g.remaining(), func(m member) bool { return m.common() == except })
 	by := authorOf(CurrentTask(ctx))
 	for _, m := range members {
 		t := m.common()

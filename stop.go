@@ -124,29 +124,30 @@ const opStop = "TASK_STOP"
 // Stop asks the group's tasks to stop, as AnyTask.Stop does, and waits until all have ended; those
 // that have not after grace are cancelled, and named in a *GraceError. The contexts of UntilStop in
 // the group's function end too. The group goes on: tasks may be spawned, but these have been asked
-// to stop.
+// to stop. If a task of the group calls Stop, that waits for the others, and cancels only these.
 func (g *TaskGroup[T]) Stop(ctx context.Context, grace time.Duration, reason ...error) error {
-	c := stopCause(g.group.scope, CurrentTask(ctx), caller(3), reason)
+	by := CurrentTask(ctx)
+	c := stopCause(g.group.scope, by, caller(3), reason)
 	g.group.scope.Ask(c)
-	inTime, err := within(ctx, grace, g.group.waitRemaining)
+	inTime, err := within(ctx, grace, func(ctx context.Context) error { return g.group.waitRemaining(ctx, by) })
 	if err != nil || inTime {
 		return err
 	}
-	late := lateTasks(g.group.stragglers(), c)
+	late := lateTasks(g.group.stragglers(by), c)
 	if late == nil {
 		return nil
 	}
 	late.log(ctx, g.group.kernel, grace)
-	if err := g.group.cancelRemaining(ctx, c.PC); err != nil {
+	if err := g.group.cancelRemaining(ctx, c.PC, by); err != nil {
 		return err
 	}
 	return late
 }
 
-// waitRemaining waits until all members have ended, those spawned meanwhile included.
-func (g *group) waitRemaining(ctx context.Context) error {
+// waitRemaining waits until all members but except have ended, those spawned meanwhile included.
+func (g *group) waitRemaining(ctx context.Context, except *AnyTask) error {
 	for {
-		running := g.stragglers()
+		running := g.stragglers(except)
 		if len(running) == 0 {
 			return nil
 		}
@@ -158,10 +159,10 @@ func (g *group) waitRemaining(ctx context.Context) error {
 	}
 }
 
-// stragglers are the members that have not ended, without daemons.
-func (g *group) stragglers() (running []*AnyTask) {
+// stragglers are the members that have not ended, without daemons and except.
+func (g *group) stragglers(except *AnyTask) (running []*AnyTask) {
 	for _, m := range g.remaining() {
-		if t := m.common(); !t.Terminated() {
+		if t := m.common(); !t.Terminated() && t != except {
 			running = append(running, t)
 		}
 	}

@@ -236,6 +236,44 @@ func TestGroupStop(t *testing.T) {
 	})
 }
 
+// A member can stop the others, and neither waits for itself nor cancels itself.
+func TestGroupStopByMember(t *testing.T) {
+	fixture.AwaitEarlierTests(t)
+	synctest.Test(t, func(t *testing.T) {
+		for _, late := range []bool{false, true} {
+			start := time.Now()
+			err := curio.Run(t.Context(), func(ctx context.Context) error {
+				return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+					g.Go(func(ctx context.Context) error {
+						err := g.Stop(ctx, time.Minute)
+						if isLate := errors.As(err, new(*curio.GraceError)); isLate != late || err != nil != late {
+							t.Errorf("late: %v, and Stop returned %v", late, err)
+						}
+						return curio.CheckCancellation(ctx)
+					})
+					if late {
+						g.Go(func(ctx context.Context) error {
+							if err := fixture.Sleeper(ctx); !errors.Is(err, curio.ErrTaskCancelled) {
+								t.Errorf("the other one ended with %v", err)
+							}
+							return nil
+						})
+					}
+					g.Go(untilAsked(time.Second))
+					return nil
+				})
+			}, curio.Logger(slog.New(slog.DiscardHandler)))
+			want := time.Second
+			if late {
+				want = time.Minute
+			}
+			if took := time.Since(start); err != nil || took != want {
+				t.Errorf("late: %v, it took %v, and returned %v", late, took, err)
+			}
+		}
+	})
+}
+
 // An error beside the request's is a failure all the same.
 func TestFailureBesideAStop(t *testing.T) {
 	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
