@@ -95,7 +95,7 @@ func (e *SignalError) name() string {
 // Exit ends the process in the way that err, the error of Run, calls for:
 //
 //	func main() {
-//		curio.Exit(curio.Run(context.Background(), run, curio.StopOnSignals(), curio.Grace(10*time.Second)))
+//		curio.Exit(curio.Run(context.Background(), run, curio.StopOnSignals(), curio.Grace(8*time.Second)))
 //	}
 //
 // With nil, the status is 0. After a *SignalError with SIGINT, SIGTERM or SIGHUP the process ends by that

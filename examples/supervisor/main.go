@@ -2,7 +2,8 @@
 // they print, it prints with their names. At Ctrl-C or SIGTERM, when the terminal is closed, and when nobody
 // reads its output any more, it stops them one after the other, in the reverse order: each is asked by
 // SIGTERM, and has -grace to end before it is killed with all that it has started. So it needs at most
-// -grace for each of them. A third Ctrl-C kills all of them at once. On SIGUSR1 it prints how they are.
+// -grace for each of them, and one second more for one that leaves somebody behind with its output open;
+// Docker kills after ten seconds in all. A third Ctrl-C kills all of them at once. On SIGUSR1 it prints how they are.
 //
 //	go run ./examples/supervisor 'db=exec sleep 1000' 'web=echo hello; sleep 1; exit 1'
 //

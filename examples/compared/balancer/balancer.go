@@ -26,7 +26,7 @@ type Settings struct {
 }
 
 // Default is for the open internet. It has no backends.
-var Default = Settings{Interval: 5 * time.Second, Timeout: 3 * time.Second, MaxConnections: 1000, Idle: time.Minute, Grace: 10 * time.Second}
+var Default = Settings{Interval: 5 * time.Second, Timeout: 3 * time.Second, MaxConnections: 1000, Idle: time.Minute, Grace: 8 * time.Second}
 
 // A Backend is a server to pass connections on to.
 type Backend struct {

@@ -28,4 +28,4 @@ type Settings struct {
 }
 
 // Default is for work that takes about a second.
-var Default = Settings{Workers: 4, Buffer: 4, Grace: 10 * time.Second}
+var Default = Settings{Workers: 4, Buffer: 4, Grace: 8 * time.Second}
