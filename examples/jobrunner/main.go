@@ -7,7 +7,9 @@
 //
 // At Ctrl-C or SIGTERM, or when the terminal is closed, it begins no more jobs, and those that run have
 // -grace to end. A second Ctrl-C, or the end of that time, ends them, with all that they have started, within
-// three seconds more; Docker kills after ten. When nobody reads its output any more, it ends them at once. Its exit status is 1 if a job has failed. It runs on Linux: elsewhere the limits are refused.
+// three seconds more; Docker kills after ten. When nobody reads its output any more, it ends them at once.
+// What a job leaves behind in the background when it ends by itself goes on. The exit status is 1 if a job
+// has failed. It runs on Linux: elsewhere the limits are refused.
 package main
 
 import (

@@ -3,7 +3,8 @@
 // reads its output any more, it stops them one after the other, in the reverse order: each is asked by
 // SIGTERM, and has -grace to end before it is killed with all that it has started. So it needs at most
 // -grace for each of them, and one second more for one that leaves somebody behind with its output open;
-// Docker kills after ten seconds in all. A third Ctrl-C kills all of them at once. On SIGUSR1 it prints how they are.
+// Docker kills after ten seconds in all. A third Ctrl-C kills all of them at once. On SIGUSR1 it prints how
+// they are.
 //
 //	go run ./examples/supervisor 'db=exec sleep 1000' 'web=echo hello; sleep 1; exit 1'
 //
