@@ -87,14 +87,12 @@ func CrashOnPanic() KernelOption { return kernelOption(func(k *Kernel) { k.crash
 //
 // A task of the same kernel cannot call Run; it is refused with an error, for
 // Spawn is what is meant. Run panics if main is nil.
-func (k *Kernel) Run(ctx context.Context, main func(context.Context) error) (err error) {
-	if !k.isGradual() {
-		return k.run(ctx, main, caller(3), nil)
-	}
+func (k *Kernel) Run(ctx context.Context, main func(context.Context) error) error {
 	pc := caller(3)
-	d := k.descend()
-	defer func() { err = d.end(err) }()
-	return d.verdict(k.run(ctx, main, pc, d))
+	if k.isGradual() {
+		return k.runGradually(ctx, main, pc, nil)
+	}
+	return k.run(ctx, main, pc, nil)
 }
 
 // run is Run for a call at pc. If d is not nil, ctx does not cancel main: d decides.

@@ -173,14 +173,18 @@ type descent struct {
 	named  map[*wait.Scope]bool // the tasks in late
 }
 
-// runGradually is Run, by steps. end shuts the kernel down; signals count until that is done.
+// runGradually is Run, by steps. If end is not nil, it is the package's Run, and end shuts the kernel down;
+// signals count until that is done.
 func (k *Kernel) runGradually(ctx context.Context, main func(context.Context) error, pc uintptr, end func()) (err error) {
 	d := k.descend()
-	d.whole = true
 	defer func() { err = d.end(err) }()
-	defer end()
+	if d.whole = end != nil; d.whole {
+		defer end()
+	}
 	err = k.run(ctx, main, pc, d)
-	d.others(ctx)
+	if d.whole {
+		d.others(ctx)
+	}
 	return d.verdict(err)
 }
 
