@@ -246,7 +246,7 @@ func stopCause(s *wait.Scope, by *AnyTask, pc uintptr, reason []error) *wait.Cau
 
 // withoutRequest returns err, the error of t, without what says only that t was asked to stop.
 func (t *AnyTask) withoutRequest(err error) error {
-	if !wait.Asking() || t.owner.Asked() == nil {
+	if err == nil || !t.owner.AskedWith(nil) {
 		return err
 	}
 	rest, _ := takeOut(err, func(leaf error) bool {

@@ -395,3 +395,27 @@ func TestExitByOtherSignals(t *testing.T) {
 		}
 	}
 }
+
+// Run of a Kernel, too, takes what says only that main has stopped as it was asked to for no failure,
+// whoever else is being asked.
+func TestKernelRunReturnsRequest(t *testing.T) {
+	fixture.AwaitEarlierTests(t)
+	synctest.Test(t, func(t *testing.T) {
+		k := curio.NewKernel(curio.Grace(time.Minute))
+		for what, failure := range map[string]error{"returns it": nil, "fails as well": fixture.ErrBoom} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			err := k.Run(ctx, func(ctx context.Context) error {
+				idle, cancel := curio.UntilStop(ctx)
+				defer cancel()
+				return errors.Join(curio.Sleep(idle, time.Hour), failure)
+			})
+			cancel()
+			if !errors.Is(err, failure) || errors.Is(err, curio.ErrStopping) {
+				t.Errorf("main %s, and Run returned %v", what, err)
+			}
+		}
+		if err := k.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -30,7 +30,9 @@ func (s *Scope) requestLocked() *request {
 	r := s.rareLocked()
 	if r.request == nil {
 		r.request = new(request)
-		requests.Add(1)
+		if !s.closed { // else nothing is in s, or will be
+			requests.Add(1)
+		}
 	}
 	return r.request
 }
@@ -96,6 +98,9 @@ func NewUntil(ctx context.Context) *Scope {
 // Asked returns the cause with which s, or the nearest scope around it that was, was asked to stop;
 // nil if none was.
 func (s *Scope) Asked() (c *Cause) {
+	if !Asking() {
+		return nil
+	}
 	s.requested(func(r request) bool {
 		c = r.cause
 		return c != nil
@@ -104,9 +109,9 @@ func (s *Scope) Asked() (c *Cause) {
 }
 
 // AskedWith reports whether c is a cause with which s, or a scope around it, was asked to stop. Several
-// may have been, one after the other.
+// may have been, one after the other. If c is nil, any will do. A scope that is closed still knows.
 func (s *Scope) AskedWith(c *Cause) bool {
-	return s.requested(func(r request) bool { return r.cause != nil && r.cause == c })
+	return s.requested(func(r request) bool { return r.cause != nil && (c == nil || r.cause == c) })
 }
 
 // AskAll asks what is in the scope of ctx to stop, in the name of by.
@@ -120,7 +125,7 @@ func AskAll(ctx context.Context, reason error, by fmt.Stringer) {
 // asked to stop.
 func Announced(ctx context.Context) bool {
 	s, _ := find(ctx)
-	return s.requested(func(r request) bool { return r.announced })
+	return Asking() && s.requested(func(r request) bool { return r.announced })
 }
 
 // withdrawLocked is called when s is closed.
@@ -130,15 +135,12 @@ func (s *Scope) withdrawLocked() {
 	}
 }
 
-// Asking reports whether any scope has been asked to stop.
+// Asking reports whether any scope that is open has been asked to stop.
 func Asking() bool { return requests.Load() != 0 }
 
 // requested reports whether found returns true for the request of s or of a scope around it. A nil
 // s has none.
 func (s *Scope) requested(found func(request) bool) bool {
-	if requests.Load() == 0 {
-		return false
-	}
 	for p := s; p != nil; p = p.parent.Load() {
 		p.mu.Lock()
 		var r request

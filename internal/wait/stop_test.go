@@ -56,6 +56,23 @@ func TestRequestOfWhatIsPassedOn(t *testing.T) {
 	}
 }
 
+// A request to a scope that is closed is not left for good.
+func TestRequestOfWhatIsClosed(t *testing.T) {
+	kernel := wait.NewKernel()
+	var ended wait.Owner
+	ended.InitTask(kernel, wait.Default)
+	ended.Close()
+	ended.Announce()
+	ended.Ask(wait.NewRequest(&ended.Scope, nil, nil))
+	if !kernel.CloseEmpty() {
+		t.Fatal("something is left below the kernel")
+	}
+	kernel.Ask(wait.NewRequest(kernel, nil, nil))
+	if wait.Asking() {
+		t.Error("a request is left")
+	}
+}
+
 // A request does not reach what is beside or above the scope that is asked.
 func TestRequestElsewhere(t *testing.T) {
 	kernel := wait.NewKernel()
