@@ -34,23 +34,45 @@ import (
 // WriteFile has returned. Errors are of type *fs.PathError. A task that waits is in the state
 // FILE_CALL.
 func WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
+	const how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	data = bytes.Clone(data)
 	j := new(job)
-	_, err := work(ctx, j, "write", name, func() (struct{}, error) {
+	f, err := work(ctx, j, "write", name, func() (*File, error) {
 		if !j.commit() {
-			return struct{}{}, errDeserted
+			return nil, errDeserted
 		}
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
-		if err != nil {
-			return struct{}{}, err
+		f, err := openNow(how, opener{
+			open: func(flag int) (*File, error) { return openSystem(name, flag, perm) },
+			stat: func() (os.FileInfo, error) { return os.Stat(name) },
+		})
+		if err != nil || f.pipe != nil {
+			return f, err
 		}
-		err = writePieces(j, f, data)
-		if closing := f.Close(); err == nil { // NFS and quotas report here (trap 20)
+		err = writePieces(j, f.file, data)
+		if closing := f.dispose(); err == nil { // NFS and quotas report here (trap 20)
 			err = closing
 		}
-		return struct{}{}, err
-	}, nil)
+		return nil, err
+	}, func(f *File) { _ = f.dispose() })
+	if err == errNoReader {
+		f, err = OpenFile(ctx, name, how, perm)
+	}
+	if err == nil && f != nil { // a FIFO or the like: no worker waits for its reader
+		err = f.writeWhole(ctx, data)
+	}
 	return pathError("write", name, err)
+}
+
+// writeWhole writes what a new file is to have, and closes it.
+func (f *File) writeWhole(ctx context.Context, data []byte) error {
+	_, err := f.Write(ctx, data)
+	if closing := f.CloseContext(ctx); err == nil {
+		err = closing
+	}
+	if errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return f.failed("write", cause(err), true) // it is empty, or has a part
 }
 
 // writePiece is how much is written between two looks at whether anybody still waits.
@@ -200,7 +222,7 @@ func newDraft(name string, perm fs.FileMode) (*draft, error) {
 			return nil, err
 		}
 		draftName := strings.TrimSuffix(d.dir, ".") + ".curio-" + rand.Text()
-		d.File, err = os.OpenFile(draftName, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+		d.File, err = openUnpolled(draftName, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
 		switch {
 		case err == nil:
 			return d, nil
@@ -366,7 +388,7 @@ func (d *draft) syncDir() error {
 	if err := step("opendir", d.name); err != nil {
 		return err
 	}
-	dir, err := os.Open(d.dir)
+	dir, err := openUnpolled(d.dir, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}

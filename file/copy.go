@@ -23,7 +23,7 @@ import (
 // of the files, and of type *os.LinkError if they are about both. A task that waits is in the state
 // FILE_CALL. The system call is copy_file_range(2), or read(2) and write(2).
 func Copy(ctx context.Context, dst, src string) (n int64, err error) {
-	j, c := new(job), new(copier)
+	j, c := &job{dev: deviceOfPaths(src, dst)}, new(copier)
 	n, err = work(ctx, j, "copy", dst, func() (int64, error) { return c.copy(j, dst, src) }, nil)
 	switch err.(type) {
 	case nil, *fs.PathError, *os.LinkError:
@@ -67,7 +67,7 @@ func openRegular(name string) (*os.File, fs.FileInfo, error) {
 	if err := step("openread", name); err != nil {
 		return nil, nil, err
 	}
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := openUnpolled(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -229,6 +229,10 @@ func TestReadFileOfFIFO(t *testing.T) {
 	defer cancel()
 	_, err := file.ReadFile(ctx, name)
 	is(t, "ReadFile", err, context.DeadlineExceeded)
+	settled(t) // if it was given up while it was opened
+	if _, err := file.OpenFile(background, name, os.O_WRONLY|syscall.O_NONBLOCK, 0); !errors.Is(err, syscall.ENXIO) {
+		t.Errorf("there is still a reader: %v", err)
+	}
 	done := make(chan string, 1)
 	go func() {
 		all, err := file.ReadFile(background, name)
@@ -246,6 +250,36 @@ func TestReadFileOfFIFO(t *testing.T) {
 	if got := testutil.Receive(t, "ReadFile", done); got != text {
 		t.Errorf("%d bytes, want %d", len(got), len(text))
 	}
+}
+
+// WriteFile waits for the reader of a FIFO as OpenFile and Write do, and not in a worker: there are only
+// so many.
+func TestWriteFileOfFIFO(t *testing.T) {
+	testutil.NoLeaks(t)
+	name := newFIFO(t)
+	text := []byte(strings.Repeat(poem, 10_000))
+	inKernel(t, func(ctx context.Context) error {
+		task := curio.Go(ctx, func(ctx context.Context) error { return file.WriteFile(ctx, name, text, 0o600) })
+		inState(t, task, "TIME_SLEEP")
+		r, err := file.Open(ctx, name)
+		check(t, err)
+		defer r.Close()
+		got, err := r.ReadAll(ctx, file.NoLimit)
+		if string(got) != string(text) || err != nil {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+		_, err = task.Join(ctx)
+		check(t, err)
+		task = curio.Go(ctx, func(ctx context.Context) error { return file.WriteFile(ctx, name, text, 0o600) })
+		inState(t, task, "WRITE_WAIT") // there is a reader, which does not read
+		if calls := file.Calls(); len(calls) > 0 {
+			t.Errorf("in workers: %v", calls)
+		}
+		task.CancelNow()
+		_, err = task.Join(ctx)
+		is(t, "WriteFile", err, context.Canceled, file.ErrOutcomeUnknown)
+		return nil
+	})
 }
 
 // A terminal is waited for as a FIFO is, also /dev/tty's kind of device.

@@ -182,12 +182,13 @@ func (f *File) beginClose(inline bool) (run int, err error) {
 	if err := f.usable(); err != nil {
 		return 0, err
 	}
+	inside := false
 	for {
 		n := f.users.Load()
 		if n&closedBit != 0 {
 			return 0, f.failed("close", fs.ErrClosed, false)
 		}
-		if f.users.CompareAndSwap(n, n+oneUser|closedBit) {
+		if inside = n != 0; f.users.CompareAndSwap(n, n+oneUser|closedBit) {
 			break
 		}
 	}
@@ -195,15 +196,31 @@ func (f *File) beginClose(inline bool) (run int, err error) {
 		_ = f.pipe.Close() // a duplicate
 	}
 	f.closed.Set()
-	run = f.dev.evict(f)
+	if inside {
+		run = f.dev.evict(f)
+	}
 	f.turn.Close()
 	f.unsettled.open()
-	if inline && f.local && run == 0 && f.users.CompareAndSwap(closedBit|oneUser, closedBit) {
+	if inline && (f.local || f.kind == kindFIFO) && run == 0 && f.users.CompareAndSwap(closedBit|oneUser, closedBit) {
 		f.closeNow()
 		return 0, nil
 	}
 	f.leave()
 	return run, nil
+}
+
+// dispose closes a file that nobody else has got, if there is one. It is for workers: in Close, each of a
+// device's would wait for another one.
+func (f *File) dispose() error {
+	if f == nil {
+		return nil
+	}
+	f.users.Store(closedBit)
+	if f.pipe != nil {
+		_ = f.pipe.Close()
+	}
+	f.closed.Set()
+	return closeFunc(f.file)
 }
 
 // closeLater is for whoever leaves last, in whatever it is.

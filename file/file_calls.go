@@ -9,7 +9,7 @@ import (
 type Call struct {
 	Op        string    // what is done, such as open, read or stat
 	Path      string    // with which file
-	Device    uint64    // the number of its device, as in the Dev of a syscall.Stat_t
+	Device    uint64    // the number of its device, as in the Dev of a syscall.Stat_t; of two, the target's
 	Since     time.Time // when it was asked for
 	Queued    bool      // all workers of the device are busy
 	Abandoned bool      // nobody waits for it any more
@@ -33,8 +33,11 @@ func (c Call) String() string {
 // called at any time, from any goroutine.
 func Calls() []Call {
 	devices.mu.Lock()
-	all := make([]*device, 0, len(devices.all))
+	all := make([]*device, 0, len(devices.all)+len(devices.pairs))
 	for _, d := range devices.all {
+		all = append(all, d)
+	}
+	for _, d := range devices.pairs {
 		all = append(all, d)
 	}
 	devices.mu.Unlock()

@@ -97,10 +97,12 @@ func (l *errandList) remove(w *errand) {
 	w.prev, w.next = nil, nil
 }
 
-// devices are all that there has been work for: as many as there were mounts.
+// devices are all that there has been work for: as many as there were mounts. What is about two of them,
+// such as a copy, has workers of its own for each pair: if one of the two hangs, the other has all of its.
 var devices struct {
-	mu  sync.Mutex
-	all map[uint64]*device
+	mu    sync.Mutex
+	all   map[uint64]*device
+	pairs map[[2]*device]*device
 }
 
 func deviceOf(dev uint64) *device {
@@ -125,6 +127,25 @@ func deviceOfPath(path string) *device {
 		m, _ = disk.Locate(path)
 	}
 	return deviceOf(m.Dev)
+}
+
+// deviceOfPaths returns the device for what is about two paths.
+func deviceOfPaths(oldname, newname string) *device {
+	pair := [2]*device{deviceOfPath(oldname), deviceOfPath(newname)}
+	if pair[0] == pair[1] {
+		return pair[0]
+	}
+	devices.mu.Lock()
+	defer devices.mu.Unlock()
+	d := devices.pairs[pair]
+	if d == nil {
+		d = &device{dev: pair[1].dev}
+		if devices.pairs == nil {
+			devices.pairs = make(map[[2]*device]*device)
+		}
+		devices.pairs[pair] = d
+	}
+	return d
 }
 
 // absolute returns path as the table of mounts has it.

@@ -20,6 +20,10 @@ const (
 	fuseLookup  = 1
 	fuseForget  = 2
 	fuseGetattr = 3
+	fuseSetattr = 4
+	fuseMkdir   = 9
+	fuseUnlink  = 10
+	fuseRename  = 12
 	fuseOpen    = 14
 	fuseRead    = 15
 	fuseWrite   = 16
@@ -29,13 +33,16 @@ const (
 	fuseFlush   = 25
 	fuseInit    = 26
 	fuseOpendir = 27
+	fuseReaddir = 28
+	fuseEnddir  = 29
+	fuseCreate  = 35
 	fuseIntr    = 36
 	fusePoll    = 40
 	fuseForgets = 42
 )
 
-// A daemon is a FUSE file system with one file, "data", that has poem in it. What it is asked it
-// answers, or leaves unanswered, or answers with an error, as the test says.
+// A daemon is a FUSE file system with one file, "data", that has poem in it, and empty ones that are
+// made, and never go. What it is asked it answers, or leaves unanswered, or answers with an error, as the test says.
 type daemon struct {
 	t   testing.TB
 	dir string
@@ -45,7 +52,8 @@ type daemon struct {
 	stalls map[uint32]bool
 	fails  map[uint32][]syscall.Errno // one for each request to come
 	asked  map[uint32]int
-	held   [][]byte // requests that are not answered
+	made   map[string]bool // files that were made
+	held   [][]byte        // requests that are not answered
 }
 
 func newDaemon(t testing.TB) *daemon {
@@ -54,7 +62,7 @@ func newDaemon(t testing.TB) *daemon {
 	if err != nil {
 		t.Skipf("no FUSE here: %v", err)
 	}
-	d := &daemon{t: t, dir: t.TempDir(), dev: dev, stalls: map[uint32]bool{}, fails: map[uint32][]syscall.Errno{}, asked: map[uint32]int{}}
+	d := &daemon{t: t, dir: t.TempDir(), dev: dev, stalls: map[uint32]bool{}, fails: map[uint32][]syscall.Errno{}, asked: map[uint32]int{}, made: map[string]bool{}}
 	err = syscall.Mount("curio-test", d.dir, "fuse", syscall.MS_NOSUID|syscall.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", dev))
 	if err != nil {
 		syscall.Close(dev)
@@ -114,6 +122,18 @@ func (d *daemon) answerAll() {
 	}
 }
 
+func (d *daemon) make(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.made[name] = true
+}
+
+func (d *daemon) has(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.made[name]
+}
+
 func (d *daemon) serve() {
 	buf := make([]byte, 1<<20+4096)
 	for {
@@ -153,8 +173,10 @@ func (d *daemon) answer(request []byte) {
 		b := make([]byte, 88)
 		order.PutUint64(b, node)
 		mode := uint32(syscall.S_IFDIR | 0o755)
-		if node == 2 {
+		if node > 1 {
 			mode = syscall.S_IFREG | 0o644
+		}
+		if node == 2 {
 			order.PutUint64(b[8:], uint64(len(poem)))
 		}
 		order.PutUint32(b[60:], mode)
@@ -173,14 +195,23 @@ func (d *daemon) answer(request []byte) {
 			order.PutUint32(body[4:], 31)
 			order.PutUint32(body[20:], 1<<17)
 		case fuseLookup:
-			if string(request[40:len(request)-1]) != "data" {
-				errno = syscall.ENOENT
-				break
+			name, file := string(request[40:len(request)-1]), uint64(2)
+			if name != "data" {
+				file = 3
+				if !d.has(name) {
+					errno = syscall.ENOENT
+					break
+				}
 			}
 			body = make([]byte, 40)
-			order.PutUint64(body, 2)
-			body = append(body, attr(2)...)
-		case fuseGetattr:
+			order.PutUint64(body, file)
+			body = append(body, attr(file)...)
+		case fuseCreate:
+			d.make(string(request[56 : len(request)-1]))
+			body = make([]byte, 40)
+			order.PutUint64(body, 3)
+			body = append(append(body, attr(3)...), make([]byte, 16)...)
+		case fuseGetattr, fuseSetattr:
 			body = append(make([]byte, 16), attr(node)...)
 		case fuseOpen, fuseOpendir:
 			body = make([]byte, 16)
@@ -192,7 +223,7 @@ func (d *daemon) answer(request []byte) {
 			order.PutUint32(body, order.Uint32(request[56:]))
 		case fuseStatfs:
 			body = make([]byte, 80)
-		case fuseRelease, fuseFlush, fuseFsync:
+		case fuseRelease, fuseFlush, fuseFsync, fuseUnlink, fuseRename, fuseReaddir, fuseEnddir:
 		default:
 			errno = syscall.ENOSYS
 		}

@@ -273,9 +273,9 @@ func openLockFile(path string) (*lockedFile, error) {
 		return nil, err
 	}
 	const how = os.O_RDWR | syscall.O_NONBLOCK
-	f, err := os.OpenFile(path, how, 0)
+	f, err := openUnpolled(path, how, 0)
 	if errors.Is(err, os.ErrNotExist) { // and only then: in /tmp, Linux refuses O_CREATE for others' files
-		f, err = os.OpenFile(path, how|os.O_CREATE, 0o666)
+		f, err = openUnpolled(path, how|os.O_CREATE, 0o666)
 	}
 	if err != nil {
 		return nil, err

@@ -61,18 +61,40 @@ func openSystem(name string, flag int, perm os.FileMode) (*File, error) {
 		}
 		return newFile(file, name, flag)
 	}
-	fd := -1
-	err := again(func() (err error) {
-		fd, err = syscall.Open(name, flag|syscall.O_CLOEXEC, systemMode(perm))
-		return err
-	})
-	if err == nil {
-		fd, err = aboveStdio(fd)
-	}
+	fd, err := openDescriptor(name, flag, perm)
 	if err != nil {
 		return nil, failed("open", name, err, false)
 	}
 	return adopt(fd, name, flag, nil)
+}
+
+func openDescriptor(name string, flag int, perm os.FileMode) (fd int, err error) {
+	err = again(func() (err error) {
+		fd, err = syscall.Open(name, flag|syscall.O_CLOEXEC, systemMode(perm))
+		return err
+	})
+	if err != nil {
+		return -1, err
+	}
+	return aboveStdio(fd)
+}
+
+// openUnpolled is os.OpenFile for what only workers use. The runtime's poller does not get it, for the
+// reasons that are told at adopt.
+func openUnpolled(name string, flag int, perm os.FileMode) (*os.File, error) {
+	if runtime.GOOS != "linux" {
+		return os.OpenFile(name, flag, perm)
+	}
+	fd, err := openDescriptor(name, flag, perm)
+	if err == nil && flag&syscall.O_NONBLOCK != 0 {
+		if err = syscall.SetNonblock(fd, false); err != nil {
+			syscall.Close(fd)
+		}
+	}
+	if err != nil {
+		return nil, failed("open", name, err, false)
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // systemMode is a mode as open(2) has it.
@@ -167,11 +189,7 @@ func openBy(ctx context.Context, name string, flag int, o opener) (*File, error)
 	}
 }
 
-func closeFile(f *File, err error) {
-	if err == nil {
-		_ = f.Close()
-	}
-}
+func closeFile(f *File, _ error) { _ = f.dispose() }
 
 // openNow opens in a worker. It does not wait for the other side of a FIFO, nor for the carrier of a
 // terminal.

@@ -21,7 +21,10 @@ import (
 //
 // While it is working, it has done nothing that it cannot undo, and if it is abandoned it undoes it.
 // What it does after commit may have an effect whatever becomes of the caller.
-type job struct{ phase atomic.Uint32 }
+type job struct {
+	phase atomic.Uint32
+	dev   *device // nil for the path's
+}
 
 const (
 	jobQueued uint32 = iota
@@ -82,7 +85,11 @@ func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, err
 		err error
 	}
 	r := new(result)
-	_, err := blocking(ctx, op, path, func() (struct{}, error) {
+	dev := j.dev
+	if dev == nil {
+		dev = deviceOfPath(path)
+	}
+	_, _, err := onDevice(ctx, dev, op, path, func() (struct{}, error) {
 		if !j.phase.CompareAndSwap(jobQueued, jobWorking) {
 			return struct{}{}, nil
 		}
@@ -118,20 +125,19 @@ func ask[T any](ctx context.Context, op, path string, fn func() (T, error)) (T, 
 
 // change makes a system call that changes something.
 func change(ctx context.Context, op, path string, fn func() error) error {
-	return pathError(op, path, changing(ctx, op, path, fn))
+	return pathError(op, path, changing(ctx, new(job), op, path, fn))
 }
 
-// changeLink is change for two paths.
-func changeLink(ctx context.Context, op, oldname, newname string, fn func() error) error {
-	err := changing(ctx, op, newname, fn)
+// changeLink is change for two paths, in the workers of dev, or of newname's device if dev is nil.
+func changeLink(ctx context.Context, dev *device, op, oldname, newname string, fn func() error) error {
+	err := changing(ctx, &job{dev: dev}, op, newname, fn)
 	if _, ok := err.(*os.LinkError); err == nil || ok {
 		return err
 	}
 	return &os.LinkError{Op: op, Old: oldname, New: newname, Err: err}
 }
 
-func changing(ctx context.Context, op, path string, fn func() error) error {
-	j := new(job)
+func changing(ctx context.Context, j *job, op, path string, fn func() error) error {
 	_, err := work(ctx, j, op, path, func() (struct{}, error) {
 		if !j.commit() {
 			return struct{}{}, errDeserted

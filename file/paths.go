@@ -22,19 +22,19 @@ import (
 // the state FILE_CALL. Both hold for all functions that change something by name. The system call is
 // rename(2).
 func Rename(ctx context.Context, oldname, newname string) error {
-	return changeLink(ctx, "rename", oldname, newname, func() error { return os.Rename(oldname, newname) })
+	return changeLink(ctx, deviceOfPaths(oldname, newname), "rename", oldname, newname, func() error { return os.Rename(oldname, newname) })
 }
 
 // Link makes newname a hard link to the file oldname. Errors are of type *os.LinkError. For the end of
 // ctx see [Rename]. The system call is link(2).
 func Link(ctx context.Context, oldname, newname string) error {
-	return changeLink(ctx, "link", oldname, newname, func() error { return os.Link(oldname, newname) })
+	return changeLink(ctx, deviceOfPaths(oldname, newname), "link", oldname, newname, func() error { return os.Link(oldname, newname) })
 }
 
 // Symlink makes newname a symbolic link to oldname, which need not exist. Errors are of type
 // *os.LinkError. For the end of ctx see [Rename]. The system call is symlink(2).
 func Symlink(ctx context.Context, oldname, newname string) error {
-	return changeLink(ctx, "symlink", oldname, newname, func() error { return os.Symlink(oldname, newname) })
+	return changeLink(ctx, nil, "symlink", oldname, newname, func() error { return os.Symlink(oldname, newname) })
 }
 
 // Readlink returns what the symbolic link name refers to. If ctx is done first, the error is ctx's

@@ -35,11 +35,7 @@ func readFile(ctx context.Context, name string, most int) ([]byte, error) {
 		if done, all, err := w.readCached(place); done {
 			return all, err
 		}
-		all, become, err := inWorker(place, deviceOfPath(name), nil, "read", name, w.readRest, func([]byte, error) {
-			if w.special != nil {
-				_ = w.special.Close()
-			}
-		})
+		all, become, err := inWorker(place, deviceOfPath(name), nil, "read", name, w.readRest, func([]byte, error) { _ = w.special.dispose() })
 		switch become {
 		case runsOn:
 			w.stop.Store(true)

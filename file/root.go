@@ -236,11 +236,7 @@ func (r *Root) WriteFile(ctx context.Context, name string, data []byte, perm os.
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(ctx, data)
-	if failure := f.CloseContext(ctx); err == nil {
-		err = failure
-	}
-	return err
+	return f.writeWhole(ctx, data)
 }
 
 // Mkdir creates a folder in r.

@@ -18,7 +18,10 @@ import (
 // If ctx is done first, the error is ctx's error, and there is no directory: one that is made too late is
 // removed. Errors are of type *fs.PathError. A task that waits is in the state FILE_CALL.
 func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
-	path, err := work(ctx, new(job), "mkdirtemp", pattern, func() (path string, err error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	path, err := work(ctx, new(job), "mkdirtemp", dir, func() (path string, err error) {
 		err = retry(func() error {
 			if err = step("mkdirtemp", dir); err == nil {
 				path, err = os.MkdirTemp(dir, pattern)
@@ -31,7 +34,7 @@ func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
 			_ = os.Remove(path)
 		}
 	})
-	return path, pathError("mkdirtemp", pattern, err)
+	return path, pathError("mkdirtemp", dir, err)
 }
 
 // WithTempDir calls fn with the path of a new directory, and removes that with all that is in it when fn
@@ -88,7 +91,7 @@ func CreateTemp(ctx context.Context, dir, pattern string) (*File, error) {
 		return f, err
 	}, func(f *File) {
 		if f != nil {
-			_ = f.Close()
+			_ = f.dispose()
 			_ = os.Remove(f.name)
 		}
 	})

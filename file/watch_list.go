@@ -174,7 +174,7 @@ func openDirectory(path string, flags int) (*os.File, error) {
 		if cut <= 0 {
 			return nil, syscall.ENAMETOOLONG
 		}
-		f, err := os.OpenFile(path[:cut], flags, 0)
+		f, err := openUnpolled(path[:cut], flags, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -185,7 +185,7 @@ func openDirectory(path string, flags int) (*os.File, error) {
 		}
 		path = base + path[cut:]
 	}
-	return os.OpenFile(path, flags, 0)
+	return openUnpolled(path, flags, 0)
 }
 
 func watchIDOf(info fs.FileInfo) watchID {
