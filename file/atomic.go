@@ -60,7 +60,7 @@ func WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode) 
 	if err == nil && f != nil { // a FIFO or the like: no worker waits for its reader
 		err = f.writeWhole(ctx, data)
 	}
-	return pathError("write", name, err)
+	return failed("write", name, err, false)
 }
 
 // writeWhole writes what a new file is to have, and closes it.
@@ -193,8 +193,6 @@ type draft struct {
 	mode   fs.FileMode
 }
 
-var errNotRegular = errors.New("not a regular file")
-
 // newDraft makes the draft for the file name. If that exists, it will get its mode and owner.
 func newDraft(name string, perm fs.FileMode) (*draft, error) {
 	d := &draft{name: name}
@@ -207,7 +205,7 @@ func newDraft(name string, perm fs.FileMode) (*draft, error) {
 			return nil, syscall.EISDIR
 		}
 		if !d.keep.Mode().IsRegular() {
-			return nil, errNotRegular
+			return nil, errIrregular
 		}
 		d.chmod, d.mode = true, d.keep.Mode().Perm()
 		perm = 0o600 // until it has its owner
@@ -401,7 +399,7 @@ func (d *draft) syncDir() error {
 
 // syncFile syncs a file, unless that is on a file system on which there is nothing to sync (trap 21).
 func syncFile(call string, f *os.File) error {
-	err := retry(func() error {
+	err := again(func() error {
 		if err := step(call, f.Name()); err != nil {
 			return err
 		}

@@ -77,7 +77,7 @@ func openRegular(name string) (*os.File, fs.FileInfo, error) {
 	case info.IsDir():
 		err = syscall.EISDIR
 	case !info.Mode().IsRegular():
-		err = errNotRegular
+		err = errIrregular
 	default:
 		return f, info, nil
 	}

@@ -44,8 +44,11 @@ func failed(op, path string, err error, unknown bool) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := err.(*fs.PathError); ok && !unknown {
-		return err
+	switch err.(type) {
+	case *fs.PathError, *os.LinkError:
+		if !unknown {
+			return err
+		}
 	}
 	switch err {
 	case net.ErrClosed, wait.ErrTurnClosed:

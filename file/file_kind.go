@@ -104,10 +104,11 @@ func (f *File) seeks() bool {
 	return err == nil
 }
 
-// again makes a system call again for as long as a signal interrupts it.
+// again makes a system call again for as long as a signal interrupts it: on FUSE and CIFS the runtime's
+// own signals interrupt any call.
 func again(call func() error) error {
 	for {
-		if err := call(); err != syscall.EINTR {
+		if err := call(); err == nil || !errors.Is(err, syscall.EINTR) {
 			return err
 		}
 	}

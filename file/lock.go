@@ -151,7 +151,7 @@ func (l *Lock) acquire(ctx context.Context, write, wait bool) (ok bool, err erro
 		ok, err := n.enter(ctx, write, wait)
 		if !ok {
 			inodes.leave(n)
-			return false, pathError("flock", l.path, err)
+			return false, failed("flock", l.path, err, false)
 		}
 		f, found, err := n.lockFile(ctx, l.path, write, wait)
 		if f != nil {
@@ -162,7 +162,7 @@ func (l *Lock) acquire(ctx context.Context, write, wait bool) (ok bool, err erro
 		n.exit(curio.CurrentTask(ctx), write)
 		inodes.leave(n)
 		if err != nil || found == id {
-			return false, pathError("flock", l.path, err)
+			return false, failed("flock", l.path, err, false)
 		}
 		l.see(found) // the path leads to another file than we thought
 	}
@@ -181,7 +181,7 @@ func (l *Lock) look(ctx context.Context) (fileID, error) {
 	if err == nil {
 		l.see(id)
 	}
-	return id, pathError("open", l.path, err)
+	return id, failed("open", l.path, err, false)
 }
 
 func (l *Lock) seen() fileID {

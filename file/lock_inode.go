@@ -295,7 +295,7 @@ func (f *lockedFile) flock(how int) error {
 		return err
 	}
 	outer := raw.Control(func(fd uintptr) {
-		err = retry(func() error { return syscall.Flock(int(fd), how) })
+		err = again(func() error { return syscall.Flock(int(fd), how) })
 	})
 	return joined(outer, err)
 }

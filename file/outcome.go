@@ -3,10 +3,8 @@ package file
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -112,7 +110,7 @@ func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, err
 // ask makes a system call that changes nothing.
 func ask[T any](ctx context.Context, op, path string, fn func() (T, error)) (T, error) {
 	v, err := work(ctx, new(job), op, path, func() (v T, err error) {
-		err = retry(func() (err error) {
+		err = again(func() (err error) {
 			if err = step(op, path); err == nil {
 				v, err = fn()
 			}
@@ -120,12 +118,12 @@ func ask[T any](ctx context.Context, op, path string, fn func() (T, error)) (T, 
 		})
 		return v, err
 	}, nil)
-	return v, pathError(op, path, err)
+	return v, failed(op, path, err, false)
 }
 
 // change makes a system call that changes something.
 func change(ctx context.Context, op, path string, fn func() error) error {
-	return pathError(op, path, changing(ctx, new(job), op, path, fn))
+	return failed(op, path, changing(ctx, new(job), op, path, fn), false)
 }
 
 // changeLink is change for two paths, in the workers of dev, or of newname's device if dev is nil.
@@ -142,7 +140,7 @@ func changing(ctx context.Context, j *job, op, path string, fn func() error) err
 		if !j.commit() {
 			return struct{}{}, errDeserted
 		}
-		return struct{}{}, retry(func() error {
+		return struct{}{}, again(func() error {
 			if err := step(op, path); err != nil {
 				return err
 			}
@@ -150,25 +148,6 @@ func changing(ctx context.Context, j *job, op, path string, fn func() error) err
 		})
 	}, nil)
 	return err
-}
-
-// retry calls fn until it is not interrupted: on FUSE and CIFS the runtime's own signals interrupt any
-// call (trap 22).
-func retry(fn func() error) error {
-	for {
-		if err := fn(); !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
-
-// pathError is err with what it is about, if it does not say so yet.
-func pathError(op, path string, err error) error {
-	switch err.(type) {
-	case nil, *fs.PathError, *os.LinkError:
-		return err
-	}
-	return &fs.PathError{Op: op, Path: path, Err: err}
 }
 
 // cleanUpBound is how long a clean-up may go on when the caller's context is done.
@@ -183,9 +162,9 @@ func cleanUp(ctx context.Context, op, path string, fn func() error) error {
 	go func() {
 		defer ended.Set()
 		j := new(job)
-		_, result = work(context.Background(), j, op, path, func() (struct{}, error) { return struct{}{}, retry(fn) }, nil)
+		_, result = work(context.Background(), j, op, path, func() (struct{}, error) { return struct{}{}, again(fn) }, nil)
 		if j.phase.Load() == jobDropped { // there was no worker to be had
-			result = retry(fn)
+			result = again(fn)
 		}
 	}()
 	late := false
@@ -200,9 +179,9 @@ func cleanUp(ctx context.Context, op, path string, fn func() error) error {
 		return nil
 	})
 	if late {
-		return pathError(op, path, ErrOutcomeUnknown)
+		return failed(op, path, ErrOutcomeUnknown, false)
 	}
-	return pathError(op, path, result)
+	return failed(op, path, result, false)
 }
 
 // fault is called before system calls, with a name for the call and the path. Tests make it fail, or

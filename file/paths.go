@@ -58,7 +58,7 @@ func Remove(ctx context.Context, name string) error {
 func RemoveAll(ctx context.Context, path string) error {
 	j := new(job)
 	_, err := work(ctx, j, "removeall", path, func() (struct{}, error) { return struct{}{}, removeTree(j, path) }, nil)
-	return pathError("removeall", path, err)
+	return failed("removeall", path, err, false)
 }
 
 // removeTree is RemoveAll, in a worker.
@@ -73,7 +73,7 @@ func removeTree(j *job, path string) error {
 		return errDeserted
 	}
 	path = strings.TrimRight(path, "/")
-	err := retry(func() error { return os.Remove(path) })
+	err := again(func() error { return os.Remove(path) })
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -96,7 +96,7 @@ func removeBelow(j *job, root *os.Root, name, path string) error {
 	}
 	err := step("removeall", path)
 	if err == nil {
-		err = retry(func() error { return root.Remove(name) })
+		err = again(func() error { return root.Remove(name) })
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -118,7 +118,7 @@ func removeBelow(j *job, root *os.Root, name, path string) error {
 			return first
 		}
 	}
-	err = retry(func() error { return root.Remove(name) })
+	err = again(func() error { return root.Remove(name) })
 	switch {
 	case err == nil || errors.Is(err, fs.ErrNotExist):
 		return nil

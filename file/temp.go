@@ -22,7 +22,7 @@ func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
 		dir = os.TempDir()
 	}
 	path, err := work(ctx, new(job), "mkdirtemp", dir, func() (path string, err error) {
-		err = retry(func() error {
+		err = again(func() error {
 			if err = step("mkdirtemp", dir); err == nil {
 				path, err = os.MkdirTemp(dir, pattern)
 			}
@@ -34,7 +34,7 @@ func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
 			_ = os.Remove(path)
 		}
 	})
-	return path, pathError("mkdirtemp", dir, err)
+	return path, failed("mkdirtemp", dir, err, false)
 }
 
 // WithTempDir calls fn with the path of a new directory, and removes that with all that is in it when fn
@@ -70,7 +70,7 @@ func WithTempDir(ctx context.Context, dir, pattern string, fn func(ctx context.C
 // closed and removed. Errors are of type *fs.PathError. A task that waits is in the state FILE_CALL.
 func CreateTemp(ctx context.Context, dir, pattern string) (*File, error) {
 	if strings.ContainsRune(pattern, os.PathSeparator) {
-		return nil, pathError("createtemp", pattern, errSeparator)
+		return nil, failed("createtemp", pattern, errSeparator, false)
 	}
 	if dir == "" {
 		dir = os.TempDir()
@@ -95,7 +95,7 @@ func CreateTemp(ctx context.Context, dir, pattern string) (*File, error) {
 			_ = os.Remove(f.name)
 		}
 	})
-	return f, pathError("createtemp", dir, err)
+	return f, failed("createtemp", dir, err, false)
 }
 
 var errSeparator = errors.New("pattern contains a path separator")

@@ -40,7 +40,7 @@ func (d *openDir) open(name string, follow bool) (*openDir, error) {
 }
 
 func openAt(dir int, name string, flags int) (fd int, err error) {
-	err = retry(func() error { fd, err = syscall.Openat(dir, name, flags, 0); return err })
+	err = again(func() error { fd, err = syscall.Openat(dir, name, flags, 0); return err })
 	return fd, err
 }
 
@@ -48,7 +48,7 @@ func (d *openDir) close() { _ = syscall.Close(d.fd) }
 
 func (d *openDir) id() (fileID, error) {
 	var st syscall.Stat_t
-	err := retry(func() error { return syscall.Fstat(d.fd, &st) })
+	err := again(func() error { return syscall.Fstat(d.fd, &st) })
 	return idOf(&st), err
 }
 
@@ -64,7 +64,7 @@ func (d *openDir) list() (entries []listed, err error) {
 			return entries, err
 		}
 		n := 0
-		err := retry(func() (err error) { n, err = syscall.ReadDirent(d.fd, buf[:]); return err })
+		err := again(func() (err error) { n, err = syscall.ReadDirent(d.fd, buf[:]); return err })
 		if err != nil || n <= 0 {
 			return entries, err
 		}
@@ -135,7 +135,7 @@ func (d *openDir) typeOf(name string) (fs.FileMode, error) {
 	}
 	defer syscall.Close(fd)
 	var st syscall.Stat_t
-	if err := retry(func() error { return syscall.Fstat(fd, &st) }); err != nil {
+	if err := again(func() error { return syscall.Fstat(fd, &st) }); err != nil {
 		return 0, err
 	}
 	typ, _ := direntType(byte(st.Mode >> 12)) // the same numbers as in a list

@@ -30,7 +30,7 @@ func makeStorm(b *testing.B, dir string) {
 // that does no more than to make a path of each.
 func BenchmarkWatchEvents(b *testing.B) {
 	b.Run("impl=read", func(b *testing.B) {
-		dir := memoryFolder(b)
+		dir := memory(b)
 		check(b, os.WriteFile(dir+"/x", nil, 0o600))
 		fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC)
 		check(b, err)
@@ -59,7 +59,7 @@ func BenchmarkWatchEvents(b *testing.B) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*storm), "ns/event")
 	})
 	b.Run("impl=Watch", func(b *testing.B) {
-		dir := memoryFolder(b)
+		dir := memory(b)
 		check(b, os.WriteFile(dir+"/x", nil, 0o600))
 		w := watch(b, dir)
 		d := newDam(b)
@@ -89,7 +89,7 @@ func BenchmarkWatchEvents(b *testing.B) {
 // What it costs to watch a tree, in time and memory for each entry, and to compare it with what is known.
 func BenchmarkWatchTree(b *testing.B) {
 	for _, entries := range []int{1_000, 10_000, 100_000} {
-		dir := memoryFolder(b)
+		dir := memory(b)
 		for i := range entries / 100 {
 			folder := fmt.Sprint(dir, "/folder", i)
 			check(b, os.Mkdir(folder, 0o755))

@@ -88,17 +88,6 @@ func silent(t *testing.T, w *file.Watcher, dir string) {
 
 var ends atomic.Int64
 
-// memoryFolder returns a new folder on a file system in memory, where there is one.
-func memoryFolder(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "curio-test-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 // A picture is what a user of a Watcher believes to be in a directory: the contents of files, isFolder
 // for directories.
 type picture struct {

@@ -172,7 +172,7 @@ func TestWatchHangs(t *testing.T) {
 // the event was about, neither then nor when its own events come.
 func TestWatchStaleNames(t *testing.T) {
 	testutil.NoLeaks(t)
-	dir := memoryFolder(t)
+	dir := memory(t)
 	w := watch(t, dir, file.Recursive())
 	d := newDam(t)
 	d.close(t, func() { check(t, os.Chmod(dir, 0o755)) })
@@ -386,7 +386,7 @@ func TestWatchConfigMap(t *testing.T) {
 // end nothing is missing. Equal changes that have not been taken are one (traps 53, 55).
 func TestWatchSlowConsumer(t *testing.T) {
 	testutil.NoLeaks(t)
-	dir := memoryFolder(t)
+	dir := memory(t)
 	write(t, dir+"/x", "")
 	w := watch(t, dir)
 	other := watch(t, dir)
@@ -513,7 +513,7 @@ func TestWatchLimits(t *testing.T) {
 // What a Watcher of many directories has asked for is given back by Close, also if there is another Watcher.
 func TestWatchCloseLarge(t *testing.T) {
 	testutil.NoLeaks(t)
-	dir := memoryFolder(t)
+	dir := memory(t)
 	const folders = 1000
 	for i := range folders {
 		check(t, os.Mkdir(fmt.Sprint(dir, "/", i), 0o755))

@@ -103,7 +103,7 @@ func TestWatchOverflow(t *testing.T) {
 	testutil.NoLeaks(t)
 	files := testutil.Times(10_000)
 	limit := queueLength(t)
-	dir := memoryFolder(t)
+	dir := memory(t)
 	const folders = 50
 	for i := range folders {
 		check(t, os.Mkdir(fmt.Sprint(dir, "/", i), 0o755))
@@ -177,7 +177,7 @@ func TestWatchOverflow(t *testing.T) {
 func TestWatchOverflowRootGoes(t *testing.T) {
 	testutil.NoLeaks(t)
 	limit := queueLength(t)
-	top := memoryFolder(t)
+	top := memory(t)
 	dir := top + "/dir"
 	for name, act := range map[string]func(){
 		"removed":  func() { check(t, os.RemoveAll(dir)) },
@@ -224,10 +224,9 @@ type randomChanges struct {
 }
 
 func (c randomChanges) test(t *testing.T) {
-	const rounds = 20
-	steps := 3000
+	rounds, steps := 6, 900
 	if testutil.Long {
-		steps = 60_000
+		rounds, steps = 20, 60_000
 	}
 	restore := file.SetKernelBuffer(c.buffer)
 	t.Cleanup(func() {
@@ -236,7 +235,7 @@ func (c randomChanges) test(t *testing.T) {
 	})
 	seed := rand.Uint64()
 	t.Logf("the seed is %d", seed)
-	top := memoryFolder(t)
+	top := memory(t)
 	c.dir, c.outside = top+"/in", top+"/out"
 	check(t, errors.Join(os.MkdirAll(c.dir+"/a", 0o755), os.Mkdir(c.outside, 0o755)))
 	w := watch(t, c.dir, file.Recursive())

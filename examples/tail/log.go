@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/file"
 )
 
 // An output is where lines go to.
@@ -25,7 +26,7 @@ type log struct {
 
 // A part is a file that is or was the log, and how much of it has been printed.
 type part struct {
-	*os.File
+	*file.File
 	offset int64
 }
 
@@ -34,35 +35,21 @@ const (
 	maxBack   = 16 << 20 // how far from the end the last lines may begin
 )
 
-// inThread calls fn, which may have to wait for a disk or a pipe. If ctx is done first, fn is abandoned.
-func inThread[T any](ctx context.Context, fn func() (T, error)) (T, error) {
-	return curio.RunInThread(ctx, fn, func(T, error) {})
-}
-
 func (l *log) open(ctx context.Context) error {
-	f, err := curio.RunInThread(ctx, func() (*os.File, error) {
-		f, err := os.Open(l.path)
-		if err != nil {
-			return nil, err
-		}
-		info, err := f.Stat()
-		if err == nil && !info.Mode().IsRegular() {
-			err = fmt.Errorf("%s is not a regular file", l.path)
-		}
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		return f, nil
-	}, func(f *os.File, err error) {
-		if err == nil {
-			f.Close() // nobody waits for it any more
-		}
-	})
-	if err == nil {
-		l.file = &part{File: f}
+	f, err := file.Open(ctx, l.path)
+	if err != nil {
+		return err
 	}
-	return err
+	info, err := f.Stat(ctx)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", l.path)
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	l.file = &part{File: f}
+	return nil
 }
 
 func (l *log) close() {
@@ -83,21 +70,21 @@ func (l *log) rotated(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	same, err := inThread(ctx, func() (bool, error) {
-		a, err := before.Stat()
-		if err != nil {
-			return false, err
-		}
-		b, err := l.file.Stat()
-		return err == nil && os.SameFile(a, b), err
-	})
-	if err == nil && same {
-		l.file.Close()
-		l.file = before
-		return nil
-	}
+	now := l.file
 	l.old = append(l.old, before)
-	return err
+	a, err := before.Stat(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := now.Stat(ctx)
+	if err != nil {
+		return err
+	}
+	if os.SameFile(a, b) {
+		now.Close()
+		l.file, l.old = before, l.old[:len(l.old)-1]
+	}
+	return nil
 }
 
 // print writes what has been added.
@@ -138,52 +125,38 @@ func (l *log) printPart(ctx context.Context, p *part) error {
 }
 
 func (l *log) write(ctx context.Context, data []byte) error {
-	_, err := inThread(ctx, func() (int, error) { return l.out.Write(data) })
+	// The output is a terminal or a pipe that others have, too, so its mode is left alone.
+	_, err := curio.RunInThread(ctx, func() (int, error) { return l.out.Write(data) }, func(int, error) {})
 	return err
 }
 
 // next returns what comes next in the file, nothing at its end. A file that has become shorter was
 // truncated, and is read from its beginning.
 func (p *part) next(ctx context.Context) ([]byte, error) {
-	type read struct {
-		data   []byte
-		offset int64
+	info, err := p.Stat(ctx)
+	if err != nil {
+		return nil, err
 	}
-	// A read that is abandoned has a buffer of its own, and changes nothing.
-	r, err := inThread(ctx, func() (read, error) {
-		offset := p.offset
-		info, err := p.Stat()
-		if err != nil {
-			return read{}, err
-		}
-		if info.Size() < offset {
-			offset = 0
-		}
-		data := make([]byte, min(blockSize, max(info.Size()-offset, 1)))
-		n, err := p.ReadAt(data, offset)
-		if err == io.EOF {
-			err = nil
-		}
-		return read{data[:n], offset + int64(n)}, err
-	})
-	if err == nil {
-		p.offset = r.offset
+	offset := p.offset
+	if info.Size() < offset {
+		offset = 0
 	}
-	return r.data, err
+	data := make([]byte, min(blockSize, max(info.Size()-offset, 1)))
+	n, err := p.ReadAt(ctx, data, offset)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	p.offset = offset + int64(n)
+	return data[:n], nil
 }
 
 // skipTo makes the last lines of the file what is printed first.
 func (l *log) skipTo(ctx context.Context, lines int) error {
-	offset, err := inThread(ctx, func() (int64, error) {
-		info, err := l.file.Stat()
-		if err != nil {
-			return 0, err
-		}
-		return lastLines(l.file.File, info.Size(), lines)
-	})
-	if err == nil {
-		l.file.offset = offset
+	info, err := l.file.Stat(ctx)
+	if err != nil {
+		return err
 	}
+	l.file.offset, err = lastLines(l.file.Reader(ctx), info.Size(), lines)
 	return err
 }
 
