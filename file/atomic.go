@@ -32,7 +32,7 @@ import (
 // If ctx is done first, the error is ctx's error, and the writing stops soon after. If it had begun,
 // errors.Is finds ErrOutcomeUnknown too. The data is copied, so the caller may change it as soon as
 // WriteFile has returned. Errors are of type *fs.PathError. A task that waits is in the state
-// FILE_CALL.
+// FILE_CALL. For a FIFO it waits as [OpenFile] does, and then in WRITE_WAIT.
 func WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	const how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	data = bytes.Clone(data)

@@ -1,14 +1,27 @@
-// Package file has files whose every call can be cancelled, can time out and can be seen: opening,
-// reading and writing, lines, whole files, a view of a tree for package io/fs, and one that nothing
-// leads out of.
+// Package file has what package os has for files, with a context: every call can be cancelled, can time
+// out and can be seen.
 //
 //	f, err := file.Open(ctx, "data.bin")
 //	n, err := f.ReadAt(ctx, buf, 4096)
+//	for line, err := range f.Lines(ctx) { ... }
 //	err = f.CloseContext(ctx)
 //
 //	text, err := file.ReadFile(ctx, "/etc/hostname")
+//	err = file.WriteFileAtomic(ctx, "state.json", data, 0o644)
 //
-//	for line, err := range f.Lines(ctx) { ... }
+// There is something for each thing that one does with files:
+//
+//   - [Open], [Create], [OpenFile] and [CreateTemp] return a [File], to be read, written, sought in,
+//     truncated, synced and listed.
+//   - [ReadFile] and [WriteFile] are for whole files. [WriteFileAtomic] and [WriteAtomic] leave the old
+//     content or the new one, also after a crash. [Copy] copies a file.
+//   - [Stat], [Rename], [Remove], [RemoveAll], [Mkdir], [Chmod] and others work by name, as in package os.
+//     [MkdirTemp] and [WithTempDir] make directories that are not kept.
+//   - [Walk] is a loop over a tree of any depth.
+//   - [FS] is a directory for package io/fs, under a context. A [Root] is a directory out of which no name
+//     leads.
+//   - A [Lock] keeps tasks and processes apart, by flock(2).
+//   - [Watch] is a stream of the changes to a file, to a directory, or to all that is below one.
 //
 // It is Curio's module file, with what package os has beside it.
 //
@@ -41,7 +54,8 @@
 // that was given up, not the end of the kernel either.
 //
 // The device of an open file is known. That of a path is the mount that it leads to, as far as the
-// system has that in memory. On systems other than Linux all paths have the same workers.
+// system has that in memory. What is about two devices, such as a copy, has workers of its own for each
+// pair of them. On systems other than Linux all paths have the same workers.
 //
 // # Cancellation
 //
@@ -52,6 +66,11 @@
 // system is at them may take effect or not: the error is then ctx's error and [ErrOutcomeUnknown]. What
 // is given up while it is still queued has not been done, and the error does not say so.
 //
+// So an error without ErrOutcomeUnknown means that a call that was cut short has changed nothing, or takes
+// back what it has done: WriteFileAtomic and Copy remove their draft, MkdirTemp its directory, and a
+// Lock is given back. What has to be given back while the context is done is waited for, for a second or
+// two at most, in the state EVENT_WAIT; after that it goes on in the background.
+//
 // # What is not on a disk
 //
 // FIFOs, terminals and other devices that can be waited for are waited for as sockets are, without a
@@ -60,7 +79,8 @@
 //
 // # Errors
 //
-// The end of a file is [io.EOF] as it is. Other errors are of type [*os.PathError]. Inside is one of
+// The end of a file is [io.EOF] as it is. Other errors are of type [*os.PathError], or [*os.LinkError] if
+// they are about two names. Inside is one of
 // these, to be found with [errors.Is]: the scope's error, such as curio.ErrTaskCancelled or
 // curio.ErrTaskTimeout, which are also [context.Canceled] and [context.DeadlineExceeded];
 // [fs.ErrClosed], if the file has been closed, before the call or during it; [ErrOutcomeUnknown];

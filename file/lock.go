@@ -35,7 +35,7 @@ import (
 //
 // Make one with [NewLock]; the zero value has no file, and its methods panic. A Lock must not be copied.
 // Its methods are safe for concurrent use. A task that waits is in the state FILE_LOCK, or for a
-// moment in FILE_CALL. It is a [curio.RWLock] between processes.
+// moment in FILE_CALL; while it is released, in EVENT_WAIT. It is a [curio.RWLock] between processes.
 type Lock struct {
 	path string
 
@@ -140,6 +140,7 @@ func (l *Lock) acquire(ctx context.Context, write, wait bool) (ok bool, err erro
 	if l.path == "" {
 		panic("file: a Lock without a file; make it with NewLock")
 	}
+	task := curio.CurrentTask(ctx)
 	for {
 		id := l.seen()
 		if id == (fileID{}) {
@@ -147,25 +148,39 @@ func (l *Lock) acquire(ctx context.Context, write, wait bool) (ok bool, err erro
 				return false, err
 			}
 		}
-		n := inodes.join(id, l.path)
-		ok, err := n.enter(ctx, write, wait)
-		if !ok {
-			inodes.leave(n)
-			return false, failed("flock", l.path, err, false)
-		}
-		f, found, err := n.lockFile(ctx, l.path, write, wait)
-		if f != nil {
-			l.note(hold{n, f, curio.CurrentTask(ctx), write})
-			curio.NoteHeld(ctx, l, 1)
-			return true, nil
-		}
-		n.exit(curio.CurrentTask(ctx), write)
-		inodes.leave(n)
-		if err != nil || found == id {
-			return false, failed("flock", l.path, err, false)
+		ok, found, err := l.acquireFile(ctx, id, task, write, wait)
+		if ok || err != nil || found == id {
+			return ok, failed("flock", l.path, err, false)
 		}
 		l.see(found) // the path leads to another file than we thought
 	}
+}
+
+// acquireFile is acquire for the file id. If it has neither the lock nor an error, found is id if somebody
+// else has it.
+func (l *Lock) acquireFile(ctx context.Context, id fileID, task *curio.AnyTask, write, wait bool) (ok bool, found fileID, err error) {
+	n := inodes.join(id, l.path)
+	entered := false
+	defer func() { // also if a method of ctx panics
+		if ok {
+			return
+		}
+		if entered {
+			n.exit(task, write)
+		}
+		inodes.leave(n)
+	}()
+	if entered, err = n.enter(ctx, write, wait); !entered {
+		return false, id, err
+	}
+	f, found, err := n.lockFile(ctx, l.path, write, wait)
+	if f == nil {
+		return false, found, err
+	}
+	l.note(hold{n, f, task, write})
+	ok = true
+	curio.NoteHeld(ctx, l, 1)
+	return true, id, nil
 }
 
 // look finds out which file it is, and creates it if there is none.
@@ -204,12 +219,14 @@ func (l *Lock) note(h hold) {
 
 func (l *Lock) release(ctx context.Context, write bool) error {
 	h := l.take(curio.CurrentTask(ctx), write)
-	curio.NoteReleased(ctx, l, 1)
+	defer func() { // also if a method of ctx panics
+		// If the unlocking hangs, the system still keeps others out. Those who wait here will ask it, and
+		// are not held up by us.
+		h.inode.exit(h.task, write)
+		inodes.leave(h.inode)
+	}()
 	err := cleanUp(ctx, "flock", l.path, h.file.unlock)
-	// If that hangs, the system still keeps others out. Those who wait here will ask it, and are not held
-	// up by us.
-	h.inode.exit(h.task, write)
-	inodes.leave(h.inode)
+	curio.NoteReleased(ctx, l, 1)
 	return err
 }
 

@@ -87,6 +87,13 @@ func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, err
 	if dev == nil {
 		dev = deviceOfPath(path)
 	}
+	left := false
+	defer func() {
+		// A method of ctx has panicked, for example. What the worker has must not stay with nobody.
+		if !left && j.leave() == jobReturned && orphan != nil {
+			orphan(r.v)
+		}
+	}()
 	_, _, err := onDevice(ctx, dev, op, path, func() (struct{}, error) {
 		if !j.phase.CompareAndSwap(jobQueued, jobWorking) {
 			return struct{}{}, nil
@@ -98,6 +105,7 @@ func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, err
 		return struct{}{}, nil
 	}, func(struct{}, error) {}) // what an abandoned call returns is of no use to anybody
 	var none T
+	left = true
 	switch j.leave() {
 	case jobReturned:
 		return r.v, r.err

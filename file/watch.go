@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -202,10 +202,16 @@ func Watch(ctx context.Context, path string, opts ...WatchOption) (*Watcher, err
 		o.apply(w)
 	}
 	w.init()
+	begun := false
+	defer func() { // also if a method of ctx panics
+		if !begun {
+			w.leaveKernel()
+		}
+	}()
 	if err := w.begin(ctx); err != nil {
-		w.leaveKernel()
 		return nil, w.wrap(path, err)
 	}
+	begun = true
 	go func() { _ = w.scope.Run(context.Background(), w.work) }()
 	return w, nil
 }
@@ -225,7 +231,7 @@ const pollInterval = time.Second
 func (w *Watcher) begin(ctx context.Context) error {
 	w.root = w.path
 	if !filepath.IsAbs(w.path) {
-		here, err := os.Getwd()
+		here, err := syscall.Getwd() // os.Getwd would ask a server, which may hang
 		if err != nil {
 			return err
 		}

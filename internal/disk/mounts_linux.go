@@ -35,7 +35,7 @@ func now() *mounts {
 	defer t.mu.Unlock()
 	if t.fd == 0 {
 		t.fd, t.last = openTable(), &mounts{}
-		if t.fd >= 0 {
+		if t.fd > 0 {
 			t.last = readTable(t.fd)
 		}
 	} else if t.fd > 0 && changed(t.fd) {
@@ -54,6 +54,9 @@ func openTable() int {
 			low := fd
 			fd, err = poll.Dup(low)
 			syscall.Close(low)
+		}
+		if err == syscall.EMFILE || err == syscall.ENFILE {
+			return 0 // later, perhaps
 		}
 		if err != nil {
 			return -1
