@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
 )
 
 // A job is one call in a worker, about whose end the worker and the caller agree: each thing that the
@@ -94,7 +95,7 @@ func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, err
 			orphan(r.v)
 		}
 	}()
-	_, _, err := onDevice(ctx, dev, op, path, func() (struct{}, error) {
+	call := func() (struct{}, error) {
 		if !j.phase.CompareAndSwap(jobQueued, jobWorking) {
 			return struct{}{}, nil
 		}
@@ -103,7 +104,14 @@ func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, err
 			orphan(r.v)
 		}
 		return struct{}{}, nil
-	}, func(struct{}, error) {}) // what an abandoned call returns is of no use to anybody
+	}
+	_, err := at(ctx, func(_ context.Context, p wait.Place) (struct{}, error) {
+		_, _, err := inWorker(p, dev, nil, op, path, call, nil)
+		if err == errCut && j.leave() == jobReturned {
+			err = nil // before the cancellation counts as told: the task's next wait has it
+		}
+		return struct{}{}, err
+	})
 	var none T
 	left = true
 	switch j.leave() {

@@ -41,7 +41,10 @@ func (d *openDir) open(name string, follow bool) (*openDir, error) {
 
 func openAt(dir int, name string, flags int) (fd int, err error) {
 	err = again(func() error { fd, err = syscall.Openat(dir, name, flags, 0); return err })
-	return fd, err
+	if err != nil {
+		return -1, err
+	}
+	return aboveStdio(fd)
 }
 
 func (d *openDir) close() { _ = syscall.Close(d.fd) }
@@ -65,6 +68,9 @@ func (d *openDir) list() (entries []listed, err error) {
 		}
 		n := 0
 		err := again(func() (err error) { n, err = syscall.ReadDirent(d.fd, buf[:]); return err })
+		if err == syscall.ENOENT { // it was removed after it was opened
+			err = nil
+		}
 		if err != nil || n <= 0 {
 			return entries, err
 		}

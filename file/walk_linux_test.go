@@ -48,3 +48,26 @@ func TestWalkUnknownTypes(t *testing.T) {
 		t.Errorf("a broken list: %v", err)
 	}
 }
+
+// A directory that is removed between being opened and being read has vanished, too.
+func TestWalkVanishingLate(t *testing.T) {
+	dir := memory(t)
+	check(t, os.Mkdir(in(dir, "a"), 0o755))
+	reads := 0
+	faulty(t, func(call, _ string) error {
+		if call == "readdir" {
+			if reads++; reads == 3 { // the root is read twice, the second time to its end
+				check(t, os.Remove(in(dir, "a")))
+			}
+		}
+		return nil
+	})
+	for e, err := range file.Walk(background, dir) {
+		if err != nil {
+			t.Errorf("%s: %v", e.Path(), err)
+		}
+	}
+	if reads < 3 || exists(in(dir, "a")) {
+		t.Errorf("%d reads", reads)
+	}
+}

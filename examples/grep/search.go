@@ -22,30 +22,37 @@ type result struct {
 func (s *search) run(ctx context.Context, roots []string) error {
 	inOrder := curio.NewQueue[*curio.Task[result]](s.workers)
 	return curio.Group(ctx, func(ctx context.Context, files *curio.TaskGroup[result]) error {
-		walker := curio.Go(ctx, func(ctx context.Context) error {
-			defer inOrder.Close()
-			for _, root := range roots {
-				if err := s.walk(ctx, root, files, inOrder); err != nil {
-					return err
+		// The walk has a group of its own, in this one: it must have ended before the files' group does.
+		return curio.Group(ctx, func(ctx context.Context, walk *curio.TaskGroup[struct{}]) error {
+			walk.Go(func(ctx context.Context) error {
+				defer inOrder.Close()
+				for _, root := range roots {
+					if err := s.walk(ctx, root, files, inOrder); err != nil {
+						return err
+					}
 				}
-			}
-			return nil
-		}, curio.Name("walk"))
-		for task, err := range inOrder.All(ctx) {
-			if err != nil {
-				return err
-			}
-			r, err := task.Join(ctx)
-			if err != nil {
-				return err
-			}
-			if err := s.print(r); err != nil {
-				return err
-			}
-		}
-		_, err := walker.Join(ctx)
-		return err
+				return nil
+			}, curio.Name("walk"))
+			return s.printAll(ctx, inOrder)
+		})
 	}, curio.Limit(s.workers))
+}
+
+// printAll prints the results, each when it is there.
+func (s *search) printAll(ctx context.Context, inOrder *curio.Queue[*curio.Task[result]]) error {
+	for task, err := range inOrder.All(ctx) {
+		if err != nil {
+			return err
+		}
+		r, err := task.Join(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.print(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // walk starts a task for each file below root. What cannot be read takes its turn as well.
