@@ -103,6 +103,7 @@ func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, err
 		if !j.settle() && orphan != nil {
 			orphan(r.v)
 		}
+		_ = step("settled", path)
 		return struct{}{}, nil
 	}
 	_, err := at(ctx, func(_ context.Context, p wait.Place) (struct{}, error) {

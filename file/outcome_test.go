@@ -160,3 +160,24 @@ func TestInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// A call that has ended when its caller is cancelled returns its result, and the task's next wait has the
+// cancellation.
+func TestCancellationIsNotSwallowed(t *testing.T) {
+	testutil.NoLeaks(t)
+	name := in(memory(t), "f")
+	write(t, name, "")
+	s := stalled(t, "settled")
+	inKernel(t, func(ctx context.Context) error {
+		task := curio.Go(ctx, func(ctx context.Context) error {
+			check(t, file.Chmod(ctx, name, 0o600))
+			return curio.CheckCancellation(ctx)
+		})
+		testutil.Receive(t, "the end of the call", s.reached)
+		task.CancelNow()
+		_, err := task.Join(ctx)
+		want(t, err, context.Canceled)
+		s.goOn()
+		return nil
+	})
+}
