@@ -114,6 +114,7 @@ func newTask[T any](ctx context.Context, fn func(context.Context) (T, error), en
 
 // prepare initializes t, a zero AnyTask, for newTask.
 func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption) {
+	t.owner.Prepare() // a group lists the task before it starts it
 	t.kernel, t.entry = kernelOf(ctx), entry
 	t.owner.ID = lastID.Add(1)
 	t.owner.Task = t

@@ -645,3 +645,35 @@ func TestLateTasks(t *testing.T) {
 		})
 	}
 }
+
+// A task of a group stops or cancels the others while the group's function is still spawning them. The
+// race detector looks at it.
+func TestGroupEndedWhileSpawning(t *testing.T) {
+	fixture.AwaitEarlierTests(t)
+	waits := func(ctx context.Context) error {
+		idle, cancel := curio.UntilStop(ctx)
+		defer cancel()
+		_ = curio.Sleep(idle, time.Hour)
+		return nil
+	}
+	for round := range testutil.Times(5000) {
+		err := curio.Run(t.Context(), func(ctx context.Context) error {
+			return curio.Group(ctx, func(_ context.Context, g *curio.Tasks) error {
+				g.Go(func(ctx context.Context) error {
+					if round%2 == 0 {
+						_ = g.CancelRemaining(ctx)
+					}
+					_ = g.Stop(ctx, 0)
+					return nil
+				})
+				for range 3 {
+					g.Go(waits)
+				}
+				return nil
+			})
+		}, curio.Logger(slog.New(slog.DiscardHandler)), curio.Grace(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -133,14 +133,14 @@ func NewKernel() *Scope {
 // or below root if ctx belongs to no kernel. This and the next two are false if
 // the kernel is closed.
 func (o *Owner) InitTask(ctx context.Context, root *Scope) bool {
-	o.init()
+	o.Prepare()
 	return o.enter(ctx, root)
 }
 
 // InitMain makes o the scope of a task below root that ends when ctx does,
 // wherever ctx comes from.
 func (o *Owner) InitMain(ctx context.Context, root *Scope) bool {
-	o.init()
+	o.Prepare()
 	o.base, o.detached = Values(ctx), true
 	o.follow(ctx, scopeOf(ctx))
 	return o.link(root)
@@ -149,13 +149,17 @@ func (o *Owner) InitMain(ctx context.Context, root *Scope) bool {
 // InitDaemon makes o the scope of a task below root that keeps the values of ctx
 // and not its cancellation.
 func (o *Owner) InitDaemon(ctx context.Context, root *Scope) bool {
-	o.init()
+	o.Prepare()
 	o.base = Values(ctx)
 	return o.link(root)
 }
 
-func (o *Owner) init() {
-	o.kind, o.owner = Task, o
+// Prepare makes o one that can be cancelled before it is the scope of a task, if others get to know it
+// so early.
+func (o *Owner) Prepare() {
+	if o.owner == nil {
+		o.kind, o.owner = Task, o
+	}
 }
 
 // New opens a scope of kind Group or Shield below ctx.
