@@ -304,7 +304,7 @@ func withBelow(tasks []*AnyTask, listed map[*wait.Scope]bool) (late []*wait.Scop
 		return isNew
 	}
 	for _, t := range tasks {
-		begun := t.owner.Parent() != nil // else it is just being spawned, and cannot be looked at
+		begun := t.owner.Parent() != nil         // else it is just being spawned, and cannot be looked at
 		if begun && !t.Terminated() && list(t) { // else what is below it is listed as well
 			for _, below := range stragglersBelow(&t.owner.Scope) {
 				list(below)
