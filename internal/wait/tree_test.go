@@ -43,6 +43,7 @@ func FuzzTree(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 1, 2, 2, 3, 1, 8, 1, 9, 0})
 	f.Add([]byte{2, 0, 0, 1, 4, 2, 9, 1, 8, 0, 10, 0, 0, 3})
 	f.Add([]byte{0, 0, 3, 1, 10, 1, 9, 0, 0, 1, 11, 0, 7, 1})
+	f.Add([]byte("0000000000c000009Z#0BX000a000000007+00c\x93")) // a shield that was put up below a shutdown
 	f.Fuzz(grow)
 }
 
@@ -95,7 +96,7 @@ func step(all *[]*twin, op byte, at *twin) {
 	case 4, 5:
 		child.real = wait.NewTimeout(at.real, 0)
 	case 6:
-		child.real, child.shield, child.ended = wait.New(at.real, wait.Shield), true, false
+		child.real, child.shield, child.ended, child.shut = wait.New(at.real, wait.Shield), true, false, false
 	case 7, 8:
 		if at.parent != nil && !at.closed {
 			closeTwin(*all, at, at.task)
