@@ -157,6 +157,7 @@ func init() {
 // and its environment stays.
 func TestCredentialOnly(t *testing.T) {
 	needRoot(t)
+	needID(t)
 	testutil.NoLeaks(t)
 	t.Setenv("HOME", "/home/of/ours")
 	c := shell(`id -u; id -G; echo $HOME`)

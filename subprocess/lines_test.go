@@ -61,8 +61,9 @@ func TestLines(t *testing.T) {
 func TestLinesAsTheyCome(t *testing.T) {
 	testutil.NoLeaks(t)
 	r, w := io.Pipe()
-	cmd := subprocess.Command("sed", "-u", "s/^/got /")
+	cmd := shell(`while read -r line; do echo "got $line"; done`)
 	cmd.Stdin = subprocess.Reader(r)
+	defer r.Close()
 	go fmt.Fprintln(w, 0)
 	n := 0
 	for line, err := range subprocess.Lines(background, cmd) {

@@ -279,12 +279,21 @@ func TestGroups(t *testing.T) {
 
 func TestCredential(t *testing.T) {
 	needRoot(t)
+	needID(t)
 	testutil.NoLeaks(t)
 	c := shell("id -u; id -g")
 	c.Credential = &syscall.Credential{Uid: 65534, Gid: 65533}
 	_, out := speaking(t, c)
 	out.expect("65534")
 	out.expect("65533")
+}
+
+// needID skips the test if another user cannot run id.
+func needID(t *testing.T) {
+	t.Helper()
+	path, err := exec.LookPath("id")
+	check(t, err)
+	testutil.NeedReachable(t, path)
 }
 
 // A program that somebody is just writing is tried again, for as long as ctx allows, and not for ever.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -89,6 +90,23 @@ func Need(t testing.TB, program string) {
 		needNetcat(t, path)
 	}
 	needed.Store(t.Name()+" "+program, true)
+}
+
+// NeedReachable skips the test if other users may not go to path, because of a directory above it.
+func NeedReachable(t testing.TB, path string) {
+	t.Helper()
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm()&1 == 0 {
+			t.Skipf("other users may not go to %s, because of %s", path, dir)
+		}
+		if dir == filepath.Dir(dir) {
+			return
+		}
+	}
 }
 
 // needNetcat skips the test if nc does not support both Unix sockets and half-closing, as
