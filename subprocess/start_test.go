@@ -291,9 +291,14 @@ func TestCredential(t *testing.T) {
 // needID skips the test if another user cannot run id.
 func needID(t *testing.T) {
 	t.Helper()
-	path, err := exec.LookPath("id")
-	check(t, err)
-	testutil.NeedReachable(t, path)
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		path := filepath.Join(dir, "id")
+		if _, err := os.Stat(path); err == nil {
+			testutil.NeedReachable(t, path)
+			return
+		}
+	}
+	t.Skip("there is no id here")
 }
 
 // A program that somebody is just writing is tried again, for as long as ctx allows, and not for ever.

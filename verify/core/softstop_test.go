@@ -138,7 +138,8 @@ func TestSoftStop(t *testing.T) {
 	}
 	_, report, _ := strings.Cut(complaint, "curio: stopped by the signal SIGTERM: ")
 	for _, want := range []string{
-		"cancelled after the grace time, as they had not ended, 2 of the tasks", "main", // which waits for the other one
+		"cancelled after the grace time, as they had not ended, 2 of the tasks",
+		"everything).run-fm: TASKGROUP_JOIN at ", "softstop_program_test.go:", // which waits for the other one
 		"straggler: TIME_SLEEP at ", "tasks.go:", ", for 2",
 	} {
 		if !strings.Contains(report, want) {
