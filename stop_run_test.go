@@ -265,7 +265,7 @@ func init() {
 	}
 }
 
-// Exit says what there is to say besides the signal, and ends by it.
+// Exit prints what the error says beyond the signal, and dies by the signal.
 func TestExitBySignal(t *testing.T) {
 	for child, want := range map[string]string{
 		"has failed as well": "curio: stopped by the signal SIGTERM: boom\n",

@@ -67,7 +67,7 @@ func TestAbandonedReadKeepsTheOffset(t *testing.T) {
 	}
 }
 
-// Traps 3: a write that was given up says so, writes what it was given and not what is there later, and
+// Trap 3: a write that was given up is ErrOutcomeUnknown, writes what it was given and not what is there later, and
 // what is written later comes later.
 func TestAbandonedWrite(t *testing.T) {
 	testutil.NoLeaks(t)
@@ -407,7 +407,7 @@ func TestHungDevice(t *testing.T) {
 	}
 }
 
-// However many wait, there are so many workers and no more, and all are served in the end.
+// However many calls wait, a device has at most maxWorkers workers, and every call is served.
 func TestWorkersAreBounded(t *testing.T) {
 	testutil.NoLeaks(t)
 	f := newFile(t, poem)

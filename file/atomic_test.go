@@ -71,7 +71,7 @@ func TestWriteFileAbandoned(t *testing.T) {
 	s.goOn()
 	workersEnd(t)
 	if got := content(t, name); got != strings.Repeat("x", 2<<20) {
-		t.Errorf("%d bytes, or not those of the call", len(got))
+		t.Errorf("%d bytes, or other bytes than were written", len(got))
 	}
 }
 
@@ -372,7 +372,7 @@ func TestAtomicCancelledAndFailed(t *testing.T) {
 	}
 }
 
-// After the renaming nothing is removed, whoever has a file of the draft's name by then (trap 29).
+// After the rename nothing is removed, even if another file has the draft's name by then (trap 29).
 func TestAtomicRemovesNothingAfterRename(t *testing.T) {
 	eachAtomic(t, func(t *testing.T, way func(ctx context.Context, name, data string, perm fs.FileMode) error) {
 		dir := memory(t)
@@ -442,7 +442,7 @@ func TestAtomicRace(t *testing.T) {
 	})
 }
 
-// Who reads meanwhile finds one content or the other.
+// A concurrent reader finds either the old or the new content.
 func TestAtomicReaders(t *testing.T) {
 	testutil.NoLeaks(t)
 	name := in(memory(t), "f")

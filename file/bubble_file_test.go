@@ -11,7 +11,7 @@ import (
 	"github.com/curio-go/curio/file"
 )
 
-// In a bubble of testing/synctest files work as elsewhere, and time stands still while a worker is at
+// In a bubble of testing/synctest files work as elsewhere, and the clock does not advance while a worker is at
 // it.
 func TestBubble(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "data")

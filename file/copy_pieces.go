@@ -146,7 +146,7 @@ func (c *copier) piece(off int64, n int) (int, error) {
 }
 
 // refused reports whether an error of copy_file_range means that it does not work for these files, or
-// may mean that: if it is true, a read or a write says so too.
+// may mean that: if it is true, a read or a write fails with it too.
 func refused(err error) bool {
 	for _, e := range []syscall.Errno{
 		syscall.ENOSYS, syscall.EXDEV, syscall.EINVAL, syscall.EIO, syscall.EBADF, syscall.EPERM,

@@ -70,7 +70,7 @@ func operations(dir string) []named {
 	}
 }
 
-// Without a descriptor everything fails with an error that says so and names the path; nothing is lost,
+// Without a free descriptor everything fails with EMFILE and the path; nothing is lost,
 // and afterwards everything works.
 func TestNoDescriptorsLeft(t *testing.T) {
 	testutil.NoLeaks(t)

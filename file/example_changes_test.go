@@ -13,7 +13,7 @@ import (
 	"github.com/curio-go/curio/file"
 )
 
-// Whoever reads the file finds the old settings or the new ones.
+// A reader finds either the old settings or the new ones.
 func ExampleWriteFileAtomic() {
 	ctx := context.Background()
 	err := file.WithTempDir(ctx, "", "example", func(ctx context.Context, dir string) error {

@@ -123,7 +123,7 @@ func TestFIFOWriter(t *testing.T) {
 	})
 }
 
-// What has no offsets says so.
+// A file without offsets is syscall.ESPIPE for ReadAt, WriteAt and Seek.
 func TestFIFOHasNoOffsets(t *testing.T) {
 	f, err := file.OpenFile(background, newFIFO(t), os.O_RDWR, 0)
 	check(t, err)
@@ -252,8 +252,7 @@ func TestReadFileOfFIFO(t *testing.T) {
 	}
 }
 
-// WriteFile waits for the reader of a FIFO as OpenFile and Write do, and not in a worker: there are only
-// so many.
+// WriteFile waits for the reader of a FIFO as OpenFile and Write do, without occupying a worker.
 func TestWriteFileOfFIFO(t *testing.T) {
 	testutil.NoLeaks(t)
 	name := newFIFO(t)

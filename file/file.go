@@ -223,7 +223,7 @@ func (f *File) dispose() error {
 	return closeFunc(f.file)
 }
 
-// closeLater is for whoever leaves last, in whatever it is.
+// closeLater is for the last to leave, whatever goroutine that is in.
 func (f *File) closeLater() {
 	f.dev.start(&errand{call: lastCall{f}, op: "close", path: f.name, since: wait.Clock()})
 }
@@ -268,8 +268,8 @@ func (f *File) Detach() (*os.File, error) {
 	return f.file, nil
 }
 
-// detach closes f to all but the caller, who has entered it, and who does not leave it: so nobody
-// closes the descriptor.
+// detach closes f to everyone but the caller. The caller has entered f and does not leave it, so the
+// descriptor stays open.
 func (f *File) detach() error {
 	if !f.turn.Try() {
 		return ErrBusy

@@ -159,7 +159,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// Lines, other reads and writes may be mixed: the offset is that of what was returned.
+// Lines, other reads and writes may be mixed: the offset is behind what was returned.
 func TestLinesAndOthers(t *testing.T) {
 	f := newFile(t, poem)
 	line, err := f.ReadLine(background)

@@ -150,7 +150,7 @@ const (
 )
 
 // lockFile takes the lock among processes. If f is nil and there is no error, found tells why: it is n's
-// id if somebody else holds the lock, and otherwise that of the file to which path leads by now.
+// id if another process holds the lock; otherwise it is the id of the file that path leads to by now.
 func (n *inode) lockFile(ctx context.Context, path string, write, wait bool) (f *lockedFile, found fileID, err error) {
 	if wait {
 		if _, err := n.turns.Wait(ctx, struct{}{}); err != nil {

@@ -46,7 +46,7 @@ func init() {
 			fmt.Println(ok, err)
 		}
 	}
-	// count adds one to the number in a file, so many times, under the lock.
+	// count adds one to the number in a file, n times, under the lock.
 	children["count"] = func() {
 		n, err := strconv.Atoi(os.Args[3])
 		if err != nil {
@@ -480,7 +480,7 @@ func TestLockDo(t *testing.T) {
 	}
 }
 
-// Cancelled at each step, whoever has the lock then: the next one gets it.
+// A cancellation at any step, with the lock held or not, leaves the lock to the next in line.
 func TestLockCancelled(t *testing.T) {
 	path := in(t.TempDir(), "lock")
 	for _, call := range []string{"open", "flock", "stat"} {

@@ -37,8 +37,8 @@ func Create(ctx context.Context, name string) (*File, error) {
 // and an end before that is none. A FIFO that is opened for writing waits for somebody who reads it, as
 // open(2) does: nothing tells when that comes, so OpenFile tries again, with pauses of up to a tenth of
 // a second, in the state TIME_SLEEP; with syscall.O_NONBLOCK in flag it does not, and the error is
-// syscall.ENXIO. Terminals, sockets and the like are opened in non-blocking mode, which is that of this
-// descriptor alone.
+// syscall.ENXIO. Terminals, sockets and the like are opened in non-blocking mode, which affects
+// this descriptor alone.
 //
 // A task that waits is in the state FILE_CALL.
 func OpenFile(ctx context.Context, name string, flag int, perm os.FileMode) (*File, error) {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// This file has what is done to files and directories by their names. Each function is that of package os,
+// This file has what is done to files and directories by their names. Each function does what package os's does,
 // in a worker.
 
 // Rename moves oldname to newname, and replaces newname if that is a file. See os.Rename. It does not

@@ -415,7 +415,7 @@ func TestWatchSlowConsumer(t *testing.T) {
 }
 
 // watchLimited runs what is in act in a child with a user namespace of its own, in which the user may
-// have so many watches and instances.
+// have that many watches and instances.
 func init() {
 	children["watch limited"] = func() {
 		for i, setting := range []string{"max_inotify_watches", "max_inotify_instances"} {

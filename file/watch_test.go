@@ -202,7 +202,7 @@ func TestWatchRootGoes(t *testing.T) {
 	}
 }
 
-// Close may be called by the task that takes changes, and at any other time; who waits is told. What
+// Close may be called by the task that takes changes, and at any other time; a task that waits learns of it. What
 // has not been taken is dropped.
 func TestWatchClose(t *testing.T) {
 	testutil.NoLeaks(t)

@@ -17,7 +17,7 @@ import (
 //
 // The tree is what the user has been told: each change of an entry is reported when it is made, in the
 // same order. So after events have been lost, the differences between the tree and the file system are
-// what is to be reported, and a user who does the same with each change has the same picture.
+// what is to be reported, and a user who applies each change has the same picture.
 //
 // Events come late. By the time that one is looked at, the path of its node may lead elsewhere. A
 // directory that cannot be found therefore remains unseen, and is tried again when something above it

@@ -31,7 +31,7 @@ func asSignals(sigs []syscall.Signal) (all []os.Signal) {
 }
 
 // A storm of signals while queues and events come and go, as a process of its own: its first argument is
-// how many signals, the second the one of which it dies in the end.
+// how many signals, the second the one that finally kills it.
 func init() {
 	children["storm"] = func() {
 		n, _ := strconv.Atoi(os.Args[2])

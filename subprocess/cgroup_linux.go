@@ -62,7 +62,7 @@ func openPath(dir string) (fd int, err error) {
 // containsUs reports whether this process is in the cgroup or in one below it.
 func containsUs(dir string) bool { return slices.Contains(members(dir), os.Getpid()) }
 
-// members returns who is in the cgroup and in those below it.
+// members returns the processes in the cgroup and in those below it.
 func members(dir string) (pids []int) {
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {

@@ -116,7 +116,7 @@ func TestCgroupPolitely(t *testing.T) {
 	})
 }
 
-// Where the cgroup cannot be used, the group takes its place, and Containment says so.
+// Where the cgroup cannot be used, the group takes its place, and Containment reports it.
 func TestCgroupRefused(t *testing.T) {
 	testutil.NoLeaks(t)
 	c := shell("exit 3")

@@ -25,7 +25,7 @@ import (
 //	ended ──► settled  when nobody signals the group any more: the pidfd is closed, and the child is
 //	                   off the list of those that are killed when this process dies
 //
-// Whoever signals does so with mu held, and looks at ended first: so without a pidfd, too, no signal
+// A signal is sent with mu held, and only after a look at ended: so without a pidfd, too, no signal
 // goes to a number that is another process's by now. A group is signalled by its pidfd, which means it for
 // ever, or by its number, as long as the leader's status has not been collected.
 type child struct {
@@ -167,7 +167,7 @@ func (c *child) signalGroupLocked(sig syscall.Signal) error {
 			return os.ErrProcessDone
 		}
 		err = process.Signal(-h.Pid, sig)
-		if err == syscall.EPERM && ended { // macOS says so of a group in which all have ended
+		if err == syscall.EPERM && ended { // macOS returns it for a group in which all have ended
 			err = os.ErrProcessDone
 		}
 		return err

@@ -121,7 +121,7 @@ func isSpecial(r rune) bool {
 
 // A ProcessGroup says which process group a program is in. With a terminal, it decides two things: Ctrl-C
 // and similar keys send their signals to one group, the foreground, which is that of this process if it
-// was started by a shell; and the system stops whoever else reads from the terminal, by SIGTTIN, until it
+// was started by a shell; and the system stops any other process that reads from the terminal, by SIGTTIN, until it
 // gets SIGCONT in the foreground. [Process.Stopped] tells when that has happened.
 type ProcessGroup int
 

@@ -77,7 +77,7 @@ func (e *end) String() string { return e.name }
 // KeepsNothing is for package stream.
 func (e *end) KeepsNothing() {}
 
-// Recv is that of a stream.Transport.
+// Recv implements stream.Transport.
 func (e *end) Recv(ctx context.Context, buf []byte) (int, error) {
 	n, err := e.fd.Read(ctx, buf)
 	if err == nil && n == 0 && len(buf) > 0 || e.hungUp(err) {
@@ -89,7 +89,7 @@ func (e *end) Recv(ctx context.Context, buf []byte) (int, error) {
 // WaitRead lets a stream wait without a buffer.
 func (e *end) WaitRead(ctx context.Context) error { return e.failed("wait", e.fd.WaitRead(ctx)) }
 
-// SendAll is that of a stream.Transport. When nobody reads any more, the error is EPIPE.
+// SendAll implements stream.Transport. When nobody reads any more, the error is EPIPE.
 func (e *end) SendAll(ctx context.Context, buf []byte) (int, error) {
 	n, err := e.fd.WriteAll(ctx, buf)
 	if e.hungUp(err) {
@@ -98,7 +98,7 @@ func (e *end) SendAll(ctx context.Context, buf []byte) (int, error) {
 	return n, e.failed("write", err)
 }
 
-// Close is that of a stream.Transport.
+// Close implements stream.Transport.
 func (e *end) Close() error {
 	err := e.fd.Close()
 	if err == nil && e.terminal != nil {

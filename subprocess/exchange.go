@@ -145,7 +145,7 @@ func (x *exchange) sweep(ctx context.Context) (all bool) {
 	return all
 }
 
-// giveUp leaves the outputs to whoever has them open.
+// giveUp stops waiting for outputs that other processes have still open.
 func (x *exchange) giveUp() {
 	for _, o := range x.outs {
 		o.giveUp(x.shield)

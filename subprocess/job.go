@@ -177,7 +177,7 @@ func (j *job) failure() error {
 	return &Error{Op: j.op, Name: j.cmds[0].Path, Err: copied}
 }
 
-// blamed returns the index of the command whose failure is that of the pipeline, -1 for none: the last
+// blamed returns the index of the command whose failure is the pipeline's, -1 for none: the last
 // that has failed, without those that have died because nobody read their output any more. One of them
 // is never the last command.
 func blamed(done []*Completed) int {

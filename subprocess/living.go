@@ -13,7 +13,7 @@ import (
 var living = &registry{children: make(map[*child]struct{})}
 
 // Between the fork and add a child is known to nobody. births is held for reading meanwhile, and killAll waits for
-// those who hold it; who comes after that sees dying, and does not fork.
+// those who hold it; a start that comes later sees dying, and does not fork.
 type registry struct {
 	births sync.RWMutex
 

@@ -175,7 +175,7 @@ func (o *output) close() {
 	}
 }
 
-// giveUp leaves the output to whoever has it open.
+// giveUp stops waiting for an output that another process has still open.
 func (o *output) giveUp(ctx context.Context) {
 	o.late = o.late || o.end != nil || o.calls.busy()
 	o.calls.abandon(ctx)

@@ -16,7 +16,7 @@ import (
 // input of the first. Stdin must be nil in all but the first, and Stdout in all but the last.
 //
 // There is a result for each command, in order. If one cannot be started, those before it are ended as if
-// ctx were done, the error is that of the start, and there are no results.
+// ctx were done, the error is the start's error, and there are no results.
 //
 // The error is the *ExitError of the last command whose status is not 0, as with a shell's pipefail. But
 // a command that has died of SIGPIPE, because a later one has read enough and ended, has done nothing

@@ -40,7 +40,7 @@ func TestPipeline(t *testing.T) {
 	}
 }
 
-// Traps 57 and 58: who reads enough ends those before it, and that is no error; a failure is, if it is not
+// Traps 57 and 58: a command that has read enough ends those before it, and that is no error; a failure is, if it is not
 // of that kind, and of several the last one counts.
 func TestPipelineStatus(t *testing.T) {
 	testutil.NoLeaks(t)

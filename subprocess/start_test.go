@@ -106,7 +106,7 @@ func TestDotInPath(t *testing.T) {
 	wantError(t, err, exec.ErrDot)
 }
 
-// A relative path is relative to Dir, and PATH is that of this process.
+// A relative path is relative to Dir, and PATH is this process's.
 func TestWhatIsFound(t *testing.T) {
 	testutil.NoLeaks(t)
 	script := write(t, "script", "#!/bin/sh\necho $0 in $PWD, PATH is $PATH\n", 0o755)
@@ -435,7 +435,7 @@ func TestForkFails(t *testing.T) {
 	}
 }
 
-// A hostile is a context whose Err panics, or ends the goroutine, after so many calls.
+// A hostile is a context whose Err panics, or ends the goroutine, after that many calls.
 type hostile struct {
 	context.Context
 	calls, after int

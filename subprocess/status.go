@@ -20,7 +20,7 @@ type ExitStatus struct {
 func (s ExitStatus) Success() bool { return s.Code == 0 && s.Signal == nil && !s.Unknown }
 
 // Containment is how much of what a program has started is ended with it. It is never more than what was
-// achieved: if a cgroup cannot be used, or killing it fails, it is that of the process group.
+// achieved: if a cgroup cannot be used, or killing it fails, it is the process group's.
 type Containment int
 
 const (

@@ -395,7 +395,7 @@ func TestNoDescriptorLeaks(t *testing.T) {
 	fds := strings.Fields(string(out))
 	fds = slices.DeleteFunc(fds, func(fd string) bool { return fd == "0" || fd == "1" || fd == "2" })
 	for _, fd := range fds {
-		if inheritable(fd) { // of whoever has started the test
+		if inheritable(fd) { // inherited from what has started the test
 			continue
 		}
 		t.Errorf("descriptor %s is open in the program: %q", fd, out)

@@ -208,7 +208,7 @@ func TestStopShared(t *testing.T) {
 	})
 }
 
-// If ctx is done, the program is killed at once, and the status says so.
+// If ctx is done, the program is killed at once, and the status is SIGKILL.
 func TestStopCut(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
 		c := shell(`trap 'echo term' TERM; echo ready; while :; do sleep 0.01; done`)

@@ -126,7 +126,7 @@ func init() {
 	}
 }
 
-// A process id that is used again gets no signal, whoever has collected its first owner. In a process id
+// A process id that is used again gets no signal, even if other code has reaped its first owner. In a process id
 // namespace of its own, the next number can be chosen.
 func TestNumberUsedAgain(t *testing.T) {
 	needRoot(t)
@@ -287,7 +287,7 @@ func sameNumber() (first, second *subprocess.Process, err error) {
 	return nil, nil, errors.New("the number does not come again")
 }
 
-// A child that this process traces itself, and that stands still, has not ended, and what it says to its
+// A child that this process traces itself, and that is stopped, has not ended, and what it says to its
 // tracer is not taken away.
 func TestTracedByUs(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {

@@ -3,7 +3,7 @@
 //
 //	go run ./examples/grep [-j 8] PATTERN [PATH]...
 //
-// Its status is that of grep: 0 if there was a match, 1 if there was none, and 2 if something could not be
+// Its exit status is grep's: 0 if there was a match, 1 if there was none, and 2 if something could not be
 // read, which it reports without stopping. Ctrl-C ends it at once, also if a disk does not answer.
 package main
 

@@ -106,7 +106,7 @@ func TestStubborn(t *testing.T) {
 	})
 }
 
-// A program that ends is started again, after longer and longer pauses, and given up in the end. Then the
+// A program that ends is started again, after longer and longer pauses, and finally given up. Then the
 // others are stopped.
 func TestBackOff(t *testing.T) {
 	s := start(t, "-pause", "10ms", "-longest", "30ms", "-ends", "5", "a="+polite, "b=echo oops >&2; exit 7")

@@ -182,7 +182,7 @@ func lastLines(f io.ReaderAt, end int64, n int) (int64, error) {
 			if i < 0 {
 				break
 			}
-			if at+int64(i)+1 == end { // the end of the last line, and not that of the one before
+			if at+int64(i)+1 == end { // it ends the last line: look for the line before
 				continue
 			}
 			if n--; n == 0 {

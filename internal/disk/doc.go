@@ -1,7 +1,7 @@
 // Package disk makes the system calls on files that never wait for a device, and knows what is
 // mounted where.
 //
-// A call that may wait for a disk, a server or a FUSE daemon cannot be cut. Whoever makes it in a
+// A call that may wait for a disk, a server or a FUSE daemon cannot be interrupted. A caller that makes it in a
 // worker pays for two switches of goroutines. The functions of this package find out, with one system
 // call, whether that is necessary: they return what the system has in memory, or say that it would have
 // to wait. Nothing here asks a file system that may hang: which file system it is comes from the table

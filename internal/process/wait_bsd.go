@@ -20,7 +20,7 @@ func (h Handle) Collect() (s Status, ended bool, err error) {
 		}
 	}
 	switch {
-	case err != nil || pid != h.Pid || !status.Exited() && !status.Signaled(): // the last: we trace it, and it stands still
+	case err != nil || pid != h.Pid || !status.Exited() && !status.Signaled(): // the last: we trace it, and it is stopped
 		return Status{}, false, err
 	case status.Signaled():
 		s = Status{Code: -1, Signal: status.Signal(), CoreDumped: status.CoreDump()}

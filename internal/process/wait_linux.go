@@ -55,7 +55,7 @@ func (h Handle) waitid(info *siginfo, options int, usage *syscall.Rusage) error 
 // HasEnded reports whether the child has ended and its status is still there to be collected. The error
 // is ECHILD if it has ended and somebody else has the status.
 //
-// Of a child that this process traces, the call also tells that it stands still, although it was not
+// Of a child that this process traces, the call also reports that it has stopped, although it was not
 // asked for that.
 func (h Handle) HasEnded() (ended bool, err error) {
 	var info siginfo

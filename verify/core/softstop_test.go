@@ -97,7 +97,7 @@ func (r *running) ends(by syscall.Signal) (complaint string) {
 	return complaint
 }
 
-// ended reports whether there is no such process, or only a zombie, which belongs to whoever has adopted
+// ended reports whether there is no such process, or only a zombie, which belongs to the process that has adopted
 // it.
 func ended(pid int) bool {
 	if syscall.Kill(pid, 0) == syscall.ESRCH {
