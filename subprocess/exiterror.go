@@ -3,7 +3,6 @@ package subprocess
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,25 +30,9 @@ func newExitError(c *Cmd, done *Completed) *ExitError {
 
 // Error says which program it was, how it ended, and the end of what it wrote to its standard error.
 func (e *ExitError) Error() string {
-	text := "subprocess: " + e.Name + ": " + statusText(e.Status)
+	text := "subprocess: " + e.Name + ": " + e.Status.String()
 	if said := lastWords(e.Stderr); said != "" {
 		text += ": " + said
-	}
-	return text
-}
-
-func statusText(s ExitStatus) string {
-	var text string
-	switch {
-	case s.Unknown:
-		return "exit status unknown"
-	case s.Signal != nil:
-		text = "signal: " + s.Signal.String()
-	default:
-		text = "exit status " + strconv.Itoa(s.Code)
-	}
-	if s.CoreDumped {
-		text += " (core dumped)"
 	}
 	return text
 }

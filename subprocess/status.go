@@ -2,6 +2,7 @@ package subprocess
 
 import (
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -19,6 +20,24 @@ type ExitStatus struct {
 // Success reports whether the program has exited with the status 0.
 func (s ExitStatus) Success() bool { return s.Code == 0 && s.Signal == nil && !s.Unknown }
 
+// String returns how the program has ended, as an os.ProcessState does: "exit status 1", or
+// "signal: killed".
+func (s ExitStatus) String() string {
+	var text string
+	switch {
+	case s.Unknown:
+		return "exit status unknown"
+	case s.Signal != nil:
+		text = "signal: " + s.Signal.String()
+	default:
+		text = "exit status " + strconv.Itoa(s.Code)
+	}
+	if s.CoreDumped {
+		text += " (core dumped)"
+	}
+	return text
+}
+
 // Containment is how much of what a program has started is ended with it. It is never more than what was
 // achieved: if a cgroup cannot be used, or killing it fails, it is the process group's.
 type Containment int
@@ -32,3 +51,16 @@ const (
 	// ContainedCgroup means that its cgroup is: everything.
 	ContainedCgroup
 )
+
+// String returns "none", "group" or "cgroup".
+func (c Containment) String() string {
+	switch c {
+	case ContainedNone:
+		return "none"
+	case ContainedGroup:
+		return "group"
+	case ContainedCgroup:
+		return "cgroup"
+	}
+	return "Containment(" + strconv.Itoa(int(c)) + ")"
+}

@@ -15,18 +15,24 @@ import (
 	"github.com/curio-go/curio/subprocess"
 )
 
+// uncollected starts a program whose status our own code does not collect before the channel is closed.
+func uncollected(t *testing.T) (p *subprocess.Process, collected chan struct{}) {
+	t.Helper()
+	collected = make(chan struct{})
+	subprocess.Inject(t, func(step string) error {
+		if step == "collect" {
+			<-collected
+		}
+		return nil
+	})
+	return start(t, shell("exit 3")), collected
+}
+
 // Somebody else in this process has collected the status: all are told that it is unknown, and nobody
 // hangs.
 func TestForeignWait(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
-		collected := make(chan struct{}) // by the other one
-		subprocess.Inject(t, func(step string) error {
-			if step == "collect" {
-				<-collected
-			}
-			return nil
-		})
-		p := start(t, shell("exit 3"))
+		p, collected := uncollected(t)
 		for {
 			pid, err := syscall.Wait4(-1, nil, 0, nil)
 			if err == syscall.EINTR {
@@ -49,14 +55,7 @@ func TestForeignWait(t *testing.T) {
 // Before our own look, but after somebody else has collected the status, no signal goes to the number.
 func TestSignalAfterForeignWait(t *testing.T) {
 	inEachWay(t, func(t *testing.T) {
-		collected := make(chan struct{}) // by the other one
-		subprocess.Inject(t, func(step string) error {
-			if step == "collect" {
-				<-collected
-			}
-			return nil
-		})
-		p := start(t, shell("exit 3"))
+		p, collected := uncollected(t)
 		for {
 			if _, err := syscall.Wait4(p.Pid(), nil, 0, nil); err != syscall.EINTR {
 				check(t, err)

@@ -100,7 +100,7 @@ func watch(ctx context.Context, out io.Writer, s settings, args []string) error 
 	if err := errors.Join(err, stopped); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, "the program has ended, with", text(status))
+	_, err = fmt.Fprintln(out, "the program has ended:", status)
 	return err
 }
 
@@ -160,14 +160,4 @@ func clean(line string) string {
 		}
 		return r
 	}, line)
-}
-
-func text(s subprocess.ExitStatus) string {
-	switch {
-	case s.Unknown:
-		return "a status that is not known"
-	case s.Signal != nil:
-		return "the signal " + s.Signal.String()
-	}
-	return fmt.Sprint("status ", s.Code)
 }

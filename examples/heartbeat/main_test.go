@@ -25,10 +25,10 @@ var stamp = regexp.MustCompile(`(?m)^ *\d+\.\d{3}s  `)
 // All lines are printed, also one that lacks its end, and then how the program has ended.
 func TestLines(t *testing.T) {
 	for _, c := range []struct{ script, want string }{
-		{"echo one; echo two >&2; printf three", "+one\n+two\n+three\nthe program has ended, with status 0\n"},
-		{"exit 3", "the program has ended, with status 3\n"},
-		{"kill -9 $$", "the program has ended, with the signal killed\n"},
-		{`printf '\033[1mbold\n'; head -c 5000 /dev/zero; printf '\nlast\n'`, "+[1mbold\n+(a line of 5001 bytes)\n+last\nthe program has ended, with status 0\n"},
+		{"echo one; echo two >&2; printf three", "+one\n+two\n+three\nthe program has ended: exit status 0\n"},
+		{"exit 3", "the program has ended: exit status 3\n"},
+		{"kill -9 $$", "the program has ended: signal: killed\n"},
+		{`printf '\033[1mbold\n'; head -c 5000 /dev/zero; printf '\nlast\n'`, "+[1mbold\n+(a line of 5001 bytes)\n+last\nthe program has ended: exit status 0\n"},
 	} {
 		h := start(t, "-within", "1h", "sh", "-c", c.script)
 		said, status := h.Rest()
@@ -79,7 +79,7 @@ func TestBuffered(t *testing.T) {
 func TestTerminal(t *testing.T) {
 	h := start(t, "-within", "1h", "-pty", "sh", "-c", "test -t 0 && test -t 1 && test -t 2 && echo a terminal; echo two")
 	said, status := h.Rest()
-	if said = stamp.ReplaceAllString(said, "+"); said != "+a terminal\n+two\nthe program has ended, with status 0\n" || status != 0 {
+	if said = stamp.ReplaceAllString(said, "+"); said != "+a terminal\n+two\nthe program has ended: exit status 0\n" || status != 0 {
 		t.Errorf("it said %q, complained %q and ended with %d", said, h.Stderr(), status)
 	}
 }

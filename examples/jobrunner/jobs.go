@@ -172,10 +172,8 @@ func (j *job) outcome() string {
 		return "done"
 	case errors.Is(j.err, curio.ErrCancelled):
 		return "cancelled"
-	case errors.As(j.err, &exit) && exit.Status.Signal != nil:
-		return "ended by the signal " + exit.Status.Signal.String()
 	case errors.As(j.err, &exit):
-		return fmt.Sprint("failed with status ", exit.Status.Code)
+		return exit.Status.String()
 	}
 	return j.err.Error()
 }

@@ -37,9 +37,9 @@ func TestOrder(t *testing.T) {
 	r := start(t, jobs, "-jobs", "2")
 	said, status := r.Rest()
 	want := fmt.Sprintf("[1] done: while ! test -e %[1]s/x; do sleep 0.01; done; echo one\none\n"+
-		"[2] failed with status 2: echo two; echo error >&2; exit 2\ntwo\nerror\n"+
+		"[2] exit status 2: echo two; echo error >&2; exit 2\ntwo\nerror\n"+
 		"[3] done: echo > %[1]s/x; printf three\nthree\n"+
-		"[4] ended by the signal killed: kill -9 $$\n", dir)
+		"[4] signal: killed: kill -9 $$\n", dir)
 	if plain(said) != want || status != 1 || r.Stderr() != "2 of 4 jobs have failed\n" {
 		t.Errorf("it said %s\ncomplained %q and ended with %d", said, r.Stderr(), status)
 	}
@@ -82,8 +82,8 @@ func TestTooLong(t *testing.T) {
 func TestLimits(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	for _, c := range []struct{ job, flag, value, want string }{
-		{"while :; do :; done", "-cpu", "1", "[1] ended by the signal CPU time limit exceeded"},
-		{"head -c 3000000 /dev/zero > " + file + "; exit $?", "-file", "1", "[1] failed with status 153"}, // 128 and SIGXFSZ
+		{"while :; do :; done", "-cpu", "1", "[1] signal: CPU time limit exceeded"},
+		{"head -c 3000000 /dev/zero > " + file + "; exit $?", "-file", "1", "[1] exit status 153"}, // 128 and SIGXFSZ
 		{"head -c 200000000 /dev/zero | tail -c 200000000 | wc -c", "-memory", "100", "exhausted"},
 	} {
 		t.Run(c.flag, func(t *testing.T) {

@@ -79,7 +79,7 @@ func TestStopsInOrder(t *testing.T) {
 		s.Signal(sig)
 		var want strings.Builder
 		for _, name := range []string{"c", "b", "a"} {
-			fmt.Fprintf(&want, "%[1]s: stopping\n%[1]s | good-bye\n%[1]s: stopped, ended with status 3\n", name)
+			fmt.Fprintf(&want, "%[1]s: stopping\n%[1]s | good-bye\n%[1]s: stopped, exit status 3\n", name)
 		}
 		if said := s.EndedBy(sig); said != want.String() {
 			t.Errorf("it said\n%s", said)
@@ -97,7 +97,7 @@ func TestStubborn(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Interrupt()
-	if said := s.EndedBy(syscall.SIGINT); said != "a: stopping\na: stopped, ended by the signal killed\n" {
+	if said := s.EndedBy(syscall.SIGINT); said != "a: stopping\na: stopped, signal: killed\n" {
 		t.Errorf("it said %q", said)
 	}
 	testutil.Await(t, "the end of its child", func() bool {
@@ -113,8 +113,8 @@ func TestBackOff(t *testing.T) {
 	s.pid("a")
 	s.says("a", " | hello")
 	for _, then := range []string{
-		"ended with status 7, starts again in 10ms", "ended with status 7, starts again in 20ms",
-		"ended with status 7, starts again in 30ms", "ended with status 7, starts again in 30ms", "given up, ended with status 7",
+		"exit status 7, starts again in 10ms", "exit status 7, starts again in 20ms",
+		"exit status 7, starts again in 30ms", "exit status 7, starts again in 30ms", "given up, exit status 7",
 	} {
 		s.pid("b")
 		s.says("b", " | oops")
@@ -124,11 +124,11 @@ func TestBackOff(t *testing.T) {
 	}
 	s.says("a", ": stopping")
 	s.says("a", " | good-bye")
-	s.says("a", ": stopped, ended with status 3")
+	s.says("a", ": stopped, exit status 3")
 	if said, status := s.Rest(); said != "" || status != 1 {
 		t.Errorf("it said %q, and ended with %d", said, status)
 	}
-	if want := "b has ended 5 times in a row (the last time: ended with status 7)"; !strings.Contains(s.Stderr(), want) {
+	if want := "b has ended 5 times in a row (the last time: exit status 7)"; !strings.Contains(s.Stderr(), want) {
 		t.Errorf("it complained %q", s.Stderr())
 	}
 }
@@ -138,7 +138,7 @@ func TestSteady(t *testing.T) {
 	s := start(t, "-pause", "1ms", "-longest", "1h", "-steady", "1ns", "-ends", "2", "a=exit 7")
 	for range 5 {
 		s.pid("a")
-		if more := s.says("a", ": ended with status 7, starts again in 1ms"); more != "" {
+		if more := s.says("a", ": exit status 7, starts again in 1ms"); more != "" {
 			t.Errorf("it said %q too", more)
 		}
 	}
@@ -150,7 +150,7 @@ func TestSteady(t *testing.T) {
 func TestStoppedInThePause(t *testing.T) {
 	s := start(t, "-pause", "1h", "-longest", "1h", "a=kill -9 $$")
 	s.pid("a")
-	s.says("a", ": ended by the signal killed, starts again in 1h0m0s")
+	s.says("a", ": signal: killed, starts again in 1h0m0s")
 	s.Interrupt()
 	if said := s.EndedBy(syscall.SIGINT); said != "a: stopped\n" {
 		t.Errorf("it said %q", said)
@@ -163,10 +163,10 @@ func TestStatus(t *testing.T) {
 	a := s.pid("a")
 	s.says("a", " | hello")
 	s.pid("b")
-	s.says("b", ": ended with status 2, starts again in 1h0m0s")
+	s.says("b", ": exit status 2, starts again in 1h0m0s")
 	s.Signal(syscall.SIGUSR1)
 	s.says("a", fmt.Sprintf(": running, process %d, for ", a))
-	s.says("b", ": ended with status 2, starts again in 1h0m0s, for ")
+	s.says("b", ": exit status 2, starts again in 1h0m0s, for ")
 	s.Interrupt()
 	_ = s.EndedBy(syscall.SIGINT)
 }
@@ -180,7 +180,7 @@ func TestOddOutput(t *testing.T) {
 			t.Errorf("after %q it said %q", want, more)
 		}
 	}
-	s.says("a", ": ended with status 0")
+	s.says("a", ": exit status 0")
 	s.Interrupt()
 	_ = s.EndedBy(syscall.SIGINT)
 }

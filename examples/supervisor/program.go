@@ -105,7 +105,7 @@ func (p *program) run(ctx context.Context) (how string, err error) {
 	if err == nil {
 		err = printing.Err()
 	}
-	return ended(status), err
+	return status.String(), err
 }
 
 // print prints the lines of the program.
@@ -152,15 +152,4 @@ func (p *program) state() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return fmt.Sprintf("%s, for %v", p.what, time.Since(p.since).Round(time.Second))
-}
-
-// ended says how a program has ended.
-func ended(s subprocess.ExitStatus) string {
-	switch {
-	case s.Unknown:
-		return "ended"
-	case s.Signal != nil:
-		return "ended by the signal " + s.Signal.String()
-	}
-	return fmt.Sprintf("ended with status %d", s.Code)
 }
