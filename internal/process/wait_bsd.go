@@ -8,6 +8,23 @@ import (
 	"syscall"
 )
 
+// A siginfo is a siginfo_t, as waitid(2) and wait6(2) fill it: signal, errno, code, pid, uid, status.
+type siginfo [32]int32
+
+// HasEnded reports whether the child has ended and its status is still there to be collected. The error
+// is ECHILD if it has ended and somebody else has the status. On macOS the call also tells of a stopped
+// child, although it was not asked for that.
+func (h Handle) HasEnded() (ended bool, err error) {
+	info, err := h.peek(wExited)
+	return err == nil && hasEnded(info[2]), err
+}
+
+// IsStopped reports whether the child is stopped.
+func (h Handle) IsStopped() bool {
+	info, err := h.peek(wStopped)
+	return err == nil && info[2] == cldStopped
+}
+
 // Collect takes the child's status, if it has ended. The error is ECHILD if somebody else has it.
 func (h Handle) Collect() (s Status, ended bool, err error) {
 	var status syscall.WaitStatus
