@@ -22,7 +22,6 @@ func TestNoDescriptors(t *testing.T) {
 
 func init() {
 	children["nodescriptors"] = func([]string) error {
-		count := func() int { return len(testutil.Descriptors(os.Getpid())) }
 		cmd := subprocess.Command("/bin/true")
 		p, err := subprocess.Start(background, cmd) // opens the pollers
 		if err != nil {
@@ -31,7 +30,8 @@ func init() {
 		if _, err := p.Wait(background); err != nil {
 			return err
 		}
-		limit := syscall.Rlimit{Cur: uint64(count()) + 20, Max: uint64(count()) + 20}
+		n := uint64(len(testutil.Descriptors(os.Getpid())) + 20)
+		limit := syscall.Rlimit{Cur: n, Max: n}
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 			return err
 		}

@@ -129,7 +129,10 @@ var verified = []struct {
 		if err != nil {
 			return nil, err
 		}
-		defer p.Close()
+		defer func() {
+			_ = p.Close() // which does not wait
+			_, _ = p.Wait(background)
+		}()
 		for input := data; ; input = nil {
 			inner, cancel := curio.WithTimeout(ctx, time.Duration(rand.IntN(2000))*time.Microsecond)
 			out, _, err := p.Communicate(inner, input)
