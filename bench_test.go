@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -807,6 +808,55 @@ func BenchmarkWaitList(b *testing.B) {
 						_, _ = peer.Cancel(ctx)
 					}
 				})
+			})
+		}
+	}
+}
+
+// What a look for deadlocks costs for each task of the kernel: tasks that sleep, tasks that wait for one lock, and tasks that
+// join one another.
+func BenchmarkDeadlocks(b *testing.B) {
+	for _, n := range []int{1000, 10_000, 100_000} {
+		for _, c := range []struct {
+			name string
+			task func(lock *curio.Lock, before *curio.AnyTask) func(ctx context.Context) error
+		}{
+			{"sleeping", func(*curio.Lock, *curio.AnyTask) func(ctx context.Context) error {
+				return func(ctx context.Context) error { return curio.Sleep(ctx, curio.NoTimeout) }
+			}},
+			{"one lock", func(lock *curio.Lock, _ *curio.AnyTask) func(ctx context.Context) error { return lock.Acquire }},
+			{"a chain of joins", func(_ *curio.Lock, before *curio.AnyTask) func(ctx context.Context) error {
+				if before == nil {
+					return func(ctx context.Context) error { return curio.Sleep(ctx, curio.NoTimeout) }
+				}
+				return before.Wait
+			}},
+		} {
+			b.Run(fmt.Sprintf("tasks=%s/n=%d", c.name, n), func(b *testing.B) {
+				err := curio.Run(b.Context(), func(ctx context.Context) error {
+					var lock curio.Lock
+					if err := lock.Acquire(ctx); err != nil {
+						return err
+					}
+					var last *curio.AnyTask
+					for range n {
+						last = curio.Go(ctx, c.task(&lock, last)).AnyTask
+					}
+					for last.Cycles() == 0 {
+						runtime.Gosched()
+					}
+					k := curio.KernelOf(ctx)
+					for b.Loop() {
+						if found := k.Deadlocks(); found != nil {
+							return fmt.Errorf("found %v", found)
+						}
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/task")
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
 			})
 		}
 	}

@@ -1420,3 +1420,48 @@ func ExampleWaitList_All() {
 	// then: 2 <nil>
 	// <nil>
 }
+
+// Two tasks take the same locks in different orders, each the one that the other has.
+func ExampleKernel_Deadlocks() {
+	err := curio.Run(context.Background(), func(ctx context.Context) error {
+		var accounts, journal curio.Lock
+		var one, other curio.Event
+		transfer := curio.Go(ctx, func(ctx context.Context) error {
+			return accounts.Do(ctx, func(ctx context.Context) error {
+				one.Set()
+				if err := other.Wait(ctx); err != nil {
+					return err
+				}
+				return journal.Acquire(ctx)
+			})
+		}, curio.Name("transfer"))
+		audit := curio.Go(ctx, func(ctx context.Context) error {
+			return journal.Do(ctx, func(ctx context.Context) error {
+				other.Set()
+				if err := one.Wait(ctx); err != nil {
+					return err
+				}
+				return accounts.Acquire(ctx)
+			})
+		}, curio.Name("audit"))
+
+		for { // a watchdog
+			if err := curio.Sleep(ctx, 10*time.Millisecond); err != nil {
+				return err
+			}
+			for _, d := range curio.KernelOf(ctx).Deadlocks() {
+				for _, s := range d.Circle {
+					fmt.Println(s.Task.Name(), s.Op)
+				}
+				_, _ = transfer.Cancel(ctx)
+				_, _ = audit.Cancel(ctx)
+				return nil
+			}
+		}
+	})
+	fmt.Println(err)
+	// Output:
+	// transfer LOCK_ACQUIRE
+	// audit LOCK_ACQUIRE
+	// <nil>
+}

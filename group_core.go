@@ -363,6 +363,16 @@ func (g *group) sweepLocked() {
 	}
 }
 
+// opGroupJoin is the state of a task that waits for the end of a group.
+const opGroupJoin = "TASKGROUP_JOIN"
+
+// String is for those who look at what tasks wait for.
+func (g *group) String() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return fmt.Sprintf("TaskGroup(%v, %d running)", g.policy, g.running)
+}
+
 // await waits in l until cond, which it calls under mu, returns true.
 func (g *group) await(ctx context.Context, l *wait.List, cond func() bool) error {
 	p, err := wait.At(ctx)
@@ -375,7 +385,7 @@ func (g *group) await(ctx context.Context, l *wait.List, cond func() bool) error
 			g.mu.Unlock()
 			return p.Follow(func(p wait.Place) error { return g.await(p.Scope(), l, cond) })
 		}
-		if err := p.Block("TASKGROUP_JOIN", nil, l, &g.mu); err != nil {
+		if err := p.Block(opGroupJoin, g, l, &g.mu); err != nil {
 			return err
 		}
 		g.mu.Lock()

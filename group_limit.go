@@ -161,7 +161,7 @@ func (g *group) waitLocked(p wait.Place, in *map[*AnyTask]*wait.Waiter, t *AnyTa
 	if *in == nil {
 		*in = make(map[*AnyTask]*wait.Waiter)
 	}
-	w := p.Waiter("GROUP_LIMIT", nil)
+	w := p.Waiter("GROUP_LIMIT", g)
 	(*in)[t] = w
 	g.mu.Unlock()
 

@@ -52,7 +52,7 @@ func (g *group) nextAt(p wait.Place) (m member, err error) {
 		g.mu.Unlock()
 		return wait.FollowFor(p, g.nextAt)
 	}
-	w := p.Waiter("TASKGROUP_NEXT", nil)
+	w := p.Waiter("TASKGROUP_NEXT", g)
 	ok := w.WaitIn(&g.collectors, &g.mu)
 	if ok {
 		m, _ = w.Slot.(member)

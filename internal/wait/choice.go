@@ -158,13 +158,13 @@ func (a *awayChoice) Interrupt(w *Waiter) {
 }
 
 // Several is what a task that chooses is shown to wait for.
-type Several []any
+type Several []Part
 
 // String is the text of each, with "or" between them.
 func (s Several) String() string {
 	var texts []string
-	for _, object := range s {
-		texts = append(texts, fmt.Sprint(object))
+	for _, part := range s {
+		texts = append(texts, fmt.Sprint(part.Object))
 	}
 	return strings.Join(texts, " or ")
 }
@@ -180,7 +180,7 @@ func (w *Waiter) seen() any {
 	}
 	var s Several
 	for _, node := range c.nodes {
-		s = append(s, node.object)
+		s = append(s, Part{node.op, node.object})
 	}
 	return s
 }

@@ -334,11 +334,7 @@ func (src *source) endScope() {
 // follow makes s end when ctx is done: a foreign context, or a scope that is not above s.
 // It calls other people's code, which may panic, so it runs before s is in the tree.
 func (s *Scope) follow(ctx context.Context, derived *Scope) {
-	var at time.Time
-	limited := false
-	if s.kind != Adopted { // which nobody asks for its deadline
-		at, limited = ctx.Deadline()
-	}
+	at, limited := ctx.Deadline()
 	other, ours := ctx.(*Scope)
 	var done <-chan struct{}
 	if !ours {

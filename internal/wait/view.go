@@ -13,6 +13,23 @@ type Snapshot struct {
 	Object any    // what it waits for, nil if there is nothing to name
 	Since  int64  // as Now
 	Until  int64  // when the wait ends by itself, 0 for never
+	Cycle  uint64 // how many waits of the task have begun with this one, unless goroutines share its context
+	Scope  *Scope // in which it waits
+	Over   bool   // it has been granted or cancelled, and is about to end
+}
+
+// Part is one of the things that a task waits for.
+type Part struct {
+	Op     string
+	Object any
+}
+
+// Parts are the things of which one ends the wait: several if the task chooses.
+func (s Snapshot) Parts() []Part {
+	if several, ok := s.Object.(Several); ok {
+		return several
+	}
+	return []Part{{s.Op, s.Object}}
 }
 
 // Parked returns what the task waits for, false if it is not waiting in one of our
@@ -81,7 +98,14 @@ func (s *Scope) waiting(f func(*Waiter) bool) bool {
 	return false
 }
 
-func (w *Waiter) snapshot() Snapshot { return Snapshot{w.op, w.seen(), w.since, w.until} }
+// snapshot is called with the mutex of w's scope held.
+func (w *Waiter) snapshot() Snapshot {
+	s := Snapshot{Op: w.op, Object: w.seen(), Since: w.since, Until: w.until, Scope: w.scope, Over: w.state.Load() != waiting}
+	if o := w.scope.owner; o != nil {
+		s.Cycle = o.cycles.Load()
+	}
+	return s
+}
 
 // appendChildren appends the children of s for which cond holds, the newest last. A nil
 // cond holds for all.

@@ -1,0 +1,347 @@
+package curio
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// This file finds tasks that can never go on.
+//
+// A task is stuck if it waits without a deadline, and everything that could end its wait is itself stuck or has ended.
+// stuckAmong begins with all tasks that wait for something of which it is known who can provide it, and strikes out
+// those that may yet be served, and then those that wait for these, until none is left to be struck out. What remains
+// can only wait for one another.
+//
+// Tasks run while they are looked at, so that what is found may never have been true at any one moment: a task has been
+// seen to wait for a lock, and has had it and waits for another one by the time that its holder is looked at. So the waits
+// are looked at twice, before and after the look at who holds what, and only tasks that are in the same wait
+// both times count. They were in it all the time in between. A task that waits gives nothing back, and is given nothing but
+// what ends its wait, so what they hold was theirs all the time, too.
+
+// A Deadlock is a number of tasks that wait for each other in a circle, or one that waits for something that nobody
+// can provide any more, and so none of them will ever go on by itself. Cancelling one of them may help the others.
+type Deadlock struct {
+	// Circle has the tasks that wait for each other: each waits for something that the next one has, and the last one for
+	// something that the first one has. A task that waits for what nobody can provide, such as a lock whose holder has
+	// ended, or for itself, is alone.
+	Circle []Stuck
+
+	// Behind is how many other tasks wait for those in the circle, directly or not, and will not go on either.
+	Behind int
+}
+
+// A Stuck is a task in a [Deadlock].
+type Stuck struct {
+	Task   *AnyTask
+	Op     string // what it does, as State shows it
+	Object string // what it waits for
+	Lost   bool   // who could provide it has ended
+}
+
+// String says in one line what the task waits for.
+func (s Stuck) String() string {
+	text := fmt.Sprintf("task %s (%d): %s", s.Task.trail(), s.Task.ID(), s.Op)
+	if s.Object != "" {
+		text += " " + s.Object
+	}
+	return text
+}
+
+// String has a line for each task of the circle.
+func (d Deadlock) String() string {
+	var b strings.Builder
+	for i, s := range d.Circle {
+		if i > 0 {
+			b.WriteString("\n\t")
+		}
+		b.WriteString(s.String())
+	}
+	if d.Behind > 0 {
+		fmt.Fprintf(&b, "\n\t%d more wait for these", d.Behind)
+	}
+	return b.String()
+}
+
+// Deadlocks returns the deadlocks among the tasks of the kernel, nil if there is none. It looks at locks, bounded
+// semaphores, Once, joins and groups, whose holders and members are known, and at a Select of these. What
+// waits for anything else, has a deadline or was cancelled may go on, and so may what waits for that: a
+// deadlock that is reported is one, if tasks release what they have taken themselves. One that involves an event, a
+// queue or a channel is not found.
+//
+// It takes each object's mutex for a moment, stops nobody, and calls nothing of the user's. It looks at every task of the
+// kernel, which takes some microseconds for each.
+func (k *Kernel) Deadlocks() []Deadlock {
+	waits := k.waits()
+	for {
+		stuck := stuckAmong(waits)
+		if len(stuck) == 0 {
+			return nil
+		}
+		still := make(map[*AnyTask]wait.Snapshot, len(stuck))
+		for t, s := range stuck {
+			if now, ok := t.owner.Parked(); ok && now.Cycle == s.wait.Cycle && now.Since == s.wait.Since && !now.Over {
+				still[t] = now
+			}
+		}
+		if len(still) == len(stuck) {
+			return circles(stuck)
+		}
+		waits = still
+	}
+}
+
+// waits returns what the tasks of k wait for.
+func (k *Kernel) waits() map[*AnyTask]wait.Snapshot {
+	all := make(map[*AnyTask]wait.Snapshot)
+	for _, t := range k.Tasks() {
+		if s, ok := t.owner.Parked(); ok && !s.Over {
+			all[t] = s
+		}
+	}
+	return all
+}
+
+// A stuckTask is a task that is, as far as is known, stuck.
+type stuckTask struct {
+	task *AnyTask
+	wait wait.Snapshot
+	on   [][]*reliance // for each of the things of which one ends its wait, what has to happen first: each of that
+}
+
+// A relyingOn is what there is one reliance for.
+type relyingOn struct {
+	object relying
+	op     string
+}
+
+// A stuckSearch finds tasks that are stuck.
+type stuckSearch struct {
+	stuck     map[*AnyTask]*stuckTask
+	reliances map[relyingOn]*reliance             // nil if it is not known what has to happen
+	before    map[*reliance]map[*AnyTask]*AnyTask // for one with a line, who is next before whom
+	of        map[*AnyTask][]*reliance            // that a task is part of
+}
+
+// stuckAmong returns those tasks that can never go on.
+func stuckAmong(waits map[*AnyTask]wait.Snapshot) map[*AnyTask]*stuckTask {
+	f := &stuckSearch{
+		stuck: make(map[*AnyTask]*stuckTask), reliances: make(map[relyingOn]*reliance),
+		before: make(map[*reliance]map[*AnyTask]*AnyTask), of: make(map[*AnyTask][]*reliance),
+	}
+	for t, s := range waits {
+		if on, ok := f.reliancesOf(t, s); ok {
+			f.stuck[t] = &stuckTask{t, s, on}
+		}
+	}
+	for _, s := range f.stuck {
+		for _, each := range s.on {
+			for _, r := range each {
+				if r.waiting == nil {
+					f.add(r)
+				}
+				r.waiting = append(r.waiting, s)
+			}
+		}
+	}
+	f.strike()
+	return f.stuck
+}
+
+// reliancesOf returns what the wait s of t depends on. It is false if it may end by itself or by somebody who is not known.
+func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*reliance, ok bool) {
+	if s.Until != 0 {
+		return nil, false
+	}
+	if _, limited := s.Scope.Deadline(); limited {
+		return nil, false
+	}
+	for _, part := range s.Parts() {
+		object, known := part.Object.(relying)
+		if !known {
+			return nil, false
+		}
+		key := relyingOn{object, part.Op}
+		r, known := f.reliances[key]
+		if !known {
+			r = object.reliance(part.Op)
+			f.reliances[key] = r
+		}
+		if r == nil {
+			return nil, false
+		}
+		each := []*reliance{r}
+		if r.line != nil {
+			before, waits := f.lineOf(r)[t]
+			if !waits { // it has just been let in
+				return nil, false
+			}
+			if before != nil {
+				each = append(each, &reliance{on: []*AnyTask{before}})
+			}
+		}
+		all = append(all, each)
+	}
+	return all, len(all) > 0
+}
+
+func (f *stuckSearch) lineOf(r *reliance) map[*AnyTask]*AnyTask {
+	before := f.before[r]
+	if before == nil {
+		before = make(map[*AnyTask]*AnyTask, len(r.line))
+		var last *AnyTask
+		for _, t := range r.line {
+			if t != nil {
+				before[t], last = last, t
+			}
+		}
+		f.before[r] = before
+	}
+	return before
+}
+
+// add counts how many of the tasks of r are stuck, and has r hear of those that are not.
+func (f *stuckSearch) add(r *reliance) {
+	for _, t := range r.on {
+		if f.stuck[t] != nil {
+			r.stuck++
+			f.of[t] = append(f.of[t], r)
+		}
+	}
+}
+
+// strike takes out those that may go on, and then those that depended on them, and so on.
+func (f *stuckSearch) strike() {
+	var struck []*AnyTask
+	look := func(s *stuckTask) {
+		if f.stuck[s.task] != nil && s.mayGoOn() {
+			delete(f.stuck, s.task)
+			struck = append(struck, s.task)
+		}
+	}
+	for _, s := range f.stuck {
+		look(s)
+	}
+	for len(struck) > 0 {
+		t := struck[len(struck)-1]
+		struck = struck[:len(struck)-1]
+		for _, r := range f.of[t] {
+			was := r.isHopeless()
+			if r.stuck--; was && !r.isHopeless() {
+				for _, s := range r.waiting {
+					look(s)
+				}
+			}
+		}
+	}
+}
+
+// mayGoOn reports whether one of the things that s waits for may yet come.
+func (s *stuckTask) mayGoOn() bool {
+	return slices.ContainsFunc(s.on, func(each []*reliance) bool {
+		return !slices.ContainsFunc(each, (*reliance).isHopeless)
+	})
+}
+
+// isHopeless reports whether what has to happen never will.
+func (r *reliance) isHopeless() bool {
+	if r.all {
+		return r.lost || r.stuck > 0
+	}
+	return r.lost || len(r.on) > 0 && r.stuck == len(r.on)
+}
+
+// circles makes the deadlocks of stuck tasks. Each is led to one of those that it waits for: in the end that leads into a
+// circle, or to a task that waits for something that nobody can provide. All that is led to the same end is one deadlock.
+func circles(stuck map[*AnyTask]*stuckTask) []Deadlock {
+	tasks := make([]*stuckTask, 0, len(stuck))
+	for _, s := range stuck {
+		tasks = append(tasks, s)
+	}
+	slices.SortFunc(tasks, func(a, b *stuckTask) int { return cmp.Compare(a.task.ID(), b.task.ID()) })
+	var found []Deadlock
+	of := make(map[*stuckTask]int) // which one of found; a number of its own as long as a way is being followed
+	for i, start := range tasks {
+		following := -1 - i
+		var way []*stuckTask
+		s := start
+		for s != nil && of[s] == 0 {
+			of[s] = following
+			way = append(way, s)
+			s = stuck[s.next(stuck)]
+		}
+		switch {
+		case s == nil: // the last one is lost
+			found = append(found, deadlock(way[len(way)-1:]))
+			found[len(found)-1].Behind = len(way) - 1
+			s = way[len(way)-1]
+			of[s] = len(found)
+		case of[s] == following:
+			at := slices.Index(way, s)
+			found = append(found, deadlock(way[at:]))
+			found[len(found)-1].Behind = at
+			of[s] = len(found)
+		default:
+			found[of[s]-1].Behind += len(way)
+		}
+		for _, w := range way {
+			of[w] = of[s]
+		}
+	}
+	return found
+}
+
+// next returns the one of those that s waits for which is shown, nil if s is lost: itself, if that is reason enough, and
+// otherwise the oldest of the others.
+func (s *stuckTask) next(stuck map[*AnyTask]*stuckTask) (next *AnyTask) {
+	for r := range s.hopeless {
+		for _, t := range r.on {
+			switch {
+			case stuck[t] == nil:
+			case t == s.task && (r.all || len(r.on) == 1):
+				return t
+			case next == nil || next == s.task || t != s.task && t.ID() < next.ID():
+				next = t
+			}
+		}
+	}
+	return next
+}
+
+// hopeless calls yield for what has to happen for s and never will.
+func (s *stuckTask) hopeless(yield func(*reliance) bool) {
+	for _, each := range s.on {
+		for _, r := range each {
+			if r.isHopeless() && !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// deadlock makes one of a circle, which it shows from the oldest task on.
+func deadlock(circle []*stuckTask) (d Deadlock) {
+	oldest := 0
+	for i, s := range circle {
+		if s.task.ID() < circle[oldest].task.ID() {
+			oldest = i
+		}
+	}
+	circle = slices.Concat(circle[oldest:], circle[:oldest])
+	for _, s := range circle {
+		d.Circle = append(d.Circle, Stuck{s.task, s.wait.Op, objectText(s.wait.Object), s.isLost()})
+	}
+	return d
+}
+
+func (s *stuckTask) isLost() bool {
+	for r := range s.hopeless {
+		if r.lost {
+			return true
+		}
+	}
+	return false
+}
