@@ -176,14 +176,18 @@ func TestTLSCloseNotify(t *testing.T) {
 	inTasks(t, client.Handshake, server.Handshake)
 	inTasks(t, func(ctx context.Context) error {
 		var n int
-		err := curio.TimeoutAfter(ctx, short, func(ctx context.Context) (err error) {
+		sending := curio.Go(ctx, func(ctx context.Context) (err error) {
 			n, err = client.SendAll(ctx, make([]byte, 1<<20))
 			return err
-		})
-		if !errors.Is(err, context.DeadlineExceeded) {
+		}, curio.ReportCrash(false))
+		testutil.Await(t, "wait for room", func() bool { return sending.State() == "WRITE_WAIT" })
+		if _, err := sending.Cancel(ctx); err != nil {
+			return err
+		}
+		if err := sending.Err(); !errors.Is(err, curio.ErrTaskCancelled) {
 			t.Errorf("sent %d of a megabyte: %v", n, err)
 		}
-		err = client.Close() // returns an error: the other side misses something
+		err := client.Close() // returns an error: the other side misses something
 		wantOp(t, err, "close", client)
 		if !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("%v", err)
