@@ -40,6 +40,8 @@ type Stuck struct {
 	Op     string // what it does, as State shows it
 	Object string // what it waits for
 	Lost   bool   // who could provide it has ended
+
+	cycle uint64 // of the wait
 }
 
 // String says in one line what the task waits for.
@@ -332,7 +334,7 @@ func deadlock(circle []*stuckTask) (d Deadlock) {
 	}
 	circle = slices.Concat(circle[oldest:], circle[:oldest])
 	for _, s := range circle {
-		d.Circle = append(d.Circle, Stuck{s.task, s.wait.Op, objectText(s.wait.Object), s.isLost()})
+		d.Circle = append(d.Circle, Stuck{s.task, s.wait.Op, objectText(s.wait.Object), s.isLost(), s.wait.Cycle})
 	}
 	return d
 }

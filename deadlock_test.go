@@ -3,6 +3,7 @@ package curio_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -380,4 +381,44 @@ func TestNoDeadlockThatNeverWas(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// A kernel that watches logs a deadlock once, and again when there has been none in between.
+func TestWatchDeadlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		journal := new(testutil.Journal)
+		err := curio.Run(t.Context(), func(ctx context.Context) error {
+			for range 2 {
+				var x, y curio.Lock
+				a, b := curio.Go(ctx, hold(&x, &y), curio.Name("a")), curio.Go(ctx, hold(&y, &x), curio.Name("b"))
+				for range 3 {
+					_ = curio.Sleep(ctx, time.Minute)
+				}
+				found := journal.Take("curio: deadlock")
+				if len(found) != 1 {
+					t.Errorf("logged %d times", len(found))
+					break
+				}
+				r := found[0].String()
+				for _, text := range []string{"/a (", "/b (", "LOCK_ACQUIRE Lock 0x", "(held by task ", "deadlock_test.go:", "behind:0"} {
+					if !strings.Contains(r, text) {
+						t.Errorf("%q is not in %s", text, r)
+					}
+				}
+				_, _ = a.Cancel(ctx)
+				_, _ = b.Cancel(ctx)
+				_ = curio.Sleep(ctx, time.Minute)
+			}
+			return nil
+		}, curio.Logger(slog.New(journal)), curio.WatchDeadlocks(10*time.Second))
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	defer func() {
+		if recover() == nil {
+			t.Error("WatchDeadlocks(0) does not panic")
+		}
+	}()
+	curio.WatchDeadlocks(0)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/curio-go/curio/internal/signals"
@@ -43,6 +44,9 @@ type Kernel struct {
 	// How Run ends; see stop_run.go. Set by options.
 	grace, pause time.Duration
 	stopOn       []signals.Signal
+
+	lookEvery time.Duration // see WatchDeadlocks; 0 for never
+	watching  atomic.Bool
 }
 
 var defaultKernel = newKernel(wait.Default)
@@ -61,8 +65,8 @@ func NewKernel(opts ...KernelOption) *Kernel {
 	return k
 }
 
-// A KernelOption changes how a kernel works: Logger, CrashOnPanic, MaxThreads, and how Run stops: Grace,
-// Pause, StopOnSignals.
+// A KernelOption changes how a kernel works: Logger, CrashOnPanic, MaxThreads, WatchDeadlocks, and how Run stops:
+// Grace, Pause, StopOnSignals.
 type KernelOption interface{ applyTo(k *Kernel) }
 
 type kernelOption func(*Kernel)
@@ -114,6 +118,7 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 		t.owner.Scope.Close()
 		return ErrKernelShutdown
 	}
+	k.watchDeadlocks(&t.owner.Scope)
 	go t.run(plain(main))
 	if d != nil {
 		d.main(ctx, t)

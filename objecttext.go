@@ -17,7 +17,7 @@ var speaking = map[string]bool{
 
 const module = "github.com/curio-go/curio"
 
-// objectText says what a task waits for, "" for nothing. Objects of the user's are told by their type: their methods may
+// objectText says what a task waits for, "" for nothing, with its address, as two locks look the same otherwise. Objects of the user's are told by their type: their methods may
 // wait for the very mutex that everything hangs on.
 func objectText(object any) string {
 	switch o := object.(type) {
@@ -36,9 +36,13 @@ func objectText(object any) string {
 	if v.Kind() != reflect.Pointer {
 		return fmt.Sprintf("a %T", object)
 	}
-	address := fmt.Sprintf(" at %p", object)
+	what := fmt.Sprintf("a %T", object)
 	if said, ok := object.(fmt.Stringer); ok && speaking[v.Type().Elem().PkgPath()] {
-		return said.String() + address
+		what = said.String()
 	}
-	return fmt.Sprintf("a %T", object) + address
+	kind, details, _ := strings.Cut(what, "(")
+	if details != "" {
+		details = "(" + details
+	}
+	return fmt.Sprintf("%s %p%s", kind, object, details)
 }

@@ -23,6 +23,11 @@
 // NoLeaks gives a test a kernel of its own, and looks at the end of the test for what
 // is left: tasks, locks, goroutines, descriptors, child processes.
 //
+// # Deadlocks
+//
+// NoDeadlock fails a test whose tasks wait for each other in a circle, says which and in which lines, and
+// cancels them, so that the test does not hang.
+//
 // # How leaks are told apart
 //
 // Tests may run in parallel. Tasks and locks are known by their kernel, and goroutines
