@@ -177,10 +177,26 @@ func (t *table) structure(local reflect.Type, id typeID, d *definition) (*node, 
 			n.fields[i], err = t.ignore(d.ids[i], make(map[typeID]*node))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("field %.40q of %s: %w", name, local, err)
+			return nil, inField(local, name, err)
 		}
 	}
 	return n, nil
+}
+
+// A fieldError is an error about a field of a struct, or about something in it.
+type fieldError struct {
+	name string // of the innermost
+	err  error
+}
+
+func (e *fieldError) Error() string { return fmt.Sprintf("field %.60q: %v", e.name, e.err) }
+func (e *fieldError) Unwrap() error { return e.err }
+
+func inField(t reflect.Type, name string, err error) error {
+	if inner := (*fieldError)(nil); errors.As(err, &inner) {
+		return err
+	}
+	return &fieldError{t.String() + "." + name, err}
 }
 
 // isExported is gob's idea of it.
