@@ -16,9 +16,9 @@ package process
 // In a worker it serves calls until the worker ends, and never returns. Otherwise it returns at once. All
 // functions have to be registered by then.
 func Main() {
-	if !startedAsWorker {
-		reachedMain.Store(true)
-		return
+	if startedAsWorker {
+		serve()
 	}
-	serve()
+	programFile()
+	reachedMain.Store(true)
 }

@@ -17,19 +17,20 @@ import (
 // It is Curio's ProcessPool.
 type Pool struct {
 	kernel *curio.Kernel
-	cfg    Config                  // settled; changed by Configure before begun
-	task   *curio.Task[struct{}]   // see manage
-	output curio.Lock              // for Config.Output
-	hard   curio.Event             // set when all workers have to end, also those that are busy
-	hiring curio.WaitList[*worker] // the manager: it is given a worker to start, or nil to end
+	task   *curio.Task[struct{}]   // the manager
+	hiring curio.WaitList[*worker] // for the manager: it is given a worker to start, or nil when it may end
+	output *curio.Semaphore        // for one call of Config.Output at a time
+	closed curio.Event             // set with closing
 
-	mu      sync.Mutex
-	line    curio.WaitList[grant] // callers that wait for a worker
-	workers map[*worker]struct{}  // from the moment when it is decided to start them until they are gone
-	idle    []*worker             // the one that was used last is the last one, and the next one to be used
-	begun   bool                  // there has been a call
-	closing bool
-	failed  failures
+	mu       sync.Mutex
+	cfg      Config                // settled; constant once there has been a call
+	line     curio.WaitList[grant] // callers that wait for a worker
+	workers  map[*worker]struct{}  // from the decision to start them until they are gone
+	starting int                   // how many of them have not said hello
+	idle     []*worker             // the one that was used last comes last, and is the next one to be used
+	begun    bool                  // there has been a call
+	closing  bool
+	failed   failures
 }
 
 // A grant is what a caller gets that waits in the line.
@@ -53,14 +54,14 @@ type Worker struct {
 // is there until Close, or until the kernel is shut down and all tasks that are no services have ended.
 //
 // The error says what is wrong with cfg, and is errors.ErrUnsupported for a limit that the system does not
-// have. It is ErrInWorker in a worker, and curio.ErrKernelShutdown if the kernel has been shut down.
+// have. It is ErrNoMain and ErrInWorker as with Run, and curio.ErrKernelShutdown if the kernel has been shut down.
 func NewPool(ctx context.Context, cfg Config) (*Pool, error) {
 	cfg, err := cfg.settle()
 	if err != nil {
 		return nil, err
 	}
-	if isWorker() {
-		return nil, ErrInWorker
+	if err := refusal(); err != nil {
+		return nil, err
 	}
 	p := newPool(ctx, cfg)
 	if !p.start(ctx) {
@@ -72,7 +73,7 @@ func NewPool(ctx context.Context, cfg Config) (*Pool, error) {
 // PoolOf returns the pool of ctx's kernel, which is used by calls without the option In. It is made when it
 // is first asked for, with the settings of the zero Config, and anew when it has been closed. If the kernel has been
 // shut down, it is a closed pool.
-func PoolOf(ctx context.Context) *Pool { return kernelPools.of(ctx, nil) }
+func PoolOf(ctx context.Context) *Pool { return kernelPools.of(ctx) }
 
 // Configure changes the settings of the pool of ctx's kernel. It has to come before the first call; after
 // that the error says that it is too late. Other errors are those of NewPool.
@@ -81,10 +82,10 @@ func Configure(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if isWorker() {
-		return ErrInWorker
+	if err := refusal(); err != nil {
+		return err
 	}
-	p := kernelPools.of(ctx, &cfg)
+	p := PoolOf(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -105,6 +106,7 @@ func Configure(ctx context.Context, cfg Config) error {
 // If the system holds a worker so that it does not even end when it is killed, Close waits 5 s for it, and
 // the log says so. A waiting task is in the state TASK_WAIT.
 func (p *Pool) Close(ctx context.Context) error {
+	p.mustBeMade()
 	p.close(false)
 	err := p.task.Wait(ctx)
 	if err == nil {
@@ -115,8 +117,24 @@ func (p *Pool) Close(ctx context.Context) error {
 	return err
 }
 
+// size returns how many workers there are at most, which does not change from then on.
+func (p *Pool) size() int {
+	p.mustBeMade()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun = true
+	return p.cfg.Workers
+}
+
+func (p *Pool) mustBeMade() {
+	if p == nil || p.line.Mutex == nil {
+		panic("process: use of the zero Pool, which is none; pools come from NewPool and PoolOf")
+	}
+}
+
 // Workers returns the workers that there are, by their age. It does not wait.
 func (p *Pool) Workers() []Worker {
+	p.mustBeMade()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := make([]Worker, 0, len(p.workers))
