@@ -98,3 +98,8 @@ func (cfg Config) settle() (Config, error) {
 	}
 	return cfg, checkLimits(cfg.Memory, cfg.CPUTime)
 }
+
+// limits are those of a worker.
+func (cfg *Config) limits() limits {
+	return limits{Memory: cfg.Memory, CPUTime: cfg.CPUTime, Grace: cfg.Grace}
+}

@@ -64,7 +64,7 @@ func (c *invocation) call(ctx context.Context, arg []byte) (result any, failure 
 	var err error
 	_ = c.scope.Run(ctx, func(ctx context.Context) error {
 		theInvocation.Set(ctx, c)
-		defer startCall()()
+		defer c.server.limits.allow(func() { c.server.end(dieOverCPUTime) })()
 		result, err = f.call(ctx, &c.server.dec, arg)
 		return nil
 	})
@@ -92,7 +92,7 @@ func (c *invocation) answer(ctx context.Context, result any, failure *RemoteErro
 			return nil
 		}
 		if failure == nil {
-			body, err := c.encode(func(e *gobs.Encoder) ([]byte, error) { return encodeAny(e, result) })
+			body, err := c.encode(func(e *gobs.Encoder) ([]byte, error) { return e.Encode(result) })
 			if err == nil {
 				return c.last(ctx, aResult, body)
 			}

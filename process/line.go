@@ -96,6 +96,7 @@ func (w *worker) begin(c *call) (ok bool) {
 	p.mu.Unlock()
 	if ok {
 		w.tail.reset()
+		w.witness = w.cfg.limits().watch(w.pid)
 		curio.Go(w.ctx, c.converse, curio.Name(c.function))
 	}
 	return ok

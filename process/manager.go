@@ -67,6 +67,7 @@ func (p *Pool) bear(ctx context.Context, w *worker) error {
 	p.mu.Lock()
 	w.pid = w.proc.Pid()
 	p.mu.Unlock()
+	w.witness = cfg.limits().watch(w.proc.Pid())
 	curio.Go(ctx, w.run, curio.Name(w.String()))
 	return nil
 }

@@ -113,23 +113,12 @@ func (m *mapping[A, R]) run(ctx context.Context, args iter.Seq[A]) error {
 // loop begins calls with a context below ctx, and yields what comes of them.
 func (m *mapping[A, R]) loop(ctx, below context.Context, args iter.Seq[A]) error {
 	for arg := range args {
-		for m.begun-m.yielded >= m.bound {
-			if err := m.take(ctx); err != nil {
-				return err
-			}
-		}
 		if _, err := wait.At(ctx); err != nil {
 			return err
 		}
 		m.begin(below, arg)
-		for {
-			o, ok := m.line.TryWait(ctx, outcome[R]{})
-			if !ok {
-				break
-			}
-			if err := m.deal(ctx, o); err != nil {
-				return err
-			}
+		if err := m.makeRoom(ctx); err != nil {
+			return err
 		}
 	}
 	for m.begun > m.yielded {
@@ -138,6 +127,25 @@ func (m *mapping[A, R]) loop(ctx, below context.Context, args iter.Seq[A]) error
 		}
 	}
 	return nil
+}
+
+// makeRoom deals with what has come, and waits until there is room for another call.
+func (m *mapping[A, R]) makeRoom(ctx context.Context) error {
+	for {
+		o, ok := m.line.TryWait(ctx, outcome[R]{})
+		var err error
+		switch {
+		case ok:
+			err = m.deal(ctx, o)
+		case m.begun-m.yielded < m.bound:
+			return nil
+		default:
+			err = m.take(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // begin begins a call.

@@ -46,12 +46,12 @@ func Progress[P any](fn func(P)) Option {
 	if fn == nil {
 		panic(fmt.Sprintf("process: Progress[%v](nil)", of))
 	}
-	if err := checkType(of); err != nil {
+	if err := gobs.Check(of); err != nil {
 		panic(fmt.Sprintf("process: Progress[%v]: values of the type cannot be sent from a worker: %v", of, err))
 	}
 	l := &listener{of: nameOf(of), decode: func(d *gobs.Decoder, message []byte) (func(), error) {
 		var v P
-		if err := decode(d, message, &v); err != nil {
+		if err := d.Decode(message, &v); err != nil {
 			return nil, err
 		}
 		return func() { fn(v) }, nil

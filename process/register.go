@@ -48,13 +48,13 @@ func Register[A, R any](name string, fn func(ctx context.Context, arg A) (R, err
 		what string
 		is   reflect.Type
 	}{{"argument", arg}, {"result", result}} {
-		if err := checkType(v.is); err != nil {
+		if err := gobs.Check(v.is); err != nil {
 			panic(fmt.Sprintf("process: Register(%q): the %s of type %v cannot be sent to or from a worker: %v", name, v.what, v.is, err))
 		}
 	}
 	f.call = func(ctx context.Context, d *gobs.Decoder, message []byte) (any, error) {
 		var arg A
-		if err := decode(d, message, &arg); err != nil {
+		if err := d.Decode(message, &arg); err != nil {
 			return nil, &undecoded{err}
 		}
 		result, err := fn(ctx, arg)

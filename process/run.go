@@ -30,8 +30,8 @@ func Run[A, R any](ctx context.Context, fn *Func[A, R], arg A, opts ...Option) (
 func run[A, R any](ctx context.Context, fn *Func[A, R], arg A, p *Pool, l *listener) (result R, err error) {
 	r := &request{
 		function: fn.of, pool: p, listener: l,
-		encode: func(e *gobs.Encoder) ([]byte, error) { return encode(e, &arg) },
-		decode: func(d *gobs.Decoder, message []byte) error { return decode(d, message, &result) },
+		encode: func(e *gobs.Encoder) ([]byte, error) { return e.Encode(&arg) },
+		decode: func(d *gobs.Decoder, message []byte) error { return d.Decode(message, &result) },
 	}
 	if err := r.run(ctx); err != nil {
 		var none R

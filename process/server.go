@@ -22,9 +22,11 @@ import (
 // link, when the parent has died, the context of the call is done, and the process ends when the function has returned, or
 // after the grace time. The system sends the same signal when the parent dies, so these may come together.
 type server struct {
-	link  *link
-	grace time.Duration
-	dec   gobs.Decoder // used by the call that runs
+	parent int
+	link   *link
+	grace  time.Duration
+	limits limits
+	dec    gobs.Decoder // for the call that runs
 
 	// writing is for one at a time: for enc and link.out. It is no Lock, as several goroutines of a task may report.
 	writing *curio.Semaphore
@@ -42,7 +44,7 @@ func serve() {
 	if !serving.CompareAndSwap(false, true) {
 		select {} // the other call of Main serves
 	}
-	s := &server{writing: curio.NewSemaphore(1)}
+	s := &server{parent: os.Getppid(), writing: curio.NewSemaphore(1)}
 	signals.Subscribe(s, syscall.SIGTERM, syscall.SIGINT)
 	sock, err := socket.FromFD(socketFD)
 	if err != nil {
@@ -64,8 +66,17 @@ func serve() {
 // as that would be inherited by programs that are started here.
 func (s *server) Deliver(sig signals.Signal) {
 	if sig == syscall.SIGTERM {
-		s.end(func() { signals.Die(syscall.SIGTERM) })
+		s.end(s.die)
 	}
+}
+
+// die ends the process: with all that it has started if its parent has gone, as nobody else would do that, and by
+// SIGTERM otherwise, so that the parent sees what has ended it.
+func (s *server) die() {
+	if os.Getppid() != s.parent && syscall.Getpgrp() == os.Getpid() {
+		_ = syscall.Kill(0, syscall.SIGKILL)
+	}
+	signals.Die(syscall.SIGTERM)
 }
 
 // end ends the process by die when the current call has ended, but after the grace time in any case.
@@ -97,7 +108,7 @@ func (s *server) greet(ctx context.Context) error {
 	}
 	h := hello{Version: version, Build: theBuild()}
 	if g.Version == h.Version && g.Build == h.Build {
-		s.grace = g.Grace
+		s.grace, s.limits = g.Grace, g.Limits
 		runtime.GOMAXPROCS(g.Processors)
 		if err := prepareWorker(g.Limits); err != nil {
 			h.Refusal = err.Error()
@@ -127,15 +138,10 @@ func (s *server) loop(ctx context.Context) error {
 	}
 }
 
-// orphaned ends the process and what it has started, as the parent has gone. It never returns.
+// orphaned ends the process, as the parent has gone or wants nothing more. It never returns.
 func (s *server) orphaned() {
-	s.end(func() {
-		if syscall.Getpgrp() == os.Getpid() {
-			_ = syscall.Kill(0, syscall.SIGKILL)
-		}
-		os.Exit(1)
-	})
-	select {} // if it ends already, that is as good
+	s.end(s.die)
+	select {} // it may have been about to end already
 }
 
 // begin starts a call.

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/curio-go/curio/internal/gobs"
 )
 
 // This file has what is in the frames.
@@ -95,40 +93,6 @@ func unpackFailure(function string, body []byte) (*RemoteError, error) {
 	e.Panic = u.number() != 0
 	e.Text = strings.ToValidUTF8(e.Text, "\uFFFD")
 	return e, u.err()
-}
-
-// Values of the type struct{} stand for nothing, and gob refuses them.
-var nothing = reflect.TypeFor[struct{}]()
-
-// checkType reports why values of type t cannot be sent.
-func checkType(t reflect.Type) error {
-	if t == nothing {
-		return nil
-	}
-	return gobs.Check(t)
-}
-
-// encode returns *v as a message, which is valid until the next call.
-func encode[T any](e *gobs.Encoder, v *T) ([]byte, error) {
-	if reflect.TypeFor[T]() == nothing {
-		return nil, nil
-	}
-	return e.Encode(v)
-}
-
-// encodeAny is encode for a pointer whose type is not known.
-func encodeAny(e *gobs.Encoder, v any) ([]byte, error) {
-	if _, isNothing := v.(*struct{}); isNothing {
-		return nil, nil
-	}
-	return e.Encode(v)
-}
-
-func decode[T any](d *gobs.Decoder, message []byte, into *T) error {
-	if reflect.TypeFor[T]() == nothing {
-		return nil
-	}
-	return d.Decode(message, into)
 }
 
 // nameOf returns a name by which the same type can be recognized in another process of the program.

@@ -29,9 +29,10 @@ type worker struct {
 	tail tail            // of its standard error
 
 	// For the caller that has it.
-	enc  gobs.Encoder
-	dec  gobs.Decoder
-	anew bool // the worker's encoder has to begin anew
+	enc     gobs.Encoder
+	dec     gobs.Decoder
+	anew    bool     // the worker's encoder has to begin anew
+	witness *witness // of how it dies
 
 	// Guarded by pool.mu.
 	state   workerState
@@ -185,7 +186,7 @@ func (w *worker) reason(died *WorkerError, failure, why error) string {
 	case why != nil:
 		return why.Error()
 	}
-	return explainDeath(died.Status, died.Stderr, w.cfg.limits())
+	return w.witness.explain(died.Status, died.Stderr)
 }
 
 // await waits for something, but not for long.
