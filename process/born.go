@@ -1,0 +1,74 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	system "github.com/curio-go/curio/internal/process"
+)
+
+// A worker knows that it is one by a variable in its environment. That has the process id of its parent and the
+// number of the socket that it has as a descriptor. A program that comes by such a variable in another way, as it was started by a
+// worker, or by somebody who has kept a worker's environment, has another parent and not the socket, so it is an
+// ordinary program.
+//
+// All this is decided before any package that imports this one is initialized: from then on nobody sees the variable,
+// and no program that is started inherits the socket.
+
+const (
+	variable = "CURIO_PROCESS_WORKER"
+	socketFD = 3 // of the worker's end of the link
+)
+
+var (
+	startedAsWorker bool        // set once, by init
+	serving         atomic.Bool // it is a worker, and has called Main
+	reachedMain     atomic.Bool // it is no worker, and has called Main
+)
+
+func init() {
+	mark, ok := os.LookupEnv(variable)
+	if !ok {
+		return
+	}
+	_ = os.Unsetenv(variable)
+	if mark != markOf(os.Getppid(), socketFD) {
+		return
+	}
+	startedAsWorker = true
+	syscall.CloseOnExec(socketFD)
+	_ = system.SignalAtParentsDeath(syscall.SIGTERM) // without it the end of the link has to do
+	if mark != markOf(os.Getppid(), socketFD) {      // it has just died
+		os.Exit(1)
+	}
+}
+
+// markOf returns what the variable says in a worker whose parent has that id, and whose end of the link is the
+// socket with that descriptor. It is "" if that is no socket.
+func markOf(parent, fd int) string {
+	var s syscall.Stat_t
+	for {
+		switch err := syscall.Fstat(fd, &s); {
+		case err == syscall.EINTR:
+			continue
+		case err != nil, s.Mode&syscall.S_IFMT != syscall.S_IFSOCK:
+			return ""
+		}
+		return strings.Join([]string{strconv.Itoa(parent), fmt.Sprint(s.Dev), fmt.Sprint(s.Ino)}, ":")
+	}
+}
+
+// refusal returns why this process may not call functions in workers, nil if it may.
+func refusal() error {
+	switch {
+	case serving.Load():
+		return ErrInWorker
+	case !reachedMain.Load():
+		return ErrNoMain // also in a worker: starting workers from there would never end
+	}
+	return nil
+}
