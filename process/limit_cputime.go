@@ -49,32 +49,38 @@ func (m *meter) begin() error {
 		}
 	}
 	signals.Subscribe(m, syscall.SIGXCPU)
+	if err := m.set(0, limits{CPUTime: time.Hour}); err != nil {
+		return fmt.Errorf("limit of processor time: %w", err)
+	}
+	m.exceeded = func() {}
+	m.end()
 	return nil
 }
 
 // allow gives the call that begins its share of processor time. If it uses that up, exceeded is called: once, and not
 // after end has returned. It must return at once and must not call end.
-func (l limits) allow(exceeded func()) (end func(), err error) {
+func (l limits) allow(exceeded func()) (end func()) {
 	if l.CPUTime <= 0 {
-		return func() {}, nil
+		return func() {}
 	}
-	return theMeter.allow(l, exceeded)
+	theMeter.allow(l, exceeded)
+	return theMeter.end
 }
 
-func (m *meter) allow(l limits, exceeded func()) (end func(), err error) {
+func (m *meter) allow(l limits, exceeded func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	used, err := system.ProcessorTime()
 	if err == nil {
 		err = m.set(used, l)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("limit of processor time: %w", err)
+	if err != nil { // it has worked before, and a call without its limit is none that was asked for
+		exceeded()
+		return
 	}
 	m.exceeded = exceeded
 	// The timers and getrusage(2) do not count exactly alike.
 	m.most = used + l.CPUTime - min(l.CPUTime/10, 10*time.Millisecond)
-	return m.end, nil
 }
 
 func (m *meter) set(used time.Duration, l limits) error {
