@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -66,7 +67,7 @@ func (w *witness) overCPUTime(status subprocess.ExitStatus) bool {
 	}
 	used := status.UserTime + status.SystemTime - w.used
 	return status.Code == statusOverCPUTime && status.Signal == nil ||
-		status.Signal == syscall.SIGKILL && used > w.limits.CPUTime+max(w.limits.Grace, 0)+killsAfter-warnsAgain
+		status.Signal == syscall.SIGKILL && used > w.limits.CPUTime+max(w.limits.Grace, 0)+killsAfter-20*time.Millisecond
 }
 
 func killedBy(status subprocess.ExitStatus) string {
@@ -87,18 +88,22 @@ const statusCrash = 2
 // such a line: it means something only together with the exit status.
 func crashLine(stderr []byte) string {
 	for line := range bytes.Lines(stderr) {
-		for _, begin := range []string{"panic: ", "fatal error: ", "runtime: out of memory", "runtime: cannot allocate"} {
-			if bytes.HasPrefix(line, []byte(begin)) {
-				return string(line)
-			}
+		if isCrash(string(line)) {
+			return string(line)
 		}
 	}
 	return ""
 }
 
+// isCrash reports whether a line is the first one that the Go runtime writes when a program crashes.
+func isCrash(line string) bool { return crash.MatchString(line) }
+
+// crash matches "panic: ", what the runtime says before "fatal error: ", and signals such as "SIGQUIT: ".
+var crash = regexp.MustCompile(`^(panic|fatal error|runtime: out of memory|runtime/cgo: pthread_create failed|SIG[A-Z0-9]+): `)
+
 // isOutOfMemory reports whether a program has crashed for want of memory. The runtime says so in several ways,
 // depending on what it needed the memory for.
 func isOutOfMemory(crash string) bool {
-	return strings.Contains(crash, "out of memory") || strings.Contains(crash, "cannot allocate") ||
+	return strings.Contains(crash, "pthread_create failed") || strings.Contains(crash, "out of memory") || strings.Contains(crash, "cannot allocate") ||
 		strings.Contains(crash, "can't allocate") || strings.Contains(crash, "failed to allocate")
 }

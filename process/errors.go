@@ -95,8 +95,3 @@ func lastLine(stderr []byte) string {
 	}
 	return line
 }
-
-// isCrash reports whether a line is the first one that the Go runtime writes when a program crashes.
-func isCrash(line string) bool {
-	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "runtime: out of memory")
-}
