@@ -35,7 +35,11 @@ func TestRaces(t *testing.T) {
 					return err
 				}
 				var results, cancelled, died int
-				for i := range testutil.Times(1000) {
+				rounds := testutil.Times(3000)
+				if race.kills {
+					rounds = testutil.Times(500) // each of them starts a worker
+				}
+				for i := range rounds {
 					one, err := process.Run(ctx, pid, struct{}{}, process.In(p)) // nobody has anything against this one
 					if err != nil {
 						t.Fatalf("round %d: an undisturbed call fails: %v", i, err)
