@@ -26,7 +26,7 @@ type way struct {
 func withWays(b *testing.B, bench func(ways []way)) {
 	b.Helper()
 	check(b, curio.Run(background, func(ctx context.Context) error {
-		p := process.NewPool(ctx, process.Config{Workers: 1})
+		p := newPool(ctx, b, process.Config{Workers: 1})
 		runsOn(ctx, b, p)
 		timed := func(n int, call func()) time.Duration {
 			began := time.Now()
@@ -196,7 +196,7 @@ func BenchmarkPayload(b *testing.B) {
 func BenchmarkSpeedUp(b *testing.B) {
 	noTraces(b)
 	check(b, curio.Run(background, func(ctx context.Context) error {
-		one, two := process.NewPool(ctx, process.Config{Workers: 1}), process.NewPool(ctx, process.Config{Workers: 2})
+		one, two := newPool(ctx, b, process.Config{Workers: 1}), newPool(ctx, b, process.Config{Workers: 2})
 		const parts = 16
 		all := func(p *process.Pool) time.Duration {
 			args := slices.Values(slices.Repeat([]int{30}, parts))
@@ -251,7 +251,7 @@ func BenchmarkStart(b *testing.B) {
 	check(b, curio.Run(background, func(ctx context.Context) error {
 		b.ReportAllocs()
 		for b.Loop() {
-			p := process.NewPool(ctx, process.Config{Workers: 1})
+			p := newPool(ctx, b, process.Config{Workers: 1})
 			runsOn(ctx, b, p)
 			check(b, p.Close(ctx))
 		}
@@ -263,7 +263,7 @@ func BenchmarkStart(b *testing.B) {
 func BenchmarkCancel(b *testing.B) {
 	noTraces(b)
 	check(b, curio.Run(background, func(ctx context.Context) error {
-		p := process.NewPool(ctx, process.Config{Workers: 1})
+		p := newPool(ctx, b, process.Config{Workers: 1})
 		for b.Loop() {
 			task, _ := holds(ctx, b, p, obey)
 			_, err := task.Cancel(ctx)

@@ -251,7 +251,10 @@ func init() {
 				return err
 			}
 			defer os.RemoveAll(dir)
-			p := process.NewPool(ctx, process.Config{Workers: 2})
+			p, err := process.NewPool(ctx, process.Config{Workers: 2})
+			if err != nil {
+				return err
+			}
 			begun := new(curio.Result[int])
 			busy := curio.Spawn(ctx, func(ctx context.Context) (string, error) {
 				return process.Run(ctx, act, "until "+dir+"/stopping", process.In(p), process.Progress(func(pid int) { begun.SetValue(pid) }))

@@ -98,8 +98,11 @@ func patienceOf(what string) time.Duration {
 // callOne makes several calls at once, and prints which errors there were.
 func callOne(config process.Config) {
 	var errs [4]error
-	_ = curio.Run(background, func(ctx context.Context) error {
-		p := process.NewPool(ctx, config)
+	err := curio.Run(background, func(ctx context.Context) error {
+		p, err := process.NewPool(ctx, config)
+		if err != nil {
+			return err
+		}
 		_ = curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
 			for i := range errs {
 				g.Go(func(ctx context.Context) error {
@@ -111,6 +114,9 @@ func callOne(config process.Config) {
 		})
 		return p.Close(ctx)
 	})
+	if err != nil {
+		fmt.Println(err)
+	}
 	for _, err := range errs {
 		fmt.Println(errors.Is(err, process.ErrNoMain), err)
 	}

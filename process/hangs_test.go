@@ -264,17 +264,29 @@ func closed(t testing.TB, err error) {
 	}
 }
 
-// closing closes a pool in the middle of what calls do.
-func closing(t *testing.T, config process.Config, calls func(ctx context.Context, g *curio.Tasks, p *process.Pool), when func(ctx context.Context, p *process.Pool)) {
+// closeNow closes a pool and ends what its workers are at.
+func closeNow(ctx context.Context, t testing.TB, p *process.Pool) {
+	t.Helper()
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := p.Close(cancelled); !errors.Is(err, context.Canceled) {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// closing closes a pool in the middle of what calls do: softly if i is even.
+func closing(t *testing.T, i int, config process.Config, calls func(ctx context.Context, g *curio.Tasks, p *process.Pool), when func(ctx context.Context, p *process.Pool)) {
 	t.Helper()
 	noTraces(t)
 	check(t, curio.Run(background, func(ctx context.Context) error {
-		p := process.NewPool(ctx, config)
+		p := newPool(ctx, t, config)
 		return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
 			calls(ctx, g, p)
 			when(ctx, p)
-			if err := p.Close(ctx); err != nil {
-				return err
+			if i%2 == 0 {
+				check(t, p.Close(ctx)) // which lets the calls finish
+			} else {
+				closeNow(ctx, t, p)
 			}
 			if left := p.Workers(); len(left) > 0 {
 				t.Errorf("after Close there are %v", left)
@@ -289,7 +301,7 @@ func closing(t *testing.T, config process.Config, calls func(ctx context.Context
 // cpython#125451, #83285 (bpo-39104), #116685: the pool is closed while arguments cannot be encoded.
 func TestCloseAgainstEncoding(t *testing.T) {
 	for i := range testutil.Times(100) {
-		closing(t, process.Config{Workers: 1}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
+		closing(t, i, process.Config{Workers: 1}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
 			for j := range 10 {
 				how := []string{"error", "panic", ""}[j%3]
 				g.Go(func(ctx context.Context) error {
@@ -310,7 +322,7 @@ func TestCloseAgainstEncoding(t *testing.T) {
 // cpython#132969: the pool is closed while workers crash, and others wait for them.
 func TestCloseAgainstCrash(t *testing.T) {
 	for i := range testutil.Times(100) {
-		closing(t, process.Config{Workers: 2}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
+		closing(t, i, process.Config{Workers: 2}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
 			for range 6 {
 				g.Go(func(ctx context.Context) error {
 					_, err := process.Run(ctx, act, "suicide", process.In(p))
@@ -330,7 +342,7 @@ func TestCloseAgainstCrash(t *testing.T) {
 // never read.
 func TestCloseAgainstResults(t *testing.T) {
 	for i := range testutil.Times(50) {
-		closing(t, process.Config{Workers: 2, Grace: 10 * time.Millisecond}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
+		closing(t, i, process.Config{Workers: 2, Grace: 10 * time.Millisecond}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
 			for range 4 {
 				g.Go(func(ctx context.Context) error {
 					b, err := process.Run(ctx, blank, 8<<20, process.In(p))
@@ -350,7 +362,7 @@ func TestCloseAgainstResults(t *testing.T) {
 
 // The pool is closed while calls take no notice of it, wait for progress to be read, or wait for a worker.
 func TestCloseAgainstBusyWorkers(t *testing.T) {
-	closing(t, process.Config{Workers: 3, Grace: 10 * time.Millisecond}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
+	closing(t, 1, process.Config{Workers: 3, Grace: 10 * time.Millisecond}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
 		for _, fn := range []*process.Func[int, int]{hang, spin, obey} {
 			holds(ctx, t, p, fn)
 		}
@@ -368,8 +380,8 @@ func TestCloseAgainstBusyWorkers(t *testing.T) {
 func TestCloseInProgress(t *testing.T) {
 	noTraces(t)
 	check(t, curio.Run(background, func(ctx context.Context) error {
-		p := process.NewPool(ctx, process.Config{Workers: 1, Grace: 10 * time.Millisecond})
-		_, err := process.Run(ctx, hang, 0, process.In(p), process.Progress(func(int) { check(t, p.Close(ctx)) }))
+		p := newPool(ctx, t, process.Config{Workers: 1, Grace: 10 * time.Millisecond})
+		_, err := process.Run(ctx, hang, 0, process.In(p), process.Progress(func(int) { closeNow(ctx, t, p) }))
 		closed(t, err)
 		return nil
 	}))
@@ -439,35 +451,46 @@ func init() {
 	}
 }
 
-// A function prints much, on both outputs, with and without line ends, and nobody waits for that.
+// A function prints much, on both outputs, with and without line ends. Nobody waits for that, and nothing of it
+// is lost.
 func TestPrintsMuch(t *testing.T) {
-	noTraces(t)
-	c := testutil.Self(t, "prints much")
-	said, status := c.Rest()
-	if status != 0 || said != "done\n" {
-		t.Errorf("it said %.1000q and ended with %d: %.1000s", said, status, c.Stderr())
-	}
+	var mu sync.Mutex
+	var lines, bytes [2]int
+	inPool(t, process.Config{Workers: 1, Output: func(l process.Line) {
+		i := 0
+		if l.Stderr {
+			i = 1
+		}
+		if len(l.Text) > 64<<10 {
+			t.Errorf("a piece of %d bytes", len(l.Text))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		lines[i]++
+		bytes[i] += len(l.Text)
+	}}, func(ctx context.Context, p *process.Pool) {
+		_, err := process.Run(ctx, act, "print \n", process.In(p))
+		check(t, err)
+		_, err = process.Run(ctx, act, "print", process.In(p))
+		check(t, err)
+		runsOn(ctx, t, p)
+		check(t, p.Close(ctx))
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range lines {
+			if bytes[i] != 2*99*printed || lines[i] < printed {
+				t.Errorf("%d bytes in %d lines", bytes[i], lines[i])
+			}
+		}
+	})
 }
 
+var printed = testutil.Times(200_000) // lines: 20 MB
+
 func init() {
-	children["prints much"] = func([]string) error {
-		return curio.Run(background, func(ctx context.Context) error {
-			p := process.NewPool(ctx, process.Config{Workers: 1})
-			for _, what := range []string{"lines", "no lines"} {
-				if _, err := process.Run(ctx, act, "print "+what, process.In(p)); err != nil {
-					return err
-				}
-			}
-			fmt.Println("done")
-			return p.Close(ctx)
-		})
-	}
-	acts["print"] = func(_ context.Context, what string) (string, error) {
-		line := strings.Repeat("x", 99)
-		if what == "lines" {
-			line += "\n"
-		}
-		for range testutil.Times(200_000) { // 20 MB
+	acts["print"] = func(_ context.Context, end string) (string, error) {
+		line := strings.Repeat("x", 99) + end
+		for range printed {
 			fmt.Print(line)
 			fmt.Fprint(os.Stderr, line)
 		}

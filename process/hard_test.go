@@ -86,10 +86,17 @@ func inPool(t testing.TB, config process.Config, test func(ctx context.Context, 
 	t.Helper()
 	noTraces(t)
 	check(t, curio.Run(background, func(ctx context.Context) error {
-		p := process.NewPool(ctx, config)
+		p := newPool(ctx, t, config)
 		test(ctx, p)
 		return p.Close(ctx)
 	}))
+}
+
+func newPool(ctx context.Context, t testing.TB, config process.Config) *process.Pool {
+	t.Helper()
+	p, err := process.NewPool(ctx, config)
+	check(t, err)
+	return p
 }
 
 // runsOn checks that a pool works, and returns the process of the worker that it has used.

@@ -150,7 +150,10 @@ func init() {
 		fmt.Println("starting")
 		return curio.Run(background, func(ctx context.Context) error {
 			for {
-				p := process.NewPool(ctx, process.Config{Workers: 3})
+				p, err := process.NewPool(ctx, process.Config{Workers: 3})
+				if err != nil {
+					return err
+				}
 				if err := curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
 					for range 3 {
 						g.Go(func(ctx context.Context) error { _, err := process.Run(ctx, pidOf, 0, process.In(p)); return err })

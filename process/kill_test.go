@@ -227,7 +227,11 @@ func TestParentDies(t *testing.T) {
 func init() {
 	children["parent"] = func(args []string) error {
 		return curio.Run(background, func(ctx context.Context) error {
-			p, last := process.NewPool(ctx, process.Config{Workers: 5}), 0
+			p, err := process.NewPool(ctx, process.Config{Workers: 5})
+			if err != nil {
+				return err
+			}
+			last := 0
 			begun := curio.NewQueue[int](0)
 			fmt.Print("workers")
 			for _, fn := range []*process.Func[int, int]{family, nil, spin, hang, hang} {
