@@ -22,66 +22,63 @@ type way struct {
 	make func(n, size int) time.Duration
 }
 
-// withWays runs a benchmark with all ways there are here. What makes the calls is started before.
-func withWays(b *testing.B, bench func(ways []way)) {
-	b.Helper()
-	check(b, curio.Run(background, func(ctx context.Context) error {
-		p := newPool(ctx, b, process.Config{Workers: 1})
-		runsOn(ctx, b, p)
-		timed := func(n int, call func()) time.Duration {
-			began := time.Now()
-			for range n {
-				call()
-			}
-			return time.Since(began)
-		}
-		ways := []way{
-			{"in-process", func(n, size int) time.Duration {
-				arg := make([]byte, size)
-				return timed(n, func() { kept = works(arg) })
-			}},
-			{"goroutine", func(n, size int) time.Duration {
-				arg, done := make([]byte, size), make(chan []byte)
-				return timed(n, func() {
-					go func() { done <- works(arg) }()
-					kept = <-done
-				})
-			}},
-			{"task", func(n, size int) time.Duration {
-				arg := make([]byte, size)
-				return timed(n, func() {
-					result, err := curio.Spawn(ctx, func(context.Context) ([]byte, error) { return works(arg), nil }).Join(ctx)
-					check(b, err)
-					kept = result
-				})
-			}},
-			{"worker", func(n, size int) time.Duration {
-				if size == 0 {
-					return timed(n, func() {
-						_, err := process.Run(ctx, double, 21, process.In(p))
-						check(b, err)
-					})
-				}
-				arg := make([]byte, size)
-				return timed(n, func() {
-					result, err := process.Run(ctx, echo, arg, process.In(p))
-					check(b, err)
-					kept = result
-				})
-			}},
-		}
-		if python := startPython(b); python != nil {
-			ways = append(ways, way{"python", python})
-		}
-		bench(ways)
-		return p.Close(ctx)
-	}))
-}
-
-var kept []byte // what is computed, or the compiler would leave it out
+// kept is what is computed, or the compiler would leave it out.
+var kept []byte
 
 //go:noinline
 func works(b []byte) []byte { return b }
+
+func timed(n int, call func()) time.Duration {
+	began := time.Now()
+	for range n {
+		call()
+	}
+	return time.Since(began)
+}
+
+// Ways that need no other process.
+func nearWays(ctx context.Context, b *testing.B) []way {
+	return []way{
+		{"in-process", func(n, size int) time.Duration {
+			arg := make([]byte, size)
+			return timed(n, func() { kept = works(arg) })
+		}},
+		{"goroutine", func(n, size int) time.Duration {
+			arg, done := make([]byte, size), make(chan []byte)
+			return timed(n, func() {
+				go func() { done <- works(arg) }()
+				kept = <-done
+			})
+		}},
+		{"task", func(n, size int) time.Duration {
+			arg := make([]byte, size)
+			return timed(n, func() {
+				result, err := curio.Spawn(ctx, func(context.Context) ([]byte, error) { return works(arg), nil }).Join(ctx)
+				check(b, err)
+				kept = result
+			})
+		}},
+	}
+}
+
+// A worker that has served a call before.
+func workerWay(ctx context.Context, b *testing.B, p *process.Pool) way {
+	runsOn(ctx, b, p)
+	return way{"worker", func(n, size int) time.Duration {
+		if size == 0 {
+			return timed(n, func() {
+				_, err := process.Run(ctx, double, 21, process.In(p))
+				check(b, err)
+			})
+		}
+		arg := make([]byte, size)
+		return timed(n, func() {
+			result, err := process.Run(ctx, echo, arg, process.In(p))
+			check(b, err)
+			kept = result
+		})
+	}}
+}
 
 const pythonPool = `
 import sys, time
@@ -102,13 +99,9 @@ if __name__ == "__main__":
             print(time.perf_counter_ns() - began, flush=True)
 `
 
-// startPython starts a program that calls by Python's ProcessPoolExecutor, in one process. It is nil without
-// python3.
-func startPython(b *testing.B) func(n, size int) time.Duration {
+// Python's ProcessPoolExecutor with one process. The benchmark must have called Need.
+func pythonWay(b *testing.B) way {
 	b.Helper()
-	if !hasPython(b) {
-		return nil
-	}
 	cmd := testutil.Command(b, "python3", testutil.WriteFile(b, "pool.py", []byte(pythonPool)))
 	in, err := cmd.StdinPipe()
 	check(b, err)
@@ -121,74 +114,77 @@ func startPython(b *testing.B) func(n, size int) time.Duration {
 		check(b, cmd.Wait())
 	})
 	lines := bufio.NewReader(out)
-	return func(n, size int) time.Duration {
+	return way{"python", func(n, size int) time.Duration {
 		fmt.Fprintln(in, n, size)
 		var ns int64
 		_, err := fmt.Fscanln(lines, &ns)
 		check(b, err)
 		return time.Duration(ns)
-	}
+	}}
 }
 
-// hasPython reports whether there is a python3. The benchmarks measure the rest without it.
-func hasPython(b *testing.B) (there bool) {
+// takeTurns has the ways take turns, so that they see the same machine, and reports the median time of a call,
+// and of the first way the median of its ratios to the others. The time per operation is that of a turn.
+func takeTurns(b *testing.B, size, calls int, ways ...way) {
 	b.Helper()
-	b.Run("python3", func(b *testing.B) {
-		testutil.Need(b, "python3")
-		there = true
-	})
-	if there {
-		testutil.Need(b, "python3")
+	took := make([][]float64, len(ways))
+	for b.Loop() {
+		for i, w := range ways {
+			took[i] = append(took[i], float64(w.make(calls, size))/float64(calls))
+		}
 	}
-	return there
+	for i, w := range ways {
+		b.ReportMetric(median(took[i]), w.name+"-ns")
+		if i > 0 {
+			b.ReportMetric(ratio(took[0], took[i]), ways[0].name+"/"+w.name)
+		}
+	}
 }
 
-// A call that does nothing: what it costs by itself. The ways take turns, so that they see the same machine;
-// a ratio is the median of the turns'.
+// A call that does nothing: what it costs by itself, beside a call of the function, a goroutine and a task.
 func BenchmarkOverhead(b *testing.B) {
-	withWays(b, func(ways []way) {
-		const calls = 200
-		took := make(map[string][]float64)
-		for b.Loop() {
-			for _, w := range ways {
-				took[w.name] = append(took[w.name], float64(w.make(calls, 0))/calls)
-			}
-		}
-		b.ReportMetric(0, "ns/op") // of all ways together: it says nothing
-		for _, w := range ways {
-			b.ReportMetric(median(took[w.name]), w.name+"-ns")
-			if w.name == "worker" || w.name == "python" {
-				b.ReportMetric(ratio(took[w.name], took["task"]), w.name+"/task")
-			}
-		}
-		if took["python"] != nil {
-			b.ReportMetric(ratio(took["python"], took["worker"]), "python/worker")
-		}
-	})
+	noTraces(b)
+	check(b, curio.Run(background, func(ctx context.Context) error {
+		p := newPool(ctx, b, process.Config{Workers: 1})
+		takeTurns(b, 0, 200, append([]way{workerWay(ctx, b, p)}, nearWays(ctx, b)...)...)
+		return p.Close(ctx)
+	}))
 }
 
-// A call with an argument and a result of the given size.
-func BenchmarkPayload(b *testing.B) {
-	withWays(b, func(ways []way) {
-		for _, size := range []int{16, 1 << 10, 16 << 10, 256 << 10, 1 << 20, 16 << 20} {
-			calls := max(min(100, 4<<20/size), 1)
-			for _, w := range ways[len(ways)-2:] {
-				if w.name == "task" {
-					continue
-				}
-				b.Run(fmt.Sprintf("size=%d/by=%s", size, w.name), func(b *testing.B) {
-					b.ReportAllocs()
-					b.SetBytes(2 * int64(size))
-					total, n := time.Duration(0), 0
-					for b.Loop() {
-						total += w.make(calls, size)
-						n += calls
-					}
-					b.ReportMetric(float64(total)/float64(n), "ns/call")
-				})
-			}
+// The same beside Python's ProcessPoolExecutor, with arguments and results of several sizes; 0 is a number.
+func BenchmarkAgainstPython(b *testing.B) {
+	testutil.Need(b, "python3")
+	check(b, curio.Run(background, func(ctx context.Context) error {
+		p := newPool(ctx, b, process.Config{Workers: 1})
+		ours, python := workerWay(ctx, b, p), pythonWay(b)
+		for _, size := range payloads {
+			b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
+				takeTurns(b, size, max(min(200, 4<<20/max(size, 1)), 1), python, ours)
+			})
 		}
-	})
+		return p.Close(ctx)
+	}))
+}
+
+var payloads = []int{0, 16, 1 << 10, 16 << 10, 256 << 10, 1 << 20, 16 << 20}
+
+// One call with an argument and a result of the given size.
+func BenchmarkPayload(b *testing.B) {
+	noTraces(b)
+	check(b, curio.Run(background, func(ctx context.Context) error {
+		p := newPool(ctx, b, process.Config{Workers: 1})
+		ours := workerWay(ctx, b, p)
+		for _, size := range payloads {
+			b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(2 * int64(size))
+				for b.Loop() {
+					ours.make(1, size)
+				}
+			})
+		}
+		return p.Close(ctx)
+	}))
 }
 
 // Work that keeps a processor busy, in one worker and in two: how much faster two are. The turns of both

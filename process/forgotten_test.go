@@ -64,18 +64,18 @@ func init() {
 	}
 	switch what {
 	case "main":
-		callOne(process.Config{})
+		callSome()
 	case "main in workers", "main in time", "to live":
 		process.Main()
 		os.Setenv(forgetful+"_HOW", what)
-		callOne(process.Config{Workers: 3, StartTimeout: patienceOf(what)})
+		callSome()
 	case "that it is a child":
 		process.Main() // which has to return, as its parent is a worker
 		fmt.Println("an ordinary program")
 	default:
 		switch os.Getenv(forgetful + "_HOW") {
 		case "main in workers":
-			callOne(process.Config{}) // as a main does that goes on
+			callSome() // as a main does that goes on
 		case "main in time":
 			select {}
 		case "to live":
@@ -88,31 +88,24 @@ func init() {
 	os.Exit(0)
 }
 
-func patienceOf(what string) time.Duration {
-	if what == "main in time" {
-		return 100 * time.Millisecond
-	}
-	return 0
-}
-
-// callOne makes several calls at once, and prints which errors there were.
-func callOne(config process.Config) {
+// callSome makes several calls at once, and prints which errors there were.
+func callSome() {
 	var errs [4]error
 	err := curio.Run(background, func(ctx context.Context) error {
-		p, err := process.NewPool(ctx, config)
-		if err != nil {
-			return err
+		if os.Getenv(forgetful+"_HOW") == "main in time" {
+			if err := process.Configure(ctx, process.Config{StartTimeout: 100 * time.Millisecond}); err != nil {
+				return err
+			}
 		}
-		_ = curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+		return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
 			for i := range errs {
 				g.Go(func(ctx context.Context) error {
-					_, errs[i] = process.Run(ctx, pidOf, 0, process.In(p))
+					_, errs[i] = process.Run(ctx, pidOf, 0)
 					return nil
 				})
 			}
 			return nil
 		})
-		return p.Close(ctx)
 	})
 	if err != nil {
 		fmt.Println(err)
