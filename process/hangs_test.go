@@ -208,8 +208,6 @@ func TestManyCallsAtOnce(t *testing.T) {
 	})
 }
 
-var double = process.Register("double", func(_ context.Context, n int) (int, error) { return 2 * n, nil })
-
 // cpython#115634, #111498, #115831: a worker that has done its number of calls is not replaced.
 func TestCallsPerWorker(t *testing.T) {
 	for _, workers := range []int{1, 2} {

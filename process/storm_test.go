@@ -166,13 +166,3 @@ func somethingCalled(ctx context.Context, t *testing.T, p *process.Pool) error {
 		return nil
 	}
 }
-
-// counts reports the numbers below n.
-var counts = process.Register("counts", func(ctx context.Context, n int) (int, error) {
-	for i := range n {
-		if err := process.Report(ctx, i); err != nil {
-			return 0, err
-		}
-	}
-	return n, nil
-})
