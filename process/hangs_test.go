@@ -30,11 +30,11 @@ type faulty struct {
 
 // The places, in order.
 const (
-	atArgument = "encoding of the argument" // in the parent
-	inWorker   = "decoding of the argument"
-	inFunction = "the function"
+	atEncoding = "encoding of the argument" // in the parent
+	atDecoding = "decoding of the argument"
+	atFunction = "the function"
 	atResult   = "encoding of the result"
-	inParent   = "decoding of the result"
+	atReturn   = "decoding of the result"
 )
 
 var errInjected = errors.New("injected")
@@ -61,7 +61,7 @@ func (f faulty) fail(stage string) error {
 }
 
 func (f faulty) GobEncode() ([]byte, error) {
-	stage := atArgument
+	stage := atEncoding
 	if f.stage != "" {
 		stage = atResult
 	}
@@ -73,21 +73,21 @@ func (f faulty) GobEncode() ([]byte, error) {
 
 func (f *faulty) GobDecode(text []byte) error {
 	fields := strings.Split(string(text), "\n")
-	f.place, f.how, f.stage = fields[0], fields[1], inWorker
+	f.place, f.how, f.stage = fields[0], fields[1], atDecoding
 	if fields[2] == atResult {
-		f.stage = inParent
+		f.stage = atReturn
 	}
 	return f.fail(f.stage)
 }
 
-var pass = process.Register("pass", func(_ context.Context, f faulty) (faulty, error) { return f, f.fail(inFunction) })
+var pass = process.Register("pass", func(_ context.Context, f faulty) (faulty, error) { return f, f.fail(atFunction) })
 
 // bpo-31699, loky#75, cpython#79492: an argument, a result or a function fails, panics, exits or is killed,
 // at each place on the way. The call fails and says why, and the pool works on.
 func TestFaultsOnTheWay(t *testing.T) {
-	for _, place := range []string{atArgument, inWorker, inFunction, atResult, inParent} {
+	for _, place := range []string{atEncoding, atDecoding, atFunction, atResult, atReturn} {
 		for _, how := range []string{"error", "panic", "Goexit", "exit", "kill"} {
-			ours := place == atArgument || place == inParent
+			ours := place == atEncoding || place == atReturn
 			if ours && (how == "exit" || how == "kill") {
 				continue // that would be the end of the parent
 			}
@@ -115,7 +115,7 @@ func TestFaultsOnTheWay(t *testing.T) {
 					case how != "Goexit":
 						wantText(t, err, "injected")
 					}
-					if next := runsOn(ctx, t, p); place == atArgument && next != pid {
+					if next := runsOn(ctx, t, p); place == atEncoding && next != pid {
 						t.Error("the worker has been replaced, although nothing has been sent to it")
 					}
 				})
@@ -303,7 +303,7 @@ func TestCloseAgainstEncoding(t *testing.T) {
 			for j := range 10 {
 				how := []string{"error", "panic", ""}[j%3]
 				g.Go(func(ctx context.Context) error {
-					_, err := process.Run(ctx, pass, faulty{place: atArgument, how: how}, process.In(p))
+					_, err := process.Run(ctx, pass, faulty{place: atEncoding, how: how}, process.In(p))
 					if how != "" && err != nil && strings.Contains(err.Error(), "injected") || how == "" && err == nil {
 						return nil
 					}

@@ -96,7 +96,7 @@ func TestKillAtHandover(t *testing.T) {
 }
 
 // large does not fit into any socket.
-var large = make([]byte, 32<<20)
+var large = make([]byte, 8<<20)
 
 // stopped makes the only worker of a pool take nothing more.
 func stopped(ctx context.Context, t testing.TB, p *process.Pool) (pid int) {

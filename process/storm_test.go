@@ -154,7 +154,7 @@ func somethingCalled(ctx context.Context, t *testing.T, p *process.Pool) error {
 		return nil
 	default:
 		how := []string{"error", "panic", ""}[rand.IntN(3)]
-		place := []string{atArgument, inWorker, inFunction, atResult, inParent}[rand.IntN(5)]
+		place := []string{atEncoding, atDecoding, atFunction, atResult, atReturn}[rand.IntN(5)]
 		_, err := process.Run(ctx, pass, faulty{place: place, how: how}, process.In(p))
 		var died *process.WorkerError
 		if ours := curio.CheckCancellation(ctx); ours == nil && ctx.Err() == nil && !errors.As(err, &died) {
