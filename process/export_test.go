@@ -14,9 +14,19 @@ func (p *Pool) Waiting() int {
 	return p.line.Len()
 }
 
-// Leads reports whether p has a worker that is idle.
-func (p *Pool) Idle() int {
+// Answered reports whether a call of p has its answer, which the caller has not taken.
+func Answered(p *Pool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.idle)
+	for w := range p.workers {
+		if c := w.call; c != nil {
+			c.mu.Lock()
+			answered := c.last
+			c.mu.Unlock()
+			if answered {
+				return true
+			}
+		}
+	}
+	return false
 }

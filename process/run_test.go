@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
-	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/process"
 )
 
@@ -190,5 +189,3 @@ func TestOutput(t *testing.T) {
 		t.Errorf("it has written %q and %q", out, err)
 	}
 }
-
-var _ = testutil.Long
