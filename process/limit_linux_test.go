@@ -25,7 +25,7 @@ func needMemoryLimit(t *testing.T) {
 
 // A function that eats memory until its limit dies of that, with an error that says so, and only its
 // call fails (traps 65).
-func TestMemoryLimit(t *testing.T) {
+func TestMemoryLimitIsOfWhatIsUsed(t *testing.T) {
 	needMemoryLimit(t)
 	withPool(t, process.Config{Memory: 96 * mib}, func(ctx context.Context, in process.Option) error {
 		n, err := process.Run(ctx, eats, 16, in)

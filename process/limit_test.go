@@ -18,8 +18,8 @@ import (
 
 const mib = 1 << 20
 
-// kept keeps what eats has allocated.
-var kept [][]byte
+// hoard keeps what eats has allocated.
+var hoard [][]byte
 
 var (
 	// eats keeps n MiB of memory, reports each, and returns how many it has got.
@@ -29,18 +29,18 @@ var (
 			for i := 0; i < len(b); i += 4096 {
 				b[i] = 1
 			}
-			kept = append(kept, b)
-			if err := process.Report(ctx, len(kept)); err != nil {
+			hoard = append(hoard, b)
+			if err := process.Report(ctx, len(hoard)); err != nil {
 				return 0, err
 			}
 		}
-		return len(kept), nil
+		return len(hoard), nil
 	})
 
 	// litters allocates n MiB of memory, and keeps none.
 	litters = process.Register("litters", func(_ context.Context, n int) (int, error) {
 		for range n {
-			kept = [][]byte{make([]byte, mib)}
+			hoard = [][]byte{make([]byte, mib)}
 		}
 		return n, nil
 	})
