@@ -3,7 +3,6 @@ package process
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -94,12 +93,6 @@ func crashLine(stderr []byte) string {
 	}
 	return ""
 }
-
-// isCrash reports whether a line is the first one that the Go runtime writes when a program crashes.
-func isCrash(line string) bool { return crash.MatchString(line) }
-
-// crash matches "panic: ", what the runtime says before "fatal error: ", and signals such as "SIGQUIT: ".
-var crash = regexp.MustCompile(`^(panic|fatal error|runtime: out of memory|runtime/cgo: pthread_create failed|SIG[A-Z0-9]+): `)
 
 // isOutOfMemory reports whether a program has crashed for want of memory. The runtime says so in several ways,
 // depending on what it needed the memory for.

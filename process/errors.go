@@ -95,3 +95,13 @@ func lastLine(stderr []byte) string {
 	}
 	return line
 }
+
+// isCrash reports whether a line is the first one that the Go runtime writes when a program crashes.
+func isCrash(line string) bool {
+	for _, begin := range []string{"panic: ", "fatal error: ", "runtime: out of memory", "runtime: cannot allocate", "SIG"} {
+		if strings.HasPrefix(line, begin) {
+			return begin != "SIG" || strings.Contains(line, ": ") // as SIGSEGV: segmentation violation
+		}
+	}
+	return false
+}
