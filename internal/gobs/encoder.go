@@ -78,7 +78,7 @@ func (e *Encoder) Encode(v any) (msg []byte, err error) {
 		return nil, err
 	}
 	msg = e.buf
-	if cap(msg) > maxKept {
+	if len(msg) > maxKept {
 		e.Reset() // gob's buffer is as large
 		e.buf = nil
 	}
@@ -86,11 +86,14 @@ func (e *Encoder) Encode(v any) (msg []byte, err error) {
 }
 
 func (e *Encoder) encode(value reflect.Value, t *traits) error {
-	w := walker{concretes: e.concretes, foreign: t.foreign}
+	foreign := t.foreign
+	var found map[reflect.Type]*traits
 	if t.walk {
+		w := walker{concretes: e.concretes, foreign: foreign}
 		if err := w.value(value, 0); err != nil {
 			return err
 		}
+		foreign, found = w.foreign, w.found
 	}
 	flags := byte(0)
 	if e.gob == nil {
@@ -98,7 +101,7 @@ func (e *Encoder) encode(value reflect.Value, t *traits) error {
 		e.gob = gob.NewEncoder(&e.buf)
 	}
 	e.buf = append(e.buf[:0], flags)
-	for concrete, t := range w.found {
+	for concrete, t := range found {
 		if err := e.define(concrete); err != nil {
 			return err
 		}
@@ -107,11 +110,19 @@ func (e *Encoder) encode(value reflect.Value, t *traits) error {
 		}
 		e.concretes[concrete] = t
 	}
-	err := call(w.foreign, func() error { return e.gob.EncodeValue(value) })
-	if err != nil {
+	if err := e.run(foreign, value); err != nil {
 		return explain(value, err)
 	}
 	return nil
+}
+
+// run has gob encode a value.
+func (e *Encoder) run(foreign bool, value reflect.Value) (err error) {
+	if foreign {
+		return apart(func() error { return e.run(false, value) })
+	}
+	defer recovered(&err)
+	return e.gob.EncodeValue(value)
 }
 
 // define writes the definitions of a type that was found in an interface, and of all that it consists of:
@@ -119,7 +130,7 @@ func (e *Encoder) encode(value reflect.Value, t *traits) error {
 func (e *Encoder) define(t reflect.Type) error {
 	start := len(e.buf)
 	empty := reflect.MakeSlice(reflect.SliceOf(t), 0, 0)
-	if err := call(false, func() error { return e.gob.EncodeValue(empty) }); err != nil {
+	if err := e.run(false, empty); err != nil {
 		return err
 	}
 	r := reader{data: e.buf[start:]}
