@@ -120,12 +120,12 @@ var nothing = []byte{3, byte(idBool) << 1, 0, 0}
 func (d *Decoder) decode(foreign bool, msg []byte, v reflect.Value) error {
 	d.in.Reset(msg)
 	err := d.run(foreign, v)
-	if len(msg) > maxKept {
+	if len(msg) > maxKept { // gob keeps it until the next one
 		d.in.Reset(nothing)
 		_ = d.run(false, reflect.Value{})
 	}
 	d.in.Reset(nil)
-	return plain(err)
+	return err
 }
 
 func (d *Decoder) run(foreign bool, v reflect.Value) (err error) {
@@ -133,7 +133,7 @@ func (d *Decoder) run(foreign bool, v reflect.Value) (err error) {
 		return apart(func() error { return d.run(false, v) })
 	}
 	defer recovered(&err)
-	return d.gob.DecodeValue(v)
+	return plain(d.gob.DecodeValue(v)) // the error may be the user's, too
 }
 
 // resolve returns the type here of values with a registered name, by decoding one that is empty: gob
@@ -208,7 +208,7 @@ func (q *quoted) Unwrap() error { return q.err }
 // plain returns err, with another text if that is long or not printable: gob's errors have names of the
 // message in them.
 func plain(err error) error {
-	if err == nil || err == io.ErrUnexpectedEOF || err == ErrGoexit {
+	if err == nil || err == io.ErrUnexpectedEOF {
 		return err
 	}
 	text := err.Error()

@@ -17,6 +17,7 @@ type Encoder struct {
 	_         noCopy
 	buf       buffer
 	gob       *gob.Encoder             // nil: the table begins anew with the next message
+	defined   int                      // bytes of definitions in the table
 	concretes map[reflect.Type]*traits // types found in interfaces, whose definitions have been sent
 }
 
@@ -111,7 +112,10 @@ func (e *Encoder) encode(value reflect.Value, t *traits) error {
 		e.concretes[concrete] = t
 	}
 	if err := e.run(foreign, value); err != nil {
-		return explain(value, err)
+		return err
+	}
+	if e.defined += e.lastMessage(1) - 1; e.defined > maxDefinitions/2 {
+		e.Reset() // the Decoder does not keep any number of them
 	}
 	return nil
 }
@@ -122,7 +126,10 @@ func (e *Encoder) run(foreign bool, value reflect.Value) (err error) {
 		return apart(func() error { return e.run(false, value) })
 	}
 	defer recovered(&err)
-	return e.gob.EncodeValue(value)
+	if err := e.gob.EncodeValue(value); err != nil {
+		return explain(value, err) // the error may be the user's, too
+	}
+	return nil
 }
 
 // define writes the definitions of a type that was found in an interface, and of all that it consists of:
@@ -133,22 +140,31 @@ func (e *Encoder) define(t reflect.Type) error {
 	if err := e.run(false, empty); err != nil {
 		return err
 	}
-	r := reader{data: e.buf[start:]}
+	last := e.lastMessage(start)
+	if last < start {
+		return errors.New("gob has written something else than messages")
+	}
+	e.buf = e.buf[:last]
+	return nil
+}
+
+// lastMessage returns where the last message of gob's begins of those from start on. It is negative if they are none.
+func (e *Encoder) lastMessage(start int) int {
+	r := reader{data: e.buf, at: start}
 	for {
 		from := r.at
 		r.skip(r.uint())
-		if r.failed() {
-			return errors.New("gob has written something else than messages")
-		}
-		if r.rest() == 0 {
-			e.buf = e.buf[:start+from]
-			return nil
+		switch {
+		case r.failed():
+			return -1
+		case r.rest() == 0:
+			return from
 		}
 	}
 }
 
 // Reset makes the table of types begin anew with the next message. Call it if a message was not sent.
-func (e *Encoder) Reset() { e.gob, e.concretes = nil, nil }
+func (e *Encoder) Reset() { e.gob, e.concretes, e.defined = nil, nil, 0 }
 
 // explain says where in a value the reason is why gob has failed, if that is one that can be found.
 func explain(value reflect.Value, err error) error {

@@ -259,6 +259,9 @@ type table struct {
 	plans     map[planKey]*node       // of what is decoded, by its type there and here
 	ignored   map[typeID]*node        // of structs that have no field here
 	concretes map[string]reflect.Type // by the name that gob.Register has given it
+
+	newPlans   []planKey // by the call of top that runs
+	newIgnored []typeID
 }
 
 func newTable() *table {
