@@ -101,6 +101,10 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("nil arrives as %v", got)
 		}
 	}
+	var by byPtr // by value, which has no address
+	if check(t, l.Decode(l.send(t, byPtr{3}), &by)); by.n != 3 {
+		t.Errorf("%+v", by)
+	}
 	var some any = item{N: 1}
 	if got := l.tripAny(t, &some); !reflect.DeepEqual(got, some) {
 		t.Errorf("%v arrives as %v", some, got)
