@@ -219,7 +219,11 @@ func (c *call) converse(ctx context.Context) error {
 		f, err := w.link.receive(ctx)
 		if err != nil {
 			c.unread = first && isUnread(err)
-			w.tell(nil)
+			var why error
+			if err == errProtocol {
+				why = err
+			}
+			w.tell(why)
 			return nil
 		}
 		known := f.call == c.number && (f.kind == aProgress || f.kind == aResult || f.kind == aFailure)

@@ -87,10 +87,8 @@ const statusCrash = 2
 // such a line: it means something only together with the exit status.
 func crashLine(stderr []byte) string {
 	for line := range bytes.Lines(stderr) {
-		for _, begin := range []string{"panic: ", "fatal error: ", "runtime: out of memory", "runtime: cannot allocate"} {
-			if bytes.HasPrefix(line, []byte(begin)) {
-				return string(line)
-			}
+		if isCrash(string(line)) {
+			return string(line)
 		}
 	}
 	return ""

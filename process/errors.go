@@ -98,5 +98,10 @@ func lastLine(stderr []byte) string {
 
 // isCrash reports whether a line is the first one that the Go runtime writes when a program crashes.
 func isCrash(line string) bool {
-	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "runtime: out of memory")
+	for _, begin := range []string{"panic: ", "fatal error: ", "runtime: out of memory", "runtime: cannot allocate", "SIG"} {
+		if strings.HasPrefix(line, begin) {
+			return begin != "SIG" || strings.Contains(line, ": ") // as SIGSEGV: segmentation violation
+		}
+	}
+	return false
 }
