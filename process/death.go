@@ -66,7 +66,7 @@ func (w *witness) overCPUTime(status subprocess.ExitStatus) bool {
 	}
 	used := status.UserTime + status.SystemTime - w.used
 	return status.Code == statusOverCPUTime && status.Signal == nil ||
-		status.Signal == syscall.SIGKILL && used > w.limits.CPUTime+max(w.limits.Grace, 0)+killsAfter-warnsAgain
+		status.Signal == syscall.SIGKILL && used > w.limits.CPUTime+max(w.limits.Grace, 0)+killsAfter-20*time.Millisecond
 }
 
 func killedBy(status subprocess.ExitStatus) string {
@@ -97,6 +97,6 @@ func crashLine(stderr []byte) string {
 // isOutOfMemory reports whether a program has crashed for want of memory. The runtime says so in several ways,
 // depending on what it needed the memory for.
 func isOutOfMemory(crash string) bool {
-	return strings.Contains(crash, "out of memory") || strings.Contains(crash, "cannot allocate") ||
+	return strings.Contains(crash, "pthread_create failed") || strings.Contains(crash, "out of memory") || strings.Contains(crash, "cannot allocate") ||
 		strings.Contains(crash, "can't allocate") || strings.Contains(crash, "failed to allocate")
 }

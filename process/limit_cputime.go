@@ -29,12 +29,12 @@ type meter struct {
 
 var theMeter meter
 
-const (
-	warnsAgain = 100 * time.Millisecond
+// warnsAgain is how much processor time there is between a signal and the next.
+const warnsAgain = 100 * time.Millisecond
 
-	// killsAfter is how much processor time a process has for ending, in addition to the grace time, before it is killed.
-	killsAfter = 2 * time.Second
-)
+// killsAfter is how much processor time a process has for ending, in addition to the grace time, before it is
+// killed.
+var killsAfter = 2 * time.Second
 
 // begin prepares the process. It is called once.
 func (m *meter) begin() error {

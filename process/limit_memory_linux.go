@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"runtime/metrics"
 	"strconv"
 	"syscall"
 
@@ -15,31 +14,33 @@ import (
 
 const limitsMemory = true
 
-// limitMemory limits what this process may use to so many bytes. RLIMIT_DATA counts all memory that the
-// process may write to and that belongs to it alone, also what it has given back and would get again. RLIMIT_AS
-// would count what the Go runtime merely reserves, which is more than a gigabyte.
+// limitMemory limits the memory that this process may use to most bytes, by RLIMIT_DATA. That counts all memory
+// that the process may write to and that belongs to it alone. RLIMIT_AS would count what the Go runtime merely
+// reserves, more than a gigabyte, as well.
 //
-// The garbage collector gets a limit of its own, a little below. It counts only what the runtime uses, so what else
-// there is, such as the runtime's tables, is taken off: as much as it is now.
+// But RLIMIT_DATA also counts what has never been touched: 32 MiB of tables of the runtime's, and in a program
+// with cgo 8 MiB for the stack of each thread, of which a few KiB are used. So what is reserved in this way now does not
+// count, nor do the stacks of some threads that are still to come: without them a program would die of starting
+// a thread.
+//
+// The garbage collector gets a limit a little below most.
 func limitMemory(most int64) error {
-	used, err := dataSize()
+	now, err := readUsage("/proc/self/status")
 	if err != nil {
 		return fmt.Errorf("memory limit: %w", err)
 	}
-	others := max(used-runtimeSize(), 0)
-	margin := max(most/16, 4<<20)
-	heap := most - others - margin
-	const least = 8 << 20
-	if heap < least {
-		return fmt.Errorf("memory limit: the program takes %s before the first call, so %s is too little", size(used), size(most))
+	heap := most - max(most/16, 4<<20)
+	const least = 8 << 20 // for the first call
+	if now.used+least > heap {
+		return fmt.Errorf("memory limit: the program has used %s before the first call, so %s is too little", size(now.used), size(most))
 	}
 	if heap < debug.SetMemoryLimit(-1) {
 		debug.SetMemoryLimit(heap)
 	}
+	all := uint64(most + now.reserved + threadsToCome*threadStack())
 	soft, hard, err := system.OwnLimit(syscall.RLIMIT_DATA)
 	if err == nil {
-		soft, hard = min(soft, uint64(most)), min(hard, uint64(most))
-		err = system.SetOwnLimit(syscall.RLIMIT_DATA, soft, hard)
+		err = system.SetOwnLimit(syscall.RLIMIT_DATA, min(soft, all), min(hard, all))
 	}
 	if err != nil {
 		return fmt.Errorf("memory limit: RLIMIT_DATA: %w", err)
@@ -47,30 +48,57 @@ func limitMemory(most int64) error {
 	return nil
 }
 
-// dataSize returns what RLIMIT_DATA counts.
-func dataSize() (int64, error) {
-	const path, key = "/proc/self/status", "VmData:"
+// threadsToCome is how many more threads a worker may have without their stacks being counted.
+const threadsToCome = 16
+
+// A usage is of the memory that RLIMIT_DATA counts.
+type usage struct{ used, reserved int64 }
+
+// readUsage reads /proc/self/status.
+func readUsage(path string) (u usage, err error) {
 	status, err := os.ReadFile(path)
 	if err != nil {
-		return 0, err
+		return u, err
 	}
-	for line := range bytes.Lines(status) {
-		rest, found := bytes.CutPrefix(line, []byte(key))
-		if !found {
-			continue
-		}
-		number, _, _ := bytes.Cut(bytes.TrimSpace(rest), []byte(" "))
-		kib, err := strconv.ParseInt(string(number), 10, 64)
-		return kib << 10, err
+	data, ok1 := kibibytes(status, "VmData:")
+	used, ok2 := kibibytes(status, "RssAnon:")
+	if !ok1 || !ok2 {
+		return u, fmt.Errorf("%s does not tell VmData and RssAnon", path)
 	}
-	return 0, fmt.Errorf("there is no %s in %s", key, path)
+	return usage{used: used, reserved: max(data-used, 0)}, nil
 }
 
-// runtimeSize returns what the garbage collector's limit counts.
-func runtimeSize() int64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(samples)
-	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64())
+// kibibytes finds a line such as "VmData:	    1234 kB".
+func kibibytes(status []byte, key string) (n int64, ok bool) {
+	for line := range bytes.Lines(status) {
+		if rest, found := bytes.CutPrefix(line, []byte(key)); found {
+			number, _, _ := bytes.Cut(bytes.TrimSpace(rest), []byte(" "))
+			n, err := strconv.ParseInt(string(number), 10, 64)
+			return n << 10, err == nil
+		}
+	}
+	return 0, false
+}
+
+// threadStack returns how much memory the C library reserves for the stack of a thread, 0 in a program that has
+// none. It is the limit for the stack of the first thread, and there is a piece of memory of just that size.
+func threadStack() int64 {
+	soft, _, err := system.OwnLimit(syscall.RLIMIT_STACK)
+	maps, _ := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return 0
+	}
+	if soft == system.Unlimited {
+		soft = 2 << 20
+	}
+	for line := range bytes.Lines(maps) {
+		var from, to uint64
+		var mode string
+		if n, _ := fmt.Sscanf(string(line), "%x-%x %s", &from, &to, &mode); n == 3 && to-from == soft && mode == "rw-p" {
+			return int64(soft)
+		}
+	}
+	return 0
 }
 
 // preferForOOM makes this process one that the system ends before most others when it is short of memory. If it cannot

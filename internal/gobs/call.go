@@ -25,28 +25,22 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// call calls f, which calls gob. If that calls methods of the user's, f runs in a goroutine of its own,
-// which may end in the middle of it.
-func call(foreign bool, f func() error) (err error) {
-	if !foreign {
-		return recovered(f)
-	}
-	err = ErrGoexit // what is true if f does not return
+// apart calls f in a goroutine of its own. It is for methods of the user's, which may end the goroutine.
+func apart(f func() error) error {
+	err := ErrGoexit // what is true if f does not return
 	var ended sync.WaitGroup
 	ended.Add(1)
 	go func() {
 		defer ended.Done()
-		err = recovered(f)
+		err = f()
 	}()
 	ended.Wait()
 	return err
 }
 
-func recovered(f func() error) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = &PanicError{value, debug.Stack()}
-		}
-	}()
-	return f()
+// recovered is to be deferred. It makes a panic an error.
+func recovered(err *error) {
+	if value := recover(); value != nil {
+		*err = &PanicError{value, debug.Stack()}
+	}
 }

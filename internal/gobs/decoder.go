@@ -82,7 +82,7 @@ func (d *Decoder) define(msg []byte) (start int, id typeID, err error) {
 		return start, id, err
 	}
 	// gob reads them, looks for a value, and finds the end.
-	err = d.run(false, msg[1:start], reflect.Value{})
+	err = d.decode(false, msg[1:start], reflect.Value{})
 	if err != io.ErrUnexpectedEOF {
 		return start, 0, fmt.Errorf("%w: definition of a type: %w", errMalformed, err)
 	}
@@ -91,7 +91,7 @@ func (d *Decoder) define(msg []byte) (start int, id typeID, err error) {
 
 // value decodes the value of a message.
 func (d *Decoder) value(msg []byte, id typeID, target reflect.Value) error {
-	f := follower{reader: reader{data: msg}, table: d.table, resolve: d.resolve}
+	f := follower{reader: reader{data: msg}, decoder: d, table: d.table}
 	f.uint() // the length
 	f.id()
 	plan, err := d.table.top(target.Type(), id)
@@ -106,7 +106,7 @@ func (d *Decoder) value(msg []byte, id typeID, target reflect.Value) error {
 		return fmt.Errorf("%w: value", errMalformed)
 	}
 	fresh := reflect.New(target.Type())
-	if err := d.run(f.foreign, msg, fresh); err != nil {
+	if err := d.decode(f.foreign, msg, fresh); err != nil {
 		return err
 	}
 	target.Set(fresh.Elem())
@@ -116,16 +116,24 @@ func (d *Decoder) value(msg []byte, id typeID, target reflect.Value) error {
 // nothing is a message that sets gob's buffer to these few bytes: a false, and nowhere to put it.
 var nothing = []byte{3, byte(idBool) << 1, 0, 0}
 
-// run has gob decode a message.
-func (d *Decoder) run(foreign bool, msg []byte, v reflect.Value) error {
+// decode has gob decode a message.
+func (d *Decoder) decode(foreign bool, msg []byte, v reflect.Value) error {
 	d.in.Reset(msg)
-	err := call(foreign, func() error { return d.gob.DecodeValue(v) })
-	if len(msg) > maxKept {
+	err := d.run(foreign, v)
+	if len(msg) > maxKept { // gob keeps it until the next one
 		d.in.Reset(nothing)
-		_ = call(false, func() error { return d.gob.DecodeValue(reflect.Value{}) })
+		_ = d.run(false, reflect.Value{})
 	}
 	d.in.Reset(nil)
-	return plain(err)
+	return err
+}
+
+func (d *Decoder) run(foreign bool, v reflect.Value) (err error) {
+	if foreign {
+		return apart(func() error { return d.run(false, v) })
+	}
+	defer recovered(&err)
+	return plain(d.gob.DecodeValue(v)) // the error may be the user's, too
 }
 
 // resolve returns the type here of values with a registered name, by decoding one that is empty: gob
@@ -147,7 +155,7 @@ func (d *Decoder) resolve(name string, id typeID) (reflect.Type, error) {
 	body = appendUint(body, uint64(len(empty)))
 	body = append(body, empty...)
 	var value any
-	if err := d.run(false, append(appendUint(nil, uint64(len(body))), body...), reflect.ValueOf(&value)); err != nil {
+	if err := d.decode(false, append(appendUint(nil, uint64(len(body))), body...), reflect.ValueOf(&value)); err != nil {
 		return nil, err
 	}
 	t := reflect.TypeOf(value)
@@ -200,7 +208,7 @@ func (q *quoted) Unwrap() error { return q.err }
 // plain returns err, with another text if that is long or not printable: gob's errors have names of the
 // message in them.
 func plain(err error) error {
-	if err == nil || err == io.ErrUnexpectedEOF || err == ErrGoexit {
+	if err == nil || err == io.ErrUnexpectedEOF {
 		return err
 	}
 	text := err.Error()

@@ -17,6 +17,7 @@ type Encoder struct {
 	_         noCopy
 	buf       buffer
 	gob       *gob.Encoder             // nil: the table begins anew with the next message
+	defined   int                      // bytes of definitions in the table
 	concretes map[reflect.Type]*traits // types found in interfaces, whose definitions have been sent
 }
 
@@ -78,7 +79,7 @@ func (e *Encoder) Encode(v any) (msg []byte, err error) {
 		return nil, err
 	}
 	msg = e.buf
-	if cap(msg) > maxKept {
+	if len(msg) > maxKept {
 		e.Reset() // gob's buffer is as large
 		e.buf = nil
 	}
@@ -86,11 +87,14 @@ func (e *Encoder) Encode(v any) (msg []byte, err error) {
 }
 
 func (e *Encoder) encode(value reflect.Value, t *traits) error {
-	w := walker{concretes: e.concretes, foreign: t.foreign}
+	foreign := t.foreign
+	var found map[reflect.Type]*traits
 	if t.walk {
+		w := walker{concretes: e.concretes, foreign: foreign}
 		if err := w.value(value, 0); err != nil {
 			return err
 		}
+		foreign, found = w.foreign, w.found
 	}
 	flags := byte(0)
 	if e.gob == nil {
@@ -98,7 +102,7 @@ func (e *Encoder) encode(value reflect.Value, t *traits) error {
 		e.gob = gob.NewEncoder(&e.buf)
 	}
 	e.buf = append(e.buf[:0], flags)
-	for concrete, t := range w.found {
+	for concrete, t := range found {
 		if err := e.define(concrete); err != nil {
 			return err
 		}
@@ -107,9 +111,23 @@ func (e *Encoder) encode(value reflect.Value, t *traits) error {
 		}
 		e.concretes[concrete] = t
 	}
-	err := call(w.foreign, func() error { return e.gob.EncodeValue(value) })
-	if err != nil {
-		return explain(value, err)
+	if err := e.run(foreign, value); err != nil {
+		return err
+	}
+	if e.defined += e.lastMessage(1) - 1; e.defined > maxDefinitions/2 {
+		e.Reset() // the Decoder does not keep any number of them
+	}
+	return nil
+}
+
+// run has gob encode a value.
+func (e *Encoder) run(foreign bool, value reflect.Value) (err error) {
+	if foreign {
+		return apart(func() error { return e.run(false, value) })
+	}
+	defer recovered(&err)
+	if err := e.gob.EncodeValue(value); err != nil {
+		return explain(value, err) // the error may be the user's, too
 	}
 	return nil
 }
@@ -119,25 +137,34 @@ func (e *Encoder) encode(value reflect.Value, t *traits) error {
 func (e *Encoder) define(t reflect.Type) error {
 	start := len(e.buf)
 	empty := reflect.MakeSlice(reflect.SliceOf(t), 0, 0)
-	if err := call(false, func() error { return e.gob.EncodeValue(empty) }); err != nil {
+	if err := e.run(false, empty); err != nil {
 		return err
 	}
-	r := reader{data: e.buf[start:]}
+	last := e.lastMessage(start)
+	if last < start {
+		return errors.New("gob has written something else than messages")
+	}
+	e.buf = e.buf[:last]
+	return nil
+}
+
+// lastMessage returns where the last message of gob's begins of those from start on. It is negative if they are none.
+func (e *Encoder) lastMessage(start int) int {
+	r := reader{data: e.buf, at: start}
 	for {
 		from := r.at
 		r.skip(r.uint())
-		if r.failed() {
-			return errors.New("gob has written something else than messages")
-		}
-		if r.rest() == 0 {
-			e.buf = e.buf[:start+from]
-			return nil
+		switch {
+		case r.failed():
+			return -1
+		case r.rest() == 0:
+			return from
 		}
 	}
 }
 
 // Reset makes the table of types begin anew with the next message. Call it if a message was not sent.
-func (e *Encoder) Reset() { e.gob, e.concretes = nil, nil }
+func (e *Encoder) Reset() { e.gob, e.concretes, e.defined = nil, nil, 0 }
 
 // explain says where in a value the reason is why gob has failed, if that is one that can be found.
 func explain(value reflect.Value, err error) error {

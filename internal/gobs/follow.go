@@ -3,7 +3,6 @@ package gobs
 import (
 	"errors"
 	"fmt"
-	"reflect"
 )
 
 // depthSlack is how much deeper than a walker allows a value may be: the walker does not count what a type
@@ -14,10 +13,10 @@ const depthSlack = maxTypeDepth
 // not bear out. Each element takes a byte or more, each entry of a map two.
 type follower struct {
 	reader
+	decoder *Decoder
 	table   *table
-	resolve func(name string, id typeID) (reflect.Type, error) // the type with that registered name
-	foreign bool                                               // methods of the user's will be called
-	err     error                                              // the reason, if it is not just malformed
+	foreign bool  // methods of the user's will be called
+	err     error // the reason, if it is not just malformed
 }
 
 // whole follows a value that stands by itself.
@@ -76,13 +75,18 @@ func (f *follower) value(n *node, depth int) {
 			f.value(n.elem, depth)
 		}
 	case nodeStruct:
-		f.fields(func(number uint64) {
-			if number >= uint64(len(n.fields)) {
+		for number := uint64(0); ; {
+			delta := f.uint()
+			if delta == 0 {
+				return
+			}
+			if delta > uint64(len(n.fields))-number {
 				f.fail()
 				return
 			}
-			f.value(n.fields[number], depth)
-		})
+			number += delta
+			f.value(n.fields[number-1], depth)
+		}
 	case nodeInterface:
 		f.inside(n, depth)
 	}
@@ -93,12 +97,7 @@ func (f *follower) elements(count uint64, elem *node, depth int) {
 		f.fail()
 	}
 	if elem.kind == nodeNumber {
-		for range count {
-			if f.bad {
-				return
-			}
-			f.uint()
-		}
+		f.skipNumbers(count)
 		return
 	}
 	for range count {
@@ -163,7 +162,7 @@ func (f *follower) concrete(name string, id typeID) (*node, error) {
 	case f.table.isPlain(d):
 		return f.table.ignore(id, make(map[typeID]*node)) // it makes no difference which type it is here
 	}
-	local, err := f.resolve(name, id)
+	local, err := f.decoder.resolve(name, id)
 	if err != nil {
 		return nil, err
 	}

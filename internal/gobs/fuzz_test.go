@@ -26,6 +26,13 @@ func FuzzDecode(f *testing.F) {
 	second, err := e.Encode(someShape())
 	check(f, err)
 	f.Add(uint8(0), first, second)
+	for _, h := range hostiles() {
+		for kind, v := range variables() {
+			if reflect.TypeOf(v) == reflect.TypeOf(h.into) && len(h.msg) < 4096 {
+				f.Add(uint8(kind), []byte(h.msg), []byte(first))
+			}
+		}
+	}
 	f.Add(uint8(3), []byte(anew().mapping(65, idInt, idInt).value(65, wire{}.uint(0).uint(1<<29)...)), []byte{2})
 	f.Fuzz(func(t *testing.T, kind uint8, first, second []byte) {
 		decodes = func() error { return nil }

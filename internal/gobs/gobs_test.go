@@ -342,3 +342,61 @@ func TestTheTableIsKept(t *testing.T) {
 		t.Errorf("%d bytes, then %d", first, second)
 	}
 }
+
+// A value nested as deep as is allowed does not overflow a stack, at either end.
+func TestDeep(t *testing.T) {
+	var l link
+	var nested any = 1
+	for range 4900 { // each is two levels
+		nested = []any{nested}
+	}
+	got := l.tripAny(t, &nested)
+	depth := 0
+	for ; ; depth++ {
+		inner, ok := got.([]any)
+		if !ok {
+			break
+		}
+		got = inner[0]
+	}
+	if depth != 4900 || got != 1 {
+		t.Errorf("%d levels, and in them %v", depth, got)
+	}
+	long := &list{}
+	for range 9900 {
+		long = &list{long}
+	}
+	if got := l.trip(t, long).(*list); !reflect.DeepEqual(got, long) {
+		t.Error("another list has arrived")
+	}
+}
+
+// A variable that does not fit is an error, however often, and costs the connection nothing.
+func TestWrongVariableForLong(t *testing.T) {
+	var l link
+	l.trip(t, *someShape())
+	for range 50_000 {
+		if err := l.Decode(l.send(t, item{}), new(struct{ N string })); err == nil {
+			t.Fatal("decoded")
+		}
+	}
+	l.trip(t, *someShape())
+}
+
+// Many types on one connection are defined, and the table begins anew before the other end would refuse it.
+func TestManyTypes(t *testing.T) {
+	var l link
+	for i := range 1800 {
+		fields := make([]reflect.StructField, 60)
+		for j := range fields {
+			fields[j] = reflect.StructField{Name: "F" + wireName(i*100+j+1), Type: reflect.TypeFor[int]()}
+		}
+		v := reflect.New(reflect.StructOf(fields))
+		v.Elem().Field(7).SetInt(int64(i))
+		into := reflect.New(v.Type().Elem())
+		check(t, l.Decode(l.send(t, v.Interface()), into.Interface()))
+		if got := into.Elem().Field(7).Int(); got != int64(i) {
+			t.Fatalf("%d arrives as %d", i, got)
+		}
+	}
+}

@@ -124,7 +124,11 @@ func decodeHostile(t testing.TB, d *gobs.Decoder, msg []byte, into any) error {
 
 // 27 bytes that make gob allocate 13.6 GB (traps 5).
 func TestTheSmallGiant(t *testing.T) {
-	msg := anew().mapping(65, idInt, idInt).value(65, wire{}.uint(0).uint(1<<29)...)
+	msg := anew().mapping(65, idInt, idInt).value(65, wire{}.uint(0).uint(1<<22)...) // in case it is believed
+	if err := decodeHostile(t, new(gobs.Decoder), msg, new(map[int]int)); err == nil {
+		t.Fatal("decoded")
+	}
+	msg = anew().mapping(65, idInt, idInt).value(65, wire{}.uint(0).uint(1<<29)...)
 	if len(msg) > 28 {
 		t.Errorf("%d bytes: the test has grown", len(msg))
 	}
@@ -139,8 +143,14 @@ func TestTheSmallGiant(t *testing.T) {
 	}
 }
 
-// Counts and lengths that nothing bears out, and what else a hostile peer may think of.
-func TestHostile(t *testing.T) {
+// A hostile message is one that must not be decoded.
+type hostile struct {
+	msg  wire
+	into any
+}
+
+// hostiles have counts and lengths that nothing bears out, and what else a hostile peer may think of.
+func hostiles() map[string]hostile {
 	const huge = 1 << 40
 	many := func(n int, f func(w wire, i int64) wire) wire {
 		w := anew()
@@ -153,10 +163,7 @@ func TestHostile(t *testing.T) {
 		body := wire(bytes.Repeat([]byte{1}, levels))
 		return append(body, bytes.Repeat(closed, levels)...)
 	}
-	for name, test := range map[string]struct {
-		msg  wire
-		into any
-	}{
+	return map[string]hostile{
 		"nothing":                       {wire{}, new(int)},
 		"flags":                         {wire{4, 3, 4, 0, 6}, new(int)},
 		"both flags":                    {wire{3}, new(*int)},
@@ -177,8 +184,8 @@ func TestHostile(t *testing.T) {
 		"string":                        {anew().value(idString, wire{}.uint(0).uint(math.MaxUint64)...), new(string)},
 		"array":                         {anew().array(65, idInt, huge).value(65, wire{}.uint(0).uint(huge)...), new([3]int)},
 		"negative array":                {anew().array(65, idInt, -1).value(65, 0, 0), new([3]int)},
-		"ignored map":                   {anew().structure(65, field{"N", idInt}, field{"X", 66}).mapping(66, idInt, idInt).value(65, wire{}.uint(2).uint(huge).uint(0)...), new(item)},
-		"map inside":                    {anew().structure(65, field{"M", 66}).mapping(66, idInt, idInt).value(65, wire{}.uint(1).uint(1<<28).uint(0)...), new(item)},
+		"ignored map":                   {anew().structure(65, field{"N", idInt}, field{"X", 66}).mapping(66, idInt, idInt).value(65, wire{}.uint(2).uint(1<<22).uint(0)...), new(item)},
+		"map inside":                    {anew().structure(65, field{"M", 66}).mapping(66, idInt, idInt).value(65, wire{}.uint(1).uint(1<<22).uint(0)...), new(item)},
 		"struct without end":            {anew().structure(65, field{"N", idInt}).value(65, 1, 2), new(item)},
 		"field that is none":            {anew().structure(65, field{"N", idInt}).value(65, 2, 2, 0), new(item)},
 		"field far away":                {anew().structure(65, field{"N", idInt}).value(65, wire{}.uint(1).int(1).uint(math.MaxUint64).uint(0)...), new(item)},
@@ -206,7 +213,11 @@ func TestHostile(t *testing.T) {
 		"many definitions":              {many(100_000, func(w wire, i int64) wire { return w.slice(65+i, idInt) }).value(65, 0, 0), new([]int)},
 		"definitions in a row":          {many(20_000, func(w wire, i int64) wire { return w.structure(65+i, field{"Next", 66 + i}) }).structure(20_065, field{"Next", 65}).value(65, 0), new(list)},
 		"definitions in a row, ignored": {many(20_000, func(w wire, i int64) wire { return w.slice(65+i, 66+i) }).slice(20_065, idInt).structure(30_000, field{"N", idInt}, field{"X", 65}).value(30_000, 0), new(item)},
-	} {
+	}
+}
+
+func TestHostile(t *testing.T) {
+	for name, test := range hostiles() {
 		var d gobs.Decoder
 		if err := decodeHostile(t, &d, test.msg, test.into); err == nil {
 			t.Errorf("%s: decoded as %v", name, reflect.ValueOf(test.into).Elem())
@@ -260,7 +271,7 @@ func TestTwoTypesForOne(t *testing.T) {
 		w = w.structure(68, field{"M", 70}).mapping(70, idInt, idInt)
 		return append(w, second...)
 	}
-	body := wire{2, 1, 1}.text("\xfc\x10\x00\x00\x00").append(0, 0) // Other: one element, of one field
+	body := wire{2, 1, 1}.text("\xfd\x40\x00\x00").append(0, 0) // Other: one element, of one field
 	msg := with(wire{}.structure(69, field{"Bytes", idBytes})).value(65, body...)
 	if err := decodeHostile(t, new(gobs.Decoder), msg, new(shape)); err == nil {
 		t.Error("decoded")

@@ -73,10 +73,17 @@ func (t *table) top(local reflect.Type, id typeID) (*node, error) {
 	if n := t.plans[key]; n != nil {
 		return n, nil
 	}
+	before := t.planned
+	t.newPlans, t.newIgnored = t.newPlans[:0], t.newIgnored[:0]
 	n, err := t.part(local, id, make(map[reflect.Type]compiled))
-	if err != nil {
-		clear(t.plans) // there may be nodes that lead to nowhere
-		clear(t.ignored)
+	if err != nil { // nothing is left: neither here, nor with gob, which will not see the value
+		t.planned = before
+		for _, key := range t.newPlans {
+			delete(t.plans, key)
+		}
+		for _, id := range t.newIgnored {
+			delete(t.ignored, id)
+		}
 		return nil, err
 	}
 	t.plans[key] = n
@@ -167,6 +174,7 @@ func (t *table) structure(local reflect.Type, id typeID, d *definition) (*node, 
 	}
 	n := &node{kind: nodeStruct, fields: make([]*node, len(d.ids))}
 	t.plans[key] = n
+	t.newPlans = append(t.newPlans, key)
 	seen := make(map[reflect.Type]compiled)
 	for i, name := range d.names {
 		var err error
@@ -254,6 +262,7 @@ func (t *table) ignoreStruct(id typeID, d *definition) (*node, error) {
 	}
 	n := &node{kind: nodeStruct, fields: make([]*node, len(d.ids))}
 	t.ignored[id] = n
+	t.newIgnored = append(t.newIgnored, id)
 	for i, part := range d.ids {
 		var err error
 		if n.fields[i], err = t.ignore(part, make(map[typeID]*node)); err != nil {

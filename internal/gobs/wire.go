@@ -53,6 +53,26 @@ func (r *reader) int() int64 {
 	return int64(x >> 1)
 }
 
+// skipNumbers skips count numbers, of which there may be very many.
+func (r *reader) skipNumbers(count uint64) {
+	data, at := r.data, r.at
+	for ; count > 0 && at < len(data); count-- {
+		size := 1
+		if first := data[at]; first > 0x7f {
+			size = 1 - int(int8(first))
+		}
+		if size > 1+8 {
+			break
+		}
+		at += size
+	}
+	if count > 0 || at > len(data) {
+		r.fail()
+		return
+	}
+	r.at = at
+}
+
 // take returns the next n bytes.
 func (r *reader) take(n uint64) []byte {
 	if n > uint64(r.rest()) {
@@ -239,6 +259,9 @@ type table struct {
 	plans     map[planKey]*node       // of what is decoded, by its type there and here
 	ignored   map[typeID]*node        // of structs that have no field here
 	concretes map[string]reflect.Type // by the name that gob.Register has given it
+
+	newPlans   []planKey // by the call of top that runs
+	newIgnored []typeID
 }
 
 func newTable() *table {
