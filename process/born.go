@@ -13,8 +13,8 @@ import (
 
 // A worker knows that it is one by a variable in its environment. That has the process id of its parent and the
 // number of the socket that it has as a descriptor. A program that comes by such a variable in another way, as it was started by a
-// worker, or by somebody who has kept a worker's environment, has another parent and not the socket, so it is an
-// ordinary program.
+// worker, or by somebody who has kept a worker's environment, does not have the socket, so it is an ordinary program.
+// One that has the socket and another parent is a worker whose parent has died, and ends.
 //
 // All this is decided before any package that imports this one is initialized: from then on nobody sees the variable,
 // and no program that is started inherits the socket.
@@ -36,14 +36,16 @@ func init() {
 		return
 	}
 	_ = os.Unsetenv(variable)
-	if mark != markOf(os.Getppid(), socketFD) {
+	parent, theSocket, _ := strings.Cut(mark, ":")
+	_, ours, _ := strings.Cut(markOf(0, socketFD), ":")
+	if ours == "" || theSocket != ours {
 		return
 	}
 	startedAsWorker = true
 	syscall.CloseOnExec(socketFD)
 	_ = system.SignalAtParentsDeath(syscall.SIGTERM) // without it the end of the link has to do
-	if mark != markOf(os.Getppid(), socketFD) {      // it has just died
-		os.Exit(1)
+	if parent != strconv.Itoa(os.Getppid()) {        // it has died, before it could be heard of
+		os.Exit(1) // and not run main as an ordinary program
 	}
 }
 
