@@ -17,7 +17,7 @@ import (
 	"github.com/curio-go/curio/process"
 )
 
-func aPool(ctx context.Context, t testing.TB, cfg process.Config) *process.Pool {
+func newPool(ctx context.Context, t testing.TB, cfg process.Config) *process.Pool {
 	t.Helper()
 	p, err := process.NewPool(ctx, cfg)
 	check(t, err)
@@ -77,7 +77,7 @@ func TestShutdownWhileBusy(t *testing.T) {
 		var p *process.Pool
 		var own *curio.Task[string]
 		check(t, kernel.Run(ctx, func(ctx context.Context) error {
-			p = aPool(ctx, t, process.Config{Workers: 2})
+			p = newPool(ctx, t, process.Config{Workers: 2})
 			own = curio.Spawn(ctx, func(ctx context.Context) (string, error) {
 				return process.Run(ctx, sleeps, long, process.In(p))
 			}, curio.Daemon(), curio.ReportCrash(false))
@@ -106,7 +106,7 @@ func TestShutdownWhileBusy(t *testing.T) {
 // Close lets calls finish that are being served, and refuses all others.
 func TestClose(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
-		p := aPool(ctx, t, process.Config{Workers: 1})
+		p := newPool(ctx, t, process.Config{Workers: 1})
 		var let curio.Event
 		serving := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
 			return process.Run(ctx, counts, 3, process.In(p), process.Progress(func(int) { _ = let.Wait(ctx) }))
@@ -164,7 +164,7 @@ var settings = process.Register("settings", func(context.Context, struct{}) (str
 // Workers and their functions can be seen, by Workers and in the tree of tasks.
 func TestVisible(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
-		p := aPool(ctx, t, process.Config{Workers: 1})
+		p := newPool(ctx, t, process.Config{Workers: 1})
 		serving := curio.Spawn(ctx, func(ctx context.Context) (string, error) { return process.Run(ctx, sleeps, long, process.In(p)) })
 		w := busy(p)
 		waiting := curio.Spawn(ctx, func(ctx context.Context) (int, error) { return process.Run(ctx, double, 1, process.In(p)) })
@@ -196,7 +196,7 @@ func TestVisible(t *testing.T) {
 // A pool has as many workers as its calls need, and at most so many as it may have.
 func TestWorkersOnDemand(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
-		p := aPool(ctx, t, process.Config{Workers: 3})
+		p := newPool(ctx, t, process.Config{Workers: 3})
 		for range 20 {
 			if _, err := process.Run(ctx, double, 1, process.In(p)); err != nil {
 				return err
@@ -223,7 +223,7 @@ func TestOutputHangs(t *testing.T) {
 	process.ShortLastWords(t)
 	testutil.NoLeaks(t)
 	check(t, curio.Run(background, func(ctx context.Context) error {
-		p := aPool(ctx, t, process.Config{Output: func(process.Line) { called.Store(true); <-hung }})
+		p := newPool(ctx, t, process.Config{Output: func(process.Line) { called.Store(true); <-hung }})
 		if _, err := process.Run(ctx, says, "hello", process.In(p)); err != nil {
 			return err
 		}
@@ -238,7 +238,7 @@ func TestLongLines(t *testing.T) {
 	var out strings.Builder
 	most := 0
 	inKernel(t, func(ctx context.Context) error {
-		p := aPool(ctx, t, process.Config{Output: func(l process.Line) {
+		p := newPool(ctx, t, process.Config{Output: func(l process.Line) {
 			if !l.Stderr {
 				out.WriteString(l.Text)
 				most = max(most, len(l.Text))
@@ -261,7 +261,7 @@ var prints = process.Register("prints", func(_ context.Context, n int) (int, err
 // What a function leaves behind is cancelled: its context, and the tasks that it has spawned.
 func TestLeftBehind(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
-		p := aPool(ctx, t, process.Config{Workers: 1})
+		p := newPool(ctx, t, process.Config{Workers: 1})
 		if _, err := process.Run(ctx, leaves, struct{}{}, process.In(p)); err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func TestRaces(t *testing.T) {
 					switch {
 					case err == nil && n == 2*i:
 						results++
-						moment -= moment / 16
+						moment = max(moment-moment/16, time.Microsecond)
 					case race.cancels && errors.Is(err, curio.ErrTaskCancelled):
 						cancelled++
 						moment += moment / 16
