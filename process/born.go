@@ -11,10 +11,10 @@ import (
 	system "github.com/curio-go/curio/internal/process"
 )
 
-// A worker knows that it is one by a variable in its environment. That has the process id of its parent and the
-// number of the socket that it has as a descriptor. A program that comes by such a variable in another way, as it was started by a
-// worker, or by somebody who has kept a worker's environment, has another parent and not the socket, so it is an
-// ordinary program.
+// A worker knows that it is one by a variable in its environment. That has the process id of its parent and says
+// which socket it has as a descriptor. A program that comes by such a variable in another way, as somebody has kept a
+// worker's environment, has not that socket, so it is an ordinary program. One that has the socket and another parent is a
+// worker whose parent has just died.
 //
 // All this is decided before any package that imports this one is initialized: from then on nobody sees the variable,
 // and no program that is started inherits the socket.
@@ -36,20 +36,23 @@ func init() {
 		return
 	}
 	_ = os.Unsetenv(variable)
-	if mark != markOf(os.Getppid(), socketFD) {
+	parent, socket, _ := strings.Cut(mark, ":")
+	if socket == "" || socket != identify(socketFD) {
 		return
 	}
 	startedAsWorker = true
 	syscall.CloseOnExec(socketFD)
-	_ = system.SignalAtParentsDeath(syscall.SIGTERM) // without it the end of the link has to do
-	if mark != markOf(os.Getppid(), socketFD) {      // it has just died
+	_ = system.SignalAtParentsDeath(syscall.SIGHUP) // without it the end of the link has to do
+	if parent != strconv.Itoa(os.Getppid()) {       // it died before that
 		os.Exit(1)
 	}
 }
 
-// markOf returns what the variable says in a worker whose parent has that id, and whose end of the link is the
-// socket with that descriptor. It is "" if that is no socket.
-func markOf(parent, fd int) string {
+// markOf returns what the variable says in a worker of this process whose end of the link is the socket fd.
+func markOf(fd int) string { return strconv.Itoa(os.Getpid()) + ":" + identify(fd) }
+
+// identify returns what tells a socket from all others, "" if fd is none.
+func identify(fd int) string {
 	var s syscall.Stat_t
 	for {
 		switch err := syscall.Fstat(fd, &s); {
@@ -58,7 +61,7 @@ func markOf(parent, fd int) string {
 		case err != nil, s.Mode&syscall.S_IFMT != syscall.S_IFSOCK:
 			return ""
 		}
-		return strings.Join([]string{strconv.Itoa(parent), fmt.Sprint(s.Dev), fmt.Sprint(s.Ino)}, ":")
+		return fmt.Sprintf("%d:%d", s.Dev, s.Ino)
 	}
 }
 

@@ -35,6 +35,8 @@ type call struct {
 	head     []byte
 	arg      []byte // valid until the worker's encoder is used again
 
+	fit bool // the caller has decoded all that there was: the tables of types of the two ends fit together
+
 	ended  curio.Event // nobody puts anything any more, except for the worker's task
 	unread bool        // the worker has not taken the whole request; set before ended
 
@@ -81,14 +83,11 @@ func (r *request) run(ctx context.Context) error {
 func (r *request) serveBy(ctx context.Context, w *worker) (died bool, err error) {
 	c := &call{worker: w, function: r.function.name}
 	c.line.Mutex, c.line.State, c.line.Object, c.line.Serve = &c.mu, "PROCESS_CALL", c, c.serveLocked
-	fit := false // the tables of types of the two ends fit together
-	defer func() { c.leave(fit) }()
+	defer c.leave()
 	if _, err := wait.At(ctx); err != nil { // it may have waited for w for long, or not at all
-		fit = true
 		return false, err
 	}
-	if c.arg, err = r.encode(&w.enc); err != nil {
-		fit = true // the encoder sees to that
+	if c.arg, err = c.encode(r); err != nil {
 		return false, fmt.Errorf("process: %s: the argument: %w: %w", r.function.name, ErrUnsendable, err)
 	}
 	h := callHead{function: r.function.name, signature: r.function.signature, anew: w.anew}
@@ -97,10 +96,29 @@ func (r *request) serveBy(ctx context.Context, w *worker) (died bool, err error)
 	}
 	c.head = h.pack()
 	if !w.begin(c) {
+		w.enc.Reset()
 		return true, nil
 	}
 	w.anew = false
-	dealt := 0 // with progress values, of which the worker does not know
+	return r.attend(ctx, c)
+}
+
+// encode encodes the argument. It may be code of the user's that does so, and that ends the goroutine.
+func (c *call) encode(r *request) (arg []byte, err error) {
+	done := false
+	defer func() {
+		if !done {
+			c.worker.enc.Reset()
+		}
+	}()
+	arg, err = r.encode(&c.worker.enc)
+	done = true
+	return arg, err
+}
+
+// attend waits for the end of a call that has begun.
+func (r *request) attend(ctx context.Context, c *call) (died bool, err error) {
+	w, dealt := c.worker, 0 // with progress values, of which the worker has not been told
 	for {
 		a, err := c.line.Wait(ctx, arrival{})
 		if err != nil {
@@ -111,33 +129,41 @@ func (r *request) serveBy(ctx context.Context, w *worker) (died bool, err error)
 			if err := r.progress(w, a.body); err != nil {
 				return false, err
 			}
-			if dealt++; dealt == window/2 {
-				dealt = 0
-				var room packer
-				room.number(window / 2)
-				if w.link.send(ctx, aRoom, c.number, nil, room) != nil { // if it has died, that comes by line
-					if _, err := wait.At(ctx); err != nil {
-						return false, err
-					}
-				}
+			if dealt++; dealt < window/2 {
+				continue
+			}
+			dealt = 0
+			if err := c.makeRoom(ctx, window/2); err != nil {
+				return false, err
 			}
 		case aResult:
 			if err := r.decode(&w.dec, a.body); err != nil {
 				return false, fmt.Errorf("process: %s: the result cannot be decoded: %w", r.function.name, err)
 			}
-			fit = true
+			c.fit = true
 			return false, nil
 		case aFailure:
-			fit = true
+			c.fit = true
 			failure, err := unpackFailure(r.function.name, a.body)
-			if err != nil {
-				return false, err
+			if err == nil {
+				err = failure
 			}
-			return false, failure
+			return false, err
 		default:
 			return a.safe, a.err
 		}
 	}
+}
+
+// makeRoom tells the worker that n progress values have been dealt with. If it has died, that comes by line.
+func (c *call) makeRoom(ctx context.Context, n uint64) error {
+	var room packer
+	room.number(n)
+	if c.worker.link.send(ctx, aRoom, c.number, nil, room) == nil {
+		return nil
+	}
+	_, err := wait.At(ctx)
+	return err
 }
 
 // progress hands a progress value to the listener.
@@ -179,7 +205,7 @@ func (c *call) put(a arrival) (ok bool) {
 }
 
 // leave is the end of the caller's part, however it has come to that. The worker serves others, if it has answered.
-func (c *call) leave(fit bool) {
+func (c *call) leave() {
 	c.mu.Lock()
 	c.left = true
 	c.arrived = nil
@@ -188,12 +214,9 @@ func (c *call) leave(fit bool) {
 	w := c.worker
 	switch {
 	case c.number == 0: // it has not begun
-		if !fit {
-			w.enc.Reset()
-		}
 		w.release(false)
 	case answered:
-		w.anew = w.anew || !fit
+		w.anew = w.anew || !c.fit
 		w.release(true)
 	default:
 		w.tell(nil)
@@ -219,7 +242,11 @@ func (c *call) converse(ctx context.Context) error {
 		f, err := w.link.receive(ctx)
 		if err != nil {
 			c.unread = first && isUnread(err)
-			w.tell(nil)
+			var why error
+			if err == errProtocol {
+				why = err
+			}
+			w.tell(why)
 			return nil
 		}
 		known := f.call == c.number && (f.kind == aProgress || f.kind == aResult || f.kind == aFailure)

@@ -55,15 +55,13 @@ func TestEverywhere(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if _, err := process.Run(ctx, double, 1, process.In(p)); err != nil {
-				return errors.Join(err, p.Close(ctx))
-			}
-			if _, err := process.Run(ctx, double, 2, process.In(p)); err != nil {
-				return errors.Join(err, p.Close(ctx))
-			}
-			return p.Close(ctx)
+			_, err = process.Run(ctx, double, 1, process.In(p))
+			return errors.Join(err, p.Close(ctx))
 		},
 	} {
+		if !testutil.Long && (name == "Map" || name == "Run") {
+			continue // hundreds of processes
+		}
 		t.Run(name, func(t *testing.T) { curiotest.CancelEverywhere(t, use) })
 	}
 }

@@ -1,5 +1,17 @@
 package process
 
+import (
+	"testing"
+	"time"
+)
+
+// ShortLastWords makes what is waited for after a worker's end wait for less.
+func ShortLastWords(t testing.TB) {
+	before := lastWords
+	lastWords = 50 * time.Millisecond
+	t.Cleanup(func() { lastWords = before })
+}
+
 // Pools returns how many kernels have a pool.
 func Pools() int {
 	kernelPools.mu.Lock()

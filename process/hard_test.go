@@ -92,13 +92,6 @@ func inPool(t testing.TB, config process.Config, test func(ctx context.Context, 
 	}))
 }
 
-func newPool(ctx context.Context, t testing.TB, config process.Config) *process.Pool {
-	t.Helper()
-	p, err := process.NewPool(ctx, config)
-	check(t, err)
-	return p
-}
-
 // runsOn checks that a pool works, and returns the process of the worker that it has used.
 func runsOn(ctx context.Context, t testing.TB, p *process.Pool) (pid int) {
 	t.Helper()

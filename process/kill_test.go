@@ -250,7 +250,9 @@ func init() {
 			if err != nil {
 				return err
 			}
-			_ = syscall.Kill(last, syscall.SIGSTOP)
+			if args[0] != "exec" { // after which the parent lives: nobody tells a stopped worker to go on and end
+				_ = syscall.Kill(last, syscall.SIGSTOP)
+			}
 			fmt.Println("", idle)
 			_, _ = os.Stdin.Read(make([]byte, 1))
 			switch args[0] {

@@ -154,7 +154,7 @@ func (p *Pool) gone(w *worker, failure error, final bool) {
 	}
 	if failure != nil && !p.closing {
 		p.failed.add(final)
-		if p.failed.n >= maxFailures && len(p.workers) == 0 {
+		if p.failed.n >= maxFailures && len(p.workers) == p.starting { // nobody could serve them
 			p.line.HandAll(grant{err: failure})
 		}
 	}

@@ -4,7 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"math"
+	"syscall"
 
 	"github.com/curio-go/curio/socket"
 	"github.com/curio-go/curio/stream"
@@ -46,6 +47,14 @@ const (
 	aFailure  kind = 'F'
 )
 
+func (k kind) exists() bool {
+	switch k {
+	case aGreeting, aHello, aCall, aRoom, aProgress, aResult, aFailure:
+		return true
+	}
+	return false
+}
+
 // A frame is what has been received.
 type frame struct {
 	kind kind
@@ -55,6 +64,7 @@ type frame struct {
 
 const (
 	headSize = 1 + 4 + 8
+	maxBody  = min(1<<40, math.MaxInt)
 	keptOut  = 64 << 10 // what is sent in one piece, and kept as memory, at most
 )
 
@@ -90,12 +100,22 @@ func (l *link) receive(ctx context.Context) (frame, error) {
 	}
 	f := frame{kind: kind(head[0]), call: binary.BigEndian.Uint32(head[1:])}
 	size := binary.BigEndian.Uint64(head[5:])
-	if int(size) < 0 || uint64(int(size)) != size {
-		return frame{}, fmt.Errorf("a frame of %d bytes: %w", size, errProtocol)
+	if !f.kind.exists() || size > maxBody {
+		return frame{}, errProtocol // and not a wait for what will never come
 	}
 	var err error
 	f.body, err = l.in.ReadExactly(ctx, int(size))
 	return f, err
+}
+
+// isCut reports whether the other side has closed the link, or has gone, and all it has sent has been received.
+func (l *link) isCut() bool {
+	var next [1]byte
+	n, _, err := syscall.Recvfrom(l.sock.FD(), next[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	for err == syscall.EINTR {
+		n, _, err = syscall.Recvfrom(l.sock.FD(), next[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	}
+	return n == 0 && err == nil || err == syscall.ECONNRESET
 }
 
 func (l *link) close() { _ = l.in.Close() }

@@ -96,7 +96,7 @@ func (w *worker) popen(ctx context.Context, end *os.File) (*subprocess.Process, 
 	mark := ""
 	raw, err := end.SyscallConn()
 	if err == nil {
-		err = raw.Control(func(fd uintptr) { mark = markOf(os.Getpid(), int(fd)) })
+		err = raw.Control(func(fd uintptr) { mark = markOf(int(fd)) })
 	}
 	if err != nil {
 		return nil, err

@@ -143,8 +143,10 @@ func (t *tail) bytes() []byte {
 	if len(t.crash) == 0 || bytes.Contains(last, t.crash[:min(len(t.crash), 64)]) {
 		return bytes.Clone(last)
 	}
+	const left = "\n...\n" // something, or nothing
+	last = last[min(len(left), len(last)):]
 	if i := bytes.IndexByte(last, '\n'); i >= 0 {
 		last = last[i+1:]
 	}
-	return append(append(bytes.Clone(t.crash), "\n...\n"...), last...)
+	return append(append(bytes.Clone(t.crash), left...), last...)
 }

@@ -220,6 +220,7 @@ func TestOutputHangs(t *testing.T) {
 	var called atomic.Bool
 	hung := make(chan struct{})
 	defer close(hung)
+	process.ShortLastWords(t)
 	testutil.NoLeaks(t)
 	check(t, curio.Run(background, func(ctx context.Context) error {
 		p := newPool(ctx, t, process.Config{Output: func(process.Line) { called.Store(true); <-hung }})

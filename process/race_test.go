@@ -14,9 +14,9 @@ import (
 	"github.com/curio-go/curio/process"
 )
 
-// soon waits for up to d, without giving up the processor: so long as a call takes.
+// soon waits for up to d, without giving up the processor: about as long as a call takes.
 func soon(d time.Duration) {
-	d = rand.N(d)
+	d = rand.N(d + 1)
 	for began := time.Now(); time.Since(began) < d; {
 	}
 }
@@ -39,6 +39,7 @@ func TestRaces(t *testing.T) {
 				if race.kills {
 					rounds = testutil.Times(500) // each of them starts a worker
 				}
+				moment := 100 * time.Microsecond // is moved to where either may come first
 				for i := range rounds {
 					one, err := process.Run(ctx, pid, struct{}{}, process.In(p)) // nobody has anything against this one
 					if err != nil {
@@ -55,12 +56,12 @@ func TestRaces(t *testing.T) {
 					var killer *curio.Task[struct{}]
 					if race.kills {
 						killer = curio.Go(ctx, func(context.Context) error {
-							soon(100 * time.Microsecond)
+							soon(moment)
 							return syscall.Kill(one, syscall.SIGKILL)
 						})
 					}
 					if race.cancels {
-						soon(100 * time.Microsecond)
+						soon(moment)
 						task.CancelNow()
 					}
 					if err := task.Wait(ctx); err != nil {
@@ -71,10 +72,13 @@ func TestRaces(t *testing.T) {
 					switch {
 					case err == nil && n == 2*i:
 						results++
+						moment = max(moment-moment/16, time.Microsecond)
 					case race.cancels && errors.Is(err, curio.ErrTaskCancelled):
 						cancelled++
+						moment += moment / 16
 					case race.kills && errors.As(err, &dead) && dead.Status.Signal == syscall.SIGKILL && dead.Pid == one:
 						died++
+						moment += moment / 16
 					default:
 						t.Errorf("round %d: the call gives %d, %v", i, n, err)
 					}

@@ -13,14 +13,15 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/gobs"
 	"github.com/curio-go/curio/internal/signals"
+	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/socket"
 )
 
 // A server is a worker, seen from inside. Its main task reads frames, and each call is a task of its own.
 //
-// It ends in one of two ways. After a SIGTERM, which is how this process's parent ends it, and at the end of the
-// link, when the parent has died, the context of the call is done, and the process ends when the function has returned, or
-// after the grace time. The system sends the same signal when the parent dies, so these may come together.
+// It ends in one way: the context of the call is done, and the process ends when the function has returned, or
+// after the grace time. It begins to end at a SIGTERM, which the parent sends, at the end of the link, and at a SIGHUP, which the system
+// sends when the parent dies. These may come together.
 type server struct {
 	parent int
 	link   *link
@@ -32,6 +33,7 @@ type server struct {
 	writing *curio.Semaphore
 	enc     gobs.Encoder
 
+	beat   heartbeat
 	ending sync.Once
 
 	mu       sync.Mutex
@@ -45,7 +47,8 @@ func serve() {
 		select {} // the other call of Main serves
 	}
 	s := &server{parent: os.Getppid(), writing: curio.NewSemaphore(1)}
-	signals.Subscribe(s, syscall.SIGTERM, syscall.SIGINT)
+	s.beat.isBusy = func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.current != nil }
+	signals.Subscribe(s, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	sock, err := socket.FromFD(socketFD)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "process: the link to the parent cannot be used:", err)
@@ -56,6 +59,7 @@ func serve() {
 		if err := s.greet(ctx); err != nil {
 			return err
 		}
+		curio.Go(ctx, s.beat.run, curio.Daemon(), curio.Name("heartbeat"))
 		return s.loop(ctx)
 	})
 	fmt.Fprintln(os.Stderr, err) // loop never returns without one
@@ -65,18 +69,34 @@ func serve() {
 // Deliver is called when a signal has come. SIGINT is meant for the parent: it is caught, and not ignored,
 // as that would be inherited by programs that are started here.
 func (s *server) Deliver(sig signals.Signal) {
-	if sig == syscall.SIGTERM {
-		s.end(s.die)
+	switch sig {
+	case syscall.SIGTERM:
+		s.end(func() { s.die(sig) })
+	case syscall.SIGHUP: // the system says so of the parent's death, or somebody has sent it
+		s.end(func() {
+			pause := wait.Pause{First: time.Millisecond, Most: 10 * time.Millisecond}
+			for began := time.Now(); !s.isOrphan() && time.Since(began) < confirmDeath; {
+				_ = pause.Sleep(context.Background())
+			}
+			s.die(sig)
+		})
 	}
 }
 
-// die ends the process: with all that it has started if its parent has gone, as nobody else would do that, and by
-// SIGTERM otherwise, so that the parent sees what has ended it.
-func (s *server) die() {
-	if os.Getppid() != s.parent && syscall.Getpgrp() == os.Getpid() {
+// confirmDeath is how long it may take until the parent's death can be seen, from the signal on: the thread that has
+// started this process dies before the others do.
+const confirmDeath = 200 * time.Millisecond
+
+// isOrphan reports whether the parent has gone, or has become another program.
+func (s *server) isOrphan() bool { return os.Getppid() != s.parent || s.link.isCut() }
+
+// die ends the process: with all that it has started if the parent has gone, as nobody else would do that, and by
+// sig otherwise, so that the parent sees what has ended it.
+func (s *server) die(sig syscall.Signal) {
+	if s.isOrphan() && syscall.Getpgrp() == os.Getpid() {
 		_ = syscall.Kill(0, syscall.SIGKILL)
 	}
-	signals.Die(syscall.SIGTERM)
+	signals.Die(sig)
 }
 
 // end ends the process by die when the current call has ended, but after the grace time in any case.
@@ -140,7 +160,7 @@ func (s *server) loop(ctx context.Context) error {
 
 // orphaned ends the process, as the parent has gone or wants nothing more. It never returns.
 func (s *server) orphaned() {
-	s.end(s.die)
+	s.end(func() { s.die(syscall.SIGTERM) })
 	select {} // it may have been about to end already
 }
 
@@ -164,6 +184,7 @@ func (s *server) begin(ctx context.Context, f frame) error {
 	case stopping:
 		return nil
 	}
+	s.beat.begin()
 	curio.Go(ctx, func(ctx context.Context) error { c.run(ctx, arg); return nil }, curio.Name(h.function))
 	return nil
 }

@@ -123,7 +123,8 @@ type refused struct{ why string }
 func (e *refused) Error() string { return e.why }
 
 // lastWords is how long output is waited for when the worker has ended. Something else may have its pipes open.
-const lastWords = time.Second
+// Tests make it shorter.
+var lastWords = time.Second
 
 // end ends the worker if it still runs, waits until nothing of it is left, and fails its call. failure is why it could not
 // be greeted.
@@ -144,10 +145,9 @@ func (w *worker) end(ctx context.Context, outputs [2]*curio.Task[struct{}], fail
 	if c != nil {
 		_ = c.ended.Wait(ctx)
 	}
+	w.await(ctx, func(ctx context.Context) error { return errors.Join(outputs[0].Wait(ctx), outputs[1].Wait(ctx)) })
 	for _, task := range outputs {
-		if !w.await(ctx, task.Wait) {
-			_, _ = task.Cancel(ctx)
-		}
+		_, _ = task.Cancel(ctx)
 	}
 	_ = w.proc.Close()
 	p.mu.Lock()
@@ -190,6 +190,6 @@ func (w *worker) reason(died *WorkerError, failure, why error) string {
 }
 
 // await waits for something, but not for long.
-func (w *worker) await(ctx context.Context, wait func(ctx context.Context) error) (done bool) {
-	return curio.TimeoutAfter(ctx, lastWords, wait) == nil
+func (w *worker) await(ctx context.Context, wait func(ctx context.Context) error) {
+	_ = curio.TimeoutAfter(ctx, lastWords, wait)
 }
