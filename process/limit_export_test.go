@@ -25,6 +25,9 @@ func (w *witness) Explain(status subprocess.ExitStatus, stderr string) string {
 func WithoutCPUTimers() {
 	theMeter.mu.Lock()
 	defer theMeter.mu.Unlock()
+	if theMeter.warns != nil {
+		_, _ = theMeter.warns.Set(0, 0), theMeter.kills.Set(0, 0)
+	}
 	theMeter.warns, theMeter.kills = nil, nil
 }
 
