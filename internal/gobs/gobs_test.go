@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio/internal/gobs"
+	"github.com/curio-go/curio/internal/testutil"
 )
 
 // A link is both ends of a connection.
@@ -315,7 +316,7 @@ func TestOtherFields(t *testing.T) {
 // After a large message nothing of its size is kept: not in our buffer, not in gob's, at neither end.
 func TestLargeMessagesAreNotKept(t *testing.T) {
 	var l link
-	const size = 32 << 20
+	const size = 12 << 20
 	func() {
 		big := make([]byte, size)
 		if got := l.trip(t, big).([]byte); len(got) != size {
@@ -351,7 +352,8 @@ func TestTheTableIsKept(t *testing.T) {
 func TestDeep(t *testing.T) {
 	var l link
 	var nested any = 1
-	for range 4900 { // each is two levels
+	levels := testutil.Times(4900) // each is two, and gob copies what is inside for each
+	for range levels {
 		nested = []any{nested}
 	}
 	got := l.tripAny(t, &nested)
@@ -363,7 +365,7 @@ func TestDeep(t *testing.T) {
 		}
 		got = inner[0]
 	}
-	if depth != 4900 || got != 1 {
+	if depth != levels || got != 1 {
 		t.Errorf("%d levels, and in them %v", depth, got)
 	}
 	long := &list{}
@@ -379,8 +381,13 @@ func TestDeep(t *testing.T) {
 func TestWrongVariableForLong(t *testing.T) {
 	var l link
 	l.trip(t, *someShape())
-	for range 50_000 {
-		if err := l.Decode(l.send(t, item{}), new(struct{ N string })); err == nil {
+	type other struct {
+		N int
+		M map[int]int
+		V string // and not an interface
+	}
+	for range 20_000 {
+		if err := l.Decode(l.send(t, item{}), new(other)); err == nil {
 			t.Fatal("decoded")
 		}
 	}
@@ -390,10 +397,10 @@ func TestWrongVariableForLong(t *testing.T) {
 // Many types on one connection are defined, and the table begins anew before the other end would refuse it.
 func TestManyTypes(t *testing.T) {
 	var l link
-	for i := range 1800 {
-		fields := make([]reflect.StructField, 60)
+	for i := range 450 {
+		fields := make([]reflect.StructField, 240)
 		for j := range fields {
-			fields[j] = reflect.StructField{Name: "F" + wireName(i*100+j+1), Type: reflect.TypeFor[int]()}
+			fields[j] = reflect.StructField{Name: "F" + wireName(i*1000+j+1), Type: reflect.TypeFor[int]()}
 		}
 		v := reflect.New(reflect.StructOf(fields))
 		v.Elem().Field(7).SetInt(int64(i))
