@@ -85,12 +85,31 @@ func TestRoundTrip(t *testing.T) {
 	var l link
 	var nothing any
 	values := []any{
-		0, -1, int64(math.MinInt64), uint64(math.MaxUint64), true, "", "text", 1.5, 3i, []byte("bytes"), [2]bool{true, false},
-		[]int{0, 0}, []string{"", "b"}, map[string]int{"zero": 0}, struct{}{}, empty{}, padded{A: 1}, embedded{Exported{2}},
-		celsius(-3), time.Unix(1, 2).UTC(), *someShape(), someShape(), item{}, (*item)(nil), list{&list{&list{}}},
-		forest{"a": {"b": {}}}, []*int{new(int)}, map[string]*item{"": {}}, own{}, []byPtr{{1}, {2}}, byPtr{3},
-		map[string]any{"big": big.NewInt(1 << 40)}, triple{1, nil, triple{}}, grid{{1, nil}, {nil, "x"}}, []any{[2]big.Word{1, 2}},
-		map[string]any{"a": nil}, []map[string][]any{{"x": {nil, 1, []any{}[:0:0]}}},
+		0, -1, int64(math.MinInt64), uint64(math.MaxUint64), true, "", "text", 1.5, 3i, []byte("bytes"),
+		[2]bool{true, false},
+		[]int{0, 0},
+		[]string{"", "b"},
+		map[string]int{"zero": 0},
+		struct{}{},
+		empty{},
+		padded{A: 1},
+		embedded{Exported{2}},
+		celsius(-3), time.Unix(1, 2).UTC(), *someShape(), someShape(),
+		item{},
+		(*item)(nil),
+		list{&list{&list{}}},
+		forest{"a": {"b": {}}},
+		[]*int{new(int)},
+		map[string]*item{"": {}},
+		own{},
+		[]byPtr{{1}, {2}},
+		byPtr{3},
+		map[string]any{"big": big.NewInt(1 << 40)},
+		triple{1, nil, triple{}},
+		grid{{1, nil}, {nil, "x"}},
+		[]any{[2]big.Word{1, 2}},
+		map[string]any{"a": nil},
+		[]map[string][]any{{"x": {nil, 1, []any{}[:0:0]}}},
 	}
 	for range 3 {
 		for _, v := range values {

@@ -256,11 +256,11 @@ func TestIgnoredFieldsAreNotFree(t *testing.T) {
 }
 
 func wireName(i int) string {
-	name := ""
+	var name strings.Builder
 	for ; i > 0; i /= 26 {
-		name += string(rune('a' + i%26))
+		name.WriteString(string(rune('a' + i%26)))
 	}
-	return name
+	return name.String()
 }
 
 // gob reads all fields of one type here by the first one's type there. If the types there differ, what
