@@ -44,7 +44,8 @@ func init() {
 	startedAsWorker = true
 	syscall.CloseOnExec(socketFD)
 	_ = system.SignalAtParentsDeath(syscall.SIGHUP) // without it the end of the link has to do
-	if parent != strconv.Itoa(os.Getppid()) {       // it died before that
+	parent = os.Getppid()
+	if number != strconv.Itoa(parent) { // it has died before that
 		os.Exit(1)
 	}
 }
