@@ -25,7 +25,8 @@ const (
 )
 
 var (
-	startedAsWorker bool        // set once, by init
+	startedAsWorker bool        // set by init
+	parent          int         // the process id of a worker's parent, set by init
 	serving         atomic.Bool // it is a worker, and has called Main
 	reachedMain     atomic.Bool // it is no worker, and has called Main
 )
@@ -36,14 +37,15 @@ func init() {
 		return
 	}
 	_ = os.Unsetenv(variable)
-	parent, socket, _ := strings.Cut(mark, ":")
+	number, socket, _ := strings.Cut(mark, ":")
 	if socket == "" || socket != identify(socketFD) {
 		return
 	}
 	startedAsWorker = true
 	syscall.CloseOnExec(socketFD)
 	_ = system.SignalAtParentsDeath(syscall.SIGHUP) // without it the end of the link has to do
-	if parent != strconv.Itoa(os.Getppid()) {       // it died before that
+	parent = os.Getppid()
+	if number != strconv.Itoa(parent) { // it has died before that
 		os.Exit(1)
 	}
 }

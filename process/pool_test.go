@@ -336,3 +336,61 @@ func TestMisuse(t *testing.T) {
 		}()
 	}
 }
+
+// Calls of no kernel are those of the process's default kernel.
+func TestDefaultKernel(t *testing.T) {
+	testutil.NoLeaks(t)
+	n, err := process.Run(background, double, 21)
+	if n != 42 || err != nil {
+		t.Errorf("it is %d, %v", n, err)
+	}
+	check(t, process.PoolOf(background).Close(background))
+	noChildren(t)
+}
+
+// Functions can be called as they are, and then there is nobody to report to.
+func TestReportElsewhere(t *testing.T) {
+	check(t, process.Report(background, 1))
+	if sent, err := process.TryReport(background, 1); !sent || err != nil {
+		t.Errorf("TryReport: %t, %v", sent, err)
+	}
+	ctx, cancel := context.WithCancel(background)
+	cancel()
+	wantError(t, process.Report(ctx, 1), context.Canceled)
+	if sent, err := process.TryReport(ctx, 1); sent || !errors.Is(err, context.Canceled) {
+		t.Errorf("TryReport: %t, %v", sent, err)
+	}
+}
+
+// In a worker with one processor, a function that has waited and then computes keeps nobody from hearing that
+// it has to end: see heartbeat.
+func TestComputesAfterWaiting(t *testing.T) {
+	inKernel(t, func(ctx context.Context) error {
+		p := newPool(ctx, t, process.Config{Workers: 1})
+		for range testutil.Times(50) {
+			began := time.Now()
+			err := curio.TimeoutAfter(ctx, 10*time.Millisecond, func(ctx context.Context) error {
+				_, err := process.Run(ctx, waitsAndSpins, struct{}{}, process.In(p), process.Progress(func(int) {}))
+				return err
+			})
+			wantError(t, err, curio.ErrTaskTimeout)
+			if _, err := process.Run(ctx, double, 1, process.In(p)); err != nil {
+				return err
+			}
+			if d := time.Since(began); d > 20*time.Second { // the monitor sleeps for a minute
+				t.Errorf("the worker has heard of its end after %v", d)
+			}
+		}
+		return p.Close(ctx)
+	})
+}
+
+var waitsAndSpins = process.Register("waitsAndSpins", func(ctx context.Context, _ struct{}) (int, error) {
+	for i := range 40 { // waits for room
+		if err := process.Report(ctx, i); err != nil {
+			return 0, err
+		}
+	}
+	for {
+	}
+})

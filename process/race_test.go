@@ -39,7 +39,7 @@ func TestRaces(t *testing.T) {
 				if race.kills {
 					rounds = testutil.Times(500) // each of them starts a worker
 				}
-				moment := 100 * time.Microsecond // is moved to where either may come first
+				next := 100 * time.Microsecond // is moved to where either may come first
 				for i := range rounds {
 					one, err := process.Run(ctx, pid, struct{}{}, process.In(p)) // nobody has anything against this one
 					if err != nil {
@@ -54,6 +54,7 @@ func TestRaces(t *testing.T) {
 						soon(time.Microsecond)
 					}
 					var killer *curio.Task[struct{}]
+					moment := next
 					if race.kills {
 						killer = curio.Go(ctx, func(context.Context) error {
 							soon(moment)
@@ -72,13 +73,13 @@ func TestRaces(t *testing.T) {
 					switch {
 					case err == nil && n == 2*i:
 						results++
-						moment = max(moment-moment/16, time.Microsecond)
+						next = max(moment-moment/16, time.Microsecond)
 					case race.cancels && errors.Is(err, curio.ErrTaskCancelled):
 						cancelled++
-						moment += moment / 16
+						next = moment + moment/16
 					case race.kills && errors.As(err, &dead) && dead.Status.Signal == syscall.SIGKILL && dead.Pid == one:
 						died++
-						moment += moment / 16
+						next = moment + moment/16
 					default:
 						t.Errorf("round %d: the call gives %d, %v", i, n, err)
 					}

@@ -23,10 +23,8 @@ import (
 // after the grace time. It begins to end at a SIGTERM, which the parent sends, at the end of the link, and at a SIGHUP, which the system
 // sends when the parent dies. These may come together.
 type server struct {
-	parent int
 	link   *link
-	grace  time.Duration
-	limits limits
+	limits limits       // from greet on
 	dec    gobs.Decoder // for the call that runs
 
 	// writing is for one at a time: for enc and link.out. It is no Lock, as several goroutines of a task may report.
@@ -37,6 +35,7 @@ type server struct {
 	ending sync.Once
 
 	mu       sync.Mutex
+	grace    time.Duration
 	current  *invocation // nil for none
 	stopping bool        // no more calls are begun
 }
@@ -46,15 +45,14 @@ func serve() {
 	if !serving.CompareAndSwap(false, true) {
 		select {} // the other call of Main serves
 	}
-	s := &server{parent: os.Getppid(), writing: curio.NewSemaphore(1)}
-	s.beat.isBusy = func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.current != nil }
-	signals.Subscribe(s, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	sock, err := socket.FromFD(socketFD)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "process: the link to the parent cannot be used:", err)
 		os.Exit(1)
 	}
-	s.link = newLink(sock)
+	s := &server{link: newLink(sock), writing: curio.NewSemaphore(1)}
+	s.beat.isBusy = func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.current != nil }
+	signals.Subscribe(s, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	err = curio.Run(context.Background(), func(ctx context.Context) error {
 		if err := s.greet(ctx); err != nil {
 			return err
@@ -88,7 +86,7 @@ func (s *server) Deliver(sig signals.Signal) {
 const confirmDeath = 200 * time.Millisecond
 
 // isOrphan reports whether the parent has gone, or has become another program.
-func (s *server) isOrphan() bool { return os.Getppid() != s.parent || s.link.isCut() }
+func (s *server) isOrphan() bool { return os.Getppid() != parent || s.link.isCut() }
 
 // die ends the process: with all that it has started if the parent has gone, as nobody else would do that, and by
 // sig otherwise, so that the parent sees what has ended it.
@@ -104,12 +102,12 @@ func (s *server) end(die func()) {
 	s.ending.Do(func() {
 		s.mu.Lock()
 		s.stopping = true
-		c := s.current
+		c, grace := s.current, s.grace
 		s.mu.Unlock()
 		go func() {
 			if c != nil {
 				c.scope.Cancel()
-				_ = curio.TimeoutAfter(context.Background(), max(s.grace, 0), c.over.Wait)
+				_ = curio.TimeoutAfter(context.Background(), max(grace, 0), c.over.Wait)
 			}
 			die()
 		}()
@@ -128,7 +126,10 @@ func (s *server) greet(ctx context.Context) error {
 	}
 	h := hello{Version: version, Build: theBuild()}
 	if g.Version == h.Version && g.Build == h.Build {
-		s.grace, s.limits = g.Grace, g.Limits
+		s.mu.Lock()
+		s.grace = g.Grace
+		s.mu.Unlock()
+		s.limits = g.Limits
 		runtime.GOMAXPROCS(g.Processors)
 		if err := prepareWorker(g.Limits); err != nil {
 			h.Refusal = err.Error()
