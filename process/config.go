@@ -21,13 +21,15 @@ type Config struct {
 	// that leak. 0 means that workers are not replaced.
 	CallsPerWorker int
 
-	// Memory is how many bytes of memory a worker may have, at least 64 MiB. The garbage collector keeps
-	// a little below it; a function that needs more dies, and its call fails with a *WorkerError that
-	// says so. 0 means no limit. It is RLIMIT_DATA, which counts what a process uses and not what it reserves.
+	// Memory is how many bytes of memory a worker may use, at least 64 MiB. The garbage collector keeps a little
+	// below it; a function that needs more dies, and its call fails with a *WorkerError that says so. 0 means no
+	// limit. It is RLIMIT_DATA, set so that what the program has reserved before its first call and not
+	// used does not count; nor do, in a program with cgo, the stacks of 16 more threads. Only Linux has such a limit.
 	Memory int64
 
 	// CPUTime is how much processor time a call may use. A call that uses more is ended as one that is
-	// cancelled, except that it fails with a *WorkerError. 0 means no limit. It is RLIMIT_CPU, which counts whole seconds: the time
+	// cancelled, except that it fails with a *WorkerError. 0 means no limit. On Linux it is a timer that
+	// counts the processor time of the worker; elsewhere it is RLIMIT_CPU, which counts whole seconds, and
 	// is rounded up.
 	CPUTime time.Duration
 
