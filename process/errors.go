@@ -98,7 +98,7 @@ func lastLine(stderr []byte) string {
 
 // isCrash reports whether a line is the first one that the Go runtime writes when a program crashes.
 func isCrash(line string) bool {
-	for _, begin := range []string{"panic: ", "fatal error: ", "runtime: out of memory", "runtime: cannot allocate", "SIG"} {
+	for _, begin := range []string{"panic: ", "fatal error: ", "runtime: out of memory", "runtime: cannot allocate", "runtime/cgo: pthread_create failed", "SIG"} {
 		if strings.HasPrefix(line, begin) {
 			return begin != "SIG" || strings.Contains(line, ": ") // as SIGSEGV: segmentation violation
 		}

@@ -6,9 +6,18 @@ import (
 	"github.com/curio-go/curio/subprocess"
 )
 
-// Explain says what a worker with these limits has died of, which had used some processor time before its call.
-func Explain(memory int64, cpu, usedBefore time.Duration, status subprocess.ExitStatus, stderr string) string {
-	w := &witness{limits: limits{Memory: memory, CPUTime: cpu}, used: usedBefore, kills: theOOMKills.now()}
+// A Witness is what is known of a worker before it dies.
+type Witness = witness
+
+// Watch returns one of a worker with these limits, which has used some processor time before its call.
+func Watch(memory int64, cpu, used time.Duration) *Witness {
+	w := limits{Memory: memory, CPUTime: cpu}.watch(0)
+	w.used = used
+	return w
+}
+
+// Explain says what the worker has died of.
+func (w *witness) Explain(status subprocess.ExitStatus, stderr string) string {
 	return w.explain(status, []byte(stderr))
 }
 
@@ -16,6 +25,9 @@ func Explain(memory int64, cpu, usedBefore time.Duration, status subprocess.Exit
 func WithoutCPUTimers() {
 	theMeter.mu.Lock()
 	defer theMeter.mu.Unlock()
+	if theMeter.warns != nil {
+		_, _ = theMeter.warns.Set(0, 0), theMeter.kills.Set(0, 0)
+	}
 	theMeter.warns, theMeter.kills = nil, nil
 }
 

@@ -29,11 +29,9 @@ func (e *PanicError) Unwrap() error {
 func apart(f func() error) error {
 	err := ErrGoexit // what is true if f does not return
 	var ended sync.WaitGroup
-	ended.Add(1)
-	go func() {
-		defer ended.Done()
+	ended.Go(func() {
 		err = f()
-	}()
+	})
 	ended.Wait()
 	return err
 }

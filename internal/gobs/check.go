@@ -131,8 +131,7 @@ func zeroIsLost(k reflect.Kind) bool { return k != reflect.Struct && k != reflec
 
 func (c *checker) fields(p place, path string) {
 	sent := 0
-	for i := range p.t.NumField() {
-		f := p.t.Field(i)
+	for f := range p.t.Fields() {
 		if f.Name == "_" {
 			continue // it has no value that anybody could read
 		}

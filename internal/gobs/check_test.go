@@ -48,8 +48,10 @@ type (
 	}
 )
 
-func (o own) GobEncode() ([]byte, error)      { return []byte("own"), nil }
-func (o *own) GobDecode([]byte) error         { return nil }
+func (o own) GobEncode() ([]byte, error) { return []byte("own"), nil }
+func (o *own) GobDecode([]byte) error    { return nil }
+func (h *hidden) lock()                  { h.mu.Lock() }
+
 func (h half) GobEncode() ([]byte, error)     { return []byte{byte(h.n)}, nil }
 func (m mixed) GobEncode() ([]byte, error)    { return []byte{byte(m.n)}, nil }
 func (m *mixed) UnmarshalBinary([]byte) error { return nil }
@@ -63,7 +65,7 @@ func (p *byPtr) UnmarshalBinary(b []byte) error {
 }
 
 // keep keeps go vet from complaining about what is there to be refused.
-var _ = []any{unexported{}.b, &hidden{}, embedding{}.A, (*own)(nil), new(own).n}
+var _ = []any{unexported{}.b, (*hidden).lock, embedding{}.A, (*own)(nil), new(own).n}
 
 // What would not arrive is refused, with a sentence that says where and why.
 func TestCheck(t *testing.T) {

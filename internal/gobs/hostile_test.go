@@ -42,8 +42,8 @@ func (w wire) message(body wire) wire { return append(w.uint(uint64(len(body))),
 
 // The builtin types, and the fields of gob's wireType.
 const (
-	idInt, idBytes, idString, idInterface = 2, 5, 6, 8
-	ofArray, ofSlice, ofStruct, ofMap     = 1, 2, 3, 4
+	idInt, idUint, idBytes, idString, idInterface = 2, 3, 5, 6, 8
+	ofArray, ofSlice, ofStruct, ofMap             = 1, 2, 3, 4
 )
 
 // define adds the definition of a type, which has after its name what rest says.
@@ -256,29 +256,35 @@ func TestIgnoredFieldsAreNotFree(t *testing.T) {
 }
 
 func wireName(i int) string {
-	name := ""
+	var name strings.Builder
 	for ; i > 0; i /= 26 {
-		name += string(rune('a' + i%26))
+		name.WriteString(string(rune('a' + i%26)))
 	}
-	return name
+	return name.String()
 }
 
 // gob reads all fields of one type here by the first one's type there. If the types there differ, what
-// was checked as bytes would be read as the number of a map's entries.
+// was checked as a number would be read as the number of a map's entries.
 func TestTwoTypesForOne(t *testing.T) {
 	with := func(second wire) wire {
 		w := anew().structure(65, field{"Twin", 66}, field{"Other", 67}).slice(66, 68).slice(67, 69)
 		w = w.structure(68, field{"M", 70}).mapping(70, idInt, idInt)
 		return append(w, second...)
 	}
-	body := wire{2, 1, 1}.text("\xfd\x40\x00\x00").append(0, 0) // Other: one element, of one field
-	msg := with(wire{}.structure(69, field{"Bytes", idBytes})).value(65, body...)
+	body := wire{2, 1, 1}.uint(1<<22).append(0, 0) // Other: one element, of one field
+	msg := with(wire{}.structure(69, field{"Number", idUint})).value(65, body...)
 	if err := decodeHostile(t, new(gobs.Decoder), msg, new(shape)); err == nil {
 		t.Error("decoded")
 	}
+	// Nor is it decoded where that would merely be wrong.
+	w := anew().structure(65, field{"Twin", 66}, field{"Other", 67}).slice(66, 68).slice(67, 69)
+	w = w.structure(68, field{"N", idInt}).structure(69, field{"X", idInt})
+	var into shape
+	if err := new(gobs.Decoder).Decode(w.value(65, 2, 1, 1, 10, 0, 0), &into); err == nil {
+		t.Errorf("another field is decoded into this one: %+v", into)
+	}
 	// Types with different names that look the same are no reason to refuse.
 	msg = with(wire{}.structure(69, field{"M", 71}).mapping(71, idInt, idInt)).value(65, wire{2, 1, 1, 1}.int(5).int(6).append(0, 0)...)
-	var into shape
 	if check(t, decodeHostile(t, new(gobs.Decoder), msg, &into)); into.Other[0].M[5] != 6 {
 		t.Errorf("%+v", into)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // cycleDepth is from which depth on a walker remembers where it has been: few values are as deep, and one
@@ -43,11 +44,11 @@ type errAt struct {
 }
 
 func (e *errAt) Error() string {
-	path := ""
+	var path strings.Builder
 	for _, step := range slices.Backward(e.steps) {
-		path += step
+		path.WriteString(step)
 	}
-	return path + ": " + e.err.Error()
+	return path.String() + ": " + e.err.Error()
 }
 
 func (e *errAt) Unwrap() error { return e.err }
