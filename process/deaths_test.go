@@ -35,11 +35,11 @@ func TestFunctionEndsWorker(t *testing.T) {
 		{"unlock", 2, 0, "unlock of unlocked mutex"},
 		{"kill SIGKILL", 0, syscall.SIGKILL, "killed"},
 		{"kill SIGSEGV", 2, 0, "SIGSEGV"},
-		{"kill SIGHUP", 0, syscall.SIGHUP, "hangup"},
+		{"kill SIGTERM", 0, syscall.SIGTERM, "killed by SIGTERM"},
 		{"kill SIGABRT", 2, 0, "SIGABRT"},
 	} {
 		t.Run(c.act, func(t *testing.T) {
-			inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
+			inPool(t, process.Config{Workers: 1, Grace: -1}, func(ctx context.Context, p *process.Pool) {
 				pid := runsOn(ctx, t, p)
 				name := c.act
 				if name == "panic elsewhere" {
@@ -84,7 +84,7 @@ func init() {
 	}
 	acts["unlock"] = func(context.Context, string) (string, error) { new(sync.Mutex).Unlock(); return "", nil }
 	acts["kill"] = func(_ context.Context, name string) (string, error) {
-		sig := map[string]syscall.Signal{"SIGKILL": syscall.SIGKILL, "SIGSEGV": syscall.SIGSEGV, "SIGHUP": syscall.SIGHUP, "SIGABRT": syscall.SIGABRT}[name]
+		sig := map[string]syscall.Signal{"SIGKILL": syscall.SIGKILL, "SIGSEGV": syscall.SIGSEGV, "SIGTERM": syscall.SIGTERM, "SIGABRT": syscall.SIGABRT}[name]
 		_ = syscall.Kill(os.Getpid(), sig)
 		select {}
 	}
@@ -117,7 +117,7 @@ func init() {
 
 // The dump of very many goroutines is not kept, and its beginning is: that says why.
 func TestCrashWithManyGoroutines(t *testing.T) {
-	inPool(t, process.Config{Workers: 1, Output: func(process.Line) {}}, func(ctx context.Context, p *process.Pool) {
+	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
 		_, err := process.Run(ctx, act, "crowd", process.In(p))
 		e := died(t, err)
 		wantText(t, err, "panic: too many")
@@ -144,9 +144,12 @@ func TestMemoryLimit(t *testing.T) {
 	if testutil.Race {
 		t.Skip("the race detector needs more memory than any limit allows")
 	}
+	if !testutil.Long {
+		t.Skip("it takes seconds of the processor: set CURIO_LONG")
+	}
 	needsLimits(t)
 	inPool(t, process.Config{Workers: 1, Memory: 128 << 20}, func(ctx context.Context, p *process.Pool) {
-		for range 2 {
+		for range 3 {
 			_, err := process.Run(ctx, act, "eat", process.In(p))
 			t.Logf("%v", err)
 			if e := died(t, err); !strings.Contains(e.Reason, "memory limit") {
@@ -164,7 +167,7 @@ func init() {
 	var eaten [][]byte
 	acts["eat"] = func(context.Context, string) (string, error) {
 		for {
-			eaten = append(eaten, make([]byte, 1<<20))
+			eaten = append(eaten, make([]byte, 16<<20))
 			for i := range eaten[len(eaten)-1] {
 				eaten[len(eaten)-1][i] = 1
 			}

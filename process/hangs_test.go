@@ -85,42 +85,44 @@ var pass = process.Register("pass", func(_ context.Context, f faulty) (faulty, e
 // bpo-31699, loky#75, cpython#79492: an argument, a result or a function fails, panics, exits or is killed,
 // at each place on the way. The call fails and says why, and the pool works on.
 func TestFaultsOnTheWay(t *testing.T) {
-	for _, place := range []string{atEncoding, atDecoding, atFunction, atResult, atReturn} {
-		for _, how := range []string{"error", "panic", "Goexit", "exit", "kill"} {
-			ours := place == atEncoding || place == atReturn
-			if ours && (how == "exit" || how == "kill") {
-				continue // that would be the end of the parent
+	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
+		for _, place := range []string{atEncoding, atDecoding, atFunction, atResult, atReturn} {
+			for _, how := range []string{"error", "panic", "Goexit", "exit", "kill"} {
+				ours := place == atEncoding || place == atReturn
+				if ours && (how == "exit" || how == "kill") {
+					continue // that would be the end of the parent
+				}
+				t.Run(how+" at "+place, func(t *testing.T) { goesWrong(ctx, t, p, place, how) })
 			}
-			t.Run(how+" at "+place, func(t *testing.T) {
-				inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
-					pid := runsOn(ctx, t, p)
-					task := curio.Spawn(ctx, func(ctx context.Context) (faulty, error) {
-						return process.Run(ctx, pass, faulty{place: place, how: how}, process.In(p))
-					}, curio.ReportCrash(false))
-					_, err := task.Join(ctx)
-					if err == nil {
-						t.Fatal("no error")
-					}
-					t.Logf("%T: %v", err, err)
-					var died *process.WorkerError
-					switch isDead := errors.As(err, &died); {
-					case how == "exit":
-						if !isDead || died.Status.Code != 3 || !strings.Contains(err.Error(), "last words") {
-							t.Errorf("it does not say how the worker has ended: %v", err)
-						}
-					case how == "kill":
-						killed(t, err, pid, syscall.SIGKILL)
-					case isDead:
-						t.Errorf("a worker has died: %v", err)
-					case how != "Goexit":
-						wantText(t, err, "injected")
-					}
-					if next := runsOn(ctx, t, p); place == atEncoding && next != pid {
-						t.Error("the worker has been replaced, although nothing has been sent to it")
-					}
-				})
-			})
 		}
+	})
+}
+
+func goesWrong(ctx context.Context, t *testing.T, p *process.Pool, place, how string) {
+	pid := runsOn(ctx, t, p)
+	task := curio.Spawn(ctx, func(ctx context.Context) (faulty, error) {
+		return process.Run(ctx, pass, faulty{place: place, how: how}, process.In(p))
+	}, curio.ReportCrash(false))
+	_, err := task.Join(ctx)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	t.Logf("%v", err)
+	var died *process.WorkerError
+	switch isDead := errors.As(err, &died); {
+	case how == "exit":
+		if !isDead || died.Status.Code != 3 || !strings.Contains(err.Error(), "last words") {
+			t.Errorf("it does not say how the worker has ended: %v", err)
+		}
+	case how == "kill":
+		killed(t, err, pid, syscall.SIGKILL)
+	case isDead:
+		t.Errorf("a worker has died: %v", err)
+	case how != "Goexit":
+		wantText(t, err, "injected")
+	}
+	if next := runsOn(ctx, t, p); place == atEncoding && next != pid {
+		t.Error("the worker has been replaced, although nothing has been sent to it")
 	}
 }
 
@@ -162,7 +164,7 @@ func TestWhatCannotBeEncoded(t *testing.T) {
 func TestWorkersDieWhileCallsWait(t *testing.T) {
 	inPool(t, process.Config{Workers: 2}, func(ctx context.Context, p *process.Pool) {
 		var failed atomic.Int64
-		calls := testutil.Times(300)
+		calls := testutil.Times(150)
 		check(t, curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
 			for range calls {
 				g.Go(func(ctx context.Context) error {
@@ -192,7 +194,7 @@ func init() {
 func TestManyCallsAtOnce(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
 		busy, _ := holds(ctx, t, p, obey)
-		calls := testutil.Times(50_000)
+		calls := testutil.Times(20_000)
 		var all []*curio.Task[int]
 		for i := range calls {
 			all = append(all, curio.Spawn(ctx, func(ctx context.Context) (int, error) {
@@ -211,7 +213,7 @@ func TestManyCallsAtOnce(t *testing.T) {
 // cpython#115634, #111498, #115831: a worker that has done its number of calls is not replaced.
 func TestCallsPerWorker(t *testing.T) {
 	for _, workers := range []int{1, 2} {
-		for _, most := range []int{1, 2, 3} {
+		for _, most := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%d workers, %d calls each", workers, most), func(t *testing.T) {
 				inPool(t, process.Config{Workers: workers, CallsPerWorker: most}, func(ctx context.Context, p *process.Pool) {
 					const calls = 10
@@ -415,7 +417,7 @@ func TestCancelWhileWorkerStarts(t *testing.T) {
 
 // A worker that breaks the protocol, or leaves it, is ended, and its call fails.
 func TestBrokenProtocol(t *testing.T) {
-	for _, name := range []string{"scribble", "close all"} {
+	for _, name := range []string{"scribble", "closeall"} {
 		t.Run(name, func(t *testing.T) {
 			inPool(t, process.Config{Workers: 1, Grace: 10 * time.Millisecond}, func(ctx context.Context, p *process.Pool) {
 				pid := runsOn(ctx, t, p)
@@ -441,7 +443,7 @@ func init() {
 		}
 		select {}
 	}
-	acts["close all"] = func(context.Context, string) (string, error) {
+	acts["closeall"] = func(context.Context, string) (string, error) {
 		for fd := range 100 {
 			_ = syscall.Close(fd)
 		}

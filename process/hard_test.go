@@ -81,10 +81,14 @@ func noTraces(t testing.TB) {
 	})
 }
 
-// inPool runs a test with a pool, of which nothing may be left.
+// inPool runs a test with a pool, of which nothing may be left. What workers write is not seen, unless the test
+// wants to have it: they crash at length.
 func inPool(t testing.TB, config process.Config, test func(ctx context.Context, p *process.Pool)) {
 	t.Helper()
 	noTraces(t)
+	if config.Output == nil {
+		config.Output = func(process.Line) {}
+	}
 	check(t, curio.Run(background, func(ctx context.Context) error {
 		p := newPool(ctx, t, config)
 		test(ctx, p)

@@ -82,7 +82,7 @@ func TestKillIdleWorker(t *testing.T) {
 // A worker that is killed in the moment in which it gets a call either has not got it or fails it.
 func TestKillAtHandover(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
-		for range testutil.Times(200) {
+		for range testutil.Times(100) {
 			pid := runsOn(ctx, t, p)
 			task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
 				return process.Run(ctx, pidOf, 0, process.In(p))
@@ -158,7 +158,7 @@ func TestCancelWhileArgumentIsWritten(t *testing.T) {
 func TestKillAnyTime(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
 		failed := 0
-		for i := range testutil.Times(200) {
+		for i := range testutil.Times(50) {
 			pid := runsOn(ctx, t, p)
 			task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
 				b, err := process.Run(ctx, echo, large[:4<<20], process.In(p))
@@ -197,6 +197,9 @@ func TestParentDies(t *testing.T) {
 		"exec":    {"exec", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !testutil.Long && name != "SIGKILL" && name != "panic" {
+				t.Skip("it is much like the others: set CURIO_LONG")
+			}
 			noTraces(t)
 			parent := testutil.Self(t, "parent", end.act)
 			pids := numbers(t, parent.After("workers "))
@@ -326,7 +329,7 @@ func TestThousandCancelledCalls(t *testing.T) {
 				g.Go(func(ctx context.Context) error {
 					for i := range testutil.Times(1000) / 4 {
 						fn := []*process.Func[int, int]{obey, pidOf, hang, pidOf}[(i+part)%4]
-						late, err := curio.IgnoreAfter(ctx, time.Duration(i%50)*100*time.Microsecond, func(ctx context.Context) error {
+						late, err := curio.IgnoreAfter(ctx, time.Duration(i%50)*400*time.Microsecond, func(ctx context.Context) error {
 							_, err := process.Run(ctx, fn, 0, process.In(p))
 							return err
 						})

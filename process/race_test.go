@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -14,10 +15,11 @@ import (
 	"github.com/curio-go/curio/process"
 )
 
-// soon waits for up to d, without giving up the processor: about as long as a call takes.
+// soon waits for up to d, about as long as a call takes. It yields, as the runtime's monitor may sleep: see heartbeat.
 func soon(d time.Duration) {
 	d = rand.N(d + 1)
 	for began := time.Now(); time.Since(began) < d; {
+		runtime.Gosched()
 	}
 }
 
@@ -46,22 +48,25 @@ func TestRaces(t *testing.T) {
 						t.Fatalf("round %d: an undisturbed call fails: %v", i, err)
 					}
 					var ready atomic.Bool
-					task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
-						ready.Store(true)
-						return process.Run(ctx, double, i, process.In(p))
-					}, curio.ReportCrash(false))
-					for !ready.Load() {
-						soon(time.Microsecond)
-					}
-					var killer *curio.Task[struct{}]
 					moment := next
+					var killer *curio.Task[struct{}]
 					if race.kills {
 						killer = curio.Go(ctx, func(context.Context) error {
+							for !ready.Load() {
+								soon(time.Microsecond)
+							}
 							soon(moment)
 							return syscall.Kill(one, syscall.SIGKILL)
 						})
 					}
+					task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+						ready.Store(true)
+						return process.Run(ctx, takesTime, i, process.In(p))
+					}, curio.ReportCrash(false))
 					if race.cancels {
+						for !ready.Load() {
+							soon(time.Microsecond)
+						}
 						soon(moment)
 						task.CancelNow()
 					}
@@ -97,6 +102,13 @@ func TestRaces(t *testing.T) {
 		})
 	}
 }
+
+// takesTime doubles a number, but not at once.
+var takesTime = process.Register("takesTime", func(_ context.Context, n int) (int, error) {
+	for began := time.Now(); time.Since(began) < 50*time.Microsecond; {
+	}
+	return 2 * n, nil
+})
 
 // A cancellation that comes when the result has been received, but not been taken, leaves the worker alone.
 func TestCancelAfterResult(t *testing.T) {
