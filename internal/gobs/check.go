@@ -32,7 +32,7 @@ func Check(t reflect.Type) error {
 		}
 		t = t.Elem()
 	}
-	return traitsOf(t, true).err
+	return traitsOf(t).err
 }
 
 func pointerToPointer(t reflect.Type) error {
@@ -53,18 +53,24 @@ type place struct {
 	addressable bool
 }
 
-// allTraits has the traits of each place that was asked for.
-var allTraits sync.Map
+// addressable and unaddressable have the traits of each type that was asked for, as a *traits. Asking them costs
+// no allocation.
+var addressable, unaddressable sync.Map
 
-func traitsOf(t reflect.Type, addressable bool) *traits {
-	p := place{t, addressable}
-	if known, ok := allTraits.Load(p); ok {
+// traitsOf returns the traits of a type whose values have an address.
+func traitsOf(t reflect.Type) *traits { return findTraits(&addressable, place{t, true}) }
+
+// traitsInside returns the traits of a type whose values are in interfaces.
+func traitsInside(t reflect.Type) *traits { return findTraits(&unaddressable, place{t, false}) }
+
+func findTraits(all *sync.Map, p place) *traits {
+	if known, ok := all.Load(p.t); ok {
 		return known.(*traits)
 	}
 	c := checker{visited: make(map[place]bool)}
-	c.visit(p, t.String(), false)
-	methods, _ := encodedBy(t)
-	found, _ := allTraits.LoadOrStore(p, &traits{err: c.err, walk: c.walk, foreign: c.foreign, methods: methods})
+	c.visit(p, p.t.String(), false)
+	methods, _ := encodedBy(p.t)
+	found, _ := all.LoadOrStore(p.t, &traits{err: c.err, walk: c.walk, foreign: c.foreign, methods: methods})
 	return found.(*traits)
 }
 

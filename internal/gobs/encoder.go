@@ -68,7 +68,7 @@ func (e *Encoder) Encode(v any) (msg []byte, err error) {
 	if value.Kind() == reflect.Pointer {
 		return nil, pointerToPointer(value.Type())
 	}
-	t := traitsOf(value.Type(), true)
+	t := traitsOf(value.Type())
 	if !value.CanAddr() { // as a method may need it
 		copied := reflect.New(value.Type()).Elem()
 		copied.Set(value)

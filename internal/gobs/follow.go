@@ -141,6 +141,9 @@ func (f *follower) inside(n *node, depth int) {
 	}
 }
 
+// opaque is the node of a value in an interface that methods decode, whatever its type is.
+var opaque = &node{kind: nodeBytes, foreign: true}
+
 // concrete plans a value in an interface.
 func (f *follower) concrete(name string, id typeID) (*node, error) {
 	if id <= lastBuiltin {
@@ -151,9 +154,9 @@ func (f *follower) concrete(name string, id typeID) (*node, error) {
 	case d == nil:
 		return nil, fmt.Errorf("%w: a type is not defined", errMalformed)
 	case d.isOpaque():
-		return &node{kind: nodeBytes, foreign: true}, nil
-	case f.table.isPlain(d):
-		return f.table.ignore(id, make(map[typeID]*node)) // it makes no difference which type it is here
+		return opaque, nil
+	case f.table.isPlain(d): // it makes no difference which type it is here
+		return f.table.top(nil, id)
 	}
 	local, err := f.decoder.resolve(name, id)
 	if err != nil {

@@ -75,7 +75,7 @@ func fail(err error) error { return &errAt{err: err} }
 
 // skips reports whether nothing in values of a type needs a visit.
 func (w *walker) skips(t reflect.Type) bool {
-	known := traitsOf(t, true)
+	known := traitsOf(t)
 	return known.methods != byFields || !known.walk && !w.explains
 }
 
@@ -203,7 +203,7 @@ func (w *walker) concrete(v reflect.Value, depth int) error {
 		known = w.found[t]
 	}
 	if known == nil {
-		known = traitsOf(t, false)
+		known = traitsInside(t)
 		if known.err != nil {
 			return fail(known.err)
 		}
