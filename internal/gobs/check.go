@@ -1,6 +1,7 @@
 package gobs
 
 import (
+	"bytes"
 	"encoding"
 	"encoding/gob"
 	"errors"
@@ -69,9 +70,26 @@ func findTraits(all *sync.Map, p place) *traits {
 	}
 	c := checker{visited: make(map[place]bool)}
 	c.visit(p, p.t.String(), false)
+	if c.err == nil {
+		if err := try(p.t); err != nil {
+			c.refuse(p.t.String(), "%v", err)
+		}
+	}
 	methods, _ := encodedBy(p.t)
 	found, _ := all.LoadOrStore(p.t, &traits{err: c.err, walk: c.walk, foreign: c.foreign, methods: methods})
 	return found.(*traits)
+}
+
+// try finds out whether gob has something against a type that is not known here. It sends no value of it, as that might call
+// the user's methods.
+func try(t reflect.Type) (err error) {
+	defer recovered(&err)
+	var wire bytes.Buffer
+	none := reflect.New(reflect.SliceOf(t))
+	if err := gob.NewEncoder(&wire).EncodeValue(none.Elem()); err != nil {
+		return err
+	}
+	return gob.NewDecoder(&wire).DecodeValue(none)
 }
 
 // A checker visits everything that a type consists of.
