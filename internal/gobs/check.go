@@ -10,18 +10,18 @@ import (
 	"sync"
 )
 
-// Check returns an error if values of type t cannot be sent, or if something of them would be lost
-// without a word. The error says where in the type, and what.
+// Check returns an error if values of type t cannot be sent, or if something of them would be lost without
+// a word. The error says where in the type, and what.
 //
 // Refused are, at any depth: functions, channels and unsafe pointers; fields that are not exported, except
-// those named _; pointers to pointers; a field that points to something whose zero value gob does not
-// send, such as a *bool, as a pointer to false would arrive as nil; methods that encode without those that
+// those named _; pointers to pointers; a field that points to something whose zero value gob does not send,
+// such as a *bool, as a pointer to false would arrive as nil; methods that encode without those that
 // decode, or that need an address where the value has none. A type with GobEncode and GobDecode or
-// MarshalBinary and UnmarshalBinary may have in it what it likes. An interface is allowed; the type of what is
-// in it is checked when it is sent.
+// MarshalBinary and UnmarshalBinary may have in it what it likes. An interface is allowed; the type of what
+// is in it is checked when it is sent.
 //
-// Accepted, and not kept by gob: an empty slice arrives as nil; a nil map at the top, or inside a slice,
-// an array or a map, arrives as an empty one; two pointers to one value arrive as pointers to two. A nil
+// Accepted, and not kept by gob: an empty slice arrives as nil; a nil map at the top, or inside a slice, an
+// array or a map, arrives as an empty one; two pointers to one value arrive as pointers to two. A nil
 // pointer inside a slice, an array, a map or an interface is an error when it is encoded.
 func Check(t reflect.Type) error {
 	if t == nil {
@@ -54,8 +54,8 @@ type place struct {
 	addressable bool
 }
 
-// addressable and unaddressable have the traits of each type that was asked for, as a *traits. Asking them costs
-// no allocation.
+// addressable and unaddressable have the traits of each type that was asked for, as a *traits. Asking them
+// costs no allocation.
 var addressable, unaddressable sync.Map
 
 // traitsOf returns the traits of a type whose values have an address.
@@ -80,8 +80,8 @@ func findTraits(all *sync.Map, p place) *traits {
 	return found.(*traits)
 }
 
-// try finds out whether gob has something against a type that is not known here. It sends no value of it, as that might call
-// the user's methods.
+// try finds out whether gob has something against a type that is not known here. It sends no value of it,
+// as that might call the user's methods.
 func try(t reflect.Type) (err error) {
 	defer recovered(&err)
 	var wire bytes.Buffer

@@ -9,8 +9,8 @@ import (
 // has inside it at its end.
 const depthSlack = maxTypeDepth
 
-// A follower follows a value through a message, as gob will, and so finds each count that the bytes after it do
-// not bear out: it takes a byte or more for each element, and finds the end.
+// A follower follows a value through a message, as gob will, and so finds each count that the bytes after
+// it do not bear out: it takes a byte or more for each element, and finds the end.
 type follower struct {
 	reader
 	decoder *Decoder
@@ -107,8 +107,8 @@ const maxName = 1024
 var errIgnoredNil = errors.New("a nil in an interface, in a field that is not here: gob cannot skip that")
 
 // inside follows what is in an interface: the name that its type is registered under, the type, how many
-// bytes the value has, and the value. gob does not look at that number, except to skip the value, so
-// it has to be true. Nothing is defined here.
+// bytes the value has, and the value. gob does not look at that number, except to skip the value, so it has
+// to be true. Nothing is defined here.
 func (f *follower) inside(n *node, depth int) {
 	name := f.take(f.uint())
 	if len(name) == 0 {

@@ -303,8 +303,8 @@ func builtinOf(t reflect.Type) typeID {
 	return 0
 }
 
-// alike reports whether values of two types are written in the same way. under are the pairs that are
-// being compared.
+// alike reports whether values of two types are written in the same way. under are the pairs that are being
+// compared.
 func (t *table) alike(a, b typeID, under map[[2]typeID]bool) bool {
 	if a == b {
 		return true

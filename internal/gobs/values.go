@@ -17,8 +17,8 @@ var (
 	errNilElem = errors.New("a nil pointer in a slice, an array or a map cannot be sent")
 )
 
-// A walker visits those parts of a value that gob must not see unprepared: what can contain itself, of which
-// gob's stack would overflow, and what is in interfaces, whose types have to be checked and defined.
+// A walker visits those parts of a value that gob must not see unprepared: what can contain itself, of
+// which gob's stack would overflow, and what is in interfaces, whose types have to be checked and defined.
 type walker struct {
 	concretes map[reflect.Type]*traits // known already
 	found     map[reflect.Type]*traits // and those that are new
