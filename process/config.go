@@ -70,9 +70,12 @@ func (cfg Config) settle() (Config, error) {
 		field string
 		value int64
 	}{
-		{"Workers", int64(cfg.Workers)}, {"Processors", int64(cfg.Processors)},
-		{"CallsPerWorker", int64(cfg.CallsPerWorker)}, {"Memory", cfg.Memory},
-		{"CPUTime", int64(cfg.CPUTime)}, {"StartTimeout", int64(cfg.StartTimeout)},
+		{"Workers", int64(cfg.Workers)},
+		{"Processors", int64(cfg.Processors)},
+		{"CallsPerWorker", int64(cfg.CallsPerWorker)},
+		{"Memory", cfg.Memory},
+		{"CPUTime", int64(cfg.CPUTime)},
+		{"StartTimeout", int64(cfg.StartTimeout)},
 	} {
 		if number.value < 0 {
 			return cfg, fmt.Errorf("process: Config.%s is negative; leave it 0 for the default", number.field)

@@ -23,7 +23,7 @@ var (
 	})
 
 	forever = process.Register("example.forever", func(context.Context, struct{}) (struct{}, error) {
-		for {
+		for n := 0; ; n++ {
 		}
 	})
 

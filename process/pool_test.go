@@ -136,8 +136,15 @@ func TestClose(t *testing.T) {
 func TestConfigure(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
 		for _, cfg := range []process.Config{
-			{Workers: -1}, {Processors: -1}, {CallsPerWorker: -1}, {Memory: -1}, {CPUTime: -1}, {StartTimeout: -1},
-			{Env: []string{"x"}}, {Env: []string{"=x"}}, {Env: []string{"a=b\x00"}},
+			{Workers: -1},
+			{Processors: -1},
+			{CallsPerWorker: -1},
+			{Memory: -1},
+			{CPUTime: -1},
+			{StartTimeout: -1},
+			{Env: []string{"x"}},
+			{Env: []string{"=x"}},
+			{Env: []string{"a=b\x00"}},
 		} {
 			if err := process.Configure(ctx, cfg); err == nil {
 				t.Errorf("Configure takes %+v", cfg)
@@ -367,7 +374,7 @@ func TestReportElsewhere(t *testing.T) {
 func TestComputesAfterWaiting(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
 		p := newPool(ctx, t, process.Config{Workers: 1})
-		for range testutil.Times(50) {
+		for range testutil.Times(20) {
 			began := time.Now()
 			err := curio.TimeoutAfter(ctx, 10*time.Millisecond, func(ctx context.Context) error {
 				_, err := process.Run(ctx, waitsAndSpins, struct{}{}, process.In(p), process.Progress(func(int) {}))
@@ -391,6 +398,6 @@ var waitsAndSpins = process.Register("waitsAndSpins", func(ctx context.Context, 
 			return 0, err
 		}
 	}
-	for {
+	for n := 0; ; n++ {
 	}
 })
