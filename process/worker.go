@@ -126,8 +126,8 @@ func (e *refused) Error() string { return e.why }
 // Tests make it shorter.
 var lastWords = time.Second
 
-// end ends the worker if it still runs, waits until nothing of it is left, and fails its call. failure is why it could not
-// be greeted.
+// end ends the worker if it still runs, waits until nothing of it is left, and fails its call. failure is
+// why it could not be greeted.
 func (w *worker) end(ctx context.Context, outputs [2]*curio.Task[struct{}], failure error) {
 	w.tell(nil) // nobody gets it any more
 	p := w.pool
