@@ -64,6 +64,9 @@ func (r *request) run(ctx context.Context) error {
 	if err := refusal(); err != nil {
 		return err
 	}
+	if _, err := wait.At(ctx); err != nil { // before a pool is made
+		return err
+	}
 	p := r.pool
 	if p == nil {
 		p = PoolOf(ctx)
