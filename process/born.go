@@ -11,13 +11,13 @@ import (
 	system "github.com/curio-go/curio/internal/process"
 )
 
-// A worker knows that it is one by a variable in its environment. That has the process id of its parent and says
-// which socket it has as a descriptor. A program that comes by such a variable in another way, as somebody has kept a
-// worker's environment, has not that socket, so it is an ordinary program. One that has the socket and another parent is a
-// worker whose parent has just died.
+// A worker knows that it is one by a variable in its environment. That has the process id of its parent and
+// says which socket it has as a descriptor. A program that has such a variable for another reason, because
+// somebody has kept a worker's environment, does not have that socket, so it is an ordinary program. One
+// that has the socket and another parent is a worker whose parent has just died.
 //
-// All this is decided before any package that imports this one is initialized: from then on nobody sees the variable,
-// and no program that is started inherits the socket.
+// All this is decided before any package that imports this one is initialized: from then on nobody sees the
+// variable, and no program that is started inherits the socket.
 
 const (
 	variable = "CURIO_PROCESS_WORKER"

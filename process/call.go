@@ -22,12 +22,13 @@ type request struct {
 	decode   func(d *gobs.Decoder, message []byte) error
 }
 
-// A call is one attempt to have a worker serve a request. Two tasks have to do with it: the caller, and below the worker's
-// task one with the name of the function, which sends the request, receives what comes, and puts it here. The worker's task
-// puts the last thing here if the worker has died.
+// A call is one attempt to have a worker serve a request. Two tasks have to do with it: the caller, and
+// below the worker's task one with the name of the function, which sends the request, receives what comes,
+// and puts it here. The worker's task puts the last thing here if the worker has died.
 //
-// Either the caller takes what has been put last, or it leaves before that has been put, and then the worker has to end. So a
-// worker is never ended by a call that has had its result, nor used again after one that has not.
+// Either the caller takes what has been put last, or it leaves before that has been put, and then the
+// worker has to end. So a worker is never ended by a call that has had its result, nor used again after one
+// that has not.
 type call struct {
 	worker   *worker
 	function string
@@ -61,6 +62,9 @@ const tries = 3
 // run has a worker serve r.
 func (r *request) run(ctx context.Context) error {
 	if err := refusal(); err != nil {
+		return err
+	}
+	if _, err := wait.At(ctx); err != nil { // before a pool is made
 		return err
 	}
 	p := r.pool
@@ -176,7 +180,7 @@ func (r *request) progress(w *worker, body []byte) error {
 	return nil
 }
 
-// String is for whoever watches.
+// String is for monitors.
 func (c *call) String() string {
 	return fmt.Sprintf("call of %s in worker %d", c.function, c.worker.pid)
 }
@@ -204,7 +208,8 @@ func (c *call) put(a arrival) (ok bool) {
 	return true
 }
 
-// leave is the end of the caller's part, however it has come to that. The worker serves others, if it has answered.
+// leave is the end of the caller's part, however it has come to that. The worker serves others, if it has
+// answered.
 func (c *call) leave() {
 	c.mu.Lock()
 	c.left = true
@@ -223,8 +228,8 @@ func (c *call) leave() {
 	}
 }
 
-// isUnread reports whether a failure of the link says that the worker has gone without reading all it was sent. Linux
-// says so; elsewhere nothing does.
+// isUnread reports whether a failure of the link says that the worker has gone without reading all it was
+// sent. Linux says so; elsewhere nothing does.
 func isUnread(err error) bool {
 	return runtime.GOOS == "linux" && errors.Is(err, syscall.ECONNRESET)
 }

@@ -21,16 +21,17 @@ type Config struct {
 	// that leak. 0 means that workers are not replaced.
 	CallsPerWorker int
 
-	// Memory is how many bytes of memory a worker may use, at least 64 MiB. The garbage collector keeps a little
-	// below it; a function that needs more dies, and its call fails with a *WorkerError that says so. 0 means no
-	// limit. It is RLIMIT_DATA, set so that what the program has reserved before its first call and not
-	// used does not count; nor do, in a program with cgo, the stacks of 16 more threads. Only Linux has such a limit.
+	// Memory is how many bytes of memory a worker may have, at least 64 MiB. The garbage collector keeps a
+	// little below it. A function that needs more dies, and its call fails with a *WorkerError that says
+	// so. What the runtime has reserved and not used does not count, and a program with cgo may use up to
+	// 128 MiB more. 0 means no limit. The system call is setrlimit(2) with RLIMIT_DATA. Where there is no
+	// such limit, as on macOS, the error is errors.ErrUnsupported.
 	Memory int64
 
-	// CPUTime is how much processor time a call may use. A call that uses more is ended as one that is
-	// cancelled, except that it fails with a *WorkerError. 0 means no limit. On Linux it is a timer that
-	// counts the processor time of the worker; elsewhere it is RLIMIT_CPU, which counts whole seconds, and
-	// is rounded up.
+	// CPUTime is how much processor time a call may use. When it has used that, its worker is ended as for
+	// a call that is cancelled, and the call fails with a *WorkerError that says so. 0 means no limit. The
+	// system call is timer_create(2) on Linux, and setrlimit(2) with RLIMIT_CPU elsewhere, which counts
+	// whole seconds.
 	CPUTime time.Duration
 
 	// Grace is how long a worker has to end, from SIGTERM on, before it is killed. During that time it still
@@ -45,9 +46,9 @@ type Config struct {
 	Env []string
 
 	// Output is called with each line that a worker writes to its standard output or standard error, one
-	// line at a time, in a goroutine of its own. While it runs, the worker can write no more than fits into a pipe, and then waits. If
-	// it is nil, the lines go to the standard output or the standard error of this process, after the
-	// worker's name, as in "worker 4711: ready".
+	// line at a time for the whole pool, in a goroutine of its own. While it runs, workers can write no
+	// more than fits into a pipe, and then wait. If it is nil, the lines go to the standard output or the
+	// standard error of this process, after the worker's name, as in "worker 4711: ready".
 	Output func(Line)
 }
 

@@ -15,10 +15,10 @@
 //
 // # Workers
 //
-// A worker is this program, started once more without arguments. Package variables are initialized in it
-// as in any program. Then its main calls [Main], which serves calls and never returns. So Main has to be the first
-// line of main, and of TestMain in tests: what comes before it is done again in each worker. If it is missing,
-// Run returns [ErrNoMain], and starts nothing.
+// A worker is this program, started once more without arguments. Package variables are initialized in it as
+// in any program. Then its main calls [Main], which serves calls and never returns. So Main has to be the
+// first line of main, and of TestMain in tests: what comes before it is done again in each worker. If it is
+// missing, Run returns [ErrNoMain], and starts nothing.
 //
 // Functions are registered by [Register], in variables of a package, under a name that the program has once.
 // The worker is the same program, so it has the same functions. Arguments, results and progress values are
@@ -36,8 +36,8 @@
 // function's own error or panic is a [RemoteError].
 //
 // When a call is cancelled, its error is ctx's error, and the worker is told to end: by SIGTERM, which ends
-// the context of the function, and after Config.Grace by SIGKILL. A worker that has already sent the result is left
-// alone.
+// the context of the function, and after Config.Grace by SIGKILL. A worker that has already sent the result
+// is left alone.
 //
 // # In the function
 //
@@ -51,12 +51,13 @@
 // # How workers end
 //
 // Workers end with their pool, which ends with its kernel. They also end when this process dies, however that
-// happens: the connection to it ends and, on Linux and FreeBSD, the system kills them. A SIGINT, as
-// Ctrl-C sends it, does nothing to a worker: what it means is for this process to decide.
+// happens: the connection to it is at its end and, on Linux and FreeBSD, the system sends them SIGHUP. Then, too,
+// the context of the function is done, and after Config.Grace all that is left of the worker is killed. A SIGINT, such
+// as Ctrl-C sends it, does nothing to a worker: what it means is for this process to decide.
 //
-// With a worker ends what it has started, as far as that is in the worker's process group. Programs that package
-// subprocess has started are in groups of their own, unless they are started with GroupShared: they end with the context of the function,
-// and may survive a worker that is killed.
+// With a worker ends what it has started, as far as that is in the worker's process group. Programs that
+// package subprocess has started are in groups of their own, unless they are started with GroupShared: they
+// end with the context of the function, and may survive a worker that is killed.
 //
 // Workers and the functions that they are calling are tasks of the pool's, named after them.
 package process

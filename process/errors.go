@@ -22,8 +22,8 @@ var (
 	// ErrPoolClosed is the error of a call to a pool that is closed, or whose kernel has been shut down.
 	ErrPoolClosed = errors.New("process: the pool is closed")
 
-	// ErrUnsendable is the error of a call whose argument cannot be encoded, as a concrete type in it has not been
-	// registered with encoding/gob, or it contains itself. Nothing has been sent then.
+	// ErrUnsendable is the error of a call whose argument cannot be encoded, as a concrete type in it has
+	// not been registered with encoding/gob, or it contains itself. Nothing has been sent then.
 	ErrUnsendable = errors.New("it cannot be sent to a worker")
 )
 
@@ -46,13 +46,14 @@ func (e *RemoteError) Error() string {
 	return "process: " + e.Func + ": " + e.Text
 }
 
-// A WorkerError says that the worker has died, and the call with it, or that a worker could not be started. The function may have done a part of its work.
+// A WorkerError says that the worker has died, and the call with it, or that a worker could not be started.
+// The function may have done a part of its work.
 type WorkerError struct {
 	Func   string // the function's name, "" if the worker was not calling one yet
 	Pid    int    // of the worker
 	Reason string // such as "memory limit", or "killed by SIGKILL, perhaps out of memory"
 	Status subprocess.ExitStatus
-	Stderr []byte // what it wrote to its standard error last, at most 8 KiB: the beginning of a crash, and the last lines
+	Stderr []byte // what it wrote to its standard error: the beginning of a crash, and the last lines; at most 8 KiB
 }
 
 // Error says which worker it was, how it has ended, and the last line that it wrote to its standard error.

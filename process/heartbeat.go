@@ -11,11 +11,12 @@ import (
 
 // A heartbeat keeps the Go runtime's monitor awake while a worker is busy.
 //
-// The monitor is what makes a goroutine that computes give way to others. When all processors of the runtime are idle, it goes
-// to sleep, until the next timer, a minute at most, and is woken by system calls, but not by the poller (go1.26, sysmon in
-// runtime/proc.go). Our link is read by system calls of which the runtime does not know, so a call could come and compute
-// while the monitor sleeps. With one processor, as a worker has, nothing else would run then: neither what handles a
-// signal nor what reads the link, for up to a minute.
+// The monitor is what makes a goroutine that computes give way to others. When all processors of the
+// runtime are idle, it goes to sleep, until the next timer, a minute at most, and is woken by system calls,
+// but not by the poller (go1.26, sysmon in runtime/proc.go). Our link is read by system calls of which the
+// runtime does not know, so a call could come and compute while the monitor sleeps. With one processor, as
+// a worker has, nothing else would run then: neither what handles a signal nor what reads the link, for up
+// to a minute.
 type heartbeat struct {
 	isBusy func() bool // a call runs
 	beats  atomic.Bool

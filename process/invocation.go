@@ -11,8 +11,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// An invocation is a call, seen from inside the worker. Whatever the function does, exactly one frame answers it, and
-// nothing comes after that.
+// An invocation is a call, seen from inside the worker. Whatever the function does, exactly one frame
+// answers it, and nothing comes after that.
 type invocation struct {
 	server *server
 	number uint32
@@ -28,7 +28,7 @@ type invocation struct {
 	line   curio.WaitList[struct{}]
 }
 
-// String is for whoever watches.
+// String is for monitors.
 func (c *invocation) String() string { return "call of " + c.head.function }
 
 // theInvocation is the invocation in whose function a task runs.
@@ -180,7 +180,7 @@ func (c *invocation) give(n int) {
 	c.serveLocked()
 }
 
-// serveLocked lets those go on for whose values there is room, or who will learn that it is too late.
+// serveLocked lets values go for which there is room. When the call has ended, it lets all go, to learn that.
 func (c *invocation) serveLocked() {
 	for (c.room > 0 || c.closed) && c.line.Hand(struct{}{}) {
 		c.room--

@@ -8,7 +8,7 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// This file has who gets which worker, and when one is started. The states of a worker:
+// This file decides which caller gets which worker, and when one is started. The states of a worker:
 //
 //	isStarting ──► isIdle    when it has said hello
 //	isIdle     ──► isBusy    when a caller has got it

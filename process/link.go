@@ -11,8 +11,9 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// A link is one end of the connection between this process and a worker: a socket that nobody else has. What
-// goes over it are frames: a kind, the number of the call that it is about, the length of what follows, and that.
+// A link is one end of the connection between this process and a worker: a socket that nobody else has.
+// What goes over it are frames: a kind, the number of the call that it is about, the length of what
+// follows, and that.
 //
 //	parent                        worker
 //	greeting ──────────────────►             the settings
@@ -70,8 +71,8 @@ const (
 
 func newLink(sock *socket.Socket) *link { return &link{sock: sock, in: stream.New(sock)} }
 
-// send sends a frame whose body are the two pieces, one behind the other. If it fails, a part of the frame may have been sent, and
-// the link is of no use any more.
+// send sends a frame whose body are the two pieces, one behind the other. If it fails, a part of the frame
+// may have been sent, and the link is of no use any more.
 func (l *link) send(ctx context.Context, k kind, call uint32, head, body []byte) error {
 	out := append(l.out[:0], byte(k))
 	out = binary.BigEndian.AppendUint32(out, call)
@@ -91,8 +92,8 @@ func (l *link) send(ctx context.Context, k kind, call uint32, head, body []byte)
 	return err
 }
 
-// receive receives the next frame. When the other side has closed the link between two frames, the error is io.EOF. Memory is used
-// for what arrives, not for what is announced.
+// receive receives the next frame. When the other side has closed the link between two frames, the error is
+// io.EOF. Memory is used for what arrives, not for what is announced.
 func (l *link) receive(ctx context.Context) (frame, error) {
 	var head [headSize]byte
 	if _, err := l.in.ReadFull(ctx, head[:]); err != nil {

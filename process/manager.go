@@ -12,9 +12,9 @@ import (
 	"github.com/curio-go/curio/subprocess"
 )
 
-// The manager of a pool is a task with an OS thread of its own, which starts the workers. The system takes the thread that has
-// forked a child for its parent, and when that thread ends, the child gets its parent-death signal. So the manager
-// ends last, when there is no worker any more.
+// The manager of a pool is a task with an OS thread of its own, which starts the workers. The system takes
+// the thread that has forked a child for its parent, and when that thread ends, the child gets its
+// parent-death signal. So the manager ends last, when there is no worker any more.
 
 // start starts the manager. ok is false if the kernel has been shut down.
 func (p *Pool) start(ctx context.Context) (ok bool) {

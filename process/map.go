@@ -21,14 +21,15 @@ import (
 //		…
 //	}
 //
-// An argument is taken from args only when there is room for its call: at most twice as many calls as the pool
-// may have workers have begun, or wait for a worker, and have not been yielded. That counts those, too, that wait to be
-// yielded behind a slow one. So args may be endless.
+// An argument is taken from args only when there is room for its call: at most twice as many calls as the
+// pool may have workers have begun, or wait for a worker, and have not been yielded. That counts those,
+// too, that wait to be yielded behind a slow one. So args may be endless.
 //
-// A call that fails is yielded as a *curio.ItemError, which has the index of the argument and the error that Run would have
-// returned, and the loop goes on with the others. When ctx is done, its error comes last, as it is. When the loop
-// is left, by break, return or a panic, the calls that are left are cancelled. The iterator args runs, and the function
-// given to Progress is called, in the task that runs the loop. Each use of the iterator begins anew. Map panics if fn or args is nil.
+// A call that fails is yielded as a *curio.ItemError, which has the index of the argument and the error
+// that Run would have returned, and the loop goes on with the others. When ctx is done, its error comes
+// last, as it is. When the loop is left, by break, return or a panic, the calls that are left are
+// cancelled. The iterator args runs, and the function given to Progress is called, in the task that runs
+// the loop. Each use of the iterator begins anew. Map panics if fn or args is nil.
 //
 // A waiting task is in the state PROCESS_MAP. The calls are tasks below it, with the name of the function.
 func Map[A, R any](ctx context.Context, fn *Func[A, R], args iter.Seq[A], opts ...Option) iter.Seq2[R, error] {
@@ -88,7 +89,7 @@ func newMapping[A, R any](fn *Func[A, R], o options, yield func(R, error) bool) 
 	return m
 }
 
-// String is for whoever watches.
+// String is for monitors.
 func (m *mapping[A, R]) String() string { return "Map of " + m.fn.Name() }
 
 // run runs the loop. However that ends, no call is left.
@@ -163,7 +164,8 @@ func (m *mapping[A, R]) begin(ctx context.Context, arg A) {
 	}, curio.Name(m.fn.Name()))
 }
 
-// relay returns a listener for a call, which has the loop's task call the function of Progress, and waits for that.
+// relay returns a listener for a call, which has the loop's task call the function of Progress, and waits
+// for that.
 func (m *mapping[A, R]) relay(ctx context.Context) *listener {
 	if m.listener == nil {
 		return nil

@@ -35,12 +35,14 @@ func In(p *Pool) Option {
 	return option(func(o *options) { o.pool = p })
 }
 
-// Progress has fn called with each value that the function sends by [Report] or [TryReport], in the order in
-// which they were sent, and before the result is returned. fn runs in the task that has called Run, or that runs the loop over Map, while that waits. A
-// slow fn holds up the function, which can be at most 16 values ahead.
+// Progress has fn called with each value that the function sends by [Report] or [TryReport], in the order
+// in which they were sent, and before the result is returned. fn runs in the task that has called Run, or
+// that runs the loop over Map, while that waits. A slow fn holds up the function, which can be at most 16
+// values ahead.
 //
-// P has to be the very type that the function sends; otherwise its Report fails. Progress panics if fn is nil, and for a P
-// that Register would refuse. If fn panics, the call ends as if it had been cancelled, and the panic goes on.
+// P has to be the very type that the function sends; otherwise its Report fails. Progress panics if fn is
+// nil, and for a P that Register would refuse. If fn panics, the call ends as if it had been cancelled, and
+// the panic goes on.
 func Progress[P any](fn func(P)) Option {
 	of := reflect.TypeFor[P]()
 	if fn == nil {

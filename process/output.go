@@ -12,8 +12,9 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// What a worker writes is read as it comes, and handed on as lines. Whoever takes them may be slow: then the worker has
-// to wait when its pipe is full, as any program. It may hang, too: it runs in a goroutine that can be left behind.
+// What a worker writes is read as it comes, and handed on as lines. What takes them may be slow: then the
+// worker has to wait when its pipe is full, as any program. It may hang, too: it runs in a goroutine that
+// can be left behind.
 
 const (
 	readSize = 32 << 10
@@ -41,7 +42,8 @@ func (w *worker) reads(from *stream.Stream, isStderr bool) func(ctx context.Cont
 	}
 }
 
-// cutLines cuts text into lines without their "\n", and what is behind the last one. At the end of the output that is a line, too.
+// cutLines cuts text into lines without their "\n", and what is behind the last one. At the end of the
+// output that is a line, too.
 func cutLines(text []byte, end bool) (lines []string, rest []byte) {
 	for {
 		i := bytes.IndexByte(text[:min(len(text), maxLine+1)], '\n')
@@ -115,7 +117,8 @@ func (t *tail) add(p []byte) {
 	}
 }
 
-// findCrash looks for the first line of a crash, of which last[:seen] has been looked at before, except for its last line.
+// findCrash looks for the first line of a crash, of which last[:seen] has been looked at before, except for
+// its last line.
 func (t *tail) findCrash(seen int) {
 	from := bytes.LastIndexByte(t.last[:seen], '\n') + 1
 	for from < len(t.last) {

@@ -43,7 +43,7 @@ type grant struct {
 type Worker struct {
 	Pid     int
 	Started time.Time
-	Startup time.Duration // how long it took from its start to Main: what runs before that, as init functions do, runs in each worker
+	Startup time.Duration // how long it took from its start to Main, and so what runs before that in each worker
 	Func    string        // the function that it is calling, "" if it is idle, or ending
 	Since   time.Time     // when that call began, or when it became idle
 	Calls   int           // how many calls have ended in it
@@ -54,7 +54,8 @@ type Worker struct {
 // is there until Close, or until the kernel is shut down and all tasks that are no services have ended.
 //
 // The error says what is wrong with cfg, and is errors.ErrUnsupported for a limit that the system does not
-// have. It is ErrNoMain and ErrInWorker as with Run, and curio.ErrKernelShutdown if the kernel has been shut down.
+// have. It is ErrNoMain and ErrInWorker as with Run, and curio.ErrKernelShutdown if the kernel has been
+// shut down.
 func NewPool(ctx context.Context, cfg Config) (*Pool, error) {
 	cfg, err := cfg.settle()
 	if err != nil {
@@ -71,8 +72,8 @@ func NewPool(ctx context.Context, cfg Config) (*Pool, error) {
 }
 
 // PoolOf returns the pool of ctx's kernel, which is used by calls without the option In. It is made when it
-// is first asked for, with the settings of the zero Config, and anew when it has been closed. If the kernel has been
-// shut down, it is a closed pool.
+// is first asked for, with the settings of the zero Config, and anew when it has been closed. If the kernel
+// has been shut down, it is a closed pool.
 func PoolOf(ctx context.Context) *Pool { return kernelPools.of(ctx) }
 
 // Configure changes the settings of the pool of ctx's kernel. It has to come before the first call; after
@@ -98,10 +99,11 @@ func Configure(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// Close lets the calls finish that are being served, ends all workers, and waits for that. Calls that
-// still wait for a worker, and all that come later, fail with ErrPoolClosed. If ctx is done first, or already,
-// the calls that are being served are ended as if they had been cancelled, and fail with ErrPoolClosed; Close still waits
-// for the workers' end, which takes Config.Grace at most, and its error is ctx's error. Another Close waits as well.
+// Close lets the calls finish that are being served, ends all workers, and waits for that. Calls that still
+// wait for a worker, and all that come later, fail with ErrPoolClosed. If ctx is done first, or already,
+// the calls that are being served are ended as if they had been cancelled, and fail with ErrPoolClosed;
+// Close still waits for the workers' end, which takes Config.Grace at most, and its error is ctx's error.
+// Another Close waits as well.
 //
 // If the system holds a worker so that it does not even end when it is killed, Close waits 5 s for it, and
 // the log says so. A waiting task is in the state TASK_WAIT.

@@ -9,10 +9,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Report sends v from the function that runs in a worker with ctx to its caller, where the function given to
-// [Progress] gets it. Report returns when v has been sent. It waits while the caller has 16 values that it
-// has not dealt with. If ctx is done first, or already, the error is ctx's error, and nothing was sent. ctx may belong to
-// any task that the function has spawned.
+// Report sends v from the function that runs in a worker with ctx to its caller, where the function given
+// to [Progress] gets it. Report returns when v has been sent. It waits while the caller has 16 values that
+// it has not dealt with. If ctx is done first, or already, the error is ctx's error, and nothing was sent.
+// ctx may belong to any task that the function has spawned.
 //
 // If the caller does not listen, Report does nothing. That is so, too, when the function is called in some
 // other way than by Run and Map, as in a test. Other errors are ErrUnsendable, that the caller

@@ -19,15 +19,16 @@ import (
 
 // A server is a worker, seen from inside. Its main task reads frames, and each call is a task of its own.
 //
-// It ends in one way: the context of the call is done, and the process ends when the function has returned, or
-// after the grace time. It begins to end at a SIGTERM, which the parent sends, at the end of the link, and at a SIGHUP, which the system
-// sends when the parent dies. These may come together.
+// It ends in one way: the context of the call is done, and the process ends when the function has returned,
+// or after the grace time. It begins to end at a SIGTERM, which the parent sends, at the end of the link,
+// and at a SIGHUP, which the system sends when the parent dies. These may come together.
 type server struct {
 	link   *link
 	limits limits       // from greet on
 	dec    gobs.Decoder // for the call that runs
 
-	// writing is for one at a time: for enc and link.out. It is no Lock, as several goroutines of a task may report.
+	// writing is for one at a time: for enc and link.out. It is no Lock, as several goroutines of a task
+	// may report.
 	writing *curio.Semaphore
 	enc     gobs.Encoder
 
@@ -81,15 +82,15 @@ func (s *server) Deliver(sig signals.Signal) {
 	}
 }
 
-// confirmDeath is how long it may take until the parent's death can be seen, from the signal on: the thread that has
-// started this process dies before the others do.
+// confirmDeath is how long it may take until the parent's death can be seen, from the signal on: the thread
+// that has started this process dies before the others do.
 const confirmDeath = 200 * time.Millisecond
 
 // isOrphan reports whether the parent has gone, or has become another program.
 func (s *server) isOrphan() bool { return os.Getppid() != parent || s.link.isCut() }
 
-// die ends the process: with all that it has started if the parent has gone, as nobody else would do that, and by
-// sig otherwise, so that the parent sees what has ended it.
+// die ends the process: with all that it has started if the parent has gone, as nobody else would do that,
+// and by sig otherwise, so that the parent sees what has ended it.
 func (s *server) die(sig syscall.Signal) {
 	if s.isOrphan() && syscall.Getpgrp() == os.Getpid() {
 		_ = syscall.Kill(0, syscall.SIGKILL)

@@ -120,7 +120,8 @@ var programFile = sync.OnceValue(func() os.FileInfo {
 	return info
 })
 
-// programPath returns the path of this program, which on Linux works even if the file has been replaced or removed.
+// programPath returns the path of this program, which on Linux works even if the file has been replaced or
+// removed.
 var programPath = sync.OnceValue(func() string {
 	const self = "/proc/self/exe"
 	if runtime.GOOS == "linux" {

@@ -126,8 +126,8 @@ func (e *refused) Error() string { return e.why }
 // Tests make it shorter.
 var lastWords = time.Second
 
-// end ends the worker if it still runs, waits until nothing of it is left, and fails its call. failure is why it could not
-// be greeted.
+// end ends the worker if it still runs, waits until nothing of it is left, and fails its call. failure is
+// why it could not be greeted.
 func (w *worker) end(ctx context.Context, outputs [2]*curio.Task[struct{}], failure error) {
 	w.tell(nil) // nobody gets it any more
 	p := w.pool
@@ -136,7 +136,13 @@ func (w *worker) end(ctx context.Context, outputs [2]*curio.Task[struct{}], fail
 	p.mu.Unlock()
 	status, err := w.proc.Stop(ctx)
 	if err != nil {
-		curio.LoggerOf(ctx).Warn("process: a worker cannot be ended", "worker", w.pid, "err", err)
+		w.await(ctx, func(ctx context.Context) error { // the log's handler is not ours, and may hang
+			_, _ = curio.RunInThreadLimited(ctx, curio.NewSemaphore(1), func() (struct{}, error) {
+				curio.LoggerOf(ctx).Warn("process: a worker cannot be ended", "worker", w.pid, "err", err)
+				return struct{}{}, nil
+			})
+			return nil
+		})
 	}
 	if c != nil {
 		w.await(ctx, c.ended.Wait)
