@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"internal/poll":      {"internal/wait"},
 	"internal/foreign":   {"internal/wait", "internal/poll"},
 	"internal/sentinel":  {},
+	"internal/gobs":      {},
 	"internal/signals":   {"internal/wait"},
 	"internal/process":   {"internal/wait", "internal/poll"},
 	"internal/disk":      {"internal/wait", "internal/poll"},
@@ -39,6 +40,7 @@ var mayImport = map[string][]string{
 	"httptask":           {"."},
 	"signal":             {".", "internal/signals"},
 	"subprocess":         {".", "stream", "internal/wait", "internal/poll", "internal/process", "internal/signals", "internal/sentinel", "internal/thread"},
+	"process":            {".", "socket", "stream", "subprocess", "internal/wait", "internal/gobs", "internal/process", "internal/signals"},
 	"file":               {".", "internal/wait", "internal/poll", "internal/disk", "internal/sentinel"},
 	"curiotest":          {".", "network", "socket", "internal/wait", "internal/poll", "internal/origin"},
 	"examples/...":       {anyPublic},
@@ -56,11 +58,11 @@ var mayImportUnsafe = map[string]string{
 const changeDesign = "change the design first, then this table"
 
 // mayImportSyscall: network makes no system calls, but has to know their errors, and signal has to
-// know its signals; subprocess and file are about system calls. One example is about somebody else's event
+// know its signals; subprocess, process and file are about system calls. One example is about somebody else's event
 // loop, three stop on a signal more, and one of them sets limits.
 func mayImportSyscall(dir string) bool {
 	switch dir {
-	case "socket", "network", "signal", "subprocess", "file",
+	case "socket", "network", "signal", "subprocess", "process", "file",
 		"examples/universalqueue", "examples/supervisor", "examples/heartbeat", "examples/jobrunner":
 		return true
 	}

@@ -1,0 +1,44 @@
+package gobs
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// ErrGoexit is the error if a method that encodes or decodes a value has called runtime.Goexit.
+var ErrGoexit = errors.New("a method that encodes or decodes has called runtime.Goexit")
+
+// A PanicError says that a method that encodes or decodes a value has panicked, or gob itself has.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // the stack of the goroutine at that moment, as text
+}
+
+// Error returns the panic's value. The stack is in Stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns Value if that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// apart calls f in a goroutine of its own. It is for methods of the user's, which may end the goroutine.
+func apart(f func() error) error {
+	err := ErrGoexit // what is true if f does not return
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		err = f()
+	})
+	ended.Wait()
+	return err
+}
+
+// recovered is to be deferred. It makes a panic an error.
+func recovered(err *error) {
+	if value := recover(); value != nil {
+		*err = &PanicError{value, debug.Stack()}
+	}
+}

@@ -1,0 +1,111 @@
+package process
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// A Config has the settings of a [Pool]. The zero value is the default.
+type Config struct {
+	// Workers is how many workers there are at most. They are started when they are needed. 0 means as many
+	// as this process may use processors (GOMAXPROCS, which counts a container's share).
+	Workers int
+
+	// Processors is how many processors each worker uses (its GOMAXPROCS). 0 means 1.
+	Processors int
+
+	// CallsPerWorker is how many calls a worker serves before another one replaces it, for functions
+	// that leak. 0 means that workers are not replaced.
+	CallsPerWorker int
+
+	// Memory is how many bytes of memory a worker may have, at least 64 MiB. The garbage collector keeps a
+	// little below it. A function that needs more dies, and its call fails with a *WorkerError that says
+	// so. What the runtime has reserved and not used does not count, and a program with cgo may use up to
+	// 128 MiB more. 0 means no limit. The system call is setrlimit(2) with RLIMIT_DATA. Where there is no
+	// such limit, as on macOS, the error is errors.ErrUnsupported.
+	Memory int64
+
+	// CPUTime is how much processor time a call may use. When it has used that, its worker is ended as for
+	// a call that is cancelled, and the call fails with a *WorkerError that says so. 0 means no limit. The
+	// system call is timer_create(2) on Linux, and setrlimit(2) with RLIMIT_CPU elsewhere, which counts
+	// whole seconds.
+	CPUTime time.Duration
+
+	// Grace is how long a worker has to end, from SIGTERM on, before it is killed. During that time it still
+	// counts as one of Workers. 0 means 250 ms; if it is negative, the worker is killed at once.
+	Grace time.Duration
+
+	// StartTimeout is how long a worker may take from its start to Main. 0 means 30 s.
+	StartTimeout time.Duration
+
+	// Env has entries "key=value" that workers get in addition to the environment of this process. Of several
+	// entries with the same key the last one counts.
+	Env []string
+
+	// Output is called with each line that a worker writes to its standard output or standard error, one
+	// line at a time for the whole pool, in a goroutine of its own. While it runs, workers can write no
+	// more than fits into a pipe, and then wait. If it is nil, the lines go to the standard output or the
+	// standard error of this process, after the worker's name, as in "worker 4711: ready".
+	Output func(Line)
+}
+
+// A Line is a line of a worker's output.
+type Line struct {
+	Pid    int    // of the worker
+	Stderr bool   // it was written to standard error, and not to standard output
+	Text   string // without the "\n"; of a line of more than 64 KiB, a piece of that size at a time
+}
+
+// The defaults of Config.
+const (
+	defaultGrace        = 250 * time.Millisecond
+	defaultStartTimeout = 30 * time.Second
+)
+
+// settle returns cfg with its defaults filled in, or an error that says what is wrong with it.
+func (cfg Config) settle() (Config, error) {
+	for _, number := range []struct {
+		field string
+		value int64
+	}{
+		{"Workers", int64(cfg.Workers)},
+		{"Processors", int64(cfg.Processors)},
+		{"CallsPerWorker", int64(cfg.CallsPerWorker)},
+		{"Memory", cfg.Memory},
+		{"CPUTime", int64(cfg.CPUTime)},
+		{"StartTimeout", int64(cfg.StartTimeout)},
+	} {
+		if number.value < 0 {
+			return cfg, fmt.Errorf("process: Config.%s is negative; leave it 0 for the default", number.field)
+		}
+	}
+	for _, entry := range cfg.Env {
+		if key, _, ok := strings.Cut(entry, "="); !ok || key == "" || strings.Contains(entry, "\x00") {
+			return cfg, fmt.Errorf("process: Config.Env has the entry %q, which is not of the form key=value", entry)
+		}
+	}
+	if cfg.Workers == 0 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	if cfg.Processors == 0 {
+		cfg.Processors = 1
+	}
+	if cfg.CallsPerWorker == 0 {
+		cfg.CallsPerWorker = math.MaxInt
+	}
+	if cfg.Grace == 0 {
+		cfg.Grace = defaultGrace
+	}
+	if cfg.StartTimeout == 0 {
+		cfg.StartTimeout = defaultStartTimeout
+	}
+	return cfg, checkLimits(cfg.Memory, cfg.CPUTime)
+}
+
+// limits are those of a worker.
+func (cfg *Config) limits() limits {
+	return limits{Memory: cfg.Memory, CPUTime: cfg.CPUTime, Grace: cfg.Grace}
+}
