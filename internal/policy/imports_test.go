@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"signal":             {".", "internal/signals"},
 	"subprocess":         {".", "stream", "internal/wait", "internal/poll", "internal/process", "internal/signals", "internal/sentinel", "internal/thread"},
 	"file":               {".", "internal/wait", "internal/poll", "internal/disk", "internal/sentinel"},
+	"channel":            {".", "network", "stream", "internal/wait", "internal/poll", "internal/gobs", "internal/sentinel"},
 	"curiotest":          {".", "network", "socket", "internal/wait", "internal/poll", "internal/origin"},
 	"examples/...":       {anyPublic},
 	"verify/core":        {},
@@ -60,7 +61,7 @@ const changeDesign = "change the design first, then this table"
 // loop, three stop on a signal more, and one of them sets limits.
 func mayImportSyscall(dir string) bool {
 	switch dir {
-	case "socket", "network", "signal", "subprocess", "file",
+	case "socket", "network", "signal", "subprocess", "file", "channel",
 		"examples/universalqueue", "examples/supervisor", "examples/heartbeat", "examples/jobrunner":
 		return true
 	}
