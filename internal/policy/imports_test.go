@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"internal/poll":      {"internal/wait"},
 	"internal/foreign":   {"internal/wait", "internal/poll"},
 	"internal/sentinel":  {},
+	"internal/gobs":      {},
 	"internal/signals":   {"internal/wait"},
 	"internal/process":   {"internal/wait", "internal/poll"},
 	"internal/disk":      {"internal/wait", "internal/poll"},
