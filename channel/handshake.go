@@ -1,0 +1,203 @@
+package channel
+
+import (
+	"bytes"
+	"context"
+	"crypto/fips140"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// The handshake of multiprocessing.connection, in which each side proves to the other that it has the
+// key. Six frames go to and fro, always in this order:
+//
+//	listener → client   #CHALLENGE# and a message     client → listener   #CHALLENGE# and a message
+//	client → listener   the answer                    listener → client   the answer
+//	listener → client   #WELCOME# or #FAILURE#        client → listener   #WELCOME# or #FAILURE#
+//
+// The answer is a MAC of the whole message under the key. Until 3.11, Python's messages are 20 random
+// bytes, and the answer is a bare HMAC-MD5. Since 3.12 a message begins with the name of a digest in
+// braces, and so does the answer, which need not be the same one. Both kinds take our messages, and we
+// take both kinds of answer.
+//
+// A peer that fails is told #FAILURE# and nothing else, whatever was wrong. After a failure the
+// connection is of no use, and is to be closed.
+
+// The parts of frames.
+const (
+	challengePrefix = "#CHALLENGE#"
+	welcome         = "#WELCOME#"
+	failure         = "#FAILURE#"
+)
+
+const (
+	// A frame of a handshake has at most this many bytes, on either side.
+	maxHandshakeFrame = 256
+
+	// What a message of ours begins with, and how many random bytes come after it.
+	ourDigest   = "{sha256}"
+	randomBytes = 40
+
+	// A shorter message is refused. One of exactly this length is of Python 3.11 or older, and wants a
+	// bare MD5.
+	minMessage = 20
+
+	// With a shorter key, HMAC panics if only FIPS 140 is allowed: 112 bits.
+	minKeyFIPS = 14
+)
+
+// ErrAuthentication is the error of a handshake that failed: the keys differ, or the peer does not
+// follow the protocol, or one side refuses what the other one offers. The error that wraps it says
+// which, and has no bytes of the peer's in it. It is Curio's AuthenticationError.
+var ErrAuthentication = errors.New("authentication failed")
+
+// ErrKeyWanted is the error of a receiving call on a connection without a key, if the peer has begun
+// a handshake: it wants a key.
+var ErrKeyWanted = errors.New("the peer wants a key")
+
+// What makes a key impossible.
+var (
+	errNoKey    = errors.New("the key is empty")
+	errShortKey = fmt.Errorf("%w: FIPS 140 asks for a key of at least %d bytes", errors.ErrUnsupported, minKeyFIPS)
+)
+
+// readRandom is replaced by tests that want to know what it reads.
+var readRandom = rand.Read
+
+// An authenticator does the handshakes of those who share a key. It is made by newAuthenticator, keeps
+// nothing of a handshake, and is safe for concurrent use.
+type authenticator struct {
+	key       []byte
+	refuseMD5 bool // from both sides
+}
+
+// newAuthenticator keeps a copy of key. It refuses a key that is empty, or that is too short for the
+// mode in which the program runs.
+func newAuthenticator(key []byte, refuseMD5 bool) (*authenticator, error) {
+	switch {
+	case len(key) == 0:
+		return nil, errNoKey
+	case fips140.Enforced() && len(key) < minKeyFIPS:
+		return nil, errShortKey
+	}
+	return &authenticator{key: bytes.Clone(key), refuseMD5: refuseMD5}, nil
+}
+
+// serve is the listener's side of a handshake. If it is cut short the connection is out of step.
+func (a *authenticator) serve(ctx context.Context, f frames) error {
+	if err := a.challenge(ctx, f); err != nil {
+		return err
+	}
+	return a.answer(ctx, f)
+}
+
+// connect is the client's side. It answers the listener before it asks anything itself, so a false
+// listener gets a MAC of a message of its choice: see the documentation of the package.
+func (a *authenticator) connect(ctx context.Context, f frames) error {
+	if err := a.answer(ctx, f); err != nil {
+		return err
+	}
+	return a.challenge(ctx, f)
+}
+
+// challenge has the peer prove that it has the key.
+func (a *authenticator) challenge(ctx context.Context, f frames) error {
+	message := newMessage()
+	defer issue(message, endsOf(f))()
+	if err := f.sendFrame(ctx, append([]byte(challengePrefix), message...)); err != nil {
+		return fmt.Errorf("sending a challenge: %w", unfinished(err))
+	}
+	answer, err := f.recvFrame(ctx, maxHandshakeFrame)
+	if errors.Is(err, errFrame) {
+		answer, err = nil, nil // as wrong as any other
+	}
+	if err != nil {
+		return fmt.Errorf("waiting for the answer to a challenge: %w", unfinished(err))
+	}
+	if why := a.verify(message, answer); why != "" {
+		err := refusal(why)
+		if sent := f.sendFrame(ctx, []byte(failure)); sent != nil {
+			err = fmt.Errorf("%w (telling the peer: %w)", err, sent)
+		}
+		return err
+	}
+	if err := f.sendFrame(ctx, []byte(welcome)); err != nil {
+		return fmt.Errorf("accepting the peer's key: %w", err)
+	}
+	return nil
+}
+
+// answer proves to the peer that we have the key.
+func (a *authenticator) answer(ctx context.Context, f frames) error {
+	frame, err := f.recvFrame(ctx, maxHandshakeFrame)
+	if errors.Is(err, errFrame) {
+		return refusal(noChallenge)
+	}
+	if err != nil {
+		return fmt.Errorf("waiting for the challenge of the peer, which sends none if it uses no key: %w", unfinished(err))
+	}
+	message, ok := bytes.CutPrefix(frame, []byte(challengePrefix))
+	if !ok {
+		return refusal(noChallenge)
+	}
+	if isRelayed(message, endsOf(f)) {
+		return refusal(relayed)
+	}
+	answer, why := a.reply(message)
+	if why != "" {
+		return refusal(why)
+	}
+	if err := f.sendFrame(ctx, answer); err != nil {
+		return fmt.Errorf("answering the peer's challenge: %w", unfinished(err))
+	}
+	verdict, err := f.recvFrame(ctx, maxHandshakeFrame)
+	switch {
+	case err != nil && !errors.Is(err, errFrame):
+		return fmt.Errorf("waiting for what the peer says to our key: %w", unfinished(err))
+	case string(verdict) == welcome:
+		return nil
+	case string(verdict) == failure:
+		return refusal(refusedByPeer)
+	}
+	return refusal(noVerdict)
+}
+
+// Why a handshake fails, for our own side. The peer is told none of it.
+const (
+	noChallenge   = "the peer begins with something else than a challenge, so it uses no key or another protocol"
+	relayed       = "the peer's challenge is one that this process has sent to somebody else: the peer relays it, or is this process itself"
+	badChallenge  = "the peer's challenge is too short, or for a digest that is not known"
+	md5Challenge  = "the peer wants an answer by MD5, which is refused here"
+	badAnswer     = "the peer's answer is not one of this protocol"
+	md5Answer     = "the peer answers by MD5, which is refused here"
+	wrongAnswer   = "the peer has another key"
+	refusedByPeer = "the peer refuses our answer, so it has another key or does not accept the digest"
+	noVerdict     = "the peer neither accepts our answer nor refuses it"
+)
+
+func refusal(why string) error { return fmt.Errorf("%w: %s", ErrAuthentication, why) }
+
+// unfinished is err for a handshake, in which no end of the stream is a clean one.
+func unfinished(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// newMessage returns what a challenge asks to be signed.
+func newMessage() []byte {
+	message := make([]byte, len(ourDigest)+randomBytes)
+	copy(message, ourDigest)
+	readRandom(message[len(ourDigest):]) // it never fails
+	return message
+}
+
+// isChallenge reports whether a frame is the first one of a listener that wants a key: on a connection
+// without one, nothing else is likely to look like that.
+func isChallenge(frame []byte) bool {
+	message, ok := bytes.CutPrefix(frame, []byte(challengePrefix))
+	return ok && len(message) >= minMessage && len(frame) <= maxHandshakeFrame
+}

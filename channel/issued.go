@@ -1,0 +1,79 @@
+package channel
+
+import (
+	"net"
+	"sync"
+)
+
+// issued are the messages by which this process challenges a peer at the moment, and the connection on
+// which it does. A message is added before it is sent, and removed when an answer to it is of no use any
+// more. So a peer without the key cannot have this process answer the process's own challenges: by
+// passing a listener's challenge on to a client of the same process, or one client's to another. It
+// could still ask another process that has the key, which the protocol has no means against.
+//
+// Keys are not told apart, as a message of 40 random bytes is nobody else's.
+var issued struct {
+	mu       sync.Mutex
+	messages map[string]ends
+}
+
+// issue adds a message. settle removes it.
+func issue(message []byte, e ends) (settle func()) {
+	key := string(message)
+	issued.mu.Lock()
+	defer issued.mu.Unlock()
+	if issued.messages == nil {
+		issued.messages = make(map[string]ends)
+	}
+	issued.messages[key] = e
+	return func() {
+		issued.mu.Lock()
+		defer issued.mu.Unlock()
+		delete(issued.messages, key)
+		if len(issued.messages) == 0 {
+			issued.messages = nil // a map keeps the memory of the most that it has held
+		}
+	}
+}
+
+// isRelayed reports whether a message that has come over the connection e is one of this process's, and
+// has not come straight from it: a program may well connect to itself.
+func isRelayed(message []byte, e ends) bool {
+	issued.mu.Lock()
+	defer issued.mu.Unlock()
+	from, own := issued.messages[string(message)]
+	return own && !e.meets(from)
+}
+
+// ends are the addresses of a connection, "" for one that is not known or has no name.
+type ends struct{ local, remote string }
+
+func endsOf(f frames) ends {
+	a, ok := f.(interface {
+		LocalAddr() net.Addr
+		RemoteAddr() net.Addr
+	})
+	if !ok {
+		return ends{}
+	}
+	return ends{nameOf(a.LocalAddr()), nameOf(a.RemoteAddr())}
+}
+
+func nameOf(addr net.Addr) string {
+	if addr == nil {
+		return ""
+	}
+	name := addr.String()
+	if name == "" || name == "@" { // a Unix socket without a name, to package net
+		return ""
+	}
+	return addr.Network() + " " + name
+}
+
+// meets reports whether e and other are the two ends of one connection. Over TCP no two connections have
+// the same pair of addresses. The client of a Unix socket has no name, so there it means that the client
+// has connected to the path at which we listen, or did. Two ends without a name, as those of a socket
+// pair, do not show whether they belong together.
+func (e ends) meets(other ends) bool {
+	return e.local == other.remote && e.remote == other.local && e != ends{}
+}
