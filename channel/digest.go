@@ -32,8 +32,11 @@ var (
 	sha256Digest = &digest{"{sha256}", sha256.New, sha256.Size}
 )
 
-// macEqual takes the same time wherever two MACs differ. A test counts its calls.
-var macEqual = hmac.Equal
+// How a MAC is made, and compared in the same time wherever it differs. Tests count the calls.
+var (
+	newHMAC  = hmac.New
+	macEqual = hmac.Equal
+)
 
 // named splits off the digest's name. d is nil if there is none that is known.
 func named(b []byte) (d *digest, rest []byte) {
@@ -47,7 +50,7 @@ func named(b []byte) (d *digest, rest []byte) {
 
 // mac is the MAC of a message: of all of it, with the name of the digest that it begins with.
 func (a *authenticator) mac(d *digest, message []byte) []byte {
-	h := hmac.New(d.new, a.key)
+	h := newHMAC(d.new, a.key)
 	h.Write(message)
 	return h.Sum(nil)
 }

@@ -48,15 +48,6 @@ const (
 	minKeyFIPS = 14
 )
 
-// ErrAuthentication is the error of a handshake that failed: the keys differ, or the peer does not
-// follow the protocol, or one side refuses what the other one offers. The error that wraps it says
-// which, and has no bytes of the peer's in it. It is Curio's AuthenticationError.
-var ErrAuthentication = errors.New("authentication failed")
-
-// ErrKeyWanted is the error of a receiving call on a connection without a key, if the peer has begun
-// a handshake: it wants a key.
-var ErrKeyWanted = errors.New("the peer wants a key")
-
 // What makes a key impossible.
 var (
 	errNoKey    = errors.New("the key is empty")
@@ -107,24 +98,24 @@ func (a *authenticator) challenge(ctx context.Context, f frames) error {
 	message := newMessage()
 	defer issue(message, endsOf(f))()
 	if err := f.sendFrame(ctx, append([]byte(challengePrefix), message...)); err != nil {
-		return fmt.Errorf("sending a challenge: %w", unfinished(err))
+		return &stepError{"sending a challenge", unfinished(err)}
 	}
 	answer, err := f.recvFrame(ctx, maxHandshakeFrame)
-	if errors.Is(err, errFrame) {
+	if isMalformed(err) {
 		answer, err = nil, nil // as wrong as any other
 	}
 	if err != nil {
-		return fmt.Errorf("waiting for the answer to a challenge: %w", unfinished(err))
+		return &stepError{"waiting for the answer to a challenge", unfinished(err)}
 	}
 	if why := a.verify(message, answer); why != "" {
 		err := refusal(why)
 		if sent := f.sendFrame(ctx, []byte(failure)); sent != nil {
-			err = fmt.Errorf("%w (telling the peer: %w)", err, sent)
+			err = fmt.Errorf("%w; telling the peer so: %w", err, sent) // a cancellation is not to be lost
 		}
 		return err
 	}
 	if err := f.sendFrame(ctx, []byte(welcome)); err != nil {
-		return fmt.Errorf("accepting the peer's key: %w", err)
+		return &stepError{"accepting the peer's answer", unfinished(err)}
 	}
 	return nil
 }
@@ -132,11 +123,11 @@ func (a *authenticator) challenge(ctx context.Context, f frames) error {
 // answer proves to the peer that we have the key.
 func (a *authenticator) answer(ctx context.Context, f frames) error {
 	frame, err := f.recvFrame(ctx, maxHandshakeFrame)
-	if errors.Is(err, errFrame) {
+	if isMalformed(err) {
 		return refusal(noChallenge)
 	}
 	if err != nil {
-		return fmt.Errorf("waiting for the challenge of the peer, which sends none if it uses no key: %w", unfinished(err))
+		return &stepError{"waiting for the challenge of the peer, which sends none if it uses no key", unfinished(err)}
 	}
 	message, ok := bytes.CutPrefix(frame, []byte(challengePrefix))
 	if !ok {
@@ -150,12 +141,12 @@ func (a *authenticator) answer(ctx context.Context, f frames) error {
 		return refusal(why)
 	}
 	if err := f.sendFrame(ctx, answer); err != nil {
-		return fmt.Errorf("answering the peer's challenge: %w", unfinished(err))
+		return &stepError{"answering the peer's challenge", unfinished(err)}
 	}
 	verdict, err := f.recvFrame(ctx, maxHandshakeFrame)
 	switch {
-	case err != nil && !errors.Is(err, errFrame):
-		return fmt.Errorf("waiting for what the peer says to our key: %w", unfinished(err))
+	case err != nil && !isMalformed(err):
+		return &stepError{"waiting for what the peer says to our key", unfinished(err)}
 	case string(verdict) == welcome:
 		return nil
 	case string(verdict) == failure:
@@ -177,7 +168,22 @@ const (
 	noVerdict     = "the peer neither accepts our answer nor refuses it"
 )
 
-func refusal(why string) error { return fmt.Errorf("%w: %s", ErrAuthentication, why) }
+func refusal(why string) error { return fmt.Errorf("%w: %s", ErrRefused, why) }
+
+// A stepError is what a step of a handshake has failed with.
+type stepError struct {
+	step string
+	err  error
+}
+
+func (e *stepError) Error() string { return e.step + ": " + e.err.Error() }
+func (e *stepError) Unwrap() error { return e.err }
+
+// Timeout is for package net, which does not look at wrapped errors.
+func (e *stepError) Timeout() bool {
+	timeout, ok := e.err.(interface{ Timeout() bool })
+	return ok && timeout.Timeout()
+}
 
 // unfinished is err for a handshake, in which no end of the stream is a clean one.
 func unfinished(err error) error {
@@ -186,6 +192,9 @@ func unfinished(err error) error {
 	}
 	return err
 }
+
+// isMalformed reports whether what has come is no frame of a handshake.
+func isMalformed(err error) bool { return errors.Is(err, ErrTooLong) || errors.Is(err, ErrProtocol) }
 
 // newMessage returns what a challenge asks to be signed.
 func newMessage() []byte {
