@@ -64,16 +64,25 @@ type authenticator struct {
 	refuseMD5 bool // from both sides
 }
 
-// newAuthenticator keeps a copy of key. It refuses a key that is empty, or that is too short for the
-// mode in which the program runs.
+// newAuthenticator keeps a copy of key, which must not be one that refuseKey refuses.
 func newAuthenticator(key []byte, refuseMD5 bool) (*authenticator, error) {
-	switch {
-	case len(key) == 0:
-		return nil, errNoKey
-	case fips140.Enforced() && len(key) < minKeyFIPS:
-		return nil, errShortKey
+	if err := refuseKey(key); err != nil {
+		return nil, err
 	}
 	return &authenticator{key: bytes.Clone(key), refuseMD5: refuseMD5}, nil
+}
+
+// refuseKey returns what is wrong with a key: Python up to 3.12 takes an empty one for none on one side of
+// a connection and for a key on the other, and HMAC panics if a key is too short for FIPS 140 and the
+// program is to do nothing else.
+func refuseKey(key []byte) error {
+	switch {
+	case len(key) == 0:
+		return errNoKey
+	case fips140.Enforced() && len(key) < minKeyFIPS:
+		return errShortKey
+	}
+	return nil
 }
 
 // serve is the listener's side of a handshake. If it is cut short the connection is out of step.
@@ -110,7 +119,7 @@ func (a *authenticator) challenge(ctx context.Context, f frames) error {
 	if why := a.verify(message, answer); why != "" {
 		err := refusal(why)
 		if sent := f.sendFrame(ctx, []byte(failure)); sent != nil {
-			err = fmt.Errorf("%w; telling the peer so: %w", err, sent) // a cancellation is not to be lost
+			err = fmt.Errorf("%w; telling the peer so: %w", err, causeOf(sent)) // a cancellation is not to be lost
 		}
 		return err
 	}
@@ -185,12 +194,13 @@ func (e *stepError) Timeout() bool {
 	return ok && timeout.Timeout()
 }
 
-// unfinished is err for a handshake, in which no end of the stream is a clean one.
+// unfinished is err for a handshake, in which no end of the stream is a clean one. It names no addresses:
+// those are in the error of the whole.
 func unfinished(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
-	return err
+	return causeOf(err)
 }
 
 // isMalformed reports whether what has come is no frame of a handshake.
