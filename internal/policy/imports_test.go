@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"internal/poll":      {"internal/wait"},
 	"internal/foreign":   {"internal/wait", "internal/poll"},
 	"internal/sentinel":  {},
+	"internal/gobs":      {},
 	"internal/signals":   {"internal/wait"},
 	"internal/process":   {"internal/wait", "internal/poll"},
 	"internal/disk":      {"internal/wait", "internal/poll"},
@@ -40,6 +41,7 @@ var mayImport = map[string][]string{
 	"signal":             {".", "internal/signals"},
 	"subprocess":         {".", "stream", "internal/wait", "internal/poll", "internal/process", "internal/signals", "internal/sentinel", "internal/thread"},
 	"file":               {".", "internal/wait", "internal/poll", "internal/disk", "internal/sentinel"},
+	"channel":            {".", "network", "stream", "internal/wait", "internal/poll", "internal/gobs", "internal/sentinel"},
 	"curiotest":          {".", "network", "socket", "internal/wait", "internal/poll", "internal/origin"},
 	"examples/...":       {anyPublic},
 	"verify/core":        {},
@@ -60,7 +62,7 @@ const changeDesign = "change the design first, then this table"
 // loop, three stop on a signal more, and one of them sets limits.
 func mayImportSyscall(dir string) bool {
 	switch dir {
-	case "socket", "network", "signal", "subprocess", "file",
+	case "socket", "network", "signal", "subprocess", "file", "channel",
 		"examples/universalqueue", "examples/supervisor", "examples/heartbeat", "examples/jobrunner":
 		return true
 	}
