@@ -107,14 +107,14 @@ func (a *authenticator) challenge(ctx context.Context, f frames) error {
 	message := newMessage()
 	defer issue(message, endsOf(f))()
 	if err := f.sendFrame(ctx, append([]byte(challengePrefix), message...)); err != nil {
-		return &stepError{"sending a challenge", unfinished(err)}
+		return &stepError{sendingChallenge, unfinished(err)}
 	}
 	answer, err := f.recvFrame(ctx, maxHandshakeFrame)
 	if isMalformed(err) {
 		answer, err = nil, nil // as wrong as any other
 	}
 	if err != nil {
-		return &stepError{"waiting for the answer to a challenge", unfinished(err)}
+		return &stepError{waitingForAnswer, unfinished(err)}
 	}
 	if why := a.verify(message, answer); why != "" {
 		err := refusal(why)
@@ -124,7 +124,7 @@ func (a *authenticator) challenge(ctx context.Context, f frames) error {
 		return err
 	}
 	if err := f.sendFrame(ctx, []byte(welcome)); err != nil {
-		return &stepError{"accepting the peer's answer", unfinished(err)}
+		return &stepError{acceptingAnswer, unfinished(err)}
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (a *authenticator) answer(ctx context.Context, f frames) error {
 		return refusal(noChallenge)
 	}
 	if err != nil {
-		return &stepError{"waiting for the challenge of the peer, which sends none if it uses no key", unfinished(err)}
+		return &stepError{waitingForChallenge, unfinished(err)}
 	}
 	message, ok := bytes.CutPrefix(frame, []byte(challengePrefix))
 	if !ok {
@@ -150,12 +150,12 @@ func (a *authenticator) answer(ctx context.Context, f frames) error {
 		return refusal(why)
 	}
 	if err := f.sendFrame(ctx, answer); err != nil {
-		return &stepError{"answering the peer's challenge", unfinished(err)}
+		return &stepError{answering, unfinished(err)}
 	}
 	verdict, err := f.recvFrame(ctx, maxHandshakeFrame)
 	switch {
 	case err != nil && !isMalformed(err):
-		return &stepError{"waiting for what the peer says to our key", unfinished(err)}
+		return &stepError{waitingForVerdict, unfinished(err)}
 	case string(verdict) == welcome:
 		return nil
 	case string(verdict) == failure:
@@ -178,6 +178,16 @@ const (
 )
 
 func refusal(why string) error { return fmt.Errorf("%w: %s", ErrRefused, why) }
+
+// The steps of a handshake, in errors.
+const (
+	sendingChallenge    = "sending a challenge"
+	waitingForAnswer    = "waiting for the answer to a challenge"
+	acceptingAnswer     = "accepting the peer's answer"
+	waitingForChallenge = "waiting for the challenge of the peer, which sends none if it uses no key"
+	answering           = "answering the peer's challenge"
+	waitingForVerdict   = "waiting for what the peer says to our key"
+)
 
 // A stepError is what a step of a handshake has failed with.
 type stepError struct {
