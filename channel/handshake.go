@@ -50,8 +50,8 @@ const (
 
 // What makes a key impossible.
 var (
-	errNoKey    = errors.New("the key is empty")
-	errShortKey = fmt.Errorf("%w: FIPS 140 asks for a key of at least %d bytes", errors.ErrUnsupported, minKeyFIPS)
+	errNoKey    = misused("Config.Key is empty; nil is no authentication")
+	errShortKey = fmt.Errorf("%w: FIPS 140 asks for a Config.Key of at least %d bytes", errors.ErrUnsupported, minKeyFIPS)
 )
 
 // readRandom is replaced by tests that want to know what it reads.

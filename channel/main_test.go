@@ -10,7 +10,8 @@ import (
 
 // children are what the test binary does when it plays a child process; the first argument says which.
 var children = map[string]func(){
-	"fips": fipsMain,
+	"fips":    fipsMain,
+	"connect": connectMain,
 }
 
 func TestMain(m *testing.M) {
