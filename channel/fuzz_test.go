@@ -46,8 +46,8 @@ func (s *source) SendAll(_ context.Context, b []byte) (int, error) {
 
 func (s *source) Close() error { s.closed = true; return nil }
 
-// frame is a frame with its header, in the short form.
-func frame(body string) []byte {
+// framed is a frame with its header, in the short form.
+func framed(body string) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
 }
 
@@ -81,8 +81,8 @@ func cutFrame(data []byte, limit uint64) (body, rest []byte, end error) {
 // However they arrive, the messages are those that the naive reader finds, by all the ways to receive.
 func FuzzMessages(f *testing.F) {
 	f.Add([]byte{}, uint64(1))
-	f.Add(frame(""), uint64(2))
-	f.Add(slices.Concat(frame("hi"), frame(""), frame("there")), uint64(3))
+	f.Add(framed(""), uint64(2))
+	f.Add(slices.Concat(framed("hi"), framed(""), framed("there")), uint64(3))
 	f.Add([]byte("\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x02hi"), uint64(4))
 	f.Add([]byte("\xff\xff\xff\xff\x00\x00\x00\x00\x80\x00\x00\x00"), uint64(5))
 	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), uint64(6))
@@ -90,9 +90,9 @@ func FuzzMessages(f *testing.F) {
 	f.Add([]byte("\x80\x00\x00\x00"), uint64(8))
 	f.Add([]byte("\x7f\xff\xff\xff"), uint64(9))
 	f.Add([]byte("\x00\x00\x00\x05hell"), uint64(10))
-	f.Add(frame(challenge+"{sha256}"+up(40)), uint64(11))
-	f.Add(slices.Concat(frame("first"), frame(challenge+"{sha256}"+up(40))), uint64(12))
-	f.Add(frame(strings.Repeat("long", 2000)), uint64(13))
+	f.Add(framed(challenge+"{sha256}"+up(40)), uint64(11))
+	f.Add(slices.Concat(framed("first"), framed(challenge+"{sha256}"+up(40))), uint64(12))
+	f.Add(framed(strings.Repeat("long", 2000)), uint64(13))
 	const limit = 5000
 	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
 		below := newSource(data, seed)
@@ -151,7 +151,7 @@ type expected struct {
 	rest []byte // of what the peer sends, after the handshake
 }
 
-func (e *expected) send(body string) { e.sent = append(e.sent, frame(body)...) }
+func (e *expected) send(body string) { e.sent = append(e.sent, framed(body)...) }
 
 // challenges is the half in which we do.
 func (e *expected) challenges(refuseMD5 bool) (ok bool) {
@@ -202,15 +202,15 @@ func (e *expected) answers(refuseMD5 bool) (ok bool) {
 
 // handshakeSeeds adds to the corpus what Python has sent, and what comes near.
 func handshakeSeeds(f *testing.F, side string) {
-	right := frame("{sha256}" + mac(sha256.New, secret, "{sha256}"+up(40)))
-	asks := frame(challenge + "{sha256}" + up(40))
-	parts := [][]byte{right, asks, frame(welcome)}
+	right := framed("{sha256}" + mac(sha256.New, secret, "{sha256}"+up(40)))
+	asks := framed(challenge + "{sha256}" + up(40))
+	parts := [][]byte{right, asks, framed(welcome)}
 	if side == "connects" {
-		parts = [][]byte{asks, frame(welcome), right}
+		parts = [][]byte{asks, framed(welcome), right}
 	}
 	whole := slices.Concat(parts...)
 	for _, data := range [][]byte{
-		nil, whole, append(whole, "more"...), whole[:len(whole)-1], frame(failure), frame(""), []byte("GET / HTTP/1.1\r\n\r\n"),
+		nil, whole, append(whole, "more"...), whole[:len(whole)-1], framed(failure), framed(""), []byte("GET / HTTP/1.1\r\n\r\n"),
 		[]byte("\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x09#WELCOME#"), []byte("\xff\xff\xff\xfe"), []byte("\x00\x00\x01\x01"),
 	} {
 		f.Add(data, false, uint64(len(data)))
