@@ -18,8 +18,9 @@ type Config struct {
 	// an error: it is the trace of a setting that is missing.
 	Key []byte
 
-	// RefuseMD5 refuses a peer that proves by HMAC-MD5 that it has the key, as Python up to version 3.11
-	// does. It does not change how this side proves it, which the other side's challenge decides.
+	// RefuseMD5 refuses to talk with a peer that knows only HMAC-MD5, as Python up to version 3.11 does: such an
+	// answer is refused, and none is given. It is on by itself where only FIPS 140 is allowed (GODEBUG=fips140=only);
+	// there, a Key of less than 14 bytes is an error.
 	RefuseMD5 bool
 
 	// Codec encodes the values of Send and Recv. The zero value is JSON. It must be the same on both sides.
@@ -69,8 +70,8 @@ func (c *Config) refuse() error {
 	switch {
 	case c == nil:
 		return nil
-	case c.Key != nil && len(c.Key) == 0:
-		return misused("Key is empty; nil is no authentication")
+	case c.Key != nil && refuseKey(c.Key) != nil:
+		return refuseKey(c.Key)
 	case c.Codec != JSON && c.Codec != Gob:
 		return misused(fmt.Sprintf("Codec(%d), which there is not", int(c.Codec)))
 	case c.Backlog < 0:

@@ -32,14 +32,35 @@
 //
 // With a [Config.Key], each side proves to the other that it has the same key: it answers a random challenge by a
 // keyed hash of it (HMAC), and the key itself is never sent. Without the key there is no connection, and the other
-// side learns nothing but that it was refused.
+// side learns nothing but that it was refused: the error of this side says why, and has none of the other side's bytes
+// in it. Anybody that a client connects with gets the answer to one challenge of its own choice, and can try out at
+// home which keys give that answer. So a key should be 32 bytes of crypto/rand, and not a word.
 //
-// This is all that it does. What is sent afterwards is neither encrypted nor signed: somebody on the way between
-// the two can read it and change it. Nor does it show where the other side is: somebody who talks to both can pass
-// the challenges and answers on from one to the other, so that each side authenticates the other, and take the
-// connection over when they have done. A key that several programs share lets each of them do that to the others.
-// Over a network, use TLS below the messages: network.ServerConfig and network.ConnectConfig have it, and [Config]
-// has a place for both. On one machine, a Unix socket in a directory of which nobody else may write is enough.
+// Python up to version 3.11 knows HMAC-MD5 alone, and later ones answer by the digest that they are asked for. We
+// ask for SHA-256, and accept what Python accepts. If no peer is that old, set [Config.RefuseMD5].
+//
+// # What a shared key does not show
+//
+// The handshake shows that somebody with the key is on the way, and not that it is at the other end of this connection.
+// Somebody without the key, with whom a client connects because of a false address, or who sits on the way, can
+// pass the listener's challenge on to the client and the client's answer back to the listener, and the same the other
+// way round. Both handshakes succeed, and then the connection is the relay's, to read, to change, or to take over:
+// what is sent after the handshake is neither encrypted nor signed. Every program that has the key and connects with
+// somebody can be used for that, against every listener that has the same key.
+//
+// No answer in this protocol says for which connection it is meant, so there is no cure for it in the protocol. One
+// case can be seen, and is refused: a process does not answer a challenge that it has itself sent to somebody else.
+// For the same reason a program that connects with itself by a key is refused, unless the addresses show that no
+// relay is in between: not through a proxy, and not over a socket pair.
+//
+// The ways out are below the messages and beside them:
+//
+//   - TLS. A client that checks the certificate answers only the listener that has it, and a relay is left with
+//     bytes that it cannot read or change. The key is then what tells the listener who may connect. Config.Server
+//     and Config.Client have TLS; see the example. If the clients have certificates, too, no key is needed.
+//   - On one machine, a Unix socket in a directory in which nobody else may write. [Listen] lets only this user
+//     connect with it, unless told otherwise. Abstract names have no permissions.
+//   - A key for each role: then a relay can lead from a client only to the listeners that it is meant for.
 //
 // # Cancellation
 //

@@ -50,7 +50,7 @@ var operations = map[string]func(t *testing.T) subject{
 	"Accept":     accepts,
 	"Server":     shakes(channel.Server),
 	"Client":     shakes(channel.Client),
-	"Connect":    connects,
+	"Connect":    connecting,
 	"CloseWrite": closesWrite,
 }
 
@@ -124,8 +124,8 @@ func shakes(side func(context.Context, stream.Transport, *channel.Config) (*chan
 	}
 }
 
-// connects waits for somebody to listen.
-func connects(t *testing.T) subject {
+// connecting waits for somebody to listen.
+func connecting(t *testing.T) subject {
 	path := filepath.Join(t.TempDir(), "s")
 	connect := func(ctx context.Context) error {
 		c, err := channel.Connect(ctx, "unix", path, nil)

@@ -11,7 +11,8 @@ import (
 // Errors of connections, to be found with errors.Is.
 var (
 	// ErrRefused: the two sides do not have the same key, or one of them does not follow the protocol. The
-	// error does not say more, and neither does this side tell the other. The connection has been closed.
+	// error that wraps it says which, as far as that is known, and has no bytes of the other side's in it; the other
+	// side is told no more than that. The connection has been closed. It is Curio's AuthenticationError.
 	ErrRefused = sentinel.PeersDoing("authentication refused")
 
 	// ErrKeyWanted: this side has no Config.Key, and the first message that has come is a challenge: the other side

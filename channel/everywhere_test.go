@@ -38,8 +38,8 @@ func both(whole context.Context, sides ...func(ctx context.Context) error) error
 
 const blockSize = 50_000
 
-// serves answers each name by itself and a block.
-func serves(ctx context.Context, c *channel.Conn) error {
+// answersNames answers each name by itself and a block.
+func answersNames(ctx context.Context, c *channel.Conn) error {
 	defer c.Close()
 	for {
 		var name string
@@ -56,8 +56,8 @@ func serves(ctx context.Context, c *channel.Conn) error {
 	}
 }
 
-// asks asks for two names at once, and says then that there are no more.
-func asks(ctx context.Context, c *channel.Conn) error {
+// asksNames asks for two names at once, and says then that there are no more.
+func asksNames(ctx context.Context, c *channel.Conn) error {
 	defer c.Close()
 	names := []string{"ada", "bob"}
 	for _, name := range names {
@@ -115,7 +115,7 @@ func TestEverywhereSocket(t *testing.T) {
 				if err := errors.Join(socket.SendBufferSize.Set(a, 1<<14), socket.SendBufferSize.Set(b, 1<<14)); err != nil {
 					return err
 				}
-				return both(ctx, side(channel.Server, a, config, serves), side(channel.Client, b, config, asks))
+				return both(ctx, side(channel.Server, a, config, answersNames), side(channel.Client, b, config, asksNames))
 			})
 		})
 	}
@@ -146,14 +146,14 @@ func TestEverywhereListener(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					return serves(ctx, c)
+					return answersNames(ctx, c)
 				}, func(ctx context.Context) error {
 					refused.Set()
 					c, err := channel.Connect(ctx, "unix", path, client)
 					if err != nil {
 						return err
 					}
-					return asks(ctx, c)
+					return asksNames(ctx, c)
 				})
 			})
 		})

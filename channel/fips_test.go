@@ -21,7 +21,7 @@ func TestOnlyFIPS(t *testing.T) {
 	if status != 0 && strings.Contains(child.Stderr(), "fips140") && strings.Contains(child.Stderr(), "not supported") {
 		t.Skip("there is no FIPS 140 here: " + child.Stderr())
 	}
-	const want = `short key: unsupported operation: FIPS 140 asks for a key of at least 14 bytes
+	const want = `short key: unsupported operation: FIPS 140 asks for a Config.Key of at least 14 bytes
 key of 14 bytes: <nil>
 bare MD5 challenge: authentication refused: the peer wants an answer by MD5, which is refused here
 MD5 challenge: authentication refused: the peer wants an answer by MD5, which is refused here

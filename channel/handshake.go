@@ -50,8 +50,8 @@ const (
 
 // What makes a key impossible.
 var (
-	errNoKey    = errors.New("the key is empty")
-	errShortKey = fmt.Errorf("%w: FIPS 140 asks for a key of at least %d bytes", errors.ErrUnsupported, minKeyFIPS)
+	errNoKey    = misused("Config.Key is empty; nil is no authentication")
+	errShortKey = fmt.Errorf("%w: FIPS 140 asks for a Config.Key of at least %d bytes", errors.ErrUnsupported, minKeyFIPS)
 )
 
 // readRandom is replaced by tests that want to know what it reads.
@@ -64,16 +64,25 @@ type authenticator struct {
 	refuseMD5 bool // from both sides
 }
 
-// newAuthenticator keeps a copy of key. It refuses a key that is empty, or that is too short for the
-// mode in which the program runs.
+// newAuthenticator keeps a copy of key, which must not be one that refuseKey refuses.
 func newAuthenticator(key []byte, refuseMD5 bool) (*authenticator, error) {
-	switch {
-	case len(key) == 0:
-		return nil, errNoKey
-	case fips140.Enforced() && len(key) < minKeyFIPS:
-		return nil, errShortKey
+	if err := refuseKey(key); err != nil {
+		return nil, err
 	}
 	return &authenticator{key: bytes.Clone(key), refuseMD5: refuseMD5}, nil
+}
+
+// refuseKey returns what is wrong with a key: Python up to 3.12 takes an empty one for none on one side of
+// a connection and for a key on the other, and HMAC panics if a key is too short for FIPS 140 and the
+// program is to do nothing else.
+func refuseKey(key []byte) error {
+	switch {
+	case len(key) == 0:
+		return errNoKey
+	case fips140.Enforced() && len(key) < minKeyFIPS:
+		return errShortKey
+	}
+	return nil
 }
 
 // serve is the listener's side of a handshake. If it is cut short the connection is out of step.
@@ -98,24 +107,24 @@ func (a *authenticator) challenge(ctx context.Context, f frames) error {
 	message := newMessage()
 	defer issue(message, endsOf(f))()
 	if err := f.sendFrame(ctx, append([]byte(challengePrefix), message...)); err != nil {
-		return &stepError{"sending a challenge", unfinished(err)}
+		return &stepError{sendingChallenge, unfinished(err)}
 	}
 	answer, err := f.recvFrame(ctx, maxHandshakeFrame)
 	if isMalformed(err) {
 		answer, err = nil, nil // as wrong as any other
 	}
 	if err != nil {
-		return &stepError{"waiting for the answer to a challenge", unfinished(err)}
+		return &stepError{waitingForAnswer, unfinished(err)}
 	}
 	if why := a.verify(message, answer); why != "" {
 		err := refusal(why)
 		if sent := f.sendFrame(ctx, []byte(failure)); sent != nil {
-			err = fmt.Errorf("%w; telling the peer so: %w", err, sent) // a cancellation is not to be lost
+			err = fmt.Errorf("%w; telling the peer so: %w", err, causeOf(sent)) // a cancellation is not to be lost
 		}
 		return err
 	}
 	if err := f.sendFrame(ctx, []byte(welcome)); err != nil {
-		return &stepError{"accepting the peer's answer", unfinished(err)}
+		return &stepError{acceptingAnswer, unfinished(err)}
 	}
 	return nil
 }
@@ -127,7 +136,7 @@ func (a *authenticator) answer(ctx context.Context, f frames) error {
 		return refusal(noChallenge)
 	}
 	if err != nil {
-		return &stepError{"waiting for the challenge of the peer, which sends none if it uses no key", unfinished(err)}
+		return &stepError{waitingForChallenge, unfinished(err)}
 	}
 	message, ok := bytes.CutPrefix(frame, []byte(challengePrefix))
 	if !ok {
@@ -141,12 +150,12 @@ func (a *authenticator) answer(ctx context.Context, f frames) error {
 		return refusal(why)
 	}
 	if err := f.sendFrame(ctx, answer); err != nil {
-		return &stepError{"answering the peer's challenge", unfinished(err)}
+		return &stepError{answering, unfinished(err)}
 	}
 	verdict, err := f.recvFrame(ctx, maxHandshakeFrame)
 	switch {
 	case err != nil && !isMalformed(err):
-		return &stepError{"waiting for what the peer says to our key", unfinished(err)}
+		return &stepError{waitingForVerdict, unfinished(err)}
 	case string(verdict) == welcome:
 		return nil
 	case string(verdict) == failure:
@@ -170,6 +179,16 @@ const (
 
 func refusal(why string) error { return fmt.Errorf("%w: %s", ErrRefused, why) }
 
+// The steps of a handshake, in errors.
+const (
+	sendingChallenge    = "sending a challenge"
+	waitingForAnswer    = "waiting for the answer to a challenge"
+	acceptingAnswer     = "accepting the peer's answer"
+	waitingForChallenge = "waiting for the challenge of the peer, which sends none if it uses no key"
+	answering           = "answering the peer's challenge"
+	waitingForVerdict   = "waiting for what the peer says to our key"
+)
+
 // A stepError is what a step of a handshake has failed with.
 type stepError struct {
 	step string
@@ -185,12 +204,13 @@ func (e *stepError) Timeout() bool {
 	return ok && timeout.Timeout()
 }
 
-// unfinished is err for a handshake, in which no end of the stream is a clean one.
+// unfinished is err for a handshake, in which no end of the stream is a clean one. It names no addresses:
+// those are in the error of the whole.
 func unfinished(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
-	return err
+	return causeOf(err)
 }
 
 // isMalformed reports whether what has come is no frame of a handshake.

@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"hash"
+	"io"
 	"net"
 )
 
@@ -75,6 +76,20 @@ func KeepsKey() bool {
 }
 
 var IsChallenge = isChallenge
+
+// HandshakeErrors are the texts of all errors that a handshake ends with when the peer sends whatever it
+// likes and then no more.
+var HandshakeErrors = func() (texts []string) {
+	for _, why := range []string{
+		noChallenge, relayed, badChallenge, md5Challenge, badAnswer, md5Answer, wrongAnswer, refusedByPeer, noVerdict,
+	} {
+		texts = append(texts, refusal(why).Error())
+	}
+	for _, step := range []string{waitingForAnswer, waitingForChallenge, waitingForVerdict} {
+		texts = append(texts, (&stepError{step, io.ErrUnexpectedEOF}).Error())
+	}
+	return texts
+}()
 
 // Issued is how many challenges have not been settled.
 func Issued() int {

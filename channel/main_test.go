@@ -18,7 +18,11 @@ import (
 )
 
 // children are what the test binary does when it plays a child process. Arguments are os.Args[2:].
-var children = map[string]func(){"fips": fipsMain}
+var children = map[string]func(){
+	"fips":    fipsMain,
+	"connect": connectMain,
+	"upper":   upperMain,
+}
 
 func TestMain(m *testing.M) {
 	testutil.Main(m, func() { children[os.Args[1]]() })

@@ -17,8 +17,6 @@ import (
 	"github.com/curio-go/curio/subprocess"
 )
 
-func init() { children["upper"] = upperMain }
-
 // upperMain answers each message on its standard streams.
 func upperMain() {
 	in, err := stream.FromFile(os.Stdin)
