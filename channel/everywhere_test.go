@@ -128,7 +128,7 @@ func TestEverywhereListener(t *testing.T) {
 			dir := t.TempDir()
 			curiotest.CancelEverywhere(t, func(ctx context.Context) error {
 				path := filepath.Join(dir, "s")
-				refused := curio.NewEvent()
+				refused := new(curio.Event)
 				client := &channel.Config{Key: []byte("secret"), Client: &network.ConnectConfig{}}
 				if config == nil {
 					client.Key = nil

@@ -27,7 +27,7 @@ type valve struct {
 	changed *curio.Event
 }
 
-func newValve(room int) *valve { return &valve{room: room, changed: curio.NewEvent()} }
+func newValve(room int) *valve { return &valve{room: room, changed: new(curio.Event)} }
 
 // change changes v, and wakes those that wait.
 func (v *valve) change(change func()) {
@@ -35,7 +35,7 @@ func (v *valve) change(change func()) {
 	defer v.mu.Unlock()
 	change()
 	v.changed.Set()
-	v.changed = curio.NewEvent()
+	v.changed = new(curio.Event)
 }
 
 // try calls do until it is done, or ctx is.

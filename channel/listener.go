@@ -148,6 +148,27 @@ func (l *Listener) Close() error {
 	return err
 }
 
+// close is Close without the end of the task. why is why accepting is over, nil if the user wants it.
+func (l *Listener) close(why error) error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed, l.failed = true, why
+	l.mu.Unlock()
+	err := l.below.Close()
+	l.ready.Close() // from now on nothing is put in
+	for {
+		conn, empty := l.ready.TryGet()
+		if empty != nil {
+			return err
+		}
+		_ = conn.Close()
+		l.release()
+	}
+}
+
 // LocalAddr is the address that it listens on.
 func (l *Listener) LocalAddr() net.Addr { return l.below.LocalAddr() }
 
