@@ -536,7 +536,7 @@ type silentAfter struct{ scripted }
 
 func (s *silentAfter) Recv(ctx context.Context, limit int) ([]byte, error) {
 	if len(s.frames) == 0 {
-		return nil, curio.NewEvent().Wait(ctx)
+		return nil, new(curio.Event).Wait(ctx)
 	}
 	return s.scripted.Recv(ctx, limit)
 }
