@@ -433,7 +433,7 @@ func TestWrongKeyLearnsNothing(t *testing.T) {
 		answers = append(answers, "{"+name+"}"+mac(new, "guess", "{sha256}"+up(40)))
 	}
 	var first string
-	for _, key := range []string{"secret", "another", strings.Repeat("k", 1000), "\x00"} {
+	for _, key := range []string{"secret", "Geheimnis", strings.Repeat("k", 1000), "\x00"} {
 		for _, answer := range answers {
 			peer := &scripted{frames: []any{answer}}
 			refused(t, channel.HandshakeServe(background, peer, key, false), "", key)
@@ -536,7 +536,7 @@ type silentAfter struct{ scripted }
 
 func (s *silentAfter) Recv(ctx context.Context, limit int) ([]byte, error) {
 	if len(s.frames) == 0 {
-		return nil, curio.NewEvent().Wait(ctx)
+		return nil, new(curio.Event).Wait(ctx)
 	}
 	return s.scripted.Recv(ctx, limit)
 }

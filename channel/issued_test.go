@@ -109,7 +109,8 @@ func TestReflectedChallenge(t *testing.T) {
 		if err := falseFirst.Send(ctx, []byte("{sha256}"+up(32))); err != nil {
 			return err
 		}
-		refused(t, asking.Join(ctx), "another key", secret)
+		_, err := asking.Join(ctx)
+		refused(t, err, "another key", secret)
 		return nil
 	})
 	check(t, err)
@@ -152,7 +153,7 @@ func TestConnectionToItself(t *testing.T) {
 					serving.Cancel(ctx)
 					return nil
 				}
-				listenerErr = serving.Join(ctx)
+				_, listenerErr = serving.Join(ctx)
 				return nil
 			})
 			check(t, err)
