@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/channel"
@@ -101,13 +100,16 @@ func ExampleConn_Send() {
 		}
 		defer to.Close()
 
-		// Nobody receives, so there is no room for all of it.
-		expired, _ := curio.IgnoreAfter(ctx, time.Millisecond, func(ctx context.Context) error {
-			err := from.SendBytes(ctx, make([]byte, 16<<20))
-			fmt.Println("cut:", errors.Is(err, channel.ErrCut))
+		// There is no room for all of it, and nobody receives.
+		sender := curio.Go(ctx, func(ctx context.Context) error {
+			return from.SendBytes(ctx, make([]byte, 16<<20))
+		}, curio.ReportCrash(false))
+		if err := b.WaitRead(ctx); err != nil { // it has begun to arrive
 			return err
-		})
-		fmt.Println("expired:", expired)
+		}
+		sender.CancelNow()
+		_, err = sender.Join(ctx)
+		fmt.Println("cut:", errors.Is(err, channel.ErrCut))
 		err = from.Send(ctx, "hello")
 		fmt.Println("the next one:", errors.Is(err, channel.ErrCut), errors.Is(err, net.ErrClosed))
 		_, err = to.RecvBytes(ctx)
@@ -119,7 +121,6 @@ func ExampleConn_Send() {
 	}
 	// Output:
 	// cut: true
-	// expired: true
 	// the next one: true true
 	// the other side: true
 }

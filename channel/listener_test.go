@@ -405,11 +405,9 @@ func TestTLS(t *testing.T) {
 	if _, ok := client.Transport().(*network.TLSConn); !ok {
 		t.Errorf("the transport is %v", client.Transport())
 	}
-	// A client that speaks no TLS is refused in the handshake, and Connect does not try that again.
-	_, err := channel.Connect(background, "tcp", addr, withKey)
-	if err == nil {
-		t.Error("connected")
-	}
+	// A client that speaks no TLS waits for a challenge as long as it has time, and Connect does not try that again.
+	_, err := channel.Connect(background, "tcp", addr, &channel.Config{Key: []byte("secret"), HandshakeTimeout: 10 * time.Millisecond})
+	want(t, err, network.ErrHandshakeTimeout)
 	// Nor does it with a certificate that is not trusted.
 	_, err = channel.Connect(background, "tcp", addr, &channel.Config{Key: []byte("secret"), Client: &network.ConnectConfig{TLS: &tls.Config{ServerName: "localhost"}}})
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
