@@ -39,6 +39,7 @@ type Conn struct {
 	arriving  arrival // what has come of the next message
 	decoder   gobs.Decoder
 	begun     bool // a message has been received
+	longest   int  // how long the longest one was
 
 	sending  curio.Lock
 	encoder  gobs.Encoder

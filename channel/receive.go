@@ -147,7 +147,7 @@ func (c *Conn) nextHeader(ctx context.Context) error {
 // finish is for when a message has been received, which b is.
 func (c *Conn) finish(b []byte) error {
 	first := !c.begun
-	c.begun, c.arriving = true, arrival{}
+	c.begun, c.arriving, c.longest = true, arrival{}, max(c.longest, len(b))
 	if first && c.keyless && isChallenge(b) {
 		_ = c.close(ErrKeyWanted)
 		return ErrKeyWanted
@@ -172,10 +172,7 @@ func (c *Conn) read(ctx context.Context, limit int) ([]byte, error) {
 	a := &c.arriving
 	for len(a.body) < a.size {
 		if len(a.body) == cap(a.body) {
-			// As much again as there is, so that it is moved a few times at most, and no more: the length is what
-			// the other side says.
-			more := min(max(len(a.body), c.in.Buffered(), direct), a.size-len(a.body))
-			a.body = slices.Grow(a.body, more)
+			a.grow(max(c.in.Buffered(), c.longest-len(a.body)))
 		}
 		n, err := c.in.Read(ctx, a.body[len(a.body):min(cap(a.body), a.size)])
 		a.body = a.body[:len(a.body)+n]
@@ -189,6 +186,14 @@ func (c *Conn) read(ctx context.Context, limit int) ([]byte, error) {
 	}
 	*a = arrival{}
 	return body, nil
+}
+
+// grow makes room for more in the body. The length is what the other side says, so there is no more room than for what has come,
+// as much again, so that it is moved a few times at most. known is what can be counted on: it has been received already, or
+// as much has on this connection before. One who sends a long message to have room for it made at the next one has gained
+// nothing that the long message itself would not have taken.
+func (a *arrival) grow(known int) {
+	a.body = slices.Grow(a.body, min(max(len(a.body), known, direct), a.size-len(a.body)))
 }
 
 // direct is the least that is asked for. A stream receives that much without a buffer of its own in between.
