@@ -1,34 +1,166 @@
 package gobs
 
 import (
-	"bytes"
 	"encoding/gob"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
 )
+
+// maxKept is how large a buffer may be that is kept for the next message.
+const maxKept = 1 << 20
 
 // An Encoder turns values into messages for a Decoder at the other end of a connection. The zero value
 // is ready. It must not be copied, nor used by several goroutines at once.
 type Encoder struct {
-	buf bytes.Buffer
-	gob *gob.Encoder
+	_         noCopy
+	buf       buffer
+	gob       *gob.Encoder             // nil: the table begins anew with the next message
+	concretes map[reflect.Type]*traits // types found in interfaces, whose definitions have been sent
 }
 
-// Encode returns v as a message, which is valid until the next call. If v is a pointer, what it points at
-// is sent: pass the address of a variable to send a value of an interface type, or a pointer that may be
-// nil. The type of v must be one that Check accepts.
-func (e *Encoder) Encode(v any) ([]byte, error) {
-	e.buf.Reset()
-	if e.gob == nil {
-		e.gob = gob.NewEncoder(&e.buf)
-		e.buf.WriteByte(flagAnew)
-	} else {
-		e.buf.WriteByte(0)
+// A buffer is what has been written.
+type buffer []byte
+
+func (b *buffer) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
+}
+
+// noCopy makes go vet complain about copies.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
+
+// Encode returns v as a message, which is valid until the next call of a method. If v is a pointer, what
+// it points to is sent: pass the address of a variable to send a value of an interface type. A nil pointer, or
+// a pointer to one, is sent as such. The type of v must be one that Check accepts.
+//
+// If it fails, nothing has happened except that the next message begins a new table. The error says what
+// in v it was about, if gob's own does not: a type that is not registered or that Check refuses in an
+// interface, a value that contains itself or is nested more than 10,000 deep, a nil pointer where there can
+// be none. A panic of a method of v is a *PanicError, and runtime.Goexit in one is ErrGoexit. Such a
+// method may take its time, and Encode waits for it.
+func (e *Encoder) Encode(v any) (msg []byte, err error) {
+	value := reflect.ValueOf(v)
+	if !value.IsValid() {
+		return nil, errors.New("a nil interface has no type")
 	}
-	if err := e.gob.Encode(v); err != nil {
+	for range 2 { // the address of a variable, and what is in it
+		if value.Kind() != reflect.Pointer {
+			break
+		}
+		if value.IsNil() {
+			if err := Check(value.Type()); err != nil {
+				return nil, err
+			}
+			e.buf = append(e.buf[:0], flagNil)
+			return e.buf, nil
+		}
+		value = value.Elem()
+	}
+	if err := Check(value.Type()); err != nil {
+		return nil, err
+	}
+	if value.Kind() == reflect.Pointer {
+		return nil, pointerToPointer(value.Type())
+	}
+	t := traitsOf(value.Type(), true)
+	if !value.CanAddr() { // as a method may need it
+		copied := reflect.New(value.Type()).Elem()
+		copied.Set(value)
+		value = copied
+	}
+	if err := e.encode(value, t); err != nil {
 		e.Reset()
 		return nil, err
 	}
-	return e.buf.Bytes(), nil
+	msg = e.buf
+	if cap(msg) > maxKept {
+		e.Reset() // gob's buffer is as large
+		e.buf = nil
+	}
+	return msg, nil
+}
+
+func (e *Encoder) encode(value reflect.Value, t *traits) error {
+	w := walker{concretes: e.concretes, foreign: t.foreign}
+	if t.walk {
+		if err := w.value(value, 0); err != nil {
+			return err
+		}
+	}
+	flags := byte(0)
+	if e.gob == nil {
+		flags = flagAnew
+		e.gob = gob.NewEncoder(&e.buf)
+	}
+	e.buf = append(e.buf[:0], flags)
+	for concrete, t := range w.found {
+		if err := e.define(concrete); err != nil {
+			return err
+		}
+		if e.concretes == nil {
+			e.concretes = make(map[reflect.Type]*traits)
+		}
+		e.concretes[concrete] = t
+	}
+	err := call(w.foreign, func() error { return e.gob.EncodeValue(value) })
+	if err != nil {
+		return explain(value, err)
+	}
+	return nil
+}
+
+// define writes the definitions of a type that was found in an interface, and of all that it consists of:
+// those that gob writes before an empty slice of them. The slice itself is taken out again.
+func (e *Encoder) define(t reflect.Type) error {
+	start := len(e.buf)
+	empty := reflect.MakeSlice(reflect.SliceOf(t), 0, 0)
+	if err := call(false, func() error { return e.gob.EncodeValue(empty) }); err != nil {
+		return err
+	}
+	r := reader{data: e.buf[start:]}
+	for {
+		from := r.at
+		r.skip(r.uint())
+		if r.failed() {
+			return errors.New("gob has written something else than messages")
+		}
+		if r.rest() == 0 {
+			e.buf = e.buf[:start+from]
+			return nil
+		}
+	}
 }
 
 // Reset makes the table of types begin anew with the next message. Call it if a message was not sent.
-func (e *Encoder) Reset() { e.gob = nil }
+func (e *Encoder) Reset() { e.gob, e.concretes = nil, nil }
+
+// explain says where in a value the reason is why gob has failed, if that is one that can be found.
+func explain(value reflect.Value, err error) error {
+	reason := err.Error()
+	if !strings.Contains(reason, "nil element") && !strings.Contains(reason, notRegistered) {
+		return err
+	}
+	w := walker{reason: reason, explains: true}
+	if where := w.value(value, 0); where != nil {
+		return where
+	}
+	return err
+}
+
+const notRegistered = "type not registered for interface: "
+
+// unregistered reports whether reason says that a type is not registered.
+func unregistered(reason string, t reflect.Type) error {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if !strings.HasSuffix(reason, notRegistered+t.String()) {
+		return nil
+	}
+	return fmt.Errorf("a value of type %s in an interface: the type is not registered, see gob.Register", t)
+}
