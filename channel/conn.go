@@ -72,9 +72,17 @@ func (c *Conn) close(why error) error {
 	}
 	c.closed, c.why = true, why
 	c.mu.Unlock()
-	err := c.in.Close()
+	err := unlessClosed(c.in.Close())
 	if c.out != c.in {
-		err = errors.Join(err, c.out.Close())
+		err = errors.Join(err, unlessClosed(c.out.Close()))
+	}
+	return err
+}
+
+// unlessClosed is the error of a close, except that it was closed before.
+func unlessClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
 	}
 	return err
 }

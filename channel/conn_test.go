@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio/channel"
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/socket"
@@ -198,6 +199,7 @@ type person struct {
 
 // behaviours H1, H3: values in both directions, by both codecs, and never into what was there before.
 func TestValues(t *testing.T) {
+	many := testutil.Times(1_000_000)
 	for _, codec := range []channel.Codec{channel.JSON, channel.Gob} {
 		t.Run(codec.String(), func(t *testing.T) {
 			a, b := pair(t, &channel.Config{Codec: codec})
@@ -206,7 +208,7 @@ func TestValues(t *testing.T) {
 				for i := range 3 {
 					err = errors.Join(err, a.Send(ctx, person{Name: fmt.Sprint("n", i), Tags: map[string]int{fmt.Sprint(i): i}}))
 				}
-				return errors.Join(err, a.Send(ctx, []int{1, 2, 3}), a.Send(ctx, "text"), a.Send(ctx, make([]int, 1_000_000)))
+				return errors.Join(err, a.Send(ctx, []int{1, 2, 3}), a.Send(ctx, "text"), a.Send(ctx, make([]int, many)))
 			})
 			p := person{Name: "old", Age: 7, Tags: map[string]int{"old": 1}, Boss: &person{Name: "old"}}
 			for i := range 3 {
@@ -218,11 +220,11 @@ func TestValues(t *testing.T) {
 			numbers, text := []int{9, 9, 9, 9, 9}, ""
 			check(t, b.Recv(background, &numbers))
 			check(t, b.Recv(background, &text))
-			if fmt.Sprint(numbers, text) != "[1 2 3] text" {
+			if fmt.Sprint(numbers) != "[1 2 3]" || text != "text" {
 				t.Errorf("%v %q", numbers, text)
 			}
 			check(t, b.Recv(background, &numbers))
-			if len(numbers) != 1_000_000 {
+			if len(numbers) != many {
 				t.Errorf("%d numbers", len(numbers))
 			}
 			check(t, join())

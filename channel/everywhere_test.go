@@ -12,7 +12,6 @@ import (
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/channel"
 	"github.com/curio-go/curio/curiotest"
-	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/socket"
 	"github.com/curio-go/curio/stream"
 )
@@ -103,7 +102,7 @@ func side(make func(context.Context, stream.Transport, *channel.Config) (*channe
 
 func TestEverywhereSocket(t *testing.T) {
 	for _, codec := range []channel.Codec{channel.JSON, channel.Gob} {
-		config := &channel.Config{Key: []byte("secret"), Codec: codec}
+		config := &channel.Config{Codec: codec}
 		t.Run(codec.String(), func(t *testing.T) {
 			curiotest.CancelEverywhere(t, func(ctx context.Context) error {
 				a, b, err := socket.SocketPair(socket.SOCK_STREAM)
@@ -121,43 +120,60 @@ func TestEverywhereSocket(t *testing.T) {
 	}
 }
 
-// The client is there first.
 func TestEverywhereListener(t *testing.T) {
-	for name, config := range map[string]*channel.Config{"open": nil, "key": {Key: []byte("secret"), Backlog: 1}} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			curiotest.CancelEverywhere(t, func(ctx context.Context) error {
-				path := filepath.Join(dir, "s")
-				refused := new(curio.Event)
-				client := &channel.Config{Key: []byte("secret"), Client: &network.ConnectConfig{}}
-				if config == nil {
-					client.Key = nil
-				}
-				return both(ctx, func(ctx context.Context) error {
-					if err := refused.Wait(ctx); err != nil {
-						return err
-					}
-					l, err := channel.Listen(ctx, "unix", path, config)
-					if err != nil {
-						return err
-					}
-					defer l.Close()
-					c, err := l.Accept(ctx)
-					if err != nil {
-						return err
-					}
-					return answersNames(ctx, c)
-				}, func(ctx context.Context) error {
-					refused.Set()
-					c, err := channel.Connect(ctx, "unix", path, client)
-					if err != nil {
-						return err
-					}
-					return asksNames(ctx, c)
-				})
-			})
+	dir := t.TempDir()
+	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+		path := filepath.Join(dir, "s")
+		l, err := channel.Listen(ctx, "unix", path, &channel.Config{Key: []byte("secret"), Backlog: 1})
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		return both(ctx, func(ctx context.Context) error {
+			c, err := l.Accept(ctx)
+			if err != nil {
+				return err
+			}
+			return answersNames(ctx, c)
+		}, func(ctx context.Context) error {
+			c, err := channel.Connect(ctx, "unix", path, withKey)
+			if err != nil {
+				return err
+			}
+			return asksNames(ctx, c)
 		})
-	}
+	})
+}
+
+// The client is there first, and tries again.
+func TestEverywhereConnect(t *testing.T) {
+	dir := t.TempDir()
+	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+		path := filepath.Join(dir, "s")
+		refused := new(curio.Event)
+		return both(ctx, func(ctx context.Context) error {
+			if err := refused.Wait(ctx); err != nil {
+				return err
+			}
+			l, err := channel.Listen(ctx, "unix", path, nil)
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			c, err := l.Accept(ctx)
+			if err == nil {
+				err = c.Close()
+			}
+			return err
+		}, func(ctx context.Context) error {
+			refused.Set()
+			c, err := channel.Connect(ctx, "unix", path, nil)
+			if err == nil {
+				err = c.Close()
+			}
+			return err
+		})
+	})
 }
 
 // Two receive what two send, in turn.

@@ -196,11 +196,14 @@ func during(t testing.TB, f func(ctx context.Context) error) error {
 	return err
 }
 
+// zeros is more than any socket has room for.
+var zeros = make([]byte, 16<<20)
+
 // fill sends until there is no more room, and returns how much that was.
 func fill(t testing.TB, s *socket.Socket) (n int) {
 	t.Helper()
 	_ = during(t, func(ctx context.Context) (err error) {
-		n, err = s.SendAll(ctx, make([]byte, 64<<20))
+		n, err = s.SendAll(ctx, zeros)
 		return err
 	})
 	return n

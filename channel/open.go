@@ -123,7 +123,8 @@ func (c *Conn) shake(ctx context.Context, config *Config, shake handshake) error
 }
 
 // within calls fn with a context that ends after limit, if that is not 0. If the limit cuts fn short, the error is not that of
-// the timeout, which is nobody else's affair, but network.ErrHandshakeTimeout.
+// the timeout, which is nobody else's affair, but network.ErrHandshakeTimeout. If ctx does, the error is the same as without
+// a limit.
 func within(ctx context.Context, limit time.Duration, fn func(ctx context.Context) error) error {
 	if limit == 0 {
 		return fn(ctx)
@@ -135,20 +136,19 @@ func within(ctx context.Context, limit time.Duration, fn func(ctx context.Contex
 	if !over || !errors.Is(err, curio.ErrCancelled) {
 		return err
 	}
-	if _, ended := wait.At(ctx); ended != nil {
-		return err
+	_, why := wait.At(ctx)
+	if why == nil {
+		why = lateError(limit)
 	}
-	return &lateError{limit, elsewhere(causeOf(err))}
+	if s, ok := errors.AsType[*stepError](err); ok {
+		return &stepError{s.step, why}
+	}
+	return why
 }
 
-// A lateError says that a handshake was not done in time.
-type lateError struct {
-	limit time.Duration
-	err   error // where it was
-}
+// A lateError says that a handshake was not done within the time that is its value.
+type lateError time.Duration
 
-func (e *lateError) Error() string {
-	return "not done within " + e.limit.String() + ": " + e.err.Error()
-}
-func (e *lateError) Timeout() bool { return true }
-func (e *lateError) Unwrap() error { return network.ErrHandshakeTimeout }
+func (e lateError) Error() string { return "not done within " + time.Duration(e).String() }
+func (e lateError) Timeout() bool { return true }
+func (e lateError) Unwrap() error { return network.ErrHandshakeTimeout }
