@@ -238,7 +238,7 @@ func TestUndecodable(t *testing.T) {
 		t.Run(codec.String(), func(t *testing.T) {
 			a, b := pair(t, &channel.Config{Codec: codec})
 			check(t, a.Send(background, "text"))
-			check(t, a.SendBytes(background, []byte("\x00garbage")))
+			check(t, a.SendBytes(background, []byte("\x07garbage")))
 			check(t, a.Send(background, person{Name: "Ada"}))
 			n := 7
 			for range 2 {
