@@ -32,35 +32,37 @@
 //
 // With a [Config.Key], each side proves to the other that it has the same key: it answers a random challenge by a
 // keyed hash of it (HMAC), and the key itself is never sent. Without the key there is no connection, and the other
-// side learns nothing but that it was refused: the error of this side says why, and has none of the other side's bytes
-// in it. Anybody that a client connects with gets the answer to one challenge of its own choice, and can try out at
-// home which keys give that answer. So a key should be 32 bytes of crypto/rand, and not a word.
+// side learns only that it was refused. The error on this side says why, and has none of the other side's bytes in it.
 //
-// Python up to version 3.11 knows HMAC-MD5 alone, and later ones answer by the digest that they are asked for. We
-// ask for SHA-256, and accept what Python accepts. If no peer is that old, set [Config.RefuseMD5].
+// A client answers the challenge of any listener that it connects to, and that listener can then try out at leisure
+// which keys give this answer. So a key should be 32 bytes of crypto/rand, not a word. HMAC takes a short key and the
+// same key with zero bytes at its end for the same.
+//
+// Python up to version 3.11 knows HMAC-MD5 alone. Later versions answer by the digest that they are asked for; this
+// package asks for SHA-256, and accepts what Python accepts. If no peer is that old, set [Config.RefuseMD5].
 //
 // # What a shared key does not show
 //
-// The handshake shows that somebody with the key is on the way, and not that it is at the other end of this connection.
-// Somebody without the key, with whom a client connects because of a false address, or who sits on the way, can
-// pass the listener's challenge on to the client and the client's answer back to the listener, and the same the other
-// way round. Both handshakes succeed, and then the connection is the relay's, to read, to change, or to take over:
-// what is sent after the handshake is neither encrypted nor signed. Every program that has the key and connects with
-// somebody can be used for that, against every listener that has the same key.
+// The handshake shows that somebody has the key. It does not show that this is the one at the other end of the
+// connection. Suppose that a client is led to a false address, or that somebody sits on the way. Without the key,
+// such a relay can pass the listener's challenge on to the client and the client's answer back to the listener, and then
+// the same in the other direction. Both handshakes succeed, and the relay can read, change and take over the
+// connection: what is sent after the handshake is neither encrypted nor signed. Every program that has the key and
+// connects to somebody can be used like this, against every listener with the same key.
 //
-// No answer in this protocol says for which connection it is meant, so there is no cure for it in the protocol. One
-// case can be seen, and is refused: a process does not answer a challenge that it has itself sent to somebody else.
-// For the same reason a program that connects with itself by a key is refused, unless the addresses show that no
-// relay is in between: not through a proxy, and not over a socket pair.
+// An answer does not say for which connection it is meant, so the protocol has no cure for that. One case can be
+// seen, and is refused: a process does not answer a challenge that it has itself sent to somebody else. So a program
+// that connects to itself with a key is refused, too, unless the addresses of the two ends show that there is nobody
+// in between. It works over TCP and over the path of a Unix socket; it does not through a proxy, or over a socket pair.
 //
-// The ways out are below the messages and beside them:
+// What helps is below the messages, or beside them:
 //
-//   - TLS. A client that checks the certificate answers only the listener that has it, and a relay is left with
-//     bytes that it cannot read or change. The key is then what tells the listener who may connect. Config.Server
-//     and Config.Client have TLS; see the example. If the clients have certificates, too, no key is needed.
-//   - On one machine, a Unix socket in a directory in which nobody else may write. [Listen] lets only this user
-//     connect with it, unless told otherwise. Abstract names have no permissions.
-//   - A key for each role: then a relay can lead from a client only to the listeners that it is meant for.
+//   - TLS. A client that checks the certificate answers only the listener that has it, and a relay sees only
+//     bytes that it cannot read or change. The key then tells the listener which clients may connect. Config.Server
+//     and Config.Client have TLS: see the example. With certificates on both sides no key is needed.
+//   - On one machine, a Unix socket in a directory to which nobody else may write. [Listen] lets only this user
+//     connect to it, unless told otherwise. Abstract names have no permissions.
+//   - A key for each role. Then a relay can lead a client only to the listeners that it is meant for.
 //
 // # Cancellation
 //

@@ -129,6 +129,9 @@ func FuzzMessages(f *testing.F) {
 				data = rest
 				continue
 			}
+			if len(got) > 0 {
+				t.Fatalf("%q comes with %v", got, err)
+			}
 			if end != io.EOF && errors.Is(err, io.EOF) {
 				t.Fatalf("%v is a clean end", err)
 			}

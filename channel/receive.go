@@ -111,7 +111,10 @@ func (c *Conn) recvInto(ctx context.Context, buf []byte) (int, error) {
 			return 0, unexpected(err)
 		}
 	}
-	return size, c.finish(buf[:size])
+	if err := c.finish(buf[:size]); err != nil {
+		return 0, err
+	}
+	return size, nil
 }
 
 // recvFrame is for the handshake.
@@ -132,7 +135,10 @@ func (c *Conn) next(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b, c.finish(b)
+	if err := c.finish(b); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // nextHeader receives the header of a message. If it cannot be that, the connection is of no use any more.
