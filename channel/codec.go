@@ -18,8 +18,8 @@ func target(into any) (any, error) {
 	return into, nil
 }
 
-// decodeJSON sets what to points to, all or nothing. A value that is there would be mixed with the new one: maps keep
-// their other keys, and structs the fields that the message has not.
+// decodeJSON sets what to points to, all or nothing. A value that is there would be mixed with the new one:
+// maps keep their other keys, and structs the fields that the message has not.
 func decodeJSON(b []byte, to any) error {
 	v := reflect.ValueOf(to).Elem()
 	fresh := reflect.New(v.Type())

@@ -18,9 +18,9 @@ type Config struct {
 	// an error: it is the trace of a setting that is missing.
 	Key []byte
 
-	// RefuseMD5 refuses to talk with a peer that knows only HMAC-MD5, as Python up to version 3.11 does: such an
-	// answer is refused, and none is given. It is on by itself where only FIPS 140 is allowed (GODEBUG=fips140=only);
-	// there, a Key of less than 14 bytes is an error.
+	// RefuseMD5 refuses to talk with a peer that knows only HMAC-MD5, as Python up to version 3.11 does: such
+	// an answer is refused, and none is given. It is on by itself where only FIPS 140 is allowed
+	// (GODEBUG=fips140=only); there, a Key of less than 14 bytes is an error.
 	RefuseMD5 bool
 
 	// Codec encodes the values of Send and Recv. The zero value is JSON. It must be the same on both sides.
@@ -30,28 +30,28 @@ type Config struct {
 	// limit. A longer one is ErrTooLong, and the end of the connection. What is sent has no limit.
 	MaxMessage int
 
-	// HandshakeTimeout bounds what comes before the first message: the handshake of TLS, the header of
-	// a proxy, and the authentication. If it is exceeded, the error is network.ErrHandshakeTimeout. 0
-	// means 10 s, a negative value no bound but that of the context.
+	// HandshakeTimeout bounds what comes before the first message: the handshake of TLS, the header of a proxy,
+	// and the authentication. If it is exceeded, the error is network.ErrHandshakeTimeout. 0 means 10 s, a
+	// negative value no bound but that of the context.
 	HandshakeTimeout time.Duration
 
 	// Backlog is how many connections a Listener has that Accept has not returned yet: those whose handshake
 	// goes on, and those that are ready. Others wait in the system's backlog. 0 means 64.
 	Backlog int
 
-	// Check is asked by a Listener about each peer, before the handshake. If it returns false, the connection is
-	// closed. It is called in the handshake's task, and several may call it at the same time. nil means
-	// that every peer is welcome. The address of a Unix socket's peer mostly says nothing.
-	// It is the check_address of Curio's Channel.
+	// Check is asked by a Listener about each peer, before the handshake. If it returns false, the connection
+	// is closed. It is called in the handshake's task, and several may call it at the same time. nil means that
+	// every peer is welcome. The address of a Unix socket's peer mostly says nothing. It is the check_address
+	// of Curio's Channel.
 	Check func(peer net.Addr) bool
 
-	// Server says how Listen listens: the permissions of a Unix socket's file, TLS, keep-alive and more. nil means the
-	// default. A Mode of 0 is 0600 here: only this user may connect. HandshakeTimeout is this Config's, and Grace is an
-	// error.
+	// Server says how Listen listens: the permissions of a Unix socket's file, TLS, keep-alive and more. nil
+	// means the default. A Mode of 0 is 0600 here: only this user may connect. HandshakeTimeout is this
+	// Config's, and Grace is an error.
 	Server *network.ServerConfig
 
-	// Client says how Connect connects: TLS, keep-alive and more. nil means the default. HandshakeTimeout is this
-	// Config's.
+	// Client says how Connect connects: TLS, keep-alive and more. nil means the default. HandshakeTimeout is
+	// this Config's.
 	Client *network.ConnectConfig
 }
 
@@ -126,16 +126,16 @@ func (c *Config) backlog() int64 {
 type Codec int
 
 const (
-	// JSON is encoding/json: for any peer, in any language. Memory that is needed to decode a message is
-	// in proportion to its length.
+	// JSON is encoding/json: for any peer, in any language. Memory that is needed to decode a message is in
+	// proportion to its length.
 	JSON Codec = iota
 
-	// Gob is encoding/gob: for two Go programs that trust each other. It is faster than JSON if many values
-	// of the same type are sent, and has all of Go's integers, maps with keys of any kind, and NaN. A concrete type
-	// in an interface must have been registered with gob.Register on both sides.
+	// Gob is encoding/gob: for two Go programs that trust each other. It is faster than JSON if many values of
+	// the same type are sent, and has all of Go's integers, maps with keys of any kind, and NaN. A concrete
+	// type in an interface must have been registered with gob.Register on both sides.
 	//
-	// The description of a type is sent once for each connection. So what was sent by Send must be received by Recv: a
-	// message that RecvBytes has taken is missing to the next Recv.
+	// The description of a type is sent once for each connection. So what was sent by Send must be received by
+	// Recv: a message that RecvBytes has taken may be missing to the next Recv.
 	Gob
 )
 

@@ -17,7 +17,8 @@ import (
 // for concurrent use: one task may receive while another sends, and those that do the same take turns, in the
 // order in which they came.
 //
-// A Conn belongs to no task and to no context, and is open until somebody closes it. An idle one has no buffers.
+// A Conn belongs to no task and to no context, and is open until somebody closes it. An idle one has no
+// buffers.
 //
 // It is Curio's Connection.
 type Conn struct {
@@ -34,7 +35,8 @@ type Conn struct {
 	closed bool
 	why    error
 
-	// Order: receiving < the locks of in, sending < the locks of out. Nothing of the user's is called with mu held.
+	// Order: receiving < the locks of in, sending < the locks of out. Nothing of the user's is called with mu
+	// held.
 	receiving curio.Lock
 	arriving  arrival // what has come of the next message
 	decoder   gobs.Decoder
@@ -49,10 +51,10 @@ type Conn struct {
 var _ frames = (*Conn)(nil)
 
 // Close closes the connection at once. Operations in progress end with net.ErrClosed, and so do all later ones.
-// Messages that have been sent are on their way, and arrive if the other side reads them; but over TCP the system
-// drops them if messages have come that were not received: to be sure, call [Conn.CloseWrite], and Recv until
-// io.EOF. What has come of a message and was not received is lost. The transport's Close is called, which may have something to
-// send, as with TLS; the error is its error. A second Close does nothing.
+// Messages that have been sent are on their way, and arrive if the other side reads them; but over TCP the
+// system drops them if messages have come that were not received: to be sure, call [Conn.CloseWrite], and Recv
+// until io.EOF. What has come of a message and was not received is lost. The transport's Close is called, which
+// may have something to send, as with TLS; the error is its error. A second Close does nothing.
 func (c *Conn) Close() error {
 	if c.in == nil {
 		return opError("close", nil, nil, errUnusable)
@@ -90,21 +92,22 @@ func unlessClosed(err error) error {
 
 // CloseWrite says that this side sends no more messages, after those that others are sending at the moment. The
 // other side receives them and then io.EOF, and can go on sending. To end a connection so that nothing is lost,
-// call CloseWrite, and then Recv until io.EOF. If ctx is done first, the error is ctx's error, and it can be
-// called again. If the transport has no CloseWrite, the error is errors.ErrUnsupported. A Send that comes later
-// fails with syscall.EPIPE or net.ErrClosed.
+// call CloseWrite, and then Recv until io.EOF. If ctx is done before the turn of CloseWrite, the error is ctx's
+// error, and nothing has happened. If the transport has no CloseWrite, the error is errors.ErrUnsupported. A
+// Send that comes later fails with syscall.EPIPE or net.ErrClosed.
 //
-// The system call is shutdown(2), or close(2) for a pipe. A task that waits is in the state LOCK_ACQUIRE or WRITE_WAIT.
+// The system call is shutdown(2), or close(2) for a pipe. A task that waits is in the state LOCK_ACQUIRE or
+// WRITE_WAIT.
 func (c *Conn) CloseWrite(ctx context.Context) error {
 	if err := c.startSending(ctx); err != nil {
 		return c.failed("shutdown", err)
 	}
 	defer c.sending.Release(ctx)
 	if c.out != c.in {
+		c.unusable = net.ErrClosed
 		if err := c.out.CloseContext(ctx); err != nil {
 			return c.failed("shutdown", err)
 		}
-		c.unusable = net.ErrClosed
 		return nil
 	}
 	if err := c.out.CloseWrite(ctx); err != nil {
@@ -151,8 +154,8 @@ func (c *Conn) failed(op string, err error) error {
 	return opError(op, c.in, c.out, err)
 }
 
-// Transport returns what the connection is made of, for its options, its certificates and the like: network.SocketOf
-// takes a network.Conn. What is sent or received there is not what the other side expects.
+// Transport returns what the connection is made of, for its options, its certificates and the like:
+// network.SocketOf takes a network.Conn. What is sent or received there is not what the other side expects.
 func (c *Conn) Transport() stream.Transport { return c.transport }
 
 // LocalAddr is the address of this side, nil if it has none.

@@ -34,8 +34,8 @@ func TestSentBytes(t *testing.T) {
 	}
 }
 
-// traps, wire format: a message of up to 16 KiB goes out in one piece with its header, and one that is longer begins
-// with a piece that is as long.
+// traps, wire format: a message of up to 16 KiB goes out in one piece with its header, and one that is longer
+// begins with a piece that is as long.
 func TestSentInOnePiece(t *testing.T) {
 	for _, size := range []int{0, 1, 16 << 10, 16<<10 + 1, 1 << 20} {
 		v := newValve(math.MaxInt)
@@ -46,8 +46,8 @@ func TestSentInOnePiece(t *testing.T) {
 	}
 }
 
-// traps, wire format: both forms of a length are received, the long one also for small lengths; messages that come
-// together, or in pieces of one byte.
+// traps, wire format: both forms of a length are received, the long one also for small lengths; messages that
+// come together, or in pieces of one byte.
 func TestReceivedBytes(t *testing.T) {
 	large := string(numbered(100_000))
 	for name, send := range map[string]func(peer *socket.Socket, text string){
@@ -84,7 +84,8 @@ func putSlowly(t *testing.T, peer *socket.Socket, text string) {
 	}
 }
 
-// traps 89 and the issue: lengths that are negative or absurd are refused, and the connection is closed and says so.
+// traps 89 and the issue: lengths that are negative or absurd are refused, and the connection is closed and
+// says so.
 func TestImpossibleLengths(t *testing.T) {
 	limited := &channel.Config{MaxMessage: 1000}
 	for name, test := range map[string]struct {
@@ -300,7 +301,8 @@ func TestRecvIntoNoPointer(t *testing.T) {
 	check(t, b.Recv(background, &n))
 }
 
-// traps 87: a pickle is refused by Recv, with a sentence, and the connection goes on. RecvBytes takes any bytes.
+// traps 87: a pickle is refused by Recv, with a sentence, and the connection goes on. RecvBytes takes any
+// bytes.
 func TestPickle(t *testing.T) {
 	for _, codec := range []channel.Codec{channel.JSON, channel.Gob} {
 		a, b := pair(t, &channel.Config{Codec: codec})
@@ -322,7 +324,8 @@ func TestPickle(t *testing.T) {
 	}
 }
 
-// traps 82: without a key, the first message being a challenge means that the peer wants one. Later ones are messages.
+// traps 82: without a key, the first message being a challenge means that the peer wants one. Later ones are
+// messages.
 func TestKeyWanted(t *testing.T) {
 	const challenge = "#CHALLENGE#{sha256}0123456789012345678901234567890123456789"
 	for way, receive := range receivers {
@@ -460,8 +463,8 @@ func TestErrors(t *testing.T) {
 	want(t, during(t, func(ctx context.Context) error { _, err := c.RecvBytes(ctx); return err }), wait.ErrTaskCancelled)
 }
 
-// Methods that encode and decode are called with nothing held, except for the turn with Gob: they may use the connection
-// the other way.
+// Methods that encode and decode are called with nothing held, except for the turn with Gob: they may use the
+// connection the other way.
 func TestMarshalersMayUseTheConnection(t *testing.T) {
 	a, b := pair(t, nil)
 	check(t, a.Send(background, callback(func() { check(t, a.SendBytes(background, []byte("inner"))) })))

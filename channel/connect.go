@@ -11,19 +11,21 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// Connect connects with a [Listener], or with a Listener of Python's multiprocessing.connection. network is "tcp" or "unix", and
-// address a "host:port", or the path of a Unix socket. A nil config is the default.
+// Connect connects with a [Listener], or with a Listener of Python's multiprocessing.connection. network is
+// "tcp" or "unix", and address a "host:port", or the path of a Unix socket. A nil config is the default.
 //
-// While the other side is not up, Connect tries again, after 10 ms and then twice as long each time up to a second, until
-// ctx is done: while nobody listens, there is no such socket, or the machine cannot be reached. If a Unix socket has too many
-// connections to accept, it waits. Any other error is final, such as a permission that is missing, a host that is not
-// known, or, once there is a connection, all that goes wrong in the handshake: see [Client].
+// While the other side is not up, Connect tries again, after 10 ms and then twice as long each time up to a
+// second, until ctx is done: while nobody listens, there is no such socket, or the machine cannot be reached.
+// If a Unix socket has too many connections to accept, it waits. Any other error is final, such as a permission
+// that is missing, a host that is not known, or, once there is a connection, all that goes wrong in the
+// handshake: see [Client].
 //
-// If ctx is done first, the error is ctx's error, and errors.Is also finds in it what the last attempt has failed with. Errors are
-// *net.OpError. No socket is left open.
+// If ctx is done first, the error is ctx's error, and errors.Is also finds in it what the last attempt has
+// failed with. Errors are *net.OpError. No socket is left open.
 //
-// It is the connect of Curio's Channel. The system calls are socket(2) and connect(2). A task that waits is in the state
-// CONNECT_WAIT, or in one of those of network.OpenConnection and [Client], and TIME_SLEEP between two attempts.
+// It is the connect of Curio's Channel. The system calls are socket(2) and connect(2). A task that waits is in
+// the state CONNECT_WAIT, or in one of those of network.OpenConnection and [Client], and TIME_SLEEP between two
+// attempts.
 func Connect(ctx context.Context, network, address string, config *Config) (*Conn, error) {
 	config = config.orDefault()
 	if err := config.refuse(); err != nil {
@@ -74,8 +76,9 @@ func dial(ctx context.Context, name, address string, config *Config) (network.Co
 	return nil, &net.OpError{Op: "connect", Net: name, Err: net.UnknownNetworkError(name)}
 }
 
-// passing are the errors of connect(2) that may be gone with the next attempt. ENOENT is for a Unix socket that has not been
-// made yet, and EAGAIN for one that has too many connections to accept, where the system does not wait for that.
+// passing are the errors of connect(2) that may be gone with the next attempt. ENOENT is for a Unix socket that
+// has not been made yet, and EAGAIN for one that has too many connections to accept, where the system does not
+// wait for that.
 var passing = []error{
 	syscall.ECONNREFUSED, syscall.ENOENT, syscall.EAGAIN, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ETIMEDOUT,
 	syscall.EHOSTUNREACH, syscall.EHOSTDOWN, syscall.ENETUNREACH, syscall.ENETDOWN,
@@ -107,8 +110,9 @@ func gaveUp(err, ended, last error) error {
 	return wrapped
 }
 
-// A patience is the error of a scope that ended when attempts had failed. It wraps the scope's alone, so that a task that
-// ends with it counts as cancelled, and not as failed; but errors.Is and errors.As see the other one as well.
+// A patience is the error of a scope that ended when attempts had failed. It wraps the scope's alone, so that a
+// task that ends with it counts as cancelled, and not as failed; but errors.Is and errors.As see the other one
+// as well.
 type patience struct{ ended, last error }
 
 func (p *patience) Error() string      { return p.ended.Error() + "; the last attempt: " + p.last.Error() }

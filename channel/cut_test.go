@@ -17,8 +17,8 @@ import (
 
 // What a cancellation in the middle of a message does, at each byte of it.
 
-// Cancelled before the first byte, a Send has done nothing, and the connection goes on. Cancelled after it, it has closed
-// the connection, and says so; so do all later calls, which were not cancelled themselves.
+// Cancelled before the first byte, a Send has done nothing, and the connection goes on. Cancelled after it, it
+// has closed the connection, and says so; so do all later calls, which were not cancelled themselves.
 func TestSendCancelledAtEachByte(t *testing.T) {
 	message := []byte("a message")
 	for room := range 4 + len(message) {
@@ -62,7 +62,8 @@ func allCalls() map[string]func(ctx context.Context, c *channel.Conn) error {
 	return calls
 }
 
-// A long message, cut in its second piece. Those that wait to send or to receive are told at once, and were not cancelled.
+// A long message, cut in its second piece. Those that wait to send or to receive are told at once, and were not
+// cancelled.
 func TestCutWakesAll(t *testing.T) {
 	for _, room := range []int{1, 4, 16<<10 + 4, 16<<10 + 5, 99_999} {
 		v := newValve(room)
@@ -98,8 +99,8 @@ func TestPeerSeesCut(t *testing.T) {
 	}
 }
 
-// With Gob, a value that was not sent is sent again with all that the other side needs to understand it, and so are those that
-// come after it.
+// With Gob, a value that was not sent is sent again with all that the other side needs to understand it, and so
+// are those that come after it.
 func TestGobSendCancelled(t *testing.T) {
 	gob := &channel.Config{Codec: channel.Gob}
 	v := newValve(0)
@@ -209,7 +210,8 @@ func TestRecvCancelledAgainAndAgain(t *testing.T) {
 	same(t, b, large)
 }
 
-// A peer that has gone while something is sent to it has perhaps sent something before, which can still be received.
+// A peer that has gone while something is sent to it has perhaps sent something before, which can still be
+// received.
 func TestPeerGoneWhileSending(t *testing.T) {
 	a, b := socketPair(t)
 	c := over(t, a, nil)

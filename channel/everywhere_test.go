@@ -18,8 +18,8 @@ import (
 
 // Small programs with messages, which are cancelled at each of their waits.
 
-// both runs the sides of a connection as tasks of a group. If all are cancelled, one may see first that the other has
-// gone: that the whole was cancelled is what counts.
+// both runs the sides of a connection as tasks of a group. If all are cancelled, one may see first that the
+// other has gone: that the whole was cancelled is what counts.
 func both(whole context.Context, sides ...func(ctx context.Context) error) error {
 	return curio.Group(whole, func(_ context.Context, g *curio.Tasks) error {
 		for _, side := range sides {

@@ -7,7 +7,7 @@ type frames interface {
 	// sendFrame sends b as a frame.
 	sendFrame(ctx context.Context, b []byte) error
 
-	// recvFrame receives a frame of at most limit bytes. A longer one is ErrTooLong, and stays where it is. At the
-	// end, between two frames, it returns io.EOF. What comes after the frame is left for the next call.
+	// recvFrame receives a frame of at most limit bytes. A longer one is ErrTooLong, and stays where it is. At
+	// the end, between two frames, it returns io.EOF. What comes after the frame is left for the next call.
 	recvFrame(ctx context.Context, limit int) ([]byte, error)
 }

@@ -36,7 +36,8 @@ func TestHostileLengthAllocatesWhatHasArrived(t *testing.T) {
 				v.give(body)
 				awaitTaken(t, v, o)
 			})
-			// What arrives is kept once in the valve, and once or twice while the buffer of the connection grows.
+			// What arrives is kept once in the valve, and once or twice while the buffer of the connection
+			// grows.
 			if most := uint64(6*arrives + 64<<10); used > most {
 				t.Errorf("%s: %d bytes are allocated for %d that have arrived of 1 GiB", way, used, arrives)
 			}

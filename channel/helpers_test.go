@@ -13,7 +13,8 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// A valve is a Transport that takes as many bytes as there is room, and has as many to receive as it was given. Those that
+// A valve is a Transport that takes as many bytes as there is room, and has as many to receive as it was given.
+// Those that
 // want more wait.
 type valve struct {
 	mu      sync.Mutex

@@ -12,13 +12,13 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// A Listener accepts connections. Listeners come from [Listen] and [NewListener]. A Listener must not be copied. It is
-// safe for concurrent use.
+// A Listener accepts connections. Listeners come from [Listen] and [NewListener]. A Listener must not be
+// copied. It is safe for concurrent use.
 //
-// A daemon task of the kernel accepts connections, and has a task for each handshake. So what a peer does, or fails to
-// do, delays nobody, and Accept returns only connections whose handshake has succeeded. At most Config.Backlog connections
-// are in handshakes or wait for an Accept. If all of them are silent, the next peer waits until the first has exceeded
-// its HandshakeTimeout.
+// A daemon task of the kernel accepts connections, and has a task for each handshake. So what a peer does, or
+// fails to do, delays nobody, and Accept returns only connections whose handshake has succeeded. At most
+// Config.Backlog connections are in handshakes or wait for an Accept. If all of them are silent, the next peer
+// waits until the first has exceeded its HandshakeTimeout.
 //
 // It is Curio's Channel, on the side of accept.
 type Listener struct {
@@ -27,10 +27,10 @@ type Listener struct {
 	config *Config
 	task   *curio.Task[struct{}]
 
-	// A slot is taken before a connection is accepted from below, and given back when Accept returns the connection, or
-	// when it has been closed.
+	// A slot is taken before a connection is accepted from below, and given back when Accept returns the
+	// connection, or when it has been closed.
 	slots *curio.Semaphore
-	owner context.Context // the task's, in whose name slots are taken
+	owner context.Context // the task's, in whose name slots are taken; set before the first one is
 
 	ready curio.Queue[*Conn] // closed at the end
 
@@ -39,15 +39,16 @@ type Listener struct {
 	failed error // why accepting is over, nil after Close
 }
 
-// Listen listens for connections. network is "tcp" or "unix", and address a "host:port", where port 0 is any free one, or the
-// path of a Unix socket. A nil config is the default.
+// Listen listens for connections. network is "tcp" or "unix", and address a "host:port", where port 0 is any
+// free one, or the path of a Unix socket. A nil config is the default.
 //
-// Only this user may connect with a Unix socket, unless Config.Server has a Mode. A file that was left behind by a program
-// that is gone is replaced, and Close removes the file: see network.ListenUnix. On Linux a path that begins with "@" is
-// an abstract name, to Python one that begins with a zero byte: everybody on the machine may connect there, so use a Key.
+// Only this user may connect with a Unix socket, unless Config.Server has a Mode. A file that was left behind
+// by a program that is gone is replaced, and Close removes the file: see network.ListenUnix. On Linux a path
+// that begins with "@" is an abstract name, to Python one that begins with a zero byte: everybody on the
+// machine may connect there, so use a Key.
 //
-// ctx is for the call alone: the Listener is open until Close, or until the kernel of ctx shuts down. Errors are
-// *net.OpError.
+// ctx is for the call alone: the Listener is open until Close, or until the kernel of ctx shuts down. Errors
+// are *net.OpError.
 //
 // It is the bind of Curio's Channel. The system calls are socket(2), bind(2) and listen(2).
 func Listen(ctx context.Context, network, address string, config *Config) (*Listener, error) {
@@ -62,9 +63,10 @@ func Listen(ctx context.Context, network, address string, config *Config) (*List
 	return newListener(ctx, below, config), nil
 }
 
-// NewListener makes a Listener of one of package network, and takes it over: for a socket that another program has
-// opened, such as systemd. It is refused with syscall.EINVAL if config makes no sense or has a Server, or if the
-// network.Listener has a Grace time; then below has been closed. NewListener panics if below is nil.
+// NewListener makes a Listener of one of package network, and takes it over: for a socket that another program
+// has opened, such as systemd. It is refused with syscall.EINVAL if config makes no sense or has a Server; then
+// below has been closed. With a Grace time of the network.Listener, Accept fails. NewListener panics if below
+// is nil.
 func NewListener(ctx context.Context, below *network.Listener, config *Config) (*Listener, error) {
 	if below == nil {
 		panic("channel: NewListener of a nil *network.Listener")
@@ -110,14 +112,15 @@ func newListener(ctx context.Context, below *network.Listener, config *Config) *
 	return l
 }
 
-// Accept waits for a connection whose handshake has succeeded, and returns it. Those of peers that were refused, broke off,
-// or took too long are closed, and logged at the debug level; Accept goes on. So does it after errors of
-// accept(2) that pass, as a server of package network does.
+// Accept waits for a connection whose handshake has succeeded, and returns it. Those of peers that were
+// refused, broke off, or took too long are closed, and logged at the debug level; Accept goes on. So does it
+// after errors of accept(2) that pass, as a server of package network does.
 //
-// If ctx is done first, the error is ctx's error, and no connection has been lost. After Close, and when the kernel has been
-// shut down, it is net.ErrClosed; if accepting has failed for good, that error.
+// If ctx is done first, the error is ctx's error, and no connection has been lost. After Close, and when the
+// kernel has been shut down, it is net.ErrClosed; if accepting has failed for good, that error.
 //
-// It is the accept of Curio's Channel. The system call is accept4(2). A task that waits is in the state QUEUE_GET.
+// It is the accept of Curio's Channel. The system call is accept4(2). A task that waits is in the state
+// QUEUE_GET.
 func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 	conn, err := l.ready.Get(ctx)
 	if err == nil {
@@ -140,8 +143,8 @@ func (l *Listener) why() error {
 	return net.ErrClosed
 }
 
-// Close stops listening, and closes the connections that Accept has not returned. Those that are in Accept get net.ErrClosed. It
-// does not wait for handshakes, whose tasks are cancelled. A second Close does nothing.
+// Close stops listening, and closes the connections that Accept has not returned. Those that are in Accept get
+// net.ErrClosed. It does not wait for handshakes, whose tasks are cancelled. A second Close does nothing.
 func (l *Listener) Close() error {
 	err := l.close(nil)
 	l.task.CancelNow()

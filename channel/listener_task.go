@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/poll"
@@ -15,10 +16,11 @@ import (
 //
 //	run ── accepts, one slot each ──► greet, a task for each ── handshake ──► ready ──► Accept
 //
-// Each connection is closed by the one who has it at the end: by greet, unless it could put it into ready; by close, which
-// takes out what is in there when nothing can be put in any more; or by the caller of Accept.
+// Each connection is closed by the one who has it at the end: by greet, unless it could put it into ready; by
+// close, which takes out what is in there when nothing can be put in any more; or by the caller of Accept.
 
-// run is the function of a Listener's task. It ends with Close, with the kernel, or when accepting fails for good.
+// run is the function of a Listener's task. It ends with Close, with the kernel, or when accepting fails for
+// good.
 func (l *Listener) run(ctx context.Context) error {
 	l.owner = ctx
 	var failed error
@@ -50,8 +52,8 @@ func (l *Listener) run(ctx context.Context) error {
 // release gives a slot back.
 func (l *Listener) release() { l.slots.Release(l.owner) }
 
-// greet does the handshake on a connection, and then has Accept return it, or closes it. What is left to log comes last, as
-// a log handler is foreign code.
+// greet does the handshake on a connection, and then has Accept return it, or closes it. What is left to log
+// comes last, as a log handler is foreign code.
 func (l *Listener) greet(ctx context.Context, below network.Conn) {
 	var err error
 	func() {
@@ -82,13 +84,22 @@ func (l *Listener) open(ctx context.Context, below network.Conn) (*Conn, error) 
 
 var errUnwelcome = errors.New("refused by Config.Check")
 
-// log logs that there was no connection. It waits for the log handler in a way that a Close of the Listener ends.
+// logFor is how long a log handler may hold up the end of a handshake's task.
+const logFor = time.Second
+
+// log logs that there was no connection. A log handler is foreign code, which may panic, call runtime.Goexit or
+// hang: so it has a goroutine of its own, for which log does not wait long.
 func (l *Listener) log(ctx context.Context, below network.Conn, err error) {
-	_, _ = curio.RunInThread(ctx, func() (struct{}, error) {
-		curio.LoggerOf(ctx).Log(ctx, slog.LevelDebug, "curio: a connection was not accepted",
-			"peer", peerOf(below), "channel", l.String(), "err", err)
-		return struct{}{}, nil
-	})
+	var done curio.Event
+	logger, peer := curio.LoggerOf(ctx), peerOf(below)
+	go func() {
+		defer done.Set()
+		defer func() { _ = recover() }()
+		logger.Log(ctx, slog.LevelDebug, "curio: a connection was not accepted", "peer", peer, "channel", l.String(), "err", err)
+	}()
+	bound, cancel := curio.WithTimeout(ctx, logFor)
+	defer cancel()
+	_ = done.Wait(bound)
 }
 
 // peerOf names the peer of a connection that has been accepted.

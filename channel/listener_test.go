@@ -82,8 +82,8 @@ func TestListenAndConnect(t *testing.T) {
 	}
 }
 
-// traps 81, behaviours H14, H19: silent peers, those that break off, those without the key and those that send garbage delay nobody,
-// and Accept returns none of them.
+// traps 81, behaviours H14, H19: silent peers, those that break off, those without the key and those that send
+// garbage delay nobody, and Accept returns none of them.
 func TestBadPeersDelayNobody(t *testing.T) {
 	ctx := curiotest.NoLeaks(t)
 	l, addr := listen(t, ctx, &channel.Config{Key: []byte("secret"), HandshakeTimeout: -1})
@@ -338,7 +338,8 @@ func TestAcceptErrors(t *testing.T) {
 	}
 }
 
-// traps 86: only this user may connect with a Unix socket; a file that nobody listens on is replaced, and no other.
+// traps 86: only this user may connect with a Unix socket; a file that nobody listens on is replaced, and no
+// other.
 func TestUnixFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "s")
@@ -408,7 +409,8 @@ func TestTLS(t *testing.T) {
 	if _, ok := client.Transport().(*network.TLSConn); !ok {
 		t.Errorf("the transport is %v", client.Transport())
 	}
-	// A client that speaks no TLS waits for a challenge as long as it has time, and Connect does not try that again.
+	// A client that speaks no TLS waits for a challenge as long as it has time, and Connect does not try that
+	// again.
 	_, err := channel.Connect(background, "tcp", addr, &channel.Config{Key: []byte("secret"), HandshakeTimeout: 10 * time.Millisecond})
 	want(t, err, network.ErrHandshakeTimeout)
 	// Nor does it with a certificate that is not trusted.

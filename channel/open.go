@@ -12,28 +12,30 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// Server makes a connection of t, a network.Conn or any other stream, on the listener's side, and takes t over: to close it,
-// close the Conn. With a Config.Key, it does the handshake, beginning with a challenge; the other side is a [Client].
-// If t carries TLS, that comes first. Without both, nothing is sent. A nil config is the default.
+// Server makes a connection of t, a network.Conn or any other stream, on the listener's side, and takes t over:
+// to close it, close the Conn. With a Config.Key, it does the handshake, beginning with a challenge; the other
+// side is a [Client]. If t carries TLS, that comes first. Without both, nothing is sent. A nil config is the
+// default.
 //
-// If ctx is done first, the error is ctx's error; if the handshake takes longer than Config.HandshakeTimeout, it is
-// network.ErrHandshakeTimeout, and if the other side does not have the key, [ErrRefused]. With any error, t has been
-// closed. Config.Check, Server and Client are not for t, and are left alone.
+// If ctx is done first, the error is ctx's error; if the handshake takes longer than Config.HandshakeTimeout,
+// it is network.ErrHandshakeTimeout, and if the other side does not have the key, [ErrRefused]. With any error,
+// t has been closed. Config.Check, Server and Client are not for t, and are left alone.
 //
-// Server panics if t is nil or moves messages, as a datagram socket does. A task that waits is in the state READ_WAIT or
-// WRITE_WAIT.
+// Server panics if t is nil or moves messages, as a datagram socket does. A task that waits is in the state
+// READ_WAIT or WRITE_WAIT.
 func Server(ctx context.Context, t stream.Transport, config *Config) (*Conn, error) {
 	return open(ctx, t, config, (*authenticator).serve)
 }
 
-// Client is [Server] for the other side: it waits for the challenge. Without a Config.Key there is no difference.
+// Client is [Server] for the other side: it waits for the challenge. Without a Config.Key there is no
+// difference.
 func Client(ctx context.Context, t stream.Transport, config *Config) (*Conn, error) {
 	return open(ctx, t, config, (*authenticator).connect)
 }
 
-// Streams joins two streams, one for each direction, for [Server] and [Client], which then take both over: for example the
-// standard streams of a program. What has been read into a buffer of in is received first. in and out may be the same
-// stream. Streams panics if one is nil.
+// Streams joins two streams, one for each direction, for [Server] and [Client], which then take both over: for
+// example the standard streams of a program. What has been read into a buffer of in is received first. in and
+// out may be the same stream. Streams panics if one is nil.
 //
 //	p, err := subprocess.Popen(ctx, cmd)
 //	conn, err := channel.Client(ctx, channel.Streams(p.Stdout, p.Stdin), nil)
@@ -122,9 +124,9 @@ func (c *Conn) shake(ctx context.Context, config *Config, shake handshake) error
 	})
 }
 
-// within calls fn with a context that ends after limit, if that is not 0. If the limit cuts fn short, the error is not that of
-// the timeout, which is nobody else's affair, but network.ErrHandshakeTimeout. If ctx does, the error is the same as without
-// a limit.
+// within calls fn with a context that ends after limit, if that is not 0. If the limit cuts fn short, the error
+// is not that of the timeout, which is nobody else's affair, but network.ErrHandshakeTimeout. If ctx does, the
+// error is the same as without a limit.
 func within(ctx context.Context, limit time.Duration, fn func(ctx context.Context) error) error {
 	if limit == 0 {
 		return fn(ctx)

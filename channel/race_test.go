@@ -18,8 +18,8 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// traps 88: Python's connection has no lock. Here each message of several senders comes to one of several receivers as a whole,
-// once, and those of one sender in order.
+// traps 88: Python's connection has no lock. Here each message of several senders comes to one of several
+// receivers as a whole, once, and those of one sender in order.
 func TestManySendersAndReceivers(t *testing.T) {
 	testutil.NoLeaks(t)
 	const senders, receivers = 4, 3
@@ -146,8 +146,8 @@ func TestReceiversCancelled(t *testing.T) {
 	check(t, join())
 }
 
-// A Send is cancelled at the moment when there is room for it: then the message has come, or the connection is as it was, or
-// it is closed and the message is incomplete.
+// A Send is cancelled at the moment when there is room for it: then the message has come, or the connection is
+// as it was, or it is closed and the message is incomplete.
 func TestSendCancelledAsRoomComes(t *testing.T) {
 	seen := map[string]int{}
 	for i := range testutil.Times(2000) {

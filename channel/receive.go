@@ -10,20 +10,21 @@ import (
 	"slices"
 )
 
-// Recv waits for the next message, and decodes it, by the connection's [Codec], into the value that into points to. The
-// value is set as a whole, or, with an error, not at all; what was in it before does not matter.
+// Recv waits for the next message, and decodes it, by the connection's [Codec], into the value that into points
+// to. The value is set as a whole, or, with an error, not at all; what was in it before does not matter.
 //
-// If ctx is done first, the error is ctx's error, and nothing is lost: what has come of the message is kept, and the next call
-// goes on there. At the end of the connection the error is io.EOF, again and again. It is io.ErrUnexpectedEOF if the
-// connection has ended in the middle of a message, ErrTooLong or ErrProtocol if what has come is no message, ErrPickle
-// for a pickle, and ErrKeyWanted for a challenge. A message that cannot be decoded is dropped, and the connection
-// goes on.
+// If ctx is done first, the error is ctx's error, and nothing is lost: what has come of the message is kept,
+// and the next call goes on there. At the end of the connection the error is io.EOF, again and again. It is
+// io.ErrUnexpectedEOF if the connection has ended in the middle of a message, ErrTooLong or ErrProtocol if what
+// has come is no message, ErrPickle for a pickle, and ErrKeyWanted for a challenge. A message that cannot be
+// decoded is dropped, and the connection goes on.
 //
-// Methods of the value that decode it are called in the caller's task. With JSON that is after its turn. With Gob it is its
-// turn, and a method that does not return holds up those that wait to receive; they can be cancelled.
+// Methods of the value that decode it are called in the caller's task. With JSON that is after its turn. With
+// Gob it is its turn, and a method that does not return holds up those that wait to receive; they can be
+// cancelled.
 //
-// It is Curio's Connection.recv. The system call is recvfrom(2) or read(2). A task that waits is in the state LOCK_ACQUIRE
-// while others receive, and READ_WAIT.
+// It is Curio's Connection.recv. The system call is recvfrom(2) or read(2). A task that waits is in the state
+// LOCK_ACQUIRE while others receive, and READ_WAIT.
 func (c *Conn) Recv(ctx context.Context, into any) error {
 	to, err := target(into)
 	if err != nil {
@@ -64,8 +65,8 @@ func (c *Conn) recvGob(ctx context.Context, to any) error {
 	return c.decoder.Decode(b, to)
 }
 
-// RecvBytes waits for the next message and returns it. It belongs to the caller. Otherwise it is as [Conn.Recv], but takes a
-// message for what it is: pickles too.
+// RecvBytes waits for the next message and returns it. It belongs to the caller. Otherwise it is as
+// [Conn.Recv], but takes a message for what it is: pickles too.
 //
 // It is Curio's Connection.recv_bytes.
 func (c *Conn) RecvBytes(ctx context.Context) ([]byte, error) {
@@ -82,8 +83,8 @@ func (c *Conn) recvMessage(ctx context.Context) ([]byte, error) {
 }
 
 // RecvBytesInto waits for the next message, puts it into buf, and returns its length. It is [Conn.RecvBytes]
-// without an allocation. If the message is longer than buf, the error is io.ErrShortBuffer, n is its length, and
-// the message is there for the next call. With any other error, n is 0, and what is in buf does not matter.
+// without an allocation. If the message is longer than buf, the error is io.ErrShortBuffer, n is its length,
+// and the message is there for the next call. With any other error, n is 0, and what is in buf does not matter.
 //
 // It is Curio's Connection.recv_bytes_into.
 func (c *Conn) RecvBytesInto(ctx context.Context, buf []byte) (n int, err error) {
@@ -194,10 +195,10 @@ func (c *Conn) read(ctx context.Context, limit int) ([]byte, error) {
 	return body, nil
 }
 
-// grow makes room for more in the body. The length is what the other side says, so there is no more room than for what has come,
-// as much again, so that it is moved a few times at most. known is what can be counted on: it has been received already, or
-// as much has on this connection before. One who sends a long message to have room for it made at the next one has gained
-// nothing that the long message itself would not have taken.
+// grow makes room for more in the body. The length is what the other side says, so there is no more room than
+// for what has come, as much again, so that it is moved a few times at most. known is what can be counted on:
+// it has been received already, or as much has on this connection before. One who sends a long message to have
+// room for it made at the next one has gained nothing that the long message itself would not have taken.
 func (a *arrival) grow(known int) {
 	a.body = slices.Grow(a.body, min(max(len(a.body), known, direct), a.size-len(a.body)))
 }
@@ -268,7 +269,8 @@ func unexpected(err error) error {
 	return err
 }
 
-// refusePickle returns ErrPickle if b is a pickle of protocol 2 or later. No JSON and no message of Gob begins so.
+// refusePickle returns ErrPickle if b is a pickle of protocol 2 or later. No JSON and no message of Gob begins
+// so.
 func refusePickle(b []byte) error {
 	if len(b) >= 2 && b[0] == 0x80 && b[1] >= 2 && b[1] < 16 {
 		return ErrPickle

@@ -12,16 +12,16 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Send sends v, encoded by the connection's [Codec], as one message. When it returns, the system has it. What cannot
-// be encoded is an error, and nothing has been sent.
+// Send sends v, encoded by the connection's [Codec], as one message. When it returns, the system has it. What
+// cannot be encoded is an error, and nothing has been sent.
 //
-// If ctx is done before the first byte could be sent, the error is ctx's error, and nothing has happened. If it is
-// done later, or if the connection fails, a part of the message has been sent: the error is ErrCut as well, and the
-// connection has been closed. After an error that means that the other side is gone, it is still open, so
-// that what the other side has sent before can be received.
+// If ctx is done before the first byte could be sent, the error is ctx's error, and nothing has happened. If it
+// is done later, or if the connection fails, a part of the message has been sent: the error is ErrCut as well,
+// and the connection has been closed. After an error that means that the other side is gone, it is still open,
+// so that what the other side has sent before can be received.
 //
-// Methods of v that encode it are called in the caller's task. With JSON that is before its turn. With Gob it is its
-// turn, and a method that does not return holds up those that wait to send; they can be cancelled.
+// Methods of v that encode it are called in the caller's task. With JSON that is before its turn. With Gob it
+// is its turn, and a method that does not return holds up those that wait to send; they can be cancelled.
 //
 // It is Curio's Connection.send. The system call is sendto(2) or write(2). A task that waits is in the state
 // LOCK_ACQUIRE while others send, and WRITE_WAIT while the system has no room.
@@ -89,8 +89,8 @@ func (c *Conn) startSending(ctx context.Context) error {
 // headerSize is the length of the longest header.
 const headerSize = 12
 
-// atOnce is how much of a message goes out together with its header. A Python program waits without a timeout in the
-// middle of a message, so those that it sends in one piece itself should be one here, too.
+// atOnce is how much of a message goes out together with its header. A Python program waits without a timeout
+// in the middle of a message, so those that it sends in one piece itself should be one here, too.
 const atOnce = 16 << 10
 
 var blocks = sync.Pool{New: func() any { return new([headerSize + atOnce]byte) }}
@@ -124,7 +124,8 @@ func (c *Conn) cut(err error) error {
 	return &cutError{err}
 }
 
-// elsewhere is err for others than the one whose context was done: they were not cancelled, and have not timed out.
+// elsewhere is err for others than the one whose context was done: they were not cancelled, and have not timed
+// out.
 func elsewhere(err error) error {
 	if errors.Is(err, curio.ErrCancelled) {
 		return errors.New(err.Error())
@@ -132,7 +133,8 @@ func elsewhere(err error) error {
 	return err
 }
 
-// isGone reports whether err means that the other side is no longer there: then nobody waits for the rest of a frame.
+// isGone reports whether err means that the other side is no longer there: then nobody waits for the rest of a
+// frame.
 func isGone(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
