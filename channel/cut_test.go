@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"strings"
 	"syscall"
@@ -56,9 +57,7 @@ func allCalls() map[string]func(ctx context.Context, c *channel.Conn) error {
 		"SendBytes":  func(ctx context.Context, c *channel.Conn) error { return c.SendBytes(ctx, nil) },
 		"CloseWrite": func(ctx context.Context, c *channel.Conn) error { return c.CloseWrite(ctx) },
 	}
-	for way, receive := range receivers {
-		calls[way] = receive
-	}
+	maps.Copy(calls, receivers)
 	return calls
 }
 

@@ -77,7 +77,9 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output:
-	// 0 0 1 2 2 4
+	// 0 0
+	// 1 2
+	// 2 4
 }
 
 // A message that is cut says so, on both sides.
@@ -118,5 +120,7 @@ func ExampleConn_Send() {
 		fmt.Println(err)
 	}
 	// Output:
-	// cut: true the next one: true true the other side: true
+	// cut: true
+	// the next one: true true
+	// the other side: true
 }
