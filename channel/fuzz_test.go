@@ -213,7 +213,7 @@ func handshakeSeeds(f *testing.F, side string) {
 	}
 	whole := slices.Concat(parts...)
 	for _, data := range [][]byte{
-		nil, whole, append(whole, "more"...), whole[:len(whole)-1], framed(failure), framed(""), []byte("GET / HTTP/1.1\r\n\r\n"),
+		nil, whole, slices.Concat(whole, framed("more")), slices.Concat(whole, []byte("more")), whole[:len(whole)-1], framed(failure), framed(""), []byte("GET / HTTP/1.1\r\n\r\n"),
 		[]byte("\xff\xff\xff\xff\x00\x00\x00\x00\x00\x00\x00\x09#WELCOME#"), []byte("\xff\xff\xff\xfe"), []byte("\x00\x00\x01\x01"),
 	} {
 		f.Add(data, false, uint64(len(data)))

@@ -10,8 +10,10 @@ import (
 	"io"
 	"math"
 	"net"
+	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -70,13 +72,11 @@ func withPythons(t *testing.T, test func(t *testing.T, py *python)) {
 	}
 }
 
-// do has it make a connection. "" is for none.
+// do has it make a connection. key and digest may be "".
 func (py *python) do(side, address, key, digest string) {
 	py.t.Helper()
-	for _, s := range []*string{&address, &digest} {
-		if *s == "" {
-			*s = "-"
-		}
+	if digest == "" {
+		digest = "-"
 	}
 	if key = hex.EncodeToString([]byte(key)); key == "" {
 		key = "-"
@@ -87,7 +87,7 @@ func (py *python) do(side, address, key, digest string) {
 }
 
 // listen has it listen, on TCP for an address of "". It returns where.
-func (py *python) listen(address, key, digest string) (network, at string) {
+func (py *python) listen(address, key, digest string) (kind, at string) {
 	py.t.Helper()
 	tcp := address == ""
 	if tcp {
@@ -136,8 +136,8 @@ func patiently(t testing.TB) context.Context {
 // dialled is a connection with a Python that listens.
 func dialled(t testing.TB, py *python, address string, config *channel.Config, digest string) *channel.Conn {
 	t.Helper()
-	network, at := py.listen(address, string(config.Key), digest)
-	conn, err := channel.Connect(patiently(t), network, at, config)
+	kind, at := py.listen(address, string(config.Key), digest)
+	conn, err := channel.Connect(patiently(t), kind, at, config)
 	check(t, err)
 	py.says("connected")
 	return conn
@@ -157,12 +157,12 @@ func accepted(t testing.TB, py *python, l *channel.Listener, key, digest string)
 func listening(t testing.TB, address string, config *channel.Config) (l *channel.Listener) {
 	t.Helper()
 	kernel := curio.NewKernel()
-	network := "unix"
+	kind := "unix"
 	if address == "" {
-		network, address = "tcp", "127.0.0.1:0"
+		kind, address = "tcp", "127.0.0.1:0"
 	}
 	check(t, kernel.Run(background, func(ctx context.Context) (err error) {
-		l, err = channel.Listen(ctx, network, address, config)
+		l, err = channel.Listen(ctx, kind, address, config)
 		return err
 	}))
 	t.Cleanup(func() {
@@ -271,6 +271,25 @@ func TestPythonConnects(t *testing.T) {
 	})
 }
 
+// traps 84: a name that begins with "@" here begins with a zero byte in Python, and has none at its end.
+func TestPythonAbstractName(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has abstract names")
+	}
+	withPythons(t, func(t *testing.T, py *python) {
+		if py.minor < 7 {
+			t.Skip("this version cannot close a Listener with an abstract name")
+		}
+		name := fmt.Sprintf("@curio-test-%d-%d", os.Getpid(), py.minor)
+		conn := dialled(t, py, name, keyed(secret), "")
+		echoes(t, conn, []byte("hi"))
+		hangUp(t, py, conn)
+		conn = accepted(t, py, listening(t, name, keyed(secret)), secret, "")
+		echoes(t, conn, []byte("hi"))
+		hangUp(t, py, conn)
+	})
+}
+
 // Each digest that Python knows, of its challenges and of its answers.
 func TestPythonDigests(t *testing.T) {
 	withPythons(t, func(t *testing.T, py *python) {
@@ -307,8 +326,8 @@ func TestPythonWithoutMD5(t *testing.T) {
 			hangUp(t, py, accepted(t, py, l, secret, ""))
 			return
 		}
-		network, at := py.listen("", secret, "")
-		_, err := channel.Connect(patiently(t), network, at, config)
+		kind, at := py.listen("", secret, "")
+		_, err := channel.Connect(patiently(t), kind, at, config)
 		refused(t, err, "wants an answer by MD5", secret)
 		py.gone()
 		py.connect(l, secret, "")
@@ -320,8 +339,8 @@ func TestPythonWithoutMD5(t *testing.T) {
 func TestPythonWithAnotherKey(t *testing.T) {
 	withPythons(t, func(t *testing.T, py *python) {
 		for _, key := range []string{"Secret", "secret0", "x"} {
-			network, at := py.listen("", secret, "")
-			_, err := channel.Connect(patiently(t), network, at, keyed(key))
+			kind, at := py.listen("", secret, "")
+			_, err := channel.Connect(patiently(t), kind, at, keyed(key))
 			refused(t, err, "the peer refuses our answer", secret, key)
 			py.says("refused")
 		}
@@ -342,8 +361,8 @@ func TestPythonWithKeyOnOneSide(t *testing.T) {
 			"Recv":      func(ctx context.Context, conn *channel.Conn) error { var v any; return conn.Recv(ctx, &v) },
 			"RecvBytes": func(ctx context.Context, conn *channel.Conn) error { _, err := conn.RecvBytes(ctx); return err },
 		} {
-			network, at := py.listen("", secret, "")
-			conn, err := channel.Connect(patiently(t), network, at, nil)
+			kind, at := py.listen("", secret, "")
+			conn, err := channel.Connect(patiently(t), kind, at, nil)
 			check(t, err)
 			if err := receive(patiently(t), conn); !errors.Is(err, channel.ErrKeyWanted) {
 				t.Errorf("%s: %v, want %v", name, err, channel.ErrKeyWanted)
@@ -353,12 +372,12 @@ func TestPythonWithKeyOnOneSide(t *testing.T) {
 		}
 
 		// Python listens without one, and waits for a message.
-		network, at := py.listen("", "", "")
+		kind, at := py.listen("", "", "")
 		config := keyed(secret)
 		config.HandshakeTimeout = 10 * time.Millisecond
-		_, err := channel.Connect(patiently(t), network, at, config)
-		if !errors.Is(err, errHandshakeTimeout) || !strings.Contains(err.Error(), "which sends none if it uses no key") {
-			t.Errorf("%v, want %v", err, errHandshakeTimeout)
+		_, err := channel.Connect(patiently(t), kind, at, config)
+		if !errors.Is(err, network.ErrHandshakeTimeout) || !strings.Contains(err.Error(), "which sends none if it uses no key") {
+			t.Errorf("%v, want %v", err, network.ErrHandshakeTimeout)
 		}
 		py.says("connected")
 		py.gone()
@@ -384,8 +403,6 @@ func TestPythonWithKeyOnOneSide(t *testing.T) {
 		check(t, conn.Close())
 	})
 }
-
-var errHandshakeTimeout = network.ErrHandshakeTimeout
 
 // traps 10: lengths that cannot be, or are refused, and ends in the middle.
 func TestPythonAnnounces(t *testing.T) {

@@ -235,8 +235,8 @@ func record(t *testing.T, py *python) {
 			check(t, err)
 			check(t, l.Close())
 		} else {
-			network, at := py.listen("", e.python, e.digest)
-			below, err = net.Dial(network, at)
+			kind, at := py.listen("", e.python, e.digest)
+			below, err = net.Dial(kind, at)
 			check(t, err)
 		}
 		taped := &tape{Conn: network.FromConn(below)}

@@ -2,7 +2,7 @@
 
 Each line of standard input is a connection, made by
 
-    listen|connect  port|path|-  key in hexadecimal|-  digest|-
+    listen|connect  port|path  key in hexadecimal|-  digest|-
 
 one after the other. What has become of it is a line of standard output. On a connection the Go
 side says what to do, by messages that begin with "!"; all others are sent back.
@@ -11,6 +11,7 @@ side says what to do, by messages that begin with "!"; all others are sent back.
 import hashlib
 import hmac
 import multiprocessing.connection as connection
+import os
 import struct
 import sys
 from multiprocessing import AuthenticationError
@@ -52,7 +53,7 @@ def listen(address, key, digest):
     listener = connection.Listener(address, authkey=None if digest else key)
     with listener:
         at = listener.address
-        say("listening", at[1] if isinstance(at, tuple) else at)
+        say("listening", at[1] if isinstance(at, tuple) else os.fsdecode(at).replace("\0", "@"))
         conn = listener.accept()
         if digest:
             try:
@@ -86,7 +87,9 @@ def main():
     say(sys.version.split()[0])
     for line in sys.stdin:
         side, address, key, digest = line.split()
-        address = None if address == "-" else ("127.0.0.1", int(address)) if address.isdigit() else address
+        address = ("127.0.0.1", int(address)) if address.isdigit() else address
+        if address[0] == "@":
+            address = "\0" + address[1:]
         key = None if key == "-" else bytes.fromhex(key)
         digest = None if digest == "-" else digest
         choose(digest)
