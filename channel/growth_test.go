@@ -121,3 +121,24 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// Room is made at once for as much as has come before on the connection, and no more.
+func TestRoomForAsMuchAsBefore(t *testing.T) {
+	v := newValve(0)
+	c := over(t, v, nil)
+	long := string(numbered(1 << 20))
+	for _, message := range []string{long, long[:1000], long} {
+		v.give(frame(message))
+		m, err := c.RecvBytes(background)
+		got(t, m, err, message)
+	}
+	v.change(func() { v.asked = 0 })
+	o, join := in(t, func(ctx context.Context) error { _, err := c.RecvBytes(ctx); return err })
+	v.give(announced(32 << 20))
+	awaitTaken(t, v, o)
+	if v.asked > 2<<20 {
+		t.Errorf("room for %d bytes when 1 MiB has come before", v.asked)
+	}
+	cancel(o)
+	want(t, join(), wait.ErrTaskCancelled)
+}

@@ -20,8 +20,8 @@ import (
 // decoded is dropped, and the connection goes on.
 //
 // Methods of the value that decode it are called in the caller's task. With JSON that is after its turn. With
-// Gob it is its turn, and a method that does not return holds up those that wait to receive; they can be
-// cancelled.
+// Gob it is its turn: a method must not receive from the connection itself, and one that does not return holds
+// up those that wait to receive, which can be cancelled.
 //
 // It is Curio's Connection.recv. The system call is recvfrom(2) or read(2). A task that waits is in the state
 // LOCK_ACQUIRE while others receive, and READ_WAIT.
@@ -108,7 +108,7 @@ func (c *Conn) recvInto(ctx context.Context, buf []byte) (int, error) {
 	for n := copy(buf, a.body); n < size; {
 		k, err := c.in.Read(ctx, buf[n:size])
 		if n += k; err != nil {
-			a.body = append(a.body[:0], buf[:n]...)
+			a.body = append(a.body, buf[len(a.body):n]...)
 			return 0, unexpected(err)
 		}
 	}

@@ -2,6 +2,7 @@ package channel_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -167,5 +168,27 @@ func TestMisuse(t *testing.T) {
 			}()
 			misuse()
 		}()
+	}
+}
+
+// traps 90: what comes together with the last frame of the handshake is the first message.
+func TestMessageBehindHandshake(t *testing.T) {
+	a, b := socketPair(t)
+	_, join := in(t, func(context.Context) error {
+		put(t, b, frame(challenge+"{sha256}"+up(40)))
+		exactly(t, b, 4+len("{sha256}")+32)
+		put(t, b, frame(welcome))
+		asked := exactly(t, b, 4+len(challenge)+len("{sha256}")+40)
+		answer := "{sha256}" + mac(sha256.New, secret, string(asked[4+len(challenge):]))
+		put(t, b, frame(answer)+frame("early")+frame("la"))
+		return nil
+	})
+	c, err := channel.Client(background, a, withKey)
+	check(t, err)
+	check(t, join())
+	defer c.Close()
+	for _, message := range []string{"early", "la"} {
+		m, err := c.RecvBytes(background)
+		got(t, m, err, message)
 	}
 }
