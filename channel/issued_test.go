@@ -27,6 +27,18 @@ func sides(run ...func(ctx context.Context) error) (errs []error) {
 	return append(errs, err)
 }
 
+// shake does both sides of a handshake. If one fails, the other one is cancelled.
+func shake(client, listener *wire) (clientErr, listenerErr error) {
+	_ = curio.Run(background, func(ctx context.Context) error {
+		return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+			g.Go(func(ctx context.Context) error { clientErr = connects(client)(ctx); return clientErr })
+			g.Go(func(ctx context.Context) error { listenerErr = serves(listener)(ctx); return listenerErr })
+			return nil
+		})
+	})
+	return clientErr, listenerErr
+}
+
 func serves(w *wire) func(context.Context) error {
 	return func(ctx context.Context) error { return channel.HandshakeServe(ctx, w, secret, false) }
 }
@@ -145,18 +157,7 @@ func TestConnectionToItself(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			client, listener := newWires(test.client, test.listener)
 			listener.local, listener.remote = test.atListener[0], test.atListener[1]
-			var clientErr, listenerErr error
-			err := curio.Run(background, func(ctx context.Context) error {
-				serving := curio.Go(ctx, serves(listener), curio.ReportCrash(false))
-				clientErr = connects(client)(ctx)
-				if clientErr != nil {
-					serving.Cancel(ctx)
-					return nil
-				}
-				_, listenerErr = serving.Join(ctx)
-				return nil
-			})
-			check(t, err)
+			clientErr, listenerErr := shake(client, listener)
 			if test.direct {
 				check(t, clientErr)
 				check(t, listenerErr)
@@ -210,8 +211,13 @@ func TestManyHandshakes(t *testing.T) {
 func TestErrorsQuoteNothing(t *testing.T) {
 	const marker = "MARKER-OF-THE-PEER"
 	for i, frames := range [][]any{
-		{marker}, {challenge + marker}, {challenge + "{sha256}" + up(40), marker}, {challenge + "{" + marker + "}" + up(40)},
-		{strings.Repeat(marker, 20)}, {challenge + "{sha256}" + up(40), welcome, marker}, {challenge + marker + "xx"},
+		{marker},
+		{challenge + marker},
+		{challenge + "{sha256}" + up(40), marker},
+		{challenge + "{" + marker + "}" + up(40)},
+		{strings.Repeat(marker, 20)},
+		{challenge + "{sha256}" + up(40), welcome, marker},
+		{challenge + marker + "xx"},
 	} {
 		for _, run := range []func(context.Context, channel.Frames, string, bool) error{channel.HandshakeServe, channel.HandshakeConnect} {
 			err := run(background, &scripted{frames: frames}, secret, false)
