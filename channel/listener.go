@@ -60,7 +60,7 @@ func Listen(ctx context.Context, network, address string, config *Config) (*List
 	if err != nil {
 		return nil, err
 	}
-	return newListener(ctx, below, config), nil
+	return newListener(ctx, below, config)
 }
 
 // NewListener makes a Listener of one of package network, and takes it over: for a socket that another program
@@ -77,11 +77,16 @@ func NewListener(ctx context.Context, below *network.Listener, config *Config) (
 		err = misused("Config.Server, which is for Listen")
 	}
 	if err != nil {
-		addr := below.LocalAddr()
-		_ = below.Close()
-		return nil, &net.OpError{Op: "listen", Net: addr.Network(), Addr: addr, Err: err}
+		return nil, refused(below, err)
 	}
-	return newListener(ctx, below, config), nil
+	return newListener(ctx, below, config)
+}
+
+// refused closes below and returns the error of that.
+func refused(below *network.Listener, err error) error {
+	addr := below.LocalAddr()
+	_ = below.Close()
+	return &net.OpError{Op: "listen", Net: addr.Network(), Addr: addr, Err: err}
 }
 
 // listen listens on a socket.
@@ -106,10 +111,13 @@ func listen(ctx context.Context, name, address string, config *Config) (*network
 // isAbstract reports whether a socket with that name has no file.
 func isAbstract(name string) bool { return runtime.GOOS == "linux" && strings.HasPrefix(name, "@") }
 
-func newListener(ctx context.Context, below *network.Listener, config *Config) *Listener {
+func newListener(ctx context.Context, below *network.Listener, config *Config) (*Listener, error) {
 	l := &Listener{below: below, config: config, slots: curio.NewSemaphore(config.backlog())}
 	l.task = curio.Go(ctx, l.run, curio.Daemon(), curio.Name(l.String()))
-	return l
+	if err := l.task.Err(); errors.Is(err, curio.ErrKernelShutdown) {
+		return nil, refused(below, err) // run has not been called
+	}
+	return l, nil
 }
 
 // Accept waits for a connection whose handshake has succeeded, and returns it. Those of peers that were

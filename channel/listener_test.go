@@ -270,6 +270,23 @@ func TestListenerEndsWithKernel(t *testing.T) {
 	check(t, l.Close())
 }
 
+// In a kernel that has been shut down there is no Listener.
+func TestListenAfterShutdown(t *testing.T) {
+	testutil.NoLeaks(t)
+	kernel := curio.NewKernel()
+	var ended context.Context
+	check(t, kernel.Run(background, func(ctx context.Context) error {
+		ended = context.WithoutCancel(ctx)
+		return nil
+	}))
+	check(t, kernel.Shutdown(background))
+	below, err := network.ListenTCP(background, "127.0.0.1:0", nil)
+	check(t, err)
+	_, err = channel.NewListener(ended, below, nil)
+	want(t, err, curio.ErrKernelShutdown)
+	want(t, below.Close(), net.ErrClosed)
+}
+
 // A Listener and its handshakes are tasks that can be seen.
 func TestListenerIsSeen(t *testing.T) {
 	testutil.NoLeaks(t)

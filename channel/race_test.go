@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/curio-go/curio"
@@ -193,9 +195,10 @@ func TestSendCancelledAsRoomComes(t *testing.T) {
 // Close at any moment ends what goes on, and nothing but net.ErrClosed comes of it.
 func TestCloseWhileInUse(t *testing.T) {
 	testutil.NoLeaks(t)
-	for range testutil.Times(1000) {
+	for i := range testutil.Times(1000) {
 		a, b := pair(t, nil)
 		var all []func() error
+		var answered atomic.Int32
 		for range 2 {
 			_, sending := in(t, func(ctx context.Context) error {
 				for {
@@ -222,8 +225,12 @@ func TestCloseWhileInUse(t *testing.T) {
 				if err != nil {
 					return nil
 				}
+				answered.Add(1)
 			}
 		})
+		for int(answered.Load()) < i%5 {
+			runtime.Gosched()
+		}
 		go a.Close()
 		check(t, a.Close())
 		for _, join := range all {
