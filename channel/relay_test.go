@@ -49,7 +49,7 @@ func passOn(l net.Listener, network, at string) {
 		}
 		for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
 			running.Go(func() {
-				_, _ = io.Copy(way[0], way[1])
+				_, _ = io.Copy(way[0], struct{ io.Reader }{way[1]}) // not by splice(2), whose pipes stay for a while
 				_ = way[0].Close()
 				_ = way[1].Close()
 			})
