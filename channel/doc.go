@@ -54,9 +54,9 @@
 //
 // An answer does not say for which connection it is meant, so the protocol has no cure for that. One case can
 // be seen, and is refused: a process does not answer a challenge that it has itself sent to somebody else. So a
-// program that connects to itself with a key is refused, too, unless the addresses of the two ends show that
-// there is nobody in between. It works over TCP and over the path of a Unix socket; it does not through a
-// proxy, or over a socket pair.
+// program that connects to itself with a key is refused, too, unless the system shows that there is nobody in
+// between: over TCP, or over a Unix socket that the program itself has opened, but not through a proxy, and not
+// over a socket pair.
 //
 // What helps is below the messages, or beside them:
 //

@@ -26,17 +26,17 @@ func (f testFrames) recvFrame(ctx context.Context, limit int) ([]byte, error) {
 type testFramesWithEnds struct {
 	testFrames
 	local, remote net.Addr
+	peer          int
 }
 
-func (f testFramesWithEnds) LocalAddr() net.Addr  { return f.local }
-func (f testFramesWithEnds) RemoteAddr() net.Addr { return f.remote }
+func (f testFramesWithEnds) ends() ends { return ends{nameOf(f.local), nameOf(f.remote), f.peer} }
 
 func framesOf(f Frames) frames {
 	if e, ok := f.(interface {
-		LocalAddr() net.Addr
-		RemoteAddr() net.Addr
+		Ends() (local, remote net.Addr, peer int)
 	}); ok {
-		return testFramesWithEnds{testFrames{f}, e.LocalAddr(), e.RemoteAddr()}
+		local, remote, peer := e.Ends()
+		return testFramesWithEnds{testFrames{f}, local, remote, peer}
 	}
 	return testFrames{f}
 }
@@ -91,10 +91,13 @@ var HandshakeErrors = func() (texts []string) {
 	return texts
 }()
 
-// Issued is how many challenges have not been settled.
+// Issued is how many challenges have not been settled, -1 if there is only memory for some.
 func Issued() int {
 	issued.mu.Lock()
 	defer issued.mu.Unlock()
+	if issued.messages != nil && len(issued.messages) == 0 {
+		return -1
+	}
 	return len(issued.messages)
 }
 

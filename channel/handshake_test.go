@@ -15,6 +15,7 @@ import (
 	"hash"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -107,16 +108,17 @@ func answerTo(new func() hash.Hash, prefix, key string) func(sent []string) stri
 type wire struct {
 	in, out       *curio.Queue[string]
 	local, remote net.Addr
+	peer          int // the process
 	sent          []string
 }
 
 func newWires(a, b net.Addr) (client, listener *wire) {
 	to, from := curio.NewQueue[string](0), curio.NewQueue[string](0)
-	return &wire{in: from, out: to, local: a, remote: b}, &wire{in: to, out: from, local: b, remote: a}
+	self := os.Getpid()
+	return &wire{in: from, out: to, local: a, remote: b, peer: self}, &wire{in: to, out: from, local: b, remote: a, peer: self}
 }
 
-func (w *wire) LocalAddr() net.Addr  { return w.local }
-func (w *wire) RemoteAddr() net.Addr { return w.remote }
+func (w *wire) Ends() (local, remote net.Addr, peer int) { return w.local, w.remote, w.peer }
 
 func (w *wire) Send(ctx context.Context, b []byte) error {
 	w.sent = append(w.sent, string(b))

@@ -2,7 +2,13 @@ package channel
 
 import (
 	"net"
+	"os"
+	"runtime"
+	"strings"
 	"sync"
+
+	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/socket"
 )
 
 // issued are the messages by which this process challenges a peer at the moment, and the connection on
@@ -45,18 +51,32 @@ func isRelayed(message []byte, e ends) bool {
 	return own && !e.meets(from)
 }
 
-// ends are the addresses of a connection, "" for one that is not known or has no name.
-type ends struct{ local, remote string }
+// ends are the two sides of a connection, as the system knows them.
+type ends struct {
+	local, remote string // "" for an address that is not known, or is no name
+	peer          int    // the process that has made the other end of a Unix socket, 0 if that is not known
+}
 
 func endsOf(f frames) ends {
-	a, ok := f.(interface {
-		LocalAddr() net.Addr
-		RemoteAddr() net.Addr
-	})
-	if !ok {
-		return ends{}
+	if c, ok := f.(interface{ ends() ends }); ok {
+		return c.ends()
 	}
-	return ends{nameOf(a.LocalAddr()), nameOf(a.RemoteAddr())}
+	return ends{}
+}
+
+// ends asks the socket at the bottom, if there is one: what is above it may have its addresses from somebody
+// else, such as a proxy.
+func (c *Conn) ends() ends {
+	if t, ok := c.transport.(network.Conn); ok {
+		if s := network.SocketOf(t); s != nil {
+			e := ends{local: nameOf(s.LocalAddr()), remote: nameOf(s.RemoteAddr())}
+			if peer, err := socket.PeerCredentials.Get(s); err == nil {
+				e.peer = peer.PID
+			}
+			return e
+		}
+	}
+	return ends{local: nameOf(c.LocalAddr()), remote: nameOf(c.RemoteAddr())}
 }
 
 func nameOf(addr net.Addr) string {
@@ -71,9 +91,16 @@ func nameOf(addr net.Addr) string {
 }
 
 // meets reports whether e and other are the two ends of one connection. Over TCP no two connections have
-// the same pair of addresses. The client of a Unix socket has no name, so there it means that the client
-// has connected to the path at which we listen, or did. Two ends without a name, as those of a socket
-// pair, do not show whether they belong together.
+// the same pair of addresses. The client of a Unix socket has no name, and the listener's is what it was
+// bound to, which in another directory is another socket: so there the other end must have been made by this
+// process, where the system tells that. Two ends without a name, as those of a socket pair, do not show
+// whether they belong together.
 func (e ends) meets(other ends) bool {
-	return e.local == other.remote && e.remote == other.local && e != ends{}
+	switch {
+	case e.local == "" && e.remote == "":
+		return false
+	case strings.HasPrefix(e.local+e.remote, "unix") && runtime.GOOS == "linux" && e.peer != os.Getpid():
+		return false
+	}
+	return e.local == other.remote && e.remote == other.local
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -136,7 +138,7 @@ func TestConnectionToItself(t *testing.T) {
 	path := &net.UnixAddr{Net: "unix", Name: "/run/server"}
 	for _, test := range []struct {
 		name             string
-		client, listener net.Addr // of the client's end
+		client, listener net.Addr // at the client's end
 		atListener       [2]net.Addr
 		direct           bool
 	}{
@@ -153,10 +155,14 @@ func TestConnectionToItself(t *testing.T) {
 		{"another network", nil, path, [2]net.Addr{&net.UnixAddr{Net: "unixpacket", Name: "/run/server"}, nil}, false},
 		{"socket pair", &net.UnixAddr{Net: "unix"}, &net.UnixAddr{Net: "unix"}, [2]net.Addr{&net.UnixAddr{Net: "unix"}, &net.UnixAddr{Net: "unix"}}, false},
 		{"no addresses", nil, nil, [2]net.Addr{}, false},
+		{"another process at the path", nil, path, [2]net.Addr{path, nil}, runtime.GOOS != "linux"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client, listener := newWires(test.client, test.listener)
 			listener.local, listener.remote = test.atListener[0], test.atListener[1]
+			if strings.HasPrefix(test.name, "another process") {
+				client.peer = os.Getppid()
+			}
 			clientErr, listenerErr := shake(client, listener)
 			if test.direct {
 				check(t, clientErr)

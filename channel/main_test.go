@@ -21,6 +21,7 @@ import (
 var children = map[string]func(){
 	"fips":    fipsMain,
 	"connect": connectMain,
+	"relay":   relayMain,
 	"upper":   upperMain,
 }
 

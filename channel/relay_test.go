@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -27,28 +28,33 @@ func relay(t testing.TB, at string) (address string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			from, err := l.Accept()
-			if err != nil {
-				return
-			}
-			to, err := net.Dial("tcp", at)
-			if err != nil {
-				from.Close()
-				continue
-			}
-			for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
-				running.Go(func() {
-					_, _ = io.Copy(way[0], way[1])
-					_ = way[0].Close()
-					_ = way[1].Close()
-				})
-			}
-		}
-	})
+	running.Go(func() { passOn(l, "tcp", at) })
 	t.Cleanup(func() { l.Close(); running.Wait() })
 	return l.Addr().String()
+}
+
+// passOn passes on what comes to l, until l is closed.
+func passOn(l net.Listener, network, at string) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	for {
+		from, err := l.Accept()
+		if err != nil {
+			return
+		}
+		to, err := net.Dial(network, at)
+		if err != nil {
+			from.Close()
+			continue
+		}
+		for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
+			running.Go(func() {
+				_, _ = io.Copy(way[0], struct{ io.Reader }{way[1]}) // not by splice(2), whose pipes stay for a while
+				_ = way[0].Close()
+				_ = way[1].Close()
+			})
+		}
+	}
 }
 
 // connectMain is a client in a process of its own, which says what it gets.
@@ -86,6 +92,45 @@ func TestRelay(t *testing.T) {
 	child.Wait()
 	check(t, conn.Close())
 	settled(t)
+}
+
+// relayMain is a process that listens on a Unix socket of the same name in another directory, and passes on what
+// comes.
+func relayMain() {
+	dir, at := os.Args[2], os.Args[3]
+	if err := os.Chdir(dir); err != nil {
+		fmt.Println(err)
+		return
+	}
+	l, err := net.Listen("unix", "socket")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("listening")
+	passOn(l, "unix", at)
+}
+
+// A name in the Unix domain says nothing of the directory that it is in: a relay may have the same one.
+func TestRelayOfSameName(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells which process is at the other end")
+	}
+	ours, theirs := t.TempDir(), t.TempDir()
+	t.Chdir(ours)
+	l := listening(t, "socket", keyed(secret))
+	child := testutil.Self(t, "relay", theirs, filepath.Join(ours, "socket"))
+	if said := child.Line(); said != "listening" {
+		t.Fatal(said)
+	}
+	_, err := channel.Connect(patiently(t), "unix", filepath.Join(theirs, "socket"), keyed(secret))
+	refused(t, err, "this process has sent to somebody else", secret)
+	conn, err := channel.Connect(patiently(t), "unix", filepath.Join(ours, "socket"), keyed(secret))
+	check(t, err)
+	check(t, conn.Close())
+	conn, err = l.Accept(patiently(t))
+	check(t, err)
+	check(t, conn.Close())
 }
 
 // A program connects to itself, whatever the listener's address is: 0.0.0.0, both kinds of IP, and a path.

@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"signal":             {".", "internal/signals"},
 	"subprocess":         {".", "stream", "internal/wait", "internal/poll", "internal/process", "internal/signals", "internal/sentinel", "internal/thread"},
 	"file":               {".", "internal/wait", "internal/poll", "internal/disk", "internal/sentinel"},
-	"channel":            {".", "network", "stream", "internal/wait", "internal/poll", "internal/gobs", "internal/sentinel"},
+	"channel":            {".", "network", "socket", "stream", "internal/wait", "internal/poll", "internal/gobs", "internal/sentinel"},
 	"curiotest":          {".", "network", "socket", "internal/wait", "internal/poll", "internal/origin"},
 	"examples/...":       {anyPublic},
 	"verify/core":        {},
