@@ -273,7 +273,7 @@ func TestListenerEndsWithKernel(t *testing.T) {
 // In a kernel that has been shut down there is no Listener.
 func TestListenAfterShutdown(t *testing.T) {
 	testutil.NoLeaks(t)
-	kernel := curio.NewKernel()
+	kernel := curio.NewKernel(curio.Logger(slog.New(testutil.CaptureLog(t))))
 	var ended context.Context
 	check(t, kernel.Run(background, func(ctx context.Context) error {
 		ended = context.WithoutCancel(ctx)
