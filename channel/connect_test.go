@@ -2,6 +2,7 @@ package channel_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -195,25 +196,43 @@ func TestConnectWithFullBacklog(t *testing.T) {
 	check(t, waiting())
 }
 
-// A handshake that fails is not tried again, and leaves nothing open.
+// A handshake that fails is not tried again, and leaves nothing open: whether the listener closes the connection or resets
+// it, and in the authentication or in TLS.
 func TestConnectHandshakeFails(t *testing.T) {
-	ctx := curiotest.NoLeaks(t)
-	l, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
-	check(t, err)
-	defer l.Close()
-	_, join := in(t, func(ctx context.Context) error {
-		c, err := l.Accept(ctx)
-		if err == nil {
-			err = c.Close()
-		}
-		return err
-	})
-	_, err = channel.Connect(background, "tcp", l.LocalAddr().String(), withKey)
-	check(t, join())
-	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) {
-		t.Error(err)
+	secured := &channel.Config{Client: &network.ConnectConfig{TLS: &tls.Config{InsecureSkipVerify: true}}}
+	for name, test := range map[string]struct {
+		config *channel.Config
+		reset  bool
+	}{"key": {withKey, false}, "TLS": {secured, false}, "TLS, reset": {secured, true}} {
+		t.Run(name, func(t *testing.T) {
+			testutil.NoLeaks(t)
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			check(t, err)
+			defer l.Close()
+			accepted := make(chan error, 1)
+			n := 0
+			go func() {
+				for ; ; n++ {
+					c, err := l.Accept()
+					if err != nil {
+						accepted <- nil
+						return
+					}
+					if test.reset {
+						_, _ = c.Read(make([]byte, 1)) // a reset before that is one of connect(2)
+						_ = c.(*net.TCPConn).SetLinger(0)
+					}
+					c.Close()
+				}
+			}()
+			_, err = channel.Connect(patiently(t), "tcp", l.Addr().String(), test.config)
+			isNot(t, err, nil, io.EOF, curio.ErrCancelled, network.ErrHandshakeTimeout)
+			check(t, l.Close())
+			if check(t, testutil.Receive(t, "end", accepted)); n != 1 {
+				t.Errorf("%d attempts", n)
+			}
+		})
 	}
-	isNot(t, err, io.EOF)
 }
 
 // traps 82: a key on one side only. The client with one waits no longer than its HandshakeTimeout.

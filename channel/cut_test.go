@@ -126,7 +126,7 @@ func TestGobSendCancelled(t *testing.T) {
 
 // A Recv that is cancelled at any byte keeps what has come, and the next one goes on, whichever it is.
 func TestRecvCancelledAtEachByte(t *testing.T) {
-	message := `"` + strings.Repeat("0123456789", 2) + `"`
+	message := `"0123"`
 	for _, whole := range []string{frame(message), longFrame(message)} {
 		for n := range len(whole) {
 			for way, receive := range receivers {
