@@ -142,7 +142,7 @@ func (a *authenticator) answer(ctx context.Context, f frames) error {
 	if !ok {
 		return refusal(noChallenge)
 	}
-	if isRelayed(message, endsOf(f)) {
+	if isRelayed(message, f) {
 		return refusal(relayed)
 	}
 	answer, why := a.reply(message)

@@ -42,13 +42,13 @@ func issue(message []byte, e ends) (settle func()) {
 	}
 }
 
-// isRelayed reports whether a message that has come over the connection e is one of this process's, and
-// has not come straight from it: a program may well connect to itself.
-func isRelayed(message []byte, e ends) bool {
+// isRelayed reports whether a message that has come over f is one of this process's, and has not come straight
+// from it: a program may well connect to itself.
+func isRelayed(message []byte, f frames) bool {
 	issued.mu.Lock()
-	defer issued.mu.Unlock()
 	from, own := issued.messages[string(message)]
-	return own && !e.meets(from)
+	issued.mu.Unlock()
+	return own && !endsOf(f).meets(from)
 }
 
 // ends are the two sides of a connection, as the system knows them.
@@ -70,8 +70,10 @@ func (c *Conn) ends() ends {
 	if t, ok := c.transport.(network.Conn); ok {
 		if s := network.SocketOf(t); s != nil {
 			e := ends{local: nameOf(s.LocalAddr()), remote: nameOf(s.RemoteAddr())}
-			if peer, err := socket.PeerCredentials.Get(s); err == nil {
-				e.peer = peer.PID
+			if e.unix() {
+				if peer, err := socket.PeerCredentials.Get(s); err == nil {
+					e.peer = peer.PID
+				}
 			}
 			return e
 		}
@@ -99,8 +101,12 @@ func (e ends) meets(other ends) bool {
 	switch {
 	case e.local == "" && e.remote == "":
 		return false
-	case strings.HasPrefix(e.local+e.remote, "unix") && runtime.GOOS == "linux" && e.peer != os.Getpid():
+	case e.unix() && runtime.GOOS == "linux" && e.peer != os.Getpid():
 		return false
 	}
 	return e.local == other.remote && e.remote == other.local
+}
+
+func (e ends) unix() bool {
+	return strings.HasPrefix(e.local, "unix") || strings.HasPrefix(e.remote, "unix")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,18 +24,21 @@ import (
 
 // relay listens on loopback, and passes on whatever comes to the listener at address, and back. It has no
 // key.
-func relay(t testing.TB, at string) (address string) {
+func relay(t testing.TB, at string, header func(from net.Conn) string) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	var running sync.WaitGroup
-	running.Go(func() { passOn(l, "tcp", at) })
+	running.Go(func() { passOn(l, "tcp", at, header) })
 	t.Cleanup(func() { l.Close(); running.Wait() })
 	return l.Addr().String()
 }
 
-// passOn passes on what comes to l, until l is closed.
-func passOn(l net.Listener, network, at string) {
+// noHeader is for a relay that begins with nothing of its own.
+func noHeader(net.Conn) string { return "" }
+
+// passOn passes on what comes to l, after a header of its own, until l is closed.
+func passOn(l net.Listener, network, at string, header func(from net.Conn) string) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for {
@@ -47,6 +51,7 @@ func passOn(l net.Listener, network, at string) {
 			from.Close()
 			continue
 		}
+		_, _ = io.WriteString(to, header(from)) // if it fails, so does the rest
 		for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
 			running.Go(func() {
 				_, _ = io.Copy(way[0], struct{ io.Reader }{way[1]}) // not by splice(2), whose pipes stay for a while
@@ -75,7 +80,7 @@ func connectMain() {
 func TestRelay(t *testing.T) {
 	testutil.NoLeaks(t)
 	l := listening(t, "", keyed(secret))
-	between := relay(t, l.LocalAddr().String())
+	between := relay(t, l.LocalAddr().String(), noHeader)
 
 	for range 10 {
 		_, err := channel.Connect(patiently(t), "tcp", between, keyed(secret))
@@ -94,6 +99,24 @@ func TestRelay(t *testing.T) {
 	settled(t)
 }
 
+// A relay that the listener takes for a proxy can say that it is nobody: what counts is what the system says.
+func TestRelayAsProxy(t *testing.T) {
+	testutil.NoLeaks(t)
+	config := keyed(secret)
+	config.Server = &network.ServerConfig{Proxy: &network.ProxyConfig{From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
+	l := listening(t, "", config)
+	between := relay(t, l.LocalAddr().String(), func(from net.Conn) string {
+		client, _ := from.RemoteAddr().(*net.TCPAddr)
+		listener, _ := from.LocalAddr().(*net.TCPAddr)
+		return fmt.Sprintf("PROXY TCP4 %v %v %d %d\r\n", client.IP, listener.IP, client.Port, listener.Port)
+	})
+	conn, err := channel.Connect(patiently(t), "tcp", between, keyed(secret))
+	refused(t, err, "this process has sent to somebody else", secret)
+	if conn != nil {
+		_ = conn.Close()
+	}
+}
+
 // relayMain is a process that listens on a Unix socket of the same name in another directory, and passes on what
 // comes.
 func relayMain() {
@@ -108,7 +131,7 @@ func relayMain() {
 		return
 	}
 	fmt.Println("listening")
-	passOn(l, "unix", at)
+	passOn(l, "unix", at, noHeader)
 }
 
 // A name in the Unix domain says nothing of the directory that it is in: a relay may have the same one.
