@@ -251,7 +251,7 @@ func TestAcceptCancelledAsConnectionComes(t *testing.T) {
 			c, err := l.Accept(ctx)
 			if err == nil {
 				defer c.Close()
-				return c.SendBytes(ctx, nil)
+				return c.SendBytes(background, nil)
 			}
 			return err
 		})
