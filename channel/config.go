@@ -126,8 +126,8 @@ func (c *Config) backlog() int64 {
 type Codec int
 
 const (
-	// JSON is encoding/json: for any peer, in any language. Memory that is needed to decode a message is in
-	// proportion to its length.
+	// JSON is encoding/json: for any peer, in any language. The memory that a message takes when it is decoded
+	// is bounded by its length times the size of the largest element in the type that it is decoded into.
 	JSON Codec = iota
 
 	// Gob is encoding/gob: for two Go programs that trust each other. It is faster than JSON if many values of

@@ -155,7 +155,7 @@ func (c *Conn) failed(op string, err error) error {
 }
 
 // Transport returns what the connection is made of, for its options, its certificates and the like:
-// network.SocketOf takes a network.Conn. What is sent or received there is not what the other side expects.
+// network.SocketOf takes a network.Conn. Do not send or receive there: the other side takes it for a message.
 func (c *Conn) Transport() stream.Transport { return c.transport }
 
 // LocalAddr is the address of this side, nil if it has none.

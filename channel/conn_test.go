@@ -34,6 +34,18 @@ func TestSentBytes(t *testing.T) {
 	}
 }
 
+// traps, wire format: both forms of a length, at the border between them.
+func TestHeaders(t *testing.T) {
+	for size, wanted := range map[uint64]string{
+		0: "\x00\x00\x00\x00", 2: "\x00\x00\x00\x02", math.MaxInt32: "\x7f\xff\xff\xff",
+		1 << 31: "\xff\xff\xff\xff\x00\x00\x00\x00\x80\x00\x00\x00", 1<<40 + 5: "\xff\xff\xff\xff\x00\x00\x01\x00\x00\x00\x00\x05",
+	} {
+		if header := string(channel.AppendHeader(nil, size)); header != wanted {
+			t.Errorf("%d is %x, want %x", size, header, wanted)
+		}
+	}
+}
+
 // traps, wire format: a message of up to 16 KiB goes out in one piece with its header, and one that is longer
 // begins with a piece that is as long.
 func TestSentInOnePiece(t *testing.T) {
@@ -492,3 +504,28 @@ func (*decodes) UnmarshalJSON([]byte) error { onDecode(); return nil }
 type callback func()
 
 func (f callback) MarshalJSON() ([]byte, error) { f(); return []byte("1"), nil }
+
+// With Gob, a method that does not return holds up those that wait to send, and these can be cancelled.
+func TestMethodThatHangs(t *testing.T) {
+	a, b := pair(t, &channel.Config{Codec: channel.Gob})
+	_, join := in(t, func(ctx context.Context) error { return a.Send(ctx, hanging{}) })
+	testutil.Receive(t, "a call", hangs)
+	o, joinOther := in(t, func(ctx context.Context) error { return a.SendBytes(ctx, nil) })
+	awaitIn(t, o, "LOCK_ACQUIRE")
+	cancel(o)
+	want(t, joinOther(), wait.ErrTaskCancelled)
+	hangs <- struct{}{}
+	check(t, join())
+	check(t, a.SendBytes(background, []byte("next")))
+	_, err := b.RecvBytes(background)
+	check(t, err)
+	m, err := b.RecvBytes(background)
+	got(t, m, err, "next")
+}
+
+var hangs = make(chan struct{})
+
+type hanging struct{ _ int }
+
+func (hanging) GobEncode() ([]byte, error) { hangs <- struct{}{}; <-hangs; return []byte("x"), nil }
+func (*hanging) GobDecode([]byte) error    { return nil }

@@ -15,10 +15,10 @@ import (
 // "tcp" or "unix", and address a "host:port", or the path of a Unix socket. A nil config is the default.
 //
 // While the other side is not up, Connect tries again, after 10 ms and then twice as long each time up to a
-// second, until ctx is done: while nobody listens, there is no such socket, or the machine cannot be reached.
-// If a Unix socket has too many connections to accept, it waits. Any other error is final, such as a permission
-// that is missing, a host that is not known, or, once there is a connection, all that goes wrong in the
-// handshake: see [Client].
+// second, until ctx is done: while nobody listens, there is no such socket, the machine cannot be reached, or
+// the connection is reset at once. If a Unix socket has too many connections to accept, it waits. Any other
+// error is final, such as a permission that is missing, a host that is not known, or, once there is a
+// connection, whatever goes wrong in the handshake: see [Client].
 //
 // If ctx is done first, the error is ctx's error, and errors.Is also finds in it what the last attempt has
 // failed with. Errors are *net.OpError. No socket is left open.

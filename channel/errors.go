@@ -16,8 +16,7 @@ var (
 	ErrRefused = sentinel.PeersDoing("authentication refused")
 
 	// ErrKeyWanted: this side has no Config.Key, and the first message that has come is a challenge: the other
-	// side
-	// wants a key.
+	// side wants a key. The connection has been closed.
 	ErrKeyWanted = sentinel.PeersDoing("the other side wants a key, as it has sent a challenge; set Config.Key")
 
 	// ErrPickle: a Recv has received what a Python program has sent by send instead of send_bytes. Pickles are

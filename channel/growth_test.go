@@ -127,12 +127,15 @@ func TestRoomForAsMuchAsBefore(t *testing.T) {
 	v := newValve(0)
 	c := over(t, v, nil)
 	long := string(numbered(1 << 20))
-	for _, message := range []string{long, long[:1000], long} {
+	for i, message := range []string{long, long[:1000], long} {
 		v.give(frame(message))
 		m, err := c.RecvBytes(background)
 		got(t, m, err, message)
+		if i == 2 && v.asked < len(long)-64<<10 {
+			t.Errorf("room for %d bytes at most, and not for the whole message", v.asked)
+		}
+		v.change(func() { v.asked = 0 })
 	}
-	v.change(func() { v.asked = 0 })
 	o, join := in(t, func(ctx context.Context) error { _, err := c.RecvBytes(ctx); return err })
 	v.give(announced(32 << 20))
 	awaitTaken(t, v, o)

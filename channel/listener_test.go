@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -273,7 +274,7 @@ func TestListenerEndsWithKernel(t *testing.T) {
 // In a kernel that has been shut down there is no Listener.
 func TestListenAfterShutdown(t *testing.T) {
 	testutil.NoLeaks(t)
-	kernel := curio.NewKernel()
+	kernel := curio.NewKernel(curio.Logger(slog.New(testutil.CaptureLog(t))))
 	var ended context.Context
 	check(t, kernel.Run(background, func(ctx context.Context) error {
 		ended = context.WithoutCancel(ctx)
@@ -409,6 +410,45 @@ func TestAbstractName(t *testing.T) {
 	defer l.Close()
 	client, server := meets(t, l, withKey)
 	talks(t, client, server)
+}
+
+// What network.ServerConfig has for connections holds for these, too: an idle peer ends an operation and nothing else.
+func TestServerConfig(t *testing.T) {
+	ctx := curiotest.NoLeaks(t)
+	l, addr := listen(t, ctx, &channel.Config{Server: &network.ServerConfig{
+		IdleTimeout: 50 * time.Millisecond, MaxConnections: 1, Proxy: &network.ProxyConfig{From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+	}})
+	raw := testutil.Dial(t, addr)
+	_, err := io.WriteString(raw, "PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n"+frame("hello")[:6])
+	check(t, err)
+	server, err := l.Accept(background)
+	check(t, err)
+	if peer := server.RemoteAddr().String(); peer != "192.0.2.1:4711" {
+		t.Errorf("the peer is %s", peer)
+	}
+	for range 2 {
+		_, err = server.RecvBytes(background)
+		want(t, err, network.ErrIdle)
+	}
+	_, err = io.WriteString(raw, frame("hello")[6:])
+	check(t, err)
+	m, err := server.RecvBytes(background)
+	got(t, m, err, "hello")
+	second := testutil.Dial(t, addr)
+	_, err = io.WriteString(second, "PROXY UNKNOWN\r\n")
+	check(t, err)
+	o, join := in(t, func(ctx context.Context) error {
+		c, err := l.Accept(ctx)
+		if err == nil {
+			c.Close()
+		}
+		return err
+	})
+	awaitIn(t, o, "QUEUE_GET") // there may be one connection
+	testutil.Rest()
+	awaitIn(t, o, "QUEUE_GET")
+	check(t, server.Close())
+	check(t, join())
 }
 
 // TLS below the messages, as the package's documentation advises.
