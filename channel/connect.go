@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/wait"
 	"github.com/curio-go/curio/network"
 )
@@ -39,11 +40,14 @@ func Connect(ctx context.Context, network, address string, config *Config) (*Con
 			return Client(ctx, t, config)
 		}
 		_, ended := wait.At(ctx)
-		if ended == nil {
-			if !passes(err) {
-				return nil, err
-			}
+		cancelled := errors.Is(err, curio.ErrCancelled)
+		switch {
+		case ended == nil && (cancelled || !passes(err)):
+			return nil, err
+		case !cancelled:
 			last = causeOf(err)
+		}
+		if ended == nil {
 			ended = pause.Sleep(ctx)
 		}
 		if ended != nil {

@@ -99,6 +99,22 @@ func TestConnectGivesUp(t *testing.T) {
 	}
 }
 
+// A context that is done during an attempt that fails is what the error is about, too.
+func TestConnectGivesUpDuringAnAttempt(t *testing.T) {
+	var ctx context.Context
+	var stop context.CancelFunc
+	config := &channel.Config{Client: &network.ConnectConfig{Control: func(string, string, syscall.RawConn) error {
+		stop()
+		return syscall.ECONNREFUSED
+	}}}
+	for _, where := range [][2]string{{"tcp", "127.0.0.1:1"}, {"unix", filepath.Join(t.TempDir(), "s")}} {
+		ctx, stop = context.WithCancel(background)
+		defer stop()
+		_, err := channel.Connect(ctx, where[0], where[1], config)
+		want(t, err, curio.ErrCancelled, context.Canceled, syscall.ECONNREFUSED)
+	}
+}
+
 // The pauses become longer, up to a second: in a minute there are not many attempts.
 func TestConnectBacksOff(t *testing.T) {
 	attempts := 0
