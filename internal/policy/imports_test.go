@@ -57,7 +57,7 @@ var mayImportUnsafe = map[string]string{
 
 const changeDesign = "change the design first, then this table"
 
-// mayImportSyscall: network makes no system calls, but has to know their errors, and signal has to
+// mayImportSyscall: network and channel make no system calls, but have to know their errors, and signal has to
 // know its signals; subprocess and file are about system calls. One example is about somebody else's event
 // loop, three stop on a signal more, and one of them sets limits.
 func mayImportSyscall(dir string) bool {
