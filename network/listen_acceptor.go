@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/poll"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -152,4 +153,13 @@ func reportLast(ctx context.Context, level slog.Level, message string, args ...a
 func say(ctx context.Context, level slog.Level, message string, args ...any) {
 	defer func() { _ = recover() }()
 	curio.LoggerOf(ctx).Log(ctx, level, message, args...)
+}
+
+// Package channel accepts connections as servers do.
+func init() {
+	poll.AcceptorOf = func(listener any) func(ctx context.Context) (any, error) {
+		l := listener.(*Listener)
+		accepting := &acceptor{name: nameOf(l.LocalAddr()), next: l.Accept}
+		return func(ctx context.Context) (any, error) { return accepting.accept(ctx) }
+	}
 }

@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"subprocess":         {".", "stream", "internal/wait", "internal/poll", "internal/process", "internal/signals", "internal/sentinel", "internal/thread"},
 	"process":            {".", "socket", "stream", "subprocess", "internal/wait", "internal/gobs", "internal/process", "internal/signals"},
 	"file":               {".", "internal/wait", "internal/poll", "internal/disk", "internal/sentinel"},
+	"channel":            {".", "network", "socket", "stream", "internal/wait", "internal/poll", "internal/gobs", "internal/sentinel"},
 	"curiotest":          {".", "network", "socket", "internal/wait", "internal/poll", "internal/origin"},
 	"examples/...":       {anyPublic},
 	"verify/core":        {},
@@ -57,12 +58,12 @@ var mayImportUnsafe = map[string]string{
 
 const changeDesign = "change the design first, then this table"
 
-// mayImportSyscall: network makes no system calls, but has to know their errors, and signal has to
+// mayImportSyscall: network and channel make no system calls, but have to know their errors, and signal has to
 // know its signals; subprocess, process and file are about system calls. One example is about somebody else's event
 // loop, three stop on a signal more, and one of them sets limits.
 func mayImportSyscall(dir string) bool {
 	switch dir {
-	case "socket", "network", "signal", "subprocess", "process", "file",
+	case "socket", "network", "signal", "subprocess", "process", "file", "channel",
 		"examples/universalqueue", "examples/supervisor", "examples/heartbeat", "examples/jobrunner":
 		return true
 	}

@@ -1,0 +1,4 @@
+package channel
+
+// AppendHeader appends the header of a frame.
+var AppendHeader = appendHeader

@@ -1,0 +1,187 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/network"
+)
+
+// A Listener accepts connections. Listeners come from [Listen] and [NewListener]. A Listener must not be
+// copied. It is safe for concurrent use.
+//
+// A daemon task of the kernel accepts connections, and has a task for each handshake. So what a peer does, or
+// fails to do, delays nobody, and Accept returns only connections whose handshake has succeeded. At most
+// Config.Backlog connections are in handshakes or wait for an Accept. If all of them are silent, the next peer
+// waits until the first has exceeded its HandshakeTimeout.
+//
+// It is Curio's Channel, on the side of accept.
+type Listener struct {
+	// Set at birth.
+	below  *network.Listener
+	config *Config
+	task   *curio.Task[struct{}]
+
+	// A slot is taken before a connection is accepted from below, and given back when Accept returns the
+	// connection, or when it has been closed.
+	slots *curio.Semaphore
+	owner context.Context // the task's, in whose name slots are taken; set before the first one is
+
+	ready curio.Queue[*Conn] // closed at the end
+
+	mu     sync.Mutex
+	closed bool
+	failed error // why accepting is over, nil after Close
+}
+
+// Listen listens for connections. network is "tcp" or "unix", and address a "host:port", where port 0 is any
+// free one, or the path of a Unix socket. A nil config is the default.
+//
+// Only this user may connect with a Unix socket, unless Config.Server has a Mode. A file that was left behind
+// by a program that is gone is replaced, and Close removes the file: see network.ListenUnix. On Linux a path
+// that begins with "@" is an abstract name, to Python one that begins with a zero byte: everybody on the
+// machine may connect there, so use a Key.
+//
+// ctx is for the call alone: the Listener is open until Close, or until the kernel of ctx shuts down. Errors
+// are *net.OpError.
+//
+// It is the bind of Curio's Channel. The system calls are socket(2), bind(2) and listen(2).
+func Listen(ctx context.Context, network, address string, config *Config) (*Listener, error) {
+	config = config.orDefault()
+	if err := config.refuse(); err != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+	}
+	below, err := listen(ctx, network, address, config)
+	if err != nil {
+		return nil, err
+	}
+	return newListener(ctx, below, config)
+}
+
+// NewListener makes a Listener of one of package network, and takes it over: for a socket that another program
+// has opened, such as systemd. It is refused with syscall.EINVAL if config makes no sense or has a Server; then
+// below has been closed. With a Grace time of the network.Listener, Accept fails. NewListener panics if below
+// is nil.
+func NewListener(ctx context.Context, below *network.Listener, config *Config) (*Listener, error) {
+	if below == nil {
+		panic("channel: NewListener of a nil *network.Listener")
+	}
+	config = config.orDefault()
+	err := config.refuse()
+	if err == nil && config.Server != nil {
+		err = misused("Config.Server, which is for Listen")
+	}
+	if err != nil {
+		return nil, refused(below, err)
+	}
+	return newListener(ctx, below, config)
+}
+
+// refused closes below and returns the error of that.
+func refused(below *network.Listener, err error) error {
+	addr := below.LocalAddr()
+	_ = below.Close()
+	return &net.OpError{Op: "listen", Net: addr.Network(), Addr: addr, Err: err}
+}
+
+// listen listens on a socket.
+func listen(ctx context.Context, name, address string, config *Config) (*network.Listener, error) {
+	var server network.ServerConfig
+	if config.Server != nil {
+		server = *config.Server
+	}
+	server.HandshakeTimeout = -1 // ours is for all
+	switch name {
+	case "tcp":
+		return network.ListenTCP(ctx, address, &server)
+	case "unix":
+		if server.Mode == 0 && !isAbstract(address) {
+			server.Mode = socketMode
+		}
+		return network.ListenUnix(ctx, address, &server)
+	}
+	return nil, &net.OpError{Op: "listen", Net: name, Err: net.UnknownNetworkError(name)}
+}
+
+// isAbstract reports whether a socket with that name has no file.
+func isAbstract(name string) bool { return runtime.GOOS == "linux" && strings.HasPrefix(name, "@") }
+
+func newListener(ctx context.Context, below *network.Listener, config *Config) (*Listener, error) {
+	l := &Listener{below: below, config: config, slots: curio.NewSemaphore(config.backlog())}
+	l.task = curio.Go(ctx, l.run, curio.Daemon(), curio.Name(l.String()))
+	if err := l.task.Err(); errors.Is(err, curio.ErrKernelShutdown) {
+		return nil, refused(below, err) // run has not been called
+	}
+	return l, nil
+}
+
+// Accept waits for a connection whose handshake has succeeded, and returns it. Those of peers that were
+// refused, broke off, or took too long are closed, and logged at the debug level; Accept goes on. So does it
+// after errors of accept(2) that pass, as a server of package network does.
+//
+// If ctx is done first, the error is ctx's error, and no connection has been lost. After Close, and when the
+// kernel has been shut down, it is net.ErrClosed; if accepting has failed for good, that error.
+//
+// It is the accept of Curio's Channel. The system call is accept4(2). A task that waits is in the state
+// QUEUE_GET.
+func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
+	conn, err := l.ready.Get(ctx)
+	if err == nil {
+		l.release()
+		return conn, nil
+	}
+	if errors.Is(err, curio.ErrQueueClosed) {
+		err = l.why()
+	}
+	addr := l.LocalAddr()
+	return nil, &net.OpError{Op: "accept", Net: addr.Network(), Addr: addr, Err: causeOf(err)}
+}
+
+func (l *Listener) why() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failed != nil {
+		return l.failed
+	}
+	return net.ErrClosed
+}
+
+// Close stops listening, and closes the connections that Accept has not returned. Those that are in Accept get
+// net.ErrClosed. It does not wait for handshakes, whose tasks are cancelled. A second Close does nothing.
+func (l *Listener) Close() error {
+	err := l.close(nil)
+	l.task.CancelNow()
+	return err
+}
+
+// close is Close without the end of the task. why is why accepting is over, nil if the user wants it.
+func (l *Listener) close(why error) error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed, l.failed = true, why
+	l.mu.Unlock()
+	err := l.below.Close()
+	l.ready.Close() // from now on nothing is put in
+	for {
+		conn, empty := l.ready.TryGet()
+		if empty != nil {
+			return err
+		}
+		_ = conn.Close()
+		l.release()
+	}
+}
+
+// LocalAddr is the address that it listens on.
+func (l *Listener) LocalAddr() net.Addr { return l.below.LocalAddr() }
+
+// String returns the network and the address that l listens on.
+func (l *Listener) String() string { return "channel on " + l.below.String() }

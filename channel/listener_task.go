@@ -1,0 +1,116 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/poll"
+	"github.com/curio-go/curio/network"
+)
+
+// What a Listener does in the background:
+//
+//	run ── accepts, one slot each ──► greet, a task for each ── handshake ──► ready ──► Accept
+//
+// Each connection is closed by the one who has it at the end: by greet, unless it could put it into ready; by
+// close, which takes out what is in there when nothing can be put in any more; or by the caller of Accept.
+
+// run is the function of a Listener's task. It ends with Close, with the kernel, or when accepting fails for
+// good.
+func (l *Listener) run(ctx context.Context) error {
+	l.owner = ctx
+	var failed error
+	defer func() { _ = l.close(failed) }()
+	_ = curio.Group(ctx, func(ctx context.Context, handshakes *curio.Tasks) error {
+		accept := poll.AcceptorOf(l.below)
+		for {
+			if err := l.slots.Acquire(l.owner); err != nil {
+				return err
+			}
+			conn, err := accept(ctx)
+			if err != nil {
+				l.release()
+				if !errors.Is(err, curio.ErrCancelled) {
+					failed = err
+				}
+				return err
+			}
+			below := conn.(network.Conn)
+			handshakes.Go(func(ctx context.Context) error {
+				l.greet(ctx, below)
+				return nil
+			}, curio.Daemon(), curio.Name("handshake with "+peerOf(below)))
+		}
+	}, curio.WaitNone)
+	return nil
+}
+
+// release gives a slot back.
+func (l *Listener) release() { l.slots.Release(l.owner) }
+
+// greet does the handshake on a connection, and then has Accept return it, or closes it. What is left to log
+// comes last, as a log handler is foreign code.
+func (l *Listener) greet(ctx context.Context, below network.Conn) {
+	var err error
+	func() {
+		taken := false
+		defer func() {
+			if !taken { // also if Check has panicked
+				_ = below.Close()
+				l.release()
+			}
+		}()
+		var conn *Conn
+		if conn, err = l.open(ctx, below); err == nil {
+			taken = l.ready.TryPut(conn) == nil
+		}
+	}()
+	if err != nil && !errors.Is(err, curio.ErrCancelled) {
+		l.log(ctx, below, err)
+	}
+}
+
+// open makes a connection of below, if its peer is welcome.
+func (l *Listener) open(ctx context.Context, below network.Conn) (*Conn, error) {
+	if check := l.config.Check; check != nil && !check(below.RemoteAddr()) {
+		return nil, errUnwelcome
+	}
+	return Server(ctx, below, l.config)
+}
+
+var errUnwelcome = errors.New("refused by Config.Check")
+
+// logFor is how long a log handler may hold up the end of a handshake's task.
+const logFor = time.Second
+
+// log logs that there was no connection. A log handler is foreign code, which may panic, call runtime.Goexit or
+// hang: so it has a goroutine of its own, for which log does not wait long.
+func (l *Listener) log(ctx context.Context, below network.Conn, err error) {
+	var done curio.Event
+	logger, peer := curio.LoggerOf(ctx), peerOf(below)
+	go func() {
+		defer done.Set()
+		defer func() { _ = recover() }()
+		logger.Log(ctx, slog.LevelDebug, "curio: a connection was not accepted", "peer", peer, "channel", l.String(), "err", err)
+	}()
+	bound, cancel := curio.WithTimeout(ctx, logFor)
+	defer cancel()
+	_ = done.Wait(bound)
+}
+
+// peerOf names the peer of a connection that has been accepted.
+func peerOf(conn network.Conn) string {
+	if addr := conn.RemoteAddr(); addr != nil {
+		if text := addr.String(); text != "" && text != "@" {
+			return text
+		}
+	}
+	if s := network.SocketOf(conn); s != nil {
+		return fmt.Sprintf("fd %d", s.FD()) // a Unix client has no name
+	}
+	return "unnamed"
+}

@@ -1,0 +1,156 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/stream"
+)
+
+// Server makes a connection of t, a network.Conn or any other stream, on the listener's side, and takes t over:
+// to close it, close the Conn. With a Config.Key, it does the handshake, beginning with a challenge; the other
+// side is a [Client]. If t carries TLS, that comes first. Without both, nothing is sent. A nil config is the
+// default.
+//
+// If ctx is done first, the error is ctx's error; if the handshake takes longer than Config.HandshakeTimeout,
+// it is network.ErrHandshakeTimeout, and if the other side does not have the key, [ErrRefused]. With any error,
+// t has been closed. Config.Check, Server and Client are not for t, and are left alone.
+//
+// Server panics if t is nil or moves messages, as a datagram socket does. A task that waits is in the state
+// READ_WAIT or WRITE_WAIT.
+func Server(ctx context.Context, t stream.Transport, config *Config) (*Conn, error) {
+	return open(ctx, t, config, (*authenticator).serve)
+}
+
+// Client is [Server] for the other side: it waits for the challenge. Without a Config.Key there is no
+// difference.
+func Client(ctx context.Context, t stream.Transport, config *Config) (*Conn, error) {
+	return open(ctx, t, config, (*authenticator).connect)
+}
+
+// Streams joins two streams, one for each direction, for [Server] and [Client], which then take both over: for
+// example the standard streams of a program. What has been read into a buffer of in is received first. in and
+// out may be the same stream. Streams panics if one is nil.
+//
+//	p, err := subprocess.Popen(ctx, cmd)
+//	conn, err := channel.Client(ctx, channel.Streams(p.Stdout, p.Stdin), nil)
+func Streams(in, out *stream.Stream) stream.Transport {
+	if in == nil || out == nil {
+		panic("channel: Streams of a nil *stream.Stream")
+	}
+	return &pair{in, out}
+}
+
+// A pair is what Streams returns.
+type pair struct{ in, out *stream.Stream }
+
+func (p *pair) Recv(ctx context.Context, buf []byte) (int, error)    { return p.in.Read(ctx, buf) }
+func (p *pair) SendAll(ctx context.Context, buf []byte) (int, error) { return p.out.Write(ctx, buf) }
+func (p *pair) LocalAddr() net.Addr                                  { return p.in.LocalAddr() }
+func (p *pair) RemoteAddr() net.Addr                                 { return p.out.RemoteAddr() }
+func (p *pair) String() string                                       { return p.in.String() + " and " + p.out.String() }
+
+func (p *pair) Close() error {
+	err := p.in.Close()
+	if p.out != p.in {
+		err = errors.Join(err, p.out.Close())
+	}
+	return err
+}
+
+// newConn returns a connection over t, before any handshake.
+func newConn(t stream.Transport, config *Config) *Conn {
+	c := &Conn{transport: t, codec: config.Codec, most: config.most(), keyless: config.Key == nil}
+	if p, ok := t.(*pair); ok {
+		c.in, c.out = p.in, p.out
+		c.out.SetWriteBuffer(0) // a message that has been sent must not wait for the next one
+		return c
+	}
+	c.in = stream.New(t)
+	c.out = c.in
+	return c
+}
+
+// A handshake is one side of it.
+type handshake func(a *authenticator, ctx context.Context, f frames) error
+
+// open makes a connection of t, or closes t.
+func open(ctx context.Context, t stream.Transport, config *Config, shake handshake) (*Conn, error) {
+	config = config.orDefault()
+	c := newConn(t, config)
+	opened := false
+	defer func() {
+		if !opened { // also after a panic of the transport
+			_ = c.close(nil)
+		}
+	}()
+	_, err := wait.At(ctx)
+	if err == nil {
+		err = config.refuse()
+	}
+	if err == nil {
+		err = c.shake(ctx, config, shake)
+	}
+	if err != nil {
+		return nil, opError("handshake", c.in, c.out, err)
+	}
+	opened = true
+	return c, nil
+}
+
+// shake does the handshakes of c, within the time that there is for it.
+func (c *Conn) shake(ctx context.Context, config *Config, shake handshake) error {
+	return within(ctx, config.patience(), func(ctx context.Context) error {
+		if below, ok := c.transport.(interface {
+			Handshake(ctx context.Context) error
+		}); ok {
+			if err := below.Handshake(ctx); err != nil {
+				return err
+			}
+		}
+		if c.keyless {
+			return nil
+		}
+		a, err := newAuthenticator(config.Key, config.RefuseMD5)
+		if err != nil {
+			return err
+		}
+		return shake(a, ctx, c)
+	})
+}
+
+// within calls fn with a context that ends after limit, if that is not 0. If the limit cuts fn short, the error
+// is not that of the timeout, which is nobody else's affair, but network.ErrHandshakeTimeout. If ctx does, the
+// error is the same as without a limit.
+func within(ctx context.Context, limit time.Duration, fn func(ctx context.Context) error) error {
+	if limit == 0 {
+		return fn(ctx)
+	}
+	bound, cancel := curio.WithTimeout(ctx, limit)
+	err := fn(bound)
+	over := err != nil && bound.Err() != nil
+	cancel()
+	if !over || !errors.Is(err, curio.ErrCancelled) {
+		return err
+	}
+	_, why := wait.At(ctx)
+	if why == nil {
+		why = lateError(limit)
+	}
+	if s, ok := errors.AsType[*stepError](err); ok {
+		return &stepError{s.step, why}
+	}
+	return why
+}
+
+// A lateError says that a handshake was not done within the time that is its value.
+type lateError time.Duration
+
+func (e lateError) Error() string { return "not done within " + time.Duration(e).String() }
+func (e lateError) Timeout() bool { return true }
+func (e lateError) Unwrap() error { return network.ErrHandshakeTimeout }
