@@ -171,7 +171,7 @@ func pairs(dir string, n int) iter.Seq[[2]string] {
 func TestMapBreak(t *testing.T) {
 	for name, opts := range map[string][]process.Option{"ordered": nil, "unordered": {process.Unordered()}} {
 		t.Run(name, func(t *testing.T) {
-			inPool(t, process.Config{Workers: 3}, func(ctx context.Context, p *process.Pool) {
+			inPool(t, process.Config{Workers: 3, Grace: 10 * time.Millisecond}, func(ctx context.Context, p *process.Pool) {
 				s := &source{}
 				for n, err := range process.Map(ctx, fifthHangs, s.all(), append(opts, process.In(p))...) {
 					check(t, err)
@@ -289,7 +289,7 @@ func init() {
 
 // A loop over Map that is cancelled ends once, with its context's error, and so does its iterator.
 func TestMapCancelled(t *testing.T) {
-	inPool(t, process.Config{Workers: 2}, func(ctx context.Context, p *process.Pool) {
+	inPool(t, process.Config{Workers: 2, Grace: 10 * time.Millisecond}, func(ctx context.Context, p *process.Pool) {
 		s := &source{}
 		yields, last := 0, error(nil)
 		late, err := curio.IgnoreAfter(ctx, 50*time.Millisecond, func(ctx context.Context) error {
