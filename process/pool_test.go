@@ -376,8 +376,12 @@ func TestComputesAfterWaiting(t *testing.T) {
 		p := newPool(ctx, t, process.Config{Workers: 1})
 		for range testutil.Times(20) {
 			began := time.Now()
-			err := curio.TimeoutAfter(ctx, 10*time.Millisecond, func(ctx context.Context) error {
-				_, err := process.Run(ctx, waitsAndSpins, struct{}{}, process.In(p), process.Progress(func(int) {}))
+			err := curio.TimeoutAfter(ctx, 100*time.Millisecond, func(ctx context.Context) error {
+				_, err := process.Run(ctx, waitsAndSpins, struct{}{}, process.In(p), process.Progress(func(n int) {
+					if n == 0 { // meanwhile all is idle in the worker, and its monitor goes to sleep
+						_ = curio.Sleep(ctx, 50*time.Millisecond)
+					}
+				}))
 				return err
 			})
 			wantError(t, err, curio.ErrTaskTimeout)
@@ -393,7 +397,7 @@ func TestComputesAfterWaiting(t *testing.T) {
 }
 
 var waitsAndSpins = process.Register("waitsAndSpins", func(ctx context.Context, _ struct{}) (int, error) {
-	for i := range 40 { // waits for room
+	for i := range 20 { // waits for room
 		if err := process.Report(ctx, i); err != nil {
 			return 0, err
 		}
