@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -113,65 +112,62 @@ var firstHangs = process.Register("first hangs", func(ctx context.Context, n int
 	return n, nil
 })
 
-// Results are in order, or as they come.
+// Results are in order, or as they come. Of two workers one has to wait with number 0 for a file.
 func TestMapInOrder(t *testing.T) {
 	inPool(t, process.Config{Workers: 2}, func(ctx context.Context, p *process.Pool) {
-		// Each number waits until the one that comes after it, in pairs, is done.
-		dir := t.TempDir()
-		var got []int
-		for n, err := range process.Map(ctx, inPairs, pairs(dir, 10), process.In(p)) {
-			check(t, err)
-			got = append(got, n)
+		var all []int
+		for i := range 10 {
+			all = append(all, i)
 		}
-		if !slices.Equal(got, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
-			t.Errorf("in order: %v", got)
-		}
-		dir, got = t.TempDir(), nil
-		for n, err := range process.Map(ctx, inPairs, pairs(dir, 10), process.In(p), process.Unordered()) {
-			check(t, err)
-			got = append(got, n)
-		}
-		if slices.IsSorted(got) || len(got) != 10 {
-			t.Errorf("as they come: %v", got)
+		for name, opts := range map[string][]process.Option{"in order": nil, "as they come": {process.Unordered()}} {
+			file := filepath.Join(t.TempDir(), "go")
+			args := func(yield func(string) bool) {
+				for i := range all {
+					if i == 3 && name == "in order" { // at least one of the others has been begun, or is done
+						check(t, os.WriteFile(file, nil, 0o600))
+					}
+					if !yield(fmt.Sprint(i, " ", file)) {
+						return
+					}
+				}
+			}
+			var got []int
+			for n, err := range process.Map(ctx, zeroWaits, args, append(opts, process.In(p))...) {
+				check(t, err)
+				if len(got) == 0 && name == "as they come" { // which it could not, if it had to be number 0
+					check(t, os.WriteFile(file, nil, 0o600))
+				}
+				got = append(got, n)
+			}
+			if name == "in order" && !slices.Equal(got, all) || name == "as they come" && slices.Index(got, 0) < 1 || len(got) != 10 {
+				t.Errorf("%s: %v", name, got)
+			}
 		}
 	})
 }
 
-// inPairs has an even number wait until the odd one after it is about to return.
-var inPairs = process.Register("in pairs", func(ctx context.Context, at [2]string) (int, error) {
-	dir := at[0]
-	n, err := strconv.Atoi(at[1])
-	if err != nil {
+// zeroWaits returns a number, zero not before there is a file.
+var zeroWaits = process.Register("zero waits", func(ctx context.Context, line string) (n int, err error) {
+	var file string
+	if _, err := fmt.Sscan(line, &n, &file); err != nil {
 		return 0, err
 	}
-	if n%2 == 1 {
-		return n, os.WriteFile(filepath.Join(dir, at[1]), nil, 0o600)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, strconv.Itoa(n+1))); err == nil {
-			return n, curio.Sleep(ctx, 20*time.Millisecond) // so that the other is most likely the first
+	for n == 0 {
+		if _, err := os.Stat(file); err == nil {
+			break
 		}
 		if err := curio.Sleep(ctx, time.Millisecond); err != nil {
 			return 0, err
 		}
 	}
+	return n, nil
 })
-
-func pairs(dir string, n int) iter.Seq[[2]string] {
-	return func(yield func([2]string) bool) {
-		for i := range n {
-			if !yield([2]string{dir, strconv.Itoa(i)}) {
-				return
-			}
-		}
-	}
-}
 
 // Breaking out of the loop ends the calls that run, and the iterator, and the pool is as free as before.
 func TestMapBreak(t *testing.T) {
 	for name, opts := range map[string][]process.Option{"ordered": nil, "unordered": {process.Unordered()}} {
 		t.Run(name, func(t *testing.T) {
-			inPool(t, process.Config{Workers: 3}, func(ctx context.Context, p *process.Pool) {
+			inPool(t, process.Config{Workers: 3, Grace: 10 * time.Millisecond}, func(ctx context.Context, p *process.Pool) {
 				s := &source{}
 				for n, err := range process.Map(ctx, fifthHangs, s.all(), append(opts, process.In(p))...) {
 					check(t, err)
@@ -289,7 +285,7 @@ func init() {
 
 // A loop over Map that is cancelled ends once, with its context's error, and so does its iterator.
 func TestMapCancelled(t *testing.T) {
-	inPool(t, process.Config{Workers: 2}, func(ctx context.Context, p *process.Pool) {
+	inPool(t, process.Config{Workers: 2, Grace: 10 * time.Millisecond}, func(ctx context.Context, p *process.Pool) {
 		s := &source{}
 		yields, last := 0, error(nil)
 		late, err := curio.IgnoreAfter(ctx, 50*time.Millisecond, func(ctx context.Context) error {

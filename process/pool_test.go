@@ -369,35 +369,40 @@ func TestReportElsewhere(t *testing.T) {
 	}
 }
 
-// In a worker with one processor, a function that has waited and then computes keeps nobody from hearing that
-// it has to end: see heartbeat.
-func TestComputesAfterWaiting(t *testing.T) {
+// In a worker with one processor, a function that computes after all has been idle keeps nobody from hearing
+// that it has to end: see heartbeat.
+func TestComputesAfterIdling(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
-		p := newPool(ctx, t, process.Config{Workers: 1})
-		for range testutil.Times(20) {
-			began := time.Now()
-			err := curio.TimeoutAfter(ctx, 10*time.Millisecond, func(ctx context.Context) error {
-				_, err := process.Run(ctx, waitsAndSpins, struct{}{}, process.In(p), process.Progress(func(int) {}))
-				return err
-			})
-			wantError(t, err, curio.ErrTaskTimeout)
+		p := newPool(ctx, t, process.Config{Workers: 1, Grace: 20 * time.Second})
+		for range testutil.Times(100) {
 			if _, err := process.Run(ctx, double, 1, process.In(p)); err != nil {
 				return err
 			}
-			if d := time.Since(began); d > 20*time.Second { // the monitor sleeps for a minute
-				t.Errorf("the worker has heard of its end after %v", d)
+			if err := curio.Sleep(ctx, 30*time.Millisecond); err != nil { // the worker's monitor goes to sleep
+				return err
+			}
+			task := curio.Go(ctx, func(ctx context.Context) error {
+				_, err := process.Run(ctx, computesUntilDone, struct{}{}, process.In(p))
+				return err
+			}, curio.ReportCrash(false))
+			w := busy(p)
+			if _, err := task.Cancel(ctx); err != nil {
+				return err
+			}
+			wantError(t, task.Err(), curio.ErrTaskCancelled)
+			began := time.Now()
+			awaitGone(t, w.Pid)
+			if d := time.Since(began); d > 10*time.Second { // the monitor may sleep for a minute
+				t.Errorf("the function has heard of its end after %v", d)
 			}
 		}
 		return p.Close(ctx)
 	})
 }
 
-var waitsAndSpins = process.Register("waitsAndSpins", func(ctx context.Context, _ struct{}) (int, error) {
-	for i := range 40 { // waits for room
-		if err := process.Report(ctx, i); err != nil {
-			return 0, err
-		}
+// computesUntilDone makes no system call, and looks at its context.
+var computesUntilDone = process.Register("computesUntilDone", func(ctx context.Context, _ struct{}) (n int, err error) {
+	for ; ctx.Err() == nil; n++ {
 	}
-	for n := 0; ; n++ {
-	}
+	return n, ctx.Err()
 })

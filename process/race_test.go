@@ -103,6 +103,15 @@ func TestRaces(t *testing.T) {
 	}
 }
 
+type record struct {
+	N    int
+	Text string
+}
+
+var records = process.Register("records", func(ctx context.Context, n int) (record, error) {
+	return record{n, "x"}, process.Report(ctx, n)
+})
+
 // takesTime doubles a number, but not at once.
 var takesTime = process.Register("takesTime", func(_ context.Context, n int) (int, error) {
 	for began := time.Now(); time.Since(began) < 50*time.Microsecond; {
@@ -123,7 +132,7 @@ func TestCancelAfterResult(t *testing.T) {
 		}
 		var scope curio.CancelScope
 		err = scope.Run(ctx, func(ctx context.Context) error {
-			_, err := process.Run(ctx, counts, 1, process.In(p), process.Progress(func(int) {
+			_, err := process.Run(ctx, records, 1, process.In(p), process.Progress(func(int) {
 				// The result follows. When it is there, nobody waits for the call any more but this task.
 				testutil.Eventually(func() bool { return process.Answered(p) })
 				scope.Cancel()
@@ -135,8 +144,9 @@ func TestCancelAfterResult(t *testing.T) {
 		if before != after {
 			t.Errorf("the worker was %d and is %d", before, after)
 		}
-		if n, err := process.Run(ctx, double, 4, process.In(p)); n != 8 || err != nil { // of the same type as the lost one
-			t.Errorf("the next call gives %d, %v", n, err)
+		// Of the same type as the lost one, with which the definition of the type has come.
+		if got, err := process.Run(ctx, records, 4, process.In(p)); got != (record{4, "x"}) || err != nil {
+			t.Errorf("the next call gives %v, %v", got, err)
 		}
 		return errors.Join(err, p.Close(ctx))
 	})

@@ -143,7 +143,7 @@ func TestOthersGoOn(t *testing.T) {
 
 // Too long is an answer, and the next one comes from a new worker.
 func TestTooLong(t *testing.T) {
-	server, addr := start(t, "-workers", "1", "-limit", "2s")
+	server, addr := start(t, "-workers", "1", "-limit", "1s")
 	c := connect(t, addr)
 	c.says(endless, "10")
 	c.hears("* that takes too long", "55")
