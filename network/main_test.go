@@ -23,6 +23,8 @@ var children = map[string]func(args []string){
 	"clients": clientsMain,
 	"short":   shortMain,
 	"crash":   crashMain,
+
+	"computes": computesMain,
 }
 
 func TestMain(m *testing.M) {

@@ -120,6 +120,9 @@ func (p *runtimePoller) close(evicted func()) error {
 // try is what the runtime calls until it returns true, going to sleep in between.
 func (s *sleeper) try(fd uintptr) bool {
 	d := s.d
+	if s.waiter != nil { // it has slept
+		noteWake()
+	}
 	if d.op.call(d, int(fd)) {
 		s.done = true
 		return true
