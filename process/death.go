@@ -58,8 +58,8 @@ func (w *witness) explain(status subprocess.ExitStatus, stderr []byte) string {
 	return text + ": the function, or something that it has called, has ended the process"
 }
 
-// overCPUTime reports whether a worker has died as its call has used up its processor time: because it has said so, or
-// because the last resort has killed it.
+// overCPUTime reports whether a worker has died as its call has used up its processor time: because it has
+// said so, or because the last resort has killed it.
 func (w *witness) overCPUTime(status subprocess.ExitStatus) bool {
 	if w.limits.CPUTime <= 0 {
 		return false
@@ -94,9 +94,15 @@ func crashLine(stderr []byte) string {
 	return ""
 }
 
-// isOutOfMemory reports whether a program has crashed for want of memory. The runtime says so in several ways,
-// depending on what it needed the memory for.
+// isOutOfMemory reports whether a program has crashed for want of memory. The runtime says so in several
+// ways, depending on what it needed the memory for.
 func isOutOfMemory(crash string) bool {
-	return strings.Contains(crash, "pthread_create failed") || strings.Contains(crash, "out of memory") || strings.Contains(crash, "cannot allocate") ||
-		strings.Contains(crash, "can't allocate") || strings.Contains(crash, "failed to allocate")
+	for _, text := range []string{
+		"out of memory", "cannot allocate", "can't allocate", "failed to allocate", "pthread_create failed",
+	} {
+		if strings.Contains(crash, text) {
+			return true
+		}
+	}
+	return false
 }

@@ -39,8 +39,8 @@ func (o *oomKills) now() uint64 {
 	return o.last
 }
 
-// read looks where each of the two versions of cgroups has the number. In a container the path may be seen from
-// outside, and then what is mounted is the cgroup itself.
+// read looks where each of the two versions of cgroups has the number. In a container the path may be seen
+// from outside, and then what is mounted is the cgroup itself.
 func (o *oomKills) read() uint64 {
 	list, _ := os.ReadFile(o.self)
 	for line := range bytes.Lines(list) { // as 4:memory:/path, or 0::/path

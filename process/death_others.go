@@ -2,7 +2,8 @@
 
 package process
 
-// oomKills would count the processes that the system has killed for want of memory, which it does not tell here.
+// oomKills would count the processes that the system has killed for want of memory, which it does not tell
+// here.
 type oomKills struct{}
 
 var theOOMKills oomKills

@@ -11,14 +11,15 @@ import (
 	"github.com/curio-go/curio/internal/signals"
 )
 
-// A meter sees to it that a call uses no more processor time than it may. The system sends SIGXCPU when the process has
-// used that much, and again after each tenth of a second more, as a single one could be lost. Whether the call has used up its
-// time is decided here, by what the process has used since it began: a signal may have been under way when an earlier call
-// ended.
+// A meter sees to it that a call uses no more processor time than it may. The system sends SIGXCPU when the
+// process has used that much, and again after each tenth of a second more, as a single one could be lost.
+// Whether the call has used up its time is decided here, by what the process has used since it began: a
+// signal may have been under way when an earlier call ended.
 //
-// On Linux the signals come from a timer that counts processor time. Should the function keep this process from handling the signal, another timer
-// ends it with SIGKILL: that takes the place of a hard limit, which once lowered cannot be raised for the next call. Elsewhere
-// it is the soft RLIMIT_CPU, which is moved for each call. It counts whole seconds, and so is rounded up.
+// On Linux the signals come from a timer that counts processor time. Should the function keep this process
+// from handling the signal, another timer ends it with SIGKILL: that takes the place of a hard limit, which
+// once lowered cannot be raised for the next call. Elsewhere it is the soft RLIMIT_CPU, which is moved for
+// each call. It counts whole seconds, and so is rounded up.
 type meter struct {
 	mu       sync.Mutex
 	warns    *system.CPUTimer // nil: by RLIMIT_CPU
@@ -32,8 +33,8 @@ var theMeter meter
 // warnsAgain is how much processor time there is between a signal and the next.
 const warnsAgain = 100 * time.Millisecond
 
-// killsAfter is how much processor time a process has for ending, in addition to the grace time, before it is
-// killed.
+// killsAfter is how much processor time a process has for ending, in addition to the grace time, before it
+// is killed.
 var killsAfter = 2 * time.Second
 
 // begin prepares the process. It is called once.
@@ -57,8 +58,8 @@ func (m *meter) begin() error {
 	return nil
 }
 
-// allow gives the call that begins its share of processor time. If it uses that up, exceeded is called: once, and not
-// after end has returned. It must return at once and must not call end.
+// allow gives the call that begins its share of processor time. If it uses that up, exceeded is called:
+// once, and not after end has returned. It must return at once and must not call end.
 func (l limits) allow(exceeded func()) (end func()) {
 	if l.CPUTime <= 0 {
 		return func() {}
@@ -93,7 +94,8 @@ func (m *meter) set(used time.Duration, l limits) error {
 	return m.warns.Set(l.CPUTime, warnsAgain)
 }
 
-// moveSoftLimit has SIGXCPU sent when the process has used so much processor time, and after each second more.
+// moveSoftLimit has SIGXCPU sent when the process has used that much processor time, and after each second
+// more.
 func moveSoftLimit(used time.Duration) error {
 	_, hard, err := system.OwnLimit(syscall.RLIMIT_CPU)
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 
 const limitsMemory = true
 
-// limitMemory limits the memory that this process may use to most bytes, by RLIMIT_DATA. That counts all memory
-// that the process may write to and that belongs to it alone. RLIMIT_AS would count what the Go runtime merely
-// reserves, more than a gigabyte, as well.
+// limitMemory limits the memory that this process may use to most bytes, by RLIMIT_DATA. That counts all
+// memory that the process may write to and that belongs to it alone. RLIMIT_AS would count what the Go
+// runtime merely reserves, more than a gigabyte, as well.
 //
-// But RLIMIT_DATA also counts what has never been touched: 32 MiB of tables of the runtime's, and in a program
-// with cgo 8 MiB for the stack of each thread, of which a few KiB are used. So what is reserved in this way now does not
-// count, nor do the stacks of some threads that are still to come: without them a program would die of starting
-// a thread.
+// But RLIMIT_DATA also counts what has never been touched: 32 MiB of tables of the runtime's, and in a
+// program with cgo 8 MiB for the stack of each thread, of which a few KiB are used. So what is reserved in
+// this way now does not count, nor do the stacks of some threads that are still to come: without them a
+// program would die of starting a thread.
 //
 // The garbage collector gets a limit a little below most.
 func limitMemory(most int64) error {
@@ -80,8 +80,9 @@ func kibibytes(status []byte, key string) (n int64, ok bool) {
 	return 0, false
 }
 
-// threadStack returns how much memory the C library reserves for the stack of a thread, 0 in a program that has
-// none. It is the limit for the stack of the first thread, and there is a piece of memory of just that size.
+// threadStack returns how much memory the C library reserves for the stack of a thread, 0 in a program that
+// has none. It is the limit for the stack of the first thread, and there is a piece of memory of just that
+// size.
 func threadStack() int64 {
 	soft, _, err := system.OwnLimit(syscall.RLIMIT_STACK)
 	maps, _ := os.ReadFile("/proc/self/maps")
@@ -101,8 +102,8 @@ func threadStack() int64 {
 	return 0
 }
 
-// preferForOOM makes this process one that the system ends before most others when it is short of memory. If it cannot
-// be done, the system decides as it would have.
+// preferForOOM makes this process one that the system ends before most others when it is short of memory.
+// If it cannot be done, the system decides as it would have.
 func preferForOOM() {
 	const path, wanted = "/proc/self/oom_score_adj", 500
 	text, err := os.ReadFile(path)

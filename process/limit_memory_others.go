@@ -4,7 +4,8 @@ package process
 
 import "errors"
 
-// RLIMIT_DATA counts here what no program has used for long, and RLIMIT_AS counts what a Go program only reserves.
+// RLIMIT_DATA counts here what no program has used for long, and RLIMIT_AS counts what a Go program only
+// reserves.
 const limitsMemory = false
 
 func limitMemory(int64) error { return errors.ErrUnsupported }

@@ -1,6 +1,7 @@
 package gobs
 
 import (
+	"bytes"
 	"encoding"
 	"encoding/gob"
 	"errors"
@@ -9,18 +10,18 @@ import (
 	"sync"
 )
 
-// Check returns an error if values of type t cannot be sent, or if something of them would be lost
-// without a word. The error says where in the type, and what.
+// Check returns an error if values of type t cannot be sent, or if something of them would be lost without
+// a word. The error says where in the type, and what.
 //
 // Refused are, at any depth: functions, channels and unsafe pointers; fields that are not exported, except
-// those named _; pointers to pointers; a field that points to something whose zero value gob does not
-// send, such as a *bool, as a pointer to false would arrive as nil; methods that encode without those that
+// those named _; pointers to pointers; a field that points to something whose zero value gob does not send,
+// such as a *bool, as a pointer to false would arrive as nil; methods that encode without those that
 // decode, or that need an address where the value has none. A type with GobEncode and GobDecode or
-// MarshalBinary and UnmarshalBinary may have in it what it likes. An interface is allowed; the type of what is
-// in it is checked when it is sent.
+// MarshalBinary and UnmarshalBinary may have in it what it likes. An interface is allowed; the type of what
+// is in it is checked when it is sent.
 //
-// Accepted, and not kept by gob: an empty slice arrives as nil; a nil map at the top, or inside a slice,
-// an array or a map, arrives as an empty one; two pointers to one value arrive as pointers to two. A nil
+// Accepted, and not kept by gob: an empty slice arrives as nil; a nil map at the top, or inside a slice, an
+// array or a map, arrives as an empty one; two pointers to one value arrive as pointers to two. A nil
 // pointer inside a slice, an array, a map or an interface is an error when it is encoded.
 func Check(t reflect.Type) error {
 	if t == nil {
@@ -32,7 +33,7 @@ func Check(t reflect.Type) error {
 		}
 		t = t.Elem()
 	}
-	return traitsOf(t, true).err
+	return traitsOf(t).err
 }
 
 func pointerToPointer(t reflect.Type) error {
@@ -53,19 +54,42 @@ type place struct {
 	addressable bool
 }
 
-// allTraits has the traits of each place that was asked for.
-var allTraits sync.Map
+// addressable and unaddressable have the traits of each type that was asked for, as a *traits. Asking them
+// costs no allocation.
+var addressable, unaddressable sync.Map
 
-func traitsOf(t reflect.Type, addressable bool) *traits {
-	p := place{t, addressable}
-	if known, ok := allTraits.Load(p); ok {
+// traitsOf returns the traits of a type whose values have an address.
+func traitsOf(t reflect.Type) *traits { return findTraits(&addressable, place{t, true}) }
+
+// traitsInside returns the traits of a type whose values are in interfaces.
+func traitsInside(t reflect.Type) *traits { return findTraits(&unaddressable, place{t, false}) }
+
+func findTraits(all *sync.Map, p place) *traits {
+	if known, ok := all.Load(p.t); ok {
 		return known.(*traits)
 	}
 	c := checker{visited: make(map[place]bool)}
-	c.visit(p, t.String(), false)
-	methods, _ := encodedBy(t)
-	found, _ := allTraits.LoadOrStore(p, &traits{err: c.err, walk: c.walk, foreign: c.foreign, methods: methods})
+	c.visit(p, p.t.String(), false)
+	if c.err == nil {
+		if err := try(p.t); err != nil {
+			c.refuse(p.t.String(), "%v", err)
+		}
+	}
+	methods, _ := encodedBy(p.t)
+	found, _ := all.LoadOrStore(p.t, &traits{err: c.err, walk: c.walk, foreign: c.foreign, methods: methods})
 	return found.(*traits)
+}
+
+// try finds out whether gob has something against a type that is not known here. It sends no value of it,
+// as that might call the user's methods.
+func try(t reflect.Type) (err error) {
+	defer recovered(&err)
+	var wire bytes.Buffer
+	none := reflect.New(reflect.SliceOf(t))
+	if err := gob.NewEncoder(&wire).EncodeValue(none.Elem()); err != nil {
+		return err
+	}
+	return gob.NewDecoder(&wire).DecodeValue(none)
 }
 
 // A checker visits everything that a type consists of.

@@ -13,8 +13,8 @@ import (
 	"unicode"
 )
 
-// A Decoder turns the messages of an Encoder into values. The zero value is ready. It must not be
-// copied, nor used by several goroutines at once.
+// A Decoder turns the messages of an Encoder into values. The zero value is ready. It must not be copied,
+// nor used by several goroutines at once.
 type Decoder struct {
 	_     noCopy
 	in    bytes.Reader
@@ -24,16 +24,16 @@ type Decoder struct {
 
 var errLost = errors.New("the types are not known: an earlier message is missing, or could not be decoded")
 
-// Decode sets *into, where into is a pointer, to the value in msg: all of it, and nothing is left of what was
-// there, or if it fails nothing. It keeps nothing of msg.
+// Decode sets *into, where into is a pointer, to the value in msg: all of it, and nothing is left of what
+// was there, or if it fails nothing. It keeps nothing of msg.
 //
 // A hostile message is an error. The memory that it takes is bounded: by its length times the size of the
 // largest element that the types here have, and for types that it defines by a constant. In that, the
 // methods of types that decode themselves are not counted.
 //
-// If the definitions of types in msg are malformed, all messages are errors until one begins anew. After any other error
-// the next message is as good as ever. A panic of a method is a *PanicError, and runtime.Goexit in one is
-// ErrGoexit. Such a method may take its time, and Decode waits for it.
+// If the definitions of types in msg are malformed, all messages are errors until one begins anew. After
+// any other error the next message is as good as ever. A panic of a method is a *PanicError, and
+// runtime.Goexit in one is ErrGoexit. Such a method may take its time, and Decode waits for it.
 func (d *Decoder) Decode(msg []byte, into any) error {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
@@ -136,8 +136,8 @@ func (d *Decoder) run(foreign bool, v reflect.Value) (err error) {
 	return plain(d.gob.DecodeValue(v)) // the error may be the user's, too
 }
 
-// resolve returns the type here of values with a registered name, by decoding one that is empty: gob
-// tells it in no other way.
+// resolve returns the type here of values with a registered name, by decoding one that is empty: gob tells
+// it in no other way.
 func (d *Decoder) resolve(name string, id typeID) (reflect.Type, error) {
 	if t := d.table.concretes[name]; t != nil {
 		return t, nil
@@ -166,8 +166,8 @@ func (d *Decoder) resolve(name string, id typeID) (reflect.Type, error) {
 // maxEmpty is how long an array of structs, slices, maps or interfaces may be that is in an interface.
 const maxEmpty = 1 << 16
 
-// appendEmpty appends the shortest value of a type: no field, no element, except for arrays. Each other type
-// has one of a byte, as it is not plain.
+// appendEmpty appends the shortest value of a type: no field, no element, except for arrays. Each other
+// type has one of a byte, as it is not plain.
 func (t *table) appendEmpty(b []byte, d *definition) (value []byte, ok bool) {
 	if d == nil || d.kind != ofArray {
 		return append(b, 0), true

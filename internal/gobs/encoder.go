@@ -11,8 +11,8 @@ import (
 // maxKept is how large a buffer may be that is kept for the next message.
 const maxKept = 1 << 20
 
-// An Encoder turns values into messages for a Decoder at the other end of a connection. The zero value
-// is ready. It must not be copied, nor used by several goroutines at once.
+// An Encoder turns values into messages for a Decoder at the other end of a connection. The zero value is
+// ready. It must not be copied, nor used by several goroutines at once.
 type Encoder struct {
 	_         noCopy
 	buf       buffer
@@ -35,15 +35,15 @@ type noCopy struct{}
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
 
-// Encode returns v as a message, which is valid until the next call of a method. If v is a pointer, what
-// it points to is sent: pass the address of a variable to send a value of an interface type. A nil pointer, or
+// Encode returns v as a message, which is valid until the next call of a method. If v is a pointer, what it
+// points to is sent: pass the address of a variable to send a value of an interface type. A nil pointer, or
 // a pointer to one, is sent as such. The type of v must be one that Check accepts.
 //
-// If it fails, nothing has happened except that the next message begins a new table. The error says what
-// in v it was about, if gob's own does not: a type that is not registered or that Check refuses in an
+// If it fails, nothing has happened except that the next message begins a new table. The error says what in
+// v it was about, if gob's own does not: a type that is not registered or that Check refuses in an
 // interface, a value that contains itself or is nested more than 10,000 deep, a nil pointer where there can
-// be none. A panic of a method of v is a *PanicError, and runtime.Goexit in one is ErrGoexit. Such a
-// method may take its time, and Encode waits for it.
+// be none. A panic of a method of v is a *PanicError, and runtime.Goexit in one is ErrGoexit. Such a method
+// may take its time, and Encode waits for it.
 func (e *Encoder) Encode(v any) (msg []byte, err error) {
 	value := reflect.ValueOf(v)
 	if !value.IsValid() {
@@ -68,7 +68,7 @@ func (e *Encoder) Encode(v any) (msg []byte, err error) {
 	if value.Kind() == reflect.Pointer {
 		return nil, pointerToPointer(value.Type())
 	}
-	t := traitsOf(value.Type(), true)
+	t := traitsOf(value.Type())
 	if !value.CanAddr() { // as a method may need it
 		copied := reflect.New(value.Type()).Elem()
 		copied.Set(value)
@@ -148,7 +148,8 @@ func (e *Encoder) define(t reflect.Type) error {
 	return nil
 }
 
-// lastMessage returns where the last message of gob's begins of those from start on. It is negative if they are none.
+// lastMessage returns where the last message of gob's begins of those from start on. It is negative if they
+// are none.
 func (e *Encoder) lastMessage(start int) int {
 	r := reader{data: e.buf, at: start}
 	for {

@@ -9,8 +9,8 @@ import (
 // has inside it at its end.
 const depthSlack = maxTypeDepth
 
-// A follower follows a value through a message, as gob will, and so finds each count that the bytes after it do
-// not bear out: it takes a byte or more for each element, and finds the end.
+// A follower follows a value through a message, as gob will, and so finds each count that the bytes after
+// it do not bear out: it takes a byte or more for each element, and finds the end.
 type follower struct {
 	reader
 	decoder *Decoder
@@ -107,8 +107,8 @@ const maxName = 1024
 var errIgnoredNil = errors.New("a nil in an interface, in a field that is not here: gob cannot skip that")
 
 // inside follows what is in an interface: the name that its type is registered under, the type, how many
-// bytes the value has, and the value. gob does not look at that number, except to skip the value, so
-// it has to be true. Nothing is defined here.
+// bytes the value has, and the value. gob does not look at that number, except to skip the value, so it has
+// to be true. Nothing is defined here.
 func (f *follower) inside(n *node, depth int) {
 	name := f.take(f.uint())
 	if len(name) == 0 {
@@ -141,6 +141,9 @@ func (f *follower) inside(n *node, depth int) {
 	}
 }
 
+// opaque is the node of a value in an interface that methods decode, whatever its type is.
+var opaque = &node{kind: nodeBytes, foreign: true}
+
 // concrete plans a value in an interface.
 func (f *follower) concrete(name string, id typeID) (*node, error) {
 	if id <= lastBuiltin {
@@ -151,9 +154,9 @@ func (f *follower) concrete(name string, id typeID) (*node, error) {
 	case d == nil:
 		return nil, fmt.Errorf("%w: a type is not defined", errMalformed)
 	case d.isOpaque():
-		return &node{kind: nodeBytes, foreign: true}, nil
-	case f.table.isPlain(d):
-		return f.table.ignore(id, make(map[typeID]*node)) // it makes no difference which type it is here
+		return opaque, nil
+	case f.table.isPlain(d): // it makes no difference which type it is here
+		return f.table.top(nil, id)
 	}
 	local, err := f.decoder.resolve(name, id)
 	if err != nil {

@@ -413,8 +413,27 @@ func TestWrongVariableForLong(t *testing.T) {
 	l.trip(t, *someShape())
 }
 
+// Many values in interfaces, of whatever kind, use up nothing of a connection.
+func TestManyInInterfaces(t *testing.T) {
+	var l link
+	many := make([]any, 10_000)
+	for i := range many {
+		many[i] = []any{[2]big.Word{1, 2}, big.NewInt(3), [2]big.Word{}, item{N: 4}, [2]big.Word{7}, triple{}}[i%6]
+	}
+	for range 12 {
+		var got []any
+		check(t, l.Decode(l.send(t, many), &got))
+		if len(got) != len(many) || got[6] != many[6] {
+			t.Fatalf("%d have arrived", len(got))
+		}
+	}
+}
+
 // Many types on one connection are defined, and the table begins anew before the other end would refuse it.
 func TestManyTypes(t *testing.T) {
+	if testutil.Race {
+		t.Skip("making thousands of fields takes the race detector long, and there is one goroutine only")
+	}
 	var l link
 	for i := range 450 {
 		fields := make([]reflect.StructField, 240)

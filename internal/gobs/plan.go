@@ -67,7 +67,7 @@ func (t *table) enter() error {
 
 func (t *table) leave() { t.depth-- }
 
-// top plans a value that stands by itself: a message's, or an interface's.
+// top plans a value that stands by itself: a message's, or an interface's. If local is nil, it is ignored.
 func (t *table) top(local reflect.Type, id typeID) (*node, error) {
 	key := planKey{local, id}
 	if n := t.plans[key]; n != nil {
@@ -75,7 +75,13 @@ func (t *table) top(local reflect.Type, id typeID) (*node, error) {
 	}
 	before := t.planned
 	t.newPlans, t.newIgnored = t.newPlans[:0], t.newIgnored[:0]
-	n, err := t.part(local, id, make(map[reflect.Type]compiled))
+	var n *node
+	var err error
+	if local != nil {
+		n, err = t.part(local, id, make(map[reflect.Type]compiled))
+	} else {
+		n, err = t.ignore(id, make(map[typeID]*node))
+	}
 	if err != nil { // nothing is left: neither here, nor with gob, which will not see the value
 		t.planned = before
 		for _, key := range t.newPlans {
@@ -297,8 +303,8 @@ func builtinOf(t reflect.Type) typeID {
 	return 0
 }
 
-// alike reports whether values of two types are written in the same way. under are the pairs that are
-// being compared.
+// alike reports whether values of two types are written in the same way. under are the pairs that are being
+// compared.
 func (t *table) alike(a, b typeID, under map[[2]typeID]bool) bool {
 	if a == b {
 		return true

@@ -17,8 +17,8 @@ var (
 	errNilElem = errors.New("a nil pointer in a slice, an array or a map cannot be sent")
 )
 
-// A walker visits those parts of a value that gob must not see unprepared: what can contain itself, of which
-// gob's stack would overflow, and what is in interfaces, whose types have to be checked and defined.
+// A walker visits those parts of a value that gob must not see unprepared: what can contain itself, of
+// which gob's stack would overflow, and what is in interfaces, whose types have to be checked and defined.
 type walker struct {
 	concretes map[reflect.Type]*traits // known already
 	found     map[reflect.Type]*traits // and those that are new
@@ -75,7 +75,7 @@ func fail(err error) error { return &errAt{err: err} }
 
 // skips reports whether nothing in values of a type needs a visit.
 func (w *walker) skips(t reflect.Type) bool {
-	known := traitsOf(t, true)
+	known := traitsOf(t)
 	return known.methods != byFields || !known.walk && !w.explains
 }
 
@@ -203,7 +203,7 @@ func (w *walker) concrete(v reflect.Value, depth int) error {
 		known = w.found[t]
 	}
 	if known == nil {
-		known = traitsOf(t, false)
+		known = traitsInside(t)
 		if known.err != nil {
 			return fail(known.err)
 		}

@@ -271,8 +271,8 @@ func newTable() *table {
 	}
 }
 
-// define reads definitions, until a message is none. It returns where that begins, and which type the value in it
-// has. The value is what remains in r.
+// define reads definitions, until a message is none. It returns where that begins, and which type the value
+// in it has. The value is what remains in r.
 func (t *table) define(r *reader) (start int, id typeID, err error) {
 	for {
 		start = r.at

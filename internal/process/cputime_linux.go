@@ -11,8 +11,8 @@ const (
 	clockOf  = 2 // what the clock of another process has in its lowest bits, below the process id
 )
 
-// ProcessorTimeOf returns how much processor time another process has used, without its children. The
-// error is EINVAL if there is none with that id.
+// ProcessorTimeOf returns how much processor time another process has used, without its children. The error
+// is EINVAL if there is none with that id.
 func ProcessorTimeOf(pid int) (time.Duration, error) {
 	var t syscall.Timespec
 	clock := int32(^pid<<3 | clockOf)
@@ -23,8 +23,8 @@ func ProcessorTimeOf(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// A CPUTimer sends a signal to this process when it has used some processor time. It belongs to the process until
-// that ends, and no child inherits it.
+// A CPUTimer sends a signal to this process when it has used some processor time. It belongs to the process
+// until that ends, and no child inherits it.
 type CPUTimer struct{ id int32 }
 
 // A sigevent is struct sigevent. It is as large on all processors.
@@ -47,8 +47,8 @@ func NewCPUTimer(sig syscall.Signal) (*CPUTimer, error) {
 	return t, nil
 }
 
-// Set has the signal sent after the process has used d more, and each time after it has used again more after that.
-// If d is 0 it is sent no more.
+// Set has the signal sent after the process has used d more, and each time after it has used again more
+// after that. If d is 0 it is sent no more.
 func (t *CPUTimer) Set(d, again time.Duration) error {
 	value := [2]syscall.Timespec{syscall.NsecToTimespec(int64(again)), syscall.NsecToTimespec(int64(d))}
 	_, _, errno := syscall.RawSyscall6(syscall.SYS_TIMER_SETTIME, uintptr(t.id), 0, uintptr(unsafe.Pointer(&value)), 0, 0, 0)
