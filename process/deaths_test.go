@@ -90,7 +90,12 @@ func init() {
 	}
 }
 
-func endless(n int) int { return endless(n+1) + 1 }
+func endless(n int) int {
+	if n < 0 {
+		return 0
+	}
+	return endless(n+1) + 1
+}
 
 // Goexit in the function is a failure of the call, and not of the worker.
 func TestGoexit(t *testing.T) {
