@@ -22,15 +22,16 @@ func TestKillBusyWorker(t *testing.T) {
 	for name, fn := range map[string]*process.Func[int, int]{"waiting": hang, "computing": spin} {
 		t.Run(name, func(t *testing.T) {
 			inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
-				pid := 0
+				pid, begun := 0, 0
 				_, err := process.Run(ctx, fn, 0, process.In(p), process.Progress(func(worker int) {
 					pid = worker
+					begun++
 					signalTo(t, pid, syscall.SIGKILL)
 				}))
 				killed(t, err, pid, syscall.SIGKILL)
 				wantText(t, err, "killed")
-				if next := runsOn(ctx, t, p); next == pid {
-					t.Errorf("worker %d goes on", pid)
+				if next := runsOn(ctx, t, p); next == pid || begun != 1 {
+					t.Errorf("the next worker is %d after %d, and the function has begun %d times", next, pid, begun)
 				}
 			})
 		})
