@@ -137,8 +137,9 @@ func TestOthersGoOn(t *testing.T) {
 		quick.says("15")
 		quick.hears("610")
 	}
-	slow.conn.Close()
-	ends(t, server)
+	server.Interrupt()
+	_ = server.InterruptAgain() // the computation would be waited for
+	server.EndedBy(syscall.SIGINT)
 }
 
 // Too long is an answer, and the next one comes from a new worker.
