@@ -168,7 +168,7 @@ func TestTooMuch(t *testing.T) {
 	ends(t, server)
 }
 
-// Ctrl-C lets nobody wait any longer than the farewell, and no worker is left.
+// At Ctrl-C a client that waits for nothing is let go at once, and at the second one the others, too.
 func TestInterrupt(t *testing.T) {
 	server, addr := start(t, "-workers", "1", "-limit", "1h")
 	busy, idle := connect(t, addr), connect(t, addr)
