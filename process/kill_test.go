@@ -7,6 +7,8 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -256,6 +258,7 @@ func init() {
 			}
 			if args[0] != "exec" { // after which the parent lives: nobody tells a stopped worker to go on and end
 				_ = syscall.Kill(last, syscall.SIGSTOP)
+				testutil.Eventually(func() bool { return isStopped(last) })
 			}
 			fmt.Println("", idle)
 			_, _ = os.Stdin.Read(make([]byte, 1))
@@ -272,6 +275,18 @@ func init() {
 			select {}
 		})
 	}
+}
+
+// isStopped reports whether all threads of a process are stopped: before that, the system does not count it among
+// those that have to be told to go on when their parent dies. Where nothing can be seen, it is true.
+func isStopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, path := range threads {
+		if text, err := os.ReadFile(path); err == nil && !strings.Contains(string(text), ") T ") {
+			return false
+		}
+	}
+	return true
 }
 
 const sleepProgram = "/bin/sleep"
