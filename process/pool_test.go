@@ -370,7 +370,7 @@ func TestReportElsewhere(t *testing.T) {
 }
 
 // In a worker with one processor, a function that computes after all has been idle keeps nobody from hearing
-// that it has to end: see heartbeat.
+// that it has to end: a wait for a descriptor wakes the monitor of the runtime (internal/poll).
 func TestComputesAfterIdling(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
 		p := newPool(ctx, t, process.Config{Workers: 1, Grace: 20 * time.Second})

@@ -15,7 +15,7 @@ import (
 	"github.com/curio-go/curio/process"
 )
 
-// soon waits for up to d, about as long as a call takes. It yields, as the runtime's monitor may sleep: see heartbeat.
+// soon waits for up to d, about as long as a call takes. It yields.
 func soon(d time.Duration) {
 	d = rand.N(d + 1)
 	for began := time.Now(); time.Since(began) < d; {

@@ -32,7 +32,6 @@ type server struct {
 	writing *curio.Semaphore
 	enc     gobs.Encoder
 
-	beat   heartbeat
 	ending sync.Once
 
 	mu       sync.Mutex
@@ -52,13 +51,11 @@ func serve() {
 		os.Exit(1)
 	}
 	s := &server{link: newLink(sock), writing: curio.NewSemaphore(1)}
-	s.beat.isBusy = func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.current != nil }
 	signals.Subscribe(s, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	err = curio.Run(context.Background(), func(ctx context.Context) error {
 		if err := s.greet(ctx); err != nil {
 			return err
 		}
-		curio.Go(ctx, s.beat.run, curio.Daemon(), curio.Name("heartbeat"))
 		return s.loop(ctx)
 	})
 	fmt.Fprintln(os.Stderr, err) // loop never returns without one
@@ -186,7 +183,6 @@ func (s *server) begin(ctx context.Context, f frame) error {
 	case stopping:
 		return nil
 	}
-	s.beat.begin()
 	curio.Go(ctx, func(ctx context.Context) error { c.run(ctx, arg); return nil }, curio.Name(h.function))
 	return nil
 }
