@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +10,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/channel"
 	"github.com/curio-go/curio/internal/testutil"
 )
@@ -30,11 +27,11 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// starts starts a member.
-func starts(t *testing.T, dir string, names ...string) *testutil.Child {
+// starts starts a member: args are flags, its name and the others'.
+func starts(t *testing.T, dir string, args ...string) *testutil.Child {
 	t.Helper()
-	child := testutil.Self(t, append([]string{"-dir", dir}, names...)...)
-	hears(t, child, "* you are "+names[0])
+	child := testutil.Self(t, append([]string{"-dir", dir}, args...)...)
+	child.After("* you are ")
 	return child
 }
 
@@ -125,47 +122,49 @@ func TestThree(t *testing.T) {
 	hears(t, bob, "* Cleo has gone")
 }
 
+// enter connects with the member that listens at a socket, and says a name.
+func enter(t *testing.T, dir, name string, as message) *channel.Conn {
+	t.Helper()
+	conn, err := channel.Connect(t.Context(), "unix", filepath.Join(dir, name), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.Send(t.Context(), as); err != nil {
+		t.Fatal(err)
+	}
+	var m message
+	if err := conn.Recv(t.Context(), &m); err != nil || m.Name != name {
+		t.Fatalf("%q says that it is %q, %v", name, m.Name, err)
+	}
+	return conn
+}
+
 // Others that get to the socket are not heard.
 func TestStrangers(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir := folder(t)
 	bob := starts(t, dir, "Bob", "Ann", "Cleo")
-	err := curio.Run(t.Context(), func(ctx context.Context) error {
-		for _, m := range []message{{Name: "Eve"}, {Name: "Bob"}, {Name: "Ann"}, {Name: ""}, {Text: "hello"}} {
-			conn, err := channel.Connect(ctx, "unix", filepath.Join(dir, "Bob"), nil)
-			if err != nil {
-				return err
-			}
-			var his message
-			if err := errors.Join(conn.Send(ctx, m), conn.Recv(ctx, &his)); err != nil || his.Name != "Bob" {
-				return fmt.Errorf("%v: %q, %w", m, his, err)
-			}
-			if err := conn.Recv(ctx, &his); err == nil {
-				return fmt.Errorf("%v is heard", m)
-			}
-			conn.Close()
+	for _, m := range []message{{Name: "Eve"}, {Name: "Bob"}, {Name: "Ann"}, {Name: ""}, {Text: "hello"}} {
+		stranger := enter(t, dir, "Bob", m)
+		if _, err := stranger.RecvBytes(t.Context()); err != io.EOF {
+			t.Errorf("%v is heard: %v", m, err)
 		}
-		// Somebody who says nothing keeps nobody else out.
-		for range maxStrangers - 1 {
-			conn, err := channel.Connect(ctx, "unix", filepath.Join(dir, "Bob"), nil)
-			if err != nil {
-				return err
-			}
-			defer conn.Close()
-		}
-		cleo, err := channel.Connect(ctx, "unix", filepath.Join(dir, "Bob"), nil)
+	}
+	for range maxStrangers - 1 { // that say nothing, which keeps nobody else out
+		conn, err := channel.Connect(t.Context(), "unix", filepath.Join(dir, "Bob"), nil)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		defer cleo.Close()
-		hello := []error{cleo.Send(ctx, message{Name: "Cleo"}), cleo.Send(ctx, message{Text: "it is me"})}
-		hears(t, bob, "* Cleo is here")
-		hears(t, bob, "Cleo: it is me")
-		return errors.Join(hello...)
-	})
-	if err != nil {
+		defer conn.Close()
+	}
+	cleo := enter(t, dir, "Bob", message{Name: "Cleo"})
+	hears(t, bob, "* Cleo is here")
+	if err := cleo.Send(t.Context(), message{Text: "it is me"}); err != nil {
 		t.Fatal(err)
 	}
+	hears(t, bob, "Cleo: it is me")
+	cleo.Close()
 	hears(t, bob, "* Cleo has gone")
 }
 
@@ -173,36 +172,18 @@ func TestStrangers(t *testing.T) {
 func TestDeaf(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir := folder(t)
-	ann := testutil.Self(t, "-dir", dir, "-patience", "100ms", "Ann", "Bob", "Cleo")
-	hears(t, ann, "* you are Ann")
+	ann := starts(t, dir, "-patience", "100ms", "Ann", "Bob", "Cleo")
 	bob := starts(t, dir, "Bob", "Ann", "Cleo")
 	hears(t, bob, "* Ann is here")
 	hears(t, ann, "* Bob is here")
-	err := curio.Run(t.Context(), func(ctx context.Context) error {
-		deaf, err := channel.Connect(ctx, "unix", filepath.Join(dir, "Ann"), nil)
-		if err != nil {
-			return err
-		}
-		defer deaf.Close()
-		if err := deaf.Send(ctx, message{Name: "Cleo"}); err != nil {
-			return err
-		}
-		hears(t, ann, "* Cleo is here")
-		line := strings.Repeat("x", longest-1)
-		said := 0
-		left := curio.Spawn(ctx, func(ctx context.Context) (struct{}, error) {
-			return curio.RunInThread(ctx, func() (struct{}, error) { hears(t, ann, "* Cleo has gone"); return struct{}{}, nil })
-		})
-		for ; !left.Terminated(); said++ {
-			says(t, ann, line)
-			hears(t, bob, "Ann: "+line)
-		}
-		_, err = left.Join(ctx)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
+	enter(t, dir, "Ann", message{Name: "Cleo"})
+	hears(t, ann, "* Cleo is here")
+	line := strings.Repeat("x", longest-1)
+	for range 2000 { // more than the system keeps for Cleo
+		says(t, ann, line)
+		hears(t, bob, "Ann: "+line)
 	}
+	hears(t, ann, "* Cleo has gone")
 }
 
 func TestBadInput(t *testing.T) {

@@ -20,7 +20,7 @@ func TestCancelled(t *testing.T) {
 			return err
 		}
 		defer l.Close()
-		s := &settings{addr: l.Addr().String(), first: 2, count: 2, within: time.Minute, patience: time.Minute, idle: time.Minute}
+		s := &settings{addr: l.LocalAddr().String(), first: 2, count: 2, within: time.Minute, patience: time.Minute, idle: time.Minute}
 		return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
 			g.Go(func(ctx context.Context) error { return connectAndWork(ctx, ctx, io.Discard, s, cfg) })
 			return newProducer(s).run(ctx, io.Discard, l)

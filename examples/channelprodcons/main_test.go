@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ func freeAddress(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	return l.Addr().String()
+	return l.LocalAddr().String()
 }
 
 // sums is what a producer prints of six numbers.
@@ -143,27 +144,25 @@ func TestBadConsumers(t *testing.T) {
 func TestSlow(t *testing.T) {
 	testutil.NoLeaks(t)
 	cfg := &channel.Config{Key: testKey}
-	err := curio.Run(t.Context(), func(ctx context.Context) error {
-		l, err := channel.Listen(ctx, "tcp", "127.0.0.1:0", cfg)
-		if err != nil {
-			return err
-		}
-		defer l.Close()
-		slow := curio.Spawn(ctx, func(ctx context.Context) (*channel.Conn, error) {
-			return channel.Connect(ctx, "tcp", l.Addr().String(), cfg)
-		})
-		conn, err := l.Accept(ctx)
-		if err != nil {
-			return err
-		}
-		p := newProducer(&settings{first: 2, count: 3, within: time.Millisecond})
-		if err := p.feed(ctx, conn); err != nil || p.open.Len() != 3 {
-			t.Errorf("feed: %v; there are %d items", err, p.open.Len())
-		}
-		other, err := slow.Join(ctx)
-		return errors.Join(err, conn.Close(), other.Close())
-	})
+	ctx := t.Context()
+	l, err := channel.Listen(ctx, "tcp", "127.0.0.1:0", cfg)
 	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	slow := curio.Spawn(ctx, func(ctx context.Context) (*channel.Conn, error) {
+		return channel.Connect(ctx, "tcp", l.LocalAddr().String(), cfg)
+	})
+	conn, err := l.Accept(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	p := newProducer(&settings{first: 2, count: 3, within: time.Millisecond})
+	if err := p.feed(ctx, conn); err != nil || p.open.Len() != 3 {
+		t.Errorf("feed: %v; there are %d items", err, p.open.Len())
+	}
+	if other, err := slow.Join(ctx); err != nil || other.Close() != nil {
 		t.Error(err)
 	}
 }
@@ -182,25 +181,19 @@ func TestNonsense(t *testing.T) {
 			key := keyFile(t, testKey)
 			producer := testutil.Self(t, "-key", key, "-addr", "127.0.0.1:0", "-count", "6", "produce")
 			addr := producer.After("listening on ")
-			if err := curio.Run(t.Context(), func(ctx context.Context) error {
-				conn, err := channel.Connect(ctx, "tcp", addr, &channel.Config{Key: testKey})
-				if err != nil {
-					return err
+			bad, err := channel.Connect(t.Context(), "tcp", addr, &channel.Config{Key: testKey})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer bad.Close()
+			for _, a := range answers {
+				var it item
+				if err := errors.Join(bad.Recv(t.Context(), &it), bad.Send(t.Context(), a)); err != nil {
+					t.Fatal(err)
 				}
-				defer conn.Close()
-				for _, a := range answers {
-					var it item
-					if err := conn.Recv(ctx, &it); err != nil {
-						return err
-					}
-					if err := conn.Send(ctx, a); err != nil {
-						return err
-					}
-				}
-				_, err = conn.RecvBytes(ctx)
-				return err
-			}); err == nil {
-				t.Error("the producer goes on")
+			}
+			if _, err := bad.RecvBytes(t.Context()); err != io.EOF {
+				t.Errorf("the producer goes on: %v", err)
 			}
 			good := testutil.Self(t, "-key", key, "-addr", addr, "consume")
 			ends(t, producer, sums, 0)

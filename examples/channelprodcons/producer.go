@@ -31,7 +31,7 @@ func produce(ctx context.Context, s *settings, cfg *channel.Config) error {
 		return err
 	}
 	defer l.Close()
-	fmt.Println("listening on", l.Addr())
+	fmt.Println("listening on", l.LocalAddr())
 	return newProducer(s).run(ctx, os.Stdout, l)
 }
 
