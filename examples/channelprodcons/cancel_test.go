@@ -22,7 +22,13 @@ func TestCancelled(t *testing.T) {
 		defer l.Close()
 		s := &settings{addr: l.LocalAddr().String(), first: 2, count: 2, within: time.Minute, patience: time.Minute, idle: time.Minute}
 		return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
-			g.Go(func(ctx context.Context) error { return connectAndWork(ctx, ctx, io.Discard, s, cfg) })
+			g.Go(func(ctx context.Context) error {
+				err := connectAndWork(ctx, ctx, io.Discard, s, cfg)
+				if cancelled := curio.CheckCancellation(ctx); err != nil && cancelled != nil {
+					return cancelled // and so was the producer, which may have gone first
+				}
+				return err
+			})
 			return newProducer(s).run(ctx, io.Discard, l)
 		})
 	})
