@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,6 +115,35 @@ func TestProducerInPython(t *testing.T) {
 	second := testutil.Self(t, "-key", key, "-addr", addr, "consume")
 	ends(t, producer, sums, 0)
 	ends(t, second, factored(1_000_001), 0)
+}
+
+// The few lines of Python in docs/processes.md do what is said there.
+func TestDocumentedPython(t *testing.T) {
+	testutil.Need(t, "python3")
+	testutil.NoLeaks(t)
+	text, err := os.ReadFile("../../docs/processes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, program, ok := strings.Cut(string(text), "```python\n")
+	program, _, end := strings.Cut(program, "```")
+	if !ok || !end {
+		t.Fatal("there is no Python")
+	}
+	addr := freeAddress(t)
+	_, port, _ := strings.Cut(addr, ":")
+	program = strings.NewReplacer("25003", port, `"key"`, strconv.Quote(keyFile(t, testKey))).Replace(program)
+	python := testutil.Program(t, "python3", "-c", program)
+	conn, err := channel.Connect(t.Context(), "tcp", addr, &channel.Config{Key: testKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var sum int
+	if err := errors.Join(conn.Send(t.Context(), map[string][]int{"Inputs": {1, 2, 3}}), conn.Recv(t.Context(), &sum)); err != nil || sum != 6 {
+		t.Errorf("the sum is %d, %v", sum, err)
+	}
+	ends(t, python, "", 0)
 }
 
 // refused checks that a consumer is refused, and is told nothing but that.
