@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -147,9 +148,11 @@ func TestStrangers(t *testing.T) {
 	bob := starts(t, dir, "Bob", "Ann", "Cleo")
 	for _, m := range []message{{Name: "Eve"}, {Name: "Bob"}, {Name: "Ann"}, {Name: ""}, {Text: "hello"}} {
 		stranger := enter(t, dir, "Bob", m)
-		if _, err := stranger.RecvBytes(t.Context()); err != io.EOF {
+		bound, cancel := context.WithTimeout(t.Context(), testutil.Patience)
+		if _, err := stranger.RecvBytes(bound); err != io.EOF {
 			t.Errorf("%v is heard: %v", m, err)
 		}
+		cancel()
 	}
 	for range maxStrangers - 1 { // that say nothing, which keeps nobody else out
 		conn, err := channel.Connect(t.Context(), "unix", filepath.Join(dir, "Bob"), nil)
