@@ -13,7 +13,8 @@ import (
 
 // This file makes one program of many, as linking each of those in the documents takes most of
 // the time that testing them takes. Each becomes a package whose function Main is called if the
-// first argument is the program's number.
+// first argument is the program's number. Worker processes of package process have no argument: the merged
+// program serves them itself, so the names under which programs register functions must differ.
 
 // merge returns the text of a program as a package with the given name. ok is false for one that
 // has to be a program of its own: it starts itself, has flags, or prints the names of functions.
@@ -58,6 +59,7 @@ func mergePrograms(t *testing.T, module string, list []program) (binaries []stri
 	binary := filepath.Join(dir, "programs.exe")
 	binaries = make([]string, len(list))
 	var imports, entries strings.Builder
+	first := ""
 	for i, p := range list {
 		name := fmt.Sprintf("program%d", i)
 		text, ok := merge(p, name)
@@ -65,12 +67,16 @@ func mergePrograms(t *testing.T, module string, list []program) (binaries []stri
 			continue
 		}
 		binaries[i] = binary
+		if first == "" && strings.Contains(text, "process.Main()") {
+			first = "\tprocess.Main()\n"
+			fmt.Fprintf(&imports, "\t%q\n", modulePath+"/process")
+		}
 		write(filepath.Join(name, "program.go"), text)
 		fmt.Fprintf(&imports, "\t\"documents/%s/%s\"\n", filepath.Base(dir), name)
 		fmt.Fprintf(&entries, "\t\"%d\": %s.Main,\n", i, name)
 	}
 	write("main.go", "package main\n\nimport (\n\t\"os\"\n\n"+imports.String()+
-		")\n\nfunc main() {\n\tmains[os.Args[1]]()\n}\n\nvar mains = map[string]func(){\n"+entries.String()+"}\n")
+		")\n\nfunc main() {\n"+first+"\tmains[os.Args[1]]()\n}\n\nvar mains = map[string]func(){\n"+entries.String()+"}\n")
 	if err := buildProgram(t.Context(), module, binary, "./"+filepath.Base(dir)); err != nil {
 		t.Logf("building them one by one, as together they do not build: %v", err)
 		return make([]string, len(list))
