@@ -62,7 +62,10 @@ func (c *Conn) recvGob(ctx context.Context, to any) error {
 	if err := refusePickle(b); err != nil {
 		return err
 	}
-	return c.decoder.Decode(b, to)
+	if err := c.decoder.Decode(b, to); err != nil {
+		return undecodable(b, err)
+	}
+	return nil
 }
 
 // RecvBytes waits for the next message and returns it. It belongs to the caller. Otherwise it is as
