@@ -17,7 +17,8 @@ import (
 //
 // If ctx is done before the first byte could be sent, the error is ctx's error, and nothing has happened. If it
 // is done later, or if the connection fails, a part of the message has been sent: the error is ErrCut as well,
-// and the connection has been closed. After an error that means that the other side is gone, it is still open,
+// and the connection has been closed. Over TLS the message may even arrive as a whole, as what has been encrypted
+// is sent when the connection is closed. After an error that means that the other side is gone, it is still open,
 // so that what the other side has sent before can be received.
 //
 // Methods of v that encode it are called in the caller's task. With JSON that is before its turn. With Gob it
