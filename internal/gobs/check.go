@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
-	"strings"
 	"sync"
 )
 
@@ -256,9 +255,9 @@ func (c *checker) methods(p place, path string) bool {
 }
 
 // isBorrowed reports whether a struct encodes or decodes its values by a method of an embedded field, which
-// knows nothing of the other fields. Nothing is said of a generic type, all methods of which look like that.
+// knows nothing of the other fields.
 func isBorrowed(t reflect.Type, by byte) bool {
-	if t.Kind() != reflect.Struct || t.NumField() < 2 || strings.Contains(t.Name(), "[") {
+	if t.Kind() != reflect.Struct || t.NumField() < 2 {
 		return false
 	}
 	lends := false

@@ -69,6 +69,11 @@ func (o own) GobEncode() ([]byte, error) { return []byte("own"), nil }
 func (o *own) GobDecode([]byte) error    { return nil }
 func (h *hidden) lock()                  { h.mu.Lock() }
 
+type genericDated[T any] struct {
+	time.Time
+	Value T
+}
+
 func (redated) GobEncode() ([]byte, error)    { return nil, nil }
 func (*redated) GobDecode([]byte) error       { return nil }
 func (generic[T]) GobEncode() ([]byte, error) { return nil, nil }
@@ -119,6 +124,7 @@ func TestCheck(t *testing.T) {
 		{reflect.TypeFor[wrapped](), ""},
 		{reflect.TypeFor[redated](), ""},
 		{reflect.TypeFor[generic[int]](), ""},
+		{reflect.TypeFor[generic[[]string]](), ""},
 
 		{nil, "a nil interface has no type"},
 		{reflect.TypeFor[func()](), "func(): a value of type func() cannot be sent"},
@@ -140,6 +146,7 @@ func TestCheck(t *testing.T) {
 		{reflect.TypeFor[map[string]byPtr](), "MarshalBinary of *gobs_test.byPtr needs the value's address"},
 		{reflect.TypeFor[map[byPtr]int](), "[key]: MarshalBinary"},
 		{reflect.TypeFor[dated](), "dated has GobEncode and GobDecode from a field that is embedded: the other fields would be lost"},
+		{reflect.TypeFor[genericDated[int]](), "from a field that is embedded"},
 		{reflect.TypeFor[map[string]linked](), "linked has MarshalBinary and UnmarshalBinary from"},
 		{reflect.TypeFor[struct {
 			time.Time
