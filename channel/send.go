@@ -21,9 +21,10 @@ import (
 // is sent when the connection is closed. After an error that means that the other side is gone, it is still open,
 // so that what the other side has sent before can be received.
 //
-// Methods of v that encode it are called in the caller's task. With JSON that is before its turn. With Gob it
-// is its turn: a method must not send on the connection itself, and one that does not return holds up those
-// that wait to send, which can be cancelled.
+// Methods of v that encode it are called in the caller's task, before its turn. With Gob they are called in a
+// goroutine of their own, for which the task waits, and their panic is an error. It is the task's turn then: a
+// method must not send on the connection itself, and one that does not return holds up those that wait to send,
+// which can be cancelled.
 //
 // It is Curio's Connection.send. The system call is sendto(2) or write(2). A task that waits is in the state
 // LOCK_ACQUIRE while others send, and WRITE_WAIT while the system has no room.
