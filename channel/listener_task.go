@@ -77,16 +77,22 @@ func (l *Listener) greet(ctx context.Context, below network.Conn) {
 }
 
 // open makes a connection of below, if its peer is welcome.
-func (l *Listener) open(ctx context.Context, below network.Conn) (*Conn, error) {
-	if check := l.config.Check; check != nil {
-		if err := within(ctx, l.config.patience(), func(ctx context.Context) error { return readHeader(ctx, below) }); err != nil {
-			return nil, err
+func (l *Listener) open(ctx context.Context, below network.Conn) (conn *Conn, err error) {
+	check := l.config.Check
+	if check == nil {
+		return Server(ctx, below, l.config)
+	}
+	err = within(ctx, l.config.patience(), func(ctx context.Context) (err error) { // for the header, too
+		if err := readHeader(ctx, below); err != nil {
+			return err
 		}
 		if !check(below.RemoteAddr()) {
-			return nil, errUnwelcome
+			return errUnwelcome
 		}
-	}
-	return Server(ctx, below, l.config)
+		conn, err = Server(ctx, below, l.config)
+		return err
+	})
+	return conn, err
 }
 
 // readHeader reads the header of a proxy, if conn begins with one: before that, its peer is the proxy. It does no

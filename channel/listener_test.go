@@ -274,6 +274,22 @@ func TestCheckBehindProxy(t *testing.T) {
 	}
 }
 
+// A proxy that does not finish its header is not waited for longer than for any other handshake.
+func TestCheckWithoutHeader(t *testing.T) {
+	ctx := curiotest.NoLeaks(t)
+	_, addr := listen(t, ctx, &channel.Config{
+		HandshakeTimeout: 20 * time.Millisecond,
+		Server:           &network.ServerConfig{Proxy: &network.ProxyConfig{From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
+		Check:            func(net.Addr) bool { t.Error("the peer is not known yet"); return true },
+	})
+	raw := testutil.Dial(t, addr)
+	_, err := io.WriteString(raw, "PROXY TCP4")
+	check(t, err)
+	if n, err := raw.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
 // What is logged of a peer without an address is the descriptor that it had.
 func TestRefusedUnixPeerInLog(t *testing.T) {
 	testutil.NoLeaks(t)
