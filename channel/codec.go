@@ -2,7 +2,9 @@ package channel
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 )
 
@@ -24,8 +26,17 @@ func decodeJSON(b []byte, to any) error {
 	v := reflect.ValueOf(to).Elem()
 	fresh := reflect.New(v.Type())
 	if err := json.Unmarshal(b, fresh.Interface()); err != nil {
-		return fmt.Errorf("a message of %d bytes: %w", len(b), err)
+		return undecodable(b, err)
 	}
 	v.Set(fresh.Elem())
 	return nil
+}
+
+// undecodable is the error for a message that could not be decoded. A method that decodes a value may return
+// io.EOF, as one that reads does; to the caller of Recv that would be the end of the connection.
+func undecodable(b []byte, err error) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("a message of %d bytes: %v", len(b), err)
+	}
+	return fmt.Errorf("a message of %d bytes: %w", len(b), err)
 }

@@ -31,17 +31,17 @@ type Config struct {
 	MaxMessage int
 
 	// HandshakeTimeout bounds what comes before the first message: the handshake of TLS, the header of a proxy,
-	// and the authentication. If it is exceeded, the error is network.ErrHandshakeTimeout. 0 means 10 s, a
-	// negative value no bound but that of the context.
+	// and the authentication; in Connect, that of TLS and the authentication each. If it is exceeded, the error
+	// is network.ErrHandshakeTimeout. 0 means 10 s, a negative value no bound but that of the context.
 	HandshakeTimeout time.Duration
 
 	// Backlog is how many connections a Listener has that Accept has not returned yet: those whose handshake
 	// goes on, and those that are ready. Others wait in the system's backlog. 0 means 64.
 	Backlog int
 
-	// Check is asked by a Listener about each peer, before the handshake. If it returns false, the connection
-	// is closed. It is called in the handshake's task, and several may call it at the same time. nil means that
-	// every peer is welcome. The address of a Unix socket's peer mostly says nothing. It is the check_address
+	// Check is asked by a Listener about each peer, before the handshake, but after the header of a proxy, which
+	// says who the peer is. If it returns false, the connection is closed. It is called in the handshake's task,
+	// and several may call it at the same time. nil means that every peer is welcome. The address of a Unix socket's peer mostly says nothing. It is the check_address
 	// of Curio's Channel.
 	Check func(peer net.Addr) bool
 

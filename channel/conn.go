@@ -18,7 +18,7 @@ import (
 // order in which they came.
 //
 // A Conn belongs to no task and to no context, and is open until somebody closes it. An idle one has no
-// buffers.
+// buffers with JSON; with Gob it keeps those of the last messages, if they were not longer than 1 MiB.
 //
 // It is Curio's Connection.
 type Conn struct {

@@ -268,6 +268,27 @@ func TestUndecodable(t *testing.T) {
 	}
 }
 
+// An unready value finds an end where there is none. Its methods are exported for gob and JSON.
+type unready struct{ N int }
+
+func (unready) GobEncode() ([]byte, error)    { return nil, nil }
+func (unready) GobDecode([]byte) error        { return io.EOF }
+func (*unready) UnmarshalJSON(b []byte) error { return io.EOF }
+
+// An io.EOF of a method that decodes is not the end of the connection.
+func TestUndecodableEnd(t *testing.T) {
+	for _, codec := range []channel.Codec{channel.JSON, channel.Gob} {
+		a, b := pair(t, &channel.Config{Codec: codec})
+		check(t, a.Send(background, unready{}))
+		err := b.Recv(background, new(unready))
+		if err == nil || !strings.Contains(err.Error(), "EOF") {
+			t.Errorf("%v: %v", codec, err)
+		}
+		isNot(t, err, io.EOF)
+		talks(t, a, b)
+	}
+}
+
 // What cannot be encoded is an error before anything is sent.
 func TestUnencodable(t *testing.T) {
 	cyclic := &person{Name: "Ouroboros"}

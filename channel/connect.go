@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // While the other side is not up, Connect tries again, after 10 ms and then twice as long each time up to a
 // second, until ctx is done: while nobody listens, there is no such socket, the machine cannot be reached, or
 // the connection is reset at once. If a Unix socket has too many connections to accept, it waits. Any other
-// error is final, such as a permission that is missing, a host that is not known, or, once there is a
+// error is final, such as a permission that is missing, a host that is not known, port 0, or, once there is a
 // connection, whatever goes wrong in the handshake: see [Client].
 //
 // If ctx is done first, the error is ctx's error, and errors.Is also finds in it what the last attempt has
@@ -29,7 +30,11 @@ import (
 // attempts.
 func Connect(ctx context.Context, network, address string, config *Config) (*Conn, error) {
 	config = config.orDefault()
-	if err := config.refuse(); err != nil {
+	err := config.refuse()
+	if err == nil && network == "tcp" && isPortless(address) {
+		err = misused("port 0 of " + address + ", at which nobody can listen; Listener.LocalAddr has the port")
+	}
+	if err != nil {
 		return nil, &net.OpError{Op: "connect", Net: network, Err: err}
 	}
 	pause := wait.Pause{First: firstPause, Most: longestPause}
@@ -54,6 +59,13 @@ func Connect(ctx context.Context, network, address string, config *Config) (*Con
 			return nil, gaveUp(err, ended, last)
 		}
 	}
+}
+
+// isPortless reports whether address has port 0, which is any free one to Listen. Connect would be refused there
+// for ever.
+func isPortless(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && strings.Trim(port, "0") == ""
 }
 
 // How long Connect waits after a first attempt, and at most.

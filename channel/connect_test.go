@@ -152,8 +152,10 @@ func TestConnectFails(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "missing port") {
 		t.Error(err)
 	}
-	_, err = channel.Connect(background, "unix", "", nil)
-	want(t, err, syscall.EINVAL)
+	for _, where := range [][2]string{{"unix", ""}, {"tcp", "127.0.0.1:0"}, {"tcp", "[::1]:00"}, {"tcp", ":"}} {
+		_, err = channel.Connect(background, where[0], where[1], nil)
+		want(t, err, syscall.EINVAL)
+	}
 }
 
 // Without permission to write the file nobody may connect.

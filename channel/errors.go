@@ -31,7 +31,8 @@ var (
 	ErrProtocol = sentinel.PeersDoing("not a message")
 
 	// ErrCut: a message could be sent only in part, as its Send was cancelled or failed. No further message can
-	// be sent. If the other side is still there, the connection has been closed.
+	// be sent. If the other side is still there, the connection has been closed. As with any error of a network,
+	// it is not certain that the message has not arrived: see Send.
 	ErrCut = errors.New("a message was sent only in part")
 )
 

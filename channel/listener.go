@@ -48,7 +48,7 @@ type Listener struct {
 // machine may connect there, so use a Key.
 //
 // ctx is for the call alone: the Listener is open until Close, or until the kernel of ctx shuts down. Errors
-// are *net.OpError.
+// are *net.OpError. Listen panics if Config.Server makes no sense, as network.ListenTCP does.
 //
 // It is the bind of Curio's Channel. The system calls are socket(2), bind(2) and listen(2).
 func Listen(ctx context.Context, network, address string, config *Config) (*Listener, error) {

@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ func (l *Listener) release() { l.slots.Release(l.owner) }
 // greet does the handshake on a connection, and then has Accept return it, or closes it. What is left to log
 // comes last, as a log handler is foreign code.
 func (l *Listener) greet(ctx context.Context, below network.Conn) {
+	peer := peerOf(below) // while it is open: a closed one has no descriptor
 	var err error
 	func() {
 		taken := false
@@ -70,16 +72,44 @@ func (l *Listener) greet(ctx context.Context, below network.Conn) {
 		}
 	}()
 	if err != nil && !errors.Is(err, curio.ErrCancelled) {
-		l.log(ctx, below, err)
+		l.log(ctx, cmp.Or(addressOf(below), peer), err) // the address is known by now, if there is a proxy
 	}
 }
 
 // open makes a connection of below, if its peer is welcome.
-func (l *Listener) open(ctx context.Context, below network.Conn) (*Conn, error) {
-	if check := l.config.Check; check != nil && !check(below.RemoteAddr()) {
-		return nil, errUnwelcome
+func (l *Listener) open(ctx context.Context, below network.Conn) (conn *Conn, err error) {
+	check := l.config.Check
+	if check == nil {
+		return Server(ctx, below, l.config)
 	}
-	return Server(ctx, below, l.config)
+	err = within(ctx, l.config.patience(), func(ctx context.Context) (err error) { // for the header, too
+		if err := readHeader(ctx, below); err != nil {
+			return err
+		}
+		if !check(below.RemoteAddr()) {
+			return errUnwelcome
+		}
+		conn, err = Server(ctx, below, l.config)
+		return err
+	})
+	return conn, err
+}
+
+// readHeader reads the header of a proxy, if conn begins with one: before that, its peer is the proxy. It does no
+// handshake of TLS, which is above the header.
+func readHeader(ctx context.Context, conn network.Conn) error {
+	for {
+		if _, secured := conn.(*network.TLSConn); !secured {
+			if h, ok := conn.(handshaker); ok {
+				return h.Handshake(ctx)
+			}
+		}
+		above, ok := conn.(interface{ Below() network.Conn })
+		if !ok {
+			return nil
+		}
+		conn = above.Below()
+	}
 }
 
 var errUnwelcome = errors.New("refused by Config.Check")
@@ -89,9 +119,9 @@ const logFor = time.Second
 
 // log logs that there was no connection. A log handler is foreign code, which may panic, call runtime.Goexit or
 // hang: so it has a goroutine of its own, for which log does not wait long.
-func (l *Listener) log(ctx context.Context, below network.Conn, err error) {
+func (l *Listener) log(ctx context.Context, peer string, err error) {
 	var done curio.Event
-	logger, peer := curio.LoggerOf(ctx), peerOf(below)
+	logger := curio.LoggerOf(ctx)
 	go func() {
 		defer done.Set()
 		defer func() { _ = recover() }()
@@ -102,15 +132,21 @@ func (l *Listener) log(ctx context.Context, below network.Conn, err error) {
 	_ = done.Wait(bound)
 }
 
-// peerOf names the peer of a connection that has been accepted.
+// peerOf names the peer of a connection that has been accepted and not been closed.
 func peerOf(conn network.Conn) string {
-	if addr := conn.RemoteAddr(); addr != nil {
-		if text := addr.String(); text != "" && text != "@" {
-			return text
-		}
+	if address := addressOf(conn); address != "" {
+		return address
 	}
 	if s := network.SocketOf(conn); s != nil {
 		return fmt.Sprintf("fd %d", s.FD()) // a Unix client has no name
 	}
 	return "unnamed"
+}
+
+// addressOf is the address of a connection's peer, "" if it has none.
+func addressOf(conn network.Conn) string {
+	if addr := conn.RemoteAddr(); addr != nil && addr.String() != "@" {
+		return addr.String()
+	}
+	return ""
 }

@@ -247,6 +247,72 @@ func TestCheck(t *testing.T) {
 	check(t, kernel.Shutdown(background))
 }
 
+// Behind a proxy, Check is asked about the client and not about the proxy; also if there is TLS above the header.
+func TestCheckBehindProxy(t *testing.T) {
+	ctx := curiotest.NoLeaks(t)
+	for _, secured := range []bool{false, true} {
+		peers := make(chan string, 1)
+		server := &network.ServerConfig{Proxy: &network.ProxyConfig{From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
+		if secured {
+			server.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+				return nil, errors.New("the handshake comes after Check")
+			}}
+		}
+		_, addr := listen(t, ctx, &channel.Config{Server: server, Check: func(peer net.Addr) bool {
+			peers <- peer.String()
+			return false
+		}})
+		raw := testutil.Dial(t, addr)
+		_, err := io.WriteString(raw, "PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n")
+		check(t, err)
+		if n, err := raw.Read(make([]byte, 1)); n != 0 || err == nil {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		if peer := <-peers; peer != "192.0.2.1:4711" {
+			t.Errorf("the peer is %s", peer)
+		}
+	}
+}
+
+// A proxy that does not finish its header is not waited for longer than for any other handshake.
+func TestCheckWithoutHeader(t *testing.T) {
+	ctx := curiotest.NoLeaks(t)
+	_, addr := listen(t, ctx, &channel.Config{
+		HandshakeTimeout: 20 * time.Millisecond,
+		Server:           &network.ServerConfig{Proxy: &network.ProxyConfig{From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
+		Check:            func(net.Addr) bool { t.Error("the peer is not known yet"); return true },
+	})
+	raw := testutil.Dial(t, addr)
+	_, err := io.WriteString(raw, "PROXY TCP4")
+	check(t, err)
+	if n, err := raw.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+// What is logged of a peer without an address is the descriptor that it had.
+func TestRefusedUnixPeerInLog(t *testing.T) {
+	testutil.NoLeaks(t)
+	journal := testutil.CaptureLog(t)
+	kernel := curio.NewKernel(curio.Logger(slog.New(journal)))
+	check(t, kernel.Run(background, func(ctx context.Context) error {
+		l, err := channel.Listen(ctx, "unix", filepath.Join(t.TempDir(), "socket"), withKey)
+		check(t, err)
+		_, err = channel.Connect(ctx, "unix", l.LocalAddr().String(), &channel.Config{Key: []byte("a guess")})
+		want(t, err, channel.ErrRefused)
+		testutil.Await(t, "the refusal in the log", func() bool {
+			return len(journal.Find("curio: a connection was not accepted")) == 1
+		})
+		return l.Close()
+	}))
+	check(t, kernel.Shutdown(background))
+	for _, record := range journal.Find("curio: a connection was not accepted") {
+		if peer := fmt.Sprint(record.Attrs["peer"]); !strings.HasPrefix(peer, "fd ") || peer == "fd -1" {
+			t.Errorf("the peer is %q", peer)
+		}
+	}
+}
+
 // The Listener outlives the task that has made it, and ends with its kernel.
 func TestListenerEndsWithKernel(t *testing.T) {
 	testutil.NoLeaks(t)

@@ -103,12 +103,15 @@ func open(ctx context.Context, t stream.Transport, config *Config, shake handsha
 	return c, nil
 }
 
+// A handshaker is a transport that has to agree on something with its peer first, as TLS has.
+type handshaker interface {
+	Handshake(ctx context.Context) error
+}
+
 // shake does the handshakes of c, within the time that there is for it.
 func (c *Conn) shake(ctx context.Context, config *Config, shake handshake) error {
 	return within(ctx, config.patience(), func(ctx context.Context) error {
-		if below, ok := c.transport.(interface {
-			Handshake(ctx context.Context) error
-		}); ok {
+		if below, ok := c.transport.(handshaker); ok {
 			if err := below.Handshake(ctx); err != nil {
 				return err
 			}

@@ -19,9 +19,10 @@ import (
 // has come is no message, ErrPickle for a pickle, and ErrKeyWanted for a challenge. A message that cannot be
 // decoded is dropped, and the connection goes on.
 //
-// Methods of the value that decode it are called in the caller's task. With JSON that is after its turn. With
-// Gob it is its turn: a method must not receive from the connection itself, and one that does not return holds
-// up those that wait to receive, which can be cancelled.
+// Methods of the value that decode it are called in the caller's task, after its turn. With Gob they are called
+// in a goroutine of their own, for which the task waits, and their panic is an error. It is the task's turn then:
+// a method must not receive from the connection itself, and one that does not return holds up those that wait to
+// receive, which can be cancelled.
 //
 // It is Curio's Connection.recv. The system call is recvfrom(2) or read(2). A task that waits is in the state
 // LOCK_ACQUIRE while others receive, and READ_WAIT.
@@ -62,7 +63,10 @@ func (c *Conn) recvGob(ctx context.Context, to any) error {
 	if err := refusePickle(b); err != nil {
 		return err
 	}
-	return c.decoder.Decode(b, to)
+	if err := c.decoder.Decode(b, to); err != nil {
+		return undecodable(b, err)
+	}
+	return nil
 }
 
 // RecvBytes waits for the next message and returns it. It belongs to the caller. Otherwise it is as

@@ -17,12 +17,14 @@ import (
 //
 // If ctx is done before the first byte could be sent, the error is ctx's error, and nothing has happened. If it
 // is done later, or if the connection fails, a part of the message has been sent: the error is ErrCut as well,
-// and the connection has been closed. After an error that means that the other side is gone, it is still open,
+// and the connection has been closed. Over TLS the message may even arrive as a whole, as what has been encrypted
+// is sent when the connection is closed. After an error that means that the other side is gone, it is still open,
 // so that what the other side has sent before can be received.
 //
-// Methods of v that encode it are called in the caller's task. With JSON that is before its turn. With Gob it
-// is its turn: a method must not send on the connection itself, and one that does not return holds up those
-// that wait to send, which can be cancelled.
+// Methods of v that encode it are called in the caller's task, before its turn. With Gob they are called in a
+// goroutine of their own, for which the task waits, and their panic is an error. It is the task's turn then: a
+// method must not send on the connection itself, and one that does not return holds up those that wait to send,
+// which can be cancelled.
 //
 // It is Curio's Connection.send. The system call is sendto(2) or write(2). A task that waits is in the state
 // LOCK_ACQUIRE while others send, and WRITE_WAIT while the system has no room.

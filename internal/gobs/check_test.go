@@ -42,7 +42,24 @@ type (
 	mixed    struct{ n int }  // encodes by one pair, decodes by the other
 	byPtr    struct{ n int }  // its methods have pointer receivers
 	circle   *circle
-	gobbing  interface {
+	dated    struct { // is sent as a time.Time, and its name is lost
+		time.Time
+		Name string
+	}
+	linked struct {
+		Name string
+		*url.URL
+	}
+	wrapped struct{ time.Time }
+	redated struct { // has methods of its own, one of them with a pointer receiver
+		time.Time
+		Name string
+	}
+	generic[T any] struct {
+		time.Time
+		Value T
+	}
+	gobbing interface {
 		gob.GobEncoder
 		gob.GobDecoder
 	}
@@ -51,6 +68,16 @@ type (
 func (o own) GobEncode() ([]byte, error) { return []byte("own"), nil }
 func (o *own) GobDecode([]byte) error    { return nil }
 func (h *hidden) lock()                  { h.mu.Lock() }
+
+type genericDated[T any] struct {
+	time.Time
+	Value T
+}
+
+func (redated) GobEncode() ([]byte, error)    { return nil, nil }
+func (*redated) GobDecode([]byte) error       { return nil }
+func (generic[T]) GobEncode() ([]byte, error) { return nil, nil }
+func (*generic[T]) GobDecode([]byte) error    { return nil }
 
 func (h half) GobEncode() ([]byte, error)     { return []byte{byte(h.n)}, nil }
 func (m mixed) GobEncode() ([]byte, error)    { return []byte{byte(m.n)}, nil }
@@ -94,6 +121,10 @@ func TestCheck(t *testing.T) {
 		{reflect.TypeFor[[]*int](), ""},
 		{reflect.TypeFor[struct{ A *[3]int }](), ""},
 		{reflect.TypeFor[url.URL](), ""},
+		{reflect.TypeFor[wrapped](), ""},
+		{reflect.TypeFor[redated](), ""},
+		{reflect.TypeFor[generic[int]](), ""},
+		{reflect.TypeFor[generic[[]string]](), ""},
 
 		{nil, "a nil interface has no type"},
 		{reflect.TypeFor[func()](), "func(): a value of type func() cannot be sent"},
@@ -114,6 +145,13 @@ func TestCheck(t *testing.T) {
 		{reflect.TypeFor[[]mixed](), "encoded by GobEncode, but decoded by UnmarshalBinary"},
 		{reflect.TypeFor[map[string]byPtr](), "MarshalBinary of *gobs_test.byPtr needs the value's address"},
 		{reflect.TypeFor[map[byPtr]int](), "[key]: MarshalBinary"},
+		{reflect.TypeFor[dated](), "dated has GobEncode and GobDecode from a field that is embedded: the other fields would be lost"},
+		{reflect.TypeFor[genericDated[int]](), "from a field that is embedded"},
+		{reflect.TypeFor[map[string]linked](), "linked has MarshalBinary and UnmarshalBinary from"},
+		{reflect.TypeFor[struct {
+			time.Time
+			Name string
+		}](), "from a field that is embedded"},
 		{reflect.TypeFor[struct{ G gobbing }](), "which type to decode into is not known"},
 	} {
 		err := gobs.Check(test.of)
@@ -137,7 +175,7 @@ func TestCheckIsNotTooStrict(t *testing.T) {
 	if check(t, plainTrip(&unexported{1, "lost"}, &exported)); exported.b != "" {
 		t.Error("gob keeps fields that are not exported")
 	}
-	for _, v := range []any{embedding{base{1}}, map[string]byPtr{"": {1}}, struct{ P **list }{new(*list)}, half{1}, []mixed{{1}}} {
+	for _, v := range []any{embedding{base{1}}, map[string]byPtr{"": {1}}, struct{ P **list }{new(*list)}, half{1}, []mixed{{1}}, dated{time.Now(), "lost"}} {
 		into := reflect.New(reflect.TypeOf(v))
 		if err := plainTrip(v, into.Interface()); err == nil && reflect.DeepEqual(into.Elem().Interface(), v) {
 			t.Errorf("gob keeps %T: it need not be refused", v)
