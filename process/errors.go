@@ -46,7 +46,7 @@ func (e *RemoteError) Error() string {
 	return "process: " + e.Func + ": " + e.Text
 }
 
-// A WorkerError says that the worker has died, and the call with it, or that a worker could not be started.
+// A WorkerError says that the worker has died, and the call with it, or that it ended before it has called Main.
 // The function may have done a part of its work.
 type WorkerError struct {
 	Func   string // the function's name, "" if the worker was not calling one yet

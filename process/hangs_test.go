@@ -391,13 +391,15 @@ func TestCloseInProgress(t *testing.T) {
 func TestShutdownAgainstBusyWorkers(t *testing.T) {
 	noTraces(t)
 	for i := range testutil.Times(50) {
-		err := curio.Run(background, func(ctx context.Context) error {
+		check(t, curio.Run(background, func(ctx context.Context) error {
+			if err := process.Configure(ctx, process.Config{Workers: 2, Grace: 10 * time.Millisecond}); err != nil {
+				return err
+			}
 			for _, fn := range []*process.Func[int, int]{hang, spin, pidOf, obey} {
 				curio.Spawn(ctx, func(ctx context.Context) (int, error) { return process.Run(ctx, fn, 0) }, curio.Daemon(), curio.ReportCrash(false))
 			}
-			return errors.Join(process.Configure(ctx, process.Config{Workers: 2, Grace: 10 * time.Millisecond}), curio.Sleep(ctx, time.Duration(i%10)*5*time.Millisecond))
-		})
-		check(t, err)
+			return curio.Sleep(ctx, time.Duration(i%10)*5*time.Millisecond)
+		}))
 	}
 }
 

@@ -23,7 +23,8 @@ import (
 //
 // An argument is taken from args only when there is room for its call: at most twice as many calls as the
 // pool may have workers have begun, or wait for a worker, and have not been yielded. That counts those,
-// too, that wait to be yielded behind a slow one. So args may be endless.
+// too, that wait to be yielded behind a slow one. So args may be endless. In which
+// order calls begin is not said.
 //
 // A call that fails is yielded as a *curio.ItemError, which has the index of the argument and the error
 // that Run would have returned, and the loop goes on with the others. When ctx is done, its error comes

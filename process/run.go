@@ -13,9 +13,10 @@ import (
 // If ctx is done first, or already, the error is ctx's error. If the call was being served, its worker is told
 // to end, and Run does not wait for that. A result that comes at the same moment is dropped.
 //
-// Other errors are *RemoteError for what the function has failed with, *WorkerError if the worker has died or
-// could not be started, ErrUnsendable for an argument that cannot be encoded, ErrPoolClosed, ErrNoMain and
-// ErrInWorker. The result is then R's zero value. Run panics if fn is nil.
+// Other errors are *RemoteError for what the function has failed with, *WorkerError if the worker has died,
+// or ended before it has called Main, what the system says if a worker cannot be started, ErrUnsendable for
+// an argument that cannot be encoded, ErrPoolClosed, ErrNoMain and ErrInWorker. The result is then R's zero
+// value. Run panics if fn is nil.
 //
 // It is Curio's run_in_process. A waiting task is in the state PROCESS_WORKER until it has a worker, and then
 // in PROCESS_CALL.
