@@ -107,5 +107,5 @@ func (cfg Config) settle() (Config, error) {
 
 // limits are those of a worker.
 func (cfg *Config) limits() limits {
-	return limits{Memory: cfg.Memory, CPUTime: cfg.CPUTime, Grace: cfg.Grace}
+	return limits{Memory: cfg.Memory, CPUTime: min(cfg.CPUTime, noLimit), Grace: min(cfg.Grace, noLimit)}
 }
