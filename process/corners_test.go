@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
@@ -281,4 +282,75 @@ func TestPoolOfAtOnce(t *testing.T) {
 			return nil
 		})
 	}
+}
+
+// reportStorm has many tasks report at the same time, with contexts that may end at any moment, and returns which
+// values it has been told were sent.
+var reportStorm = process.Register("reportStorm", func(ctx context.Context, tasks int) (sent []int, err error) {
+	var mu sync.Mutex
+	err = curio.Group(ctx, func(ctx context.Context, g *curio.TaskGroup[struct{}]) error {
+		for task := range tasks {
+			g.Go(func(ctx context.Context) error {
+				for i := range 60 {
+					v, ok := 1000*task+i, false
+					limit := time.Duration(rand.IntN(300)) * time.Microsecond
+					var err error
+					switch rand.IntN(4) {
+					case 0:
+						ok, err = process.TryReport(ctx, v)
+					case 1:
+						err = process.Report(ctx, v)
+						ok = err == nil
+					case 2:
+						_, err = curio.IgnoreAfter(ctx, limit, func(ctx context.Context) error {
+							err := process.Report(ctx, v)
+							ok = err == nil
+							return err
+						})
+					case 3:
+						inner, cancel := context.WithTimeout(ctx, limit)
+						ok = process.Report(struct{ context.Context }{inner}, v) == nil
+						cancel()
+					}
+					if err != nil {
+						return err
+					}
+					if ok {
+						mu.Lock()
+						sent = append(sent, v)
+						mu.Unlock()
+					}
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+	return sent, err
+})
+
+// What Report says has been sent has been, once and in order, and nothing else.
+func TestReportStorm(t *testing.T) {
+	inPool(t, process.Config{Workers: 1, Processors: 2}, func(ctx context.Context, p *process.Pool) {
+		for range testutil.Times(20) {
+			var seen []int
+			last := make(map[int]int)
+			sent, err := process.Run(ctx, reportStorm, 8, process.In(p), process.Progress(func(v int) {
+				if before, ok := last[v/1000]; ok && before >= v {
+					t.Errorf("%d came after %d", v, before)
+				}
+				last[v/1000] = v
+				seen = append(seen, v)
+				if v%17 == 0 {
+					_ = curio.Sleep(ctx, time.Duration(rand.IntN(500))*time.Microsecond)
+				}
+			}))
+			check(t, err)
+			slices.Sort(sent)
+			slices.Sort(seen)
+			if !slices.Equal(sent, seen) {
+				t.Errorf("%d values were sent and %d have come, or others", len(sent), len(seen))
+			}
+		}
+	})
 }
