@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,7 +30,8 @@ type Config struct {
 	Memory int64
 
 	// CPUTime is how much processor time a call may use. When it has used that, its worker is ended as for
-	// a call that is cancelled, and the call fails with a *WorkerError that says so. 0 means no limit. The
+	// a call that is cancelled, and the call fails with a *WorkerError that says so, even if its result would
+	// have come before the worker's end. 0 means no limit. The
 	// system call is timer_create(2) on Linux, and setrlimit(2) with RLIMIT_CPU elsewhere, which counts
 	// whole seconds.
 	CPUTime time.Duration
@@ -87,6 +89,7 @@ func (cfg Config) settle() (Config, error) {
 			return cfg, fmt.Errorf("process: Config.Env has the entry %q, which is not of the form key=value", entry)
 		}
 	}
+	cfg.Env = slices.Clone(cfg.Env)
 	if cfg.Workers == 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}

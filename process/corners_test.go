@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -47,6 +48,20 @@ func TestLargestConfig(t *testing.T) {
 		})
 	}
 }
+
+// A pool keeps its settings, whatever becomes of the slice that it was given.
+func TestConfigIsCopied(t *testing.T) {
+	cfg := process.Config{Workers: 1, Env: []string{"CURIO_TEST_COPIED=yes"}}
+	inPool(t, cfg, func(ctx context.Context, p *process.Pool) {
+		cfg.Env[0] = "CURIO_TEST_COPIED=no"
+		text, err := process.Run(ctx, variableOf, "CURIO_TEST_COPIED", process.In(p))
+		if text != "yes" || err != nil {
+			t.Errorf("the variable is %q, %v", text, err)
+		}
+	})
+}
+
+var variableOf = process.Register("variableOf", func(_ context.Context, name string) (string, error) { return os.Getenv(name), nil })
 
 // A worker's calls are numbered with 32 bits, and there may be more of them.
 func TestCallNumbersBeginAnew(t *testing.T) {
