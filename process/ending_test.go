@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -143,8 +145,9 @@ func TestEndings(t *testing.T) {
 	}
 }
 
-// reportEndings has Report end in every way, while there is no room, and returns what is wrong.
-var reportEndings = process.Register("reportEndings", func(ctx context.Context, _ struct{}) (wrong []string, err error) {
+// reportEndings has Report end in every way, while there is no room, and returns what is wrong. It makes a file
+// when it is through.
+var reportEndings = process.Register("reportEndings", func(ctx context.Context, done string) (wrong []string, err error) {
 	sent := 0
 	for ok := true; ok && err == nil; sent++ {
 		ok, err = process.TryReport(ctx, sent)
@@ -161,18 +164,17 @@ var reportEndings = process.Register("reportEndings", func(ctx context.Context, 
 			wrong = append(wrong, fmt.Sprintf("%s: after that TryReport gives %t, %v", end.name, sent, err))
 		}
 	}
-	return wrong, err
+	return wrong, errors.Join(err, os.WriteFile(done, nil, 0o600))
 })
 
 // Report waits when the caller is slow, and can be ended in every way. None of its values is lost or doubled.
 func TestReportEndings(t *testing.T) {
+	done := filepath.Join(t.TempDir(), "done")
 	inKernel(t, func(ctx context.Context) error {
 		var seen []int
 		task := curio.Spawn(ctx, func(ctx context.Context) ([]string, error) {
-			return process.Run(ctx, reportEndings, struct{}{}, process.Progress(func(n int) {
-				if n == 0 { // as long as this takes, there is no room
-					_ = curio.Sleep(ctx, 20*short)
-				}
+			return process.Run(ctx, reportEndings, done, process.Progress(func(n int) {
+				testutil.Eventually(func() bool { _, err := os.Stat(done); return err == nil }) // until then there is no room
 				seen = append(seen, n)
 			}))
 		})

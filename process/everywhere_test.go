@@ -14,7 +14,7 @@ import (
 
 // All that waits, cancelled at each of its waits.
 func TestEverywhere(t *testing.T) {
-	values := 3
+	values := 1
 	if testutil.Long {
 		values = 9 // the worker is told that there is room again
 	}

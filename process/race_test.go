@@ -46,7 +46,7 @@ func TestRaces(t *testing.T) {
 					return err
 				}
 				var results, cancelled, died int
-				rounds := testutil.Times(3000)
+				rounds := testutil.Times(1000)
 				if race.kills {
 					rounds = testutil.Times(500) // each of them starts a worker
 				}
