@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -39,9 +40,17 @@ func watch(t testing.TB, pid int) (awaitEnd func()) {
 	}
 }
 
-func statusOf(pid int) []byte {
+// statusOf is what the system says of a process that should not be there any more.
+func statusOf(pid int) string {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return text
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		switch name, _, _ := strings.Cut(line, ":"); name {
+		case "Name", "State", "PPid", "NSpgid", "SigPnd", "ShdPnd", "SigCgt", "SigBlk", "Threads":
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // marked marks the processes that are started from now on in this test, with what they start. processes

@@ -7,6 +7,8 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -22,15 +24,16 @@ func TestKillBusyWorker(t *testing.T) {
 	for name, fn := range map[string]*process.Func[int, int]{"waiting": hang, "computing": spin} {
 		t.Run(name, func(t *testing.T) {
 			inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
-				pid := 0
+				pid, begun := 0, 0
 				_, err := process.Run(ctx, fn, 0, process.In(p), process.Progress(func(worker int) {
 					pid = worker
+					begun++
 					signalTo(t, pid, syscall.SIGKILL)
 				}))
 				killed(t, err, pid, syscall.SIGKILL)
 				wantText(t, err, "killed")
-				if next := runsOn(ctx, t, p); next == pid {
-					t.Errorf("worker %d goes on", pid)
+				if next := runsOn(ctx, t, p); next == pid || begun != 1 {
+					t.Errorf("the next worker is %d after %d, and the function has begun %d times", next, pid, begun)
 				}
 			})
 		})
@@ -255,6 +258,7 @@ func init() {
 			}
 			if args[0] != "exec" { // after which the parent lives: nobody tells a stopped worker to go on and end
 				_ = syscall.Kill(last, syscall.SIGSTOP)
+				testutil.Eventually(func() bool { return isStopped(last) })
 			}
 			fmt.Println("", idle)
 			_, _ = os.Stdin.Read(make([]byte, 1))
@@ -271,6 +275,18 @@ func init() {
 			select {}
 		})
 	}
+}
+
+// isStopped reports whether all threads of a process are stopped: before that, the system does not count it among
+// those that have to be told to go on when their parent dies. Where nothing can be seen, it is true.
+func isStopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, path := range threads {
+		if text, err := os.ReadFile(path); err == nil && !strings.Contains(string(text), ") T ") {
+			return false
+		}
+	}
+	return true
 }
 
 const sleepProgram = "/bin/sleep"

@@ -137,8 +137,9 @@ func TestOthersGoOn(t *testing.T) {
 		quick.says("15")
 		quick.hears("610")
 	}
-	slow.conn.Close()
-	ends(t, server)
+	server.Interrupt()
+	_ = server.InterruptAgain() // the computation would be waited for
+	server.EndedBy(syscall.SIGINT)
 }
 
 // Too long is an answer, and the next one comes from a new worker.
@@ -175,7 +176,7 @@ func TestTooMuch(t *testing.T) {
 	ends(t, server)
 }
 
-// Ctrl-C lets nobody wait any longer than the farewell, and no worker is left.
+// At Ctrl-C a client that waits for nothing is let go at once, and at the second one the others, too.
 func TestInterrupt(t *testing.T) {
 	server, addr := start(t, "-workers", "1", "-limit", "1h")
 	busy, idle := connect(t, addr), connect(t, addr)

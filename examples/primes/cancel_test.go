@@ -9,12 +9,12 @@ import (
 	"github.com/curio-go/curio/process"
 )
 
-// A search of three spans by one worker is cancelled at each of its waits.
+// A search of two spans by one worker is cancelled at each of its waits.
 func TestCancelled(t *testing.T) {
 	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
 		if err := process.Configure(ctx, process.Config{Workers: 1}); err != nil {
 			return err
 		}
-		return run(ctx, io.Discard, io.Discard, 3000, 1000)
+		return run(ctx, io.Discard, io.Discard, 2000, 1000)
 	})
 }
