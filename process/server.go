@@ -143,6 +143,11 @@ func (s *server) greet(ctx context.Context) error {
 func (s *server) loop(ctx context.Context) error {
 	for {
 		f, err := s.link.receive(ctx)
+		if cut := curio.CheckCancellation(ctx); cut != nil { // by an Essential task of the function's that has failed
+			fmt.Fprintln(os.Stderr, cut)
+			s.end(func() { os.Exit(1) })
+			select {}
+		}
 		if err != nil {
 			s.orphaned()
 		}
