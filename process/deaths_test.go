@@ -100,12 +100,9 @@ func endless(n int) int {
 // An Essential task of the function's that fails ends the worker, which says why.
 func TestEssentialTaskFails(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
-		for range 2 {
+		for range testutil.Times(50) {
 			_, err := process.Run(ctx, spawnsEssential, struct{}{}, process.In(p))
-			if e := died(t, err); e.Status.Code != 1 {
-				t.Errorf("it has ended with %v", e.Status)
-			}
-			wantText(t, err, "exit status 1", "without which nothing goes")
+			wantText(t, err, "without which nothing goes") // the function or the worker may be quicker to say so
 		}
 		runsOn(ctx, t, p)
 	})

@@ -91,7 +91,8 @@ func (c *invocation) write(ctx context.Context, fn func(ctx context.Context) err
 
 // answer sends the answer, unless that has been done. When the process is about to end, a failure is not
 // sent: that it ends is the likely reason, and what the caller has to know. Nor is a result of a call that has
-// used up its processor time: with it the caller would hand this process the next call, which would die of that.
+// used up its processor time: with it the caller would hand this process the next call, which would die of that;
+// and the same goes for one whose main task has been cancelled: see loop.
 func (c *invocation) answer(ctx context.Context, result any, failure *RemoteError) {
 	c.write(ctx, func(ctx context.Context) error {
 		if c.answered {
@@ -133,7 +134,7 @@ func (c *invocation) last(ctx context.Context, k kind, body []byte) error {
 	s.current = nil
 	stopping := s.stopping
 	s.mu.Unlock()
-	if stopping && k == aFailure || c.overran.Load() {
+	if stopping && k == aFailure || c.overran.Load() || curio.CheckCancellation(s.ctx) != nil {
 		return nil
 	}
 	return s.link.send(ctx, k, c.number, nil, body)

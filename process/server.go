@@ -24,8 +24,9 @@ import (
 // and at a SIGHUP, which the system sends when the parent dies. These may come together.
 type server struct {
 	link   *link
-	limits limits       // from greet on
-	dec    gobs.Decoder // for the call that runs
+	ctx    context.Context // of the main task
+	limits limits          // from greet on
+	dec    gobs.Decoder    // for the call that runs
 
 	// writing is for one at a time: for enc and link.out. It is no Lock, as several goroutines of a task
 	// may report.
@@ -55,6 +56,7 @@ func serve() {
 	s.beat.isBusy = func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.current != nil }
 	signals.Subscribe(s, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	err = curio.Run(context.Background(), func(ctx context.Context) error {
+		s.ctx = ctx
 		if err := s.greet(ctx); err != nil {
 			return err
 		}
