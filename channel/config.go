@@ -15,7 +15,8 @@ import (
 // *Config. It is only read, and may be used for any number of connections at the same time.
 type Config struct {
 	// Key is the secret that both sides share. nil means no authentication. A key that is empty and not nil is
-	// an error: it is the trace of a setting that is missing.
+	// an error: it is the trace of a setting that is missing. So look at the length of a key that was read from a
+	// file: bytes.TrimSpace returns nil if there is nothing but space.
 	Key []byte
 
 	// RefuseMD5 refuses to talk with a peer that knows only HMAC-MD5, as Python up to version 3.11 does: such

@@ -77,7 +77,7 @@ func (r *request) run(ctx context.Context) error {
 			return err
 		}
 		died, err := r.serveBy(ctx, w)
-		if !died || n == tries && err != nil {
+		if !died || n >= tries && err != nil {
 			return err
 		}
 	}

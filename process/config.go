@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,7 +15,7 @@ type Config struct {
 	// as this process may use processors (GOMAXPROCS, which counts a container's share).
 	Workers int
 
-	// Processors is how many processors each worker uses (its GOMAXPROCS). 0 means 1.
+	// Processors is how many processors each worker uses (its GOMAXPROCS), at most 65536. 0 means 1.
 	Processors int
 
 	// CallsPerWorker is how many calls a worker serves before another one replaces it, for functions
@@ -29,7 +30,8 @@ type Config struct {
 	Memory int64
 
 	// CPUTime is how much processor time a call may use. When it has used that, its worker is ended as for
-	// a call that is cancelled, and the call fails with a *WorkerError that says so. 0 means no limit. The
+	// a call that is cancelled, and the call fails with a *WorkerError that says so, even if its result would
+	// have come before the worker's end. 0 means no limit. The
 	// system call is timer_create(2) on Linux, and setrlimit(2) with RLIMIT_CPU elsewhere, which counts
 	// whole seconds.
 	CPUTime time.Duration
@@ -65,6 +67,9 @@ const (
 	defaultStartTimeout = 30 * time.Second
 )
 
+// maxProcessors is far more than a machine has. The Go runtime has memory for each.
+const maxProcessors = 1 << 16
+
 // settle returns cfg with its defaults filled in, or an error that says what is wrong with it.
 func (cfg Config) settle() (Config, error) {
 	for _, number := range []struct {
@@ -82,11 +87,15 @@ func (cfg Config) settle() (Config, error) {
 			return cfg, fmt.Errorf("process: Config.%s is negative; leave it 0 for the default", number.field)
 		}
 	}
+	if cfg.Processors > maxProcessors {
+		return cfg, fmt.Errorf("process: Config.Processors is %d; it is at most %d", cfg.Processors, maxProcessors)
+	}
 	for _, entry := range cfg.Env {
 		if key, _, ok := strings.Cut(entry, "="); !ok || key == "" || strings.Contains(entry, "\x00") {
 			return cfg, fmt.Errorf("process: Config.Env has the entry %q, which is not of the form key=value", entry)
 		}
 	}
+	cfg.Env = slices.Clone(cfg.Env)
 	if cfg.Workers == 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -107,5 +116,5 @@ func (cfg Config) settle() (Config, error) {
 
 // limits are those of a worker.
 func (cfg *Config) limits() limits {
-	return limits{Memory: cfg.Memory, CPUTime: cfg.CPUTime, Grace: cfg.Grace}
+	return limits{Memory: cfg.Memory, CPUTime: min(cfg.CPUTime, noLimit), Grace: min(cfg.Grace, noLimit)}
 }

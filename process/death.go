@@ -31,6 +31,10 @@ func (l limits) watch(pid int) *witness {
 
 // explain says what a worker has died of, which was not ended by us. stderr is what it wrote last.
 func (w *witness) explain(status subprocess.ExitStatus, stderr []byte) string {
+	crash := ""
+	if status.Code == statusCrash || status.Signal == syscall.SIGABRT { // the latter with GOTRACEBACK=crash
+		crash = crashLine(stderr)
+	}
 	switch {
 	case status.Unknown:
 		return "its exit status is unknown, as somebody else has collected it"
@@ -40,12 +44,10 @@ func (w *witness) explain(status subprocess.ExitStatus, stderr []byte) string {
 		return "killed by SIGKILL: the system was out of memory"
 	case status.Signal == syscall.SIGKILL:
 		return "killed by SIGKILL, perhaps out of memory"
-	case status.Signal != nil:
+	case status.Signal != nil && crash == "":
 		return killedBy(status)
-	}
-	text := status.String()
-	switch crash := crashLine(stderr); {
-	case status.Code != statusCrash || crash == "":
+	case crash == "":
+		return status.String() + ": the function, or something that it has called, has ended the process"
 	case isOutOfMemory(crash) && w.limits.Memory > 0:
 		return "memory limit of " + size(w.limits.Memory)
 	case isOutOfMemory(crash):
@@ -55,7 +57,6 @@ func (w *witness) explain(status subprocess.ExitStatus, stderr []byte) string {
 	default:
 		return "the program has crashed"
 	}
-	return text + ": the function, or something that it has called, has ended the process"
 }
 
 // overCPUTime reports whether a worker has died as its call has used up its processor time: because it has
@@ -80,7 +81,7 @@ func killedBy(status subprocess.ExitStatus) string {
 	return "killed by " + name
 }
 
-// statusCrash is the exit status of a Go program that crashes.
+// statusCrash is the exit status of a Go program that crashes, unless GOTRACEBACK has it end by SIGABRT.
 const statusCrash = 2
 
 // crashLine returns the line with which a Go program has begun to crash, "" for none. Any program may write

@@ -39,6 +39,9 @@ func TestReasons(t *testing.T) {
 		{64 << 20, 0, 0, exit(2), goOOM, "memory limit of 64 MiB"},
 		{64<<20 + 1<<19, 0, 0, exit(2), "before\nfatal error: runtime: cannot allocate memory\n", "memory limit of 64.5 MiB"},
 		{64 << 20, 0, 0, exit(2), "runtime/cgo: pthread_create failed: Resource temporarily unavailable\nSIGABRT: abort\n", "memory limit of 64 MiB"},
+		{64 << 20, 0, 0, subprocess.ExitStatus{Code: -1, Signal: syscall.SIGABRT}, goOOM, "memory limit of 64 MiB"}, // GOTRACEBACK=crash
+		{64 << 20, 0, 0, subprocess.ExitStatus{Code: -1, Signal: syscall.SIGABRT}, "", "killed by SIGABRT"},
+		{64 << 20, 0, 0, subprocess.ExitStatus{Code: -1, Signal: syscall.SIGSEGV}, goOOM, "killed by SIGSEGV"},
 		{noLimit, 0, 0, exit(2), goOOM, "out of memory"},
 		{64 << 20, 0, 0, exit(2), "fatal error: all goroutines are asleep - deadlock!\n", "the program has crashed"},
 		{64 << 20, 0, 0, exit(2), "I say out of memory\n", "exit status 2: the function"},

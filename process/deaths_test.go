@@ -97,6 +97,22 @@ func endless(n int) int {
 	return endless(n+1) + 1
 }
 
+// An Essential task of the function's that fails ends the worker, which says why.
+func TestEssentialTaskFails(t *testing.T) {
+	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
+		for range testutil.Times(50) {
+			_, err := process.Run(ctx, spawnsEssential, struct{}{}, process.In(p))
+			wantText(t, err, "without which nothing goes") // the function or the worker may be quicker to say so
+		}
+		runsOn(ctx, t, p)
+	})
+}
+
+var spawnsEssential = process.Register("spawnsEssential", func(ctx context.Context, _ struct{}) (struct{}, error) {
+	curio.Go(ctx, func(context.Context) error { return errors.New("without which nothing goes") }, curio.Essential())
+	return struct{}{}, curio.Sleep(ctx, time.Hour)
+})
+
 // Goexit in the function is a failure of the call, and not of the worker.
 func TestGoexit(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {

@@ -42,3 +42,12 @@ func Answered(p *Pool) bool {
 	}
 	return false
 }
+
+// Renumber makes n the number of the last call of each worker of p.
+func Renumber(p *Pool, n uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for w := range p.workers {
+		w.number = n
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
@@ -96,6 +97,7 @@ func TestUpgradedExecutable(t *testing.T) {
 	c := testutil.Shell(t, "sh", `cp "$0" "$COPY" && exec "$COPY" "$@"`, "upgraded")
 	for _, change := range []func() error{
 		func() error { return nil },
+		func() error { return os.Chtimes(path, time.Unix(1e9, 0), time.Unix(1e9, 0)) }, // touch(1)
 		func() error {
 			if err := os.WriteFile(path+".new", []byte("#!/bin/sh\necho new program >&2\nexit 77\n"), 0o755); err != nil {
 				return err

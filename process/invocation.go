@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/gobs"
@@ -20,7 +21,8 @@ type invocation struct {
 	scope  curio.CancelScope // of the function and of all tasks that it spawns
 	over   curio.Event       // it has been answered, or will not be
 
-	answered bool // guarded by server.writing
+	answered bool        // guarded by server.writing
+	overran  atomic.Bool // it has used up its processor time
 
 	mu     sync.Mutex
 	room   int // how many progress values may be sent
@@ -64,7 +66,10 @@ func (c *invocation) call(ctx context.Context, arg []byte) (result any, failure 
 	var err error
 	_ = c.scope.Run(ctx, func(ctx context.Context) error {
 		theInvocation.Set(ctx, c)
-		defer c.server.limits.allow(func() { c.server.end(dieOverCPUTime) })()
+		defer c.server.limits.allow(func() {
+			c.overran.Store(true)
+			c.server.end(dieOverCPUTime)
+		})()
 		result, err = f.call(ctx, &c.server.dec, arg)
 		return nil
 	})
@@ -85,7 +90,9 @@ func (c *invocation) write(ctx context.Context, fn func(ctx context.Context) err
 }
 
 // answer sends the answer, unless that has been done. When the process is about to end, a failure is not
-// sent: that it ends is the likely reason, and what the caller has to know.
+// sent: that it ends is the likely reason, and what the caller has to know. Nor is a result of a call that has
+// used up its processor time: with it the caller would hand this process the next call, which would die of that;
+// and the same goes for one whose main task has been cancelled: see loop.
 func (c *invocation) answer(ctx context.Context, result any, failure *RemoteError) {
 	c.write(ctx, func(ctx context.Context) error {
 		if c.answered {
@@ -127,7 +134,7 @@ func (c *invocation) last(ctx context.Context, k kind, body []byte) error {
 	s.current = nil
 	stopping := s.stopping
 	s.mu.Unlock()
-	if stopping && k == aFailure {
+	if stopping && k == aFailure || c.overran.Load() || curio.CheckCancellation(s.ctx) != nil {
 		return nil
 	}
 	return s.link.send(ctx, k, c.number, nil, body)

@@ -16,6 +16,10 @@ type limits struct {
 	Grace   time.Duration // how long a worker has to end after it has used up its processor time
 }
 
+// noLimit is more processor time than anybody will use. Some of it can be added up, and its seconds fit into
+// 32 bits.
+const noLimit = 10 * 365 * 24 * time.Hour
+
 // minMemory is what a Go program cannot do without: below, it dies before it reaches main (traps 65).
 const minMemory = 64 << 20
 

@@ -124,6 +124,21 @@ func TestCPUTimeLimit(t *testing.T) {
 	})
 }
 
+// A call that has used up its processor time fails, even if its result comes before the end of the grace time. The
+// next call has another worker from the start.
+func TestCPUTimeLimitBeforeResult(t *testing.T) {
+	withPool(t, process.Config{CPUTime: 20 * time.Millisecond, Grace: long}, func(ctx context.Context, in process.Option) error {
+		for range testutil.Times(10) {
+			_, err := process.Run(ctx, uses, 100*time.Millisecond, in)
+			wantDeath(t, err, "CPU time limit")
+			if n, err := process.Run(ctx, double, 21, in); n != 42 || err != nil {
+				t.Errorf("the next call gives %d, %v", n, err)
+			}
+		}
+		return nil
+	})
+}
+
 // The limit is of each call, not of the worker's life, and of processor time, not of time.
 func TestCPUTimeIsOfACall(t *testing.T) {
 	const most = 60 * time.Millisecond

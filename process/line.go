@@ -26,8 +26,8 @@ const (
 	isEnding
 )
 
-func newPool(ctx context.Context, cfg Config) *Pool {
-	p := &Pool{kernel: curio.KernelOf(ctx), cfg: cfg, workers: make(map[*worker]struct{}), output: curio.NewSemaphore(1)}
+func newPool(k *curio.Kernel, cfg Config) *Pool {
+	p := &Pool{kernel: k, cfg: cfg, workers: make(map[*worker]struct{}), output: curio.NewSemaphore(1)}
 	p.line.Mutex, p.line.State, p.line.Object, p.line.Serve = &p.mu, "PROCESS_WORKER", p, p.serveLocked
 	p.hiring.Mutex, p.hiring.State, p.hiring.Object, p.hiring.Serve = &p.mu, "PROCESS_POOL", p, p.serveLocked
 	return p
@@ -89,7 +89,7 @@ func (w *worker) begin(c *call) (ok bool) {
 	p.mu.Lock()
 	ok = w.state == isBusy
 	if ok {
-		w.number++
+		w.number = max(w.number+1, 1) // 0 is for a call that has not begun
 		c.number = w.number
 		w.call, w.since = c, time.Now()
 	}

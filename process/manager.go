@@ -46,6 +46,9 @@ func (p *Pool) hire(ctx context.Context) error {
 			return nil
 		}
 		if err := p.bear(ctx, w); err != nil {
+			if curio.CheckCancellation(ctx) != nil {
+				err = ErrPoolClosed // that we are cancelled is not the callers' cancellation
+			}
 			p.gone(w, err, false)
 		}
 	}
@@ -123,21 +126,52 @@ type poolTable struct {
 	pools map[*curio.Kernel]*Pool
 }
 
-// of returns the pool of ctx's kernel.
+// of returns the pool of ctx's kernel. It makes one without holding the mutex, as that asks ctx, which may
+// hang. If two callers come at the same time, the pool of one of them is closed again.
 func (t *poolTable) of(ctx context.Context) *Pool {
 	k := curio.KernelOf(ctx)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if p := t.pools[k]; p != nil && !p.closed.IsSet() {
+	if p := t.open(k); p != nil {
 		return p
 	}
 	cfg, err := Config{}.settle()
 	if err != nil {
 		panic("process: internal error: " + err.Error())
 	}
-	p := newPool(ctx, cfg)
-	if p.start(ctx) {
-		t.pools[k] = p
+	p := newPool(k, cfg)
+	if !p.start(ctx) {
+		return p
+	}
+	if first := t.add(p); first != p {
+		p.close(true)
+		return first
+	}
+	return p
+}
+
+// open returns the pool of k, nil if it has none or that is closed.
+func (t *poolTable) open(k *curio.Kernel) *Pool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.openLocked(k)
+}
+
+func (t *poolTable) openLocked(k *curio.Kernel) *Pool {
+	if p := t.pools[k]; p != nil && !p.closed.IsSet() {
+		return p
+	}
+	return nil
+}
+
+// add makes p the pool of its kernel, unless that has got one meanwhile, which it returns. If p is closed
+// already, it may have been removed, and is not kept.
+func (t *poolTable) add(p *Pool) *Pool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if first := t.openLocked(p.kernel); first != nil {
+		return first
+	}
+	if !p.closed.IsSet() {
+		t.pools[p.kernel] = p
 	}
 	return p
 }

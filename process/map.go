@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"sync"
 
 	"github.com/curio-go/curio"
@@ -101,7 +102,8 @@ func (m *mapping[A, R]) run(ctx context.Context, args iter.Seq[A]) error {
 	if m.pool == nil {
 		m.pool = PoolOf(ctx)
 	}
-	m.bound = 2 * m.pool.size()
+	size := m.pool.size()
+	m.bound = size + min(size, math.MaxInt-size)
 	defer func() {
 		_ = curio.DisableCancellation(ctx, func(ctx context.Context) error {
 			_, err := m.end.Wait(ctx, struct{}{})

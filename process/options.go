@@ -40,6 +40,10 @@ func In(p *Pool) Option {
 // that runs the loop over Map, while that waits. A slow fn holds up the function, which can be at most 16
 // values ahead.
 //
+// As long as fn has not returned, the call keeps its worker. So fn must not wait for a worker of the same pool,
+// nor for the end of the pool: all workers may wait for fn. The same goes for the body of a loop over Map
+// with Progress, and for its args.
+//
 // P has to be the very type that the function sends; otherwise its Report fails. Progress panics if fn is
 // nil, and for a P that Register would refuse. If fn panics, the call ends as if it had been cancelled, and
 // the panic goes on.

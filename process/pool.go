@@ -64,7 +64,7 @@ func NewPool(ctx context.Context, cfg Config) (*Pool, error) {
 	if err := refusal(); err != nil {
 		return nil, err
 	}
-	p := newPool(ctx, cfg)
+	p := newPool(curio.KernelOf(ctx), cfg)
 	if !p.start(ctx) {
 		return nil, curio.ErrKernelShutdown
 	}

@@ -15,13 +15,22 @@ import (
 	"github.com/curio-go/curio/process"
 )
 
-// soon waits for up to d, about as long as a call takes. It yields.
+// soon waits for up to d, about as long as a call takes. Where as many goroutines do so as there are processors,
+// they sleep: while they only yield, nobody looks at the poller.
 func soon(d time.Duration) {
+	all := int(spinning.Add(1)) >= runtime.GOMAXPROCS(0)
+	defer spinning.Add(-1)
 	d = rand.N(d + 1)
 	for began := time.Now(); time.Since(began) < d; {
-		runtime.Gosched()
+		if all {
+			time.Sleep(time.Microsecond)
+		} else {
+			runtime.Gosched()
+		}
 	}
 }
+
+var spinning atomic.Int32 // how many are in soon
 
 // A result, a cancellation and the death of the worker at the same moment: each call ends with one of
 // them, and it is never the next one that pays for it.

@@ -24,8 +24,9 @@ import (
 // and at a SIGHUP, which the system sends when the parent dies. These may come together.
 type server struct {
 	link   *link
-	limits limits       // from greet on
-	dec    gobs.Decoder // for the call that runs
+	ctx    context.Context // of the main task
+	limits limits          // from greet on
+	dec    gobs.Decoder    // for the call that runs
 
 	// writing is for one at a time: for enc and link.out. It is no Lock, as several goroutines of a task
 	// may report.
@@ -53,6 +54,7 @@ func serve() {
 	s := &server{link: newLink(sock), writing: curio.NewSemaphore(1)}
 	signals.Subscribe(s, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	err = curio.Run(context.Background(), func(ctx context.Context) error {
+		s.ctx = ctx
 		if err := s.greet(ctx); err != nil {
 			return err
 		}
@@ -140,6 +142,11 @@ func (s *server) greet(ctx context.Context) error {
 func (s *server) loop(ctx context.Context) error {
 	for {
 		f, err := s.link.receive(ctx)
+		if cut := curio.CheckCancellation(ctx); cut != nil { // by an Essential task of the function's that has failed
+			fmt.Fprintln(os.Stderr, cut)
+			s.end(func() { os.Exit(1) })
+			select {}
+		}
 		if err != nil {
 			s.orphaned()
 		}

@@ -106,7 +106,10 @@ var theBuild = sync.OnceValue(func() string {
 		fmt.Fprint(h, info)
 	}
 	if info := programFile(); info != nil {
-		fmt.Fprint(h, info.Size(), info.ModTime().UnixNano())
+		fmt.Fprint(h, info.Size())
+		if programPath() != selfPath { // there it is the same file, whatever has been done to its time
+			fmt.Fprint(h, info.ModTime().UnixNano())
+		}
 	}
 	return fmt.Sprintf("%s %x", runtime.Version(), h.Sum64())
 })
@@ -120,13 +123,15 @@ var programFile = sync.OnceValue(func() os.FileInfo {
 	return info
 })
 
+// selfPath is this very program on Linux.
+const selfPath = "/proc/self/exe"
+
 // programPath returns the path of this program, which on Linux works even if the file has been replaced or
 // removed.
 var programPath = sync.OnceValue(func() string {
-	const self = "/proc/self/exe"
 	if runtime.GOOS == "linux" {
-		if _, err := os.Stat(self); err == nil {
-			return self
+		if _, err := os.Stat(selfPath); err == nil {
+			return selfPath
 		}
 	}
 	path, err := os.Executable()

@@ -28,7 +28,7 @@ const (
 )
 
 func main() {
-	dir := flag.String("dir", "", "`FOLDER` of the sockets; without it, one below the folder for temporary files")
+	dir := flag.String("dir", "", "`FOLDER` of the sockets; without it, one in your cache folder")
 	patience := flag.Duration("patience", 10*time.Second, "how long a member that does not read holds you up")
 	flag.Parse()
 	names := flag.Args()
@@ -71,8 +71,12 @@ func allGood(names []string) bool {
 // nobody else gets to the sockets.
 func private(dir string) (string, error) {
 	if dir == "" {
-		dir = filepath.Join(os.TempDir(), fmt.Sprint("channelchat-", os.Getuid()))
-		if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+		cache, err := os.UserCacheDir() // in the folder for temporary files others could be first to make one of that name
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(cache, "channelchat")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return "", err
 		}
 	}
