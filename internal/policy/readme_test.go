@@ -20,7 +20,7 @@ import (
 
 // programLimit is long enough for a slow machine that runs other tests too,
 // and short enough that a program that hangs is noticed.
-const programLimit = 20 * time.Second
+const programLimit = 60 * time.Second
 
 // A program is a Go block of a document, and what it must print.
 type program struct {
