@@ -112,7 +112,7 @@ func TestLeakedDescriptor(t *testing.T) {
 				return err
 			}
 			opened = append(opened, f)
-			if err := curio.Sleep(ctx, 10*time.Millisecond); err != nil {
+			if err := curio.Sleep(ctx, longEnough); err != nil {
 				return err
 			}
 			return f.Close()
@@ -346,12 +346,16 @@ func TestUnseenError(t *testing.T) {
 	})
 }
 
+// longEnough is how long a wait outside of a bubble takes, in the middle of which a function is to be cut short: it must not be over
+// by itself before that, on a busy machine.
+const longEnough = 200 * time.Millisecond
+
 func TestLeakedGoroutine(t *testing.T) {
 	both(t, func(t *testing.T) {
 		release := make(chan struct{})
 		w := observe(t, func(t testing.TB) {
 			curiotest.Canceller{Patience: 2 * time.Second}.Everywhere(t, func(ctx context.Context) error {
-				if err := curio.Sleep(ctx, time.Millisecond); err != nil {
+				if err := curio.Sleep(ctx, longEnough); err != nil {
 					go func() { <-release }()
 					return err
 				}
@@ -377,7 +381,7 @@ func TestLeakedChild(t *testing.T) {
 			return err
 		}
 		started = append(started, child)
-		if err := curio.Sleep(ctx, 10*time.Millisecond); err != nil {
+		if err := curio.Sleep(ctx, longEnough); err != nil {
 			return err
 		}
 		_ = child.Process.Kill()

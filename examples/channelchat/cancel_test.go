@@ -67,6 +67,9 @@ func TestCancelled(t *testing.T) {
 				}
 			}
 			if _, err := io.WriteString(keyboards[0], "hello\n"); err != nil {
+				if ended := curio.CheckCancellation(ctx); ended != nil { // that is why nobody reads
+					return ended
+				}
 				return err
 			}
 			for _, s := range screens[1:] {

@@ -53,6 +53,9 @@ func (c *chat) run(ctx context.Context, lines *stream.Stream) error {
 		return err
 	}
 	defer l.Close()
+	if err := c.print(ctx, "* you are "+c.me); err != nil {
+		return err
+	}
 	return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
 		linking := []*curio.Task[struct{}]{
 			g.Go(func(ctx context.Context) error { return c.listen(ctx, l) }, curio.Name("listen")),
@@ -61,9 +64,6 @@ func (c *chat) run(ctx context.Context, lines *stream.Stream) error {
 			if name < c.me {
 				linking = append(linking, g.Go(func(ctx context.Context) error { return c.call(ctx, name) }, curio.Name("call "+name)))
 			}
-		}
-		if err := c.print(ctx, "* you are "+c.me); err != nil {
-			return err
 		}
 		for line, err := range lines.Lines(ctx) {
 			if err != nil {
