@@ -76,7 +76,8 @@ const (
 
 	// Rescanned means that changes had come faster than they could be kept. The Watcher has compared
 	// everything with what it knew before, and has reported each difference as one of the other kinds.
-	// The Path is the one that was given to Watch. What had come and gone in between was not seen.
+	// The Path is the one that was given to Watch. What had come and gone in between was not seen. What
+	// you did not find when it was reported, as something above it had been moved, may be back: look again.
 	Rescanned
 )
 

@@ -172,6 +172,11 @@ func (p *picture) apply(c file.Change) {
 		p.take(c.Path)
 		return
 	case file.Rescanned:
+		for path, text := range p.text { // it may have been elsewhere when it was reported
+			if text == unknown {
+				p.see(path)
+			}
+		}
 		return
 	case file.Renamed:
 		moved := p.take(c.Old)
