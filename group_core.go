@@ -366,7 +366,7 @@ func (g *group) sweepLocked() {
 // opGroupJoin is the state of a task that waits for the end of a group.
 const opGroupJoin = "TASKGROUP_JOIN"
 
-// String is for those who look at what tasks wait for.
+// String says what a task waits for that is at the group's end.
 func (g *group) String() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

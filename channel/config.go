@@ -32,8 +32,9 @@ type Config struct {
 	MaxMessage int
 
 	// HandshakeTimeout bounds what comes before the first message: the handshake of TLS, the header of a proxy,
-	// and the authentication; in Connect, that of TLS and the authentication each. If it is exceeded, the error
-	// is network.ErrHandshakeTimeout. 0 means 10 s, a negative value no bound but that of the context.
+	// and the authentication. In Connect, the handshake of TLS and the authentication have this time each. If it
+	// is exceeded, the error is network.ErrHandshakeTimeout. 0 means 10 s. With a negative value only the
+	// context bounds it.
 	HandshakeTimeout time.Duration
 
 	// Backlog is how many connections a Listener has that Accept has not returned yet: those whose handshake
@@ -41,9 +42,9 @@ type Config struct {
 	Backlog int
 
 	// Check is asked by a Listener about each peer, before the handshake, but after the header of a proxy, which
-	// says who the peer is. If it returns false, the connection is closed. It is called in the handshake's task,
-	// and several may call it at the same time. nil means that every peer is welcome. The address of a Unix socket's peer mostly says nothing. It is the check_address
-	// of Curio's Channel.
+	// has the client's address. If it returns false, the connection is closed. It is called in the handshake's
+	// task, and may be called for several peers at the same time. It cannot be cut short. nil means that every
+	// peer is welcome. Most peers of a Unix socket have no address. It is the check_address of Curio's Channel.
 	Check func(peer net.Addr) bool
 
 	// Server says how Listen listens: the permissions of a Unix socket's file, TLS, keep-alive and more. nil
@@ -63,7 +64,7 @@ const (
 	usualBacklog   = 64
 )
 
-// socketMode is the permissions of a Unix socket's file: who may write it may connect.
+// socketMode has the permissions of a Unix socket's file. Only a user with permission to write may connect.
 const socketMode = 0o600
 
 // refuse returns what is wrong with c, which may be nil.
@@ -80,7 +81,7 @@ func (c *Config) refuse() error {
 	case c.Server != nil && c.Server.Grace != 0:
 		return misused("Server.Grace, which is for network.RunServer")
 	case c.Server != nil && c.Server.HandshakeTimeout != 0, c.Client != nil && c.Client.HandshakeTimeout != 0:
-		return misused("HandshakeTimeout of Server or Client; set that of the Config")
+		return misused("Server or Client has a HandshakeTimeout; set Config.HandshakeTimeout instead")
 	}
 	return nil
 }

@@ -17,8 +17,8 @@ import (
 // for concurrent use: one task may receive while another sends, and those that do the same take turns, in the
 // order in which they came.
 //
-// A Conn belongs to no task and to no context, and is open until somebody closes it. An idle one has no
-// buffers with JSON; with Gob it keeps those of the last messages, if they were not longer than 1 MiB.
+// A Conn belongs to no task and to no context, and is open until somebody closes it. With JSON, an idle Conn has
+// no buffers. With Gob, it keeps the buffers of the last messages, unless these were longer than 1 MiB.
 //
 // It is Curio's Connection.
 type Conn struct {
@@ -129,7 +129,7 @@ func (c *Conn) isClosed() error {
 	return net.ErrClosed
 }
 
-// start takes a turn, that of those who send or who receive, having asked whether ctx is alive.
+// start asks whether ctx is alive, and takes the turn to send or the turn to receive.
 func (c *Conn) start(ctx context.Context, turn *curio.Lock) error {
 	if c.in == nil {
 		return errUnusable
@@ -154,7 +154,7 @@ func (c *Conn) failed(op string, err error) error {
 	return opError(op, c.in, c.out, err)
 }
 
-// Transport returns what the connection is made of, for its options, its certificates and the like:
+// Transport returns what the connection is made of, such as for its options or its certificates:
 // network.SocketOf takes a network.Conn. Do not send or receive there: the other side takes it for a message.
 func (c *Conn) Transport() stream.Transport { return c.transport }
 

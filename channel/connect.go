@@ -26,7 +26,7 @@ import (
 // failed with. Errors are *net.OpError. No socket is left open.
 //
 // It is the connect of Curio's Channel. The system calls are socket(2) and connect(2). A task that waits is in
-// the state CONNECT_WAIT, or in one of those of network.OpenConnection and [Client], and TIME_SLEEP between two
+// the state CONNECT_WAIT, in another state of network.OpenConnection or [Client], or in TIME_SLEEP between two
 // attempts.
 func Connect(ctx context.Context, network, address string, config *Config) (*Conn, error) {
 	config = config.orDefault()

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -158,18 +160,43 @@ func TestConnectFails(t *testing.T) {
 	}
 }
 
-// Without permission to write the file nobody may connect.
+// Without permission to write the file nobody may connect: another user may not, unless told otherwise, and root always may.
 func TestConnectWithoutPermission(t *testing.T) {
-	if os.Getuid() == 0 {
-		t.Skip("root may connect anywhere")
-	}
-	path := filepath.Join(t.TempDir(), "s")
+	testutil.NoLeaks(t)
+	dir := t.TempDir()
+	check(t, errors.Join(os.Chmod(filepath.Dir(dir), 0o711), os.Chmod(dir, 0o711)))
+	path := filepath.Join(dir, "s")
 	l, err := channel.Listen(background, "unix", path, nil)
 	check(t, err)
 	defer l.Close()
-	check(t, os.Chmod(path, 0o400))
-	_, err = channel.Connect(background, "unix", path, nil)
-	want(t, err, syscall.EACCES)
+	if os.Getuid() != 0 {
+		check(t, os.Chmod(path, 0o400))
+		_, err = channel.Connect(background, "unix", path, nil)
+		want(t, err, syscall.EACCES)
+		return
+	}
+	testutil.NeedReachable(t, dir)
+	command := exec.Command("/proc/self/exe", "stranger", path) // which another user may run as well, wherever it is
+	r, w, err := os.Pipe()                                      // the lifeline
+	check(t, err)
+	defer r.Close()
+	defer w.Close()
+	command.ExtraFiles = []*os.File{r}
+	command.Env = append(os.Environ(), "CURIO_TEST_CHILD=1")
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := command.CombinedOutput()
+	if err != nil && len(out) == 0 {
+		t.Skipf("no child of another user: %v", err)
+	}
+	if err != nil || string(out) != "true\n" {
+		t.Errorf("%v, it printed %q", err, out)
+	}
+}
+
+// strangerMain connects, and prints whether that is not permitted.
+func strangerMain() {
+	_, err := channel.Connect(background, "unix", os.Args[2], nil)
+	fmt.Println(errors.Is(err, syscall.EACCES))
 }
 
 // traps 85: a Unix socket that has too many connections to accept is waited for.

@@ -14,8 +14,8 @@
 //
 // # Messages
 //
-// [Conn.Send] and [Conn.Recv] are for Go values, and [Conn.SendBytes] and [Conn.RecvBytes] for messages whose
-// format is the programs' own affair. Values are encoded as JSON, or, between programs that trust each other,
+// [Conn.Send] and [Conn.Recv] are for Go values, and [Conn.SendBytes] and [Conn.RecvBytes] for messages in a
+// format of your own. Values are encoded as JSON, or, between programs that trust each other,
 // by encoding/gob: see [Codec].
 //
 // Any number of tasks may send and receive at the same time. Each message is sent and received as a whole.
@@ -23,7 +23,7 @@
 //
 // # Python
 //
-// The bytes are those of Python's multiprocessing.connection, and so is the authentication. A Python program
+// Messages and authentication are as in Python's multiprocessing.connection. A Python program
 // connects with multiprocessing.connection.Client, listens with Listener, and uses send_bytes and recv_bytes.
 // Its send and recv use pickles, which can run any code when they are decoded: [Conn.Recv] refuses them with
 // [ErrPickle].

@@ -11,8 +11,8 @@ import (
 // Errors of connections, to be found with errors.Is.
 var (
 	// ErrRefused: the two sides do not have the same key, or one of them does not follow the protocol. The
-	// error that wraps it says which, as far as that is known, and has no bytes of the other side's in it; the
-	// other side is told no more than that. The connection has been closed. It is Curio's AuthenticationError.
+	// error that wraps it says what was wrong, as far as is known, and quotes nothing that the other side has
+	// sent. The other side is told only that it was refused. The connection has been closed. It is Curio's AuthenticationError.
 	ErrRefused = sentinel.PeersDoing("authentication refused")
 
 	// ErrKeyWanted: this side has no Config.Key, and the first message that has come is a challenge: the other
@@ -20,7 +20,7 @@ var (
 	ErrKeyWanted = sentinel.PeersDoing("the other side wants a key, as it has sent a challenge; set Config.Key")
 
 	// ErrPickle: a Recv has received what a Python program has sent by send instead of send_bytes. Pickles are
-	// never decoded, as that can run any code. The message has been dropped, and the connection goes on.
+	// never decoded, because decoding one can run any code. The message has been dropped, and the connection goes on.
 	ErrPickle = sentinel.PeersDoing("a pickle has been received, which is never decoded; in Python, use send_bytes")
 
 	// ErrTooLong: the other side has announced a message that is longer than Config.MaxMessage. The connection

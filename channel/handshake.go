@@ -57,7 +57,7 @@ var (
 // readRandom is replaced by tests that want to know what it reads.
 var readRandom = rand.Read
 
-// An authenticator does the handshakes of those who share a key. It is made by newAuthenticator, keeps
+// An authenticator does the handshakes for one shared key. It is made by newAuthenticator, keeps
 // nothing of a handshake, and is safe for concurrent use.
 type authenticator struct {
 	key       []byte

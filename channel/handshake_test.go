@@ -35,7 +35,7 @@ const (
 	failure   = "#FAILURE#"
 )
 
-// digestsOfPython are those of 3.12 and later.
+// digestsOfPython are the digests of Python 3.12 and later.
 var digestsOfPython = map[string]func() hash.Hash{
 	"md5": md5.New, "sha256": sha256.New, "sha384": sha512.New384,
 	"sha3_256": func() hash.Hash { return sha3.New256() },
@@ -562,7 +562,7 @@ func TestEmptyKey(t *testing.T) {
 	}
 }
 
-// Who has to be told apart from a handshake.
+// A challenge is told apart from other messages.
 func TestIsChallenge(t *testing.T) {
 	for frame, want := range map[string]bool{
 		challenge + up(20):                     true,

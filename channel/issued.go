@@ -95,7 +95,7 @@ func nameOf(addr net.Addr) string {
 // meets reports whether e and other are the two ends of one connection. Over TCP no two connections have
 // the same pair of addresses. The client of a Unix socket has no name, and the listener's is what it was
 // bound to, which in another directory is another socket: so there the other end must have been made by this
-// process, where the system tells that. Two ends without a name, as those of a socket pair, do not show
+// process, where the system tells that. Two ends without a name, as of a socket pair, do not show
 // whether they belong together.
 func (e ends) meets(other ends) bool {
 	switch {

@@ -120,9 +120,8 @@ func newListener(ctx context.Context, below *network.Listener, config *Config) (
 	return l, nil
 }
 
-// Accept waits for a connection whose handshake has succeeded, and returns it. Those of peers that were
-// refused, broke off, or took too long are closed, and logged at the debug level; Accept goes on. So does it
-// after errors of accept(2) that pass, as a server of package network does.
+// Accept waits for a connection whose handshake has succeeded, and returns it. A connection is closed and logged at
+// the debug level if its peer was refused, broke off, or took too long; Accept goes on. It also goes on after errors of accept(2) that pass, as a server of package network does.
 //
 // If ctx is done first, the error is ctx's error, and no connection has been lost. After Close, and when the
 // kernel has been shut down, it is net.ErrClosed; if accepting has failed for good, that error.

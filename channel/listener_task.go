@@ -17,8 +17,8 @@ import (
 //
 //	run ── accepts, one slot each ──► greet, a task for each ── handshake ──► ready ──► Accept
 //
-// Each connection is closed by the one who has it at the end: by greet, unless it could put it into ready; by
-// close, which takes out what is in there when nothing can be put in any more; or by the caller of Accept.
+// Each connection has one owner at a time, which closes it: greet, until it has put it into ready; close, which
+// empties ready when nothing can be put in any more; and the caller of Accept.
 
 // run is the function of a Listener's task. It ends with Close, with the kernel, or when accepting fails for
 // good.

@@ -394,7 +394,7 @@ func (a *accepting) Accept() (net.Conn, error) {
 	return a.Listener.Accept()
 }
 
-// Errors of accept(2) that pass do not end a Listener. One that does not is that of Accept.
+// Errors of accept(2) that pass do not end a Listener. Any other error is Accept's error.
 func TestAcceptErrors(t *testing.T) {
 	for name, test := range map[string]struct {
 		err   error

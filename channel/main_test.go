@@ -22,7 +22,9 @@ var children = map[string]func(){
 	"fips":    fipsMain,
 	"connect": connectMain,
 	"relay":   relayMain,
-	"upper":   upperMain,
+
+	"stranger": strangerMain,
+	"upper":    upperMain,
 }
 
 func TestMain(m *testing.M) {

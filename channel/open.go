@@ -128,7 +128,7 @@ func (c *Conn) shake(ctx context.Context, config *Config, shake handshake) error
 }
 
 // within calls fn with a context that ends after limit, if that is not 0. If the limit cuts fn short, the error
-// is not that of the timeout, which is nobody else's affair, but network.ErrHandshakeTimeout. If ctx does, the
+// is network.ErrHandshakeTimeout, as the timeout inside means nothing to the caller. If ctx cuts it short, the
 // error is the same as without a limit.
 func within(ctx context.Context, limit time.Duration, fn func(ctx context.Context) error) error {
 	if limit == 0 {

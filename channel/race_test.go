@@ -20,7 +20,7 @@ import (
 )
 
 // traps 88: Python's connection has no lock. Here each message of several senders comes to one of several
-// receivers as a whole, once, and those of one sender in order.
+// receivers as a whole and once, and the messages of one sender come in order.
 func TestManySendersAndReceivers(t *testing.T) {
 	testutil.NoLeaks(t)
 	const senders, receivers = 4, 3
@@ -35,7 +35,7 @@ func TestManySendersAndReceivers(t *testing.T) {
 			for range receivers {
 				g.Go(func(ctx context.Context) error {
 					for {
-						// The lock makes the order of the checks that of the messages.
+						// Under the lock, messages are checked in the order in which they came.
 						mu.Lock()
 						m, err := b.RecvBytes(ctx)
 						if err != nil {
@@ -82,7 +82,7 @@ func TestManySendersAndReceivers(t *testing.T) {
 	}
 }
 
-// message is one that shows from whom it is, which it is, and whether it is whole.
+// message returns a message that shows its sender, its number, and whether it is whole.
 func message(who byte, n uint32) []byte {
 	m := binary.BigEndian.AppendUint32([]byte{who}, n)
 	for i := range int(n*7919) % 40_000 {

@@ -201,8 +201,8 @@ func (c *Conn) read(ctx context.Context, limit int) ([]byte, error) {
 
 // grow makes room for more in the body. The length is what the other side says, so there is no more room than
 // for what has come, as much again, so that it is moved a few times at most. known is what can be counted on:
-// it has been received already, or as much has on this connection before. One who sends a long message to have
-// room for it made at the next one has gained nothing that the long message itself would not have taken.
+// it has been received already, or as much has on this connection before. A peer may send
+// a long message so that room for it is made at the next one. That gains it no more than the long message has taken.
 func (a *arrival) grow(known int) {
 	a.body = slices.Grow(a.body, min(max(len(a.body), known, direct), a.size-len(a.body)))
 }

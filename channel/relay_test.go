@@ -75,7 +75,7 @@ func connectMain() {
 }
 
 // traps 9, over sockets: a relay that has no key gets into a listener with the help of a client in another
-// process, which the protocol cannot prevent; and not with that of one in the same process, which would have
+// process, which the protocol cannot prevent. A client in the same process is of no help: the process would have
 // to answer its own challenge.
 func TestRelay(t *testing.T) {
 	testutil.NoLeaks(t)

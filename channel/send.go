@@ -77,7 +77,7 @@ func (c *Conn) sendFrame(ctx context.Context, b []byte) error {
 	return err
 }
 
-// startSending takes the turn of those who send. After it c.sending.Release(ctx) passes it on.
+// startSending takes the turn to send. After it c.sending.Release(ctx) passes it on.
 func (c *Conn) startSending(ctx context.Context) error {
 	if err := c.start(ctx, &c.sending); err != nil {
 		return err

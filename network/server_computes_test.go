@@ -15,7 +15,7 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// computesMain is a server on so many processors. To the line "compute" its handler computes for ever, without any call. Other
+// computesMain is a server on args[0] processors. To the line "compute" its handler computes for ever, without any call. Other
 // lines come back.
 func computesMain(args []string) {
 	n, err := strconv.Atoi(args[0])

@@ -124,7 +124,7 @@ func pythonWay(b *testing.B) way {
 }
 
 // takeTurns has the ways take turns, so that they see the same machine, and reports the median time of a call,
-// and of the first way the median of its ratios to the others. The time per operation is that of a turn.
+// and of the first way the median of its ratios to the others. The time per operation is the time of a turn.
 func takeTurns(b *testing.B, size, calls int, ways ...way) {
 	b.Helper()
 	took := make([][]float64, len(ways))

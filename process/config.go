@@ -30,9 +30,8 @@ type Config struct {
 	Memory int64
 
 	// CPUTime is how much processor time a call may use. When it has used that, its worker is ended as for
-	// a call that is cancelled, and the call fails with a *WorkerError that says so, even if its result would
-	// have come before the worker's end. 0 means no limit. The
-	// system call is timer_create(2) on Linux, and setrlimit(2) with RLIMIT_CPU elsewhere, which counts
+	// a call that is cancelled, and the call fails with a *WorkerError that names the limit, even if its result would
+	// have come before the worker's end. 0 means no limit. The system call is timer_create(2) on Linux, and setrlimit(2) with RLIMIT_CPU elsewhere, which counts
 	// whole seconds.
 	CPUTime time.Duration
 
@@ -114,7 +113,7 @@ func (cfg Config) settle() (Config, error) {
 	return cfg, checkLimits(cfg.Memory, cfg.CPUTime)
 }
 
-// limits are those of a worker.
+// limits returns the limits of a worker.
 func (cfg *Config) limits() limits {
 	return limits{Memory: cfg.Memory, CPUTime: min(cfg.CPUTime, noLimit), Grace: min(cfg.Grace, noLimit)}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/curio-go/curio/process"
 )
 
-// Who sets the largest number wants no limit, and gets none.
+// The largest number means no limit.
 func TestLargestConfig(t *testing.T) {
 	for name, cfg := range map[string]process.Config{
 		"CPUTime":        {CPUTime: math.MaxInt64},

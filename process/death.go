@@ -95,8 +95,7 @@ func crashLine(stderr []byte) string {
 	return ""
 }
 
-// isOutOfMemory reports whether a program has crashed for want of memory. The runtime says so in several
-// ways, depending on what it needed the memory for.
+// isOutOfMemory reports whether a program has crashed for want of memory. The runtime has several texts for that, depending on what it needed the memory for.
 func isOutOfMemory(crash string) bool {
 	for _, text := range []string{
 		"out of memory", "cannot allocate", "can't allocate", "failed to allocate", "pthread_create failed",

@@ -18,7 +18,7 @@ type oomKills struct {
 	last uint64
 }
 
-// theOOMKills are those of the cgroup that we are in, and workers with us, and of all below it.
+// theOOMKills counts the kills in our cgroup, which is also the workers', and in those below it.
 var theOOMKills = &oomKills{self: "/proc/self/cgroup", mounts: "/sys/fs/cgroup"}
 
 // lately returns the number as it was within the last second. It is asked before each call.

@@ -46,18 +46,19 @@
 // [Report]. Tasks that it leaves behind are cancelled when it returns.
 //
 // The standard input of a worker is the null device. What it writes to its standard output and standard error
-// comes out of those of this process, line by line, after the worker's name, or goes to Config.Output.
+// appears on the standard output and standard error of this process, line by line, after the worker's name, or goes
+// to Config.Output.
 //
 // # How workers end
 //
 // Workers end with their pool, which ends with its kernel. They also end when this process dies, however that
 // happens: the connection to it is at its end and, on Linux and FreeBSD, the system sends them SIGHUP. Then, too,
 // the context of the function is done, and after Config.Grace all that is left of the worker is killed. A SIGINT, such
-// as Ctrl-C sends it, does nothing to a worker: what it means is for this process to decide. A SIGTERM from
-// elsewhere ends a worker as that of the pool does. So what stops a service that is to finish its calls has to
-// send the signal to the main process only, as systemd does with KillMode=mixed.
+// as Ctrl-C sends it, does nothing to a worker: what it means is for this process to decide. A SIGTERM ends a
+// worker, whoever sends it. To stop a service that is to finish its calls, send the signal to the main process
+// alone, as systemd does with KillMode=mixed.
 //
-// With a worker ends what it has started, as far as that is in the worker's process group. Programs that
+// What a worker has started ends with it, as far as it is in the worker's process group. Programs that
 // package subprocess has started are in groups of their own, unless they are started with GroupShared: they
 // end with the context of the function, and may survive a worker that is killed.
 //

@@ -40,7 +40,7 @@ func TestKillBusyWorker(t *testing.T) {
 	}
 }
 
-// Only the call of the worker that is killed fails: those of others go on, and so do those that wait.
+// Only the call of the worker that is killed fails: other calls go on, waiting ones too.
 func TestKillOneOfMany(t *testing.T) {
 	inPool(t, process.Config{Workers: 2}, func(ctx context.Context, p *process.Pool) {
 		victim, pid := holds(ctx, t, p, hang)

@@ -23,7 +23,7 @@ func needMemoryLimit(t *testing.T) {
 	}
 }
 
-// A function that eats memory until its limit dies of that, with an error that says so, and only its
+// A function that eats memory until its limit dies of that, with an error that names it, and only its
 // call fails (traps 65).
 func TestMemoryLimitIsOfWhatIsUsed(t *testing.T) {
 	needMemoryLimit(t)

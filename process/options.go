@@ -15,7 +15,7 @@ type option func(*options)
 func (o option) applyTo(to *options) { o(to) }
 
 type options struct {
-	pool      *Pool     // nil for that of the kernel
+	pool      *Pool     // nil for the kernel's own
 	listener  *listener // nil for none
 	unordered bool
 }

@@ -49,7 +49,7 @@ type Worker struct {
 	Calls   int           // how many calls have ended in it
 }
 
-// NewPool makes a pool beside that of the kernel: for functions that need other settings, or that must not
+// NewPool makes another pool beside the kernel's own, for functions that need other settings or must not
 // wait behind others. It starts no worker yet. The pool is a service of ctx's kernel (see curio.Service): it
 // is there until Close, or until the kernel is shut down and all tasks that are no services have ended.
 //
@@ -77,7 +77,7 @@ func NewPool(ctx context.Context, cfg Config) (*Pool, error) {
 func PoolOf(ctx context.Context) *Pool { return kernelPools.of(ctx) }
 
 // Configure changes the settings of the pool of ctx's kernel. It has to come before the first call; after
-// that the error says that it is too late. Other errors are those of NewPool.
+// that the error says that it is too late. Other errors are as with NewPool.
 func Configure(ctx context.Context, cfg Config) error {
 	cfg, err := cfg.settle()
 	if err != nil {

@@ -70,7 +70,7 @@ func TestKernelShutDown(t *testing.T) {
 	wantError(t, process.Configure(within, process.Config{}), curio.ErrKernelShutdown)
 }
 
-// A busy pool whose kernel is shut down: the calls of that kernel are cancelled, and those of another one fail.
+// A busy pool whose kernel is shut down: the calls of that kernel are cancelled, and the calls of another kernel fail.
 func TestShutdownWhileBusy(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
 		kernel := curio.NewKernel()
@@ -200,7 +200,7 @@ func TestVisible(t *testing.T) {
 	})
 }
 
-// A pool has as many workers as its calls need, and at most so many as it may have.
+// A pool has as many workers as its calls need, and never more than it may have.
 func TestWorkersOnDemand(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
 		p := newPool(ctx, t, process.Config{Workers: 3})
@@ -344,7 +344,7 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
-// Calls of no kernel are those of the process's default kernel.
+// Calls outside of kernels belong to the process's default kernel.
 func TestDefaultKernel(t *testing.T) {
 	testutil.NoLeaks(t)
 	n, err := process.Run(background, double, 21)

@@ -10,7 +10,7 @@ import (
 	"github.com/curio-go/curio/process"
 )
 
-// With Map, too, progress values come in the task that runs the loop, and those of a call before its result.
+// With Map, too, progress values come in the task that runs the loop, and the values of a call come before its result.
 func TestMapProgress(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
 		for _, unordered := range []bool{false, true} {

@@ -100,7 +100,7 @@ func TestThree(t *testing.T) {
 	hears(t, ann, "* Bob is here")
 	hears(t, cleo, "* Bob is here")
 
-	// The one with whom the others connect goes at Ctrl-D, and comes back.
+	// The member that the others connect to goes at Ctrl-D, and comes back.
 	says(t, ann, "good-bye")
 	ann.Stdin.Close()
 	if printed, status := ann.Rest(); printed != "" || status != 0 || ann.Stderr() != "" {

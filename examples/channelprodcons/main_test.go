@@ -240,7 +240,7 @@ func TestNonsense(t *testing.T) {
 	}
 }
 
-// Who waits stops at the first Ctrl-C, and a consumer that has a number at the second.
+// A program that waits stops at the first Ctrl-C, a consumer that has a number at the second.
 func TestInterrupt(t *testing.T) {
 	testutil.NoLeaks(t)
 	key := keyFile(t, testKey)

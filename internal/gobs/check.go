@@ -285,7 +285,7 @@ func hasMethods(t reflect.Type) bool {
 	return encode != byFields || decodedBy(t) != byFields
 }
 
-// isGenerated reports whether a method of a type was made by the compiler, to call that of an embedded field:
+// isGenerated reports whether a method of a type was made by the compiler, to call the method of an embedded field:
 // such a method is in no file.
 func isGenerated(t reflect.Type, find func(reflect.Type) (reflect.Method, bool)) bool {
 	m, found := find(t)
