@@ -176,8 +176,9 @@ func TestConnectWithoutPermission(t *testing.T) {
 		return
 	}
 	testutil.NeedReachable(t, dir)
-	command := exec.Command("/proc/self/exe", "stranger", path) // which another user may run as well, wherever it is
-	r, w, err := os.Pipe()                                      // the lifeline
+	program := "/proc/self/exe" // which another user may run as well, wherever it is
+	command := exec.Command(program, "stranger", path)
+	r, w, err := os.Pipe() // the lifeline
 	check(t, err)
 	defer r.Close()
 	defer w.Close()

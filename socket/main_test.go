@@ -14,9 +14,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/internal/waittest"
 	"github.com/curio-go/curio/socket"
+)
+
+// What a test does in the name of a task.
+var (
+	newTask = waittest.Task
+	cancel  = waittest.Cancel
+	in      = waittest.In
 )
 
 // TestMain sees to it that the tests leave no goroutine and no descriptor behind.
@@ -83,28 +90,12 @@ func descriptorsOfOurs() (open []string) {
 	return open
 }
 
-func newTask(t testing.TB) *wait.Owner {
-	o := new(wait.Owner)
-	o.InitTask(context.Background(), wait.NewKernel())
-	t.Cleanup(func() {
-		// A context of package context releases the task from its timer's goroutine,
-		// possibly after the waits with it have returned.
-		if !testutil.Eventually(func() bool { return o.Waiters() == 0 }) {
-			t.Errorf("%d waiters left behind", o.Waiters())
-		}
-		o.Close()
-	})
-	return o
-}
-
 // detachedTask makes a task that no test waits for.
 func detachedTask() (ctx context.Context, done func()) {
 	o := new(wait.Owner)
 	o.InitTask(context.Background(), wait.NewKernel())
 	return &o.Scope, o.Close
 }
-
-func cancel(o *wait.Owner) { o.Cancel(wait.NewCause(&o.Scope, wait.Cancelled, nil)) }
 
 func await(t testing.TB, cond func() bool) {
 	t.Helper()
@@ -128,24 +119,6 @@ func want(t testing.TB, err, target error) {
 	t.Helper()
 	if !errors.Is(err, target) {
 		t.Fatalf("%v, want %v", err, target)
-	}
-}
-
-// in runs f in a goroutine with a task, and returns the task and a function that waits
-// for f to return.
-func in(t testing.TB, f func(ctx context.Context) error) (o *wait.Owner, join func() error) {
-	o = newTask(t)
-	done := make(chan error, 1)
-	go func() { done <- f(&o.Scope) }()
-	return o, func() error {
-		t.Helper()
-		select {
-		case err := <-done:
-			return err
-		case <-time.After(20 * time.Second):
-			t.Fatalf("it does not return\n%s", stacks())
-			return nil
-		}
 	}
 }
 

@@ -13,8 +13,19 @@ import (
 
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/internal/waittest"
 	"github.com/curio-go/curio/socket"
 	"github.com/curio-go/curio/stream"
+)
+
+// What a test does in the name of a task.
+var (
+	newTask     = waittest.Task
+	cancel      = waittest.Cancel
+	awaitParked = waittest.AwaitParked
+	awaitIn     = waittest.AwaitIn
+	in          = waittest.In
+	during      = waittest.During
 )
 
 // children are what the test binary does when it plays a child process.
@@ -62,59 +73,6 @@ func short(s string) string {
 		return fmt.Sprintf("%s... (%d bytes)", s[:100], len(s))
 	}
 	return s
-}
-
-func newTask(t testing.TB) *wait.Owner {
-	o := new(wait.Owner)
-	o.InitTask(background, wait.NewKernel())
-	t.Cleanup(func() {
-		// A context of package context releases the task from its timer's goroutine,
-		// possibly after the waits with it have returned.
-		if !testutil.Eventually(func() bool { return o.Waiters() == 0 }) {
-			t.Errorf("%d waiters left behind", o.Waiters())
-		}
-		o.Close()
-	})
-	return o
-}
-
-func cancel(o *wait.Owner) { o.Cancel(wait.NewCause(&o.Scope, wait.Cancelled, nil)) }
-
-func awaitParked(t testing.TB, o *wait.Owner) {
-	t.Helper()
-	testutil.Await(t, "a task that waits", func() bool { _, ok := o.Parked(); return ok })
-}
-
-// awaitIn waits until o waits in that state.
-func awaitIn(t testing.TB, o *wait.Owner, state string) {
-	t.Helper()
-	testutil.Await(t, state, func() bool { s, ok := o.Parked(); return ok && s.Op == state })
-}
-
-// in runs f in a goroutine with a task, and returns the task and how to wait for f.
-func in(t testing.TB, f func(ctx context.Context) error) (o *wait.Owner, join func() error) {
-	o = newTask(t)
-	done := make(chan error, 1)
-	go func() {
-		err := errors.New("the test has failed in it")
-		defer func() { done <- err }() // also then
-		err = f(&o.Scope)
-	}()
-	return o, func() error {
-		t.Helper()
-		return testutil.Receive(t, "return", done)
-	}
-}
-
-// during runs f in a task, and cancels it when it waits.
-func during(t testing.TB, f func(ctx context.Context) error) error {
-	t.Helper()
-	o, join := in(t, f)
-	awaitParked(t, o)
-	cancel(o)
-	err := join()
-	want(t, err, wait.ErrTaskCancelled)
-	return err
 }
 
 // pair is a stream over a socket, and the socket at the other end.

@@ -12,6 +12,15 @@ import (
 	"github.com/curio-go/curio/internal/foreign"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/internal/waittest"
+)
+
+// What a test does in the name of a task.
+var (
+	newTask     = waittest.Task
+	cancel      = waittest.Cancel
+	awaitParked = waittest.AwaitParked
+	in          = waittest.In
 )
 
 func TestMain(m *testing.M) { testutil.Main(m, nil) }
@@ -31,31 +40,6 @@ func want(t testing.TB, err error, targets ...error) {
 		if !errors.Is(err, target) {
 			t.Fatalf("%v, want %v", err, target)
 		}
-	}
-}
-
-func newTask(t testing.TB) *wait.Owner {
-	o := new(wait.Owner)
-	o.InitTask(background, wait.NewKernel())
-	t.Cleanup(o.Close)
-	return o
-}
-
-func cancel(o *wait.Owner) { o.Cancel(wait.NewCause(&o.Scope, wait.Cancelled, nil)) }
-
-func awaitParked(t testing.TB, o *wait.Owner) {
-	t.Helper()
-	testutil.Await(t, "a task that waits", func() bool { _, ok := o.Parked(); return ok })
-}
-
-// in runs f in a goroutine with a task, and returns the task and how to wait for f.
-func in(t testing.TB, f func(ctx context.Context) error) (o *wait.Owner, join func() error) {
-	o = newTask(t)
-	done := make(chan error, 1)
-	go func() { done <- f(&o.Scope) }()
-	return o, func() error {
-		t.Helper()
-		return testutil.Receive(t, "return", done)
 	}
 }
 

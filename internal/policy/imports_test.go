@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"internal/process":   {"internal/wait", "internal/poll"},
 	"internal/disk":      {"internal/wait", "internal/poll"},
 	"internal/testutil":  {"internal/poll"},
+	"internal/waittest":  {"internal/wait", "internal/testutil"},
 	"internal/policy":    {},
 	".":                  {"internal/wait", "internal/poll", "internal/origin", "internal/sentinel", "internal/signals", "internal/thread"},
 	"socket":             {".", "internal/wait", "internal/poll"},

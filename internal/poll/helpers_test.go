@@ -1,7 +1,6 @@
 package poll_test
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,8 +13,15 @@ import (
 	"time"
 
 	"github.com/curio-go/curio/internal/poll"
-	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/internal/wait"
+	"github.com/curio-go/curio/internal/waittest"
+)
+
+// What a test does in the name of a task.
+var (
+	newTask = waittest.Task
+	cancel  = waittest.Cancel
+	in      = waittest.In
 )
 
 // TestMain sees to it that the tests leave no goroutine and no descriptor behind.
@@ -70,24 +76,6 @@ func openDescriptors() (open []string) {
 	}
 	return open
 }
-
-// newTask makes a task for the test's own goroutine, or for another one that the test
-// waits for.
-func newTask(t testing.TB) *wait.Owner {
-	o := new(wait.Owner)
-	o.InitTask(context.Background(), wait.NewKernel())
-	t.Cleanup(func() {
-		// A context of package context releases the task from its timer's goroutine,
-		// possibly after the waits with it have returned.
-		if !testutil.Eventually(func() bool { return o.Waiters() == 0 }) {
-			t.Errorf("%d waiters left behind", o.Waiters())
-		}
-		o.Close()
-	})
-	return o
-}
-
-func cancel(o *wait.Owner) { o.Cancel(wait.NewCause(&o.Scope, wait.Cancelled, nil)) }
 
 // await waits until cond holds.
 func await(t testing.TB, cond func() bool) {
@@ -182,25 +170,6 @@ func pipe(t testing.TB) (r, w *poll.FD) {
 		check(t, syscall.SetNonblock(fd, true))
 	}
 	return own(t, fds[0], 0), own(t, fds[1], 0)
-}
-
-// in runs f in a goroutine with a task, and returns the task and a function that waits
-// for f to return.
-func in(t testing.TB, f func(ctx context.Context) error) (o *wait.Owner, join func() error) {
-	o = newTask(t)
-	done := make(chan error, 1)
-	go func() { done <- f(&o.Scope) }()
-	return o, func() error {
-		t.Helper()
-		select {
-		case err := <-done:
-			return err
-		case <-time.After(20 * time.Second):
-			stacks := make([]byte, 1<<20)
-			t.Fatalf("it does not return\n%s", stacks[:runtime.Stack(stacks, true)])
-			return nil
-		}
-	}
 }
 
 // fill writes until there is no more room, and returns how much that was.
