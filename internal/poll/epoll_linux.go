@@ -236,14 +236,7 @@ func (l *pollLoop) close() {
 const mayHog = 250 * time.Microsecond
 
 func (l *pollLoop) run() {
-	slept := false
-	look := func(uintptr) bool {
-		if slept {
-			noteWake()
-		}
-		slept = true
-		return l.poll()
-	}
+	look := func(uintptr) bool { return l.poll() }
 	for {
 		if !l.poll() {
 			runtime.Gosched() // others may be about to make something ready
@@ -251,7 +244,6 @@ func (l *pollLoop) run() {
 		}
 		for l.n == 0 {
 			// The last look is inside, so nothing is lost that comes before it waits.
-			slept = false
 			if err := l.raw.Read(look); err != nil && theEpoll.stop(l) {
 				return
 			}

@@ -72,11 +72,11 @@ func tryEpoll(look func(epoll int, events []syscall.EpollEvent) (int, syscall.Er
 	return goodEnough
 }
 
-// epollNow is epoll_wait with a timeout of zero. It never blocks, so it does not have to tell the
-// scheduler.
+// epollNow is epoll_wait with a timeout of zero. It never blocks, so the scheduler need not be told, but
+// its monitor must be: see noteWake.
 func epollNow(epoll int, events []syscall.EpollEvent) (n int, errno syscall.Errno) {
 	for {
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		n, _, errno := syscall.Syscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 		switch errno {
 		case 0:
 			return int(n), 0
