@@ -72,7 +72,7 @@ func (d Deadlock) String() string {
 // semaphores, Once, joins and groups, whose holders and members are known, and at a Select of these. What
 // waits for anything else, has a deadline or was cancelled may go on, and so may what waits for that: a
 // deadlock that is reported is one, if tasks release what they have taken themselves. One that involves an event, a
-// queue or a channel is not found.
+// queue or a channel is not found, nor one with a wait under a context of a type of the user's, which may have a deadline.
 //
 // It takes each object's mutex for a moment, stops nobody, and calls nothing of the user's. It looks at every task of the
 // kernel, which takes some microseconds for each.
@@ -155,10 +155,7 @@ func stuckAmong(waits map[*AnyTask]wait.Snapshot) map[*AnyTask]*stuckTask {
 
 // reliancesOf returns what the wait s of t depends on. It is false if it may end by itself or by somebody who is not known.
 func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*reliance, ok bool) {
-	if s.Until != 0 {
-		return nil, false
-	}
-	if _, limited := s.Scope.Deadline(); limited {
+	if s.Until != 0 || s.Scope.Limited() {
 		return nil, false
 	}
 	for _, part := range s.Parts() {

@@ -68,6 +68,9 @@ func hold(locks ...curio.Locker) func(ctx context.Context) error {
 	}
 }
 
+// An ownContext is a context of the user's.
+type ownContext struct{ context.Context }
+
 // start spawns the functions as tasks a, b, c and so on, and waits for ever.
 func start(fns ...func(ctx context.Context) error) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
@@ -255,6 +258,37 @@ func TestDeadlocks(t *testing.T) {
 					}, curio.WaitAny)
 				})
 			})
+		}, ""},
+		{"one has a deadline that can be moved", func() func(context.Context) error {
+			var x, y curio.Lock
+			limited := func(ctx context.Context) error {
+				var scope curio.CancelScope
+				scope.SetTimeout(time.Hour)
+				return scope.Run(ctx, hold(&x, &y))
+			}
+			return start(limited, hold(&y, &x))
+		}, ""},
+		{"below a deadline that can be moved, with a standard context", func() func(context.Context) error {
+			var x, y curio.Lock
+			limited := func(ctx context.Context) error {
+				var scope curio.CancelScope
+				scope.SetTimeout(time.Hour)
+				return scope.Run(ctx, func(ctx context.Context) error {
+					ctx, cancel := context.WithCancel(ctx)
+					defer cancel()
+					return hold(&x, &y)(ctx)
+				})
+			}
+			return start(limited, hold(&y, &x))
+		}, ""},
+		{"one has a context of the user's with a deadline", func() func(context.Context) error {
+			var x, y curio.Lock
+			limited := func(ctx context.Context) error {
+				ctx, cancel := context.WithTimeout(ctx, time.Hour)
+				defer cancel()
+				return hold(&x, &y)(ownContext{ctx})
+			}
+			return start(limited, hold(&y, &x))
 		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

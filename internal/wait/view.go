@@ -139,6 +139,27 @@ func (s *Scope) Expires() int64 {
 	return s.expires
 }
 
+// Limited reports whether s may end by itself: whether it, or what else ends it, has a deadline. Unlike Deadline it
+// counts one that can be moved. It calls nothing of the user's: so a context of the user's own type, which was not asked
+// for its deadline when the wait began, counts as one that has some.
+func (s *Scope) Limited() bool {
+	if s == nil {
+		return false
+	}
+	if s.clock != nil {
+		return true
+	}
+	for src := s.sources; src != nil; src = src.next {
+		if !src.limit.IsZero() || src.movable != nil && src.movable.due.Load() != 0 || src.derived.Limited() {
+			return true
+		}
+	}
+	s.mu.Lock()
+	r := s.rare
+	s.mu.Unlock()
+	return r != nil && r.followed != nil
+}
+
 // Cause is why s was cancelled, nil while it is live.
 func (s *Scope) Cause() *Cause { return s.cause.Load() }
 
