@@ -114,7 +114,7 @@ type stuckTask struct {
 	on   [][]*reliance // for each of the things of which one ends its wait, what has to happen first: each of that
 }
 
-// A relyingOn is what there is one reliance for.
+// A relyingOn is what there is one reliance for. Its object is a pointer: see relyingOf.
 type relyingOn struct {
 	object relying
 	op     string
@@ -124,7 +124,7 @@ type relyingOn struct {
 type stuckSearch struct {
 	stuck     map[*AnyTask]*stuckTask
 	reliances map[relyingOn]*reliance             // nil if it is not known what has to happen
-	before    map[*reliance]map[*AnyTask]*AnyTask // for one with a line, who is next before whom
+	lines     map[*reliance]map[*AnyTask]standing // of those that have one
 	of        map[*AnyTask][]*reliance            // that a task is part of
 }
 
@@ -132,7 +132,7 @@ type stuckSearch struct {
 func stuckAmong(waits map[*AnyTask]wait.Snapshot) map[*AnyTask]*stuckTask {
 	f := &stuckSearch{
 		stuck: make(map[*AnyTask]*stuckTask), reliances: make(map[relyingOn]*reliance),
-		before: make(map[*reliance]map[*AnyTask]*AnyTask), of: make(map[*AnyTask][]*reliance),
+		lines: make(map[*reliance]map[*AnyTask]standing), of: make(map[*AnyTask][]*reliance),
 	}
 	for t, s := range waits {
 		if on, ok := f.reliancesOf(t, s); ok {
@@ -159,8 +159,8 @@ func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*relianc
 		return nil, false
 	}
 	for _, part := range s.Parts() {
-		object, known := part.Object.(relying)
-		if !known {
+		object := relyingOf(part.Object)
+		if object == nil {
 			return nil, false
 		}
 		key := relyingOn{object, part.Op}
@@ -172,34 +172,64 @@ func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*relianc
 		if r == nil {
 			return nil, false
 		}
-		each := []*reliance{r}
-		if r.line != nil {
-			before, waits := f.lineOf(r)[t]
-			if !waits { // it has just been let in
-				return nil, false
-			}
-			if before != nil {
-				each = append(each, &reliance{on: []*AnyTask{before}})
-			}
+		each := f.inLine(r, t)
+		if each == nil {
+			return nil, false
 		}
 		all = append(all, each)
 	}
 	return all, len(all) > 0
 }
 
-func (f *stuckSearch) lineOf(r *reliance) map[*AnyTask]*AnyTask {
-	before := f.before[r]
-	if before == nil {
-		before = make(map[*AnyTask]*AnyTask, len(r.line))
+// inLine returns what has to happen before t, which waits for what r is of, is served: r itself, and those in front have to be
+// through. It is nil if t may be served by anybody who is not known, or has just been.
+func (f *stuckSearch) inLine(r *reliance, t *AnyTask) (each []*reliance) {
+	if r.line == nil {
+		return []*reliance{r}
+	}
+	at, waits := f.lineOf(r)[t]
+	if !waits {
+		return nil
+	}
+	if !at.fits {
+		each = append(each, r)
+	}
+	if at.before != nil {
+		each = append(each, &reliance{on: []*AnyTask{at.before}})
+	}
+	return each
+}
+
+// A standing is where a task is in a line.
+type standing struct {
+	before *AnyTask // the next one in front of it that holds it up, nil for none
+	fits   bool     // nothing else holds it up
+}
+
+// lineOf returns where those in the line of r are. A task that is there more than once, with a Select, is at the first of its places:
+// what is in front of that is in front of all.
+func (f *stuckSearch) lineOf(r *reliance) map[*AnyTask]standing {
+	line := f.lines[r]
+	if line == nil {
+		line = make(map[*AnyTask]standing, len(r.line))
 		var last *AnyTask
-		for _, t := range r.line {
-			if t != nil {
-				before[t], last = last, t
+		for _, w := range r.line {
+			if w.task == nil {
+				continue
+			}
+			at, again := line[w.task]
+			if !again {
+				at.before = last
+			}
+			at.fits = at.fits || w.fits
+			line[w.task] = at
+			if !w.aside {
+				last = w.task
 			}
 		}
-		f.before[r] = before
+		f.lines[r] = line
 	}
-	return before
+	return line
 }
 
 // add counts how many of the tasks of r are stuck, and has r hear of those that are not.
