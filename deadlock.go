@@ -74,6 +74,9 @@ func (d Deadlock) String() string {
 // deadlock that is reported is one, if tasks release what they have taken themselves. One that involves an event, a
 // queue or a channel is not found, nor one with a wait under a context of a type of the user's, which may have a deadline.
 //
+// If other goroutines wait in the name of a task, with which it has shared its context, the task may go on. If only one of them
+// waits, that cannot be told from the task's own wait.
+//
 // It takes each object's mutex for a moment, stops nobody, and calls nothing of the user's. It looks at every task of the
 // kernel, which takes some microseconds for each.
 func (k *Kernel) Deadlocks() []Deadlock {
@@ -85,7 +88,7 @@ func (k *Kernel) Deadlocks() []Deadlock {
 		}
 		still := make(map[*AnyTask]wait.Snapshot, len(stuck))
 		for t, s := range stuck {
-			if now, ok := t.owner.Parked(); ok && now.Cycle == s.wait.Cycle && now.Since == s.wait.Since && !now.Over {
+			if now, ok := t.owner.Parked(); ok && now.Cycle == s.wait.Cycle && now.Since == s.wait.Since && mayBeStuck(now) {
 				still[t] = now
 			}
 		}
@@ -100,12 +103,16 @@ func (k *Kernel) Deadlocks() []Deadlock {
 func (k *Kernel) waits() map[*AnyTask]wait.Snapshot {
 	all := make(map[*AnyTask]wait.Snapshot)
 	for _, t := range k.Tasks() {
-		if s, ok := t.owner.Parked(); ok && !s.Over {
+		if s, ok := t.owner.Parked(); ok && mayBeStuck(s) {
 			all[t] = s
 		}
 	}
 	return all
 }
+
+// mayBeStuck reports whether a task that waits so goes on only when the wait ends. If other goroutines wait in its name, one
+// of them may be the task's own, and go on.
+func mayBeStuck(s wait.Snapshot) bool { return !s.Over && !s.Shared }
 
 // A stuckTask is a task that is, as far as is known, stuck.
 type stuckTask struct {

@@ -399,6 +399,36 @@ func TestDeadlocks(t *testing.T) {
 			waits(func(x *curio.Lock) any { return (*curio.Lock)(nil) })
 			return start(all...)
 		}, ""},
+		{"another goroutine waits in the name of a task, which waits for an event", func() func(context.Context) error {
+			var x, y curio.Lock
+			var e curio.Event
+			shares := func(ctx context.Context) error {
+				return x.Do(ctx, func(ctx context.Context) error {
+					var other sync.WaitGroup
+					defer other.Wait()
+					time.Sleep(time.Second)
+					other.Go(func() { _ = y.Do(ctx, func(context.Context) error { return nil }) })
+					time.Sleep(time.Second) // so that the other one's wait shows
+					return e.Wait(ctx)
+				})
+			}
+			return start(shares, hold(&y, &x))
+		}, ""},
+		{"two goroutines wait in the name of a task for a lock whose writer sleeps", func() func(context.Context) error {
+			var x curio.RWLock
+			shares := func(ctx context.Context) error {
+				_ = curio.Sleep(ctx, time.Second)
+				var other sync.WaitGroup
+				defer other.Wait()
+				for range 2 {
+					other.Go(func() { _ = x.DoRead(ctx, func(context.Context) error { return nil }) })
+				}
+				return nil
+			}
+			return start(func(ctx context.Context) error {
+				return x.Do(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, curio.NoTimeout) })
+			}, shares)
+		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := names(inDeadlock(t, c.main())); got != c.want {

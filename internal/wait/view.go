@@ -16,6 +16,7 @@ type Snapshot struct {
 	Cycle  uint64 // how many waits of the task have begun with this one, unless goroutines share its context
 	Scope  *Scope // in which it waits
 	Over   bool   // it has been granted or cancelled, and is about to end
+	Shared bool   // other goroutines wait in the task's name, too
 }
 
 // Part is one of the things that a task waits for.
@@ -103,6 +104,7 @@ func (w *Waiter) snapshot() Snapshot {
 	s := Snapshot{Op: w.op, Object: w.seen(), Since: w.since, Until: w.until, Scope: w.scope, Over: w.state.Load() != waiting}
 	if o := w.scope.owner; o != nil {
 		s.Cycle = o.cycles.Load()
+		s.Shared = o.others.Load() != 0
 	}
 	return s
 }
