@@ -299,6 +299,7 @@ func circles(stuck map[*AnyTask]*stuckTask) []Deadlock {
 	}
 	slices.SortFunc(tasks, func(a, b *stuckTask) int { return cmp.Compare(a.task.ID(), b.task.ID()) })
 	var found []Deadlock
+	texts := make(objectTexts)
 	of := make(map[*stuckTask]int) // which one of found; a number of its own as long as a way is being followed
 	for i, start := range tasks {
 		following := -1 - i
@@ -311,13 +312,13 @@ func circles(stuck map[*AnyTask]*stuckTask) []Deadlock {
 		}
 		switch {
 		case s == nil: // the last one is lost
-			found = append(found, deadlock(way[len(way)-1:]))
+			found = append(found, texts.deadlock(way[len(way)-1:]))
 			found[len(found)-1].Behind = len(way) - 1
 			s = way[len(way)-1]
 			of[s] = len(found)
 		case of[s] == following:
 			at := slices.Index(way, s)
-			found = append(found, deadlock(way[at:]))
+			found = append(found, texts.deadlock(way[at:]))
 			found[len(found)-1].Behind = at
 			of[s] = len(found)
 		default:
@@ -334,10 +335,12 @@ func circles(stuck map[*AnyTask]*stuckTask) []Deadlock {
 // otherwise the oldest of the others.
 func (s *stuckTask) next(stuck map[*AnyTask]*stuckTask) (next *AnyTask) {
 	for r := range s.hopeless {
-		for _, t := range r.on {
+		if r.all && r.includes(s.task) {
+			return s.task
+		}
+		for _, t := range r.oldest(stuck) {
 			switch {
-			case stuck[t] == nil:
-			case t == s.task && (r.all || len(r.on) == 1):
+			case t == s.task && len(r.on) == 1:
 				return t
 			case next == nil || next == s.task || t != s.task && t.ID() < next.ID():
 				next = t
@@ -345,6 +348,33 @@ func (s *stuckTask) next(stuck map[*AnyTask]*stuckTask) (next *AnyTask) {
 		}
 	}
 	return next
+}
+
+// includes reports whether t is one of the tasks of r.
+func (r *reliance) includes(t *AnyTask) bool {
+	if r.set == nil {
+		r.set = make(map[*AnyTask]bool, len(r.on))
+		for _, t := range r.on {
+			r.set[t] = true
+		}
+	}
+	return r.set[t]
+}
+
+// oldest returns the two oldest of the tasks of r that are stuck, or as many as there are. One of them is not the task that asks.
+func (r *reliance) oldest(stuck map[*AnyTask]*stuckTask) []*AnyTask {
+	if r.two == nil {
+		r.two = make([]*AnyTask, 0, 3)
+		for _, t := range r.on {
+			if stuck[t] == nil {
+				continue
+			}
+			at, _ := slices.BinarySearchFunc(r.two, t, func(a, b *AnyTask) int { return cmp.Compare(a.ID(), b.ID()) })
+			r.two = slices.Insert(r.two, at, t)
+			r.two = r.two[:min(2, len(r.two))]
+		}
+	}
+	return r.two
 }
 
 // hopeless calls yield for what has to happen for s and never will.
@@ -359,7 +389,7 @@ func (s *stuckTask) hopeless(yield func(*reliance) bool) {
 }
 
 // deadlock makes one of a circle, which it shows from the oldest task on.
-func deadlock(circle []*stuckTask) (d Deadlock) {
+func (x objectTexts) deadlock(circle []*stuckTask) (d Deadlock) {
 	oldest := 0
 	for i, s := range circle {
 		if s.task.ID() < circle[oldest].task.ID() {
@@ -368,7 +398,7 @@ func deadlock(circle []*stuckTask) (d Deadlock) {
 	}
 	circle = slices.Concat(circle[oldest:], circle[:oldest])
 	for _, s := range circle {
-		d.Circle = append(d.Circle, Stuck{s.task, s.wait.Op, objectText(s.wait.Object), s.isLost(), s.wait.Cycle})
+		d.Circle = append(d.Circle, Stuck{s.task, s.wait.Op, x.text(s.wait.Object), s.isLost(), s.wait.Cycle})
 	}
 	return d
 }

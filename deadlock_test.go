@@ -599,6 +599,72 @@ func TestNoHolderThatEndsIsLost(t *testing.T) {
 	}
 }
 
+// Many tasks that hold one object and want more of it, which is as many deadlocks or a large one: looking takes time for each of
+// them, and not for each pair.
+func TestDeadlocksOfMany(t *testing.T) {
+	const n = 5_000
+	x, sema, rw := new(curio.Lock), curio.NewBoundedSemaphore(n), new(curio.RWLock)
+	for _, c := range []struct {
+		name        string
+		take, again func(ctx context.Context) error
+	}{
+		{"a holder that has ended", func(context.Context) error { return nil }, x.Acquire},
+		{"a semaphore", sema.Acquire, sema.Acquire},
+		{"readers that want to write", rw.AcquireRead, rw.Acquire},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := curio.Run(t.Context(), func(ctx context.Context) error {
+				if x.TryAcquire(ctx) { // for a task that has ended
+					x.Release(ctx)
+					if err := curio.Go(ctx, x.Acquire).Wait(ctx); err != nil {
+						return err
+					}
+				}
+				var all curio.Event
+				var taken sync.WaitGroup
+				taken.Add(n)
+				for range n {
+					curio.Go(ctx, func(ctx context.Context) error {
+						err := c.take(ctx)
+						taken.Done()
+						if err == nil {
+							err = all.Wait(ctx)
+						}
+						if err == nil {
+							err = c.again(ctx)
+						}
+						return err
+					})
+				}
+				taken.Wait()
+				all.Set()
+				for counted := 0; counted != n; {
+					if err := curio.Sleep(ctx, time.Millisecond); err != nil {
+						return err
+					}
+					counted = 0
+					began := time.Now()
+					for _, d := range curio.KernelOf(ctx).Deadlocks() {
+						counted += len(d.Circle) + d.Behind
+						for _, s := range d.Circle {
+							if len(s.Object) > 4000 {
+								return fmt.Errorf("the text of an object has %d bytes", len(s.Object))
+							}
+						}
+					}
+					if took := time.Since(began); took > 5*time.Second {
+						return fmt.Errorf("it took %v", took)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // A kernel that watches logs a deadlock once, and again when there has been none in between.
 func TestWatchDeadlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -23,6 +23,9 @@ type reliance struct {
 
 	stuck   int          // how many of on are stuck
 	waiting []*stuckTask // who depends on it
+
+	two []*AnyTask        // see oldest
+	set map[*AnyTask]bool // see includes
 }
 
 // An inLine is one that waits in a line.
