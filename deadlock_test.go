@@ -599,6 +599,34 @@ func TestNoHolderThatEndsIsLost(t *testing.T) {
 	}
 }
 
+// Who cancels all tasks of a kernel, cancels the watching too, until the next Run.
+func TestWatchDeadlocksAfterACancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		journal := new(testutil.Journal)
+		k := curio.NewKernel(curio.Logger(slog.New(journal)), curio.WatchDeadlocks(time.Second))
+		for range 2 {
+			_ = k.Run(t.Context(), func(ctx context.Context) error {
+				var x curio.Lock
+				err := curio.TimeoutAfter(ctx, time.Minute, func(ctx context.Context) error {
+					curio.Go(context.WithoutCancel(ctx), hold(&x, &x))
+					return curio.Sleep(ctx, curio.NoTimeout)
+				})
+				for _, t := range k.Tasks() {
+					t.CancelNow()
+				}
+				return err
+			})
+			synctest.Wait()
+			if found := journal.Take("curio: deadlock"); len(found) != 1 {
+				t.Errorf("logged %d times", len(found))
+			}
+		}
+		if err := k.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Many tasks that hold one object and want more of it, which is as many deadlocks or a large one: looking takes time for each of
 // them, and not for each pair.
 func TestDeadlocksOfMany(t *testing.T) {

@@ -33,6 +33,7 @@ func (k *Kernel) watchDeadlocks(ctx context.Context) {
 }
 
 func (k *Kernel) lookForDeadlocks(ctx context.Context) error {
+	defer k.watching.Store(false) // somebody may have cancelled all tasks: the next Run starts it again
 	told := make(map[string]bool)
 	for pause := k.lookEvery; ; {
 		if err := Sleep(ctx, pause); err != nil {
