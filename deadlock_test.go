@@ -599,6 +599,29 @@ func TestNoHolderThatEndsIsLost(t *testing.T) {
 	}
 }
 
+// What is in a Run that its context's deadline ends step by step has a deadline.
+func TestDeadlocksWithGrace(t *testing.T) {
+	for grace, want := range map[time.Duration]bool{time.Second: false, -1: true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			var x curio.Lock
+			err := curio.Run(ctx, func(ctx context.Context) error {
+				stuck := curio.Go(ctx, hold(&x, &x))
+				_ = curio.Sleep(ctx, time.Minute)
+				if found := curio.KernelOf(ctx).Deadlocks(); (found != nil) != want {
+					t.Errorf("with a grace time of %v found %v", grace, found)
+				}
+				_, err := stuck.Cancel(ctx)
+				return err
+			}, curio.Grace(grace))
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // Who cancels all tasks of a kernel, cancels the watching too, until the next Run.
 func TestWatchDeadlocksAfterACancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
