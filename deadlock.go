@@ -70,8 +70,8 @@ func (d Deadlock) String() string {
 
 // Deadlocks returns the deadlocks among the tasks of the kernel, nil if there is none. It looks at locks, bounded
 // semaphores, Once, joins and groups, whose holders and members are known, and at a Select of these. What
-// waits for anything else, has a deadline or was cancelled may go on, and so may what waits for that: a
-// deadlock that is reported is one, if tasks release what they have taken themselves. One that involves an event, a
+// waits for anything else, has a deadline or was cancelled may go on, and so may what waits for that. A cancellation
+// that may yet come does not count. So a deadlock that is reported is one, if tasks release what they have taken themselves. One that involves an event, a
 // queue or a channel is not found, nor one with a wait under a context of a type of the user's, which may have a deadline.
 //
 // If other goroutines wait in the name of a task, with which it has shared its context, the task may go on. If only one of them
