@@ -70,13 +70,19 @@ func (d Deadlock) String() string {
 
 // Deadlocks returns the deadlocks among the tasks of the kernel, nil if there is none. It looks at locks, bounded
 // semaphores, Once, joins and groups, whose holders and members are known, and at a Select of these. What
-// waits for anything else, has a deadline or was cancelled may go on, and so may what waits for that: a
-// deadlock that is reported is one, if tasks release what they have taken themselves. One that involves an event, a
-// queue or a channel is not found.
+// waits for anything else, has a deadline or was cancelled may go on, and so may what waits for that. A cancellation
+// that may yet come does not count. So a deadlock that is reported is one, if tasks release what they have taken themselves. One that involves an event, a
+// queue or a channel is not found, nor one with a wait under a context of a type of the user's, which may have a deadline.
+//
+// If other goroutines wait in the name of a task, with which it has shared its context, the task may go on. If only one of them
+// waits, that cannot be told from the task's own wait.
 //
 // It takes each object's mutex for a moment, stops nobody, and calls nothing of the user's. It looks at every task of the
 // kernel, which takes some microseconds for each.
 func (k *Kernel) Deadlocks() []Deadlock {
+	if k.limited.Load() > 0 {
+		return nil
+	}
 	waits := k.waits()
 	for {
 		stuck := stuckAmong(waits)
@@ -85,7 +91,7 @@ func (k *Kernel) Deadlocks() []Deadlock {
 		}
 		still := make(map[*AnyTask]wait.Snapshot, len(stuck))
 		for t, s := range stuck {
-			if now, ok := t.owner.Parked(); ok && now.Cycle == s.wait.Cycle && now.Since == s.wait.Since && !now.Over {
+			if now, ok := t.owner.Parked(); ok && now.Cycle == s.wait.Cycle && now.Since == s.wait.Since && mayBeStuck(now) {
 				still[t] = now
 			}
 		}
@@ -100,12 +106,16 @@ func (k *Kernel) Deadlocks() []Deadlock {
 func (k *Kernel) waits() map[*AnyTask]wait.Snapshot {
 	all := make(map[*AnyTask]wait.Snapshot)
 	for _, t := range k.Tasks() {
-		if s, ok := t.owner.Parked(); ok && !s.Over {
+		if s, ok := t.owner.Parked(); ok && mayBeStuck(s) {
 			all[t] = s
 		}
 	}
 	return all
 }
+
+// mayBeStuck reports whether a task that waits so goes on only when the wait ends. If other goroutines wait in its name, one
+// of them may be the task's own, and go on.
+func mayBeStuck(s wait.Snapshot) bool { return !s.Over && !s.Shared }
 
 // A stuckTask is a task that is, as far as is known, stuck.
 type stuckTask struct {
@@ -114,7 +124,7 @@ type stuckTask struct {
 	on   [][]*reliance // for each of the things of which one ends its wait, what has to happen first: each of that
 }
 
-// A relyingOn is what there is one reliance for.
+// A relyingOn is what there is one reliance for. Its object is a pointer: see relyingOf.
 type relyingOn struct {
 	object relying
 	op     string
@@ -124,7 +134,7 @@ type relyingOn struct {
 type stuckSearch struct {
 	stuck     map[*AnyTask]*stuckTask
 	reliances map[relyingOn]*reliance             // nil if it is not known what has to happen
-	before    map[*reliance]map[*AnyTask]*AnyTask // for one with a line, who is next before whom
+	lines     map[*reliance]map[*AnyTask]standing // of those that have one
 	of        map[*AnyTask][]*reliance            // that a task is part of
 }
 
@@ -132,7 +142,7 @@ type stuckSearch struct {
 func stuckAmong(waits map[*AnyTask]wait.Snapshot) map[*AnyTask]*stuckTask {
 	f := &stuckSearch{
 		stuck: make(map[*AnyTask]*stuckTask), reliances: make(map[relyingOn]*reliance),
-		before: make(map[*reliance]map[*AnyTask]*AnyTask), of: make(map[*AnyTask][]*reliance),
+		lines: make(map[*reliance]map[*AnyTask]standing), of: make(map[*AnyTask][]*reliance),
 	}
 	for t, s := range waits {
 		if on, ok := f.reliancesOf(t, s); ok {
@@ -155,15 +165,12 @@ func stuckAmong(waits map[*AnyTask]wait.Snapshot) map[*AnyTask]*stuckTask {
 
 // reliancesOf returns what the wait s of t depends on. It is false if it may end by itself or by somebody who is not known.
 func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*reliance, ok bool) {
-	if s.Until != 0 {
-		return nil, false
-	}
-	if _, limited := s.Scope.Deadline(); limited {
+	if s.Until != 0 || s.Scope.Limited() {
 		return nil, false
 	}
 	for _, part := range s.Parts() {
-		object, known := part.Object.(relying)
-		if !known {
+		object := relyingOf(part.Object)
+		if object == nil {
 			return nil, false
 		}
 		key := relyingOn{object, part.Op}
@@ -175,34 +182,64 @@ func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*relianc
 		if r == nil {
 			return nil, false
 		}
-		each := []*reliance{r}
-		if r.line != nil {
-			before, waits := f.lineOf(r)[t]
-			if !waits { // it has just been let in
-				return nil, false
-			}
-			if before != nil {
-				each = append(each, &reliance{on: []*AnyTask{before}})
-			}
+		each := f.inLine(r, t)
+		if each == nil {
+			return nil, false
 		}
 		all = append(all, each)
 	}
 	return all, len(all) > 0
 }
 
-func (f *stuckSearch) lineOf(r *reliance) map[*AnyTask]*AnyTask {
-	before := f.before[r]
-	if before == nil {
-		before = make(map[*AnyTask]*AnyTask, len(r.line))
+// inLine returns what has to happen before t, which waits for what r is of, is served: r itself, and those in front have to be
+// through. It is nil if t may be served by anybody who is not known, or has just been.
+func (f *stuckSearch) inLine(r *reliance, t *AnyTask) (each []*reliance) {
+	if r.line == nil {
+		return []*reliance{r}
+	}
+	at, waits := f.lineOf(r)[t]
+	if !waits {
+		return nil
+	}
+	if !at.fits {
+		each = append(each, r)
+	}
+	if at.before != nil {
+		each = append(each, &reliance{on: []*AnyTask{at.before}})
+	}
+	return each
+}
+
+// A standing is where a task is in a line.
+type standing struct {
+	before *AnyTask // the next one in front of it that holds it up, nil for none
+	fits   bool     // nothing else holds it up
+}
+
+// lineOf returns where those in the line of r are. A task that is there more than once, with a Select, is at the first of its places:
+// what is in front of that is in front of all.
+func (f *stuckSearch) lineOf(r *reliance) map[*AnyTask]standing {
+	line := f.lines[r]
+	if line == nil {
+		line = make(map[*AnyTask]standing, len(r.line))
 		var last *AnyTask
-		for _, t := range r.line {
-			if t != nil {
-				before[t], last = last, t
+		for _, w := range r.line {
+			if w.task == nil {
+				continue
+			}
+			at, again := line[w.task]
+			if !again {
+				at.before = last
+			}
+			at.fits = at.fits || w.fits
+			line[w.task] = at
+			if !w.aside {
+				last = w.task
 			}
 		}
-		f.before[r] = before
+		f.lines[r] = line
 	}
-	return before
+	return line
 }
 
 // add counts how many of the tasks of r are stuck, and has r hear of those that are not.
@@ -265,6 +302,7 @@ func circles(stuck map[*AnyTask]*stuckTask) []Deadlock {
 	}
 	slices.SortFunc(tasks, func(a, b *stuckTask) int { return cmp.Compare(a.task.ID(), b.task.ID()) })
 	var found []Deadlock
+	texts := make(objectTexts)
 	of := make(map[*stuckTask]int) // which one of found; a number of its own as long as a way is being followed
 	for i, start := range tasks {
 		following := -1 - i
@@ -277,13 +315,13 @@ func circles(stuck map[*AnyTask]*stuckTask) []Deadlock {
 		}
 		switch {
 		case s == nil: // the last one is lost
-			found = append(found, deadlock(way[len(way)-1:]))
+			found = append(found, texts.deadlock(way[len(way)-1:]))
 			found[len(found)-1].Behind = len(way) - 1
 			s = way[len(way)-1]
 			of[s] = len(found)
 		case of[s] == following:
 			at := slices.Index(way, s)
-			found = append(found, deadlock(way[at:]))
+			found = append(found, texts.deadlock(way[at:]))
 			found[len(found)-1].Behind = at
 			of[s] = len(found)
 		default:
@@ -300,10 +338,12 @@ func circles(stuck map[*AnyTask]*stuckTask) []Deadlock {
 // otherwise the oldest of the others.
 func (s *stuckTask) next(stuck map[*AnyTask]*stuckTask) (next *AnyTask) {
 	for r := range s.hopeless {
-		for _, t := range r.on {
+		if r.all && r.includes(s.task) {
+			return s.task
+		}
+		for _, t := range r.oldest(stuck) {
 			switch {
-			case stuck[t] == nil:
-			case t == s.task && (r.all || len(r.on) == 1):
+			case t == s.task && len(r.on) == 1:
 				return t
 			case next == nil || next == s.task || t != s.task && t.ID() < next.ID():
 				next = t
@@ -311,6 +351,33 @@ func (s *stuckTask) next(stuck map[*AnyTask]*stuckTask) (next *AnyTask) {
 		}
 	}
 	return next
+}
+
+// includes reports whether t is one of the tasks of r.
+func (r *reliance) includes(t *AnyTask) bool {
+	if r.set == nil {
+		r.set = make(map[*AnyTask]bool, len(r.on))
+		for _, t := range r.on {
+			r.set[t] = true
+		}
+	}
+	return r.set[t]
+}
+
+// oldest returns the two oldest of the tasks of r that are stuck, or as many as there are. One of them is not the task that asks.
+func (r *reliance) oldest(stuck map[*AnyTask]*stuckTask) []*AnyTask {
+	if r.two == nil {
+		r.two = make([]*AnyTask, 0, 3)
+		for _, t := range r.on {
+			if stuck[t] == nil {
+				continue
+			}
+			at, _ := slices.BinarySearchFunc(r.two, t, func(a, b *AnyTask) int { return cmp.Compare(a.ID(), b.ID()) })
+			r.two = slices.Insert(r.two, at, t)
+			r.two = r.two[:min(2, len(r.two))]
+		}
+	}
+	return r.two
 }
 
 // hopeless calls yield for what has to happen for s and never will.
@@ -325,7 +392,7 @@ func (s *stuckTask) hopeless(yield func(*reliance) bool) {
 }
 
 // deadlock makes one of a circle, which it shows from the oldest task on.
-func deadlock(circle []*stuckTask) (d Deadlock) {
+func (x objectTexts) deadlock(circle []*stuckTask) (d Deadlock) {
 	oldest := 0
 	for i, s := range circle {
 		if s.task.ID() < circle[oldest].task.ID() {
@@ -334,7 +401,7 @@ func deadlock(circle []*stuckTask) (d Deadlock) {
 	}
 	circle = slices.Concat(circle[oldest:], circle[:oldest])
 	for _, s := range circle {
-		d.Circle = append(d.Circle, Stuck{s.task, s.wait.Op, objectText(s.wait.Object), s.isLost(), s.wait.Cycle})
+		d.Circle = append(d.Circle, Stuck{s.task, s.wait.Op, x.text(s.wait.Object), s.isLost(), s.wait.Cycle})
 	}
 	return d
 }

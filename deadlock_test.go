@@ -2,6 +2,7 @@ package curio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -32,6 +33,7 @@ func inDeadlock(t *testing.T, main func(ctx context.Context) error) (found []cur
 		if err := k.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
+		time.Sleep(time.Hour) // what was abandoned in a thread returns
 	})
 	return found
 }
@@ -53,7 +55,21 @@ func names(found []curio.Deadlock) string {
 	return strings.Join(all, "; ")
 }
 
-func hold(locks ...curio.Locker) func(ctx context.Context) error {
+// A caller is what a task holds for as long as call takes.
+type caller struct {
+	call func(ctx context.Context) error
+}
+
+func (c caller) Acquire(ctx context.Context) error { return c.call(ctx) }
+func (c caller) Release(context.Context)           {}
+
+// holdable is what hold needs of a lock.
+type holdable interface {
+	Acquire(ctx context.Context) error
+	Release(ctx context.Context)
+}
+
+func hold(locks ...holdable) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		for _, l := range locks {
 			if err := l.Acquire(ctx); err != nil {
@@ -67,6 +83,9 @@ func hold(locks ...curio.Locker) func(ctx context.Context) error {
 		return nil
 	}
 }
+
+// An ownContext is a context of the user's.
+type ownContext struct{ context.Context }
 
 // start spawns the functions as tasks a, b, c and so on, and waits for ever.
 func start(fns ...func(ctx context.Context) error) func(ctx context.Context) error {
@@ -133,7 +152,7 @@ func TestDeadlocks(t *testing.T) {
 				})
 			}
 			return start(reader, hold(new(curio.Lock), &x), late)
-		}, "a LOCK_ACQUIRE, c READ_ACQUIRE +1"},
+		}, "a LOCK_ACQUIRE, c READ_ACQUIRE, b WRITE_ACQUIRE +0"},
 		{"units of a semaphore", func() func(context.Context) error {
 			x := curio.NewBoundedSemaphore(2)
 			two := func(ctx context.Context) error {
@@ -256,6 +275,160 @@ func TestDeadlocks(t *testing.T) {
 				})
 			})
 		}, ""},
+		{"one has a deadline that can be moved", func() func(context.Context) error {
+			var x, y curio.Lock
+			limited := func(ctx context.Context) error {
+				var scope curio.CancelScope
+				scope.SetTimeout(time.Hour)
+				return scope.Run(ctx, hold(&x, &y))
+			}
+			return start(limited, hold(&y, &x))
+		}, ""},
+		{"below a deadline that can be moved, with a standard context", func() func(context.Context) error {
+			var x, y curio.Lock
+			limited := func(ctx context.Context) error {
+				var scope curio.CancelScope
+				scope.SetTimeout(time.Hour)
+				return scope.Run(ctx, func(ctx context.Context) error {
+					ctx, cancel := context.WithCancel(ctx)
+					defer cancel()
+					return hold(&x, &y)(ctx)
+				})
+			}
+			return start(limited, hold(&y, &x))
+		}, ""},
+		{"one has a context of the user's with a deadline", func() func(context.Context) error {
+			var x, y curio.Lock
+			limited := func(ctx context.Context) error {
+				ctx, cancel := context.WithTimeout(ctx, time.Hour)
+				defer cancel()
+				return hold(&x, &y)(ownContext{ctx})
+			}
+			return start(limited, hold(&y, &x))
+		}, ""},
+		{"a reader behind a writer that gives up in time", func() func(context.Context) error {
+			var x curio.RWLock
+			var y curio.Lock
+			reader := func(ctx context.Context) error {
+				return x.DoRead(ctx, func(ctx context.Context) error { return hold(new(curio.Lock), &y)(ctx) })
+			}
+			late := func(ctx context.Context) error {
+				return y.Do(ctx, func(ctx context.Context) error {
+					_ = curio.Sleep(ctx, 5*time.Second)
+					return x.DoRead(ctx, func(context.Context) error { return nil })
+				})
+			}
+			return start(reader, within(time.Hour, hold(new(curio.Lock), &x)), late)
+		}, ""},
+		{"behind a larger request for a semaphore that gives up in time", func() func(context.Context) error {
+			x := curio.NewBoundedSemaphore(2)
+			var y curio.Lock
+			first := func(ctx context.Context) error { return x.Do(ctx, hold(new(curio.Lock), &y)) }
+			large := func(ctx context.Context) error {
+				_ = curio.Sleep(ctx, time.Second)
+				return x.DoN(ctx, 2, func(context.Context) error { return nil })
+			}
+			late := func(ctx context.Context) error {
+				return y.Do(ctx, func(ctx context.Context) error {
+					_ = curio.Sleep(ctx, 5*time.Second)
+					return x.Do(ctx, func(context.Context) error { return nil })
+				})
+			}
+			return start(first, within(time.Hour, large), late)
+		}, ""},
+		{"behind a larger request for a semaphore, whose holder waits", func() func(context.Context) error {
+			x := curio.NewBoundedSemaphore(2)
+			var y curio.Lock
+			first := func(ctx context.Context) error { return x.Do(ctx, hold(new(curio.Lock), &y)) }
+			large := func(ctx context.Context) error {
+				_ = curio.Sleep(ctx, time.Second)
+				return x.AcquireN(ctx, 2)
+			}
+			late := func(ctx context.Context) error {
+				return y.Do(ctx, func(ctx context.Context) error {
+					_ = curio.Sleep(ctx, 5*time.Second)
+					return x.Acquire(ctx)
+				})
+			}
+			return start(first, large, late)
+		}, "a LOCK_ACQUIRE, c SEMA_ACQUIRE, b SEMA_ACQUIRE +0"},
+		{"a Select of both cases of an RWLock whose writer sleeps", func() func(context.Context) error {
+			var x curio.RWLock
+			choose := func(ctx context.Context) error {
+				_ = curio.Sleep(ctx, time.Second)
+				_, err := curio.Select(ctx, x.AcquireCase(), x.AcquireReadCase())
+				return err
+			}
+			return start(func(ctx context.Context) error {
+				return x.Do(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, curio.NoTimeout) })
+			}, choose)
+		}, ""},
+		{"a call in a thread that was abandoned, and will return", func() func(context.Context) error {
+			var x curio.Lock
+			call := func(ctx context.Context) error {
+				_, err := curio.BlockInThread(ctx, "key", func() (int, error) { time.Sleep(10 * time.Minute); return 0, nil })
+				return err
+			}
+			return start(func(ctx context.Context) error {
+				_ = within(time.Second, call)(ctx)
+				return hold(new(curio.Lock), &x)(ctx)
+			}, hold(&x, caller{call}))
+		}, ""},
+		{"objects of the user's that have a lock in them", func() func(context.Context) error {
+			var all []func(context.Context) error
+			waits := func(object func(x *curio.Lock) any) {
+				all = append(all, func(ctx context.Context) error {
+					var x curio.Lock
+					return x.Do(ctx, func(ctx context.Context) error {
+						var mu sync.Mutex
+						l := curio.WaitList[int]{Mutex: &mu, State: "USERS_WAIT", Object: object(&x)}
+						_, err := l.Wait(ctx, 0)
+						return err
+					})
+				})
+			}
+			type unhashable struct {
+				*curio.Lock
+				_ []int
+			}
+			type inside struct{ *unhashable }
+			waits(func(x *curio.Lock) any { return x })
+			waits(func(x *curio.Lock) any { return &struct{ *curio.Lock }{x} })
+			waits(func(x *curio.Lock) any { return unhashable{Lock: x} })
+			waits(func(x *curio.Lock) any { return &inside{} })
+			waits(func(x *curio.Lock) any { return (*curio.Lock)(nil) })
+			return start(all...)
+		}, ""},
+		{"another goroutine waits in the name of a task, which waits for an event", func() func(context.Context) error {
+			var x, y curio.Lock
+			var e curio.Event
+			shares := func(ctx context.Context) error {
+				return x.Do(ctx, func(ctx context.Context) error {
+					var other sync.WaitGroup
+					defer other.Wait()
+					time.Sleep(time.Second)
+					other.Go(func() { _ = y.Do(ctx, func(context.Context) error { return nil }) })
+					time.Sleep(time.Second) // so that the other one's wait shows
+					return e.Wait(ctx)
+				})
+			}
+			return start(shares, hold(&y, &x))
+		}, ""},
+		{"two goroutines wait in the name of a task for a lock whose writer sleeps", func() func(context.Context) error {
+			var x curio.RWLock
+			shares := func(ctx context.Context) error {
+				_ = curio.Sleep(ctx, time.Second)
+				var other sync.WaitGroup
+				defer other.Wait()
+				for range 2 {
+					other.Go(func() { _ = x.DoRead(ctx, func(context.Context) error { return nil }) })
+				}
+				return nil
+			}
+			return start(func(ctx context.Context) error {
+				return x.Do(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, curio.NoTimeout) })
+			}, shares)
+		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := names(inDeadlock(t, c.main())); got != c.want {
@@ -302,11 +475,7 @@ func TestDeadlocksAreAllThatIsLeft(t *testing.T) {
 // randomLocking spawns tasks that take some of a few locks, in any order, join each other, and give the locks back at the end.
 // Then it sleeps.
 func randomLocking(ctx context.Context, r *rand.Rand, tasks *[]*curio.AnyTask) error {
-	type lock interface {
-		Acquire(ctx context.Context) error
-		Release(ctx context.Context)
-	}
-	locks := []lock{new(curio.Lock), new(curio.Lock), new(curio.RLock), new(curio.RWLock), curio.NewBoundedSemaphore(2)}
+	locks := []holdable{new(curio.Lock), new(curio.Lock), new(curio.RLock), new(curio.RWLock), curio.NewBoundedSemaphore(2)}
 	const n = 6
 	var begin curio.Event
 	for i := range n {
@@ -380,6 +549,170 @@ func TestNoDeadlockThatNeverWas(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Tasks that end as soon as they have given back what they had: what others wait for is never taken for lost.
+func TestNoHolderThatEndsIsLost(t *testing.T) {
+	err := curio.Run(t.Context(), func(ctx context.Context) error {
+		var lock curio.Lock
+		var rlock curio.RLock
+		var rw curio.RWLock
+		var once curio.Once[int]
+		fails := func(ctx context.Context) error {
+			_, _ = once.Do(ctx, func(ctx context.Context) (int, error) { return 0, errors.New("not yet") })
+			return nil
+		}
+		nothing := func(context.Context) error { return nil }
+		var over atomic.Bool
+		for _, fn := range []func(ctx context.Context) error{
+			func(ctx context.Context) error { return lock.Do(ctx, nothing) },
+			func(ctx context.Context) error { return rlock.Do(ctx, nothing) },
+			func(ctx context.Context) error { return rw.Do(ctx, nothing) },
+			func(ctx context.Context) error { return rw.DoRead(ctx, nothing) },
+			fails,
+		} {
+			curio.Go(ctx, func(ctx context.Context) error {
+				for !over.Load() {
+					if err := curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+						for range 8 {
+							g.Go(fn)
+						}
+						return nil
+					}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		defer over.Store(true)
+		for range testutil.Times(50_000) {
+			if found := curio.KernelOf(ctx).Deadlocks(); found != nil {
+				return fmt.Errorf("found %v", found)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// What is in a Run that its context's deadline ends step by step has a deadline.
+func TestDeadlocksWithGrace(t *testing.T) {
+	for grace, want := range map[time.Duration]bool{time.Second: false, -1: true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			var x curio.Lock
+			err := curio.Run(ctx, func(ctx context.Context) error {
+				stuck := curio.Go(ctx, hold(&x, &x))
+				_ = curio.Sleep(ctx, time.Minute)
+				if found := curio.KernelOf(ctx).Deadlocks(); (found != nil) != want {
+					t.Errorf("with a grace time of %v found %v", grace, found)
+				}
+				_, err := stuck.Cancel(ctx)
+				return err
+			}, curio.Grace(grace))
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Who cancels all tasks of a kernel, cancels the watching too, until the next Run.
+func TestWatchDeadlocksAfterACancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		journal := new(testutil.Journal)
+		k := curio.NewKernel(curio.Logger(slog.New(journal)), curio.WatchDeadlocks(time.Second))
+		for range 2 {
+			_ = k.Run(t.Context(), func(ctx context.Context) error {
+				var x curio.Lock
+				err := curio.TimeoutAfter(ctx, time.Minute, func(ctx context.Context) error {
+					curio.Go(context.WithoutCancel(ctx), hold(&x, &x))
+					return curio.Sleep(ctx, curio.NoTimeout)
+				})
+				for _, t := range k.Tasks() {
+					t.CancelNow()
+				}
+				return err
+			})
+			synctest.Wait()
+			if found := journal.Take("curio: deadlock"); len(found) != 1 {
+				t.Errorf("logged %d times", len(found))
+			}
+		}
+		if err := k.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Many tasks that hold one object and want more of it, which is as many deadlocks or a large one: looking takes time for each of
+// them, and not for each pair.
+func TestDeadlocksOfMany(t *testing.T) {
+	const n = 5_000
+	x, sema, rw := new(curio.Lock), curio.NewBoundedSemaphore(n), new(curio.RWLock)
+	for _, c := range []struct {
+		name        string
+		take, again func(ctx context.Context) error
+	}{
+		{"a holder that has ended", func(context.Context) error { return nil }, x.Acquire},
+		{"a semaphore", sema.Acquire, sema.Acquire},
+		{"readers that want to write", rw.AcquireRead, rw.Acquire},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := curio.Run(t.Context(), func(ctx context.Context) error {
+				if x.TryAcquire(ctx) { // for a task that has ended
+					x.Release(ctx)
+					if err := curio.Go(ctx, x.Acquire).Wait(ctx); err != nil {
+						return err
+					}
+				}
+				var all curio.Event
+				var taken sync.WaitGroup
+				taken.Add(n)
+				for range n {
+					curio.Go(ctx, func(ctx context.Context) error {
+						err := c.take(ctx)
+						taken.Done()
+						if err == nil {
+							err = all.Wait(ctx)
+						}
+						if err == nil {
+							err = c.again(ctx)
+						}
+						return err
+					})
+				}
+				taken.Wait()
+				all.Set()
+				for counted := 0; counted != n; {
+					if err := curio.Sleep(ctx, time.Millisecond); err != nil {
+						return err
+					}
+					counted = 0
+					began := time.Now()
+					for _, d := range curio.KernelOf(ctx).Deadlocks() {
+						counted += len(d.Circle) + d.Behind
+						for _, s := range d.Circle {
+							if len(s.Object) > 4000 {
+								return fmt.Errorf("the text of an object has %d bytes", len(s.Object))
+							}
+						}
+					}
+					if took := time.Since(began); took > 5*time.Second {
+						return fmt.Errorf("it took %v", took)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

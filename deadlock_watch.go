@@ -16,7 +16,7 @@ import (
 //
 // every is the time between two looks. If looking takes more than a hundredth of that, as there are very many tasks, the
 // time between is made longer, so that it never costs more than one percent of a processor. The lines cost as much as
-// AnyTask.Where, once for each deadlock. It is done by a daemon task, in the state TIME_SLEEP most of the time.
+// AnyTask.Where, once for each look that finds new deadlocks. It is done by a daemon task, in the state TIME_SLEEP most of the time.
 // WatchDeadlocks panics if every is not positive.
 func WatchDeadlocks(every time.Duration) KernelOption {
 	if every <= 0 {
@@ -33,22 +33,24 @@ func (k *Kernel) watchDeadlocks(ctx context.Context) {
 }
 
 func (k *Kernel) lookForDeadlocks(ctx context.Context) error {
+	defer k.watching.Store(false) // somebody may have cancelled all tasks: the next Run starts it again
 	told := make(map[string]bool)
 	for pause := k.lookEvery; ; {
 		if err := Sleep(ctx, pause); err != nil {
 			return nil
 		}
 		began := wait.Now()
-		found := k.Deadlocks()
-		pause = max(k.lookEvery, 100*time.Duration(wait.Now()-began))
-		now := make(map[string]bool, len(found))
-		for _, d := range found {
+		now := make(map[string]bool)
+		var fresh []Deadlock
+		for _, d := range k.Deadlocks() {
 			id := d.identity()
 			if now[id] = true; !told[id] {
-				k.say(slog.LevelError, "curio: deadlock", "tasks", d.lines(), "behind", d.Behind)
+				fresh = append(fresh, d)
 			}
 		}
 		told = now
+		k.tell(fresh)
+		pause = max(k.lookEvery, 100*time.Duration(wait.Now()-began))
 	}
 }
 
@@ -61,14 +63,27 @@ func (d Deadlock) identity() string {
 	return b.String()
 }
 
-// lines says of each task in d what it waits for, and where that is.
-func (d Deadlock) lines() []string {
-	lines := make([]string, len(d.Circle))
-	for i, s := range d.Circle {
-		lines[i] = s.String()
-		if file, line := s.Task.Where(); file != "" {
-			lines[i] += fmt.Sprintf(" at %s:%d", file, line)
+// tell logs the deadlocks. The stacks of all goroutines, where the tasks' lines are, are printed once for all of them.
+func (k *Kernel) tell(all []Deadlock) {
+	if len(all) == 0 {
+		return
+	}
+	var scopes []*wait.Scope
+	for _, d := range all {
+		for _, s := range d.Circle {
+			scopes = append(scopes, &s.Task.owner.Scope)
 		}
 	}
-	return lines
+	stacks := stacksOf(scopes, allStacks())
+	for _, d := range all {
+		lines := make([]string, len(d.Circle))
+		for i, s := range d.Circle {
+			lines[i] = s.String()
+			scope := &s.Task.owner.Scope
+			if at := placeOf(scope, stacks[scope]); at.file != "" && !s.Task.Terminated() {
+				lines[i] += fmt.Sprintf(" at %s:%d", at.file, at.line)
+			}
+		}
+		k.say(slog.LevelError, "curio: deadlock", "tasks", lines, "behind", d.Behind)
+	}
 }

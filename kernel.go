@@ -47,6 +47,7 @@ type Kernel struct {
 
 	lookEvery time.Duration // see WatchDeadlocks; 0 for never
 	watching  atomic.Bool
+	limited   atomic.Int32 // Runs that a deadline of their context ends step by step
 }
 
 var defaultKernel = newKernel(wait.Default)
@@ -113,6 +114,10 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 	of := ctx
 	if d != nil {
 		of = context.WithoutCancel(ctx)
+		if _, limited := ctx.Deadline(); limited && k.grace >= 0 {
+			k.limited.Add(1)
+			defer k.limited.Add(-1)
+		}
 	}
 	if !t.owner.InitMain(of, k.root) {
 		t.owner.Scope.Close()

@@ -17,27 +17,40 @@ var speaking = map[string]bool{
 
 const module = "github.com/curio-go/curio"
 
-// objectText says what a task waits for, "" for nothing, with its address, as two locks look the same otherwise. Objects of the user's are told by their type: their methods may
-// wait for the very mutex that everything hangs on.
-func objectText(object any) string {
+// objectTexts are what is said of objects, so that of each it is said once, however many wait for it.
+type objectTexts map[any]string
+
+// text says what a task waits for, "" for nothing.
+func (x objectTexts) text(object any) string {
 	switch o := object.(type) {
 	case nil:
 		return ""
-	case *AnyTask:
-		return fmt.Sprintf("%s (%d)", taskName(o), o.ID())
 	case wait.Several:
 		texts := make([]string, len(o))
 		for i, part := range o {
-			texts[i] = part.Op + " " + objectText(part.Object)
+			texts[i] = part.Op + " " + x.text(part.Object)
 		}
 		return strings.Join(texts, " or ")
 	}
-	v := reflect.ValueOf(object)
-	if v.Kind() != reflect.Pointer {
+	if reflect.TypeOf(object).Kind() != reflect.Pointer {
 		return fmt.Sprintf("a %T", object)
 	}
+	text, known := x[object]
+	if !known {
+		text = objectText(object)
+		x[object] = text
+	}
+	return text
+}
+
+// objectText says what a task waits for, which is a pointer, with its address, as two locks look the same otherwise.
+// Objects of the user's are told by their type: their methods may wait for the very mutex that everything hangs on.
+func objectText(object any) string {
+	if t, ok := object.(*AnyTask); ok {
+		return fmt.Sprintf("%s (%d)", taskName(t), t.ID())
+	}
 	what := fmt.Sprintf("a %T", object)
-	if said, ok := object.(fmt.Stringer); ok && speaking[v.Type().Elem().PkgPath()] {
+	if said, ok := object.(fmt.Stringer); ok && speaking[reflect.TypeOf(object).Elem().PkgPath()] {
 		what = said.String()
 	}
 	kind, details, _ := strings.Cut(what, "(")

@@ -65,13 +65,20 @@ func taskName(t *AnyTask) string {
 	return "task " + t.trail()
 }
 
+// mostNamed is how many holders are named in a text.
+const mostNamed = 16
+
 // text says in words what s shows, of an object called kind, with details.
 func (s Snapshot) text(kind, details string) string {
 	var parts []string
 	if details != "" {
 		parts = append(parts, details)
 	}
-	for _, h := range s.Holders {
+	for i, h := range s.Holders {
+		if i == mostNamed {
+			parts = append(parts, fmt.Sprintf("and by %d more", len(s.Holders)-i))
+			break
+		}
 		part := "held by " + h.who()
 		if h.N > 1 {
 			part += fmt.Sprintf(" (%d)", h.N)

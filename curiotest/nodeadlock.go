@@ -13,7 +13,8 @@ import (
 
 // NoDeadlock fails the test if tasks wait for each other so that none of them ever goes on, and says which, for what, and in
 // which lines. It looks at the tasks of ctx's kernel every 50 ms from now on until the test ends: see Kernel.Deadlocks for
-// what is found. The tasks of a deadlock are cancelled, so that the test does not hang.
+// what is found. The tasks of a deadlock are cancelled, so that the test does not hang, except
+// where a shield keeps the cancellation out.
 //
 //	func TestTransfers(t *testing.T) {
 //		ctx := curiotest.NoLeaks(t)
@@ -29,8 +30,14 @@ func NoDeadlock(t testing.TB, ctx context.Context) {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
+		told := make(map[string]bool) // a task in a shield stays in its deadlock
 		for curio.Sleep(looking, lookEvery) == nil {
 			for _, d := range kernel.Deadlocks() {
+				id := identity(d)
+				if told[id] {
+					continue
+				}
+				told[id] = true
 				t.Errorf("deadlock:\n%s", withLines(d))
 				for _, s := range d.Circle {
 					s.Task.CancelNow(errors.New("deadlock, found by curiotest.NoDeadlock"))
@@ -45,6 +52,15 @@ func NoDeadlock(t testing.TB, ctx context.Context) {
 }
 
 const lookEvery = 50 * time.Millisecond
+
+// identity tells d from others: its tasks, and which of their waits.
+func identity(d curio.Deadlock) string {
+	var b strings.Builder
+	for _, s := range d.Circle {
+		fmt.Fprint(&b, s.Task.ID(), ":", s.Task.Cycles(), " ")
+	}
+	return b.String()
+}
 
 // withLines has a line for each task of d.
 func withLines(d curio.Deadlock) string {

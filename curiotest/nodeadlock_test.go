@@ -66,3 +66,32 @@ func TestNoDeadlockIsFound(t *testing.T) {
 		w.passed(t)
 	})
 }
+
+// A deadlock in a shield, where no cancellation gets in, is reported once.
+func TestDeadlockInAShield(t *testing.T) {
+	both(t, func(t *testing.T) {
+		w := observe(t, func(t testing.TB) {
+			ctx := curiotest.NoLeaks(t)
+			curiotest.NoDeadlock(t, ctx)
+			x := curio.NewBoundedSemaphore(1)
+			stuck := curio.Go(ctx, func(ctx context.Context) error {
+				return curio.DisableCancellation(ctx, func(ctx context.Context) error {
+					return x.Do(ctx, func(ctx context.Context) error {
+						err := x.Acquire(ctx)
+						x.Release(ctx)
+						return err
+					})
+				})
+			})
+			if err := curio.Sleep(ctx, 400*time.Millisecond); err != nil {
+				t.Error(err)
+			}
+			x.Resize(2)
+			_ = stuck.Wait(ctx)
+		})
+		w.has(t, "deadlock:\n\ttask ")
+		if len(w.failures) != 1 {
+			t.Errorf("%d failures:\n%s", len(w.failures), w.said())
+		}
+	})
+}

@@ -87,9 +87,10 @@ type Owner struct {
 	spare  atomic.Pointer[alarm]
 	cycles atomic.Uint64
 
-	ID   uint64        // no other task of the process has it; 0 is none's
-	held atomic.Uint32 // see Hold
-	Task any           // whoever it is to the layer above
+	ID     uint64        // no other task of the process has it; 0 is none's
+	held   atomic.Uint32 // see Hold
+	others atomic.Int32  // waits in the task's name that do not show in its state, with waiters from the pool
+	Task   any           // whoever it is to the layer above
 }
 
 // Kept returns what the layer above keeps for o, which few tasks have; nil for nothing.

@@ -16,6 +16,7 @@ type Snapshot struct {
 	Cycle  uint64 // how many waits of the task have begun with this one, unless goroutines share its context
 	Scope  *Scope // in which it waits
 	Over   bool   // it has been granted or cancelled, and is about to end
+	Shared bool   // other goroutines wait in the task's name, too
 }
 
 // Part is one of the things that a task waits for.
@@ -103,6 +104,7 @@ func (w *Waiter) snapshot() Snapshot {
 	s := Snapshot{Op: w.op, Object: w.seen(), Since: w.since, Until: w.until, Scope: w.scope, Over: w.state.Load() != waiting}
 	if o := w.scope.owner; o != nil {
 		s.Cycle = o.cycles.Load()
+		s.Shared = o.others.Load() != 0
 	}
 	return s
 }
@@ -137,6 +139,27 @@ func (s *Scope) Expires() int64 {
 		return m.due.Load()
 	}
 	return s.expires
+}
+
+// Limited reports whether s may end by itself: whether it, or what else ends it, has a deadline. Unlike Deadline it
+// counts one that can be moved. It calls nothing of the user's: so a context of the user's own type, which was not asked
+// for its deadline when the wait began, counts as one that has some.
+func (s *Scope) Limited() bool {
+	if s == nil {
+		return false
+	}
+	if s.clock != nil {
+		return true
+	}
+	for src := s.sources; src != nil; src = src.next {
+		if !src.limit.IsZero() || src.movable != nil && src.movable.due.Load() != 0 || src.derived.Limited() {
+			return true
+		}
+	}
+	s.mu.Lock()
+	r := s.rare
+	s.mu.Unlock()
+	return r != nil && r.followed != nil
 }
 
 // Cause is why s was cancelled, nil while it is live.

@@ -120,9 +120,14 @@ func takeWaiter(o *Owner) (w *Waiter, own bool) {
 	}
 	for {
 		w = pool.Get().(*Waiter)
-		if w.state.CompareAndSwap(idle, waiting) {
-			return w, o != nil && o.waiter.CompareAndSwap(nil, w)
+		if !w.state.CompareAndSwap(idle, waiting) {
+			continue
 		}
+		own = o != nil && o.waiter.CompareAndSwap(nil, w)
+		if o != nil && !own {
+			o.others.Add(1)
+		}
+		return w, own
 	}
 }
 
@@ -154,6 +159,11 @@ func Prepare(ctx context.Context) {
 // Free gives w back. It must be off its object's list.
 func (w *Waiter) Free() {
 	own := w.shown
+	if !own {
+		if o := w.Owner(); o != nil {
+			o.others.Add(-1)
+		}
+	}
 	var adopted *Scope
 	if w.special {
 		if w.foreign != nil {
