@@ -11,26 +11,25 @@ import (
 
 // This file finds tasks that can never go on.
 //
-// A task is stuck if it waits without a deadline, and everything that could end its wait is itself stuck or has ended.
-// stuckAmong begins with all tasks that wait for something of which it is known who can provide it, and strikes out
-// those that may yet be served, and then those that wait for these, until none is left to be struck out. What remains
-// can only wait for one another.
+// A task is stuck if it waits without a deadline, and all tasks that could end its wait are stuck themselves or have
+// ended. stuckAmong begins with all tasks whose waits have known providers, strikes out the tasks that may yet be
+// served, then the tasks that wait for these, and so on. The tasks that remain can only wait for one another.
 //
-// Tasks run while they are looked at, so that what is found may never have been true at any one moment: a task has been
-// seen to wait for a lock, and has had it and waits for another one by the time that its holder is looked at. So the waits
-// are looked at twice, before and after the look at who holds what, and only tasks that are in the same wait
-// both times count. They were in it all the time in between. A task that waits gives nothing back, and is given nothing but
-// what ends its wait, so what they hold was theirs all the time, too.
+// Tasks run while they are looked at, so what is found may never have been true at one moment: a task was seen waiting
+// for a lock, and has got it and waits for another lock by the time that the holder is looked at. So the waits are
+// looked at twice, before and after the look at the holders, and only tasks that are in the same wait both times count.
+// They were in it all the time in between. A task that waits gives nothing back, and is given nothing except what ends
+// its wait, so it also held the same things all the time.
 
-// A Deadlock is a number of tasks that wait for each other in a circle, or one that waits for something that nobody
-// can provide any more, and so none of them will ever go on by itself. Cancelling one of them may help the others.
+// A Deadlock is a circle of tasks that wait for each other, or one task that waits for something that nobody can provide
+// any more. None of them will ever go on by itself. Cancelling one of them may help the others.
 type Deadlock struct {
-	// Circle has the tasks that wait for each other: each waits for something that the next one has, and the last one for
-	// something that the first one has. A task that waits for what nobody can provide, such as a lock whose holder has
-	// ended, or for itself, is alone.
+	// Circle has the tasks that wait for each other: each waits for something that the next one has, and the last
+	// one for something that the first one has. A task is alone in it if it waits for itself, or for something that
+	// nobody can provide, such as a lock whose holder has ended.
 	Circle []Stuck
 
-	// Behind is how many other tasks wait for those in the circle, directly or not, and will not go on either.
+	// Behind is how many other tasks wait for the tasks in the circle, directly or not, and will not go on either.
 	Behind int
 }
 
@@ -39,7 +38,7 @@ type Stuck struct {
 	Task   *AnyTask
 	Op     string // what it does, as State shows it
 	Object string // what it waits for
-	Lost   bool   // who could provide it has ended
+	Lost   bool   // the task that could provide it has ended
 
 	cycle uint64 // of the wait
 }
@@ -69,16 +68,19 @@ func (d Deadlock) String() string {
 }
 
 // Deadlocks returns the deadlocks among the tasks of the kernel, nil if there is none. It looks at locks, bounded
-// semaphores, Once, joins and groups, whose holders and members are known, and at a Select of these. What
-// waits for anything else, has a deadline or was cancelled may go on, and so may what waits for that. A cancellation
-// that may yet come does not count. So a deadlock that is reported is one, if tasks release what they have taken themselves. One that involves an event, a
-// queue or a channel is not found, nor one with a wait under a context of a type of the user's, which may have a deadline.
+// semaphores, Once, joins and groups, whose holders and members are known, and at a Select of these. A task that waits
+// for anything else, has a deadline or was cancelled may go on, and so may the tasks that wait for it. A cancellation that
+// may yet come does not count.
 //
-// If other goroutines wait in the name of a task, with which it has shared its context, the task may go on. If only one of them
-// waits, that cannot be told from the task's own wait.
+// So a deadlock that is reported is one, if tasks release what they have taken themselves. A deadlock is not found if
+// an event, a queue or a channel is part of it, or a wait under a context of a type of the user's, which may have a
+// deadline.
 //
-// It takes each object's mutex for a moment, stops nobody, and calls nothing of the user's. It looks at every task of the
-// kernel, which takes some microseconds for each.
+// If several goroutines wait in the name of a task, with which it has shared its context, the task may go on. If only
+// one of them waits, that cannot be told from the task's own wait.
+//
+// Deadlocks takes each object's mutex for a moment, stops nobody, and calls nothing of the user's. It looks at every task
+// of the kernel, which takes some microseconds for each.
 func (k *Kernel) Deadlocks() []Deadlock {
 	if k.limited.Load() > 0 {
 		return nil
@@ -113,18 +115,18 @@ func (k *Kernel) waits() map[*AnyTask]wait.Snapshot {
 	return all
 }
 
-// mayBeStuck reports whether a task that waits so goes on only when the wait ends. If other goroutines wait in its name, one
-// of them may be the task's own, and go on.
+// mayBeStuck reports whether a task with the wait s goes on only when the wait ends. If other goroutines wait in its
+// name, one of them may be the task's own, and go on.
 func mayBeStuck(s wait.Snapshot) bool { return !s.Over && !s.Shared }
 
 // A stuckTask is a task that is, as far as is known, stuck.
 type stuckTask struct {
 	task *AnyTask
 	wait wait.Snapshot
-	on   [][]*reliance // for each of the things of which one ends its wait, what has to happen first: each of that
+	on   [][]*reliance // one of these ends the wait, when all of its parts have happened
 }
 
-// A relyingOn is what there is one reliance for. Its object is a pointer: see relyingOf.
+// A relyingOn is the key of a reliance. Its object is a pointer: see relyingOf.
 type relyingOn struct {
 	object relying
 	op     string
@@ -134,11 +136,11 @@ type relyingOn struct {
 type stuckSearch struct {
 	stuck     map[*AnyTask]*stuckTask
 	reliances map[relyingOn]*reliance             // nil if it is not known what has to happen
-	lines     map[*reliance]map[*AnyTask]standing // of those that have one
-	of        map[*AnyTask][]*reliance            // that a task is part of
+	lines     map[*reliance]map[*AnyTask]standing // see lineOf
+	of        map[*AnyTask][]*reliance            // the ones that the task is part of
 }
 
-// stuckAmong returns those tasks that can never go on.
+// stuckAmong returns the tasks that can never go on.
 func stuckAmong(waits map[*AnyTask]wait.Snapshot) map[*AnyTask]*stuckTask {
 	f := &stuckSearch{
 		stuck: make(map[*AnyTask]*stuckTask), reliances: make(map[relyingOn]*reliance),
@@ -163,8 +165,9 @@ func stuckAmong(waits map[*AnyTask]wait.Snapshot) map[*AnyTask]*stuckTask {
 	return f.stuck
 }
 
-// reliancesOf returns what the wait s of t depends on. It is false if it may end by itself or by somebody who is not known.
-func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*reliance, ok bool) {
+// reliancesOf returns what the wait s of t depends on. known is false if the wait may end by itself, or by somebody
+// unknown.
+func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*reliance, known bool) {
 	if s.Until != 0 || s.Scope.Limited() {
 		return nil, false
 	}
@@ -174,8 +177,8 @@ func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*relianc
 			return nil, false
 		}
 		key := relyingOn{object, part.Op}
-		r, known := f.reliances[key]
-		if !known {
+		r, asked := f.reliances[key]
+		if !asked {
 			r = object.reliance(part.Op)
 			f.reliances[key] = r
 		}
@@ -191,8 +194,8 @@ func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*relianc
 	return all, len(all) > 0
 }
 
-// inLine returns what has to happen before t, which waits for what r is of, is served: r itself, and those in front have to be
-// through. It is nil if t may be served by anybody who is not known, or has just been.
+// inLine returns what has to happen before t is served: r itself, and the end of the waits in front of it. It is nil if t
+// may be served by somebody unknown, or has just been served.
 func (f *stuckSearch) inLine(r *reliance, t *AnyTask) (each []*reliance) {
 	if r.line == nil {
 		return []*reliance{r}
@@ -216,8 +219,8 @@ type standing struct {
 	fits   bool     // nothing else holds it up
 }
 
-// lineOf returns where those in the line of r are. A task that is there more than once, with a Select, is at the first of its places:
-// what is in front of that is in front of all.
+// lineOf returns where each task in the line of r is. A task that is there more than once, with a Select, is at the first
+// of its places: what is in front of that is in front of all.
 func (f *stuckSearch) lineOf(r *reliance) map[*AnyTask]standing {
 	line := f.lines[r]
 	if line == nil {
@@ -242,7 +245,7 @@ func (f *stuckSearch) lineOf(r *reliance) map[*AnyTask]standing {
 	return line
 }
 
-// add counts how many of the tasks of r are stuck, and has r hear of those that are not.
+// add counts how many of the tasks of r are stuck, and notes r at them: strike tells it if one may go on after all.
 func (f *stuckSearch) add(r *reliance) {
 	for _, t := range r.on {
 		if f.stuck[t] != nil {
@@ -252,7 +255,7 @@ func (f *stuckSearch) add(r *reliance) {
 	}
 }
 
-// strike takes out those that may go on, and then those that depended on them, and so on.
+// strike takes out the tasks that may go on, then the tasks that depended on these, and so on.
 func (f *stuckSearch) strike() {
 	var struck []*AnyTask
 	look := func(s *stuckTask) {
@@ -293,8 +296,9 @@ func (r *reliance) isHopeless() bool {
 	return r.lost || len(r.on) > 0 && r.stuck == len(r.on)
 }
 
-// circles makes the deadlocks of stuck tasks. Each is led to one of those that it waits for: in the end that leads into a
-// circle, or to a task that waits for something that nobody can provide. All that is led to the same end is one deadlock.
+// circles makes the deadlocks of stuck tasks. From each task it goes to one that this task waits for, and so on, until it
+// is in a circle, or at a task that waits for something that nobody can provide. All ways with the same end are one
+// deadlock.
 func circles(stuck map[*AnyTask]*stuckTask) []Deadlock {
 	tasks := make([]*stuckTask, 0, len(stuck))
 	for _, s := range stuck {
@@ -334,8 +338,8 @@ func circles(stuck map[*AnyTask]*stuckTask) []Deadlock {
 	return found
 }
 
-// next returns the one of those that s waits for which is shown, nil if s is lost: itself, if that is reason enough, and
-// otherwise the oldest of the others.
+// next returns the task that s is shown to wait for, nil if s is lost: itself, if that is reason enough, and otherwise
+// the oldest of the others.
 func (s *stuckTask) next(stuck map[*AnyTask]*stuckTask) (next *AnyTask) {
 	for r := range s.hopeless {
 		if r.all && r.includes(s.task) {
@@ -364,7 +368,7 @@ func (r *reliance) includes(t *AnyTask) bool {
 	return r.set[t]
 }
 
-// oldest returns the two oldest of the tasks of r that are stuck, or as many as there are. One of them is not the task that asks.
+// oldest returns the two oldest stuck tasks of r, or as many as there are: one of two is not the task that asks.
 func (r *reliance) oldest(stuck map[*AnyTask]*stuckTask) []*AnyTask {
 	if r.two == nil {
 		r.two = make([]*AnyTask, 0, 3)
@@ -391,7 +395,7 @@ func (s *stuckTask) hopeless(yield func(*reliance) bool) {
 	}
 }
 
-// deadlock makes one of a circle, which it shows from the oldest task on.
+// deadlock makes a Deadlock of a circle, which begins with its oldest task.
 func (x objectTexts) deadlock(circle []*stuckTask) (d Deadlock) {
 	oldest := 0
 	for i, s := range circle {

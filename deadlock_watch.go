@@ -10,14 +10,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// WatchDeadlocks has the kernel look for deadlocks, as [Kernel.Deadlocks] does, again and again as long as it is
-// there, from the first Run on. One that has not been there the last time is logged at the error level, with the line of
-// each of its tasks. Nothing is cancelled.
+// WatchDeadlocks has the kernel look for deadlocks, as [Kernel.Deadlocks] does, again and again from the first Run on. A
+// deadlock that was not there at the last look is logged at the error level, with the line of each of its tasks. Nothing
+// is cancelled.
 //
-// every is the time between two looks. If looking takes more than a hundredth of that, as there are very many tasks, the
+// every is the time between two looks. If there are very many tasks and looking takes more than a hundredth of that, the
 // time between is made longer, so that it never costs more than one percent of a processor. The lines cost as much as
-// AnyTask.Where, once for each look that finds new deadlocks. It is done by a daemon task, in the state TIME_SLEEP most of the time.
-// WatchDeadlocks panics if every is not positive.
+// AnyTask.Where, once for each look that finds new deadlocks. A daemon task does it, in the state TIME_SLEEP most of the
+// time. WatchDeadlocks panics if every is not positive.
 func WatchDeadlocks(every time.Duration) KernelOption {
 	if every <= 0 {
 		panic(fmt.Sprintf("curio: WatchDeadlocks(%v): the time between two looks has to be positive", every))

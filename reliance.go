@@ -7,42 +7,41 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// This file says whom a wait depends on. An object of which that is known has the method reliance, which
+// This file finds the tasks that a wait depends on. An object whose providers are known has the method reliance, which
 // takes the object's mutex for a moment and calls nothing of the user's.
 //
-// What is not known proves nothing. An event may be set, a queue filled and an unbounded semaphore released by
-// anybody: by a goroutine of no task, by a task that has not been spawned yet. So a wait for one of them counts as
-// one that may end at any time.
+// Anybody may set an event, fill a queue or release an unbounded semaphore: a goroutine of no task, or a task that has
+// not been spawned yet. So a wait for one of these may end at any time.
 
 // A reliance says what has to happen before any wait for an object can end.
 type reliance struct {
 	on   []*AnyTask
-	all  bool     // all of them have to act, so that one that never will is enough; otherwise any of them may
-	lost bool     // nobody can do it any more, as who could has ended
-	line []inLine // who waits, if each of them needs the one before it to be through, too
+	all  bool     // all of on have to act, so that one that never will is enough; otherwise any of them may
+	lost bool     // nobody can do it any more: the tasks that could have ended
+	line []inLine // the waiters, if each of them also needs the one before it to be through
 
 	stuck   int          // how many of on are stuck
-	waiting []*stuckTask // who depends on it
+	waiting []*stuckTask // the tasks that depend on it
 
 	two []*AnyTask        // see oldest
 	set map[*AnyTask]bool // see includes
 }
 
-// An inLine is one that waits in a line.
+// An inLine is a waiter in a line.
 type inLine struct {
 	task  *AnyTask // nil for a goroutine of no task
-	fits  bool     // there is room, so that it only waits for those in front: they may give up
+	fits  bool     // there is room, so it only waits for the ones in front: they may give up
 	aside bool     // holds up nobody
 }
 
-// A relying is an object of which it is known who can end a wait for it.
+// A relying is an object whose providers are known.
 type relying interface {
-	// reliance is for waits in the state op. It is nil if that is not known, or not at the moment.
+	// reliance is for waits in the state op. It is nil if the providers are not known, or not at the moment.
 	reliance(op string) *reliance
 }
 
-// relyingOf returns object as a relying. It is nil if object is not one of this package's: a type of the user's that has a
-// lock embedded has its methods, too, and is something else to wait for.
+// relyingOf returns object as a relying. It is nil if object is not one of this package's: a type of the user's that
+// embeds a lock also has the lock's methods, and is something else to wait for.
 func relyingOf(object any) relying {
 	r, ok := object.(relying)
 	if !ok {
@@ -55,8 +54,8 @@ func relyingOf(object any) relying {
 	return r
 }
 
-// A lock is only lost if its holder had ended while it still held it: what one has looked up may have been released since.
-// So that is asked under the object's mutex, or after it the holder is looked up again.
+// A lock is only lost if its holder ended while it held it. A holder that was looked up earlier may have released the lock
+// before it ended. So both are asked under the object's mutex, or the holder is looked up once more afterwards.
 
 func (l *Lock) reliance(op string) *reliance {
 	if op != "LOCK_ACQUIRE" {
@@ -74,7 +73,7 @@ func (l *Lock) reliance(op string) *reliance {
 	return nil
 }
 
-// onHolder is the reliance on the one task that holds something, and that alone can give it back.
+// onHolder is the reliance on the one task that holds something and alone can give it back.
 func onHolder(o *wait.Owner) *reliance {
 	switch t := taskOf(o); {
 	case t == nil:
@@ -104,8 +103,8 @@ func (o *Once[T]) reliance(op string) *reliance {
 	return onHolder(o.holder)
 }
 
-// reliance: all that hold the lock have to give it back first, and so have those that wait in front. While it is held for
-// reading, readers only wait for those in front.
+// reliance: all holders have to give the lock back first, and the waits in front have to end. While it is held for
+// reading, readers only wait for the ones in front.
 func (l *RWLock) reliance(op string) *reliance {
 	if op != opRead && op != opWrite {
 		return nil
@@ -133,8 +132,8 @@ func (l *RWLock) reliance(op string) *reliance {
 	return r
 }
 
-// reliance: the units of a bounded semaphore are given back by those that hold them. With others anybody may add some. Those
-// of a BlockInThread are given back by its thread.
+// reliance: the units of a bounded semaphore are given back by their holders. Anybody may add units to another one. The
+// units of a BlockInThread are given back by its thread.
 func (s *Semaphore) reliance(op string) *reliance {
 	if op != "SEMA_ACQUIRE" && op != "THREAD_SLOT" {
 		return nil
@@ -158,7 +157,7 @@ func (s *Semaphore) reliance(op string) *reliance {
 	return r
 }
 
-// reliance is for those that join t.
+// reliance is for tasks that join t.
 func (t *AnyTask) reliance(op string) *reliance {
 	if op != opJoin && op != opWait && op != opCancel || t.Terminated() {
 		return nil
@@ -166,8 +165,8 @@ func (t *AnyTask) reliance(op string) *reliance {
 	return &reliance{on: []*AnyTask{t}}
 }
 
-// reliance: the end of a group takes the end of all its members, except where one is enough. Then somebody might still
-// add another one.
+// reliance: the end of a group takes the end of all its members, except with the policies where one is enough: then
+// somebody may still add another member.
 func (g *group) reliance(op string) *reliance {
 	if op != opGroupJoin {
 		return nil

@@ -265,7 +265,6 @@ func (l *pollLoop) giveWay() {
 	raised := false
 	_ = l.raw.Read(func(uintptr) bool {
 		if raised {
-			noteWake() // the monitor may have found everything idle meanwhile
 			return true
 		}
 		raised = true
