@@ -239,6 +239,9 @@ func WhoCancelled(err error) (Cancellation, bool) {
 	if !errors.As(err, &e) {
 		return Cancellation{}, false
 	}
-	c := e.Cause()
-	return Cancellation{By: c.Who(), Where: c.Where(), When: c.When(), Reason: c.Reason, Expired: c.Kind == wait.Expired}, true
+	return cancellationOf(e.Cause()), true
+}
+
+func cancellationOf(c *wait.Cause) Cancellation {
+	return Cancellation{By: c.Who(), Where: c.Where(), When: c.When(), Reason: c.Reason, Expired: c.Kind == wait.Expired}
 }

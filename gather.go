@@ -184,10 +184,10 @@ func (g *gathering) stopped() bool { return g.group.inner.Cause() != nil }
 func (g *gathering) start(w *worker, i int) {
 	t := newTask[struct{}](g.group.inner, nil, g.entry(i), nil)
 	if g.shared && g.call != "Map" { // it calls many functions
-		t.name = &gathererName
+		t.setName(gathererName)
 	}
-	if t.spawned != 0 {
-		t.spawned = g.pc
+	if t.spawn() != 0 {
+		t.setSpawn(g.pc)
 	}
 	*w = worker{g, t.AnyTask, i}
 	g.group.add(t, false)

@@ -127,8 +127,8 @@ func (g *group) queueLocked(t *AnyTask) {
 	}
 	t.queued = true
 	g.line = append(g.line, t)
-	if t.spawned == 0 {
-		t.spawned = usersCall() // while t waits, there is no user code on its stack
+	if t.spawn() == 0 {
+		t.setSpawn(usersCall()) // while t waits, there is no user code on its stack
 	}
 }
 

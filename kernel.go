@@ -34,6 +34,7 @@ func Run(ctx context.Context, main func(context.Context) error, opts ...KernelOp
 // A Kernel owns tasks: those that it runs and all that these spawn. NewKernel
 // makes one. All methods are safe for concurrent use.
 type Kernel struct {
+	id       uint64
 	root     *wait.Scope
 	services *wait.Scope // the root of the tasks that are services, and of theirs
 	logger   *slog.Logger
@@ -53,7 +54,9 @@ type Kernel struct {
 var defaultKernel = newKernel(wait.Default)
 
 func newKernel(root *wait.Scope) *Kernel {
-	return &Kernel{root: root, services: wait.NewKernel(), threads: threads{slots: NewBoundedSemaphore(maxThreads)}}
+	k := &Kernel{root: root, services: wait.NewKernel(), threads: threads{slots: NewBoundedSemaphore(maxThreads)}}
+	k.register()
+	return k
 }
 
 // NewKernel makes a kernel that runs nothing yet. It must be shut down in the end: until
@@ -110,7 +113,8 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 	}
 	t := new(AnyTask)
 	t.prepare(ctx, reflect.ValueOf(main).Pointer(), nil)
-	t.kernel, t.spawned, t.role = k, pc, mainTask
+	t.setSpawn(pc)
+	t.kernel, t.role = k, mainTask
 	of := ctx
 	if d != nil {
 		of = context.WithoutCancel(ctx)

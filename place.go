@@ -55,7 +55,7 @@ func (t *AnyTask) origin() place {
 		if t == nil {
 			break
 		}
-		if at, users := callPlace(t.spawned); users {
+		if at, users := callPlace(t.spawn()); users {
 			return at
 		}
 		if origin.IsUsersFunction(t.entry) {

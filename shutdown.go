@@ -54,6 +54,7 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 	if err := empty(k.services); err != nil {
 		return err
 	}
+	k.unregister()
 	if failures, calls := k.takeUnseen(), k.ThreadCalls(); len(failures)+len(calls) > 0 {
 		logWithin(ctx, func() {
 			defer k.reportAll(failures)

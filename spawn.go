@@ -48,7 +48,7 @@ type spawnOption func(*AnyTask)
 func (o spawnOption) applyTo(t *AnyTask) { o(t) }
 
 // Name gives the task a name for errors, logs and whoever watches.
-func Name(name string) SpawnOption { return spawnOption(func(t *AnyTask) { t.name = &name }) }
+func Name(name string) SpawnOption { return spawnOption(func(t *AnyTask) { t.setName(name) }) }
 
 // Daemon makes the task a daemon. It keeps the values of its context and not its
 // cancellation: it ends with its kernel, if nobody cancels it. Nobody waits for it,
@@ -116,11 +116,11 @@ func newTask[T any](ctx context.Context, fn func(context.Context) (T, error), en
 func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption) {
 	t.owner.Prepare() // a group lists the task before it starts it
 	t.kernel, t.entry = kernelOf(ctx), entry
-	t.owner.ID = lastID.Add(1)
+	t.owner.ID, t.born = lastID.Add(1), wait.Now()
 	t.owner.Task = t
 	inheritLocals(&t.owner, wait.CurrentTask(ctx))
 	if !origin.IsUsersFunction(entry) {
-		t.spawned = caller(5)
+		t.setSpawn(caller(5))
 	}
 	for _, o := range opts {
 		o.applyTo(t)

@@ -39,9 +39,9 @@ type AnyTask struct {
 	group  atomic.Pointer[group] // nil for none, noGroup when it has left its group; see member
 	err    error
 
-	name    *string // nil for the name of its function
-	entry   uintptr // of its function
-	spawned uintptr // the call that spawned it; 0 if its function is the user's, which will do as well
+	origins *origins // nil if its function says enough
+	entry   uintptr  // of its function
+	born    int64    // when it was spawned, as wait.Now
 
 	// created ──► running ──► terminated, by the task's goroutine; joined
 	// stands for either of the first two from the first joiner on, who sets it
@@ -61,6 +61,43 @@ type AnyTask struct {
 
 	mu      sync.Mutex
 	joiners wait.List
+}
+
+// origins are what a task is called and where it was spawned, unless its function says enough. They are set before the task
+// is started.
+type origins struct {
+	name  string  // "" for the name of its function
+	spawn uintptr // the call that spawned it; 0 if its function is the user's, which will do as well
+}
+
+func (t *AnyTask) setName(name string) {
+	if t.origins == nil {
+		t.origins = new(origins)
+	}
+	t.origins.name = name
+}
+
+func (t *AnyTask) setSpawn(pc uintptr) {
+	if t.origins == nil {
+		t.origins = new(origins)
+	}
+	t.origins.spawn = pc
+}
+
+// spawn returns the call that has spawned t, 0 if that is not known.
+func (t *AnyTask) spawn() uintptr {
+	if t.origins == nil {
+		return 0
+	}
+	return t.origins.spawn
+}
+
+// givenName returns the name that was given to t, "" if none was.
+func (t *AnyTask) givenName() string {
+	if t.origins == nil {
+		return ""
+	}
+	return t.origins.name
 }
 
 // A role is what a task is to its kernel.

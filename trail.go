@@ -28,11 +28,7 @@ type label struct {
 }
 
 func (t *AnyTask) label() label {
-	l := label{entry: t.entry, id: t.owner.ID}
-	if t.name != nil {
-		l.name = *t.name
-	}
-	return l
+	return label{name: t.givenName(), entry: t.entry, id: t.owner.ID}
 }
 
 func (l label) String() string {

@@ -162,6 +162,33 @@ func (s *Scope) Limited() bool {
 	return r != nil && r.followed != nil
 }
 
+// Due is when the first of the deadlines around s expires that are known, a reading of Now; 0 for never. As Limited, it
+// counts the ones that can be moved, and calls nothing of the user's.
+func (s *Scope) Due() int64 {
+	if s == nil {
+		return 0
+	}
+	first := int64(0)
+	count := func(at int64) {
+		if at != 0 && (first == 0 || at < first) {
+			first = at
+		}
+	}
+	if s.clock != nil {
+		count(s.clock.expires)
+	}
+	for src := s.sources; src != nil; src = src.next {
+		switch {
+		case src.movable != nil:
+			count(src.movable.due.Load())
+		case !src.limit.IsZero():
+			count(Until(src.limit))
+		}
+		count(src.derived.Due())
+	}
+	return first
+}
+
 // Cause is why s was cancelled, nil while it is live.
 func (s *Scope) Cause() *Cause { return s.cause.Load() }
 

@@ -1,0 +1,198 @@
+package curio
+
+import (
+	"cmp"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// This file makes the picture of what tasks do. It is put together task by task, while all of them run: the wait of a task
+// is seen at one moment, and two tasks at two. No lock is held for longer than it takes to look at one task or one object,
+// and nothing of the user's is called.
+
+// A TaskInfo is what a task looked like when it was inspected.
+type TaskInfo struct {
+	Task   *AnyTask
+	Parent *AnyTask // see AnyTask.Parent
+	Kernel *Kernel
+
+	Kind    TaskKind
+	State   string    // see AnyTask.State
+	Cycles  uint64    // see AnyTask.Cycles
+	Started time.Time // when it was spawned
+	Spawned string    // file:line of the call that spawned it, or, for a function of the user's, of the function
+
+	// Waits are the things that the task waits for: several if it waits in a Select, none if it does not wait in a
+	// call of this module. One of them ends the wait. It waits since Since, and will do so until Until at most,
+	// which is zero if the wait does not end by itself.
+	Waits        []Wait
+	Since, Until time.Time
+
+	// Deadline is the earliest of the deadlines around what the task does, zero if there is none. While it
+	// does not wait, these are the deadlines around its function.
+	Deadline time.Time
+
+	Cancelled *Cancellation // who has cancelled it, and when; nil if nobody has
+	Essential bool
+	InGroup   bool // it is a member of a group
+}
+
+// A TaskKind is what a task is to its kernel.
+type TaskKind string
+
+// The kinds of tasks.
+const (
+	OrdinaryTask TaskKind = "task"
+	MainTask     TaskKind = "main"    // Run runs it
+	DaemonTask   TaskKind = "daemon"  // spawned with Daemon
+	ServiceTask  TaskKind = "service" // spawned with Service
+)
+
+// A Wait is one of the things that a task waits for.
+type Wait struct {
+	Op     string // what the task does, as State shows it
+	Object string // what it waits for, as text, "" if there is nothing to name
+
+	// On are the tasks that can end the wait, as far as they are known: the holders of a lock or of the units of a
+	// semaphore, or the task that is joined, or the members of a group. For an object that anybody may set or
+	// fill, there are none.
+	On []*AnyTask
+}
+
+// Inspect returns what the tasks of k do, the oldest first. Tasks that have ended are not among them, and one that was
+// spawned or that moved to another parent while Inspect looked may be missing.
+//
+// It stops nobody, takes each object's mutex for a moment, and calls nothing of the user's. It takes some microseconds
+// for each task. The stack of a task, which costs more, is not part of it: see AnyTask.Traceback.
+func (k *Kernel) Inspect() []TaskInfo {
+	tasks := k.Tasks()
+	slices.SortFunc(tasks, func(a, b *AnyTask) int { return cmp.Compare(a.ID(), b.ID()) })
+	p := picture{texts: make(objectTexts), on: make(map[relyingOn][]*AnyTask), places: make(map[uintptr]string)}
+	infos := make([]TaskInfo, 0, len(tasks))
+	for _, t := range tasks {
+		infos = append(infos, p.info(t))
+	}
+	return infos
+}
+
+// Inspect returns what t does. See Kernel.Inspect.
+func (t *AnyTask) Inspect() TaskInfo {
+	p := picture{texts: make(objectTexts), on: make(map[relyingOn][]*AnyTask), places: make(map[uintptr]string)}
+	return p.info(t)
+}
+
+// Kernels returns the kernels of the process that have not been shut down, the default one first.
+func Kernels() []*Kernel {
+	kernels.Lock()
+	defer kernels.Unlock()
+	all := make([]*Kernel, 0, len(kernels.open))
+	for k := range kernels.open {
+		all = append(all, k)
+	}
+	slices.SortFunc(all, func(a, b *Kernel) int { return cmp.Compare(a.id, b.id) })
+	return all
+}
+
+// kernels are those that have not been shut down.
+var kernels = struct {
+	sync.Mutex
+	open map[*Kernel]struct{}
+	last uint64 // the last id
+}{open: make(map[*Kernel]struct{})}
+
+func (k *Kernel) register() {
+	kernels.Lock()
+	defer kernels.Unlock()
+	kernels.last++
+	k.id = kernels.last
+	kernels.open[k] = struct{}{}
+}
+
+func (k *Kernel) unregister() {
+	kernels.Lock()
+	defer kernels.Unlock()
+	delete(kernels.open, k)
+}
+
+// ID is a number that no other kernel of this process has. The default kernel has 1.
+func (k *Kernel) ID() uint64 { return k.id }
+
+// A picture is what has been found out so far, of objects that many tasks wait for.
+type picture struct {
+	texts  objectTexts
+	on     map[relyingOn][]*AnyTask
+	places map[uintptr]string
+}
+
+func (p *picture) info(t *AnyTask) TaskInfo {
+	info := TaskInfo{
+		Task: t, Parent: t.Parent(), Kernel: t.kernel,
+		Kind: t.role.kind(), State: t.State(), Cycles: t.Cycles(), Started: wait.Time(t.born), Spawned: p.birthplace(t),
+		Essential: t.essential, InGroup: t.member() != nil,
+	}
+	scope := &t.owner.Scope
+	if s, ok := t.owner.Parked(); ok && !t.Terminated() {
+		info.State, info.Since = s.Op, wait.Time(s.Since)
+		if s.Until != 0 {
+			info.Until = wait.Time(s.Until)
+		}
+		for _, part := range s.Parts() {
+			info.Waits = append(info.Waits, Wait{part.Op, p.texts.text(part.Object), p.whom(part)})
+		}
+		if s.Scope != nil {
+			scope = s.Scope
+		}
+	}
+	if due := scope.Due(); due != 0 {
+		info.Deadline = wait.Time(due)
+	}
+	if c := t.owner.Cause(); c != nil {
+		who := cancellationOf(c)
+		info.Cancelled = &who
+	}
+	return info
+}
+
+// whom returns the tasks that can end the wait for part, as far as they are known.
+func (p *picture) whom(part wait.Part) []*AnyTask {
+	object := relyingOf(part.Object)
+	if object == nil {
+		return nil
+	}
+	key := relyingOn{object, part.Op}
+	on, known := p.on[key]
+	if !known {
+		if r := object.reliance(part.Op); r != nil {
+			on = r.on
+		}
+		p.on[key] = on
+	}
+	return on
+}
+
+// birthplace is where t was spawned, or where its function begins.
+func (p *picture) birthplace(t *AnyTask) string {
+	pc := t.entry
+	if at := t.spawn(); at != 0 {
+		pc = at - 1 // inside the call
+	}
+	at, known := p.places[pc]
+	if !known {
+		if f := runtime.FuncForPC(pc); f != nil {
+			file, line := f.FileLine(pc)
+			at = filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file) + ":" + strconv.Itoa(line)
+		}
+		p.places[pc] = at
+	}
+	return at
+}
+
+func (r role) kind() TaskKind {
+	return [...]TaskKind{OrdinaryTask, MainTask, DaemonTask, ServiceTask}[r]
+}
