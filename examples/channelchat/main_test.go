@@ -175,7 +175,7 @@ func TestStrangers(t *testing.T) {
 func TestDeaf(t *testing.T) {
 	testutil.NoLeaks(t)
 	dir := folder(t)
-	ann := starts(t, dir, "-patience", "100ms", "Ann", "Bob", "Cleo")
+	ann := starts(t, dir, "-patience", "1s", "Ann", "Bob", "Cleo")
 	bob := starts(t, dir, "Bob", "Ann", "Cleo")
 	hears(t, bob, "* Ann is here")
 	hears(t, ann, "* Bob is here")

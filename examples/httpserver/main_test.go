@@ -141,7 +141,7 @@ func TestInterruptedTwice(t *testing.T) {
 // A client that does not send its whole request is disconnected, even in the middle of the
 // header, and so is one that sends too much.
 func TestClientsThatDoNotAsk(t *testing.T) {
-	server, url := start(t, "-patience", "200ms")
+	server, url := start(t, "-patience", "1s")
 	addr := strings.TrimPrefix(url, "http://")
 	for _, said := range []string{"", "GET / HT", "GET / HTTP/1.1\r\nHost: x\r\nX-"} {
 		conn := testutil.Dial(t, addr)

@@ -69,9 +69,10 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
-// What takes too long is ended, with what it has said, and what it has started.
+// What takes too long is ended, with what it has said, and what it has started. The limit is one that "echo" keeps on
+// the busiest machine.
 func TestTooLong(t *testing.T) {
-	r := start(t, "echo begun; sleep 1000 & sleep 1000\necho hello\n", "-within", "100ms")
+	r := start(t, "echo begun; sleep 1000 & sleep 1000\necho hello\n", "-within", "4s")
 	said, status := r.Rest()
 	if plain(said) != "[1] took too long: echo begun; sleep 1000 & sleep 1000\nbegun\n[2] done: echo hello\nhello\n" || status != 1 {
 		t.Errorf("it said %s\nand ended with %d", said, status)

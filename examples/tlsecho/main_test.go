@@ -143,7 +143,7 @@ func TestSelfSigned(t *testing.T) {
 // A client that sends nothing is disconnected, before its handshake or after it, with a
 // proper end of the stream.
 func TestIdle(t *testing.T) {
-	server, addr, ca := start(t, "-idle", "300ms")
+	server, addr, ca := start(t, "-idle", "2s")
 	text, err := os.ReadFile(ca)
 	if err != nil {
 		t.Fatal(err)
