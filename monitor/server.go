@@ -107,8 +107,8 @@ func (s *Server) URL() string {
 	return "http://" + addr.String() + "/#token=" + s.view.token
 }
 
-// Close stops listening, disconnects the clients, and removes the socket's file. It waits for what it interrupts, but no
-// longer than a second: a look at stacks cannot be interrupted. The error is the first one of closing a listener, if this is
+// Close stops listening, disconnects the clients, and removes the socket's file. It waits for what it interrupts and
+// for what it logs, but no longer than a second: a look at stacks cannot be interrupted, and a log may hang. The error is the first one of closing a listener, if this is
 // the first call.
 func (s *Server) Close() error {
 	s.mu.Lock()
@@ -133,6 +133,9 @@ func (s *Server) Close() error {
 	go func() {
 		defer cancel()
 		s.running.Wait()
+		for s.view.logging.Load() > 0 && rest(bound, time.Millisecond) {
+			// The program may end now, and what somebody has done would not be in its log.
+		}
 	}()
 	<-bound.Done()
 	return errors.Join(errs...)
