@@ -326,16 +326,26 @@ func seconds(s float64) *float64 { return &s }
 // family are tasks in a tree: main, with a server that has two handlers, and a worker that waits for a lock.
 func family() []task {
 	return []task{
-		{ID: 1, Name: "main", Path: "main", Kernel: 1, Kind: "main", State: "TASK_JOIN", Cycles: 3, Age: 7325, Spawned: "chat/main.go:12",
-			Waits: []waiting{{Op: "TASK_JOIN", Object: "task server (2)", On: []int{2}}}, Waiting: seconds(7324.5)},
-		{ID: 2, Name: "server", Path: "main/server", Parent: 1, Kernel: 1, Kind: "task", State: "ACCEPT", Cycles: 1201, Age: 7324,
-			Spawned: "chat/main.go:20", Waits: []waiting{{Op: "ACCEPT", Object: "fd 5 127.0.0.1:25000"}}, Waiting: seconds(0.25)},
-		{ID: 3, Name: "worker", Path: "main/worker", Parent: 1, Kernel: 1, Kind: "daemon", State: "LOCK_ACQUIRE", Cycles: 88, Age: 60.25,
+		{
+			ID: 1, Name: "main", Path: "main", Kernel: 1, Kind: "main", State: "TASK_JOIN", Cycles: 3, Age: 7325, Spawned: "chat/main.go:12",
+			Waits: []waiting{{Op: "TASK_JOIN", Object: "task server (2)", On: []int{2}}}, Waiting: seconds(7324.5),
+		},
+		{
+			ID: 2, Name: "server", Path: "main/server", Parent: 1, Kernel: 1, Kind: "task", State: "ACCEPT", Cycles: 1201, Age: 7324,
+			Spawned: "chat/main.go:20", Waits: []waiting{{Op: "ACCEPT", Object: "fd 5 127.0.0.1:25000"}}, Waiting: seconds(0.25),
+		},
+		{
+			ID: 3, Name: "worker", Path: "main/worker", Parent: 1, Kernel: 1, Kind: "daemon", State: "LOCK_ACQUIRE", Cycles: 88, Age: 60.25,
 			Spawned: "chat/main.go:33", Waits: []waiting{{Op: "LOCK_ACQUIRE", Object: "Lock 0xc000124000(held by task handler-a (4), 1 waiting)", On: []int{4}}},
-			Waiting: seconds(12.5), Until: seconds(17.5), Deadline: seconds(17.5), Group: true},
-		{ID: 4, Name: "handler-a", Path: "main/server/handler-a", Parent: 2, Kernel: 1, Kind: "task", State: "READ_WAIT", Cycles: 12,
-			Age: 30, Spawned: "chat/main.go:41", Waits: []waiting{{Op: "READ_WAIT", Object: "fd 7 127.0.0.1:25000←127.0.0.1:50112"}}, Waiting: seconds(3.5), Group: true},
-		{ID: 5, Name: "handler-b", Path: "main/server/handler-b", Parent: 2, Kernel: 1, Kind: "task", State: "RUNNING", Cycles: 4, Age: 0.5,
-			Spawned: "chat/main.go:41", Group: true, Cancelled: &cancellation{By: "main", Where: "chat/main.go:50", Ago: 0.25, Reason: "too slow"}},
+			Waiting: seconds(12.5), Until: seconds(17.5), Deadline: seconds(17.5), Group: true,
+		},
+		{
+			ID: 4, Name: "handler-a", Path: "main/server/handler-a", Parent: 2, Kernel: 1, Kind: "task", State: "READ_WAIT", Cycles: 12,
+			Age: 30, Spawned: "chat/main.go:41", Waits: []waiting{{Op: "READ_WAIT", Object: "fd 7 127.0.0.1:25000←127.0.0.1:50112"}}, Waiting: seconds(3.5), Group: true,
+		},
+		{
+			ID: 5, Name: "handler-b", Path: "main/server/handler-b", Parent: 2, Kernel: 1, Kind: "task", State: "RUNNING", Cycles: 4, Age: 0.5,
+			Spawned: "chat/main.go:41", Group: true, Cancelled: &cancellation{By: "main", Where: "chat/main.go:50", Ago: 0.25, Reason: "too slow"},
+		},
 	}
 }
