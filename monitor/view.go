@@ -18,6 +18,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/origin"
+	"github.com/curio-go/curio/internal/quote"
 	"github.com/curio-go/curio/internal/signals"
 )
 
@@ -56,22 +57,6 @@ func (v *view) inspect() (infos []curio.TaskInfo) {
 	}
 	slices.SortFunc(infos, func(a, b curio.TaskInfo) int { return cmp.Compare(a.Task.ID(), b.Task.ID()) })
 	return infos
-}
-
-// inspectThese returns what the given tasks do, which are some of all that there are. What many tasks wait for is looked at
-// once only in a look at all of them, so that is cheaper for more than a few.
-func (v *view) inspectThese(tasks []*curio.AnyTask) (infos []curio.TaskInfo) {
-	if len(tasks) <= 2 {
-		for _, t := range tasks {
-			infos = append(infos, t.Inspect())
-		}
-		return infos
-	}
-	wanted := make(map[*curio.AnyTask]bool, len(tasks))
-	for _, t := range tasks {
-		wanted[t] = true
-	}
-	return slices.DeleteFunc(v.inspect(), func(i curio.TaskInfo) bool { return !wanted[i.Task] })
 }
 
 // task returns the task with the given number, nil if there is none.
@@ -165,15 +150,7 @@ func keyText(key any) string {
 	if key == nil {
 		return ""
 	}
-	v := reflect.ValueOf(key)
-	if v.Type().PkgPath() == "" { // a type of the language: it has no methods
-		switch v.Kind() {
-		case reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Bool,
-			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float64, reflect.Float32:
-			return fmt.Sprint(key)
-		}
-	}
-	return "a " + v.Type().String()
+	return quote.Value(key)
 }
 
 // What cannot be done, and why.
