@@ -133,6 +133,85 @@ func TestRealDeadlock(t *testing.T) {
 	}
 }
 
+// circular are three tasks in a circle over two locks and a queue: the buyer has the inner lock and waits for the supplier's
+// next item, the supplier waits for the outer lock, and the clerk has that and waits for the inner one.
+func circular(ctx context.Context) error {
+	var inner, outer curio.Lock
+	items := curio.NewQueue[int](1)
+	haveInner, haveOuter := make(chan struct{}), make(chan struct{})
+	curio.Go(ctx, func(ctx context.Context) error {
+		if err := inner.Acquire(ctx); err != nil {
+			return err
+		}
+		defer inner.Release(ctx)
+		close(haveInner)
+		for {
+			if _, err := items.Get(ctx); err != nil { // where it hangs
+				return err
+			}
+		}
+	}, curio.Name("buyer"))
+	curio.Go(ctx, func(ctx context.Context) error {
+		if err := items.Put(ctx, 1); err != nil {
+			return err
+		}
+		<-haveOuter
+		if err := outer.Acquire(ctx); err != nil { // where it hangs
+			return err
+		}
+		defer outer.Release(ctx)
+		return items.Put(ctx, 2)
+	}, curio.Name("supplier"))
+	curio.Go(ctx, func(ctx context.Context) error {
+		if err := outer.Acquire(ctx); err != nil {
+			return err
+		}
+		defer outer.Release(ctx)
+		close(haveOuter)
+		<-haveInner
+		if err := inner.Acquire(ctx); err != nil { // where it hangs
+			return err
+		}
+		defer inner.Release(ctx)
+		return nil
+	}, curio.Name("clerk"))
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A circle that goes through a queue proves nothing, as anybody may put something into it. Why names it all the same.
+func TestRealCircle(t *testing.T) {
+	testutil.Need(t, "chromium")
+	testutil.NoLeaks(t)
+	k := running(t, circular)
+	testutil.Await(t, "the hang", func() bool {
+		for name, state := range map[string]string{"buyer": "QUEUE_GET", "supplier": "LOCK_ACQUIRE", "clerk": "LOCK_ACQUIRE"} {
+			if task := named(k, name); task == nil || task.State() != state {
+				return false
+			}
+		}
+		return true
+	})
+	s := monitored(t, k)
+	b := newTab(t)
+	b.open(s.URL())
+	b.has("#tree", "clerk")
+	b.do(js(`void (choose(%v, false), showWhy())`, named(k, "clerk").ID()))
+	places := func(name, op string) string {
+		return js(`new RegExp(%v).test(document.getElementById("why-text").textContent)`, name+` \(\d+\): `+op+` .*monitor_test\.go:\d+`)
+	}
+	testutil.Await(t, "the circle with places", func() bool { // which the page may have just asked for
+		if !value[bool](b, places("clerk", "LOCK_ACQUIRE")) {
+			b.do(`showWhy()`)
+		}
+		return value[bool](b, places("clerk", "LOCK_ACQUIRE"))
+	})
+	for name, op := range map[string]string{"buyer": "QUEUE_GET", "supplier": "LOCK_ACQUIRE"} {
+		b.until(places(name, op))
+	}
+	b.has("#why-text", "see above, a circle")
+}
+
 // Without AllowChanges the page says so, and a request of its own is refused as well.
 func TestRealReadOnly(t *testing.T) {
 	testutil.Need(t, "chromium")

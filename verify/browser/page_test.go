@@ -301,6 +301,13 @@ func TestPane(t *testing.T) {
 	for _, text := range []string{"Lock 0xc000124000(held by task handler-a (4), 1 waiting) → handler-a (4)", "for 12s, until in 17s", "in 17s", "daemon"} {
 		b.has("#facts", text)
 	}
+	s.do(func() {
+		s.tasks[0].Waits = []waiting{{Op: "QUEUE_GET", Object: "Queue 0xd", Perhaps: []int{2}, Lost: true}}
+	})
+	b.do(`choose(1, false)`)
+	b.has("#facts", "QUEUE_GET Queue 0xd, which nobody can provide any more")
+	b.has("#facts", "perhaps → server (2)")
+	b.click(row(3))
 	b.do(`fold(2, true)`)
 	b.click("#facts .link")
 	b.has("#pane-title", "handler-a (4)")
@@ -462,6 +469,22 @@ func TestLost(t *testing.T) {
 	b.until(`document.getElementById("trouble").hidden`)
 	b.click("#why")
 	b.has("#why-text", "task main/worker (3)")
+}
+
+// An answer that is not of a monitor's form does not stop the page.
+func TestStrangeAnswer(t *testing.T) {
+	testutil.Need(t, "chromium")
+	testutil.NoLeaks(t)
+	s := newStub(t, family()...)
+	b := showing(t, s)
+	for _, answer := range []string{"", "null", "[]", "<html>", `{"tasks":7}`, `{"tasks":[null]}`, `{"tasks":[{"id":"x","waits":3}]}`} {
+		s.do(func() { s.strange = &answer })
+		b.do(`poll()`)
+		s.do(func() { s.strange = nil })
+		b.do(`poll()`)
+		b.until(`document.getElementById("trouble").hidden && document.querySelectorAll("#rows .row").length === 5`)
+	}
+	b.forgive()
 }
 
 // With 100,000 tasks there are rows for some, all are counted, and the filter finds each.

@@ -26,8 +26,9 @@ type stub struct {
 	deadlocks []deadlock
 	token     string // what it asks for, "" for none
 	readOnly  bool
-	early     bool // stacks and places in the code are refused: too soon after the last ones
-	gone      bool // connections are dropped without an answer
+	early     bool    // stacks and places in the code are refused: too soon after the last ones
+	gone      bool    // connections are dropped without an answer
+	strange   *string // the answer to all that is asked
 	seen      []request
 }
 
@@ -55,6 +56,9 @@ type waiting struct {
 	Op     string `json:"op"`
 	Object string `json:"object"`
 	On     []int  `json:"on,omitempty"`
+
+	Perhaps []int `json:"perhaps,omitempty"`
+	Lost    bool  `json:"lost,omitempty"`
 }
 
 type cancellation struct {
@@ -129,13 +133,17 @@ func contentPolicy(t testing.TB, page string) string {
 func (s *stub) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		gone, token := s.gone, s.token
+		gone, token, strange := s.gone, s.token, s.strange
 		s.mu.Unlock()
 		if gone {
 			panic(http.ErrAbortHandler)
 		}
 		if token != "" && r.URL.Path != "/" && r.Header.Get("Authorization") != "Bearer "+token {
 			refuse(w, http.StatusUnauthorized, "the token is missing or wrong")
+			return
+		}
+		if strange != nil && r.URL.Path != "/" {
+			_, _ = w.Write([]byte(*strange))
 			return
 		}
 		next.ServeHTTP(w, r)
