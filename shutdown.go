@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/curio-go/curio/internal/trouble"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -103,6 +104,7 @@ func (k *Kernel) end(ctx context.Context, cancel func(), ended func(context.Cont
 		default:
 			continue
 		}
+		trouble.Tell(trouble.Trouble{Kind: trouble.Shutdown, Lines: lines, Last: gone != nil})
 		if gone != nil {
 			return &ShutdownError{Tasks: lines, Err: gone, more: more}
 		}

@@ -130,7 +130,11 @@ func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption
 // start puts t into the tree and starts its goroutine, in which fn runs. g is the group
 // that t is a member of, nil for none; then ctx is that group's scope.
 func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
-	if t.enter(ctx, g, fn) {
+	switch {
+	case !t.enter(ctx, g, fn):
+	case wait.Marking():
+		go t.runMarked(fn)
+	default:
 		go t.run(fn)
 	}
 }
@@ -147,6 +151,9 @@ func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
 		open = t.owner.InitTask(ctx, t.kernel.root)
 	}
 	if !open {
+		if wait.Marking() {
+			t.owner.LeaveMark()
+		}
 		fn.forget()
 		t.err = ErrKernelShutdown
 		t.finish()
@@ -173,6 +180,30 @@ func (t *AnyTask) run(fn runner) {
 		fn.forget()
 	}
 	runtime.KeepAlive(t)
+}
+
+// runMarked is run for a task that bears a mark of package debug's, as a label for the profiler.
+func (t *AnyTask) runMarked(fn runner) {
+	t.owner.EnterMark()
+	t.run(&marked{fn, t})
+}
+
+// marked is the runner of a task with a mark. The mark is left before the end of the task is known to anybody.
+type marked struct {
+	fn runner
+	t  *AnyTask
+}
+
+func (m *marked) call(ctx context.Context) error {
+	defer m.t.owner.LeaveMark()
+	fn := m.fn
+	m.fn = nil
+	return fn.call(ctx)
+}
+
+func (m *marked) forget() {
+	m.t.owner.LeaveMark()
+	m.fn.forget()
 }
 
 // panicked notes that the task's function has panicked with v. It is reported in this

@@ -18,6 +18,7 @@ type Waiter struct {
 	shown      bool // it is the task's own wait, which its state shows
 	registered bool // it is on the scope's list; guarded by scope.mu
 	special    bool // until or foreign is set, which Free has to clear
+	inRegion   bool // region is set; the waiting goroutine's own
 
 	// What it waits for, for whoever watches. Written before Begin; read by
 	// others under scope's mutex while the waiter is registered.
@@ -50,7 +51,9 @@ type Waiter struct {
 	index    int
 	harmless bool
 
-	_ [24]byte // the allocator aligns objects of 256 bytes to a cache line
+	region Region // of an execution trace, see mark.go; the waiting goroutine's own
+
+	_ [8]byte // the allocator aligns objects of 256 bytes to a cache line
 }
 
 const (
@@ -262,8 +265,8 @@ func (w *Waiter) Begin() bool {
 		o.cycles.Add(1)
 	}
 	if s.register(w) {
-		if probing.Load() != 0 {
-			w.probeParked()
+		if attention.Load() != 0 {
+			w.tell()
 		}
 		return true
 	}
@@ -345,6 +348,9 @@ func (w *Waiter) leaveScope() {
 	s := w.scope
 	if s == nil {
 		return
+	}
+	if w.inRegion {
+		w.endRegion()
 	}
 	s.unregister(w)
 	if s.kind == Adopted {
