@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/curio-go/curio/internal/events"
 	"github.com/curio-go/curio/internal/signals"
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -123,7 +124,13 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 			defer k.limited.Add(-1)
 		}
 	}
-	if !t.owner.InitMain(of, k.root) {
+	open := t.owner.InitMain(of, k.root)
+	if events.Wants(events.Tasks) {
+		t.recordBirth(ctx)
+	}
+	if !open {
+		t.err, t.failed = ErrKernelShutdown, true
+		t.recordEnd()
 		t.owner.Scope.Close()
 		return ErrKernelShutdown
 	}
