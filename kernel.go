@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/curio-go/curio/internal/events"
 	"github.com/curio-go/curio/internal/signals"
 	"github.com/curio-go/curio/internal/trouble"
 	"github.com/curio-go/curio/internal/wait"
@@ -124,10 +125,16 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 			defer k.limited.Add(-1)
 		}
 	}
-	if !t.owner.InitMain(of, k.root) {
+	open := t.owner.InitMain(of, k.root)
+	if events.Wants(events.Tasks) {
+		t.recordBirth(ctx)
+	}
+	if !open {
 		if wait.Marking() {
 			t.owner.LeaveMark()
 		}
+		t.err, t.failed = ErrKernelShutdown, true
+		t.recordEnd()
 		t.owner.Scope.Close()
 		return ErrKernelShutdown
 	}

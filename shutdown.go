@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/curio-go/curio/internal/events"
 	"github.com/curio-go/curio/internal/trouble"
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -32,6 +33,7 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 	if err := k.notFromInside(ctx, "Shutdown"); err != nil {
 		return err
 	}
+	defer events.Settle()
 	cause := func(s *wait.Scope) *wait.Cause {
 		c := wait.NewCause(s, wait.Shutdown, nil)
 		c.By, c.PC = authorOf(CurrentTask(ctx)), pc

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/curio-go/curio/internal/events"
 	"github.com/curio-go/curio/internal/origin"
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -150,6 +151,9 @@ func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
 	default:
 		open = t.owner.InitTask(ctx, t.kernel.root)
 	}
+	if events.Wants(events.Tasks) {
+		t.recordBirth(ctx)
+	}
 	if !open {
 		if wait.Marking() {
 			t.owner.LeaveMark()
@@ -173,6 +177,9 @@ func (t *AnyTask) run(fn runner) {
 		}
 	}()
 	t.state.CompareAndSwap(created, running)
+	if events.Wants(events.Steps) {
+		events.Add(events.Running, wait.Now(), t.owner.ID, 0, "")
+	}
 	if g := t.member(); g == nil || g.admit(t) {
 		t.err = ErrGoexit // what is true if the function does not return
 		t.err = fn.call(&t.owner.Scope)
@@ -269,6 +276,9 @@ func (t *AnyTask) claimJoiner() (claimed wait.Batch) {
 // so it is one step, under mu. AddTask looks at the task under mu too, and marks it as
 // joined, so that leave does not take the short way and overlook the group.
 func (t *AnyTask) leave(seer wait.Batch) {
+	if events.Wants(events.Tasks | events.Errors) {
+		t.recordEnd()
+	}
 	var woken wait.Batch
 	g := t.member()
 	if g != nil || !t.state.CompareAndSwap(running, terminated) {

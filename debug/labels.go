@@ -225,4 +225,3 @@ func (k *known) labels(l Labels, name string) *values {
 	k.byName.Store(&more)
 	return v
 }
-

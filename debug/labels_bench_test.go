@@ -113,4 +113,3 @@ func BenchmarkStack(b *testing.B) {
 		})
 	}
 }
-

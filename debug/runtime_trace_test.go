@@ -166,4 +166,3 @@ func everyEnd(ctx context.Context) {
 		_ = curio.Sleep(ctx, time.Microsecond)
 	})
 }
-

@@ -10,9 +10,9 @@ import "sync/atomic"
 // A Trouble is what has gone wrong.
 type Trouble struct {
 	Kind  Kind
-	Task  string // path of the task, "" if there is none
-	Value any    // of a panic
-	Stack []byte // of a panic
+	Task  string   // path of the task, "" if there is none
+	Value any      // of a panic
+	Stack []byte   // of a panic
 	Lines []string // of a shutdown: what has not ended
 	Last  bool     // the process may end when the listener has returned, so that takes its time
 }

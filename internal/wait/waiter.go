@@ -3,6 +3,8 @@ package wait
 import (
 	"context"
 	"sync"
+
+	"github.com/curio-go/curio/internal/events"
 )
 
 // A Waiter is one goroutine that is blocked, or about to be. Waiters come from
@@ -19,6 +21,7 @@ type Waiter struct {
 	registered bool // it is on the scope's list; guarded by scope.mu
 	special    bool // until or foreign is set, which Free has to clear
 	inRegion   bool // region is set; the waiting goroutine's own
+	recorded   bool // its beginning is in the ring of events
 
 	// What it waits for, for whoever watches. Written before Begin; read by
 	// others under scope's mutex while the waiter is registered.
@@ -263,6 +266,9 @@ func (w *Waiter) Begin() bool {
 	w.since = Now()
 	if o := s.owner; o != nil {
 		o.cycles.Add(1)
+		if events.Wants(events.Pauses) {
+			w.record()
+		}
 	}
 	if s.register(w) {
 		if attention.Load() != 0 {
@@ -351,6 +357,9 @@ func (w *Waiter) leaveScope() {
 	}
 	if w.inRegion {
 		w.endRegion()
+	}
+	if w.recorded {
+		w.recordEnd() // before the task is shown as running
 	}
 	s.unregister(w)
 	if s.kind == Adopted {
