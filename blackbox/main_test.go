@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -65,6 +66,7 @@ var children = map[string]func(ctx context.Context) error{
 		signal.Notify(c, syscall.SIGQUIT)
 		fmt.Println("ready")
 		fmt.Println("handled", <-c)
+		fmt.Println("and again", <-c) // when the report has been written
 		return nil
 	},
 	"crash in a task": func(ctx context.Context) error {
@@ -75,10 +77,8 @@ var children = map[string]func(ctx context.Context) error{
 		return fixture.Sleeper(ctx)
 	},
 	"fatal error": func(context.Context) error {
-		var m []int
-		var overflow func(int) int
-		overflow = func(i int) int { return overflow(i+1) + len(m) }
-		overflow(0)
+		debug.SetMaxStack(64 << 10)
+		fmt.Println(overflow(0))
 		return nil
 	},
 }
@@ -100,5 +100,7 @@ func asleep(ctx context.Context, name string) bool {
 	}
 	return false
 }
+
+func overflow(i int) int { return overflow(i+1) + 1 }
 
 func explode(context.Context) error { panic("boom") }

@@ -328,21 +328,26 @@ func (q *quitting) Deliver(signals.Signal) {
 }
 
 func (q *quitting) run() {
-	for {
+	for stopping := false; !stopping; {
 		select {
-		case <-q.end:
-			signals.Unsubscribe(q)
-			return
 		case <-q.come:
+		case <-q.end:
+			stopping = true
+			select {
+			case <-q.come:
+			default:
+				signals.Unsubscribe(q)
+				return
+			}
 		}
 		within(q.b.options.QuitLimit, q.b.begin(cause{reason: "SIGQUIT"}))
-		if q.shared.Load() {
-			continue
+		if !q.shared.Load() {
+			signals.Unsubscribe(q) // which brings back what the runtime does
+			_ = syscall.Kill(os.Getpid(), syscall.SIGQUIT)
+			return
 		}
-		signals.Unsubscribe(q) // which brings back what the runtime does
-		_ = syscall.Kill(os.Getpid(), syscall.SIGQUIT)
-		return
 	}
+	signals.Unsubscribe(q)
 }
 
 func (q *quitting) stop() {

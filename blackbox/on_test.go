@@ -360,14 +360,14 @@ func TestCrashInGoroutine(t *testing.T) {
 	recent(t, read(t, only(t, dir, ".ring")), "sleeper", "created")
 }
 
-// A stack overflow runs none of our code.
+// A stack overflow runs none of our code. What the runtime has said of it comes without its message: go.dev/issue/76859.
 func TestFatalError(t *testing.T) {
 	c, dir := start(t, "fatal error")
 	if status := c.Wait(); status != 2 {
 		t.Errorf("the status is %d", status)
 	}
-	if words := string(only(t, dir, ".crash")); !strings.Contains(words, "overflow") {
-		t.Errorf("the last words are %.200q", words)
+	if words := string(only(t, dir, ".crash")); !strings.Contains(words, "blackbox_test.overflow(") {
+		t.Errorf("the last words are %.2000q", words)
 	}
 	recent(t, read(t, only(t, dir, ".ring")), "sleeper", "created")
 }
