@@ -2,8 +2,6 @@ package curio
 
 import (
 	"runtime"
-	"strconv"
-	"strings"
 
 	"github.com/curio-go/curio/internal/origin"
 	"github.com/curio-go/curio/internal/wait"
@@ -29,22 +27,8 @@ func placeOf(s *wait.Scope, stack string) place {
 
 // where returns the innermost place in a stack that is the user's: the line that waits.
 func where(stack string) place {
-	function := ""
-	for l := range strings.SplitSeq(stack, "\n") {
-		text, ok := strings.CutPrefix(l, "\t")
-		if !ok {
-			function = strings.TrimPrefix(l, "created by ")
-			continue
-		}
-		text, _, _ = strings.Cut(text, " +0x")
-		colon := strings.LastIndexByte(text, ':')
-		if colon < 0 || !origin.IsUsers(function, text[:colon]) {
-			continue
-		}
-		line, _ := strconv.Atoi(text[colon+1:])
-		return place{text[:colon], line}
-	}
-	return place{}
+	file, line := origin.Innermost(stack)
+	return place{file, line}
 }
 
 // origin returns where t was spawned, if that is the user's code, or else where its

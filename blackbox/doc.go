@@ -17,8 +17,8 @@
 // # What is in a file
 //
 // A file has names of tasks, lines of code, addresses of objects and of connections, and on request stacks. It has no
-// text of the user's errors, and the value of a panic only if it is a string, a number or an error of Go's runtime:
-// nothing of the user's is called to write it. Files are made with mode 0600, under names that nobody can guess, and
+// text of the errors with which tasks end, and the value of a panic only if it is a string, a number or an error that Go
+// makes itself: nothing of the user's is called to write it. Files are made with mode 0600, under names that nobody can guess, and
 // never through a symbolic link. They are bounded in size and, apart from those of WriteFile, in number.
 //
 // # The format

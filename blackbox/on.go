@@ -8,14 +8,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"runtime/trace"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/curio-go/curio/internal/events"
+	"github.com/curio-go/curio/internal/quote"
 	"github.com/curio-go/curio/internal/signals"
 	"github.com/curio-go/curio/internal/trouble"
 )
@@ -73,7 +76,7 @@ var ErrOn = errors.New("curio/blackbox: it is on already")
 //
 // A report is written:
 //   - when a task panics, or a function in a thread: with the task's path, the value if it is a string, a number or an
-//     error of Go's runtime, and the stack. Where the kernel has CrashOnPanic, the process ends when the report has been
+//     error of errors.New, fmt.Errorf or Go's runtime, or else its type, and the stack. Where the kernel has CrashOnPanic, the process ends when the report has been
 //     written, or after 5 seconds.
 //   - when Kernel.Shutdown says in the log that tasks do not react, or gives up, which it then does after a second at
 //     most: with a line for each of these tasks.
@@ -284,19 +287,24 @@ func within(d time.Duration, done <-chan struct{}) {
 
 // panicText says what a panic was about, without a call of the user's methods.
 func panicText(t trouble.Trouble) string {
-	text := fmt.Sprintf("panic with a %T", t.Value)
-	switch v := t.Value.(type) {
-	case string:
-		text = "panic: " + v
-	case runtime.Error:
-		text = "panic: " + v.Error()
-	case bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, uintptr, float32, float64, complex64, complex128:
-		text = fmt.Sprintf("panic: %v", v)
+	text := "panic: " + quote.Value(t.Value)
+	if err, ok := t.Value.(error); ok && isGos(err) {
+		text = "panic: " + err.Error()
 	}
 	if t.Task != "" {
 		text = "task " + t.Task + ": " + text
 	}
 	return text
+}
+
+// isGos reports whether the text of err is made by Go alone: by the runtime, errors.New or fmt.Errorf.
+func isGos(err error) bool {
+	switch reflect.TypeOf(err) {
+	case reflect.TypeOf(errors.New("")), reflect.TypeOf(fmt.Errorf("%w", ErrOn)):
+		return true
+	}
+	_, ok := err.(runtime.Error)
+	return ok && strings.HasPrefix(reflect.TypeOf(err).String(), "runtime.")
 }
 
 // A quitting waits for SIGQUIT.

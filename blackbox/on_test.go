@@ -102,7 +102,7 @@ func TestPanicWithRudeValue(t *testing.T) {
 		return curio.Go(ctx, func(context.Context) error { panic(rude{}) }).Wait(ctx)
 	}, quiet()))
 	stop()
-	if r := read(t, only(t, dir, ".blackbox")); !strings.HasSuffix(r.Detail[0], ": panic with a blackbox_test.rude") {
+	if r := read(t, only(t, dir, ".blackbox")); !strings.HasSuffix(r.Detail[0], ": panic: a blackbox_test.rude") {
 		t.Errorf("%q", r.Detail[0])
 	}
 }

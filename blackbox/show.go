@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/curio-go/curio/internal/quote"
 )
 
 // WriteText writes r for people: what it is about, dead-locks, the tree of tasks, functions in threads, events and stacks.
@@ -181,10 +183,7 @@ func (r *Report) writeEvents(b *bufio.Writer) {
 }
 
 // quoted makes text fit to be shown on a terminal, in one line.
-func quoted(text string) string {
-	q := strconv.QuoteToGraphic(text)
-	return q[1 : len(q)-1]
-}
+func quoted(text string) string { return quote.Text(text, 0) }
 
 // lines quotes each line of text, and moves all but the first to the right.
 func lines(text string) string {

@@ -63,7 +63,7 @@ func write(w io.Writer, c cause, l limits) error {
 			p.entry(line{Deadlock: &text})
 		}
 		for _, call := range k.ThreadCalls() {
-			text := threadText(call)
+			text := fmt.Sprintf("%v, for %v", call, now.Sub(call.Since).Round(time.Millisecond))
 			p.entry(line{Thread: &text})
 		}
 	}
@@ -199,16 +199,6 @@ func cancelledText(c curio.Cancellation, now time.Time) string {
 		text += fmt.Sprintf(", a %T", c.Reason)
 	}
 	return fmt.Sprintf("%s, %v before", text, now.Sub(c.When).Round(time.Millisecond))
-}
-
-// threadText says which function runs in a thread. It does not print the key, which is the user's.
-func threadText(c curio.ThreadCall) string {
-	if c.Key == nil {
-		return fmt.Sprintf("%v, for %v", c, time.Since(c.Since).Round(time.Millisecond))
-	}
-	key := c.Key
-	c.Key = nil
-	return fmt.Sprintf("%v with a key of type %T, for %v", c, key, time.Since(c.Since).Round(time.Millisecond))
 }
 
 // stacks returns the stacks of all goroutines, in about most bytes or the beginning of them. It stops the program while they are printed.

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,3 +109,24 @@ var dotless = sync.OnceValue(func() (paths []string) {
 	}
 	return paths
 })
+
+// Innermost returns the innermost line in a stack, as runtime.Stack prints it, that is the user's: where a task waits. file
+// is "" if there is none.
+func Innermost(stack string) (file string, line int) {
+	function := ""
+	for l := range strings.SplitSeq(stack, "\n") {
+		text, ok := strings.CutPrefix(l, "\t")
+		if !ok {
+			function = strings.TrimPrefix(l, "created by ")
+			continue
+		}
+		text, _, _ = strings.Cut(text, " +0x")
+		colon := strings.LastIndexByte(text, ':')
+		if colon < 0 || !IsUsers(function, text[:colon]) {
+			continue
+		}
+		line, _ := strconv.Atoi(text[colon+1:])
+		return text[:colon], line
+	}
+	return "", 0
+}

@@ -25,6 +25,7 @@ var (
 		"internal/wait/":                    "the one place where real timers are made; everybody else waits through it",
 		"internal/poll/epoll_linux.go":      "starts a goroutine without the labels of the one that starts it; nobody waits",
 		"internal/signals/signals.go":       "as above",
+		"monitor/server.go":                 "as above",
 		"internal/signals/die.go":           "the process ends in that moment",
 		"examples/compared/balancer/std.go": "the standard library's version, with what it takes there",
 		"examples/compared/chat/std.go":     "as above",

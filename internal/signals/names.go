@@ -2,6 +2,7 @@ package signals
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 )
 
@@ -24,4 +25,16 @@ func Name(sig syscall.Signal) string {
 		return name
 	}
 	return fmt.Sprintf("signal %d", int(sig))
+}
+
+// Named returns the signal with the given name, such as SIGTERM, or TERM, in letters of either case. ok is false if there
+// is none.
+func Named(name string) (sig syscall.Signal, ok bool) {
+	name = "SIG" + strings.TrimPrefix(strings.ToUpper(name), "SIG")
+	for sig, its := range names {
+		if its == name {
+			return sig, true
+		}
+	}
+	return 0, false
 }
