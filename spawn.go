@@ -191,11 +191,13 @@ func (t *AnyTask) run(fn runner) {
 
 // runMarked is run for a task that bears a mark of package debug's, as a label for the profiler.
 func (t *AnyTask) runMarked(fn runner) {
-	t.owner.EnterMark()
-	t.run(&marked{fn, t})
+	if t.owner.EnterMark() {
+		fn = &marked{fn, t}
+	}
+	t.run(fn)
 }
 
-// marked is the runner of a task with a mark. The mark is left before the end of the task is known to anybody.
+// marked is the runner of a task with a mark that has to be left, before the end of the task is known to anybody.
 type marked struct {
 	fn runner
 	t  *AnyTask

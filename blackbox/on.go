@@ -48,7 +48,7 @@ type Options struct {
 	Stacks bool
 
 	// Waits has the waits of tasks in the ring of events, not only what begins, ends and is cancelled. Each wait takes
-	// longer then: see the package's benchmarks.
+	// about 0.1 µs longer then.
 	Waits bool
 
 	// Mapped keeps the ring of events in a file that is mapped to memory, where they are still found if the process is

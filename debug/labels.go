@@ -45,7 +45,8 @@ const (
 // Labels of the user's in the context with which a task is spawned are kept. Those that a goroutine has and its context
 // has not, by pprof.SetGoroutineLabels, are not passed on to tasks.
 //
-// Labels are off at first. A spawn takes a little longer with them: see the package's benchmarks. Nothing else does.
+// Labels are off at first. With TaskNames, spawning a task that does nothing and joining it takes a fifth longer, and with
+// TaskIDs too, three quarters. Nothing else takes longer.
 func SetLabels(l Labels) (before Labels) {
 	marking.Lock()
 	defer marking.Unlock()
@@ -164,15 +165,15 @@ func othersLabels(ctx context.Context) (list []string, hasOurs bool) {
 }
 
 // Runs is part of wait.Marker.
-func (m *marker) Runs(base context.Context) {
+func (m *marker) Runs(base context.Context) (ends bool) {
 	v, ok := base.(*values)
 	if !ok {
-		return
+		return false
 	}
 	if v.labels != nil {
 		pprof.SetGoroutineLabels(v.labels)
 	}
-	v.begin()
+	return v.begin()
 }
 
 // Ends is part of wait.Marker.

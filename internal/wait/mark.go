@@ -13,8 +13,8 @@ import (
 //
 //	made      by Marker.Born, in the goroutine that spawns the task, before anybody else knows the task
 //	entered   by Marker.Runs, in the task's goroutine, before its function
-//	left      by Marker.Ends, once: in the task's goroutine when its function has returned, or where it is
-//	          settled that the function is not called
+//	left      by Marker.Ends, once, if Runs says so: in the task's goroutine when its function has returned. Also
+//	          where it is settled that the task has no goroutine
 //
 // It is never replaced, so anybody may read it. What the marker does in a wait, between Begin and the end of the wait,
 // may call nothing of the user's: so it gets the task's mark, and not the context of the wait.
@@ -23,7 +23,9 @@ import (
 type Marker interface {
 	// Born returns where o looks for values; base is where it would without a mark, nil for nowhere.
 	Born(o *Owner, base context.Context) context.Context
-	Runs(base context.Context)
+
+	// Runs reports whether Ends has to be called.
+	Runs(base context.Context) (ends bool)
 	Ends(base context.Context)
 
 	// Waits is called by a goroutine that is about to wait in the name of a task, with what Born returned for the
@@ -50,8 +52,9 @@ func (o *Owner) bear() {
 	}
 }
 
-// EnterMark is called by the goroutine of a task before its function. Marking must be true.
-func (o *Owner) EnterMark() { (*marker.Load()).Runs(o.base) }
+// EnterMark is called by the goroutine of a task before its function, and reports whether LeaveMark has to be called.
+// Marking must be true.
+func (o *Owner) EnterMark() (leave bool) { return (*marker.Load()).Runs(o.base) }
 
 // LeaveMark is called when the function of a task has returned, or will not be called. Marking must be true.
 func (o *Owner) LeaveMark() { (*marker.Load()).Ends(o.base) }
