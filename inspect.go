@@ -3,6 +3,7 @@ package curio
 import (
 	"cmp"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strconv"
@@ -59,10 +60,16 @@ type Wait struct {
 	Op     string // what the task does, as State shows it
 	Object string // what it waits for, as text, "" if there is nothing to name
 
-	// On are the tasks that can end the wait, as far as they are known: the holders of a lock or of the units of a
-	// semaphore, or the task that is joined, or the members of a group. For an object that anybody may set or
-	// fill, there are none.
+	// On are the tasks that have to act before the wait can end: the holders of a lock or of the units of a bounded
+	// semaphore, or the task that is joined, or the members of a group. There are none for what anybody may
+	// provide.
 	On []*AnyTask
+
+	// Perhaps are tasks that may end the wait, as they have used the object lately: up to two that have put items
+	// into the queue, or got some from it, or the holders of the units of a semaphore that anybody may release.
+	Perhaps []*AnyTask
+
+	Lost bool // the only task that could provide it has ended
 }
 
 // Inspect returns what the tasks of k do, the oldest first. Tasks that have ended are not among them, and one that was
@@ -73,7 +80,8 @@ type Wait struct {
 func (k *Kernel) Inspect() []TaskInfo {
 	tasks := k.Tasks()
 	slices.SortFunc(tasks, func(a, b *AnyTask) int { return cmp.Compare(a.ID(), b.ID()) })
-	p := picture{texts: make(objectTexts), on: make(map[relyingOn][]*AnyTask), places: make(map[uintptr]string)}
+	p := newPicture()
+	p.addTasks(tasks)
 	infos := make([]TaskInfo, 0, len(tasks))
 	for _, t := range tasks {
 		infos = append(infos, p.info(t))
@@ -83,7 +91,7 @@ func (k *Kernel) Inspect() []TaskInfo {
 
 // Inspect returns what t does. See Kernel.Inspect.
 func (t *AnyTask) Inspect() TaskInfo {
-	p := picture{texts: make(objectTexts), on: make(map[relyingOn][]*AnyTask), places: make(map[uintptr]string)}
+	p := newPicture()
 	return p.info(t)
 }
 
@@ -123,11 +131,29 @@ func (k *Kernel) unregister() {
 // ID is a number that no other kernel of this process has. The default kernel has 1.
 func (k *Kernel) ID() uint64 { return k.id }
 
-// A picture is what has been found out so far, of objects that many tasks wait for.
+// A picture is what has been found out so far, so that what many tasks wait for is looked at once.
 type picture struct {
 	texts  objectTexts
-	on     map[relyingOn][]*AnyTask
+	waits  map[waitingFor]Wait
 	places map[uintptr]string
+	tasks  map[uint64]*AnyTask // of the kernel, by ID; nil if nobody has asked yet
+}
+
+// waitingFor is the key of a wait. Its object is a pointer.
+type waitingFor struct {
+	object any
+	op     string
+}
+
+func newPicture() picture {
+	return picture{texts: make(objectTexts), waits: make(map[waitingFor]Wait), places: make(map[uintptr]string)}
+}
+
+func (p *picture) addTasks(tasks []*AnyTask) {
+	p.tasks = make(map[uint64]*AnyTask, len(tasks))
+	for _, t := range tasks {
+		p.tasks[t.ID()] = t
+	}
 }
 
 func (p *picture) info(t *AnyTask) TaskInfo {
@@ -143,7 +169,7 @@ func (p *picture) info(t *AnyTask) TaskInfo {
 			info.Until = wait.Time(s.Until)
 		}
 		for _, part := range s.Parts() {
-			info.Waits = append(info.Waits, Wait{part.Op, p.texts.text(part.Object), p.whom(part)})
+			info.Waits = append(info.Waits, p.wait(t, part))
 		}
 		if s.Scope != nil {
 			scope = s.Scope
@@ -152,28 +178,52 @@ func (p *picture) info(t *AnyTask) TaskInfo {
 	if due := scope.Due(); due != 0 {
 		info.Deadline = wait.Time(due)
 	}
-	if c := t.owner.Cause(); c != nil {
+	if c := t.owner.Cause(); c != nil && c.Kind != wait.Ended {
 		who := cancellationOf(c)
 		info.Cancelled = &who
 	}
 	return info
 }
 
-// whom returns the tasks that can end the wait for part, as far as they are known.
-func (p *picture) whom(part wait.Part) []*AnyTask {
-	object := relyingOf(part.Object)
-	if object == nil {
-		return nil
+// wait returns what is known of what t waits for.
+func (p *picture) wait(t *AnyTask, part wait.Part) Wait {
+	if part.Object == nil || reflect.TypeOf(part.Object).Kind() != reflect.Pointer {
+		return Wait{Op: part.Op, Object: p.texts.text(part.Object)}
 	}
-	key := relyingOn{object, part.Op}
-	on, known := p.on[key]
+	key := waitingFor{part.Object, part.Op}
+	w, known := p.waits[key]
 	if !known {
-		if r := object.reliance(part.Op); r != nil {
-			on = r.on
+		w = Wait{Op: part.Op, Object: p.texts.text(part.Object)}
+		if object := relyingOf(part.Object); object != nil {
+			if r := object.reliance(part.Op); r != nil {
+				w.On, w.Lost = r.on, r.lost
+			}
 		}
-		p.on[key] = on
+		if used, ok := part.Object.(usedLately); ok && isOurs(part.Object) && len(w.On) == 0 {
+			w.Perhaps = p.named(t, used.usedLately(part.Op))
+		}
+		p.waits[key] = w
 	}
-	return on
+	return w
+}
+
+// A usedLately is an object that remembers some tasks that have used it, by their IDs.
+type usedLately interface {
+	// usedLately returns those that may end a wait in the state op.
+	usedLately(op string) []uint64
+}
+
+// named returns the tasks of t's kernel with the given IDs that have not ended.
+func (p *picture) named(t *AnyTask, ids []uint64) (tasks []*AnyTask) {
+	if len(ids) > 0 && p.tasks == nil {
+		p.addTasks(t.kernel.Tasks())
+	}
+	for _, id := range ids {
+		if t := p.tasks[id]; t != nil {
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks
 }
 
 // birthplace is where t was spawned, or where its function begins.

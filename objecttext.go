@@ -32,7 +32,10 @@ func (x objectTexts) text(object any) string {
 		}
 		return strings.Join(texts, " or ")
 	}
-	if reflect.TypeOf(object).Kind() != reflect.Pointer {
+	if t := reflect.TypeOf(object); t.Kind() != reflect.Pointer {
+		if said, ok := object.(fmt.Stringer); ok && speaking[t.PkgPath()] {
+			return said.String()
+		}
 		return fmt.Sprintf("a %T", object)
 	}
 	text, known := x[object]

@@ -47,8 +47,10 @@ type Queue[T any] struct {
 	getters    wait.List
 	putters    wait.List
 	joiners    wait.List
-	unfinished int // items that were put and not yet reported by TaskDone
-	producers  int // Producers that have not been closed
+	unfinished int   // items that were put and not yet reported by TaskDone
+	producers  int   // Producers that have not been closed
+	putBy      users // by Put
+	gotBy      users // by Get
 	closed     bool
 	finished   bool       // closed by the last Producer, or as there is none
 	flag       *poll.Flag // if FD was called, raised while there is something to get
@@ -103,6 +105,7 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 		return err
 	}
 	q.mu.Lock()
+	q.putBy.note(p.Owner())
 	if done, err := q.putLocked(v); done { // has released the mutex
 		return err
 	}
@@ -198,6 +201,7 @@ func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 		return v, err
 	}
 	q.mu.Lock()
+	q.gotBy.note(p.Owner())
 	if v, done, err := q.getLocked(); done { // has released the mutex
 		return v, err
 	}

@@ -43,15 +43,16 @@ type relying interface {
 // relyingOf returns object as a relying. It is nil if object is not one of this package's: a type of the user's that
 // embeds a lock also has the lock's methods, and is something else to wait for.
 func relyingOf(object any) relying {
-	r, ok := object.(relying)
-	if !ok {
-		return nil
+	if r, ok := object.(relying); ok && isOurs(object) {
+		return r
 	}
+	return nil
+}
+
+// isOurs reports whether object points to something of a type of this package.
+func isOurs(object any) bool {
 	v := reflect.ValueOf(object)
-	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().PkgPath() != module {
-		return nil
-	}
-	return r
+	return v.Kind() == reflect.Pointer && !v.IsNil() && v.Type().Elem().PkgPath() == module
 }
 
 // A lock is only lost if its holder ended while it held it. A holder that was looked up earlier may have released the lock
@@ -183,4 +184,28 @@ func (g *group) reliance(op string) *reliance {
 		}
 	}
 	return r
+}
+
+// usedLately: a getter waits for the tasks that put, and a putter for the tasks that get.
+func (q *Queue[T]) usedLately(op string) []uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch op {
+	case "QUEUE_GET":
+		return slices.Clone(q.putBy[:])
+	case "QUEUE_PUT", "QUEUE_JOIN":
+		return slices.Clone(q.gotBy[:])
+	}
+	return nil
+}
+
+// usedLately: anybody may release a semaphore that is not bounded, and its holders most likely will.
+func (s *Semaphore) usedLately(op string) (ids []uint64) {
+	if op != "SEMA_ACQUIRE" {
+		return nil
+	}
+	for _, h := range s.Snapshot().Holders {
+		ids = append(ids, h.ID)
+	}
+	return ids
 }

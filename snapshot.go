@@ -96,6 +96,17 @@ func (s Snapshot) text(kind, details string) string {
 // methods of types that are built on a [WaitList], which so read as those of this package.
 func (s Snapshot) Text(kind, details string) string { return s.text(kind, details) }
 
+// users are the two tasks that have used something last, by their IDs, which keep nothing in memory. It is guarded by the
+// mutex of what it is part of.
+type users [2]uint64
+
+// note notes that o uses it, which is nil for goroutines of no task.
+func (u *users) note(o *wait.Owner) {
+	if o != nil && u[0] != o.ID {
+		u[0], u[1] = o.ID, u[0]
+	}
+}
+
 // appendWaiters appends those who are listed in l to what. The object's mutex is held.
 func appendWaiters(what []Waiter, l *wait.List) []Waiter {
 	for w := l.First(); w != nil; w = l.Next(w) {

@@ -2,12 +2,12 @@ package curio
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"reflect"
 	"sync/atomic"
 	"time"
 
+	"github.com/curio-go/curio/internal/quote"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -21,14 +21,15 @@ type ThreadCall struct {
 	Abandoned bool      // nobody waits for it any more
 }
 
-// String says which function runs, and for whom.
+// String says which function runs, and for whom. It calls no method of the key: a key that is not a string, a number or a
+// bool is told by its type.
 func (c ThreadCall) String() string {
 	text := c.Op + " of " + c.Name
 	if c.Task != "" {
 		text += " by " + c.Task
 	}
 	if c.Key != nil {
-		text += fmt.Sprintf(" with key %v", c.Key)
+		text += " with key " + quote.Value(c.Key) // Inspect shows it, and must not wait for a method of the key
 	}
 	if c.Abandoned {
 		text += ", abandoned"

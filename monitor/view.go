@@ -18,6 +18,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/origin"
+	"github.com/curio-go/curio/internal/quote"
 	"github.com/curio-go/curio/internal/signals"
 )
 
@@ -165,15 +166,7 @@ func keyText(key any) string {
 	if key == nil {
 		return ""
 	}
-	v := reflect.ValueOf(key)
-	if v.Type().PkgPath() == "" { // a type of the language: it has no methods
-		switch v.Kind() {
-		case reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Bool,
-			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float64, reflect.Float32:
-			return fmt.Sprint(key)
-		}
-	}
-	return "a " + v.Type().String()
+	return quote.Value(key)
 }
 
 // What cannot be done, and why.

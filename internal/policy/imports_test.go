@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"internal/testutil":  {"internal/poll"},
 	"internal/waittest":  {"internal/wait", "internal/testutil"},
 	"internal/policy":    {},
-	".":                  {"internal/wait", "internal/poll", "internal/origin", "internal/sentinel", "internal/signals", "internal/thread"},
+	".":                  {"internal/wait", "internal/poll", "internal/origin", "internal/quote", "internal/sentinel", "internal/signals", "internal/thread"},
 	"socket":             {".", "internal/wait", "internal/poll"},
 	"stream":             {".", "socket", "internal/wait", "internal/poll", "internal/foreign", "internal/sentinel"},
 	"network":            {".", "socket", "network/proxyproto", "internal/wait", "internal/poll", "internal/foreign", "internal/sentinel"},

@@ -101,3 +101,38 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+type word string
+
+func (word) String() string { panic("called") }
+
+type failure struct{ Inner error }
+
+func (*failure) Error() string { panic("called") }
+
+func TestValue(t *testing.T) {
+	for _, c := range []struct {
+		v    any
+		want string
+	}{
+		{nil, "<nil>"},
+		{"key", "key"},
+		{word("key"), "key"},
+		{-3, "-3"},
+		{uint8(3), "3"},
+		{1.5, "1.5"},
+		{float32(0.1), "0.1"},
+		{true, "true"},
+		{struct{ F *failure }{}, "a struct { F *quote_test.failure }"},
+		{[1]word{"key"}, "a [1]quote_test.word"},
+		{failure{}, "a quote_test.failure"},
+		{(*failure)(nil), "a *quote_test.failure 0x0"},
+	} {
+		if got := quote.Value(c.v); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+	if got := quote.Value(&failure{}); !strings.HasPrefix(got, "a *quote_test.failure 0x") {
+		t.Errorf("got %s", got)
+	}
+}
