@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,7 +71,11 @@ func (c *client) picture(ctx context.Context, filter string, limit int) (picture
 	if filter != "" {
 		query.Set("filter", filter)
 	}
-	return get[picture](ctx, c, "/api/tasks?"+query.Encode())
+	body, err := c.ask(ctx, http.MethodGet, "/api/tasks?"+query.Encode(), nil)
+	if err != nil {
+		return picture{}, err
+	}
+	return decodeWith(c, body, decodePicture)
 }
 
 func (c *client) task(ctx context.Context, id uint64) (task, error) {
@@ -138,14 +143,67 @@ func get[T any](ctx context.Context, c *client, path string) (T, error) {
 	return decode[T](c, body)
 }
 
-// decode reads an answer while it comes, and closes it.
 func decode[T any](c *client, body io.ReadCloser) (T, error) {
+	return decodeWith(c, body, func(d *json.Decoder, answer *T) error { return d.Decode(answer) })
+}
+
+// decodePicture decodes a picture task by task: a hundred thousand of them are tens of megabytes, which need not be in memory
+// as text, too.
+func decodePicture(d *json.Decoder, p *picture) error {
+	fields := map[string]any{
+		"program": &p.Program, "pid": &p.PID, "changes": &p.Changes, "goroutines": &p.Goroutines, "total": &p.Total, "left_off": &p.LeftOff,
+	}
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return cmp.Or(err, errNoPicture)
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		into := fields[fmt.Sprint(name)]
+		switch {
+		case name == "tasks":
+			if err := decodeTasks(d, p); err != nil {
+				return err
+			}
+			continue
+		case into == nil:
+			into = new(json.RawMessage) // of a newer monitor
+		}
+		if err := d.Decode(into); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+func decodeTasks(d *json.Decoder, p *picture) error {
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return cmp.Or(err, errNoPicture)
+	}
+	p.Tasks = make([]task, 0, max(0, min(p.Total, maxTasks)))
+	for d.More() {
+		p.Tasks = append(p.Tasks, task{})
+		if err := d.Decode(&p.Tasks[len(p.Tasks)-1]); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+var errNoPicture = errors.New("not a list of tasks")
+
+// decodeWith reads an answer while it comes, and closes it.
+func decodeWith[T any](c *client, body io.ReadCloser, decode func(*json.Decoder, *T) error) (T, error) {
 	defer body.Close()
 	var answer T
-	if err := json.NewDecoder(body).Decode(&answer); err != nil {
+	if err := decode(json.NewDecoder(body), &answer); err != nil {
 		var syntax *json.SyntaxError
 		var kind *json.UnmarshalTypeError
-		if errors.As(err, &syntax) || errors.As(err, &kind) {
+		if errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, errNoPicture) {
 			return answer, fmt.Errorf("%s answers what this version of curio does not understand: %w", clean(c.at.text), err)
 		}
 		return answer, c.explain(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"math"
 	"net/url"
 	"strconv"
@@ -69,16 +70,19 @@ func runPS(c *call, args []string) error {
 	if done || err != nil {
 		return err
 	}
-	tasks := sorted(p.Tasks, sorting.comparing(*reverse))
-	rows := make([][]string, len(tasks))
-	for i, t := range tasks {
-		rows[i] = psRow(t)
-	}
-	if err := writeTable(c.stdout, psColumns, rows, c.width); err != nil {
+	if err := writePS(c.stdout, p.Tasks, sorting.comparing(*reverse), c.width); err != nil {
 		return err
 	}
 	c.sayLeftOff(p)
 	return nil
+}
+
+func writePS(w io.Writer, tasks []task, compare func(a, b *task) int, width int) error {
+	rows := make([][]string, len(tasks))
+	for i, t := range sorted(tasks, compare) {
+		rows[i] = psRow(t)
+	}
+	return writeTable(w, psColumns, rows, width)
 }
 
 func (s *selection) check(c *call) error {

@@ -116,6 +116,8 @@ func (m *top) command(name string) tea.Cmd {
 	case "r":
 		m.reverse = !m.reverse
 		m.arrange()
+	case "u":
+		return m.poll()
 	case "p":
 		m.paused = !m.paused
 		if !m.paused {
@@ -279,7 +281,7 @@ var helpLines = []string{
 	"s                sort by tree, " + orderNames(),
 	"r                the other way round",
 	"/                show only tasks with a text in their name or state",
-	"p                pause",
+	"p u              pause; look now",
 	"tab              move in the list, or here",
 	"esc              close this; show all tasks again",
 	"ctrl+z q         suspend, quit",

@@ -401,7 +401,7 @@ func TestEveryScreenFits(t *testing.T) {
 	d := drive(t, s, 80, 24)
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 1))
-	keys := strings.Split("j k j k <up> <down> <left> <right> <enter> <esc> <tab> <home> <end> <pgup> <pgdown> w y d c n y s r / x <backspace> <enter> p ? z", " ")
+	keys := strings.Fields("j k j k <up> <down> <left> <right> <enter> <esc> <tab> <home> <end> <pgup> <pgdown> w y d c n y s r / x <backspace> <enter> p u ? z")
 	for step := range testutil.Times(30_000) {
 		what := ""
 		switch n := random.IntN(20); n {

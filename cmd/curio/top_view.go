@@ -290,14 +290,10 @@ func (m *top) paneView(height int) []string {
 func wrap(line string, columns int) []string {
 	var all []string
 	indent := ""
-	for quote.Width(indent+line) > columns {
-		used, end := quote.Width(indent), 0
-		for i, r := range line {
-			width := quote.Width(string(r))
-			if used+width > columns && end > 0 {
-				break
-			}
-			used, end = used+width, i+len(string(r))
+	for len(indent)+quote.Width(line) > columns {
+		end := fitting(line, columns-len(indent))
+		if space := strings.LastIndexByte(line[:end], ' ') + 1; end < len(line) && line[end] != ' ' && space > end/2 {
+			end = space
 		}
 		all, line = append(all, indent+line[:end]), line[end:]
 		if columns > 20 {
@@ -305,6 +301,19 @@ func wrap(line string, columns int) []string {
 		}
 	}
 	return append(all, indent+line)
+}
+
+// fitting returns the length of the longest beginning of line that fits, which is a character at least.
+func fitting(line string, columns int) int {
+	used, end := 0, 0
+	for i, r := range line {
+		used += quote.Width(string(r))
+		if used > columns && end > 0 {
+			break
+		}
+		end = i + len(string(r))
+	}
+	return end
 }
 
 func (m *top) prompt() string { return "filter: " + clean(m.draft) }
