@@ -95,6 +95,23 @@ func (t *AnyTask) Inspect() TaskInfo {
 	return p.info(t)
 }
 
+// InspectTasks returns what the given tasks do, in their order, as one look: it costs less than Inspect for each of them if
+// many wait for the same. The tasks may be of several kernels. See Kernel.Inspect.
+func InspectTasks(tasks ...*AnyTask) []TaskInfo {
+	pictures := make(map[*Kernel]*picture)
+	infos := make([]TaskInfo, 0, len(tasks))
+	for _, t := range tasks {
+		p := pictures[t.kernel]
+		if p == nil {
+			its := newPicture()
+			p = &its
+			pictures[t.kernel] = p
+		}
+		infos = append(infos, p.info(t))
+	}
+	return infos
+}
+
 // Kernels returns the kernels of the process that have not been shut down, the default one first.
 func Kernels() []*Kernel {
 	kernels.Lock()

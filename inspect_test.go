@@ -15,6 +15,7 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
+	"github.com/curio-go/curio/verify/fixture"
 )
 
 // infoOf finds the task called name.
@@ -260,4 +261,41 @@ func TestInspectRandom(t *testing.T) {
 	if slices.Contains(curio.Kernels(), k) {
 		t.Error("a kernel that was shut down is among the kernels")
 	}
+}
+
+// Some tasks, of two kernels, in one look.
+func TestInspectTasks(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		var l curio.Lock
+		fixture.Succeed(l.Acquire(ctx))
+		var tasks []*curio.AnyTask
+		for range 3 {
+			tasks = append(tasks, curio.Go(ctx, func(ctx context.Context) error {
+				return l.Do(ctx, func(context.Context) error { return nil })
+			}).AnyTask)
+		}
+		other := curio.Go(context.Background(), func(ctx context.Context) error { return curio.Sleep(ctx, time.Second) })
+		synctest.Wait()
+		infos := curio.InspectTasks(tasks[2], other.AnyTask, tasks[0])
+		if len(infos) != 3 || infos[0].Task != tasks[2] || infos[1].Task != other.AnyTask || infos[2].Task != tasks[0] {
+			f.Fatalf("got %v", infos)
+		}
+		if len(infos[2].Waits) != 1 || infos[2].Waits[0].On[0] != curio.CurrentTask(ctx) || infos[1].State != "TIME_SLEEP" {
+			f.Errorf("got %+v", infos)
+		}
+		if len(curio.InspectTasks()) != 0 {
+			f.Error("something of nothing")
+		}
+		stacks := curio.Tracebacks(tasks[1], other.AnyTask)
+		if !strings.Contains(stacks[0], "(*Lock).Do") || !strings.Contains(stacks[1], "curio.Sleep") {
+			f.Errorf("got %q", stacks)
+		}
+		l.Release(ctx)
+		for _, task := range tasks {
+			fixture.Succeed(task.Wait(ctx))
+		}
+		if _, err := other.Join(ctx); err != nil || curio.Tracebacks(tasks[0])[0] != "" {
+			f.Errorf("after the end: %v", err)
+		}
+	})
 }

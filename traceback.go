@@ -25,6 +25,23 @@ func (t *AnyTask) Traceback() string {
 	return stacksOf([]*wait.Scope{s}, allStacks())[s]
 }
 
+// Tracebacks returns the stack of each of the given tasks, as Traceback does. It stops all goroutines once, for as long as
+// for one task.
+func Tracebacks(tasks ...*AnyTask) []string {
+	scopes := make([]*wait.Scope, len(tasks))
+	for i, t := range tasks {
+		scopes[i] = &t.owner.Scope
+	}
+	found := stacksOf(scopes, allStacks())
+	stacks := make([]string, len(tasks))
+	for i, t := range tasks {
+		if !t.Terminated() {
+			stacks[i] = found[scopes[i]]
+		}
+	}
+	return stacks
+}
+
 // Where returns the file and line where the task is now: its innermost call that is neither
 // in this module nor in the standard library. If there is none, as in a task whose function
 // is a method of this module, it is where the task was spawned or, as that costs less to

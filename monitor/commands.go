@@ -241,11 +241,11 @@ func (s *session) why(arg string) (string, error) {
 		return "", err
 	}
 	if err := stacks.await(s.ctx); err != nil { // it says the rest
-		return quote.Lines(whyOf(t, false), mostStack, 500) + "Without code lines: ", err
+		return quote.Lines(t.Why(false), mostStack, 500) + "Without code lines: ", err
 	}
 	defer stacks.done()
 	began := time.Now()
-	text := whyOf(t, true)
+	text := t.Why(true)
 	return quote.Lines(text, mostStack, 500) + stopped(time.Since(began)) + "\n", nil
 }
 

@@ -255,7 +255,7 @@ func (a *api) tasks(r *http.Request) (any, error) {
 		}
 	}
 	chosen, total, leftOff := a.choose(q)
-	infos := a.inspectThese(chosen)
+	infos := curio.InspectTasks(chosen...)
 	answer := tasksJSON{
 		Program: textJSON(a.program), PID: os.Getpid(), Changes: a.changes, Goroutines: goroutines(), Total: total, LeftOff: leftOff,
 		Tasks: make([]taskJSON, 0, len(infos)),
@@ -311,7 +311,7 @@ func (a *api) why(r *http.Request) (any, error) {
 		}
 		defer stacks.done()
 	}
-	return map[string]string{"text": whyOf(t, where)}, nil
+	return map[string]string{"text": t.Why(where)}, nil
 }
 
 func (a *api) deadlocks(r *http.Request) (any, error) {

@@ -41,10 +41,12 @@ type taskJSON struct {
 }
 
 type waitJSON struct {
-	Op     string   `json:"op"`
-	Object string   `json:"object"`
-	On     []uint64 `json:"on"`
-	More   int      `json:"more,omitempty"` // tasks left off from On
+	Op      string   `json:"op"`
+	Object  string   `json:"object"`
+	On      []uint64 `json:"on"`
+	More    int      `json:"more,omitempty"` // tasks left off from On
+	Perhaps []uint64 `json:"perhaps,omitempty"`
+	Lost    bool     `json:"lost,omitempty"`
 }
 
 type cancelledJSON struct {
@@ -116,11 +118,8 @@ func jsonOf(i curio.TaskInfo, now time.Time) taskJSON {
 		j.Parent = i.Parent.ID()
 	}
 	for _, w := range i.Waits {
-		on := make([]uint64, 0, min(len(w.On), mostOn))
-		for _, t := range w.On[:min(len(w.On), mostOn)] {
-			on = append(on, t.ID())
-		}
-		j.Waits = append(j.Waits, waitJSON{textJSON(w.Op), textJSON(w.Object), on, len(w.On) - len(on)})
+		on := ids(w.On)
+		j.Waits = append(j.Waits, waitJSON{textJSON(w.Op), textJSON(w.Object), on, len(w.On) - len(on), ids(w.Perhaps), w.Lost})
 	}
 	if !i.Since.IsZero() {
 		since := max(0, seconds(now.Sub(i.Since)))
@@ -133,6 +132,16 @@ func jsonOf(i curio.TaskInfo, now time.Time) taskJSON {
 		}
 	}
 	return j
+}
+
+// ids returns the numbers of tasks, mostOn at most.
+func ids(tasks []*curio.AnyTask) []uint64 {
+	tasks = tasks[:min(len(tasks), mostOn)]
+	numbers := make([]uint64, len(tasks))
+	for i, t := range tasks {
+		numbers[i] = t.ID()
+	}
+	return numbers
 }
 
 // until returns how long it is until a time, nil for the zero time.

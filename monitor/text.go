@@ -60,10 +60,7 @@ func doing(i curio.TaskInfo, now time.Time) string {
 		if n > 0 {
 			b.WriteString(" or ")
 		}
-		b.WriteString(w.Op)
-		if w.Object != "" {
-			b.WriteString(" " + w.Object)
-		}
+		b.WriteString(w.String())
 	}
 	if !i.Since.IsZero() {
 		b.WriteString(" for " + roughly(now.Sub(i.Since)))

@@ -59,22 +59,6 @@ func (v *view) inspect() (infos []curio.TaskInfo) {
 	return infos
 }
 
-// inspectThese returns what the given tasks do, which are some of all that there are. What many tasks wait for is looked at
-// once only in a look at all of them, so that is cheaper for more than a few.
-func (v *view) inspectThese(tasks []*curio.AnyTask) (infos []curio.TaskInfo) {
-	if len(tasks) <= 2 {
-		for _, t := range tasks {
-			infos = append(infos, t.Inspect())
-		}
-		return infos
-	}
-	wanted := make(map[*curio.AnyTask]bool, len(tasks))
-	for _, t := range tasks {
-		wanted[t] = true
-	}
-	return slices.DeleteFunc(v.inspect(), func(i curio.TaskInfo) bool { return !wanted[i.Task] })
-}
-
 // task returns the task with the given number, nil if there is none.
 func (v *view) task(id uint64) *curio.AnyTask {
 	for _, k := range v.kernelsNow() {
