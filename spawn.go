@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/curio-go/curio/internal/events"
 	"github.com/curio-go/curio/internal/origin"
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -130,7 +131,11 @@ func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption
 // start puts t into the tree and starts its goroutine, in which fn runs. g is the group
 // that t is a member of, nil for none; then ctx is that group's scope.
 func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
-	if t.enter(ctx, g, fn) {
+	switch {
+	case !t.enter(ctx, g, fn):
+	case wait.Marking():
+		go t.runMarked(fn)
+	default:
 		go t.run(fn)
 	}
 }
@@ -146,7 +151,13 @@ func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
 	default:
 		open = t.owner.InitTask(ctx, t.kernel.root)
 	}
+	if events.Wants(events.Tasks) {
+		t.recordBirth(ctx)
+	}
 	if !open {
+		if wait.Marking() {
+			t.owner.LeaveMark()
+		}
 		fn.forget()
 		t.err = ErrKernelShutdown
 		t.finish()
@@ -166,6 +177,9 @@ func (t *AnyTask) run(fn runner) {
 		}
 	}()
 	t.state.CompareAndSwap(created, running)
+	if events.Wants(events.Steps) {
+		events.Add(events.Running, wait.Now(), t.owner.ID, 0, "")
+	}
 	if g := t.member(); g == nil || g.admit(t) {
 		t.err = ErrGoexit // what is true if the function does not return
 		t.err = fn.call(&t.owner.Scope)
@@ -173,6 +187,30 @@ func (t *AnyTask) run(fn runner) {
 		fn.forget()
 	}
 	runtime.KeepAlive(t)
+}
+
+// runMarked is run for a task that bears a mark of package debug's, as a label for the profiler.
+func (t *AnyTask) runMarked(fn runner) {
+	t.owner.EnterMark()
+	t.run(&marked{fn, t})
+}
+
+// marked is the runner of a task with a mark. The mark is left before the end of the task is known to anybody.
+type marked struct {
+	fn runner
+	t  *AnyTask
+}
+
+func (m *marked) call(ctx context.Context) error {
+	defer m.t.owner.LeaveMark()
+	fn := m.fn
+	m.fn = nil
+	return fn.call(ctx)
+}
+
+func (m *marked) forget() {
+	m.t.owner.LeaveMark()
+	m.fn.forget()
 }
 
 // panicked notes that the task's function has panicked with v. It is reported in this
@@ -238,6 +276,9 @@ func (t *AnyTask) claimJoiner() (claimed wait.Batch) {
 // so it is one step, under mu. AddTask looks at the task under mu too, and marks it as
 // joined, so that leave does not take the short way and overlook the group.
 func (t *AnyTask) leave(seer wait.Batch) {
+	if events.Wants(events.Tasks | events.Errors) {
+		t.recordEnd()
+	}
 	var woken wait.Batch
 	g := t.member()
 	if g != nil || !t.state.CompareAndSwap(running, terminated) {
