@@ -123,8 +123,11 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 			defer k.limited.Add(-1)
 		}
 	}
+	t.number()
 	if !t.owner.InitMain(of, k.root) {
 		t.owner.Scope.Close()
+		t.failed = true
+		t.countEnd()
 		return ErrKernelShutdown
 	}
 	k.watchDeadlocks(&t.owner.Scope)
