@@ -125,6 +125,7 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 			defer k.limited.Add(-1)
 		}
 	}
+	t.number()
 	open := t.owner.InitMain(of, k.root)
 	if events.Wants(events.Tasks) {
 		t.recordBirth(ctx)
@@ -134,6 +135,7 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 			t.owner.LeaveMark()
 		}
 		t.err, t.failed = ErrKernelShutdown, true
+		t.countEnd()
 		t.recordEnd()
 		t.owner.Scope.Close()
 		return ErrKernelShutdown

@@ -117,7 +117,7 @@ func newTask[T any](ctx context.Context, fn func(context.Context) (T, error), en
 func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption) {
 	t.owner.Prepare() // a group lists the task before it starts it
 	t.kernel, t.entry = kernelOf(ctx), entry
-	t.owner.ID, t.born = lastID.Add(1), wait.Now()
+	t.born = wait.Now()
 	t.owner.Task = t
 	inheritLocals(&t.owner, wait.CurrentTask(ctx))
 	if !origin.IsUsersFunction(entry) {
@@ -127,6 +127,10 @@ func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption
 		o.applyTo(t)
 	}
 }
+
+// number gives t its ID, once. It is called before anybody else can see t, and when it is certain that t becomes a task:
+// the last ID is how many tasks there have been, see ReadStats.
+func (t *AnyTask) number() { t.owner.ID = lastID.Add(1) }
 
 // start puts t into the tree and starts its goroutine, in which fn runs. g is the group
 // that t is a member of, nil for none; then ctx is that group's scope.
@@ -143,6 +147,9 @@ func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
 // enter puts t into the tree. It is false if the kernel has been shut down; then t has
 // ended.
 func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
+	if t.owner.ID == 0 { // a group gives it to its members, and a shared call to its task
+		t.number()
+	}
 	switch {
 	case t.role == serviceTask:
 		open = t.owner.InitDaemon(ctx, t.kernel.services)
@@ -220,6 +227,7 @@ func (m *marked) forget() {
 func (t *AnyTask) panicked(v any) {
 	e := newPanicError(t, v)
 	t.err = e
+	panics.Add(1)
 	t.kernel.panicked(e, t.silent)
 }
 
@@ -282,6 +290,7 @@ func (t *AnyTask) leave(seer wait.Batch) {
 		t.recordEnd()
 	}
 	var woken wait.Batch
+	t.countEnd() // before anybody learns of it
 	g := t.member()
 	if g != nil || !t.state.CompareAndSwap(running, terminated) {
 		t.mu.Lock()

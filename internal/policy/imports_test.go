@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"network":            {".", "socket", "network/proxyproto", "internal/wait", "internal/poll", "internal/foreign", "internal/sentinel"},
 	"network/proxyproto": {},
 	"httptask":           {"."},
+	"expvars":            {"."},
 	"signal":             {".", "internal/signals"},
 	"subprocess":         {".", "stream", "internal/wait", "internal/poll", "internal/process", "internal/signals", "internal/sentinel", "internal/thread"},
 	"process":            {".", "socket", "stream", "subprocess", "internal/wait", "internal/gobs", "internal/process", "internal/signals"},

@@ -567,8 +567,8 @@ func (s *Scope) expire() {
 	case s.cause.Load() != nil:
 	case m != nil:
 		m.expire(s)
-	default:
-		s.Cancel(expired(s))
+	case s.Cancel(expired(s)):
+		expirations.Add(1)
 	}
 }
 
