@@ -257,12 +257,13 @@ func TestStatsOfNow(t *testing.T) {
 			tasks = append(tasks, curio.Go(ctx, fn, opts...))
 		}
 		spawn(fixture.Sleeper)
+		first := tasks[0]
 		spawn(fixture.Sleeper, curio.Daemon())
 		spawn(fixture.Sleeper, curio.Service())
 		spawn(lock.Acquire)
 		spawn(func(ctx context.Context) error { return second(curio.NewQueue[int](1).Get(ctx)) })
 		spawn(func(ctx context.Context) error { return new(curio.Event).Wait(ctx) })
-		spawn(func(ctx context.Context) error { return tasks[0].Wait(ctx) })
+		spawn(func(ctx context.Context) error { return first.Wait(ctx) })
 		spawn(func(ctx context.Context) error { // it does not wait in a call of this module
 			<-ctx.Done()
 			return nil
