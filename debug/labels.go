@@ -2,6 +2,7 @@ package debug
 
 import (
 	"context"
+	"maps"
 	"runtime/pprof"
 	"strconv"
 	"sync"
@@ -218,9 +219,7 @@ func (k *known) labels(l Labels, name string) *values {
 	}
 	more := make(map[string]*values)
 	if has != nil {
-		for n, old := range *has {
-			more[n] = old
-		}
+		maps.Copy(more, *has)
 	}
 	more[name] = v
 	k.byName.Store(&more)
