@@ -11,6 +11,13 @@ import (
 
 // This file writes into the ring of events when tasks begin and end. See internal/wait for waits and cancellations.
 
+func init() {
+	wait.NumberOfTask = func(object any) uint64 {
+		t, _ := object.(*AnyTask)
+		return idOf(t)
+	}
+}
+
 // recordBirth notes that t, which has just come into the tree, is spawned with ctx. It does not ask ctx, if that is not ours,
 // for its task: a call of a SharedCalls is started by somebody who must not be held up by another's context.
 func (t *AnyTask) recordBirth(ctx context.Context) {

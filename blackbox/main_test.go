@@ -101,6 +101,11 @@ func asleep(ctx context.Context, name string) bool {
 	return false
 }
 
-func overflow(i int) int { return overflow(i+1) + 1 }
+func overflow(i int) int {
+	if i < 0 { // which does not come
+		return 0
+	}
+	return overflow(i+1) + 1
+}
 
 func explode(context.Context) error { panic("boom") }

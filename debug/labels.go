@@ -2,6 +2,7 @@ package debug
 
 import (
 	"context"
+	"maps"
 	"runtime/pprof"
 	"strconv"
 	"sync"
@@ -65,7 +66,7 @@ var marking = newMarker()
 type marker struct {
 	sync.Mutex // held to replace the settings
 	now        atomic.Pointer[settings]
-	known      known
+	known      knownLabels
 	started    bool // package wait knows of it
 }
 
@@ -185,8 +186,8 @@ func (m *marker) Ends(base context.Context) {
 
 func taskOf(o *wait.Owner) *curio.AnyTask { return o.Task.(*curio.AnyTask) }
 
-// known has the values of tasks that have a name and nothing else, so that they need not be made for each task.
-type known struct {
+// knownLabels has the values of tasks that have a name and nothing else, so that they need not be made for each task.
+type knownLabels struct {
 	mu     sync.Mutex
 	byName atomic.Pointer[map[string]*values]
 	none   atomic.Pointer[values] // for a task that is to have no label, though the goroutine that spawns it has some
@@ -195,7 +196,7 @@ type known struct {
 // maxKnown bounds the names that are kept: a program may make up a name for each task.
 const maxKnown = 1000
 
-func (k *known) labels(l Labels, name string) *values {
+func (k *knownLabels) labels(l Labels, name string) *values {
 	if l == 0 {
 		v := k.none.Load()
 		if v == nil {
@@ -218,9 +219,7 @@ func (k *known) labels(l Labels, name string) *values {
 	}
 	more := make(map[string]*values)
 	if has != nil {
-		for n, old := range *has {
-			more[n] = old
-		}
+		maps.Copy(more, *has)
 	}
 	more[name] = v
 	k.byName.Store(&more)

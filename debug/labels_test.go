@@ -311,6 +311,8 @@ func TestTracebackLabels(t *testing.T) {
 	}
 }
 
+func init() { children["traceback labels"] = tracebackLabels }
+
 func tracebackLabels() {
 	debug.SetLabels(debug.TaskNames)
 	fixture.Succeed(curio.Run(context.Background(), func(ctx context.Context) error {

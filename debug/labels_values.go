@@ -2,7 +2,7 @@ package debug
 
 import (
 	"context"
-	"runtime/trace"
+	runtimetrace "runtime/trace"
 	"time"
 )
 
@@ -15,7 +15,7 @@ type values struct {
 	around context.Context // nil for nothing
 	labels context.Context // nil if the task has no labels to set
 	traced context.Context // nil if the task is in no trace; then so is task
-	task   *trace.Task
+	task   *runtimetrace.Task
 	id     uint64 // of the task, if it is in a trace
 }
 

@@ -7,12 +7,7 @@ import (
 	"github.com/curio-go/curio/internal/testutil"
 )
 
-func TestMain(m *testing.M) { testutil.Main(m, child) }
+// children are what the test binary does when it plays a child process.
+var children = map[string]func(){}
 
-// child is what a child process of a test runs.
-func child() {
-	switch os.Args[1] {
-	case "traceback labels":
-		tracebackLabels()
-	}
-}
+func TestMain(m *testing.M) { testutil.Main(m, func() { children[os.Args[1]]() }) }

@@ -2,7 +2,7 @@ package debug
 
 import (
 	"context"
-	"runtime/trace"
+	runtimetrace "runtime/trace"
 	"strconv"
 	"time"
 
@@ -42,7 +42,7 @@ const category = "curio.task"
 // withTask returns v, which may be nil and may be shared, as the values of a task that is in the trace which is taken
 // now, if one is.
 func withTask(v *values, o *wait.Owner, base, around context.Context) *values {
-	if !trace.IsEnabled() {
+	if !runtimetrace.IsEnabled() {
 		return v
 	}
 	mine := values{around: around}
@@ -50,7 +50,7 @@ func withTask(v *values, o *wait.Owner, base, around context.Context) *values {
 		mine = *v
 	}
 	parent := &parentTask{base}
-	mine.traced, mine.task = trace.NewTask(parent, taskOf(o).Name())
+	mine.traced, mine.task = runtimetrace.NewTask(parent, taskOf(o).Name())
 	parent.of = nil
 	mine.id = o.ID
 	return &mine
@@ -65,8 +65,8 @@ func (v *values) begin() (traced bool) {
 	if v.task == nil {
 		return false
 	}
-	if trace.IsEnabled() {
-		trace.Log(v.traced, category, strconv.FormatUint(v.id, 10))
+	if runtimetrace.IsEnabled() {
+		runtimetrace.Log(v.traced, category, strconv.FormatUint(v.id, 10))
 	}
 	return true
 }
@@ -79,14 +79,14 @@ func (v *values) end() {
 
 // Waits is part of wait.Marker.
 func (m *marker) Waits(base context.Context, op string) wait.Region {
-	if !trace.IsEnabled() {
+	if !runtimetrace.IsEnabled() {
 		return nil
 	}
 	of := context.Background()
 	if v, ok := base.(*values); ok && v.traced != nil {
 		of = v.traced
 	}
-	return trace.StartRegion(of, op)
+	return runtimetrace.StartRegion(of, op)
 }
 
 // Value is part of context.Context. It asks the user's contexts: if one panics, there is no parent.

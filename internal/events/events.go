@@ -37,6 +37,7 @@ const (
 	Running                   // its goroutine has begun
 	Waits                     // Text is the operation, and after a space the object's type; Arg the object's address
 	Sleeps                    // Waits for a wait without an object that ends by itself: Arg says when, as Time
+	Joins                     // Waits for the end of a task: Arg is that task
 	Resumed                   // a wait is over; Arg is 1 if the task's context has ended it
 	Ended                     // it has ended and has not failed; Arg is 1 if it had been cancelled
 	Failed                    // it has ended with an error of its own: Text is the error's type; Arg as for Ended
@@ -48,7 +49,7 @@ const (
 
 // String returns the name of k in lower case.
 func (k Kind) String() string {
-	names := [...]string{"", "created", "running", "waits", "sleeps", "resumed", "ended", "failed", "panicked", "cancelled"}
+	names := [...]string{"", "created", "running", "waits", "sleeps", "joins", "resumed", "ended", "failed", "panicked", "cancelled"}
 	if int(k) < len(names) {
 		return names[k]
 	}
@@ -60,7 +61,7 @@ type Set uint32
 
 const (
 	Tasks  Set = 1 << iota // Created, Ended, Failed, Panicked, Cancelled; recorded unless somebody has switched them off
-	Pauses                 // Waits and Sleeps
+	Pauses                 // Waits, Sleeps and Joins
 	Steps                  // Running, and Resumed for each wait that was recorded
 	Order                  // each record has a number
 	Errors                 // the errors of tasks are handed over: see Failures

@@ -9,6 +9,9 @@ import (
 
 // This file writes into the ring of events: waits, if somebody wants them, and cancellations.
 
+// NumberOfTask returns the number of the task that object is, 0 if it is none. The layer above sets it.
+var NumberOfTask = func(object any) uint64 { return 0 }
+
 // record notes that the task begins to wait with w. What it waits for is told by its type and address: its String may be
 // the user's, or take the very mutex that everything hangs on.
 func (w *Waiter) record() {
@@ -34,6 +37,10 @@ func (w *Waiter) record() {
 		events.Add(events.Waits, w.since, task, 0, w.op+" "+strings.Join(ops, " or "))
 		return
 	}
+	if of := NumberOfTask(object); of != 0 {
+		events.Add(events.Joins, w.since, task, of, w.op)
+		return
+	}
 	address := uintptr(0)
 	if v := reflect.ValueOf(object); v.Kind() == reflect.Pointer {
 		address = v.Pointer()
@@ -57,9 +64,9 @@ func (w *Waiter) recordEnd() {
 // An author is a Cause's By that knows the number of the task that it names.
 type author interface{ TaskID() uint64 }
 
-// recordCancel notes that c has cancelled s, and not just a scope around it.
+// recordCancel notes that c has cancelled s, and not just a scope around it. A kernel without tasks is not worth mentioning.
 func (s *Scope) recordCancel(c *Cause) {
-	if !c.IsOf(s) && c.Kind != Foreign {
+	if !c.IsOf(s) && c.Kind != Foreign || s.kind == Kernel && s.Empty() {
 		return
 	}
 	at, task, by := c.At, uint64(0), uint64(0)
