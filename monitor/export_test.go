@@ -3,6 +3,9 @@ package monitor
 import (
 	"bufio"
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 )
@@ -58,3 +61,11 @@ const (
 	MostConns   = mostConns
 	LongestLine = longestLine
 )
+
+// Get writes the answer to a request that needs no token.
+func Get(w io.Writer, path string, opts ...Option) {
+	r := httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil)
+	answer := httptest.NewRecorder()
+	Handler(append(opts, OpenReading())...).ServeHTTP(answer, r)
+	_, _ = answer.Body.WriteTo(w)
+}

@@ -169,7 +169,9 @@ func (c *conn) converse() {
 		if !s.trusted() {
 			deadline = time.Now().Add(commandTime)
 		}
-		_ = c.SetReadDeadline(deadline)
+		if !c.await(deadline) {
+			return
+		}
 		line, end := in.next()
 		answer := s.answer(line, end)
 		c.trusted.Store(s.trusted())
@@ -178,8 +180,8 @@ func (c *conn) converse() {
 		}
 	}
 	// To close a connection of which something is unread resets it, and the client may lose the last answer.
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && err == nil && half.CloseWrite() == nil {
-		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if ok && err == nil && half.CloseWrite() == nil && c.await(time.Now().Add(time.Second)) {
 		_, _ = io.CopyN(io.Discard, c.in, mostUnread)
 	}
 }

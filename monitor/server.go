@@ -107,9 +107,9 @@ func (s *Server) URL() string {
 	return "http://" + addr.String() + "/#token=" + s.view.token
 }
 
-// Close stops listening, disconnects the clients, and removes the socket's file. It waits for what it interrupts, but no
-// longer than a second: a look at stacks cannot be interrupted. The error is the first one of closing a listener, if this is
-// the first call.
+// Close stops listening, disconnects the clients, and removes the socket's file. What a client has asked for already is
+// answered, and what is to be logged is logged: the program may end by what somebody has done here. Close waits for no
+// longer than a second for that. The error is the first one of closing a listener, if this is the first call.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	again := s.closed
@@ -124,18 +124,37 @@ func (s *Server) Close() error {
 	for _, l := range s.listeners {
 		errs = append(errs, l.Close())
 	}
+	// A session looks at ctx after it has set its deadline, so it does not wait for another line.
 	s.cancel()
-	_ = s.http.Close() // closes what is handed over, of which there is no error
+	for _, c := range conns {
+		if !c.web.Load() {
+			_ = c.SetReadDeadline(time.Unix(1, 0))
+		}
+	}
+	bound, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	_ = s.http.Shutdown(bound) // there is nobody to tell
+	s.settle(bound)
+	_ = s.http.Close()
 	for _, c := range conns {
 		c.Conn.Close()
 	}
-	bound, cancel := context.WithTimeout(context.Background(), time.Second)
+	return errors.Join(errs...)
+}
+
+const closeTime = time.Second
+
+// settle waits for goroutines and for what they log.
+func (s *Server) settle(bound context.Context) {
+	settled, cancel := context.WithCancel(bound)
 	go func() {
 		defer cancel()
 		s.running.Wait()
+		for s.view.logging.Load() > 0 && rest(bound, time.Millisecond) {
+			// There are few of them, and no more come.
+		}
 	}()
-	<-bound.Done()
-	return errors.Join(errs...)
+	<-settled.Done()
 }
 
 // accept takes connections until the listener is closed.
@@ -212,6 +231,7 @@ func (s *Server) serve(c *conn) {
 	}()
 	switch c.kind() {
 	case forHTTP:
+		c.web.Store(true)
 		if !s.handed.put(c) {
 			c.Close()
 		}
@@ -229,7 +249,7 @@ type conn struct {
 	in      *bufio.Reader
 	own     bool        // at the other end is this user, or the superuser
 	trusted atomic.Bool // own, or has given the token
-	greeted bool
+	web     atomic.Bool // it is HTTP
 	server  *Server
 	once    sync.Once
 }
@@ -260,16 +280,26 @@ const (
 	forLines
 )
 
+// await sets the deadline for what the client says next. It is false if the server is being closed.
+func (c *conn) await(deadline time.Time) bool {
+	return c.SetReadDeadline(deadline) == nil && c.server.ctx.Err() == nil
+}
+
 // kind waits for the first line, and looks what it is. It takes nothing of it.
 func (c *conn) kind() purpose {
-	_ = c.SetReadDeadline(time.Now().Add(greetAfter))
+	if !c.await(time.Now().Add(greetAfter)) {
+		return forNothing
+	}
 	_, err := c.in.Peek(1)
+	if !c.await(time.Now().Add(commandTime)) {
+		return forNothing
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return forLines
 	}
-	_ = c.SetReadDeadline(time.Now().Add(commandTime))
 	for n := 1; ; n = c.in.Buffered() + 1 {
-		if _, err = c.in.Peek(min(n, longestLine)); err != nil && c.in.Buffered() == 0 {
+		_, err = c.in.Peek(min(n, longestLine))
+		if err != nil && (c.in.Buffered() == 0 || errors.Is(err, os.ErrDeadlineExceeded)) {
 			return forNothing
 		}
 		start, _ := c.in.Peek(min(c.in.Buffered(), longestLine))

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func left(at, now time.Time) string {
 	if at.IsZero() {
 		return "None"
 	}
-	s := fmt.Sprintf("%.6f", at.Sub(now).Seconds())
+	s := strconv.FormatFloat(at.Sub(now).Seconds(), 'f', 6, 64)
 	return s[:min(len(s), 7)]
 }
 
@@ -35,17 +36,26 @@ func table(infos []curio.TaskInfo, now time.Time) string {
 		states = max(states, min(quote.Width(i.State), 24))
 	}
 	var b strings.Builder
+	b.Grow(80 * (len(infos) + 2))
 	row := func(id, state, cycles, timeout, sleep, name string) {
-		b.WriteString(quote.Cell(id, 6) + " " + quote.Cell(state, states) + " " + quote.Cell(cycles, 10) + " ")
-		b.WriteString(quote.Cell(timeout, 7) + " " + quote.Cell(sleep, 7) + " " + name + "\n")
+		for _, cell := range []struct {
+			text    string
+			columns int
+		}{{id, 6}, {state, states}, {cycles, 10}, {timeout, 7}, {sleep, 7}} {
+			text := quote.Text(cell.text, max(cell.columns, 24))
+			b.WriteString(text)
+			for range max(0, cell.columns-quote.Width(text)) + 1 {
+				b.WriteByte(' ')
+			}
+		}
+		b.WriteString(name)
+		b.WriteByte('\n')
 	}
 	row("Task", "State", "Cycles", "Timeout", "Sleep", "Task")
 	dashes := func(n int) string { return strings.Repeat("-", n) }
 	row(dashes(6), dashes(states), dashes(10), dashes(7), dashes(7), dashes(40))
 	for _, i := range infos {
-		fmt.Fprintf(&b, "%-6d ", i.Task.ID())
-		b.WriteString(quote.Cell(i.State, states))
-		fmt.Fprintf(&b, " %-10d %-7s %-7s %s\n", i.Cycles, left(i.Deadline, now), left(i.Until, now), named(i.Task))
+		row(strconv.FormatUint(i.Task.ID(), 10), i.State, strconv.FormatUint(i.Cycles, 10), left(i.Deadline, now), left(i.Until, now), named(i.Task))
 	}
 	return b.String()
 }

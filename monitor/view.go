@@ -51,13 +51,7 @@ func (v *view) tasks() (tasks []*curio.AnyTask) {
 }
 
 // inspect returns what all tasks do, the oldest first.
-func (v *view) inspect() (infos []curio.TaskInfo) {
-	for _, k := range v.kernelsNow() {
-		infos = append(infos, k.Inspect()...)
-	}
-	slices.SortFunc(infos, func(a, b curio.TaskInfo) int { return cmp.Compare(a.Task.ID(), b.Task.ID()) })
-	return infos
-}
+func (v *view) inspect() []curio.TaskInfo { return curio.InspectTasks(v.tasks()...) }
 
 // task returns the task with the given number, nil if there is none.
 func (v *view) task(id uint64) *curio.AnyTask {
