@@ -28,6 +28,7 @@ type stub struct {
 	readOnly  bool
 	early     bool    // stacks and places in the code are refused: too soon after the last ones
 	gone      bool    // connections are dropped without an answer
+	spoilt    int     // so many requests get a prompt for an answer
 	strange   *string // the answer to all that is asked
 	seen      []request
 }
@@ -136,6 +137,13 @@ func (s *stub) guard(next http.Handler) http.Handler {
 		s.mu.Lock()
 		gone, token, strange := s.gone, s.token, s.strange
 		s.mu.Unlock()
+		if s.isSpoilt() && r.URL.Path != "/" {
+			if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_, _ = c.Write([]byte("\nCurio Monitor: 5 tasks running\nType help for commands\ncurio > "))
+				c.Close()
+			}
+			return
+		}
 		if gone {
 			panic(http.ErrAbortHandler)
 		}
@@ -149,6 +157,13 @@ func (s *stub) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (s *stub) isSpoilt() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spoilt--
+	return s.spoilt >= 0
 }
 
 func refuse(w http.ResponseWriter, status int, text string) {
