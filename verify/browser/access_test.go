@@ -27,13 +27,14 @@ func (b *tab) access() (lines []string) {
 		if node.Ignored {
 			continue
 		}
-		line := text(node.Role) + " " + text(node.Name)
+		var line strings.Builder
+		line.WriteString(text(node.Role) + " " + text(node.Name))
 		for _, p := range node.Properties {
 			if slices.Contains([]string{"level", "expanded", "selected", "focused", "modal"}, string(p.Name)) {
-				line += " " + string(p.Name) + "=" + string(p.Value.Value)
+				line.WriteString(" " + string(p.Name) + "=" + string(p.Value.Value))
 			}
 		}
-		lines = append(lines, strings.TrimSpace(line))
+		lines = append(lines, strings.TrimSpace(line.String()))
 	}
 	return lines
 }

@@ -369,6 +369,7 @@ func TestRealHostileNames(t *testing.T) {
 		}
 		id := task.ID()
 		b.do(js(`void (choose(%v, false), confirmCancel(), document.getElementById("sure").click())`, id))
+		b.until(`!document.getElementById("note").hidden && document.getElementById("note").textContent.startsWith("Cancelled ")`)
 		testutil.Await(t, fmt.Sprintf("the end of %.40q", task.Name()), task.Terminated)
 	}
 	b.until(`document.querySelectorAll("#rows .row").length === 1`)

@@ -471,6 +471,29 @@ func TestLost(t *testing.T) {
 	b.has("#why-text", "task main/worker (3)")
 }
 
+// A connection that the browser has opened in advance may have become one for commands by the time that it is used.
+func TestSpoiltConnections(t *testing.T) {
+	testutil.Need(t, "chromium")
+	testutil.NoLeaks(t)
+	s := newStub(t, family()...)
+	b := showing(t, s)
+	b.click("#pause")
+	b.do(`poll()`) // the one that was under way is not heard any more
+	b.click(row(3))
+	for _, id := range []string{"why", "stack"} {
+		s.do(func() { s.spoilt = 3 })
+		b.click("#" + id)
+		b.until(js(`!document.getElementById(%v).hidden`, id+"-part"))
+	}
+	s.do(func() { s.spoilt = 3 })
+	b.click("#cancel")
+	b.click("#sure")
+	b.has("#note", "Cancelled main/worker.")
+	if n := s.count("POST"); n != 1 {
+		t.Errorf("%d requests to cancel a task have arrived", n)
+	}
+}
+
 // An answer that is not of a monitor's form does not stop the page.
 func TestStrangeAnswer(t *testing.T) {
 	testutil.Need(t, "chromium")

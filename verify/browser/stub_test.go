@@ -28,6 +28,7 @@ type stub struct {
 	readOnly  bool
 	early     bool    // stacks and places in the code are refused: too soon after the last ones
 	gone      bool    // connections are dropped without an answer
+	spoilt    int     // so many requests get a prompt for an answer
 	strange   *string // the answer to all that is asked
 	seen      []request
 }
@@ -117,17 +118,18 @@ var block = regexp.MustCompile(`(?s)<(style|script)>(.*?)</(?:style|script)>`)
 // contentPolicy is the policy of the real monitor, and forbids the page besides to make elements from text.
 func contentPolicy(t testing.TB, page string) string {
 	t.Helper()
-	policy := "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
-		"require-trusted-types-for 'script'; trusted-types 'none'"
+	var policy strings.Builder
+	policy.WriteString("default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+		"require-trusted-types-for 'script'; trusted-types 'none'")
 	found := block.FindAllStringSubmatch(page, -1)
 	if len(found) != 2 || found[0][1] != "style" || found[1][1] != "script" {
 		t.Fatalf("the page has not one style and one script, in this order, but %d of both", len(found))
 	}
 	for _, f := range found {
 		sum := sha256.Sum256([]byte(f[2]))
-		policy += fmt.Sprintf("; %s-src 'sha256-%s'", f[1], base64.StdEncoding.EncodeToString(sum[:]))
+		policy.WriteString(fmt.Sprintf("; %s-src 'sha256-%s'", f[1], base64.StdEncoding.EncodeToString(sum[:])))
 	}
-	return policy
+	return policy.String()
 }
 
 func (s *stub) guard(next http.Handler) http.Handler {
@@ -135,6 +137,13 @@ func (s *stub) guard(next http.Handler) http.Handler {
 		s.mu.Lock()
 		gone, token, strange := s.gone, s.token, s.strange
 		s.mu.Unlock()
+		if s.isSpoilt() && r.URL.Path != "/" {
+			if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_, _ = c.Write([]byte("\nCurio Monitor: 5 tasks running\nType help for commands\ncurio > "))
+				c.Close()
+			}
+			return
+		}
 		if gone {
 			panic(http.ErrAbortHandler)
 		}
@@ -148,6 +157,13 @@ func (s *stub) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (s *stub) isSpoilt() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spoilt--
+	return s.spoilt >= 0
 }
 
 func refuse(w http.ResponseWriter, status int, text string) {
@@ -234,11 +250,12 @@ func (s *stub) why(w http.ResponseWriter, r *http.Request) {
 		where = " at chat/main.go:60"
 	}
 	t := s.tasks[i]
-	text := fmt.Sprintf("task %s (%d): %s%s, for 12s", t.Path, t.ID, t.State, where)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("task %s (%d): %s%s, for 12s", t.Path, t.ID, t.State, where))
 	for _, wait := range t.Waits {
-		text += "\n  " + wait.Object
+		text.WriteString("\n  " + wait.Object)
 	}
-	_ = json.NewEncoder(w).Encode(map[string]string{"text": text})
+	_ = json.NewEncoder(w).Encode(map[string]string{"text": text.String()})
 }
 
 func (s *stub) cancel(w http.ResponseWriter, r *http.Request) {
@@ -329,27 +346,28 @@ func (s *stub) remove(id int) {
 	})
 }
 
-func seconds(s float64) *float64 { return &s }
+//go:fix inline
+func seconds(s float64) *float64 { return new(s) }
 
 // family are tasks in a tree: main, with a server that has two handlers, and a worker that waits for a lock.
 func family() []task {
 	return []task{
 		{
 			ID: 1, Name: "main", Path: "main", Kernel: 1, Kind: "main", State: "TASK_JOIN", Cycles: 3, Age: 7325, Spawned: "chat/main.go:12",
-			Waits: []waiting{{Op: "TASK_JOIN", Object: "task server (2)", On: []int{2}}}, Waiting: seconds(7324.5),
+			Waits: []waiting{{Op: "TASK_JOIN", Object: "task server (2)", On: []int{2}}}, Waiting: new(7324.5),
 		},
 		{
 			ID: 2, Name: "server", Path: "main/server", Parent: 1, Kernel: 1, Kind: "task", State: "ACCEPT", Cycles: 1201, Age: 7324,
-			Spawned: "chat/main.go:20", Waits: []waiting{{Op: "ACCEPT", Object: "fd 5 127.0.0.1:25000"}}, Waiting: seconds(0.25),
+			Spawned: "chat/main.go:20", Waits: []waiting{{Op: "ACCEPT", Object: "fd 5 127.0.0.1:25000"}}, Waiting: new(0.25),
 		},
 		{
 			ID: 3, Name: "worker", Path: "main/worker", Parent: 1, Kernel: 1, Kind: "daemon", State: "LOCK_ACQUIRE", Cycles: 88, Age: 60.25,
 			Spawned: "chat/main.go:33", Waits: []waiting{{Op: "LOCK_ACQUIRE", Object: "Lock 0xc000124000(held by task handler-a (4), 1 waiting)", On: []int{4}}},
-			Waiting: seconds(12.5), Until: seconds(17.5), Deadline: seconds(17.5), Group: true,
+			Waiting: new(12.5), Until: new(17.5), Deadline: new(17.5), Group: true,
 		},
 		{
 			ID: 4, Name: "handler-a", Path: "main/server/handler-a", Parent: 2, Kernel: 1, Kind: "task", State: "READ_WAIT", Cycles: 12,
-			Age: 30, Spawned: "chat/main.go:41", Waits: []waiting{{Op: "READ_WAIT", Object: "fd 7 127.0.0.1:25000←127.0.0.1:50112"}}, Waiting: seconds(3.5), Group: true,
+			Age: 30, Spawned: "chat/main.go:41", Waits: []waiting{{Op: "READ_WAIT", Object: "fd 7 127.0.0.1:25000←127.0.0.1:50112"}}, Waiting: new(3.5), Group: true,
 		},
 		{
 			ID: 5, Name: "handler-b", Path: "main/server/handler-b", Parent: 2, Kernel: 1, Kind: "task", State: "RUNNING", Cycles: 4, Age: 0.5,
