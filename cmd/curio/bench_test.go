@@ -13,8 +13,10 @@ func BenchmarkPS(b *testing.B) {
 	p := sample()
 	for id := range uint64(maxTasks) {
 		name := fmt.Sprint("worker ", id)
-		p.Tasks = append(p.Tasks, task{ID: id + 100, Name: name, Path: "main/pool/" + name, Parent: 1, Kernel: 1, Kind: "task", State: "TIME_SLEEP",
-			Cycles: id, Age: 63.25, Spawned: "pool/main.go:31", Waits: []wait{{Op: "TIME_SLEEP", On: []uint64{}}}, Waiting: new(52.123456), Until: new(3548.5)})
+		p.Tasks = append(p.Tasks, task{
+			ID: id + 100, Name: name, Path: "main/pool/" + name, Parent: 1, Kernel: 1, Kind: "task", State: "TIME_SLEEP",
+			Cycles: id, Age: 63.25, Spawned: "pool/main.go:31", Waits: []wait{{Op: "TIME_SLEEP", On: []uint64{}}}, Waiting: new(52.123456), Until: new(3548.5),
+		})
 	}
 	text, err := json.Marshal(p)
 	if err != nil {

@@ -180,8 +180,13 @@ func decodePicture(d *json.Decoder, p *picture) error {
 }
 
 func decodeTasks(d *json.Decoder, p *picture) error {
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return cmp.Or(err, errNoPicture)
+	switch t, err := d.Token(); {
+	case err != nil:
+		return err
+	case t == nil: // null: there is none
+		return nil
+	case t != json.Delim('['):
+		return errNoPicture
 	}
 	p.Tasks = make([]task, 0, max(0, min(p.Total, maxTasks)))
 	for d.More() {

@@ -42,6 +42,7 @@ func commands() []command {
 		{"why", "TASK [ADDRESS]", "show what a task waits for, what that waits for, and so on", runWhy},
 		{"deadlocks", "[ADDRESS]", "show tasks that wait for each other", runDeadlocks},
 		{"cancel", "TASK [ADDRESS]", "cancel a task", runCancel},
+		{"show", "FILE", "print a file of package blackbox", runShow},
 	}
 }
 

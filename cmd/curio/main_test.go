@@ -93,6 +93,8 @@ func TestUsage(t *testing.T) {
 		{"where", 2, "", "curio where: an argument is missing\n"},
 		{"why", 2, "", "curio why: an argument is missing\n"},
 		{"cancel", 2, "", "curio cancel: an argument is missing\n"},
+		{"show", 2, "", "curio show: an argument is missing\n"},
+		{"show a b", 2, "", "curio show: there are too many arguments\n"},
 		{"ps", 1, "", "curio: where is the monitor? Give its address, or set CURIO_MONITOR\n"},
 		{"top 127.0.0.1:1", 1, "", "curio: top needs a terminal"},
 	} {
