@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/events"
 	"github.com/curio-go/curio/verify/fixture"
 )
 
@@ -859,5 +860,49 @@ func BenchmarkDeadlocks(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// What it costs that events are recorded: nothing, what always is, waits too, and all that a trace wants.
+func BenchmarkRecording(b *testing.B) {
+	sets := []struct {
+		name string
+		set  events.Set
+	}{
+		{"nothing", 0},
+		{"tasks", events.Tasks},
+		{"waits", events.Tasks | events.Pauses},
+		{"trace", events.Tasks | events.Pauses | events.Steps | events.Order},
+	}
+	for _, r := range sets {
+		b.Run("what=spawn/record="+r.name, func(b *testing.B) {
+			defer events.Base(events.Base(r.set))
+			inBenchKernel(b, func(ctx context.Context) {
+				for b.Loop() {
+					_, _ = curio.Go(ctx, fixture.Nothing).Join(ctx)
+				}
+			})
+		})
+	}
+	for _, r := range sets {
+		b.Run("what=wait/record="+r.name, func(b *testing.B) {
+			defer events.Base(events.Base(r.set))
+			inBenchKernel(b, func(ctx context.Context) {
+				there, back := curio.NewSemaphore(0), curio.NewSemaphore(0)
+				echo := curio.Go(ctx, func(ctx context.Context) error {
+					for {
+						if err := there.Acquire(ctx); err != nil {
+							return err
+						}
+						back.Release(ctx)
+					}
+				})
+				for b.Loop() { // two waits
+					there.Release(ctx)
+					_ = back.Acquire(ctx)
+				}
+				_, _ = echo.Cancel(ctx)
+			})
+		})
 	}
 }

@@ -2,7 +2,9 @@ package curio
 
 import (
 	"context"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -75,3 +77,9 @@ func FakeSignals(died func(sig os.Signal)) (deliver func(sig syscall.Signal), re
 	}
 	return deliver, func() { subscribe, unsubscribe, die = oldSubscribe, oldUnsubscribe, oldDie }
 }
+
+// ClassOf is the class of a state in Stats.ByState.
+func ClassOf(state string) string { return classOf(state).String() }
+
+// KnownStates are the states that have a class.
+func KnownStates() []string { return slices.Collect(maps.Keys(classes)) }

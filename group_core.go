@@ -135,6 +135,9 @@ func (g *group) addLocked(m member, adopted bool) {
 	if g.closed {
 		panic("curio: TaskGroup used after its end; tasks can be added until Group returns or Join is called")
 	}
+	if !adopted {
+		t.number()
+	}
 	t.adopted = adopted
 	t.group.Store(g)
 	if t.Daemon() {

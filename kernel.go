@@ -10,7 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/curio-go/curio/internal/events"
 	"github.com/curio-go/curio/internal/signals"
+	"github.com/curio-go/curio/internal/trouble"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -123,12 +125,27 @@ func (k *Kernel) run(ctx context.Context, main func(context.Context) error, pc u
 			defer k.limited.Add(-1)
 		}
 	}
-	if !t.owner.InitMain(of, k.root) {
+	t.number()
+	open := t.owner.InitMain(of, k.root)
+	if events.Wants(events.Tasks) {
+		t.recordBirth(ctx)
+	}
+	if !open {
+		if wait.Marking() {
+			t.owner.LeaveMark()
+		}
+		t.err, t.failed = ErrKernelShutdown, true
+		t.countEnd()
+		t.recordEnd()
 		t.owner.Scope.Close()
 		return ErrKernelShutdown
 	}
 	k.watchDeadlocks(&t.owner.Scope)
-	go t.run(plain(main))
+	if wait.Marking() {
+		go t.runMarked(plain(main))
+	} else {
+		go t.run(plain(main))
+	}
 	if d != nil {
 		d.main(ctx, t)
 		return d.outcome(t, k.outcome(t))
@@ -213,6 +230,9 @@ func (k *Kernel) say(level slog.Level, text string, args ...any) {
 func (k *Kernel) panicked(e *PanicError, silent bool) {
 	if k.crash {
 		defer func() { panic(e.Value) }() // even if the log handler ends the goroutine
+	}
+	if !silent || k.crash {
+		trouble.Tell(trouble.Trouble{Kind: trouble.Panic, Task: e.Task, Value: e.Value, Stack: e.Stack, Last: k.crash})
 	}
 	if !silent {
 		k.say(slog.LevelError, "curio: task panicked", "task", e.Task, "panic", e.Value, "stack", string(e.Stack))

@@ -207,6 +207,7 @@ func (s *SharedCalls[K, V]) enterLocked(from *callNode, key K, fresh *sharedCall
 
 // addLocked adds c, a new call, which is pending if there is one before it.
 func (s *SharedCalls[K, V]) addLocked(c, before *sharedCall[K, V]) {
+	c.task.number()
 	c.older = s.last
 	if s.last != nil {
 		s.last.newer = c

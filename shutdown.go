@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/curio-go/curio/internal/events"
+	"github.com/curio-go/curio/internal/trouble"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -31,6 +33,7 @@ func (k *Kernel) shutdown(ctx context.Context, pc uintptr) error {
 	if err := k.notFromInside(ctx, "Shutdown"); err != nil {
 		return err
 	}
+	defer events.Settle()
 	cause := func(s *wait.Scope) *wait.Cause {
 		c := wait.NewCause(s, wait.Shutdown, nil)
 		c.By, c.PC = authorOf(CurrentTask(ctx)), pc
@@ -103,6 +106,7 @@ func (k *Kernel) end(ctx context.Context, cancel func(), ended func(context.Cont
 		default:
 			continue
 		}
+		trouble.Tell(trouble.Trouble{Kind: trouble.Shutdown, Lines: lines, Last: gone != nil})
 		if gone != nil {
 			return &ShutdownError{Tasks: lines, Err: gone, more: more}
 		}

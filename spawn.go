@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/curio-go/curio/internal/events"
 	"github.com/curio-go/curio/internal/origin"
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -116,7 +117,7 @@ func newTask[T any](ctx context.Context, fn func(context.Context) (T, error), en
 func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption) {
 	t.owner.Prepare() // a group lists the task before it starts it
 	t.kernel, t.entry = kernelOf(ctx), entry
-	t.owner.ID, t.born = lastID.Add(1), wait.Now()
+	t.born = wait.Now()
 	t.owner.Task = t
 	inheritLocals(&t.owner, wait.CurrentTask(ctx))
 	if !origin.IsUsersFunction(entry) {
@@ -127,10 +128,18 @@ func (t *AnyTask) prepare(ctx context.Context, entry uintptr, opts []SpawnOption
 	}
 }
 
+// number gives t its ID, once. It is called before anybody else can see t, and when it is certain that t becomes a task:
+// the last ID is how many tasks there have been, see ReadStats.
+func (t *AnyTask) number() { t.owner.ID = lastID.Add(1) }
+
 // start puts t into the tree and starts its goroutine, in which fn runs. g is the group
 // that t is a member of, nil for none; then ctx is that group's scope.
 func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
-	if t.enter(ctx, g, fn) {
+	switch {
+	case !t.enter(ctx, g, fn):
+	case wait.Marking():
+		go t.runMarked(fn)
+	default:
 		go t.run(fn)
 	}
 }
@@ -138,6 +147,9 @@ func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
 // enter puts t into the tree. It is false if the kernel has been shut down; then t has
 // ended.
 func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
+	if t.owner.ID == 0 { // a group gives it to its members, and a shared call to its task
+		t.number()
+	}
 	switch {
 	case t.role == serviceTask:
 		open = t.owner.InitDaemon(ctx, t.kernel.services)
@@ -146,7 +158,13 @@ func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
 	default:
 		open = t.owner.InitTask(ctx, t.kernel.root)
 	}
+	if events.Wants(events.Tasks) {
+		t.recordBirth(ctx)
+	}
 	if !open {
+		if wait.Marking() {
+			t.owner.LeaveMark()
+		}
 		fn.forget()
 		t.err = ErrKernelShutdown
 		t.finish()
@@ -166,6 +184,9 @@ func (t *AnyTask) run(fn runner) {
 		}
 	}()
 	t.state.CompareAndSwap(created, running)
+	if events.Wants(events.Steps) {
+		events.Add(events.Running, wait.Now(), t.owner.ID, 0, "")
+	}
 	if g := t.member(); g == nil || g.admit(t) {
 		t.err = ErrGoexit // what is true if the function does not return
 		t.err = fn.call(&t.owner.Scope)
@@ -175,11 +196,38 @@ func (t *AnyTask) run(fn runner) {
 	runtime.KeepAlive(t)
 }
 
+// runMarked is run for a task that bears a mark of package debug's, as a label for the profiler.
+func (t *AnyTask) runMarked(fn runner) {
+	if t.owner.EnterMark() {
+		fn = &marked{fn, t}
+	}
+	t.run(fn)
+}
+
+// marked is the runner of a task with a mark that has to be left, before the end of the task is known to anybody.
+type marked struct {
+	fn runner
+	t  *AnyTask
+}
+
+func (m *marked) call(ctx context.Context) error {
+	defer m.t.owner.LeaveMark()
+	fn := m.fn
+	m.fn = nil
+	return fn.call(ctx)
+}
+
+func (m *marked) forget() {
+	m.t.owner.LeaveMark()
+	m.fn.forget()
+}
+
 // panicked notes that the task's function has panicked with v. It is reported in this
 // moment: whoever joins the task may do so late or never.
 func (t *AnyTask) panicked(v any) {
 	e := newPanicError(t, v)
 	t.err = e
+	panics.Add(1)
 	t.kernel.panicked(e, t.silent)
 }
 
@@ -238,7 +286,11 @@ func (t *AnyTask) claimJoiner() (claimed wait.Batch) {
 // so it is one step, under mu. AddTask looks at the task under mu too, and marks it as
 // joined, so that leave does not take the short way and overlook the group.
 func (t *AnyTask) leave(seer wait.Batch) {
+	if events.Wants(events.Tasks | events.Errors) {
+		t.recordEnd()
+	}
 	var woken wait.Batch
+	t.countEnd() // before anybody learns of it
 	g := t.member()
 	if g != nil || !t.state.CompareAndSwap(running, terminated) {
 		t.mu.Lock()

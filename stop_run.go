@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/curio-go/curio/internal/events"
 	"github.com/curio-go/curio/internal/signals"
 	"github.com/curio-go/curio/internal/wait"
 )
@@ -110,6 +111,7 @@ func (e *SignalError) name() string {
 func Exit(err error) {
 	var stopped *SignalError
 	bySignal := errors.As(err, &stopped)
+	events.Settle()
 	switch {
 	case err == nil:
 		os.Exit(0)

@@ -149,7 +149,13 @@ func SpawnThread[T any](ctx context.Context, fn func(context.Context) (T, error)
 	}
 	t := newTask(ctx, fn, reflect.ValueOf(fn).Pointer(), opts)
 	if t.enter(ctx, nil, t) {
-		thread.Go(func() { t.run(t) })
+		thread.Go(func() {
+			if wait.Marking() {
+				t.runMarked(t)
+			} else {
+				t.run(t)
+			}
+		})
 	}
 	return t
 }

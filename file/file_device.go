@@ -1,9 +1,11 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -281,7 +283,9 @@ func (d *device) outcome(w *errand) (fate, error) {
 func (d *device) work(w *errand) {
 	for w != nil {
 		w.call.run()
-		w = d.finish(w)
+		if w = d.finish(w); w != nil { // which is another task's
+			pprof.SetGoroutineLabels(context.Background())
+		}
 	}
 }
 

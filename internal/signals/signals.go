@@ -26,6 +26,9 @@ import (
 // goroutine at a time for each signal. It must return at once, and must not call this package.
 type Subscriber interface{ Deliver(sig syscall.Signal) }
 
+// A Sharer is a Subscriber that is told, just before Deliver, if others are delivered the same signal.
+type Sharer interface{ Shared() }
+
 // A line delivers one signal.
 type line struct {
 	from        chan os.Signal
@@ -102,6 +105,9 @@ func (l *line) deliver(sig syscall.Signal) {
 	for range l.from {
 		lines.mu.Lock()
 		for _, s := range l.subscribers {
+			if sharer, ok := s.(Sharer); ok && len(l.subscribers) > 1 {
+				sharer.Shared()
+			}
 			s.Deliver(sig)
 		}
 		lines.mu.Unlock()

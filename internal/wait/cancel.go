@@ -1,5 +1,7 @@
 package wait
 
+import "github.com/curio-go/curio/internal/events"
+
 // This file carries a cancellation from the scope where it happens to everything below. It
 // marks scopes and claims waiters while it holds the locks; after releasing them it tells
 // the twins and wakes the waiters.
@@ -17,6 +19,9 @@ func (s *Scope) cancelIf(cond func() bool, c *Cause) bool {
 	s.mu.Lock()
 	did := (!s.sealed || c.Kind == Shutdown) && (cond == nil || cond()) && s.cancelLocked(c, &woken)
 	s.mu.Unlock()
+	if did && events.Wants(events.Tasks) {
+		s.recordCancel(c)
+	}
 	woken.wakeForScope()
 	if did && s.kind == Timeout {
 		s.forget()

@@ -2,6 +2,7 @@ package wait
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -115,3 +116,9 @@ func (a *alarm) clear() bool {
 	a.mu.Unlock()
 	return stopped
 }
+
+// expirations counts the scopes whose deadline has ended them.
+var expirations atomic.Uint64
+
+// Expirations is how many scopes of this process a deadline of their own has ended.
+func Expirations() uint64 { return expirations.Load() }

@@ -45,8 +45,10 @@ var (
 func WithProbe(ctx context.Context, p Probe) (probed context.Context, remove func()) {
 	probes.Store(p, nil)
 	probing.Add(1)
+	attention.Add(1)
 	return context.WithValue(ctx, probeKey{}, p), func() {
 		probes.Delete(p)
+		attention.Add(-1)
 		probing.Add(-1)
 	}
 }

@@ -286,6 +286,9 @@ func (o *Owner) Seal() (cancelled bool) {
 // below the nearest ancestor in the tree. It is false for a task if that is above a
 // kernel, which has been shut down.
 func (s *Scope) link(parent *Scope) (open bool) {
+	if s.kind == Task {
+		s.owner.bear()
+	}
 	open = true
 	parent.lockInTree()
 	born := parent.cause.Load()
@@ -564,8 +567,8 @@ func (s *Scope) expire() {
 	case s.cause.Load() != nil:
 	case m != nil:
 		m.expire(s)
-	default:
-		s.Cancel(expired(s))
+	case s.Cancel(expired(s)):
+		expirations.Add(1)
 	}
 }
 

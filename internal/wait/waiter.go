@@ -3,6 +3,8 @@ package wait
 import (
 	"context"
 	"sync"
+
+	"github.com/curio-go/curio/internal/events"
 )
 
 // A Waiter is one goroutine that is blocked, or about to be. Waiters come from
@@ -18,6 +20,8 @@ type Waiter struct {
 	shown      bool // it is the task's own wait, which its state shows
 	registered bool // it is on the scope's list; guarded by scope.mu
 	special    bool // until or foreign is set, which Free has to clear
+	inRegion   bool // region is set; the waiting goroutine's own
+	recorded   bool // its beginning is in the ring of events
 
 	// What it waits for, for whoever watches. Written before Begin; read by
 	// others under scope's mutex while the waiter is registered.
@@ -50,7 +54,9 @@ type Waiter struct {
 	index    int
 	harmless bool
 
-	_ [24]byte // the allocator aligns objects of 256 bytes to a cache line
+	region Region // of an execution trace, see mark.go; the waiting goroutine's own
+
+	_ [8]byte // the allocator aligns objects of 256 bytes to a cache line
 }
 
 const (
@@ -260,10 +266,13 @@ func (w *Waiter) Begin() bool {
 	w.since = Now()
 	if o := s.owner; o != nil {
 		o.cycles.Add(1)
+		if events.Wants(events.Pauses) {
+			w.record()
+		}
 	}
 	if s.register(w) {
-		if probing.Load() != 0 {
-			w.probeParked()
+		if attention.Load() != 0 {
+			w.tell()
 		}
 		return true
 	}
@@ -345,6 +354,12 @@ func (w *Waiter) leaveScope() {
 	s := w.scope
 	if s == nil {
 		return
+	}
+	if w.inRegion {
+		w.endRegion()
+	}
+	if w.recorded {
+		w.recordEnd() // before the task is shown as running
 	}
 	s.unregister(w)
 	if s.kind == Adopted {

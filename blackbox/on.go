@@ -1,0 +1,364 @@
+package blackbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"runtime/trace"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/curio-go/curio/internal/events"
+	"github.com/curio-go/curio/internal/quote"
+	"github.com/curio-go/curio/internal/signals"
+	"github.com/curio-go/curio/internal/trouble"
+)
+
+// Options say when files are written, and what is in them. The zero value has a report written when a task panics and when
+// a kernel does not shut down.
+type Options struct {
+	// Dir is where files go. It is made if there is none, and others may not be allowed to write to it. If it is "",
+	// it is curio/blackbox below the user's cache directory (see os.UserCacheDir).
+	Dir string
+
+	// Keep is how many sets of files are kept of this program in Dir: a report with what is beside it is one set, and
+	// what a crash has left is another. The oldest are removed. 0 stands for 10.
+	Keep int
+
+	// MaxSize is how many bytes a report has, about. What has no room is counted. 0 stands for 16 MiB.
+	MaxSize int64
+
+	// Quit has a report written on SIGQUIT. Then the process ends as ever, with the stacks of all goroutines and status
+	// 2, after QuitLimit at the latest; 0 stands for 5 seconds. A handler of the program's for SIGQUIT is left alone, and
+	// the process does not end then: see On.
+	Quit      bool
+	QuitLimit time.Duration
+
+	// Stacks has the stacks of all goroutines in reports. The program is stopped while they are printed, for some
+	// milliseconds with a thousand goroutines and 150 to 400 with 100,000.
+	Stacks bool
+
+	// Waits has the waits of tasks in the ring of events, not only what begins, ends and is cancelled. Each wait takes
+	// about 0.1 µs longer then.
+	Waits bool
+
+	// Mapped keeps the ring of events in a file that is mapped to memory, where they are still found if the process is
+	// killed. The file has 260 KiB.
+	Mapped bool
+
+	// CrashOutput has the runtime write what it says of a crash to a file as well, by debug.SetCrashOutput: of a panic in
+	// a goroutine that is no task's, or of a fatal error. There is one such file for a process, so another one that the
+	// program has set is replaced.
+	CrashOutput bool
+
+	// FlightRecorder is the program's flight recorder, nil for none. What it has recorded is written beside each
+	// report if it is enabled.
+	FlightRecorder *trace.FlightRecorder
+
+	// Logger is told of each file. nil stands for slog.Default().
+	Logger *slog.Logger
+}
+
+// ErrOn is the error of On while the black box is on already.
+var ErrOn = errors.New("curio/blackbox: it is on already")
+
+// On has reports written from now on when something goes wrong, until stop is called. There is one black box for a
+// process: a second call of On before that fails with ErrOn. If there is an error, nothing is on.
+//
+// A report is written:
+//   - when a task panics, or a function in a thread: with the task's path, the value if it is a string, a number or an
+//     error of errors.New, fmt.Errorf or Go's runtime, or else its type, and the stack. Where the kernel has CrashOnPanic, the process ends when the report has been
+//     written, or after 5 seconds.
+//   - when Kernel.Shutdown says in the log that tasks do not react, or gives up, which it then does after a second at
+//     most: with a line for each of these tasks.
+//   - on SIGQUIT, with Options.Quit.
+//
+// Of panics and shutdowns there is one report a minute at most, so a server that panics again and again writes no more.
+//
+// SIGQUIT is sent to the process once more when the report has been written, unless somebody in this module handles the
+// signal, as package signal and curio.StopOnSignals do. If it was ignored when the process was started, it stays so. A program that handles SIGQUIT with package
+// os/signal would get it twice, as nobody can see that: it should leave Quit off, and call WriteFile in its handler.
+//
+// stop waits for a report that is being written, for 5 seconds at most, and removes the mapped file and, if the runtime has written nothing to it,
+// the file for crashes. A process that ends without it leaves them behind, as a crash does. stop may be called again.
+func On(o Options) (stop func(), err error) {
+	current.Lock()
+	defer current.Unlock()
+	if current.box != nil {
+		return nil, ErrOn
+	}
+	b, err := newBox(o)
+	if err != nil {
+		return nil, err
+	}
+	current.box = b
+	return func() {
+		current.Lock()
+		defer current.Unlock()
+		if current.box == b {
+			b.close()
+			current.box = nil
+		}
+	}, nil
+}
+
+var current struct {
+	sync.Mutex
+	box *box
+}
+
+const (
+	defaultKeep  = 10
+	defaultLimit = 5 * time.Second
+)
+
+// lastLimit is how long somebody waits for a report after which the process may end. A Shutdown whose context is done
+// has to return.
+var lastLimit = map[trouble.Kind]time.Duration{trouble.Panic: 5 * time.Second, trouble.Shutdown: time.Second}
+
+// between is how far apart reports of the same kind of trouble are. Tests change it.
+var between = time.Minute
+
+// A box is what On has switched on.
+type box struct {
+	options Options
+	dir     *directory
+	release func() // of the events that Options.Waits asks for; nil for none
+	crash   *remains
+	quit    *quitting
+
+	mu      sync.Mutex
+	last    map[trouble.Kind]time.Time // when the last report was begun
+	closed  bool                       // no report is begun any more
+	writing sync.WaitGroup             // is added to under mu
+}
+
+func newBox(o Options) (b *box, err error) {
+	if o.Dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("curio/blackbox: Options.Dir is not set, and there is no default: %w", err)
+		}
+		o.Dir = filepath.Join(cache, "curio", "blackbox")
+	}
+	if o.Keep <= 0 {
+		o.Keep = defaultKeep
+	}
+	if o.MaxSize <= 0 {
+		o.MaxSize = maxSize
+	}
+	if o.QuitLimit <= 0 {
+		o.QuitLimit = defaultLimit
+	}
+	b = &box{options: o, last: make(map[trouble.Kind]time.Time)}
+	if b.dir, err = openDir(o.Dir); err != nil {
+		return nil, err
+	}
+	if b.crash, err = newRemains(b.dir, o); err != nil {
+		b.dir.Close()
+		return nil, err
+	}
+	b.dir.prune(o.Keep)
+	if o.Waits {
+		b.release = events.Ask(events.Pauses)
+	}
+	if o.Quit {
+		b.quit = newQuitting(b)
+	}
+	trouble.Listen(b.trouble)
+	return b, nil
+}
+
+// close undoes newBox.
+func (b *box) close() {
+	trouble.Listen(nil)
+	if b.quit != nil {
+		b.quit.stop()
+	}
+	if b.release != nil {
+		b.release()
+	}
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	done := make(chan struct{})
+	go func() { defer close(done); b.writing.Wait() }()
+	within(defaultLimit, done) // a disk may hang
+	b.crash.remove(b.dir)
+	b.dir.Close()
+}
+
+// trouble is called by the goroutine that is in trouble.
+func (b *box) trouble(t trouble.Trouble) {
+	if !b.due(t) {
+		return
+	}
+	c := cause{reason: string(t.Kind), detail: t.Lines}
+	if t.Kind == trouble.Panic {
+		c.detail = []string{panicText(t), string(t.Stack)}
+	}
+	written := b.begin(c)
+	if t.Last {
+		within(lastLimit[t.Kind], written)
+	}
+}
+
+// due reports whether a report is to be written now. For a panic that ends the process it always is.
+func (b *box) due(t trouble.Trouble) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last, now := b.last[t.Kind], time.Now()
+	if !last.IsZero() && now.Sub(last) < between && !(t.Last && t.Kind == trouble.Panic) {
+		return false
+	}
+	b.last[t.Kind] = now
+	return true
+}
+
+// begin writes a report in another goroutine: files may hang, and so may the log.
+func (b *box) begin(c cause) (written <-chan struct{}) {
+	done := make(chan struct{})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		close(done)
+		return done
+	}
+	b.writing.Go(func() {
+		path, err := b.write(c)
+		close(done)
+		b.log(c, path, err)
+	})
+	return done
+}
+
+// beforeWrite is called before a report is written. Tests set it.
+var beforeWrite func()
+
+func (b *box) write(c cause) (path string, err error) {
+	if beforeWrite != nil {
+		beforeWrite()
+	}
+	base := newBase("")
+	path, err = b.dir.write(base, c, limits{stacks: b.options.Stacks, size: b.options.MaxSize})
+	if r := b.options.FlightRecorder; r != nil && r.Enabled() {
+		_, e := b.dir.fill(base+traceSuffix, func(w io.Writer) error {
+			_, err := r.WriteTo(w)
+			return err
+		})
+		err = errors.Join(err, e)
+	}
+	b.dir.prune(b.options.Keep)
+	return path, err
+}
+
+// log says where a report is. The handler is the user's, and may panic.
+func (b *box) log(c cause, path string, err error) {
+	defer func() { _ = recover() }()
+	l := b.options.Logger
+	if l == nil {
+		l = slog.Default()
+	}
+	if err != nil {
+		l.Error("curio: black box not written, or not all of it", "path", path, "reason", c.reason, "err", err)
+	} else {
+		l.Warn("curio: black box written", "path", path, "reason", c.reason)
+	}
+}
+
+// within waits until done is closed, but no longer than d.
+func within(d time.Duration, done <-chan struct{}) {
+	bound, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	select {
+	case <-done:
+	case <-bound.Done():
+	}
+}
+
+// panicText says what a panic was about, without a call of the user's methods.
+func panicText(t trouble.Trouble) string {
+	text := "panic: " + quote.Value(t.Value)
+	if err, ok := t.Value.(error); ok && isGos(err) {
+		text = "panic: " + err.Error()
+	}
+	if t.Task != "" {
+		text = "task " + t.Task + ": " + text
+	}
+	return text
+}
+
+// isGos reports whether the text of err is made by Go alone: by the runtime, errors.New or fmt.Errorf.
+func isGos(err error) bool {
+	switch reflect.TypeOf(err) {
+	case reflect.TypeOf(errors.New("")), reflect.TypeOf(fmt.Errorf("%w", ErrOn)):
+		return true
+	}
+	_, ok := err.(runtime.Error)
+	return ok && strings.HasPrefix(reflect.TypeOf(err).String(), "runtime.")
+}
+
+// A quitting waits for SIGQUIT.
+type quitting struct {
+	b    *box
+	come chan struct{} // has room for one
+	end  chan struct{}
+	over sync.WaitGroup
+
+	shared atomic.Bool // somebody else in this module handles the signal
+}
+
+func newQuitting(b *box) *quitting {
+	q := &quitting{b: b, come: make(chan struct{}, 1), end: make(chan struct{})}
+	signals.Subscribe(q, syscall.SIGQUIT)
+	q.over.Go(q.run)
+	return q
+}
+
+// Shared is part of signals.Sharer.
+func (q *quitting) Shared() { q.shared.Store(true) }
+
+// Deliver is part of signals.Subscriber.
+func (q *quitting) Deliver(signals.Signal) {
+	select {
+	case q.come <- struct{}{}:
+	default:
+	}
+}
+
+func (q *quitting) run() {
+	for stopping := false; !stopping; {
+		select {
+		case <-q.come:
+		case <-q.end:
+			stopping = true
+			select {
+			case <-q.come:
+			default:
+				signals.Unsubscribe(q)
+				return
+			}
+		}
+		within(q.b.options.QuitLimit, q.b.begin(cause{reason: "SIGQUIT"}))
+		if !q.shared.Load() {
+			signals.Unsubscribe(q) // which brings back what the runtime does
+			_ = syscall.Kill(os.Getpid(), syscall.SIGQUIT)
+			return
+		}
+	}
+	signals.Unsubscribe(q)
+}
+
+func (q *quitting) stop() {
+	close(q.end)
+	q.over.Wait()
+}

@@ -1,0 +1,79 @@
+package debug
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+)
+
+// A batch is calls of the user's code that a goroutine makes one after the other.
+type batch struct {
+	calls []func()
+	next  atomic.Int64  // of calls
+	cut   atomic.Bool   // no more are wanted
+	done  chan struct{} // closed when all have been made
+}
+
+func startBatch(calls []func()) *batch {
+	b := &batch{calls: calls, done: make(chan struct{})}
+	go b.run()
+	return b
+}
+
+func (b *batch) run() {
+	finished := false
+	defer func() {
+		if !finished {
+			go b.run() // a call has ended the goroutine
+		}
+	}()
+	for int(b.next.Load()) < len(b.calls) && !b.cut.Load() {
+		call := b.calls[b.next.Add(1)-1]
+		guard(call)
+	}
+	finished = true
+	close(b.done)
+}
+
+// guard calls f, and says so if it panics, once in a program: for the log might panic again, and the next call too.
+func guard(f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			complained.Do(func() {
+				fmt.Fprintf(os.Stderr, "curio: a function or a log handler that package debug has called panicked: %v\n", v)
+			})
+		}
+	}()
+	f()
+}
+
+var complained sync.Once
+
+func (b *batch) over() bool {
+	select {
+	case <-b.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait waits until all calls have been made. It is false if there is no progress for some time.
+func (b *batch) wait() bool {
+	for {
+		before := b.next.Load()
+		bound, cancel := context.WithTimeout(context.Background(), patience)
+		select {
+		case <-b.done:
+			cancel()
+			return true
+		case <-bound.Done():
+		}
+		cancel()
+		if b.next.Load() == before {
+			return false
+		}
+	}
+}

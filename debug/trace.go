@@ -1,0 +1,246 @@
+package debug
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/curio-go/curio/internal/events"
+	"github.com/curio-go/curio/internal/wait"
+)
+
+// A trace has two goroutines. The reader takes events out of the ring and makes calls of them. It runs nothing of the
+// user's, so it always goes on. The calls, of functions and log handlers of the user's, are made by a goroutine for each
+// batch. As long as there is one, the reader leaves the events where they are: then it is the ring that runs over, and a
+// function that hangs costs no memory.
+//
+// Whoever wants to know that all has been told waits for the reader, which gives up if the calls make no progress. All
+// channels are made by the reader or by begin: a goroutine in a bubble of testing/synctest may wait for one from outside.
+type trace struct {
+	config   Config
+	cursor   *events.Cursor   // nil if no events of tasks are wanted
+	failures *events.Failures // nil if no errors are
+	block    *blockWatch      // nil if nobody looks for long ones
+	tasks    tasks
+	inBubble bool
+	undo     []func()
+	once     sync.Once // for stop
+
+	batch *batch // the calls that are being made; the reader's
+
+	kick chan struct{} // of capacity 1: there is something to do
+	over chan struct{} // closed when the reader has ended
+
+	mu       sync.Mutex
+	ending   bool          // the reader is to end
+	asked    int           // how often somebody has asked for all to be told
+	served   int           // how many of them have been
+	progress chan struct{} // closed and made anew whenever served changes
+	extra    []func()      // calls that do not come from the ring
+}
+
+// At most so long does anybody wait for calls that make no progress.
+const patience = time.Second
+
+const (
+	shortest = time.Millisecond // how long the reader rests if something has come,
+	longest  = 16 * shortest    // and if nothing has come for a while;
+	virtual  = time.Minute      // the same in a bubble, where time flies
+)
+
+func begin(c Config) (stop func()) {
+	t := &trace{
+		config: c, tasks: tasks{config: c}, inBubble: wait.InBubble(),
+		kick: make(chan struct{}, 1), over: make(chan struct{}), progress: make(chan struct{}),
+	}
+	if c.traces() {
+		set := events.Tasks | events.Pauses | events.Steps | events.Order
+		t.undo = append(t.undo, events.Ask(set))
+		t.cursor = events.NewCursor()
+		t.tasks.learn()
+	}
+	if c.LogCrash {
+		t.failures = events.CollectFailures()
+		t.undo = append(t.undo, t.failures.Stop)
+	}
+	if !t.inBubble { // else others could not wait for it
+		t.undo = append(t.undo, events.OnSettle(t.settle))
+	}
+	if c.LongBlock > 0 {
+		t.block = newBlockWatch(t)
+	}
+	go t.read()
+	if t.block != nil {
+		go t.block.watch()
+	}
+	return t.stop
+}
+
+func (t *trace) stop() {
+	t.once.Do(func() {
+		if t.block != nil {
+			t.block.end()
+		}
+		t.settle()
+		for _, undo := range t.undo {
+			undo()
+		}
+		t.mu.Lock()
+		t.ending = true
+		t.mu.Unlock()
+		t.wake()
+	})
+	<-t.over
+}
+
+func (t *trace) wake() {
+	select {
+	case t.kick <- struct{}{}:
+	default:
+	}
+}
+
+// call has f, which may call the user's code, called by the goroutine for that.
+func (t *trace) call(f func()) {
+	t.mu.Lock()
+	t.extra = append(t.extra, f)
+	t.mu.Unlock()
+	t.wake()
+}
+
+// settle waits until what has happened so far has been told, or cannot be.
+func (t *trace) settle() {
+	t.mu.Lock()
+	t.asked++
+	mine := t.asked
+	t.mu.Unlock()
+	t.wake()
+	for {
+		t.mu.Lock()
+		served, progress := t.served, t.progress
+		t.mu.Unlock()
+		if served >= mine {
+			return
+		}
+		select {
+		case <-progress:
+		case <-t.over:
+			return
+		}
+	}
+}
+
+// read is the reader.
+func (t *trace) read() {
+	defer close(t.over)
+	limit := longest
+	if t.inBubble {
+		limit = virtual
+	}
+	for pause := shortest; ; {
+		t.mu.Lock()
+		asked, ending := t.asked, t.ending
+		t.mu.Unlock()
+		if ending {
+			if t.batch != nil {
+				t.batch.cut.Store(true)
+			}
+			return
+		}
+		if asked > t.served {
+			t.finish()
+			t.mu.Lock()
+			t.served = asked
+			close(t.progress)
+			t.progress = make(chan struct{})
+			t.mu.Unlock()
+			continue
+		}
+		told := t.tell()
+		if told > 0 {
+			pause = shortest
+		} else {
+			pause = min(2*pause, limit)
+		}
+		t.rest(pause)
+	}
+}
+
+// rest waits for a while, or until there is something to do.
+func (t *trace) rest(d time.Duration) {
+	while, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	select {
+	case <-t.kick:
+	case <-while.Done():
+	}
+}
+
+// tell has calls made of what has happened, unless earlier calls are still being made. It returns how many there are.
+func (t *trace) tell() int {
+	if t.batch != nil && !t.batch.over() {
+		return 0
+	}
+	t.mu.Lock()
+	calls := t.extra
+	t.extra = nil
+	t.mu.Unlock()
+	calls = append(calls, t.collect()...)
+	if len(calls) == 0 {
+		return 0
+	}
+	t.batch = startBatch(calls)
+	return len(calls)
+}
+
+// finish has calls made of all that has happened so far, and waits for them, unless they make no progress.
+func (t *trace) finish() {
+	if t.batch == nil || t.batch.wait() {
+		if t.tell() > 0 {
+			t.batch.wait()
+		}
+	}
+}
+
+// collect makes calls of what is in the ring, and of the errors.
+func (t *trace) collect() (calls []func()) {
+	var happened []events.Event
+	var failures []events.Failure
+	var lost, more uint64
+	if t.cursor != nil {
+		happened, lost = t.cursor.Next()
+	}
+	if t.failures != nil {
+		failures, more = t.failures.Take()
+	}
+	if lost+more > 0 {
+		calls = append(calls, t.lost(lost+more))
+	}
+	crashes := make(map[uint64]func(), len(failures))
+	for _, f := range failures {
+		if t.config.wants(f.Name) {
+			crashes[f.Task] = func() { t.logCrash(f) }
+		}
+	}
+	t.tasks.setClock()
+	for _, e := range happened {
+		event, wanted := t.tasks.see(e)
+		if !wanted {
+			continue
+		}
+		calls = append(calls, t.callsFor(e.Kind, event)...)
+		if crash := crashes[e.Task]; crash != nil && event.How != "" && e.Kind != events.Cancelled {
+			calls = append(calls, crash)
+			delete(crashes, e.Task)
+		}
+	}
+	for _, f := range failures {
+		if crash := crashes[f.Task]; crash != nil {
+			calls = append(calls, crash)
+		}
+	}
+	if lost > 0 {
+		t.tasks.learn()
+	}
+	return calls
+}
