@@ -6,25 +6,24 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/internal/testutil"
 )
 
 func init() {
-	children["work"] = func() {
-		err := curio.Run(context.Background(), func(ctx context.Context) error {
-			_, err := curio.Go(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, time.Microsecond) }, curio.Name("work")).Join(ctx)
-			return err
-		})
-		fmt.Println("done", err)
-	}
-	children["exit"] = func() { // in the default kernel, which is never shut down
-		task := curio.Go(context.Background(), func(ctx context.Context) error { return curio.Sleep(ctx, time.Microsecond) }, curio.Name("work"))
-		_, err := task.Join(context.Background())
-		curio.Exit(err)
-	}
+	children["work"] = func() { fmt.Println("done", curio.Run(context.Background(), work)) }
+	children["exit"] = func() { curio.Exit(work(context.Background())) } // in the default kernel, which is never shut down
+}
+
+// work runs a task that waits.
+func work(ctx context.Context) error {
+	var free curio.Event
+	task := curio.Go(ctx, free.Wait, curio.Name("work"))
+	inState(task.AnyTask, "EVENT_WAIT")
+	free.Set()
+	_, err := task.Join(ctx)
+	return err
 }
 
 // A program is traced from outside, and it is all there although the program ends at once.
@@ -34,7 +33,7 @@ func TestEnvironment(t *testing.T) {
 		want, not    []string
 	}{
 		{"work", "", nil, []string{"curio"}},
-		{"work", "schedtrace,filter=work", []string{"task created", "task waits", "op=TIME_SLEEP", "task ended", "how=ended"}, []string{"name=debug_test"}},
+		{"work", "schedtrace,filter=work", []string{"task created", "task waits", "op=EVENT_WAIT", "task ended", "how=ended"}, []string{"name=debug_test"}},
 		{"exit", "schedtrace", []string{"task created", "task ended", "how=ended"}, nil},
 		{"work", "traptrace,longblok=1s", []string{"longblok", "not understood", "waited="}, nil},
 		{"work", "filter=work", nil, []string{"task"}},

@@ -27,16 +27,21 @@ func ExampleStart() {
 	defer stop()
 
 	curio.Run(context.Background(), func(ctx context.Context) error {
-		worker := curio.Go(ctx, func(ctx context.Context) error {
-			return curio.Sleep(ctx, time.Millisecond)
-		}, curio.Name("worker"))
+		var ready curio.Event
+		worker := curio.Go(ctx, ready.Wait, curio.Name("worker"))
+		for worker.State() != "EVENT_WAIT" {
+			if err := curio.Sleep(ctx, time.Millisecond); err != nil {
+				return err
+			}
+		}
+		ready.Set()
 		_, err := worker.Join(ctx)
 		return err
 	})
 	// Output:
 	// level=INFO msg="curio: task created" name=worker
 	// level=INFO msg="curio: task runs" name=worker
-	// level=INFO msg="curio: task waits" name=worker op=TIME_SLEEP
+	// level=INFO msg="curio: task waits" name=worker op=EVENT_WAIT
 	// level=INFO msg="curio: task runs" name=worker
 	// level=INFO msg="curio: task ended" name=worker how=ended
 }
