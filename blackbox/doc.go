@@ -1,5 +1,5 @@
 // Package blackbox writes down what a program was doing, for those who look at it afterwards: a file with all tasks, what
-// each waits for, dead-locks, functions in threads, and the last events of tasks, of which the library keeps a ring.
+// each waits for, deadlocks, functions in threads, and the last events of tasks, of which the library keeps a ring.
 //
 // [WriteFile] and [Write] write such a file when the program asks for it. [On] has it written when something goes wrong: a
 // task panics, a kernel does not shut down, or somebody sends SIGQUIT. For an end that no code sees, such as SIGKILL or

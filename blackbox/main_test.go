@@ -62,7 +62,7 @@ var children = map[string]func(ctx context.Context) error{
 		return err
 	},
 	"quit handled by others": func(context.Context) error {
-		c := make(chan os.Signal, 1)
+		c := make(chan os.Signal, 2) // or the second is dropped while the first is there
 		signal.Notify(c, syscall.SIGQUIT)
 		fmt.Println("ready")
 		fmt.Println("handled", <-c)

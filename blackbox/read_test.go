@@ -33,7 +33,7 @@ task main/b: panic: boom
 main.b(...)
 	/b.go:3
 
-Dead-lock:
+Deadlock:
 	task a (1): LOCK_ACQUIRE
 	task b (2): LOCK_ACQUIRE
 

@@ -13,13 +13,13 @@ import (
 	"github.com/curio-go/curio/internal/quote"
 )
 
-// WriteText writes r for people: what it is about, dead-locks, the tree of tasks, functions in threads, events and stacks.
+// WriteText writes r for people: what it is about, deadlocks, the tree of tasks, functions in threads, events and stacks.
 // What comes from the program, such as names, is quoted if a terminal could obey it.
 func (r *Report) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	r.writeHead(b)
 	for _, d := range r.Deadlocks {
-		fmt.Fprintf(b, "\nDead-lock:\n\t%s\n", lines(d))
+		fmt.Fprintf(b, "\nDeadlock:\n\t%s\n", lines(d))
 	}
 	r.writeTasks(b)
 	if len(r.Threads) > 0 {

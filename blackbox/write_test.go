@@ -104,7 +104,7 @@ func TestWrite(t *testing.T) {
 			t.Errorf("it was cancelled by %s", got)
 		}
 		if len(r.Deadlocks) != 1 || !strings.Contains(r.Deadlocks[0], "one") {
-			t.Errorf("dead-locks: %q", r.Deadlocks)
+			t.Errorf("deadlocks: %q", r.Deadlocks)
 		}
 		if len(r.Threads) != 1 || !strings.Contains(r.Threads[0], "BlockInThread") || !strings.Contains(r.Threads[0], "rude") {
 			t.Errorf("threads: %q", r.Threads)
@@ -117,7 +117,7 @@ func TestWrite(t *testing.T) {
 			t.Errorf("events: %+v", r.Events)
 		}
 		shown := text(t, r)
-		for _, want := range []string{"Dead-lock:", `two\x1b[31m: LOCK_ACQUIRE`, "In threads:", ": created by "} {
+		for _, want := range []string{"Deadlock:", `two\x1b[31m: LOCK_ACQUIRE`, "In threads:", ": created by "} {
 			if !strings.Contains(shown, want) {
 				t.Errorf("%s is not in\n%s", want, shown)
 			}
