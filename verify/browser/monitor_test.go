@@ -383,14 +383,17 @@ func TestRealHundredThousand(t *testing.T) {
 	testutil.Need(t, "chromium")
 	testutil.NoLeaks(t)
 	const n = 100_000
+	spawned := make(chan struct{})
 	k := running(t, func(ctx context.Context) error {
 		for i := range n {
 			curio.Go(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, 1<<62) }, curio.Name(fmt.Sprintf("sleeper-%d", i)))
 		}
+		close(spawned)
 		<-ctx.Done()
 		return ctx.Err()
 	})
 	s := monitored(t, k, monitor.AllowChanges())
+	<-spawned // which the race detector makes slow
 	b := newTab(t)
 	b.open(s.URL())
 	b.has("#summary", "100,001 tasks")
