@@ -79,7 +79,9 @@ func TestTree(t *testing.T) {
 func TestWhere(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.stacks = map[uint64]stack{17: {17, "bank/serve.go:12", "goroutine 33 [select]:\nmain.serve(0x1)\n\t/src/bank/serve.go:12 +0x1d\x1b[2J\n", 0.0042}}
+	s.change(func() {
+		s.stacks = map[uint64]stack{17: {17, "bank/serve.go:12", "goroutine 33 [select]:\nmain.serve(0x1)\n\t/src/bank/serve.go:12 +0x1d\x1b[2J\n", 0.0042}}
+	})
 	const want = `task      main/server/GET /accounts (17)
 kind      task of kernel 1
 state     TIME_SLEEP
@@ -113,7 +115,7 @@ main.serve(0x1)
 func TestTwoTasksOfOneName(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.picture.Tasks[3].Name = "transfer"
+	s.change(func() { s.picture.Tasks[3].Name = "transfer" })
 	program(t, nil, "", "cancel", "-yes", "transfer", s.address).want(t, 1, "",
 		"curio: 2 tasks have the name transfer: give the number of one of them\n\tmain/transfer (3)\n\tmain/audit (4)\n")
 	if s.heard() != "" {
@@ -124,7 +126,9 @@ func TestTwoTasksOfOneName(t *testing.T) {
 func TestWhy(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.why = map[uint64]string{3: "task main/transfer (3): LOCK_ACQUIRE\n  task main/audit (4): LOCK_ACQUIRE\n    a circle: back at task main/transfer (3)"}
+	s.change(func() {
+		s.why = map[uint64]string{3: "task main/transfer (3): LOCK_ACQUIRE\n  task main/audit (4): LOCK_ACQUIRE\n    a circle: back at task main/transfer (3)"}
+	})
 	program(t, nil, "", "why", "transfer", s.address).want(t, 0, s.why[3]+"\n", "")
 	program(t, nil, "", "why", "-lines=false", "3", s.address).want(t, 0, s.why[3]+"\n", "")
 	s.change(func() { s.busy = 3 })
@@ -136,9 +140,11 @@ func TestWhy(t *testing.T) {
 		"GET /api/tasks/3", "GET /api/tasks/3/why?where=1", "GET /api/tasks/3/why?where=1", "GET /api/tasks/3/why?where=1", "GET /api/tasks/3/why",
 		"GET /api/tasks/44",
 	}
-	if !slices.Equal(s.asked, want) {
-		t.Errorf("asked %q", s.asked)
-	}
+	s.change(func() {
+		if !slices.Equal(s.asked, want) {
+			t.Errorf("asked %q", s.asked)
+		}
+	})
 }
 
 func TestDeadlocks(t *testing.T) {
@@ -194,7 +200,7 @@ func TestCancel(t *testing.T) {
 func TestJSON(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.picture = hostilePicture()
+	s.change(func() { s.picture = hostilePicture() })
 	for _, args := range []string{"ps", "tree", "where 1", "why 1", "deadlocks"} {
 		r := program(t, nil, "", append(strings.Fields(args), "-json", s.address)...)
 		if r.status != 0 || !json.Valid([]byte(r.stdout)) || r.stderr != "" {
@@ -208,17 +214,21 @@ func TestJSON(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.picture = hostilePicture()
+	s.change(func() { s.picture = hostilePicture() })
 	all := strings.Join(hostile, "\n")
-	s.stacks, s.why = map[uint64]stack{1: {Where: hostile[0], Stack: all}}, map[uint64]string{1: all}
+	s.change(func() {
+		s.stacks, s.why = map[uint64]stack{1: {Where: hostile[0], Stack: all}}, map[uint64]string{1: all}
+	})
 	for _, name := range hostile {
-		s.deadlocks = append(s.deadlocks, deadlock{Circle: []stuck{{Name: name, Op: name, Object: name, Where: name}}})
+		s.change(func() {
+			s.deadlocks = append(s.deadlocks, deadlock{Circle: []stuck{{Name: name, Op: name, Object: name, Where: name}}})
+		})
 	}
 	for _, args := range [][]string{{"ps"}, {"tree"}, {"where", "1"}, {"why", "1"}, {"deadlocks"}, {"cancel", "-yes", "1"}, {"where", hostile[0] + "x"}, {"where", hostile[1]}} {
 		r := program(t, nil, "", append(args, s.address)...)
 		isHarmless(t, r.stdout+r.stderr)
 	}
-	s.fails = true
+	s.change(func() { s.fails = true })
 	r := program(t, nil, "", "ps", s.address)
 	r.want(t, 1, "", "curio: the stub \\x1b[31mfails\n")
 	isHarmless(t, program(t, nil, "", "ps", "unix:/\x1b[2Jnowhere").stderr)
@@ -229,7 +239,7 @@ func TestHostileNames(t *testing.T) {
 func TestToken(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStubTCP(t)
-	s.token = "secret"
+	s.change(func() { s.token = "secret" })
 	file := testutil.WriteFile(t, "token", []byte("secret\n"))
 	empty := testutil.WriteFile(t, "token", []byte(" \n"))
 	program(t, nil, "", "ps", s.address).want(t, 1, "",
@@ -247,9 +257,11 @@ func TestNoTokenOnUnixSockets(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
 	program(t, []string{"CURIO_MONITOR_TOKEN=secret"}, "", "ps", s.address).want(t, 0, samplePS, "")
-	if slices.ContainsFunc(s.tokens, func(token string) bool { return token != "" }) {
-		t.Errorf("it was sent %q", s.tokens)
-	}
+	s.change(func() {
+		if slices.ContainsFunc(s.tokens, func(token string) bool { return token != "" }) {
+			t.Errorf("it was sent %q", s.tokens)
+		}
+	})
 }
 
 func TestNoMonitor(t *testing.T) {
@@ -329,9 +341,11 @@ func TestTimeout(t *testing.T) {
 func TestStrangeTrees(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.picture.Tasks = nil
+	s.change(func() { s.picture.Tasks = nil })
 	for id := uint64(1); id <= 10_000; id++ {
-		s.picture.Tasks = append(s.picture.Tasks, task{ID: id, Parent: id - 1, Name: "t", State: "RUNNING"})
+		s.change(func() {
+			s.picture.Tasks = append(s.picture.Tasks, task{ID: id, Parent: id - 1, Name: "t", State: "RUNNING"})
+		})
 	}
 	r := program(t, nil, "", "tree", s.address)
 	if n := strings.Count(r.stdout, "\n"); n != 10_000 || len(r.stdout) > 10_000*200 {
@@ -351,12 +365,14 @@ func TestStrangeTrees(t *testing.T) {
 func TestManyTasks(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.picture.Tasks = nil
-	for id := range uint64(maxTasks + 5) {
-		s.picture.Tasks = append(s.picture.Tasks, task{ID: id + 1, Parent: 1, Name: "worker", Path: "main/worker", State: "TIME_SLEEP"})
+	const most = 5000
+	var tasks []task
+	for id := range uint64(most + 5) {
+		tasks = append(tasks, task{ID: id + 1, Parent: 1, Name: "worker", Path: "main/worker", State: "TIME_SLEEP"})
 	}
-	r := program(t, nil, "", "ps", s.address)
-	if n := strings.Count(r.stdout, "\n"); n != maxTasks+1 || r.stderr != "curio: 5 tasks more left off: see -limit and -filter\n" {
+	s.change(func() { s.picture.Tasks = tasks })
+	r := program(t, nil, "", "ps", "-limit", fmt.Sprint(most), s.address)
+	if n := strings.Count(r.stdout, "\n"); n != most+1 || r.stderr != "curio: 5 tasks more left off: see -limit and -filter\n" {
 		t.Errorf("%d lines, %s", n, r.stderr)
 	}
 }

@@ -169,7 +169,7 @@ func TestStubIsLikeTheMonitor(t *testing.T) {
 	hasStates(t, k, "transfer LOCK_ACQUIRE", "audit LOCK_ACQUIRE", "print QUEUE_GET")
 	addr := monitored(t, "127.0.0.1:0", k, monitor.OpenReading()).Addr()
 	s := newStub(t)
-	s.deadlocks = deadlocked()
+	s.change(func() { s.deadlocks = deadlocked() })
 	for _, args := range []string{"ps -json", "deadlocks -json"} {
 		fields := func(addr string) map[string]bool {
 			var v any

@@ -107,9 +107,13 @@ func TestTopInTmux(t *testing.T) {
 	testutil.Need(t, "tmux")
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.deadlocks = deadlocked()
-	s.stacks = map[uint64]stack{3: {3, "bank/main.go:77", "goroutine 5 [select]:\nmain.transfer(0x1)\n\t/src/bank/main.go:77 +0x2d\n", 0.001}}
-	s.why = map[uint64]string{3: "task main/transfer (3): LOCK_ACQUIRE at bank/main.go:77\n\ttask main/audit (4): LOCK_ACQUIRE at bank/main.go:91\n\t\tsee above, a circle\n"}
+	s.change(func() { s.deadlocks = deadlocked() })
+	s.change(func() {
+		s.stacks = map[uint64]stack{3: {3, "bank/main.go:77", "goroutine 5 [select]:\nmain.transfer(0x1)\n\t/src/bank/main.go:77 +0x2d\n", 0.001}}
+	})
+	s.change(func() {
+		s.why = map[uint64]string{3: "task main/transfer (3): LOCK_ACQUIRE at bank/main.go:77\n\ttask main/audit (4): LOCK_ACQUIRE at bank/main.go:91\n\t\tsee above, a circle\n"}
+	})
 	term := openTerminal(t, 80, 24, nil, "top", s.address)
 	save := saver(t)
 	save("start", term.shows("bank (4242)  6 tasks  1 deadlock: press d", ">    1  TASK_JOIN", "└─ server", "?:help  q:quit"))
@@ -148,7 +152,7 @@ func TestTopResized(t *testing.T) {
 	testutil.Need(t, "tmux")
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.picture.Tasks = append(s.picture.Tasks, hostilePicture().Tasks[5:]...)
+	s.change(func() { s.picture.Tasks = append(s.picture.Tasks, hostilePicture().Tasks[5:]...) })
 	term := openTerminal(t, 80, 24, nil, "top", s.address)
 	save := saver(t)
 	term.shows("bank (4242)")
@@ -183,7 +187,7 @@ func TestTopWithoutColours(t *testing.T) {
 	testutil.Need(t, "tmux")
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.deadlocks = deadlocked()
+	s.change(func() { s.deadlocks = deadlocked() })
 	term := openTerminal(t, 80, 24, []string{"NO_COLOR=1", "LC_ALL=C"}, "top", s.address)
 	save := saver(t)
 	save("no-colour", term.shows("1 deadlock: press d", "`- server"))

@@ -104,7 +104,7 @@ func (d *driver) shows(want ...string) {
 func TestTopScreen(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.deadlocks = deadlocked()
+	s.change(func() { s.deadlocks = deadlocked() })
 	d := drive(t, s, 80, 12)
 	const want = `bank (4242)  6 tasks  1 deadlock: press d  by tree  12 goroutines
   TASK  STATE          WAITS  NAME                 WAITS FOR
@@ -272,9 +272,11 @@ func TestTopFilter(t *testing.T) {
 func TestTopPanes(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.stacks = map[uint64]stack{3: {3, "bank/main.go:77", "goroutine 5:\n" + strings.Repeat("frame\n", 100), 0.001}}
-	s.why = map[uint64]string{3: "task main/transfer (3): LOCK_ACQUIRE\n\ttask main/audit (4)"}
-	s.deadlocks = deadlocked()
+	s.change(func() {
+		s.stacks = map[uint64]stack{3: {3, "bank/main.go:77", "goroutine 5:\n" + strings.Repeat("frame\n", 100), 0.001}}
+	})
+	s.change(func() { s.why = map[uint64]string{3: "task main/transfer (3): LOCK_ACQUIRE\n\ttask main/audit (4)"} })
+	s.change(func() { s.deadlocks = deadlocked() })
 	d := drive(t, s, 80, 24)
 	d.keys("jw")
 	d.shows("stack of main/transfer (3)  [1/", "goroutine 5:", "main.go:77", "├─ transfer")
@@ -397,7 +399,7 @@ func TestTopLooksLessOften(t *testing.T) {
 func TestEveryScreenFits(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStub(t)
-	s.deadlocks = deadlocked()
+	s.change(func() { s.deadlocks = deadlocked() })
 	d := drive(t, s, 80, 24)
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 1))
