@@ -235,18 +235,19 @@ func (s *session) parents(arg string) (string, error) {
 	return parents(t), nil
 }
 
+// why sends what Why returns as it is: names are quoted in it.
 func (s *session) why(arg string) (string, error) {
 	t, err := s.task(arg)
 	if err != nil {
 		return "", err
 	}
 	if err := stacks.await(s.ctx); err != nil { // it says the rest
-		return quote.Lines(t.Why(false), mostStack, 500) + "Without code lines: ", err
+		return t.Why(false) + "Without code lines: ", err
 	}
 	defer stacks.done()
 	began := time.Now()
 	text := t.Why(true)
-	return quote.Lines(text, mostStack, 500) + stopped(time.Since(began)) + "\n", nil
+	return text + stopped(time.Since(began)) + "\n", nil
 }
 
 // deadlocks looks for code lines only if there is a deadlock.
