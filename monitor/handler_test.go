@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -240,6 +242,12 @@ func TestReadingNeedsTheToken(t *testing.T) {
 	if !strings.HasSuffix(s.URL(), "/#token="+token) || !strings.HasPrefix(s.URL(), "http://"+s.Addr()) {
 		t.Errorf("the URL is %s", s.URL())
 	}
+	const strange = `a"b%41#c<d>/e?f\g`
+	s = on(t, "127.0.0.1:0", w.Kernel, monitor.Token(strange))
+	u, err := url.Parse(s.URL())
+	if err != nil || u.Fragment != "token="+strange || strings.ContainsAny(s.URL(), `"<>\`) {
+		t.Errorf("the URL is %s, %v", s.URL(), err)
+	}
 }
 
 // DNS rebinding: the request comes from a page whose server has the name evil.example stand for this machine.
@@ -386,6 +394,34 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// Only errors whose types are known to call nothing are asked for their text, and a name of a type is nothing to go by.
+func TestErrorText(t *testing.T) {
+	inner := errors.New("inner")
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{nil, ""},
+		{inner, "inner"},
+		{fmt.Errorf("number %d", 1), "number 1"},
+		{fmt.Errorf("outer: %w", inner), "outer: inner"},
+		{fmt.Errorf("%w and %w", inner, inner), "inner and inner"},
+		{context.DeadlineExceeded, "context deadline exceeded"},
+		{syscall.ENOENT, "no such file or directory"},
+		{hangingError{}, "a monitor_test.hangingError"},
+		{errors.Join(inner, hangingError{}), "a *errors.joinError"},
+	} {
+		if got := monitor.ErrorText(c.err); got != c.want {
+			t.Errorf("%T: %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+// A hangingError must not be asked for its text.
+type hangingError struct{}
+
+func (hangingError) Error() string { panic("it is asked for its text") }
+
 // A recorder keeps what is logged.
 type recorder struct{ to chan<- slog.Record }
 
@@ -396,6 +432,18 @@ func (r recorder) Handle(_ context.Context, record slog.Record) error {
 }
 func (r recorder) WithAttrs([]slog.Attr) slog.Handler { return r }
 func (r recorder) WithGroup(string) slog.Handler      { return r }
+
+// A task that ends while somebody cancels it has not been cancelled.
+func TestCancelEnded(t *testing.T) {
+	w := newWorld(t)
+	victim := w.sleeper("victim")
+	victim.CancelNow()
+	testutil.Await(t, "the end of the victim", victim.Terminated)
+	whom, err := monitor.CancelTask(victim, monitor.AllowChanges(), monitor.Logger(slog.New(slog.DiscardHandler)))
+	if whom != "" || err == nil || err.Error() != fmt.Sprintf("no task %d", victim.ID()) {
+		t.Errorf("got %q, %v", whom, err)
+	}
+}
 
 // A log handler that hangs, or worse, does not keep a change from being made and answered.
 func TestLogHangs(t *testing.T) {

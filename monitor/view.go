@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -126,17 +127,30 @@ func placeIn(stack string, t *curio.AnyTask) string {
 	return t.Inspect().Spawned
 }
 
+// haveText are the types of errors that have their text, and call nothing for it.
+var haveText = typesOf(
+	errors.New(""), fmt.Errorf("%d", 0), fmt.Errorf("%w", errOff), fmt.Errorf("%w, %w", errOff, errOff), context.DeadlineExceeded, syscall.Errno(0),
+)
+
+func typesOf(errs ...error) map[reflect.Type]bool {
+	types := make(map[reflect.Type]bool, len(errs))
+	for _, err := range errs {
+		types[reflect.TypeOf(err)] = true
+	}
+	return types
+}
+
 // errorText is the text of an error, without running code of the program's: that may hang on the very thing that everything
 // hangs on. The text of an error of another type is its type.
 func errorText(err error) string {
-	if err == nil {
+	switch t := reflect.TypeOf(err); {
+	case err == nil:
 		return ""
-	}
-	switch reflect.TypeOf(err).String() { // these have their text, and call nothing for it
-	case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "context.deadlineExceededError", "syscall.Errno":
+	case haveText[t]:
 		return err.Error()
+	default:
+		return "a " + t.String()
 	}
-	return "a " + reflect.TypeOf(err).String()
 }
 
 // keyText is the text of a key of BlockInThread.
@@ -168,6 +182,9 @@ func (v *view) cancel(t *curio.AnyTask, from string) (whom string, err error) {
 	}
 	whom = path(t)
 	did := t.CancelNow(errBy)
+	if !did && t.Terminated() { // it has been quick
+		return "", noTaskError(t.ID())
+	}
 	v.note("curio/monitor: task cancelled", "task", whom, "id", t.ID(), "client", from, "before", !did)
 	return whom, nil
 }
