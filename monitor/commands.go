@@ -183,13 +183,24 @@ func (s *session) token(token string) (string, error) {
 }
 
 func (s *session) ps(string) (string, error) {
-	infos := s.view.inspect()
-	return table(infos, time.Now()), nil
+	infos, rest := s.inspect()
+	return table(infos, time.Now()) + rest, nil
 }
 
 func (s *session) tree(string) (string, error) {
-	infos := s.view.inspect()
-	return tree(infos, time.Now()), nil
+	infos, rest := s.inspect()
+	return tree(infos, time.Now()) + rest, nil
+}
+
+// inspect returns what tasks do, the oldest first: of all of them if the client is trusted, as it costs memory and time. rest
+// says how many are left out.
+func (s *session) inspect() (infos []curio.TaskInfo, rest string) {
+	tasks := s.view.tasks()
+	if more := len(tasks) - someTasks; more > 0 && !s.trusted() {
+		tasks = tasks[:someTasks]
+		rest = fmt.Sprintf("%d more\n", more)
+	}
+	return curio.InspectTasks(tasks...), rest
 }
 
 // task returns the task with the number in text.

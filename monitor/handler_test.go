@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -390,6 +391,90 @@ func TestChanges(t *testing.T) {
 		_ = slog.NewTextHandler(&text, nil).Handle(t.Context(), r)
 		if strings.Contains(text.String(), token) || !strings.Contains(text.String(), "client=127.0.0.1:") {
 			t.Errorf("record %d: %s", n, text.String())
+		}
+	}
+}
+
+// What a program has very many of makes no answer long: tasks, for a client without the token; a circle; the waits of a task.
+func TestBounds(t *testing.T) {
+	w := newWorld(t)
+	const n = 150
+	locks, events := make([]curio.Lock, n), make([]curio.Event, n)
+	var taken sync.WaitGroup
+	taken.Add(n)
+	var begin curio.Event
+	for i := range n {
+		curio.Go(w.main, func(ctx context.Context) error {
+			return locks[i].Do(ctx, func(ctx context.Context) error {
+				taken.Done()
+				if err := begin.Wait(ctx); err != nil {
+					return err
+				}
+				return locks[(i+1)%n].Acquire(ctx)
+			})
+		}, curio.Name("stuck"))
+	}
+	taken.Wait()
+	begin.Set()
+	selecting := w.task("selecting", "SELECT", func(ctx context.Context) error {
+		cases := make([]curio.Case, n)
+		for i := range cases {
+			cases[i] = events[i].WaitCase()
+		}
+		_, err := curio.Select(ctx, cases...)
+		return err
+	})
+	for range 1000 {
+		curio.Go(w.main, func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) }, curio.Name("sleeps"))
+	}
+	total := len(w.Tasks())
+	testutil.Await(t, "a deadlock", func() bool { return len(w.Deadlocks()) == 1 })
+	s := on(t, "127.0.0.1:0", w.Kernel, monitor.Token(token), monitor.OpenReading())
+
+	some := func(header map[string]string) (answer tasks) {
+		status, body, _ := do(t, s.Addr(), request{path: "/api/tasks?limit=100000", header: header})
+		if err := json.Unmarshal([]byte(body), &answer); status != 200 || err != nil {
+			t.Errorf("%d, %v", status, err)
+		}
+		return answer
+	}
+	if got := some(nil); len(got.Tasks) != 1000 || got.LeftOff != total-1000 {
+		t.Errorf("without the token: %d tasks, and %d left off", len(got.Tasks), got.LeftOff)
+	}
+	if got := some(withToken); len(got.Tasks) != total || got.LeftOff != 0 {
+		t.Errorf("with the token: %d tasks, and %d left off", len(got.Tasks), got.LeftOff)
+	}
+	one := get[struct {
+		Waits []struct{}
+		More  int `json:"more_waits"`
+	}](t, s.Addr(), fmt.Sprintf("/api/tasks/%d", selecting.ID()))
+	if len(one.Waits) != 100 || one.More != 50 {
+		t.Errorf("%d waits, and %d more", len(one.Waits), one.More)
+	}
+	found := get[struct {
+		Deadlocks []struct {
+			Circle []struct{}
+			More   int
+		}
+	}](t, s.Addr(), "/api/deadlocks").Deadlocks
+	if len(found) != 1 || len(found[0].Circle) != 100 || found[0].More != 50 {
+		t.Errorf("%+v", found)
+	}
+	c := connect(t, s.Addr())
+	c.begin()
+	if said := c.asks("deadlocks"); strings.Count(said, "  task ") != 100 || !strings.Contains(said, "  and 50 more tasks\n") {
+		t.Errorf("deadlocks: %s", said)
+	}
+	rest := fmt.Sprintf("\n%d more\n", total-1000)
+	for _, line := range []string{"ps", "tree"} {
+		if said := c.asks(line); strings.Count(said, "\n") > 1003 || !strings.HasSuffix(said, rest) {
+			t.Errorf("%s has %d lines", line, strings.Count(said, "\n"))
+		}
+	}
+	c.asks("token " + token)
+	for _, line := range []string{"ps", "tree"} {
+		if said := c.asks(line); strings.Count(said, "\n") < total || strings.HasSuffix(said, rest) {
+			t.Errorf("%s with the token has %d lines", line, strings.Count(said, "\n"))
 		}
 	}
 }

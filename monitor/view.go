@@ -51,9 +51,6 @@ func (v *view) tasks() (tasks []*curio.AnyTask) {
 	return tasks
 }
 
-// inspect returns what all tasks do, the oldest first.
-func (v *view) inspect() []curio.TaskInfo { return curio.InspectTasks(v.tasks()...) }
-
 // task returns the task with the given number, nil if there is none.
 func (v *view) task(id uint64) *curio.AnyTask {
 	for _, k := range v.kernelsNow() {
