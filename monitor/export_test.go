@@ -19,6 +19,13 @@ func SetGreetAfter(d time.Duration) (undo func()) {
 	return func() { greetAfter = was }
 }
 
+// SetLogTime sets how long a signal waits until it is logged, and returns what undoes that.
+func SetLogTime(d time.Duration) (undo func()) {
+	was := logTime
+	logTime = d
+	return func() { logTime = was }
+}
+
 // HoldStacks has somebody look at stacks until the function it returns is called.
 func HoldStacks() (done func(), err error) { return stacks.done, stacks.take() }
 

@@ -120,10 +120,11 @@ func (a *api) isOurs(host string) bool {
 }
 
 // isForeign reports whether a browser says that the request comes from a page of another server. http.CrossOriginProtection
-// lets each GET pass; but a stack stops the program for a moment, so others cannot have that either.
+// lets each GET pass; but a stack stops the program for a moment, so others cannot have that either. A browser that sends
+// Sec-Fetch-Site knows; for others the origin is compared with the host, which a proxy may have changed.
 func isForeign(r *http.Request) bool {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
-		return true
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site != "same-origin" && site != "none"
 	}
 	origin := r.Header.Get("Origin")
 	if origin == "" {

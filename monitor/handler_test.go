@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -304,6 +306,9 @@ func TestCrossSite(t *testing.T) {
 		{request{"PUT", cancel, body, map[string]string{"Content-Type": "application/json"}}, 405},
 		{request{"GET", fmt.Sprintf("/api/tasks/%d/stack", victim.ID()), "", map[string]string{"Sec-Fetch-Site": "cross-site"}}, 403},
 		{request{"GET", "/api/tasks", "", map[string]string{"Origin": "http://evil.example"}}, 403},
+		{request{"GET", "/api/tasks", "", map[string]string{"Origin": "http://evil.example", "Sec-Fetch-Site": "same-site"}}, 403},
+		{request{"GET", "/api/tasks", "", map[string]string{"Origin": "https://app.example", "Sec-Fetch-Site": "same-origin"}}, 200}, // behind a proxy
+		{request{"GET", "/api/tasks", "", map[string]string{"Sec-Fetch-Site": "none"}}, 200},
 		{request{"POST", "/api/tasks", "", nil}, 405},
 		{request{"GET", "/", "", map[string]string{"Sec-Fetch-Site": "cross-site"}}, 200}, // a link to the page
 		{request{"GET", "/api/none", "", nil}, 404},
@@ -550,6 +555,44 @@ func TestLogHangs(t *testing.T) {
 	}
 }
 
+// A signal is sent when it has been logged, as it may end the program.
+func TestSignalIsLoggedBefore(t *testing.T) {
+	w := newWorld(t)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGWINCH)
+	defer signal.Stop(hangup)
+	early := make(chan bool, 1)
+	log := slog.New(handler(func() {
+		for range 1000 {
+			runtime.Gosched() // time for what does not wait
+		}
+		early <- len(hangup) > 0
+	}))
+	s := on(t, socketIn(t), w.Kernel, monitor.AllowChanges(), monitor.Logger(log))
+	defer monitor.SetLogTime(testutil.Patience)()
+	for range testutil.Times(200) {
+		status, body, _ := do(t, s.Addr(), request{"POST", "/api/signal", `{"name":"WINCH"}`, map[string]string{"Content-Type": "application/json"}})
+		if status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		if testutil.Receive(t, "the record", early) {
+			t.Error("it was sent before")
+		}
+		testutil.Receive(t, "the signal", hangup)
+	}
+}
+
+// A handler calls a function for each record.
+type handler func()
+
+func (handler) Enabled(context.Context, slog.Level) bool { return true }
+func (h handler) Handle(context.Context, slog.Record) error {
+	h()
+	return nil
+}
+func (h handler) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h handler) WithGroup(string) slog.Handler      { return h }
+
 // The headers that keep what is shown from others, and the hashes that let the page's own script run.
 func TestHeaders(t *testing.T) {
 	w := newWorld(t)
@@ -579,10 +622,16 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%q lacks %q", policy, want)
 		}
 	}
-	for _, bad := range []string{"http://", "https://", "innerHTML", "insertAdjacentHTML", "document.write", "eval(", " on", "style="} {
-		if bad != " on" && strings.Contains(page, bad) {
+	for _, bad := range []string{"http://", "https://", "innerHTML", "insertAdjacentHTML", "document.write", "eval(", "style="} {
+		if strings.Contains(page, bad) {
 			t.Errorf("the page has %q", bad)
 		}
+	}
+	before, rest, _ := strings.Cut(page, "<script>")
+	_, after, _ := strings.Cut(rest, "</script>")
+	attribute := regexp.MustCompile(`(?i)<[^>]* on[a-z]+=`)
+	if found := attribute.FindString(before + after); found != "" || !attribute.MatchString(`<b id="x" onclick="f()">`) {
+		t.Errorf("the page has %q", found)
 	}
 }
 

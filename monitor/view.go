@@ -199,7 +199,14 @@ func (v *view) signal(name, from string) (its string, err error) {
 	if err != nil {
 		return "", err
 	}
-	v.note("curio/monitor: signal sent", "signal", signals.Name(sig), "client", from)
+	// The signal may end the program at once.
+	logged := v.note("curio/monitor: signal sent", "signal", signals.Name(sig), "client", from)
+	bound := time.NewTimer(logTime)
+	defer bound.Stop()
+	select {
+	case <-logged:
+	case <-bound.C:
+	}
 	return signals.Name(sig), self.Signal(sig)
 }
 
@@ -223,18 +230,26 @@ func (v *view) log(level, from string) (its string, err error) {
 // mostLogging bounds the goroutines that wait for a log handler that hangs.
 const mostLogging = 16
 
+// logTime is how long a signal waits until it is logged.
+var logTime = 100 * time.Millisecond
+
 // note logs what somebody has done. The log's handler is code of the program's, which may hang with all the rest: so it is
-// called in a goroutine of its own.
-func (v *view) note(text string, args ...any) {
+// called in a goroutine of its own. logged is closed when the handler has returned, or panicked, or is not called because
+// too many calls of it hang.
+func (v *view) note(text string, args ...any) (logged <-chan struct{}) {
+	done := make(chan struct{})
 	if v.logging.Add(1) > mostLogging {
 		v.logging.Add(-1)
-		return
+		close(done)
+		return done
 	}
 	go func() {
+		defer close(done)
 		defer v.logging.Add(-1)
 		defer func() { _ = recover() }() // a monitor harms nobody
 		v.say(slog.LevelInfo, text, args...)
 	}()
+	return done
 }
 
 func (v *view) say(level slog.Level, text string, args ...any) {
