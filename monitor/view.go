@@ -201,11 +201,11 @@ func (v *view) signal(name, from string) (its string, err error) {
 	}
 	// The signal may end the program at once.
 	logged := v.note("curio/monitor: signal sent", "signal", signals.Name(sig), "client", from)
-	bound := time.NewTimer(logTime)
-	defer bound.Stop()
+	bound, cancel := context.WithTimeout(context.Background(), logTime)
+	defer cancel()
 	select {
 	case <-logged:
-	case <-bound.C:
+	case <-bound.Done():
 	}
 	return signals.Name(sig), self.Signal(sig)
 }

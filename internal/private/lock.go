@@ -30,13 +30,19 @@ func lockDirectory(ctx context.Context, dir string) (unlock func()) {
 			f.Close()
 			return none
 		}
-		select {
-		case <-time.After(lockPause):
-		case <-ctx.Done():
+		if !rest(ctx, lockPause) {
 			f.Close()
 			return none
 		}
 	}
+}
+
+// rest waits for d. It is false if ctx is done before.
+func rest(ctx context.Context, d time.Duration) bool {
+	pause, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-pause.Done()
+	return ctx.Err() == nil
 }
 
 // lockPause is the time between two attempts to lock a directory. The lock is held for less than a millisecond.
