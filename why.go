@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/curio-go/curio/internal/quote"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -22,7 +23,8 @@ import (
 // and so may others. A last line says so if some of these tasks are in a deadlock, as Kernel.Deadlocks finds it.
 //
 // If where is true, the lines say where each task is. That stops all goroutines for as long as it takes to print their
-// stacks; see Traceback. The text has at most a hundred lines.
+// stacks; see Traceback. The text has about a hundred lines, and a line has 2,000 columns at most after the tabs. What cannot
+// be seen in a name is there as an escape sequence of Go, so no name makes a line of its own.
 func (t *AnyTask) Why(where bool) string {
 	w := why{picture: newPicture(), line: make(map[*AnyTask]int), path: make(map[*AnyTask]bool)}
 	w.follow(t, 0, "")
@@ -32,7 +34,7 @@ func (t *AnyTask) Why(where bool) string {
 	var b strings.Builder
 	for _, l := range w.lines {
 		b.WriteString(strings.Repeat("\t", l.depth))
-		b.WriteString(l.text)
+		b.WriteString(quote.Text(l.text, longestLine))
 		b.WriteByte('\n')
 	}
 	if w.left > 0 {
@@ -40,7 +42,7 @@ func (t *AnyTask) Why(where bool) string {
 	}
 	for _, d := range t.kernel.Deadlocks() {
 		if _, seen := w.line[d.Circle[0].Task]; seen {
-			b.WriteString("a deadlock: " + d.inWords() + "\n")
+			b.WriteString(quote.Text("a deadlock: "+d.inWords(), longestLine) + "\n")
 		}
 	}
 	return b.String()
@@ -61,8 +63,9 @@ func (d Deadlock) inWords() string {
 
 // Bounds of the text.
 const (
-	mostLines  = 100
-	mostBranch = 8 // tasks that are followed from one wait
+	mostLines   = 100
+	mostBranch  = 8 // tasks that are followed from one wait
+	longestLine = 2000
 )
 
 type why struct {

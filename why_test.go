@@ -98,6 +98,31 @@ func TestWhyDeadlock(t *testing.T) {
 	})
 }
 
+// Names are quoted: none makes a line of its own, neither of a task nor of the deadlock.
+func TestWhyQuotes(t *testing.T) {
+	var lock curio.Lock
+	const name = "a\nb\x1b"
+	inspected(t, func(ctx context.Context) error {
+		gone := curio.Go(ctx, lock.Acquire)
+		if err := gone.Wait(ctx); err != nil {
+			return err
+		}
+		curio.Go(ctx, lock.Acquire, curio.Name(name))
+		return curio.Sleep(ctx, time.Hour)
+	}, func(k *curio.Kernel) {
+		time.Sleep(time.Minute)
+		text := infoOf(t, k, name).Task.Why(true)
+		if strings.Count(text, "\n") != 2 || strings.Count(text, `/a\nb\x1b (`) != 2 || strings.Contains(text, "\x1b") {
+			t.Errorf("it says %q", text)
+		}
+		for l := range strings.Lines(text) {
+			if strings.HasPrefix(l, "b") {
+				t.Errorf("the name makes a line of its own: %q", text)
+			}
+		}
+	})
+}
+
 // What is said of a task that runs, that has ended, that has a deadline, and of one that nobody can help.
 func TestWhySingle(t *testing.T) {
 	var lock curio.Lock

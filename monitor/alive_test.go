@@ -39,11 +39,6 @@ func TestAnswersWhileAllIsBlocked(t *testing.T) {
 	release := make(chan struct{})
 	slots := curio.NewBoundedSemaphore(2)
 	for i := range 4 {
-		state := "THREAD_CALL"
-		if i >= 2 {
-			state = "SEMA_ACQUIRE"
-		}
-		_ = state
 		name := fmt.Sprintf("thread %d", i)
 		curio.Go(w.main, func(ctx context.Context) error {
 			_, err := curio.RunInThreadLimited(ctx, slots, func() (int, error) { <-release; return 0, nil })
@@ -54,6 +49,15 @@ func TestAnswersWhileAllIsBlocked(t *testing.T) {
 		close(release)
 		testutil.Await(t, "the threads end", func() bool { return len(w.ThreadCalls()) == 0 })
 	}()
+	testutil.Await(t, "no slot is left", func() bool {
+		states := make(map[string]int)
+		for _, t := range w.Tasks() {
+			if strings.HasPrefix(t.Name(), "thread ") {
+				states[t.State()]++
+			}
+		}
+		return states["THREAD_CALL"] == 2 && states["THREAD_SLOT"] == 2
+	})
 	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +141,7 @@ func TestAnswersWhileATaskSpins(t *testing.T) {
 // Close disconnects the clients and lets nothing be left, whatever they are at.
 func TestClose(t *testing.T) {
 	w := newWorld(t)
+	defer monitor.SetGreetAfter(time.Hour)() // a slow machine takes long for what follows
 	for range testutil.Times(50) {
 		s := on(t, "127.0.0.1:0", w.Kernel, monitor.OpenReading())
 		idle, talking, half := connect(t, s.Addr()), connect(t, s.Addr()), connect(t, s.Addr())

@@ -183,13 +183,24 @@ func (s *session) token(token string) (string, error) {
 }
 
 func (s *session) ps(string) (string, error) {
-	infos := s.view.inspect()
-	return table(infos, time.Now()), nil
+	infos, rest := s.inspect()
+	return table(infos, time.Now()) + rest, nil
 }
 
 func (s *session) tree(string) (string, error) {
-	infos := s.view.inspect()
-	return tree(infos, time.Now()), nil
+	infos, rest := s.inspect()
+	return tree(infos, time.Now()) + rest, nil
+}
+
+// inspect returns what tasks do, the oldest first: of all of them if the client is trusted, as it costs memory and time. rest
+// says how many are left out.
+func (s *session) inspect() (infos []curio.TaskInfo, rest string) {
+	tasks := s.view.tasks()
+	if more := len(tasks) - someTasks; more > 0 && !s.trusted() {
+		tasks = tasks[:someTasks]
+		rest = fmt.Sprintf("%d more\n", more)
+	}
+	return curio.InspectTasks(tasks...), rest
 }
 
 // task returns the task with the number in text.
@@ -235,18 +246,19 @@ func (s *session) parents(arg string) (string, error) {
 	return parents(t), nil
 }
 
+// why sends what Why returns as it is: names are quoted in it.
 func (s *session) why(arg string) (string, error) {
 	t, err := s.task(arg)
 	if err != nil {
 		return "", err
 	}
 	if err := stacks.await(s.ctx); err != nil { // it says the rest
-		return quote.Lines(t.Why(false), mostStack, 500) + "Without code lines: ", err
+		return t.Why(false) + "Without code lines: ", err
 	}
 	defer stacks.done()
 	began := time.Now()
 	text := t.Why(true)
-	return quote.Lines(text, mostStack, 500) + stopped(time.Since(began)) + "\n", nil
+	return text + stopped(time.Since(began)) + "\n", nil
 }
 
 // deadlocks looks for code lines only if there is a deadlock.

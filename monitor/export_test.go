@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"time"
+
+	"github.com/curio-go/curio"
 )
 
 // SetGreetAfter sets how long a client may be silent until it gets the prompt, and returns what undoes that.
@@ -15,6 +17,13 @@ func SetGreetAfter(d time.Duration) (undo func()) {
 	was := greetAfter
 	greetAfter = d
 	return func() { greetAfter = was }
+}
+
+// SetLogTime sets how long a signal waits until it is logged, and returns what undoes that.
+func SetLogTime(d time.Duration) (undo func()) {
+	was := logTime
+	logTime = d
+	return func() { logTime = was }
 }
 
 // HoldStacks has somebody look at stacks until the function it returns is called.
@@ -46,6 +55,11 @@ func Converse(input string, own bool, opts ...Option) (output string, away bool)
 // PurposeOf returns what a connection is for that begins with a line: "HTTP", "lines", or "" for nothing.
 func PurposeOf(first string) string {
 	return map[purpose]string{forHTTP: "HTTP", forLines: "lines"}[purposeOf([]byte(first))]
+}
+
+// CancelTask cancels a task that somebody has found before.
+func CancelTask(t *curio.AnyTask, opts ...Option) (whom string, err error) {
+	return newView(apply(opts)).cancel(t, "a test")
 }
 
 // ErrorText and KeyText are what is said of an error and of a key.

@@ -120,10 +120,11 @@ func (a *api) isOurs(host string) bool {
 }
 
 // isForeign reports whether a browser says that the request comes from a page of another server. http.CrossOriginProtection
-// lets each GET pass; but a stack stops the program for a moment, so others cannot have that either.
+// lets each GET pass; but a stack stops the program for a moment, so others cannot have that either. A browser that sends
+// Sec-Fetch-Site knows; for others the origin is compared with the host, which a proxy may have changed.
 func isForeign(r *http.Request) bool {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
-		return true
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site != "same-origin" && site != "none"
 	}
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -237,7 +238,7 @@ func refuse(w http.ResponseWriter, err error) {
 // Bounds of the tasks in one answer.
 const (
 	someTasks = 1000
-	mostTasks = 100_000
+	mostTasks = 100_000 // for a client that has the token, or is the same user
 )
 
 func (a *api) tasks(r *http.Request) (any, error) {
@@ -247,7 +248,11 @@ func (a *api) tasks(r *http.Request) (any, error) {
 		if q.limit, err = strconv.Atoi(s); err != nil || q.limit < 0 {
 			return nil, &apiError{http.StatusBadRequest, "limit has to be a number"}
 		}
-		q.limit = min(q.limit, mostTasks)
+		most := someTasks
+		if a.knows(r) {
+			most = mostTasks
+		}
+		q.limit = min(q.limit, most)
 	}
 	if s := r.FormValue("after"); s != "" {
 		if q.after, err = strconv.ParseUint(s, 10, 64); err != nil {

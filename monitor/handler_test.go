@@ -5,13 +5,18 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/signal"
+	"regexp"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -240,6 +245,12 @@ func TestReadingNeedsTheToken(t *testing.T) {
 	if !strings.HasSuffix(s.URL(), "/#token="+token) || !strings.HasPrefix(s.URL(), "http://"+s.Addr()) {
 		t.Errorf("the URL is %s", s.URL())
 	}
+	const strange = `a"b%41#c<d>/e?f\g`
+	s = on(t, "127.0.0.1:0", w.Kernel, monitor.Token(strange))
+	u, err := url.Parse(s.URL())
+	if err != nil || u.Fragment != "token="+strange || strings.ContainsAny(s.URL(), `"<>\`) {
+		t.Errorf("the URL is %s, %v", s.URL(), err)
+	}
 }
 
 // DNS rebinding: the request comes from a page whose server has the name evil.example stand for this machine.
@@ -295,6 +306,9 @@ func TestCrossSite(t *testing.T) {
 		{request{"PUT", cancel, body, map[string]string{"Content-Type": "application/json"}}, 405},
 		{request{"GET", fmt.Sprintf("/api/tasks/%d/stack", victim.ID()), "", map[string]string{"Sec-Fetch-Site": "cross-site"}}, 403},
 		{request{"GET", "/api/tasks", "", map[string]string{"Origin": "http://evil.example"}}, 403},
+		{request{"GET", "/api/tasks", "", map[string]string{"Origin": "http://evil.example", "Sec-Fetch-Site": "same-site"}}, 403},
+		{request{"GET", "/api/tasks", "", map[string]string{"Origin": "https://app.example", "Sec-Fetch-Site": "same-origin"}}, 200}, // behind a proxy
+		{request{"GET", "/api/tasks", "", map[string]string{"Sec-Fetch-Site": "none"}}, 200},
 		{request{"POST", "/api/tasks", "", nil}, 405},
 		{request{"GET", "/", "", map[string]string{"Sec-Fetch-Site": "cross-site"}}, 200}, // a link to the page
 		{request{"GET", "/api/none", "", nil}, 404},
@@ -386,6 +400,118 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// What a program has very many of makes no answer long: tasks, for a client without the token; a circle; the waits of a task.
+func TestBounds(t *testing.T) {
+	w := newWorld(t)
+	const n = 150
+	locks, events := make([]curio.Lock, n), make([]curio.Event, n)
+	var taken sync.WaitGroup
+	taken.Add(n)
+	var begin curio.Event
+	for i := range n {
+		curio.Go(w.main, func(ctx context.Context) error {
+			return locks[i].Do(ctx, func(ctx context.Context) error {
+				taken.Done()
+				if err := begin.Wait(ctx); err != nil {
+					return err
+				}
+				return locks[(i+1)%n].Acquire(ctx)
+			})
+		}, curio.Name("stuck"))
+	}
+	taken.Wait()
+	begin.Set()
+	selecting := w.task("selecting", "SELECT", func(ctx context.Context) error {
+		cases := make([]curio.Case, n)
+		for i := range cases {
+			cases[i] = events[i].WaitCase()
+		}
+		_, err := curio.Select(ctx, cases...)
+		return err
+	})
+	for range 1000 {
+		curio.Go(w.main, func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) }, curio.Name("sleeps"))
+	}
+	total := len(w.Tasks())
+	testutil.Await(t, "a deadlock", func() bool { return len(w.Deadlocks()) == 1 })
+	s := on(t, "127.0.0.1:0", w.Kernel, monitor.Token(token), monitor.OpenReading())
+
+	some := func(header map[string]string) (answer tasks) {
+		status, body, _ := do(t, s.Addr(), request{path: "/api/tasks?limit=100000", header: header})
+		if err := json.Unmarshal([]byte(body), &answer); status != 200 || err != nil {
+			t.Errorf("%d, %v", status, err)
+		}
+		return answer
+	}
+	if got := some(nil); len(got.Tasks) != 1000 || got.LeftOff != total-1000 {
+		t.Errorf("without the token: %d tasks, and %d left off", len(got.Tasks), got.LeftOff)
+	}
+	if got := some(withToken); len(got.Tasks) != total || got.LeftOff != 0 {
+		t.Errorf("with the token: %d tasks, and %d left off", len(got.Tasks), got.LeftOff)
+	}
+	one := get[struct {
+		Waits []struct{}
+		More  int `json:"more_waits"`
+	}](t, s.Addr(), fmt.Sprintf("/api/tasks/%d", selecting.ID()))
+	if len(one.Waits) != 100 || one.More != 50 {
+		t.Errorf("%d waits, and %d more", len(one.Waits), one.More)
+	}
+	found := get[struct {
+		Deadlocks []struct {
+			Circle []struct{}
+			More   int
+		}
+	}](t, s.Addr(), "/api/deadlocks").Deadlocks
+	if len(found) != 1 || len(found[0].Circle) != 100 || found[0].More != 50 {
+		t.Errorf("%+v", found)
+	}
+	c := connect(t, s.Addr())
+	c.begin()
+	if said := c.asks("deadlocks"); strings.Count(said, "  task ") != 100 || !strings.Contains(said, "  and 50 more tasks\n") {
+		t.Errorf("deadlocks: %s", said)
+	}
+	rest := fmt.Sprintf("\n%d more\n", total-1000)
+	for _, line := range []string{"ps", "tree"} {
+		if said := c.asks(line); strings.Count(said, "\n") > 1003 || !strings.HasSuffix(said, rest) {
+			t.Errorf("%s has %d lines", line, strings.Count(said, "\n"))
+		}
+	}
+	c.asks("token " + token)
+	for _, line := range []string{"ps", "tree"} {
+		if said := c.asks(line); strings.Count(said, "\n") < total || strings.HasSuffix(said, rest) {
+			t.Errorf("%s with the token has %d lines", line, strings.Count(said, "\n"))
+		}
+	}
+}
+
+// Only errors whose types are known to call nothing are asked for their text, and a name of a type is nothing to go by.
+func TestErrorText(t *testing.T) {
+	inner := errors.New("inner")
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{nil, ""},
+		{inner, "inner"},
+		{fmt.Errorf("number %d", 1), "number 1"},
+		{fmt.Errorf("outer: %w", inner), "outer: inner"},
+		{fmt.Errorf("%w and %w", inner, inner), "inner and inner"},
+		{context.DeadlineExceeded, "context deadline exceeded"},
+		{syscall.ENOENT, "no such file or directory"},
+		{hangingError{}, "a monitor_test.hangingError"},
+		{errors.Join(inner, hangingError{}), "a *errors.joinError"},
+	} {
+		if got := monitor.ErrorText(c.err); got != c.want {
+			t.Errorf("%T: %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+// A hangingError must not be asked for its text.
+type hangingError struct{}
+
+func (hangingError) Error() string { panic("it is asked for its text") }
+
 // A recorder keeps what is logged.
 type recorder struct{ to chan<- slog.Record }
 
@@ -396,6 +522,18 @@ func (r recorder) Handle(_ context.Context, record slog.Record) error {
 }
 func (r recorder) WithAttrs([]slog.Attr) slog.Handler { return r }
 func (r recorder) WithGroup(string) slog.Handler      { return r }
+
+// A task that ends while somebody cancels it has not been cancelled.
+func TestCancelEnded(t *testing.T) {
+	w := newWorld(t)
+	victim := w.sleeper("victim")
+	victim.CancelNow()
+	testutil.Await(t, "the end of the victim", victim.Terminated)
+	whom, err := monitor.CancelTask(victim, monitor.AllowChanges(), monitor.Logger(slog.New(slog.DiscardHandler)))
+	if whom != "" || err == nil || err.Error() != fmt.Sprintf("no task %d", victim.ID()) {
+		t.Errorf("got %q, %v", whom, err)
+	}
+}
 
 // A log handler that hangs, or worse, does not keep a change from being made and answered.
 func TestLogHangs(t *testing.T) {
@@ -416,6 +554,44 @@ func TestLogHangs(t *testing.T) {
 		testutil.Receive(t, "a record", hangs)
 	}
 }
+
+// A signal is sent when it has been logged, as it may end the program.
+func TestSignalIsLoggedBefore(t *testing.T) {
+	w := newWorld(t)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGWINCH)
+	defer signal.Stop(hangup)
+	early := make(chan bool, 1)
+	log := slog.New(handler(func() {
+		for range 1000 {
+			runtime.Gosched() // time for what does not wait
+		}
+		early <- len(hangup) > 0
+	}))
+	s := on(t, socketIn(t), w.Kernel, monitor.AllowChanges(), monitor.Logger(log))
+	defer monitor.SetLogTime(testutil.Patience)()
+	for range testutil.Times(200) {
+		status, body, _ := do(t, s.Addr(), request{"POST", "/api/signal", `{"name":"WINCH"}`, map[string]string{"Content-Type": "application/json"}})
+		if status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		if testutil.Receive(t, "the record", early) {
+			t.Error("it was sent before")
+		}
+		testutil.Receive(t, "the signal", hangup)
+	}
+}
+
+// A handler calls a function for each record.
+type handler func()
+
+func (handler) Enabled(context.Context, slog.Level) bool { return true }
+func (h handler) Handle(context.Context, slog.Record) error {
+	h()
+	return nil
+}
+func (h handler) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h handler) WithGroup(string) slog.Handler      { return h }
 
 // The headers that keep what is shown from others, and the hashes that let the page's own script run.
 func TestHeaders(t *testing.T) {
@@ -446,10 +622,16 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%q lacks %q", policy, want)
 		}
 	}
-	for _, bad := range []string{"http://", "https://", "innerHTML", "insertAdjacentHTML", "document.write", "eval(", " on", "style="} {
-		if bad != " on" && strings.Contains(page, bad) {
+	for _, bad := range []string{"http://", "https://", "innerHTML", "insertAdjacentHTML", "document.write", "eval(", "style="} {
+		if strings.Contains(page, bad) {
 			t.Errorf("the page has %q", bad)
 		}
+	}
+	before, rest, _ := strings.Cut(page, "<script>")
+	_, after, _ := strings.Cut(rest, "</script>")
+	attribute := regexp.MustCompile(`(?i)<[^>]* on[a-z]+=`)
+	if found := attribute.FindString(before + after); found != "" || !attribute.MatchString(`<b id="x" onclick="f()">`) {
+		t.Errorf("the page has %q", found)
 	}
 }
 

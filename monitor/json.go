@@ -32,6 +32,7 @@ type taskJSON struct {
 	Age       float64        `json:"age"`
 	Spawned   string         `json:"spawned"`
 	Waits     []waitJSON     `json:"waits"`
+	MoreWaits int            `json:"more_waits,omitempty"` // left off from Waits
 	Waiting   *float64       `json:"waiting,omitempty"`
 	Until     *float64       `json:"until,omitempty"`
 	Deadline  *float64       `json:"deadline,omitempty"`
@@ -66,6 +67,7 @@ type stackJSON struct {
 
 type deadlockJSON struct {
 	Circle []stuckJSON `json:"circle"`
+	More   int         `json:"more,omitempty"` // tasks left off from Circle
 	Behind int         `json:"behind"`
 }
 
@@ -89,7 +91,7 @@ type threadJSON struct {
 
 const (
 	longestText = 2000 // bytes
-	mostOn      = 100  // tasks that a wait is for
+	mostOn      = 100  // tasks that a wait is for, waits of a task, and tasks of a circle
 )
 
 // textJSON returns s as it arrives at a client: what is not UTF-8 becomes U+FFFD, and what is too long is cut.
@@ -111,13 +113,13 @@ func jsonOf(i curio.TaskInfo, now time.Time) taskJSON {
 	j := taskJSON{
 		ID: i.Task.ID(), Name: textJSON(i.Task.Name()), Path: textJSON(path(i.Task)), Kernel: i.Kernel.ID(), Kind: string(i.Kind),
 		State: textJSON(i.State), Cycles: i.Cycles, Age: max(0, seconds(now.Sub(i.Started))), Spawned: textJSON(i.Spawned),
-		Waits: make([]waitJSON, 0, len(i.Waits)), Until: until(i.Until, now), Deadline: until(i.Deadline, now),
+		Waits: make([]waitJSON, 0, min(len(i.Waits), mostOn)), MoreWaits: max(0, len(i.Waits)-mostOn), Until: until(i.Until, now), Deadline: until(i.Deadline, now),
 		Essential: i.Essential, Group: i.InGroup,
 	}
 	if i.Parent != nil {
 		j.Parent = i.Parent.ID()
 	}
-	for _, w := range i.Waits {
+	for _, w := range i.Waits[:min(len(i.Waits), mostOn)] {
 		on := ids(w.On)
 		j.Waits = append(j.Waits, waitJSON{textJSON(w.Op), textJSON(w.Object), on, len(w.On) - len(on), ids(w.Perhaps), w.Lost})
 	}
@@ -156,11 +158,12 @@ func until(at, now time.Time) *float64 {
 func deadlocksJSON(deadlocks []curio.Deadlock, places map[*curio.AnyTask]string) []deadlockJSON {
 	all := make([]deadlockJSON, 0, len(deadlocks))
 	for _, d := range deadlocks {
-		circle := make([]stuckJSON, 0, len(d.Circle))
-		for _, s := range d.Circle {
+		stuck, more := someOf(d)
+		circle := make([]stuckJSON, 0, len(stuck))
+		for _, s := range stuck {
 			circle = append(circle, stuckJSON{s.Task.ID(), textJSON(s.Task.Name()), textJSON(s.Op), textJSON(s.Object), s.Lost, places[s.Task]})
 		}
-		all = append(all, deadlockJSON{circle, d.Behind})
+		all = append(all, deadlockJSON{circle, more, d.Behind})
 	}
 	return all
 }

@@ -140,17 +140,26 @@ func TestManyFindAStaleSocket(t *testing.T) {
 		stale.SetUnlinkOnClose(false)
 		stale.Close()
 		var servers [4]*monitor.Server
+		var errs [len(servers)]error
 		var starting sync.WaitGroup
 		for i := range servers {
 			starting.Go(func() {
-				s, err := monitor.On(path)
-				if err != nil {
-					return // it lost
-				}
-				servers[i] = s
+				servers[i], errs[i] = monitor.On(path)
 			})
 		}
 		starting.Wait()
+		won := 0
+		for i, s := range servers {
+			switch {
+			case s != nil:
+				won++
+			case !errors.Is(errs[i], syscall.EADDRINUSE) || !strings.Contains(errs[i].Error(), "listen unix "):
+				t.Errorf("one that lost: %v", errs[i])
+			}
+		}
+		if won != 1 {
+			t.Errorf("%d have got the path", won)
+		}
 		conn, err := net.Dial("unix", path)
 		if err != nil {
 			t.Errorf("nobody listens: %v", err)
@@ -162,7 +171,6 @@ func TestManyFindAStaleSocket(t *testing.T) {
 				s.Close()
 			}
 		}
-		os.Remove(path) // if the loser of a race between two looks and a removal has taken it along
 	}
 }
 

@@ -69,7 +69,8 @@ func Kernel(k *curio.Kernel) Option {
 	return option(func(s *settings) { s.kernels = append(s.kernels, k) })
 }
 
-// Logger makes the monitor log to l, and not to slog.Default(). It logs each change that somebody has made, and no token.
+// Logger makes the monitor log to l, and not to slog.Default(). It logs each change that somebody has made, and no token; if
+// the log's handler hangs, the first 16 changes. A signal is logged before it is sent, unless that takes 100 milliseconds.
 func Logger(l *slog.Logger) Option { return option(func(s *settings) { s.logger = l }) }
 
 // shortestToken is what a token needs that nobody is to guess. A random one has 26 letters and digits.

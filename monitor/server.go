@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -104,7 +105,7 @@ func (s *Server) URL() string {
 	if !ok {
 		return ""
 	}
-	return "http://" + addr.String() + "/#token=" + s.view.token
+	return "http://" + addr.String() + "/#token=" + url.PathEscape(s.view.token)
 }
 
 // Close stops listening, disconnects the clients, and removes the socket's file. What a client has asked for already is

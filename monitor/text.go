@@ -67,6 +67,9 @@ func doing(i curio.TaskInfo, now time.Time) string {
 		b.WriteString(i.State)
 	}
 	for n, w := range i.Waits {
+		if b.Len() > longestText { // it is cut by its columns
+			break
+		}
 		if n > 0 {
 			b.WriteString(" or ")
 		}
@@ -167,7 +170,8 @@ func deadlockText(deadlocks []curio.Deadlock, places map[*curio.AnyTask]string) 
 	var b strings.Builder
 	for n, d := range deadlocks {
 		fmt.Fprintf(&b, "Deadlock %d:\n", n+1)
-		for _, s := range d.Circle {
+		stuck, more := someOf(d)
+		for _, s := range stuck {
 			fmt.Fprintf(&b, "  task %s (%d): %s", quote.Text(path(s.Task), objectColumns), s.Task.ID(),
 				quote.Text(strings.TrimSpace(s.Op+" "+s.Object), objectColumns))
 			if s.Lost {
@@ -177,6 +181,9 @@ func deadlockText(deadlocks []curio.Deadlock, places map[*curio.AnyTask]string) 
 				b.WriteString(" at " + quote.Text(at, objectColumns))
 			}
 			b.WriteByte('\n')
+		}
+		if more > 0 {
+			fmt.Fprintf(&b, "  and %d more tasks\n", more)
 		}
 		if d.Behind > 0 {
 			fmt.Fprintf(&b, "  %d more wait for these\n", d.Behind)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -49,9 +50,6 @@ func (v *view) tasks() (tasks []*curio.AnyTask) {
 	slices.SortFunc(tasks, func(a, b *curio.AnyTask) int { return cmp.Compare(a.ID(), b.ID()) })
 	return tasks
 }
-
-// inspect returns what all tasks do, the oldest first.
-func (v *view) inspect() []curio.TaskInfo { return curio.InspectTasks(v.tasks()...) }
 
 // task returns the task with the given number, nil if there is none.
 func (v *view) task(id uint64) *curio.AnyTask {
@@ -126,17 +124,30 @@ func placeIn(stack string, t *curio.AnyTask) string {
 	return t.Inspect().Spawned
 }
 
+// haveText are the types of errors that have their text, and call nothing for it.
+var haveText = typesOf(
+	errors.New(""), fmt.Errorf("%d", 0), fmt.Errorf("%w", errOff), fmt.Errorf("%w, %w", errOff, errOff), context.DeadlineExceeded, syscall.Errno(0),
+)
+
+func typesOf(errs ...error) map[reflect.Type]bool {
+	types := make(map[reflect.Type]bool, len(errs))
+	for _, err := range errs {
+		types[reflect.TypeOf(err)] = true
+	}
+	return types
+}
+
 // errorText is the text of an error, without running code of the program's: that may hang on the very thing that everything
 // hangs on. The text of an error of another type is its type.
 func errorText(err error) string {
-	if err == nil {
+	switch t := reflect.TypeOf(err); {
+	case err == nil:
 		return ""
-	}
-	switch reflect.TypeOf(err).String() { // these have their text, and call nothing for it
-	case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "context.deadlineExceededError", "syscall.Errno":
+	case haveText[t]:
 		return err.Error()
+	default:
+		return "a " + t.String()
 	}
-	return "a " + reflect.TypeOf(err).String()
 }
 
 // keyText is the text of a key of BlockInThread.
@@ -168,6 +179,9 @@ func (v *view) cancel(t *curio.AnyTask, from string) (whom string, err error) {
 	}
 	whom = path(t)
 	did := t.CancelNow(errBy)
+	if !did && t.Terminated() { // it has been quick
+		return "", noTaskError(t.ID())
+	}
 	v.note("curio/monitor: task cancelled", "task", whom, "id", t.ID(), "client", from, "before", !did)
 	return whom, nil
 }
@@ -185,7 +199,14 @@ func (v *view) signal(name, from string) (its string, err error) {
 	if err != nil {
 		return "", err
 	}
-	v.note("curio/monitor: signal sent", "signal", signals.Name(sig), "client", from)
+	// The signal may end the program at once.
+	logged := v.note("curio/monitor: signal sent", "signal", signals.Name(sig), "client", from)
+	bound, cancel := context.WithTimeout(context.Background(), logTime)
+	defer cancel()
+	select {
+	case <-logged:
+	case <-bound.Done():
+	}
 	return signals.Name(sig), self.Signal(sig)
 }
 
@@ -209,18 +230,26 @@ func (v *view) log(level, from string) (its string, err error) {
 // mostLogging bounds the goroutines that wait for a log handler that hangs.
 const mostLogging = 16
 
+// logTime is how long a signal waits until it is logged.
+var logTime = 100 * time.Millisecond
+
 // note logs what somebody has done. The log's handler is code of the program's, which may hang with all the rest: so it is
-// called in a goroutine of its own.
-func (v *view) note(text string, args ...any) {
+// called in a goroutine of its own. logged is closed when the handler has returned, or panicked, or is not called because
+// too many calls of it hang.
+func (v *view) note(text string, args ...any) (logged <-chan struct{}) {
+	done := make(chan struct{})
 	if v.logging.Add(1) > mostLogging {
 		v.logging.Add(-1)
-		return
+		close(done)
+		return done
 	}
 	go func() {
+		defer close(done)
 		defer v.logging.Add(-1)
 		defer func() { _ = recover() }() // a monitor harms nobody
 		v.say(slog.LevelInfo, text, args...)
 	}()
+	return done
 }
 
 func (v *view) say(level slog.Level, text string, args ...any) {

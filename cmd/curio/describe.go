@@ -131,8 +131,8 @@ func lines(text string) []string {
 
 // text is the deadlock as lines.
 func (d *deadlock) text() []string {
-	head := "deadlock of " + plural(len(d.Circle), "task")
-	if len(d.Circle) == 1 {
+	head := "deadlock of " + plural(len(d.Circle)+d.More, "task")
+	if len(d.Circle)+d.More == 1 {
 		head = "a task that can never go on"
 	}
 	if d.Behind > 0 {
@@ -151,6 +151,8 @@ func (d *deadlock) text() []string {
 		switch next := d.Circle[(i+1)%len(d.Circle)]; {
 		case s.Lost:
 			all = append(all, "    the task that could end this wait has ended")
+		case d.More > 0 && i == len(d.Circle)-1:
+			all = append(all, fmt.Sprintf("    and so on, with %d more", d.More))
 		case len(d.Circle) == 1:
 			all = append(all, "    it waits for itself")
 		default:

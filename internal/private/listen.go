@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,6 +31,7 @@ func Listen(ctx context.Context, path string) (*Listener, error) {
 	if err := check(path); err != nil {
 		return nil, err
 	}
+	defer lockDirectory(ctx, filepath.Dir(path))()
 	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
@@ -96,11 +98,16 @@ func removeStale(ctx context.Context, path string) error {
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return &net.OpError{Op: "listen", Net: "unix", Addr: &net.UnixAddr{Name: path, Net: "unix"}, Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
 	}
-	// Another process may have found the same, and have put its own socket there meanwhile.
-	if now, err := os.Lstat(path); err != nil || !same(now, was) {
-		return err
+	// If the directory could not be locked, another process may have found the same, and have put its own socket there
+	// meanwhile.
+	now, err := os.Lstat(path)
+	if err == nil && same(now, was) {
+		err = os.Remove(path)
 	}
-	return os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // same reports whether two looks at a path have found the same file. The number of a file that was removed may be given

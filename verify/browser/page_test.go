@@ -366,6 +366,17 @@ func TestDeadlock(t *testing.T) {
 	n := s.count("GET /api/deadlocks?where=1")
 	looks := s.count("GET /api/deadlocks")
 	testutil.Await(t, "two more looks", func() bool { return s.count("GET /api/deadlocks") > looks+1 })
+	s.do(func() { // one more comes to wait for them, and the texts of their objects change by that
+		s.deadlocks[0].Behind++
+		for i := range s.deadlocks[0].Circle {
+			s.deadlocks[0].Circle[i].Object += "(2 waiting)"
+		}
+	})
+	b.has("#deadlocks", "2 other tasks wait for these.")
+	b.has("#deadlocks", "Lock 0xa(2 waiting)")
+	for _, place := range []string{"chat/main.go:71", "chat/main.go:82", "chat/main.go:93"} {
+		b.has("#deadlocks", place)
+	}
 	if more := s.count("GET /api/deadlocks?where=1"); more != n {
 		t.Errorf("it asks again for places that it knows: %d times, then %d", n, more)
 	}
