@@ -242,6 +242,31 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
+// On TCP a client that is silent gets nothing: it may be a browser's connection that waits for its use.
+func TestNoGreetingOnTCP(t *testing.T) {
+	w := newWorld(t)
+	defer monitor.SetGreetAfter(0)()
+	s := on(t, "127.0.0.1:0", w.Kernel)
+	conn, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a silent client got %d, %v", n, err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(testutil.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", s.Addr())
+	if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 OK\r\n") {
+		t.Errorf("its request got %.100q, %v", answer, err)
+	}
+}
+
 // What a client sends that is no text, or no line, or ends in the middle.
 func TestHostileLines(t *testing.T) {
 	w := newWorld(t)

@@ -81,7 +81,8 @@ const (
 	commandTime = time.Minute // for a line of a client that has not given the token
 )
 
-// greetAfter is how long a client may be silent until it gets the prompt. A client of HTTP sends its request at once.
+// greetAfter is how long a client of a Unix socket may be silent until it gets the prompt. On TCP it gets none before its
+// first line: browsers open connections to have them ready, and would take the prompt for an answer.
 var greetAfter = time.Second
 
 func (s *Server) run() {
@@ -288,7 +289,11 @@ func (c *conn) await(deadline time.Time) bool {
 
 // kind waits for the first line, and looks what it is. It takes nothing of it.
 func (c *conn) kind() purpose {
-	if !c.await(time.Now().Add(greetAfter)) {
+	silence := commandTime
+	if c.own {
+		silence = greetAfter
+	}
+	if !c.await(time.Now().Add(silence)) {
 		return forNothing
 	}
 	_, err := c.in.Peek(1)
@@ -296,7 +301,10 @@ func (c *conn) kind() purpose {
 		return forNothing
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return forLines
+		if c.own {
+			return forLines
+		}
+		return forNothing
 	}
 	for n := 1; ; n = c.in.Buffered() + 1 {
 		_, err = c.in.Peek(min(n, longestLine))

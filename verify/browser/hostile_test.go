@@ -75,7 +75,7 @@ func TestHostileText(t *testing.T) {
 		id := i + 1
 		tasks = append(tasks, task{
 			ID: id, Name: name, Path: "main/" + name, Kernel: 1, Kind: name, State: name, Spawned: name,
-			Waits: []waiting{{Op: name, Object: name, On: []int{1, id}}}, Waiting: seconds(1),
+			Waits: []waiting{{Op: name, Object: name, On: []int{1, id}}}, Waiting: new(float64(1)),
 			Cancelled: &cancellation{By: name, Where: name, Reason: name},
 		})
 		circle = append(circle, stuck{ID: id, Name: name, Op: name, Object: name, Where: name})

@@ -50,7 +50,7 @@ func TestLooks(t *testing.T) {
 		tasks = append(tasks, task{
 			ID: i, Name: name, Path: "main/server/" + name, Parent: 2, Kernel: 1, Kind: "task", State: "READ_WAIT", Cycles: i * i, Age: float64(i * 37),
 			Spawned: "network/server.go:210", Waits: []waiting{{Op: "READ_WAIT", Object: fmt.Sprintf("fd %d 127.0.0.1:25000←10.0.3.%d:5%d12", i+10, i, i)}},
-			Waiting: new(float64(i*i) / 9), Until: seconds(60), Group: true,
+			Waiting: new(float64(i*i) / 9), Until: new(float64(60)), Group: true,
 		})
 	}
 	s := newStub(t, tasks...)

@@ -346,9 +346,6 @@ func (s *stub) remove(id int) {
 	})
 }
 
-//go:fix inline
-func seconds(s float64) *float64 { return new(s) }
-
 // family are tasks in a tree: main, with a server that has two handlers, and a worker that waits for a lock.
 func family() []task {
 	return []task{
