@@ -2,6 +2,7 @@ package debug
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -38,11 +39,15 @@ type trace struct {
 	asked    int           // how often somebody has asked for all to be told
 	served   int           // how many of them have been
 	progress chan struct{} // closed and made anew whenever served changes
-	extra    []func()      // calls that do not come from the ring
+	extra    []func()      // calls that do not come from the ring, mostExtra of them
+	dropped  uint64        // calls that extra had no room for
 }
 
 // At most so long does anybody wait for calls that make no progress.
 const patience = time.Second
+
+// mostExtra is how many calls that do not come from the ring are kept while a handler hangs.
+const mostExtra = 100
 
 // rounds is how many times that a kernel that is shut down and a program that exits wait, although the calls make progress:
 // a log handler that is slow must not keep them from ending.
@@ -108,10 +113,15 @@ func (t *trace) wake() {
 	}
 }
 
-// call has f, which may call the user's code, called by the goroutine for that.
+// call has f, which may call the user's code, called by the goroutine for that. If too many wait for that, f is left out
+// and counted.
 func (t *trace) call(f func()) {
 	t.mu.Lock()
-	t.extra = append(t.extra, f)
+	if len(t.extra) < mostExtra {
+		t.extra = append(t.extra, f)
+	} else {
+		t.dropped++
+	}
 	t.mu.Unlock()
 	t.wake()
 }
@@ -195,9 +205,14 @@ func (t *trace) tell() int {
 		return 0
 	}
 	t.mu.Lock()
-	calls := t.extra
-	t.extra = nil
+	calls, dropped := t.extra, t.dropped
+	t.extra, t.dropped = nil, 0
 	t.mu.Unlock()
+	if dropped > 0 {
+		calls = append(calls, func() {
+			t.log(time.Now(), slog.LevelWarn, "curio: tasks that run for long are missing in the log", slog.Uint64("tasks", dropped))
+		})
+	}
 	calls = append(calls, t.collect()...)
 	if len(calls) == 0 {
 		return 0

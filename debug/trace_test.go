@@ -2,6 +2,8 @@ package debug
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +39,32 @@ func TestSettleIsBounded(t *testing.T) {
 		trace.stop()
 		if calls != n {
 			t.Errorf("after stop %d of %d calls have been made", calls, n)
+		}
+	})
+}
+
+// While a handler hangs, what is to be logged takes a bounded memory, and what there was no room for is counted.
+func TestCallsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log locked
+		trace := start(Config{LogCrash: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		free := make(chan struct{})
+		trace.call(func() { <-free })
+		synctest.Wait() // until it hangs
+		calls := 0
+		for range mostExtra + 11 {
+			trace.call(func() { calls++ })
+		}
+		synctest.Wait()
+		trace.mu.Lock()
+		if n := len(trace.extra); n != mostExtra {
+			t.Errorf("%d calls are kept, want %d", n, mostExtra)
+		}
+		trace.mu.Unlock()
+		close(free)
+		trace.stop()
+		if lines := log.lines("are missing"); calls != mostExtra || len(lines) != 1 || !strings.Contains(lines[0], "tasks=11") {
+			t.Errorf("%d calls, the log says %q", calls, lines)
 		}
 	})
 }
