@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,10 +16,10 @@ import (
 func TestSettleIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 100
-		calls := 0
+		var calls atomic.Int32
 		trace := start(Config{Tasks: []string{"slow"}, Activation: Activation{Created: func(TaskEvent) {
 			time.Sleep(patience * 9 / 10)
-			calls++
+			calls.Add(1)
 		}}})
 		err := curio.Run(t.Context(), func(ctx context.Context) error {
 			for range n {
@@ -33,12 +34,12 @@ func TestSettleIsBounded(t *testing.T) {
 		}
 		began := time.Now()
 		trace.settle(false)
-		if took := time.Since(began); took > 2*rounds*patience || calls == 0 {
-			t.Errorf("it took %v, in which there were %d calls", took, calls)
+		if took := time.Since(began); took > 2*rounds*patience || calls.Load() == 0 {
+			t.Errorf("it took %v, in which there were %d calls", took, calls.Load())
 		}
 		trace.stop()
-		if calls != n {
-			t.Errorf("after stop %d of %d calls have been made", calls, n)
+		if calls.Load() != n {
+			t.Errorf("after stop %d of %d calls have been made", calls.Load(), n)
 		}
 	})
 }
