@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/curio-go/curio/internal/quote"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -207,7 +208,6 @@ func (s *SharedCalls[K, V]) enterLocked(from *callNode, key K, fresh *sharedCall
 
 // addLocked adds c, a new call, which is pending if there is one before it.
 func (s *SharedCalls[K, V]) addLocked(c, before *sharedCall[K, V]) {
-	c.task.number()
 	c.older = s.last
 	if s.last != nil {
 		s.last.newer = c
@@ -219,6 +219,7 @@ func (s *SharedCalls[K, V]) addLocked(c, before *sharedCall[K, V]) {
 		before.pending, c.before = c, before
 		return
 	}
+	c.task.number() // a pending one gets its number when it starts, as it may never do that
 	c.starting, c.begun = true, true
 	s.setLocked(c)
 }
@@ -345,6 +346,7 @@ func (c *sharedCall[K, V]) call(ctx context.Context) (err error) {
 		default:
 			e := newPanicError(c.task, p)
 			err = e
+			panics.Add(1) // the task does not hear of it
 			c.task.kernel.panicked(e, false)
 		}
 	}()
@@ -393,6 +395,7 @@ func (c *sharedCall[K, V]) end(v V, err error) {
 	c.pending = nil
 	if next != nil {
 		next.before = nil
+		next.task.number() // before anybody can see it
 	}
 	switch {
 	case s.calls[c.key] != c: // it was forgotten
@@ -433,7 +436,14 @@ func (s *SharedCalls[K, V]) String() string {
 	return Snapshot{Waiters: now.Waiters}.text("SharedCalls", fmt.Sprintf("%d running", len(now.Holders)))
 }
 
-// String names the key and the task. It is shown for a task that waits for c.
+// String names the key and the task. It is shown for a task that waits for c. It calls no method of the key, which might
+// hang or panic.
 func (c *sharedCall[K, V]) String() string {
-	return fmt.Sprintf("the call for %v in %s", c.key, taskName(c.task))
+	c.of.mu.Lock()
+	pending := c.before != nil // then its task has no number yet
+	c.of.mu.Unlock()
+	if pending {
+		return fmt.Sprintf("the call for %s, behind one that was cancelled", quote.Value(c.key))
+	}
+	return fmt.Sprintf("the call for %s in %s", quote.Value(c.key), taskName(c.task))
 }

@@ -684,6 +684,33 @@ func TestSharedCallsAreSeen(t *testing.T) {
 	})
 }
 
+// A rudeKey has methods that nobody may call while something hangs.
+type rudeKey struct{ n int }
+
+func (rudeKey) String() string { panic("somebody has called it") }
+
+// Whoever looks at a task that waits for a call calls no method of the key.
+func TestSharedCallsInspectRudeKey(t *testing.T) {
+	fixture.InKernel(t, func(ctx context.Context, f *fixture.Fixture) {
+		var s curio.SharedCalls[rudeKey, int]
+		task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
+			v, _, err := s.Do(ctx, rudeKey{1}, fixture.Sleeping)
+			return v, err
+		})
+		synctest.Wait()
+		seen, _ := curio.ParkedOf(task.AnyTask)
+		if text := seen.Object.(fmt.Stringer).String(); !strings.HasPrefix(text, "the call for a curio_test.rudeKey in task ") {
+			f.Errorf("it waits for %s", text)
+		}
+		for _, info := range curio.InspectTasks(task.AnyTask) {
+			if text := fmt.Sprint(info, task.Why(false)); strings.Contains(text, "somebody has called it") {
+				f.Error(text)
+			}
+		}
+		_, _ = task.Cancel(ctx)
+	})
+}
+
 // What a caller gives and gets is not kept by the object, nor by what outlives the call.
 func TestSharedCallsKeepNothing(t *testing.T) {
 	fixture.WithKernel(t, func(ctx context.Context, f *fixture.Fixture) {

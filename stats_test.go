@@ -145,6 +145,23 @@ func TestStatsCountEnds(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second)
 		}, [6]uint64{1, 1}},
+		{"a shared call that panics", func(ctx context.Context, f *fixture.Fixture) {
+			var calls curio.SharedCalls[string, int]
+			_, _, err := calls.Do(ctx, "key", fixture.Explode)
+			if _, panicked := errors.AsType[*curio.PanicError](err); !panicked || len(f.Journal.Take(fixture.MsgPanic)) != 1 {
+				f.Errorf("the error is %v", err)
+			}
+		}, [6]uint64{1, 1, 1, 1}},
+		{"a shared call that never starts", func(ctx context.Context, f *fixture.Fixture) {
+			behindAnother(ctx, f, func(behind *curio.Task[int]) { _, _ = behind.Cancel(ctx) })
+		}, [6]uint64{3, 3, 0, 0, 3}}, // two callers, and the call of the first
+		{"a shared call that starts late", func(ctx context.Context, f *fixture.Fixture) {
+			behindAnother(ctx, f, func(behind *curio.Task[int]) {
+				if v, err := behind.Join(ctx); v != 2 || err != nil {
+					f.Errorf("the second call: %d, %v", v, err)
+				}
+			})
+		}, [6]uint64{4, 4, 0, 0, 2}},
 		{"a kernel of its own", func(context.Context, *fixture.Fixture) {
 			_ = curio.Run(context.Background(), func(ctx context.Context) error {
 				curio.Go(ctx, fixture.Sleeper)
@@ -168,6 +185,22 @@ func TestStatsCountEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// behindAnother calls f with a task that asks for a call behind one that was cancelled and goes on for a second.
+func behindAnother(ctx context.Context, f *fixture.Fixture, do func(behind *curio.Task[int])) {
+	var s fixture.Calls
+	old := curio.Spawn(ctx, fixture.Asks(&s, "key", stubbornRacer(time.Second, 1)))
+	synctest.Wait()
+	_, _ = old.Cancel(ctx)
+	behind := curio.Spawn(ctx, fixture.Asks(&s, "key", fixture.Returns(2)))
+	synctest.Wait()
+	seen, _ := curio.ParkedOf(behind.AnyTask)
+	if text := fmt.Sprint(seen.Object); text != "the call for key, behind one that was cancelled" {
+		f.Errorf("it waits for %s", text)
+	}
+	do(behind)
+	time.Sleep(2 * time.Second)
 }
 
 // A task that is spawned in a kernel that has been shut down has ended at once.

@@ -31,13 +31,14 @@ func Create(dir, name string) (*os.File, error) {
 // NewName returns the name of a new set.
 func NewName() string { return newBase("") }
 
-// Prune removes old sets.
-func Prune(dir string, keep int) error {
+// Prune removes old sets. own is the one that this process has, "" for none.
+func Prune(dir string, keep int, own string) error {
 	d, err := openDir(dir)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
+	d.own = own
 	d.prune(keep)
 	return nil
 }

@@ -76,6 +76,7 @@ func safe(name string) string {
 type directory struct {
 	*os.Root
 	path string
+	own  string // the set of this process's mapped file and last words, "" for none
 }
 
 // openDir opens dir, and makes it if need be.
@@ -98,7 +99,7 @@ func openDir(dir string) (*directory, error) {
 		root.Close()
 		return nil, err
 	}
-	return &directory{root, dir}, nil
+	return &directory{Root: root, path: dir}, nil
 }
 
 // private returns an error if others may put something into the directory.
@@ -137,7 +138,7 @@ func (d *directory) fill(name string, f func(w io.Writer) error) (path string, e
 	return filepath.Join(d.path, name), errors.Join(f(file), file.Close())
 }
 
-// prune removes the oldest sets of this program, other than keep of them. Those that belong to a process that runs are
+// prune removes the oldest sets of this program and user, other than keep of them. Those that belong to a process that runs are
 // counted, and removed only if they are reports.
 func (d *directory) prune(keep int) {
 	entries, err := fs.ReadDir(d.FS(), ".")
@@ -146,7 +147,7 @@ func (d *directory) prune(keep int) {
 	}
 	files := make(map[string][]string) // by set
 	for _, e := range entries {
-		if base, ok := setOf(e.Name()); ok && e.Type().IsRegular() {
+		if base, ok := setOf(e.Name()); ok && e.Type().IsRegular() && isOurs(e) {
 			files[base] = append(files[base], e.Name())
 		}
 	}
@@ -165,7 +166,19 @@ func (d *directory) prune(keep int) {
 	}
 }
 
-// inUse reports whether a set is that of a mapped file of a process that runs.
+// isOurs reports whether a file belongs to this user. In a directory that is shared, as /tmp, others may put files of any name,
+// and nobody else can remove them: if they counted, they could push out our own.
+func isOurs(e fs.DirEntry) bool {
+	info, err := e.Info()
+	if err != nil {
+		return false // it has gone
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || int(stat.Uid) == os.Geteuid()
+}
+
+// inUse reports whether a set is that of a mapped file of a process that runs. In a container each process of the program
+// may have the same number as the one before, so for ours the number does not count.
 func (d *directory) inUse(base string, files []string) bool {
 	if !slices.ContainsFunc(files, func(name string) bool {
 		return strings.HasSuffix(name, ringSuffix) || strings.HasSuffix(name, crashSuffix)
@@ -174,6 +187,9 @@ func (d *directory) inUse(base string, files []string) bool {
 	}
 	parts := setName.FindStringSubmatch(base)
 	pid, err := strconv.Atoi(parts[2])
+	if pid == os.Getpid() {
+		return base == d.own
+	}
 	return err == nil && pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 

@@ -2,6 +2,7 @@ package blackbox_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -24,7 +25,7 @@ func child() {
 	what, dir := os.Args[1], os.Args[2]
 	o := blackbox.Options{Dir: dir}
 	switch what {
-	case "quit", "quit handled", "quit handled by others":
+	case "quit", "quit and stop", "quit handled once", "quit handled", "quit handled by others":
 		o.Quit = true
 	case "quit hangs":
 		o.Quit, o.QuitLimit = true, time.Millisecond
@@ -37,6 +38,7 @@ func child() {
 	stop, err := blackbox.On(o)
 	fixture.Succeed(err)
 	defer stop()
+	stopBox = stop
 	var opts []curio.KernelOption
 	if what == "crash in a task" {
 		opts = append(opts, curio.CrashOnPanic())
@@ -47,12 +49,28 @@ func child() {
 	}, opts...))
 }
 
+// stopBox ends the black box of a child.
+var stopBox func()
+
 // children are the main tasks of the children.
 var children = map[string]func(ctx context.Context) error{
 	"quit":       waitToDie,
 	"quit hangs": waitToDie,
 	"killed":     waitToDie,
 	"clean":      fixture.Nothing,
+	"quit and stop": func(ctx context.Context) error {
+		fixture.Succeed(syscall.Kill(os.Getpid(), syscall.SIGQUIT))
+		stopBox()
+		return fixture.Sleeper(ctx)
+	},
+	"quit handled once": func(ctx context.Context) error {
+		q := cs.NewQueue(syscall.SIGQUIT)
+		fmt.Println("ready")
+		_, err := q.Get(ctx)
+		fixture.Succeed(errors.Join(err, q.Close()))
+		fmt.Println("ready again")
+		return fixture.Sleeper(ctx)
+	},
 	"quit handled": func(ctx context.Context) error {
 		q := cs.NewQueue(syscall.SIGQUIT)
 		defer q.Close()

@@ -11,9 +11,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/trace"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -303,59 +301,78 @@ func isGos(err error) bool {
 	case reflect.TypeOf(errors.New("")), reflect.TypeOf(fmt.Errorf("%w", ErrOn)):
 		return true
 	}
-	_, ok := err.(runtime.Error)
-	return ok && strings.HasPrefix(reflect.TypeOf(err).String(), "runtime.")
+	if _, ok := err.(runtime.Error); !ok {
+		return false
+	}
+	of := reflect.TypeOf(err)
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem() // as that of a failed type assertion
+	}
+	return of.PkgPath() == "runtime"
 }
 
 // A quitting waits for SIGQUIT.
 type quitting struct {
 	b    *box
-	come chan struct{} // has room for one
+	come chan bool // whether somebody else in this module handles the signal that has come; has room for one
 	end  chan struct{}
 	over sync.WaitGroup
 
-	shared atomic.Bool // somebody else in this module handles the signal
+	// Of the signal that is being delivered. Shared and Deliver are called one after the other with a lock of package
+	// signals held, so it needs none of its own.
+	shared bool
 }
 
 func newQuitting(b *box) *quitting {
-	q := &quitting{b: b, come: make(chan struct{}, 1), end: make(chan struct{})}
+	q := &quitting{b: b, come: make(chan bool, 1), end: make(chan struct{})}
 	signals.Subscribe(q, syscall.SIGQUIT)
 	q.over.Go(q.run)
 	return q
 }
 
 // Shared is part of signals.Sharer.
-func (q *quitting) Shared() { q.shared.Store(true) }
+func (q *quitting) Shared() { q.shared = true }
 
-// Deliver is part of signals.Subscriber.
+// Deliver is part of signals.Subscriber. Nobody else sends to q.come, so there is room when it has been emptied.
 func (q *quitting) Deliver(signals.Signal) {
+	shared := q.shared
+	q.shared = false
 	select {
-	case q.come <- struct{}{}:
+	case before := <-q.come:
+		shared = shared && before // if one of the two is nobody else's, the process has to end
 	default:
 	}
+	q.come <- shared
 }
 
 func (q *quitting) run() {
-	for stopping := false; !stopping; {
+	for {
 		select {
-		case <-q.come:
-		case <-q.end:
-			stopping = true
-			select {
-			case <-q.come:
-			default:
-				signals.Unsubscribe(q)
+		case shared := <-q.come:
+			if q.answer(shared) {
 				return
 			}
-		}
-		within(q.b.options.QuitLimit, q.b.begin(cause{reason: "SIGQUIT"}))
-		if !q.shared.Load() {
-			signals.Unsubscribe(q) // which brings back what the runtime does
-			_ = syscall.Kill(os.Getpid(), syscall.SIGQUIT)
+		case <-q.end:
+			signals.Unsubscribe(q) // which delivers what the runtime has caught by now
+			select {
+			case shared := <-q.come:
+				q.answer(shared)
+			default:
+			}
 			return
 		}
 	}
-	signals.Unsubscribe(q)
+}
+
+// answer writes a report. If nobody else handles the signal, it is then sent once more, and ends the process.
+func (q *quitting) answer(shared bool) (ends bool) {
+	within(q.b.options.QuitLimit, q.b.begin(cause{reason: "SIGQUIT"}))
+	if shared {
+		return false
+	}
+	signals.Unsubscribe(q) // which brings back what the runtime does
+	_ = syscall.Kill(os.Getpid(), syscall.SIGQUIT)
+	return true
 }
 
 func (q *quitting) stop() {

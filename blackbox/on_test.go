@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -104,6 +105,22 @@ func TestPanicWithRudeValue(t *testing.T) {
 	stop()
 	if r := read(t, only(t, dir, ".blackbox")); !strings.HasSuffix(r.Detail[0], ": panic: a blackbox_test.rude") {
 		t.Errorf("%q", r.Detail[0])
+	}
+}
+
+// What the runtime has thrown says what it is.
+func TestPanicOfRuntime(t *testing.T) {
+	for want, fn := range map[string]func(context.Context) error{
+		"interface conversion: interface {} is int, not string": func(context.Context) error { fmt.Println(any(1).(string)); return nil },
+		"index out of range [": func(context.Context) error { var s []int; s[len(t.Name())]++; return nil },
+	} {
+		dir := t.TempDir()
+		stop := on(t, blackbox.Options{Dir: dir})
+		fixture.Succeed(curio.Run(t.Context(), func(ctx context.Context) error { return curio.Go(ctx, fn).Wait(ctx) }, quiet()))
+		stop()
+		if r := read(t, only(t, dir, ".blackbox")); !strings.Contains(r.Detail[0], want) {
+			t.Errorf("no %q in %q", want, r.Detail[0])
+		}
 	}
 }
 
@@ -321,6 +338,31 @@ func TestQuitHandled(t *testing.T) {
 			}
 			read(t, only(t, dir, ".blackbox"))
 		})
+	}
+}
+
+// A program that has handled SIGQUIT, and does so no more, ends by the next one.
+func TestQuitHandledOnce(t *testing.T) {
+	c, dir := start(t, "quit handled once")
+	c.After("ready")
+	c.Signal(syscall.SIGQUIT)
+	c.After("ready again")
+	c.Signal(syscall.SIGQUIT)
+	if status := c.Wait(); status != 2 || !strings.Contains(c.Stderr(), "SIGQUIT: quit") {
+		t.Errorf("the status is %d, want 2; %s", status, c.Stderr())
+	}
+	if len(files(t, dir, ".blackbox")) == 0 {
+		t.Error("there is no report")
+	}
+}
+
+// A signal that comes while the black box is switched off is not lost: it ends the process, in one way or the other.
+func TestQuitAndStop(t *testing.T) {
+	for range testutil.Times(50) {
+		c, _ := start(t, "quit and stop")
+		if status := c.Wait(); status != 2 || !strings.Contains(c.Stderr(), "SIGQUIT: quit") {
+			t.Fatalf("the status is %d, want 2; %s", status, c.Stderr())
+		}
 	}
 }
 

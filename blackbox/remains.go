@@ -22,6 +22,7 @@ type remains struct {
 // newRemains makes the files that o asks for. If there is an error, none is left.
 func newRemains(d *directory, o Options) (r *remains, err error) {
 	r = &remains{base: newBase("")}
+	d.own = r.base
 	if o.Mapped {
 		if err = r.mapRing(d); err != nil {
 			return nil, err

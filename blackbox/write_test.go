@@ -157,7 +157,7 @@ func TestWriteFile(t *testing.T) {
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the directory: %v, %v", info, err)
 	}
-	fixture.Succeed(blackbox.Prune(dir, 1))
+	fixture.Succeed(blackbox.Prune(dir, 1, ""))
 	if left, _ := os.ReadDir(dir); len(left) != 3 {
 		t.Errorf("files on request are removed, %d are left", len(left))
 	}
@@ -207,13 +207,14 @@ func TestPrune(t *testing.T) {
 	}
 	const dead = 1<<31 - 1                                                              // more than there can be
 	make(name(program, os.Getpid(), 1)+".ring", name(program, os.Getpid(), 1)+".crash") // in use
+	make(name(program, os.Getpid(), 0)+".ring", name(program, os.Getpid(), 0)+".crash") // of one with our number, before us
 	make(name(program, dead, 2)+".ring", name(program, dead, 2)+".crash")
 	make(name(program, 12, 3)+".blackbox", name(program, 12, 3)+".trace")
 	make(name(program, 7, 4) + ".blackbox")
 	make(name(program, 123456, 5) + ".blackbox")
 	others := []string{"notes.txt", name("other", 1, 0) + ".blackbox", "manual-" + name(program, 1, 0) + ".blackbox", program + ".blackbox"}
 	make(others...)
-	fixture.Succeed(blackbox.Prune(dir, 2))
+	fixture.Succeed(blackbox.Prune(dir, 2, name(program, os.Getpid(), 1)))
 	want := append(others, name(program, os.Getpid(), 1)+".ring", name(program, os.Getpid(), 1)+".crash", name(program, 7, 4)+".blackbox", name(program, 123456, 5)+".blackbox")
 	left, err := os.ReadDir(dir)
 	fixture.Succeed(err)
@@ -224,5 +225,27 @@ func TestPrune(t *testing.T) {
 	}
 	if len(left) != len(want) {
 		t.Errorf("%d are left, want %d: %v", len(left), len(want), left)
+	}
+}
+
+// What other users have put into a directory does not count, and stays.
+func TestPruneOfOthers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir := t.TempDir()
+	program, _, _ := strings.Cut(blackbox.NewName(), ".")
+	file := func(i int) string {
+		return filepath.Join(dir, fmt.Sprintf("%s.12.20260101T0000%05d.%016x.blackbox", program, i, i))
+	}
+	for i := range 6 {
+		fixture.Succeed(os.WriteFile(file(i), nil, 0o600))
+		if i >= 2 {
+			fixture.Succeed(os.Chown(file(i), 65534, 65534))
+		}
+	}
+	fixture.Succeed(blackbox.Prune(dir, 1, ""))
+	if left := files(t, dir, ".blackbox"); len(left) != 5 || left[0] != file(1) {
+		t.Errorf("left are %q", left)
 	}
 }

@@ -60,9 +60,10 @@ func (b *batch) over() bool {
 	}
 }
 
-// wait waits until all calls have been made. It is false if there is no progress for some time.
-func (b *batch) wait() bool {
-	for {
+// wait waits until all calls have been made. It is false if there is no progress for some time, or if the calls have not
+// been made after the given number of such times, 0 for any number.
+func (b *batch) wait(most int) bool {
+	for round := 1; ; round++ {
 		before := b.next.Load()
 		bound, cancel := context.WithTimeout(context.Background(), patience)
 		select {
@@ -72,7 +73,7 @@ func (b *batch) wait() bool {
 		case <-bound.Done():
 		}
 		cancel()
-		if b.next.Load() == before {
+		if b.next.Load() == before || round == most {
 			return false
 		}
 	}

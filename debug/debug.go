@@ -86,7 +86,7 @@ type TaskEvent struct {
 
 // Start begins a trace. It goes on until stop is called, which waits until what has happened before that has been told;
 // but not if the log handler or a function of the Activation hangs. It may be called more than once. Any number of
-// traces may be on at the same time.
+// traces may be on at the same time. Kernel.Shutdown, Run and Exit wait in the same way, for some seconds at most.
 //
 // In a bubble of testing/synctest, stop must be called before the bubble ends. Start panics if a LongBlock is negative.
 func Start(c Config) (stop func()) {

@@ -2,6 +2,7 @@ package debug
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 // batch. As long as there is one, the reader leaves the events where they are: then it is the ring that runs over, and a
 // function that hangs costs no memory.
 //
-// Whoever wants to know that all has been told waits for the reader, which gives up if the calls make no progress. All
+// Whoever wants to know that all has been told waits for the reader, which gives up if the calls make no progress, or take
+// many seconds altogether while a kernel is shut down or the program exits. All
 // channels are made by the reader or by begin: a goroutine in a bubble of testing/synctest may wait for one from outside.
 type trace struct {
 	config   Config
@@ -33,14 +35,23 @@ type trace struct {
 
 	mu       sync.Mutex
 	ending   bool          // the reader is to end
+	thorough bool          // stop waits for all calls, however long they take if only they make progress
 	asked    int           // how often somebody has asked for all to be told
 	served   int           // how many of them have been
 	progress chan struct{} // closed and made anew whenever served changes
-	extra    []func()      // calls that do not come from the ring
+	extra    []func()      // calls that do not come from the ring, mostExtra of them
+	dropped  uint64        // calls that extra had no room for
 }
 
 // At most so long does anybody wait for calls that make no progress.
 const patience = time.Second
+
+// mostExtra is how many calls that do not come from the ring are kept while a handler hangs.
+const mostExtra = 100
+
+// rounds is how many times that a kernel that is shut down and a program that exits wait, although the calls make progress:
+// a log handler that is slow must not keep them from ending.
+const rounds = 5
 
 const (
 	shortest = time.Millisecond // how long the reader rests if something has come,
@@ -48,7 +59,9 @@ const (
 	virtual  = time.Minute      // the same in a bubble, where time flies
 )
 
-func begin(c Config) (stop func()) {
+func begin(c Config) (stop func()) { return start(c).stop }
+
+func start(c Config) *trace {
 	t := &trace{
 		config: c, tasks: tasks{config: c}, inBubble: wait.InBubble(),
 		kick: make(chan struct{}, 1), over: make(chan struct{}), progress: make(chan struct{}),
@@ -64,7 +77,7 @@ func begin(c Config) (stop func()) {
 		t.undo = append(t.undo, t.failures.Stop)
 	}
 	if !t.inBubble { // else others could not wait for it
-		t.undo = append(t.undo, events.OnSettle(t.settle))
+		t.undo = append(t.undo, events.OnSettle(func() { t.settle(false) }))
 	}
 	if c.LongBlock > 0 {
 		t.block = newBlockWatch(t)
@@ -73,7 +86,7 @@ func begin(c Config) (stop func()) {
 	if t.block != nil {
 		go t.block.watch()
 	}
-	return t.stop
+	return t
 }
 
 func (t *trace) stop() {
@@ -81,7 +94,7 @@ func (t *trace) stop() {
 		if t.block != nil {
 			t.block.end()
 		}
-		t.settle()
+		t.settle(true)
 		for _, undo := range t.undo {
 			undo()
 		}
@@ -100,17 +113,24 @@ func (t *trace) wake() {
 	}
 }
 
-// call has f, which may call the user's code, called by the goroutine for that.
+// call has f, which may call the user's code, called by the goroutine for that. If too many wait for that, f is left out
+// and counted.
 func (t *trace) call(f func()) {
 	t.mu.Lock()
-	t.extra = append(t.extra, f)
+	if len(t.extra) < mostExtra {
+		t.extra = append(t.extra, f)
+	} else {
+		t.dropped++
+	}
 	t.mu.Unlock()
 	t.wake()
 }
 
-// settle waits until what has happened so far has been told, or cannot be.
-func (t *trace) settle() {
+// settle waits until what has happened so far has been told, or cannot be. Unless it is thorough, it gives up after some
+// seconds.
+func (t *trace) settle(thorough bool) {
 	t.mu.Lock()
+	t.thorough = t.thorough || thorough
 	t.asked++
 	mine := t.asked
 	t.mu.Unlock()
@@ -139,7 +159,10 @@ func (t *trace) read() {
 	}
 	for pause := shortest; ; {
 		t.mu.Lock()
-		asked, ending := t.asked, t.ending
+		asked, ending, most := t.asked, t.ending, rounds
+		if t.thorough {
+			most = 0
+		}
 		t.mu.Unlock()
 		if ending {
 			if t.batch != nil {
@@ -148,7 +171,7 @@ func (t *trace) read() {
 			return
 		}
 		if asked > t.served {
-			t.finish()
+			t.finish(most)
 			t.mu.Lock()
 			t.served = asked
 			close(t.progress)
@@ -182,9 +205,14 @@ func (t *trace) tell() int {
 		return 0
 	}
 	t.mu.Lock()
-	calls := t.extra
-	t.extra = nil
+	calls, dropped := t.extra, t.dropped
+	t.extra, t.dropped = nil, 0
 	t.mu.Unlock()
+	if dropped > 0 {
+		calls = append(calls, func() {
+			t.log(time.Now(), slog.LevelWarn, "curio: tasks that run for long are missing in the log", slog.Uint64("tasks", dropped))
+		})
+	}
 	calls = append(calls, t.collect()...)
 	if len(calls) == 0 {
 		return 0
@@ -193,11 +221,12 @@ func (t *trace) tell() int {
 	return len(calls)
 }
 
-// finish has calls made of all that has happened so far, and waits for them, unless they make no progress.
-func (t *trace) finish() {
-	if t.batch == nil || t.batch.wait() {
+// finish has calls made of all that has happened so far, and waits for them, unless they make no progress. See batch.wait
+// for most.
+func (t *trace) finish(most int) {
+	if t.batch == nil || t.batch.wait(most) {
 		if t.tell() > 0 {
-			t.batch.wait()
+			t.batch.wait(most)
 		}
 	}
 }

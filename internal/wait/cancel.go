@@ -18,10 +18,10 @@ func (s *Scope) cancelIf(cond func() bool, c *Cause) bool {
 	var woken Batch
 	s.mu.Lock()
 	did := (!s.sealed || c.Kind == Shutdown) && (cond == nil || cond()) && s.cancelLocked(c, &woken)
-	s.mu.Unlock()
 	if did && events.Wants(events.Tasks) {
-		s.recordCancel(c)
+		s.recordCancelLocked(c) // after the mutex is released the task may see it, and end
 	}
+	s.mu.Unlock()
 	woken.wakeForScope()
 	if did && s.kind == Timeout {
 		s.forget()

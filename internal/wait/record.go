@@ -64,9 +64,10 @@ func (w *Waiter) recordEnd() {
 // An author is a Cause's By that knows the number of the task that it names.
 type author interface{ TaskID() uint64 }
 
-// recordCancel notes that c has cancelled s, and not just a scope around it. A kernel without tasks is not worth mentioning.
-func (s *Scope) recordCancel(c *Cause) {
-	if !c.IsOf(s) && c.Kind != Foreign || s.kind == Kernel && s.Empty() {
+// recordCancelLocked notes that c has cancelled s, and not just a scope around it. A kernel without tasks is not worth
+// mentioning. It takes no lock, except that of the ring for a moment, and calls nothing of the user's.
+func (s *Scope) recordCancelLocked(c *Cause) {
+	if !c.IsOf(s) && c.Kind != Foreign || s.kind == Kernel && s.children == nil {
 		return
 	}
 	at, task, by := c.At, uint64(0), uint64(0)
