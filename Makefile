@@ -31,7 +31,7 @@ lint: ## run staticcheck
 cross: ## vet for the systems that this machine is not
 	.ci/run cross
 
-fuzz: ## fuzz each target for FUZZTIME (5s)
+fuzz: ## fuzz each target for FUZZTIME (3s)
 	.ci/run fuzz
 
 bench: ## run the benchmarks beside the code

@@ -26,7 +26,7 @@ var (
 // of it is run.
 var contentPolicy = sync.OnceValue(func() string {
 	return fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; connect-src 'self'; base-uri 'none'; form-action 'none'; "+
-		"frame-ancestors 'none'", hashes(styles), hashes(scripts))
+		"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'", hashes(styles), hashes(scripts))
 })
 
 func hashes(part *regexp.Regexp) string {

@@ -182,7 +182,7 @@ func (v *view) cancel(t *curio.AnyTask, from string) (whom string, err error) {
 	if !did && t.Terminated() { // it has been quick
 		return "", noTaskError(t.ID())
 	}
-	v.note("curio/monitor: task cancelled", "task", whom, "id", t.ID(), "client", from, "before", !did)
+	v.note("curio/monitor: task cancelled", "task", quote.Text(whom, longestText), "id", t.ID(), "client", from, "before", !did)
 	return whom, nil
 }
 
