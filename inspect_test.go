@@ -224,7 +224,7 @@ func TestInspectRandom(t *testing.T) {
 			tasks = append(tasks, curio.Go(ctx, live(0)))
 		}
 		waits := 0
-		for range testutil.Times(2000) {
+		for range testutil.Times(500) {
 			infos := k.Inspect()
 			if !slices.IsSortedFunc(infos, func(a, b curio.TaskInfo) int { return int(a.Task.ID()) - int(b.Task.ID()) }) {
 				t.Error("not in order")

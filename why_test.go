@@ -162,7 +162,7 @@ func TestWhySingle(t *testing.T) {
 
 // The text is bounded however many tasks hang together, and a chain of tasks may be of any length.
 func TestWhyLong(t *testing.T) {
-	n := testutil.Times(10_000)
+	n := testutil.Times(3000)
 	synctest.Test(t, func(t *testing.T) {
 		k := curio.NewKernel()
 		ctx, cancel := context.WithCancel(context.Background())
