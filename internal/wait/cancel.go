@@ -18,8 +18,12 @@ func (s *Scope) cancelIf(cond func() bool, c *Cause) bool {
 	var woken Batch
 	s.mu.Lock()
 	did := (!s.sealed || c.Kind == Shutdown) && (cond == nil || cond()) && s.cancelLocked(c, &woken)
+	// After the mutex is released the task may see it, and end.
+	if did && c.Kind == Expired {
+		expirations.Add(1)
+	}
 	if did && events.Wants(events.Tasks) {
-		s.recordCancelLocked(c) // after the mutex is released the task may see it, and end
+		s.recordCancelLocked(c)
 	}
 	s.mu.Unlock()
 	woken.wakeForScope()

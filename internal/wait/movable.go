@@ -111,12 +111,10 @@ func (s *Scope) snooze(a *alarm) bool {
 // expire cancels s if its deadline has not been moved after all.
 func (m *movable) expire(s *Scope) {
 	c := expired(s)
-	if s.cancelIf(func() bool {
+	s.cancelIf(func() bool {
 		c.At = m.due.Load()
 		return m.passed()
-	}, c) {
-		expirations.Add(1)
-	}
+	}, c)
 }
 
 // MovedTo returns the time at which s, which NewMovable has opened, expires, the zero time for

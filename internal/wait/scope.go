@@ -567,8 +567,8 @@ func (s *Scope) expire() {
 	case s.cause.Load() != nil:
 	case m != nil:
 		m.expire(s)
-	case s.Cancel(expired(s)):
-		expirations.Add(1)
+	default:
+		s.Cancel(expired(s))
 	}
 }
 
