@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/curio-go/curio"
 )
 
 // MkdirTemp makes a directory with a new name in the directory dir, or in os.TempDir if dir is "", and returns
@@ -56,10 +59,22 @@ func WithTempDir(ctx context.Context, dir, pattern string, fn func(ctx context.C
 			if err := step("cleanup", path); err != nil {
 				return err
 			}
-			return os.RemoveAll(path)
+			return removeBusy(path)
 		}))
 	}()
 	return fn(ctx, path)
+}
+
+// removeBusy is os.RemoveAll for a directory in which a call that was given up may still be making a file. As the call
+// removes that when it ends, removeBusy tries again for about a second.
+func removeBusy(path string) (err error) {
+	for pause := time.Millisecond; pause < time.Second; pause *= 2 {
+		if err = os.RemoveAll(path); !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+		_ = curio.Sleep(context.Background(), pause)
+	}
+	return err
 }
 
 // CreateTemp makes a file with a new name in the directory dir, or in os.TempDir if dir is "", and opens it for

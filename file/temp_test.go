@@ -3,10 +3,12 @@ package file_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/curio-go/curio"
@@ -133,4 +135,31 @@ func createTemp(ctx context.Context, dir, pattern string) (string, error) {
 		return "", err
 	}
 	return f.Name(), f.Close()
+}
+
+// A call that was given up may still be making files in the directory that is removed.
+func TestWithTempDirBusy(t *testing.T) {
+	testutil.NoLeaks(t)
+	for range testutil.Times(200) {
+		var writer sync.WaitGroup
+		err := file.WithTempDir(background, memory(t), "x", func(_ context.Context, dir string) error {
+			begun := make(chan struct{})
+			writer.Go(func() {
+				for i := range 200 {
+					if os.WriteFile(in(dir, fmt.Sprint(i)), nil, 0o600) != nil {
+						break // it is gone
+					}
+					if i == 0 {
+						close(begun)
+					}
+				}
+			})
+			<-begun
+			return nil
+		})
+		writer.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -72,8 +72,8 @@ type deadlockList struct {
 // A deadlock is a circle of tasks that wait for each other.
 type deadlock struct {
 	Circle []stuck `json:"circle"`
-	More   int     `json:"more"`   // tasks left off from Circle
-	Behind int     `json:"behind"` // other tasks that wait for these
+	More   int     `json:"more,omitempty"` // tasks left off from Circle
+	Behind int     `json:"behind"`         // other tasks that wait for these
 }
 
 // A stuck is a task in a deadlock.
