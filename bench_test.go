@@ -888,20 +888,11 @@ func BenchmarkRecording(b *testing.B) {
 		b.Run("what=wait/record="+r.name, func(b *testing.B) {
 			defer events.Base(events.Base(r.set))
 			inBenchKernel(b, func(ctx context.Context) {
-				there, back := curio.NewSemaphore(0), curio.NewSemaphore(0)
-				echo := curio.Go(ctx, func(ctx context.Context) error {
-					for {
-						if err := there.Acquire(ctx); err != nil {
-							return err
-						}
-						back.Release(ctx)
-					}
-				})
-				for b.Loop() { // two waits
-					there.Release(ctx)
-					_ = back.Acquire(ctx)
+				once, end := fixture.HandOver(ctx)
+				defer end()
+				for b.Loop() {
+					once()
 				}
-				_, _ = echo.Cancel(ctx)
 			})
 		})
 	}

@@ -39,7 +39,7 @@ type TaskInfo struct {
 	// does not wait, these are the deadlines around its function.
 	Deadline time.Time
 
-	Cancelled *Cancellation // who has cancelled it, and when; nil if nobody has
+	Cancelled *Cancellation // how it was cancelled, and when; nil if it was not
 	Essential bool
 	InGroup   bool // it is a member of a group
 }
@@ -124,7 +124,7 @@ func Kernels() []*Kernel {
 	return all
 }
 
-// kernels are those that have not been shut down.
+// kernels are the ones that have not been shut down.
 var kernels = struct {
 	sync.Mutex
 	open map[*Kernel]struct{}
@@ -196,8 +196,8 @@ func (p *picture) info(t *AnyTask) TaskInfo {
 		info.Deadline = wait.Time(due)
 	}
 	if c := t.owner.Cause(); c != nil && c.Kind != wait.Ended {
-		who := cancellationOf(c)
-		info.Cancelled = &who
+		cancellation := cancellationOf(c)
+		info.Cancelled = &cancellation
 	}
 	return info
 }
@@ -226,7 +226,7 @@ func (p *picture) wait(t *AnyTask, part wait.Part) Wait {
 
 // A usedLately is an object that remembers some tasks that have used it, by their IDs.
 type usedLately interface {
-	// usedLately returns those that may end a wait in the state op.
+	// usedLately returns the tasks that may end a wait in the state op.
 	usedLately(op string) []uint64
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// BenchmarkInspect takes the picture of so many tasks, which wait for different things.
+// BenchmarkInspect takes the picture of many tasks, which wait for different things.
 func BenchmarkInspect(b *testing.B) {
 	for _, n := range []int{1000, 100_000} {
 		b.Run(fmt.Sprintf("tasks=%d", n), func(b *testing.B) {

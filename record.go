@@ -19,7 +19,7 @@ func init() {
 }
 
 // recordBirth notes that t, which has just come into the tree, is spawned with ctx. It does not ask ctx, if that is not ours,
-// for its task: a call of a SharedCalls is started by somebody who must not be held up by another's context.
+// for its task: a call of a SharedCalls may be started by a task that must not be held up by another one's context.
 func (t *AnyTask) recordBirth(ctx context.Context) {
 	around, ours := ctx.(*wait.Scope)
 	if !ours {
@@ -64,7 +64,7 @@ func typeName(v any) string {
 	return reflect.TypeOf(v).String()
 }
 
-// names are those of functions, by their entries: finding one costs as much as recording it.
+// names are the names of functions, by their entries: finding one costs as much as recording it.
 var names [1 << 8]atomic.Pointer[named]
 
 type named struct {

@@ -1,6 +1,6 @@
 package curio
 
-// A stateClass is what the states of tasks are counted by, of which there are many. See Stats.ByState.
+// A stateClass is a class of states: there are too many states to count tasks by each. See Stats.ByState.
 type stateClass uint8
 
 const (

@@ -24,7 +24,7 @@ import (
 // Ended is at most Created.
 type Stats struct {
 	// Tasks, since the program began. Of those that have ended, Failed counts the ones with an error of their own or a
-	// panic, Panicked these with a panic alone, and Cancelled the ones that had been cancelled before, by whomever: one
+	// panic, Panicked these with a panic alone, and Cancelled the ones that had been cancelled before, by anybody: one
 	// that then failed in its clean-up counts as both. Main tasks are tasks, too. One that was refused, as its
 	// kernel had been shut down, was created and has ended.
 	Created, Ended, Failed, Panicked, Cancelled uint64
@@ -124,7 +124,7 @@ func (t *AnyTask) countEnd() {
 	}
 }
 
-// A population is how many tasks there are of which sort.
+// A population counts tasks by their sorts.
 type population struct {
 	kinds    [serviceTask + 1]int
 	states   [stateClasses]int

@@ -21,7 +21,7 @@ type ThreadCall struct {
 	Abandoned bool      // nobody waits for it any more
 }
 
-// String says which function runs, and for whom. It calls no method of the key: a key that is not a string, a number or a
+// String says which function runs, and for which task. It calls no method of the key: a key that is not a string, a number or a
 // bool is told by its type.
 func (c ThreadCall) String() string {
 	text := c.Op + " of " + c.Name

@@ -19,8 +19,8 @@ import (
 //			perhaps task main/c (4): LOCK_ACQUIRE Lock 0xc000012040(held by task main/b (3), 1 waiting) for 12s at app/c.go:9
 //				task main/b (3): see above, a circle
 //
-// "perhaps" stands before a task that has used the object lately, as one that has put items into the queue: it may end the wait,
-// and so may others. A last line says so if some of these tasks are in a deadlock, as Kernel.Deadlocks finds it.
+// "perhaps" stands before a task that has used the object lately, such as one that has put items into the queue: it may end
+// the wait, and so may others. If some of these tasks are in a deadlock, as Kernel.Deadlocks finds it, a last line names it.
 //
 // If where is true, the lines say where each task is. That stops all goroutines for as long as it takes to print their
 // stacks; see Traceback. The text has about a hundred lines, and a line has 2,000 columns at most after the tabs. What cannot
@@ -174,7 +174,7 @@ func (w Wait) String() string {
 	return text
 }
 
-// circumstances says since when a task waits, what ends that, and who has cancelled it.
+// circumstances says since when a task waits, what ends that, and how it was cancelled.
 func (i TaskInfo) circumstances() (text string) {
 	now := time.Now()
 	if !i.Since.IsZero() {

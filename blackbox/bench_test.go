@@ -45,20 +45,11 @@ func BenchmarkSpawnJoin(b *testing.B) {
 // Two waits: a token that two tasks hand to and fro.
 func BenchmarkWait(b *testing.B) {
 	benchBoxes(b, func(b *testing.B, ctx context.Context) {
-		there, back := curio.NewSemaphore(0), curio.NewSemaphore(0)
-		other := curio.Go(ctx, func(ctx context.Context) error {
-			for {
-				if err := there.Acquire(ctx); err != nil {
-					return err
-				}
-				back.Release(ctx)
-			}
-		})
+		once, end := fixture.HandOver(ctx)
+		defer end()
 		for b.Loop() {
-			there.Release(ctx)
-			_ = back.Acquire(ctx)
+			once()
 		}
-		_, _ = other.Cancel(ctx)
 	})
 }
 

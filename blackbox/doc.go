@@ -1,5 +1,5 @@
-// Package blackbox writes down what a program was doing, for those who look at it afterwards: a file with all tasks, what
-// each waits for, deadlocks, functions in threads, and the last events of tasks, of which the library keeps a ring.
+// Package blackbox writes down what a program was doing: a file with all tasks, what each waits for, deadlocks, functions
+// in threads, and the last events of tasks, which the library keeps in a ring.
 //
 // [WriteFile] and [Write] write such a file when the program asks for it. [On] has it written when something goes wrong: a
 // task panics, a kernel does not shut down, or somebody sends SIGQUIT. For an end that no code sees, such as SIGKILL or
@@ -19,7 +19,7 @@
 // A file has names of tasks, lines of code, addresses of objects and of connections, and on request stacks. It has no
 // text of the errors with which tasks end, and the value of a panic only if it is a string, a number or an error that Go
 // makes itself: nothing of the user's is called to write it. Files are made with mode 0600, under names that nobody can guess, and
-// never through a symbolic link. They are bounded in size and, apart from those of WriteFile, in number.
+// never through a symbolic link. They are bounded in size and, apart from the files of WriteFile, in number.
 //
 // # The format
 //

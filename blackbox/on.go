@@ -306,7 +306,7 @@ func isGos(err error) bool {
 	}
 	of := reflect.TypeOf(err)
 	if of.Kind() == reflect.Pointer {
-		of = of.Elem() // as that of a failed type assertion
+		of = of.Elem() // a failed type assertion is a pointer
 	}
 	return of.PkgPath() == "runtime"
 }

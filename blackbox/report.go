@@ -5,7 +5,7 @@ import "time"
 // version is of the format. It grows when a reader of the version before would be wrong about the file.
 const version = 1
 
-// A Report is what is in a file. Times are those of the machine that wrote it.
+// A Report is the content of a black box file. Its times are by the clock of the machine that wrote the file.
 type Report struct {
 	Program    string    // the base name of the executable
 	PID        int       // of the process
@@ -40,7 +40,7 @@ type Event struct {
 	Text string `json:"text,omitempty"` // the name of a task that is created, what a task waits for, the type of an error
 }
 
-// A Task is what a task did when the file was written. The names in the file are those of the monitor's JSON.
+// A Task describes a task when the file was written. Its JSON has the same names as the monitor's.
 type Task struct {
 	ID      uint64  `json:"id"`
 	Name    string  `json:"name"`
@@ -57,7 +57,7 @@ type Task struct {
 	Until    *float64 `json:"until,omitempty"`    // when the wait ends by itself, from the time of the file; nil for never
 	Deadline *float64 `json:"deadline,omitempty"` // the earliest around the task; nil for none
 
-	Cancelled string `json:"cancelled,omitempty"` // by whom, and where; "" if it was not cancelled
+	Cancelled string `json:"cancelled,omitempty"` // what cancelled it, and where; "" if nothing did
 	Essential bool   `json:"essential,omitempty"`
 	Group     bool   `json:"group,omitempty"` // it is a member of a group
 }
@@ -87,8 +87,8 @@ type ringHeader struct {
 	Ring    int       `json:"ring"`
 	Program string    `json:"program"`
 	PID     int       `json:"pid"`
-	Wall    time.Time `json:"wall"`  // one moment, on this clock
-	Clock   int64     `json:"clock"` // and on that of the events, in nanoseconds
+	Wall    time.Time `json:"wall"`  // a moment by the wall clock
+	Clock   int64     `json:"clock"` // the same moment by the clock of the events, in nanoseconds
 	Size    int       `json:"size"`  // of the ring
 	Go      string    `json:"go"`
 }

@@ -183,11 +183,12 @@ func seconds(t, now time.Time) *float64 {
 	return &d
 }
 
-// cancelledText says who has cancelled a task. Of a reason it has the type: an error's text is the user's code.
+// cancelledText describes a cancellation. It gives only the type of a reason: making the text of an error calls the user's
+// code.
 func cancelledText(c curio.Cancellation, now time.Time) string {
 	text := "a deadline"
 	if !c.Expired {
-		text = "nobody who is known"
+		text = "something unknown"
 		if c.By != "" {
 			text = "task " + c.By
 		}

@@ -12,7 +12,7 @@ import (
 
 // Whatever length is announced, memory is used for what has arrived: a hostile peer gets no more than it sends.
 func TestHostileLengthAllocatesWhatHasArrived(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
 	for way, receive := range receivers {
@@ -61,7 +61,7 @@ func allocated(fn func()) uint64 {
 
 // An idle connection has no buffers: a thousand of them take what their sockets take, and little more.
 func TestIdleConnectionsHaveNoBuffers(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
 	const n = 200
@@ -95,7 +95,7 @@ func inUse() uint64 {
 
 // Sending allocates nothing, and receiving no more than the message.
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
 	a, b := pair(t, nil)

@@ -68,8 +68,8 @@ type TaskEvent struct {
 	Parent uint64 // the ID of the task with whose context it was spawned, 0 for none
 
 	// Op is what it waits for, as AnyTask.State has it, and Object the type and the address of the object, or the task
-	// that it joins, or how long it sleeps. In Running they are those of the wait that is over, which has taken Waited; CutShort says that a
-	// cancellation or a timeout has ended it. They are "" when the function begins.
+	// that it joins, or how long it sleeps. In Running they describe the wait that is over, which has taken Waited;
+	// CutShort says that a cancellation or a timeout has ended it. They are "" when the function begins.
 	Op, Object string
 	Waited     time.Duration
 	CutShort   bool

@@ -1,8 +1,8 @@
 // Package debug tells what tasks do while they do it.
 //
 // [Start] begins a trace, in which each task that is spawned, waits, goes on, is cancelled or ends is logged (SchedTrace,
-// TrapTrace), or functions of yours are called (Activation). LogCrash logs the errors of tasks, also of those that
-// somebody handles, and LongBlock finds tasks that run for long without waiting, with their stacks. A Config can be
+// TrapTrace), or functions of yours are called (Activation). LogCrash logs the errors of tasks, also the ones that are
+// handled, and LongBlock finds tasks that run for long without waiting, with their stacks. A Config can be
 // restricted to tasks by their names.
 //
 // A program that imports the package can also be traced from outside, with the environment variable CURIO_DEBUG:

@@ -21,7 +21,7 @@ const (
 	TaskNames Labels = 1 << iota
 
 	// TaskIDs is the label "curio.task.id" with the ID of the task, as Stack needs it. A profile then has a sample of
-	// its own for each task, which makes those of programs with very many tasks large.
+	// its own for each task, so profiles of programs with very many tasks are large.
 	TaskIDs
 )
 
@@ -43,8 +43,8 @@ const (
 //
 // The goroutines that a task starts have its labels, as always in Go: functions in threads do, and shared goroutines of
 // this module do not. A task's context has the labels as well, so pprof.Do in a task adds to them, and puts them back.
-// Labels of the user's in the context with which a task is spawned are kept. Those that a goroutine has and its context
-// has not, by pprof.SetGoroutineLabels, are not passed on to tasks.
+// Labels of the user's in the context with which a task is spawned are kept. Labels that only the goroutine has, by
+// pprof.SetGoroutineLabels, and not its context, are not passed on to tasks.
 //
 // Labels are off at first. With TaskNames, spawning a task that does nothing and joining it takes a fifth longer, and with
 // TaskIDs too, three quarters. Nothing else takes longer.

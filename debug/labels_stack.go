@@ -17,8 +17,8 @@ var ErrNoLabel = errors.New("curio/debug: the task has no label with its ID: bef
 // one with the file and the line, the innermost call first. It is "" if the task has ended or has not begun. The
 // goroutine has to have the label of the task's ID (see SetLabels), or else the error is ErrNoLabel.
 //
-// It is for programs with so many goroutines that AnyTask.Traceback, which stops all of them for as long as it takes to
-// print their stacks, would hold them up for too long. Stack takes the goroutine profile, for which the program is stopped
+// It is for programs with very many goroutines, which AnyTask.Traceback would stop for too long: for as long as it takes to
+// print all their stacks. Stack takes the goroutine profile, for which the program is stopped
 // for a tenth of that time or less. It costs work all the same, a second of one processor with 100,000 goroutines, so it
 // should not be called all the time. Unlike a traceback, a profile has at most 128 calls of each stack, the innermost.
 func Stack(t *curio.AnyTask) (string, error) {
@@ -86,7 +86,7 @@ func (f *finder) take(line string) {
 const outermost = "/curio.(*AnyTask).run("
 
 // hasLabel reports whether a line of labels has the given one, with its quotes. A quote within a key or a value has a
-// backslash before it, so the label is not found in those of others.
+// backslash before it, so the label is not found inside another one.
 func hasLabel(line, label string) bool {
 	for _, before := range []string{"{", ", "} {
 		for _, after := range []string{"}", ", "} {

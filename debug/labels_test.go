@@ -154,7 +154,7 @@ func TestLabelsOfTheUser(t *testing.T) {
 	}))
 }
 
-// When labels are off again, a new task has not those of the task that spawns it.
+// When labels are off again, a new task does not have the labels of the task that spawns it.
 func TestLabelsOff(t *testing.T) {
 	testutil.NoLeaks(t)
 	withLabels(t, debug.TaskNames|debug.TaskIDs)

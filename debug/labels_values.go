@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// values is where a marked task looks for values: first for those of its marks, then where it would look without.
+// values is where a marked task looks for values: first among its marks, then where it would look without.
 //
-// A task's values never refer to those of another task. If they did, a chain of tasks each of which spawns the next
+// A task's values never refer to another task's. If they did, a chain of tasks each of which spawns the next
 // would be kept in memory as a whole. That is why around is never a *values, and why labels and traced are contexts
 // that have nothing but the answer for one key, which only the packages pprof and trace know.
 type values struct {

@@ -36,7 +36,7 @@ func SetTrace(on bool) (before bool) {
 	return before
 }
 
-// category is that of the log messages of a trace.
+// category is the category of the messages in a trace.
 const category = "curio.task"
 
 // withTask returns v, which may be nil and may be shared, as the values of a task that is in the trace which is taken

@@ -31,8 +31,8 @@ type known struct {
 	since      int64  // when that has begun
 }
 
-// learn finds out about the tasks that are there. What is known of them stays, and of those of which there may still be
-// something to read.
+// learn finds out about the tasks that are there. It keeps what is known of them, and of tasks that may still have records
+// to read.
 func (x *tasks) learn() {
 	before := x.known
 	x.known = make(map[uint64]*known)

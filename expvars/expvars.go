@@ -1,5 +1,5 @@
 // Package expvars shows the counts of curio.ReadStats to package expvar: how many tasks there have been, how they
-// ended, and what those that live wait for.
+// ended, and what the living ones wait for.
 //
 //	expvars.Publish("curio")
 //

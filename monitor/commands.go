@@ -74,7 +74,7 @@ func init() {
 		{"tree", "t", "", "Show tasks below their parents, and what they wait for", reading, (*session).tree},
 		{"where", "w", "ID", "Show the stack of a task", stackCost, (*session).where},
 		{"parents", "pa", "ID", "List task parents", reading, (*session).parents},
-		{"why", "why", "ID", "Show what a task waits for, and who has that", stackCost, (*session).why},
+		{"why", "why", "ID", "Show what a task waits for, and which task holds it", stackCost, (*session).why},
 		{"deadlocks", "d", "", "Show tasks that can never go on", stackCost, (*session).deadlocks},
 		{"cancel", "cancel", "ID", "Cancel a task", changing, (*session).cancel},
 		{"signal", "signal", "NAME", "Send a Unix signal to the process", changing, (*session).signal},

@@ -86,7 +86,8 @@ func newAPI(v *view) *api {
 
 var errUnknown = &apiError{http.StatusUnauthorized, "the token is missing or wrong"}
 
-// ServeHTTP refuses what did not mean this server, or comes from a page of another one, and then looks who asks for what.
+// ServeHTTP refuses a request that was meant for another server, or that comes from a page of another one. Then it checks
+// the token, and looks what is asked for.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

@@ -265,7 +265,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// client says who it is, for the log.
+// client names the client, for the log.
 func (c *conn) client() string {
 	if c.own {
 		return "unix socket"

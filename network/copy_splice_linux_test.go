@@ -410,7 +410,7 @@ func TestCopyWaitsWithoutPipe(t *testing.T) {
 
 // Nothing is allocated for a spliced piece.
 func TestCopyOfStreamAllocates(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector makes pools forget")
 	}
 	splices := countSplices(t)

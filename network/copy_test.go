@@ -213,7 +213,7 @@ func TestCopyOfStrangers(t *testing.T) {
 
 // Nothing is allocated for a piece.
 func TestCopyAllocates(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector makes pools forget")
 	}
 	client, src := twoSockets(t)

@@ -7,12 +7,13 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/socket"
 )
 
 // What succeeds allocates nothing, in a task and outside of one.
 func TestNothingAllocated(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
 	a, b := tcpPair(t)
@@ -38,7 +39,7 @@ func TestNothingAllocated(t *testing.T) {
 // allocates no more than closing the descriptor alone.
 func TestNothingAllocatedForAddressesAtClose(t *testing.T) {
 	switch {
-	case raceEnabled:
+	case testutil.Race:
 		t.Skip("the race detector allocates")
 	case runtime.GOOS != "linux":
 		t.Skip("package syscall allocates")
@@ -67,7 +68,7 @@ func TestNothingAllocatedForAddressesAtClose(t *testing.T) {
 
 // Neither does a datagram, wherever it goes to or comes from.
 func TestNothingAllocatedPerDatagram(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
 	a, b := udp(t), udp(t)
@@ -121,7 +122,7 @@ func TestNothingAllocatedPerDatagram(t *testing.T) {
 
 // A zone given by its number is as good as one given by its name.
 func TestNothingAllocatedForAZone(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates")
 	}
 	if !hasIPv6() {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/socket"
 )
 
@@ -86,7 +87,7 @@ func TestRecvBufferApart(t *testing.T) {
 }
 
 func TestRecvBufferAllocatesNothing(t *testing.T) {
-	if raceEnabled {
+	if testutil.Race {
 		t.Skip("the race detector allocates, and makes sync.Pool forget")
 	}
 	a, b := tcpPair(t)

@@ -153,7 +153,7 @@ func TestSelectBesideRecv(t *testing.T) {
 func TestRaceSelectSocket(t *testing.T) {
 	eachPoller(t, func(t *testing.T, ctx context.Context) {
 		rounds := 1500
-		if raceEnabled {
+		if testutil.Race {
 			rounds = 300
 		}
 		a, b := unixPair(t)
@@ -221,7 +221,7 @@ func TestRaceSelectSocket(t *testing.T) {
 func TestRaceSelectSocketAlone(t *testing.T) {
 	eachPoller(t, func(t *testing.T, ctx context.Context) {
 		rounds := 1500
-		if raceEnabled {
+		if testutil.Race {
 			rounds = 300
 		}
 		a, b := unixPair(t)

@@ -42,7 +42,7 @@ type wait struct {
 	On     []uint64 `json:"on"` // the tasks that can end the wait
 }
 
-// A cancellation says who has cancelled a task.
+// A cancellation says how a task was cancelled.
 type cancellation struct {
 	By      string  `json:"by"`
 	Where   string  `json:"where"`

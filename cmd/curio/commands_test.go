@@ -236,6 +236,14 @@ func TestHostileNames(t *testing.T) {
 	isHarmless(t, program(t, nil, "", "ps", "-\x1b[2J").stderr)
 }
 
+// What the program has quoted itself is not quoted once more.
+func TestWhyIsQuotedOnce(t *testing.T) {
+	testutil.NoLeaks(t)
+	s := newStub(t)
+	s.change(func() { s.why = map[uint64]string{1: "task a\\nb (1): RUNNING\n\ttask \x1b[2J (2): RUNNING\n"} })
+	program(t, nil, "", "why", "1", s.address).want(t, 0, "task a\\nb (1): RUNNING\n    task \\x1b[2J (2): RUNNING\n", "")
+}
+
 func TestToken(t *testing.T) {
 	testutil.NoLeaks(t)
 	s := newStubTCP(t)

@@ -30,7 +30,7 @@ func (t *task) waitsFor() string {
 	return text
 }
 
-// String says in a few words who has cancelled a task.
+// String describes the cancellation in a few words.
 func (c *cancellation) String() string {
 	text := "cancelled"
 	switch {
@@ -121,7 +121,20 @@ func tasksText(ids []uint64) string {
 
 // lines returns what a monitor has sent as several lines, each of them clean. Tabs, with which Go indents stacks, are
 // widened first.
-func lines(text string) []string {
+func lines(text string) []string { return cleanLines(text, clean) }
+
+// quotedLines is lines for a text that the program has quoted itself: its backslashes stay as they are.
+func quotedLines(text string) []string {
+	return cleanLines(text, func(line string) string {
+		parts := strings.Split(line, `\`)
+		for i, part := range parts {
+			parts[i] = clean(part)
+		}
+		return cut(strings.Join(parts, `\`), maxText)
+	})
+}
+
+func cleanLines(text string, clean func(string) string) []string {
 	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i, line := range all {
 		all[i] = clean(strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", "    "))

@@ -61,6 +61,20 @@ func (c *call) printLines(all []string) error {
 
 func runWhere(c *call, args []string) error {
 	c.addJSON()
+	return c.aboutTask(args, func(ctx context.Context, from *client, t task) error {
+		if c.set.json {
+			return c.printRaw(ctx, from, taskPath(t.ID)+"/stack")
+		}
+		s, err := patiently(ctx, func() (stack, error) { return from.stack(ctx, t.ID) })
+		if err != nil {
+			return err
+		}
+		return c.printLines(append(t.details(), stackLines(s)...))
+	})
+}
+
+// aboutTask calls show with the task that args name, in the time that a command has.
+func (c *call) aboutTask(args []string, show func(ctx context.Context, from *client, t task) error) error {
 	arguments, err := c.parse(args, 1)
 	if err != nil {
 		return err
@@ -75,14 +89,7 @@ func runWhere(c *call, args []string) error {
 	if err != nil {
 		return err
 	}
-	if c.set.json {
-		return c.printRaw(ctx, from, taskPath(t.ID)+"/stack")
-	}
-	s, err := patiently(ctx, func() (stack, error) { return from.stack(ctx, t.ID) })
-	if err != nil {
-		return err
-	}
-	return c.printLines(append(t.details(), stackLines(s)...))
+	return show(ctx, from, t)
 }
 
 // stackLines is a stack, with where the task is and what it has cost in front.
@@ -107,30 +114,18 @@ func pauseText(seconds float64) string {
 func runWhy(c *call, args []string) error {
 	c.addJSON()
 	withLines := c.flags.Bool("lines", true, "say where in the code each task is, for which the program is stopped for a moment")
-	arguments, err := c.parse(args, 1)
-	if err != nil {
-		return err
-	}
-	from, err := c.client(arguments[1:])
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.bounded()
-	defer cancel()
-	t, err := c.find(ctx, from, arguments[0])
-	if err != nil {
-		return err
-	}
-	if c.set.json {
-		return c.printRaw(ctx, from, taskPath(t.ID)+"/why"+where(*withLines))
-	}
-	why, err := withOrWithout(*withLines, c.note, func(lines bool) (chain, error) {
-		return patiently(ctx, func() (chain, error) { return from.why(ctx, t.ID, lines) })
+	return c.aboutTask(args, func(ctx context.Context, from *client, t task) error {
+		if c.set.json {
+			return c.printRaw(ctx, from, taskPath(t.ID)+"/why"+where(*withLines))
+		}
+		why, err := withOrWithout(*withLines, c.note, func(lines bool) (chain, error) {
+			return patiently(ctx, func() (chain, error) { return from.why(ctx, t.ID, lines) })
+		})
+		if err != nil {
+			return err
+		}
+		return c.printLines(quotedLines(why.Text))
 	})
-	if err != nil {
-		return err
-	}
-	return c.printLines(lines(why.Text))
 }
 
 // note prints something that is worth knowing, and no failure.

@@ -16,7 +16,7 @@ const maxText = 1000
 // come from the monitor or from the command line.
 func clean(s string) string { return quote.Text(s, maxText) }
 
-// cut shortens s, which is clean, to so many columns. (To clean it once more would double its backslashes.)
+// cut shortens s to the given number of columns. s is clean: cleaning it again would double its backslashes.
 func cut(s string, columns int) string {
 	if len(s) <= columns { // no character takes more columns than bytes
 		return s
@@ -37,7 +37,7 @@ func cut(s string, columns int) string {
 	return s
 }
 
-// pad makes s, which is clean, exactly so many columns wide.
+// pad makes s, which is clean, exactly as wide as columns says.
 func pad(s string, columns int) string {
 	s = cut(s, columns)
 	return s + strings.Repeat(" ", max(0, columns-quote.Width(s)))

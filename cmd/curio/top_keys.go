@@ -92,7 +92,7 @@ func (m *top) command(name string) tea.Cmd {
 		return m.openFor("why is it waiting: ", func(ctx context.Context, from *client, t task) ([]string, error) {
 			var notes []string
 			why, err := withOrWithout(true, noteTo(&notes), func(lines bool) (chain, error) { return from.why(ctx, t.ID, lines) })
-			return append(lines(why.Text), notes...), err
+			return append(quotedLines(why.Text), notes...), err
 		})
 	case "d":
 		return m.load(m.open("deadlocks", nil), func(ctx context.Context, from *client) ([]string, error) {

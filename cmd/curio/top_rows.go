@@ -109,8 +109,8 @@ func (m *top) selectedTask() *task {
 	return m.rows[m.at].task
 }
 
-// move selects the task that is so many rows further down. If none is selected, the first key selects the row where the
-// last one was.
+// move selects the task that is by rows further down, or up if by is negative. If no task is selected, the first key
+// selects the row where the last one was.
 func (m *top) move(by int) {
 	if len(m.rows) == 0 {
 		return

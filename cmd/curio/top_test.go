@@ -290,7 +290,7 @@ func TestTopPanes(t *testing.T) {
 	d.shows(" deadlocks", "deadlock of 2 tasks; 1 more wait behind:", "waits for task main/audit (4)")
 	d.keys("<esc><enter>")
 	d.shows("spawned   bank/main.go:42")
-	d.keys("j") // the details are those of what is selected
+	d.keys("j") // the details of the selected task
 	d.shows("spawned   bank/main.go:43")
 	d.keys("?")
 	d.shows("ctrl+z q         suspend, quit")

@@ -29,7 +29,7 @@ type span struct {
 	style style
 }
 
-// styled puts spans into one line of at most so many columns.
+// styled puts spans into one line, which is at most columns wide.
 func styled(columns int, spans ...span) string {
 	var b strings.Builder
 	for _, s := range spans {
@@ -286,7 +286,7 @@ func (m *top) paneView(height int) []string {
 	return shown
 }
 
-// wrap breaks a clean line into lines of so many columns. What follows the first is indented, if there is room.
+// wrap breaks a clean line into lines of at most columns. All except the first are indented, if there is room.
 func wrap(line string, columns int) []string {
 	var all []string
 	indent := ""

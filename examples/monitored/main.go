@@ -1,5 +1,5 @@
 // Monitored is a kitchen that can be watched while it works: orders come in a queue, and the cooks share a knife and a stove. With -stuck, one cook takes the knife first and then the stove, and the other one does it the other way round, so
-// sooner or later both wait for ever. The monitor shows who waits for whom, and a task that is cancelled there lets the
+// sooner or later both wait for ever. The monitor shows which task waits for which, and a task that is cancelled there lets the
 // others go on.
 //
 //	go run ./examples/monitored [-monitor ADDRESS] [-orders N] [-stuck]

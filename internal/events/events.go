@@ -67,7 +67,7 @@ const (
 	Errors                 // the errors of tasks are handed over: see Failures
 )
 
-// wanted is what is recorded now. Everybody loads it, and nobody writes it but who begins or ends a trace.
+// wanted is what is recorded now. Everybody loads it. It is written only when a trace begins or ends.
 var wanted atomic.Uint32
 
 func init() { wanted.Store(uint32(Tasks)) }
@@ -75,7 +75,7 @@ func init() { wanted.Store(uint32(Tasks)) }
 // Wants reports whether somebody wants an event of set.
 func Wants(set Set) bool { return wanted.Load()&uint32(set) != 0 }
 
-// asked is who wants what.
+// asked is what traces and the black box want.
 var asked = struct {
 	sync.Mutex
 	base    Set              // what is recorded even if nobody asks

@@ -15,7 +15,7 @@ type Failure struct {
 	Err  error
 }
 
-// mostFailures is how many failures are kept for somebody who does not take them.
+// mostFailures is how many failures are kept for a collector that does not take them.
 const mostFailures = 256
 
 // Failures collects the errors of tasks.
@@ -58,7 +58,7 @@ func (f *Failures) Take() (list []Failure, lost uint64) {
 	return list, lost
 }
 
-// Fail hands a failure to those that collect them. Wants(Errors) says whether there are any.
+// Fail hands a failure to all collectors. Wants(Errors) says whether there are any.
 func Fail(failure Failure) {
 	collectors.Lock()
 	defer collectors.Unlock()

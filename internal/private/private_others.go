@@ -51,7 +51,7 @@ func begin(fd int, path string, file *os.File) (*net.UnixListener, error) {
 }
 
 // IsOwn reports whether the process that has made the connection belongs to this user or to the superuser. Here the mode
-// of the socket's file says so: the system checks it for each connection, unless somebody has changed it.
+// of the socket's file decides: the system checks it for each connection, unless somebody has changed it.
 func (l *Listener) IsOwn(*net.UnixConn) bool {
 	now, err := os.Lstat(l.path)
 	return err == nil && now.Mode().Perm()&0o077 == 0

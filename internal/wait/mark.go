@@ -13,7 +13,7 @@ import (
 //
 //	made      by Marker.Born, in the goroutine that spawns the task, before anybody else knows the task
 //	entered   by Marker.Runs, in the task's goroutine, before its function
-//	left      by Marker.Ends, once, if Runs says so: in the task's goroutine when its function has returned. Also
+//	left      by Marker.Ends, once, if Runs reports true: in the task's goroutine when its function has returned. Also
 //	          where it is settled that the task has no goroutine
 //
 // It is never replaced, so anybody may read it. What the marker does in a wait, between Begin and the end of the wait,
@@ -59,7 +59,7 @@ func (o *Owner) EnterMark() (leave bool) { return (*marker.Load()).Runs(o.base) 
 // LeaveMark is called when the function of a task has returned, or will not be called. Marking must be true.
 func (o *Owner) LeaveMark() { (*marker.Load()).Ends(o.base) }
 
-// attention counts those that have to be told of every wait: probes, and the marker while it wants regions. It is one
+// attention counts what has to be told of every wait: probes, and the marker while it wants regions. It is one
 // word, as each wait asks.
 var attention atomic.Int32
 
@@ -78,7 +78,7 @@ func SetRegions(on bool) {
 	}
 }
 
-// tell tells those who watch that w is about to wait.
+// tell tells probes and the marker that w is about to wait.
 func (w *Waiter) tell() {
 	if regions.Load() {
 		w.beginRegion()

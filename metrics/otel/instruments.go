@@ -1,5 +1,5 @@
 // Package curiootel exports the counts of curio.ReadStats to OpenTelemetry: how many tasks there have been, how they
-// ended, and what those that live wait for.
+// ended, and what the living ones wait for.
 //
 //	registration, err := curiootel.Register(provider)
 //

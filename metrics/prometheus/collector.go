@@ -1,5 +1,5 @@
 // Package curioprom exports the counts of curio.ReadStats to Prometheus: how many tasks there have been, how they
-// ended, and what those that live wait for.
+// ended, and what the living ones wait for.
 //
 //	registry.MustRegister(curioprom.NewCollector())
 //

@@ -142,7 +142,7 @@ func TestFilter(t *testing.T) {
 		t.Errorf("the tree is\n%s\nnot\n%s", got, want)
 	}
 	b.has("#summary", "2 tasks match")
-	b.has("#said", "2 tasks match") // for those who do not see it
+	b.has("#said", "2 tasks match") // for screen readers
 	b.press(kb.ArrowDown)
 	b.until(`document.activeElement.matches(".row")`)
 

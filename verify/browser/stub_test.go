@@ -28,7 +28,7 @@ type stub struct {
 	readOnly  bool
 	early     bool    // stacks and places in the code are refused: too soon after the last ones
 	gone      bool    // connections are dropped without an answer
-	spoilt    int     // so many requests get a prompt for an answer
+	spoilt    int     // how many requests get a prompt for an answer
 	strange   *string // the answer to all that is asked
 	seen      []request
 }
