@@ -358,7 +358,7 @@ func TestQuitHandledOnce(t *testing.T) {
 
 // A signal that comes while the black box is switched off is not lost: it ends the process, in one way or the other.
 func TestQuitAndStop(t *testing.T) {
-	for range testutil.Times(50) {
+	for range testutil.Starts(50) {
 		c, _ := start(t, "quit and stop")
 		if status := c.Wait(); status != 2 || !strings.Contains(c.Stderr(), "SIGQUIT: quit") {
 			t.Fatalf("the status is %d, want 2; %s", status, c.Stderr())

@@ -192,7 +192,7 @@ func TestHostileContexts(t *testing.T) {
 				return err
 			},
 		} {
-			if !testutil.Long && what != "Run" {
+			if !testutil.LongStarts && what != "Run" {
 				continue // hundreds of processes
 			}
 			for _, method := range testutil.HostileMethods {
@@ -272,7 +272,7 @@ func TestPoolOfHangingContext(t *testing.T) {
 
 // When many ask for the pool of a kernel at the same time, all get the same one, and there is no other.
 func TestPoolOfAtOnce(t *testing.T) {
-	for range testutil.Times(100) {
+	for range testutil.Starts(100) {
 		inKernel(t, func(ctx context.Context) error {
 			var all sync.WaitGroup
 			var pools [4]*process.Pool

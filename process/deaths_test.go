@@ -100,7 +100,7 @@ func endless(n int) int {
 // An Essential task of the function's that fails ends the worker, which says why.
 func TestEssentialTaskFails(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
-		for range testutil.Times(50) {
+		for range testutil.Starts(50) {
 			_, err := process.Run(ctx, spawnsEssential, struct{}{}, process.In(p))
 			wantText(t, err, "without which nothing goes") // the function or the worker may be quicker to say so
 		}

@@ -15,7 +15,7 @@ import (
 // All that waits, cancelled at each of its waits.
 func TestEverywhere(t *testing.T) {
 	values := 1
-	if testutil.Long {
+	if testutil.LongStarts {
 		values = 9 // the worker is told that there is room again
 	}
 	for name, use := range map[string]func(ctx context.Context) error{
@@ -59,7 +59,7 @@ func TestEverywhere(t *testing.T) {
 			return errors.Join(err, p.Close(ctx))
 		},
 	} {
-		if !testutil.Long && (name == "Map" || name == "Run") {
+		if !testutil.LongStarts && (name == "Map" || name == "Run") {
 			continue // hundreds of processes
 		}
 		t.Run(name, func(t *testing.T) { curiotest.CancelEverywhere(t, use) })

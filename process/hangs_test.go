@@ -300,7 +300,7 @@ func closing(t *testing.T, i int, config process.Config, calls func(ctx context.
 
 // cpython#125451, #83285 (bpo-39104), #116685: the pool is closed while arguments cannot be encoded.
 func TestCloseAgainstEncoding(t *testing.T) {
-	for i := range testutil.Times(100) {
+	for i := range testutil.Starts(100) {
 		closing(t, i, process.Config{Workers: 1}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
 			for j := range 10 {
 				how := []string{"error", "panic", ""}[j%3]
@@ -321,7 +321,7 @@ func TestCloseAgainstEncoding(t *testing.T) {
 
 // cpython#132969: the pool is closed while workers crash, and others wait for them.
 func TestCloseAgainstCrash(t *testing.T) {
-	for i := range testutil.Times(100) {
+	for i := range testutil.Starts(100) {
 		closing(t, i, process.Config{Workers: 2}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
 			for range 6 {
 				g.Go(func(ctx context.Context) error {
@@ -341,7 +341,7 @@ func TestCloseAgainstCrash(t *testing.T) {
 // cpython#73945, #87015, #78178: the pool is closed while workers write results, of which the last ones are
 // never read.
 func TestCloseAgainstResults(t *testing.T) {
-	for i := range testutil.Times(50) {
+	for i := range testutil.Starts(50) {
 		closing(t, i, process.Config{Workers: 2, Grace: 10 * time.Millisecond}, func(ctx context.Context, g *curio.Tasks, p *process.Pool) {
 			for range 4 {
 				g.Go(func(ctx context.Context) error {
@@ -390,7 +390,7 @@ func TestCloseInProgress(t *testing.T) {
 // The kernel is shut down while its pool is in use; nobody closes it.
 func TestShutdownAgainstBusyWorkers(t *testing.T) {
 	noTraces(t)
-	for i := range testutil.Times(50) {
+	for i := range testutil.Starts(50) {
 		check(t, curio.Run(background, func(ctx context.Context) error {
 			if err := process.Configure(ctx, process.Config{Workers: 2, Grace: 10 * time.Millisecond}); err != nil {
 				return err
@@ -406,7 +406,7 @@ func TestShutdownAgainstBusyWorkers(t *testing.T) {
 // A call is cancelled while its worker starts. The worker is of use for the next one.
 func TestCancelWhileWorkerStarts(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
-		for i := range testutil.Times(100) {
+		for i := range testutil.Starts(100) {
 			_, err := curio.IgnoreAfter(ctx, time.Duration(i%10)*time.Millisecond, func(ctx context.Context) error {
 				_, err := process.Run(ctx, pidOf, 0, process.In(p))
 				return err

@@ -137,7 +137,7 @@ func init() {
 func TestParentDiesWhileStarting(t *testing.T) {
 	noTraces(t)
 	processes := marked(t)
-	for i := range testutil.Times(100) {
+	for i := range testutil.Starts(100) {
 		parent := testutil.Self(t, "starting")
 		parent.After("starting")
 		testutil.Await(t, "workers", func() bool { return len(processes()) > i%4 })

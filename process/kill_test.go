@@ -70,7 +70,7 @@ func TestKillOneOfMany(t *testing.T) {
 // begun there.
 func TestKillIdleWorker(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
-		for range testutil.Times(100) {
+		for range testutil.Starts(100) {
 			pid := runsOn(ctx, t, p)
 			ended := watch(t, pid)
 			signalTo(t, pid, syscall.SIGKILL)
@@ -85,7 +85,7 @@ func TestKillIdleWorker(t *testing.T) {
 // A worker that is killed in the moment in which it gets a call either has not got it or fails it.
 func TestKillAtHandover(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
-		for range testutil.Times(100) {
+		for range testutil.Starts(100) {
 			pid := runsOn(ctx, t, p)
 			task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
 				return process.Run(ctx, pidOf, 0, process.In(p))
@@ -161,7 +161,7 @@ func TestCancelWhileArgumentIsWritten(t *testing.T) {
 func TestKillAnyTime(t *testing.T) {
 	inPool(t, process.Config{Workers: 1}, func(ctx context.Context, p *process.Pool) {
 		failed := 0
-		for i := range testutil.Times(50) {
+		for i := range testutil.Starts(50) {
 			pid := runsOn(ctx, t, p)
 			task := curio.Spawn(ctx, func(ctx context.Context) (int, error) {
 				b, err := process.Run(ctx, echo, large[:4<<20], process.In(p))
@@ -200,7 +200,7 @@ func TestParentDies(t *testing.T) {
 		"exec":    {"exec", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if !testutil.Long && name != "SIGKILL" && name != "panic" {
+			if !testutil.LongStarts && name != "SIGKILL" && name != "panic" {
 				t.Skip("it is much like the others: set CURIO_LONG")
 			}
 			noTraces(t)

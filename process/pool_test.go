@@ -374,7 +374,7 @@ func TestReportElsewhere(t *testing.T) {
 func TestComputesAfterIdling(t *testing.T) {
 	inKernel(t, func(ctx context.Context) error {
 		p := newPool(ctx, t, process.Config{Workers: 1, Grace: 20 * time.Second})
-		for range testutil.Times(100) {
+		for range testutil.Starts(100) {
 			if _, err := process.Run(ctx, double, 1, process.In(p)); err != nil {
 				return err
 			}

@@ -48,7 +48,7 @@ func TestRaces(t *testing.T) {
 				var results, cancelled, died int
 				rounds := testutil.Times(1000)
 				if race.kills {
-					rounds = testutil.Times(500) // each of them starts a worker
+					rounds = testutil.Starts(300) // each of them starts a worker
 				}
 				next := 100 * time.Microsecond // is moved to where either may come first
 				for i := range rounds {

@@ -45,7 +45,7 @@ func TestStorm(t *testing.T) {
 				var all sync.WaitGroup
 				for range 6 {
 					all.Go(func() {
-						for range testutil.Times(150) {
+						for range testutil.Starts(150) {
 							inSomeScope(ctx, func(ctx context.Context) {
 								err := somethingCalled(ctx, t, p)
 								var died *process.WorkerError

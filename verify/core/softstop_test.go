@@ -170,7 +170,7 @@ func TestWishesOfAProcess(t *testing.T) {
 	testutil.Need(t, "sh")
 	t.Parallel()
 	rounds, atOnce := 1, 1
-	if testutil.Long {
+	if testutil.LongStarts {
 		rounds, atOnce = 5, 10
 	}
 	wishes := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}
@@ -220,7 +220,7 @@ func TestWishesOfAProcess(t *testing.T) {
 func TestThirdWishAndChild(t *testing.T) {
 	testutil.Need(t, "sh")
 	t.Parallel()
-	for range testutil.Times(20) {
+	for range testutil.Starts(20) {
 		r := begin(t, "orphan", time.Hour)
 		r.Interrupt()
 		r.says("stopping")
@@ -239,7 +239,7 @@ func TestThirdWishAndChild(t *testing.T) {
 func TestThirdWishInShutdown(t *testing.T) {
 	testutil.Need(t, "sh")
 	t.Parallel()
-	for range testutil.Times(20) {
+	for range testutil.Starts(20) {
 		r := begin(t, "service", time.Hour)
 		r.Interrupt()
 		for _, line := range append([]string{"service cancelled"}, finished...) {
