@@ -108,6 +108,8 @@ func TestTLSCutThen(t *testing.T) {
 					for _, step := range steps {
 						each := 131
 						switch {
+						case testutil.Long && testutil.Race && g.name == "TLS":
+							each = 3 * step.each
 						case testutil.Long && g.name == "TLS":
 							each = step.each
 						case testutil.Long:

@@ -46,9 +46,9 @@ func TestRaces(t *testing.T) {
 					return err
 				}
 				var results, cancelled, died int
-				rounds := testutil.Starts(1000) // a worker that is cancelled is replaced
+				rounds := testutil.Starts(400) // a worker that is cancelled is replaced
 				if race.kills {
-					rounds = testutil.Starts(300) // as is one that is killed, in each of them
+					rounds = testutil.Starts(150) // as is one that is killed, in each of them
 				}
 				next := 100 * time.Microsecond // is moved to where either may come first
 				for i := range rounds {

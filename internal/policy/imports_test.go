@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/disk":      {"internal/wait", "internal/poll"},
 	"internal/quote":     {},
 	"internal/private":   {},
+	"internal/picture":   {},
 	"internal/testutil":  {"internal/poll"},
 	"internal/waittest":  {"internal/wait", "internal/testutil"},
 	"internal/policy":    {},

@@ -20,11 +20,7 @@ import (
 
 // A task spawned with a context that ends at that moment never escapes.
 func TestSpawnWhileTheContextEnds(t *testing.T) {
-	n := 200_000
-	if !testutil.Long {
-		n /= 10
-	}
-	for range n {
+	for range testutil.Times(200_000) {
 		ctx, cancel := curio.WithTimeout(context.Background(), time.Hour)
 		var task *curio.Task[struct{}]
 		var both sync.WaitGroup
