@@ -22,6 +22,9 @@ import (
 // "perhaps" stands before a task that has used the object lately, such as one that has put items into the queue: it may end
 // the wait, and so may others. If some of these tasks are in a deadlock, as Kernel.Deadlocks finds it, a last line names it.
 //
+// Why does not block, and nothing of the program's is called. It looks at every task of the kernel, which takes some
+// microseconds for each, to see whether it is in a deadlock.
+//
 // If where is true, the lines say where each task is. That stops all goroutines for as long as it takes to print their
 // stacks; see Traceback. The text has about a hundred lines, and a line has 2,000 columns at most after the tabs. What cannot
 // be seen in a name is there as an escape sequence of Go, so no name makes a line of its own.
