@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/labelled"
 	"github.com/curio-go/curio/internal/wait"
 )
 
@@ -37,7 +38,7 @@ const (
 	looks       = 5           // how often to look within the limit
 	stacksEvery = time.Second // stops of the world are that far apart
 	mostStacks  = 3           // of one look; each stops the world
-	tooMany     = 20_000      // goroutines, more than which are not stopped for a stack
+	tooMany     = 20_000      // goroutines, more than which are not stopped to print a stack
 )
 
 func newBlockWatch(t *trace) *blockWatch {
@@ -107,14 +108,14 @@ func (b *blockWatch) tell(long []longRun) {
 	}
 	now := wait.Now()
 	stacks := mostStacks
-	if b.last != 0 && time.Duration(now-b.last) < stacksEvery || runtime.NumGoroutine() > tooMany {
+	if b.last != 0 && time.Duration(now-b.last) < stacksEvery {
 		stacks = 0
 	}
 	for i, l := range long {
 		attrs := []slog.Attr{slog.Uint64("task", l.task.ID()), slog.String("name", l.task.Name()), slog.Duration("for", l.run)}
 		if i < stacks {
 			b.last = now
-			if stack := l.task.Traceback(); stack != "" {
+			if stack := stackOf(l.task); stack != "" {
 				attrs = append(attrs, slog.String("goroutine", goroutineState(stack)), slog.String("stack", stack))
 			}
 		}
@@ -122,6 +123,21 @@ func (b *blockWatch) tell(long []longRun) {
 			b.trace.log(wait.Time(now), slog.LevelWarn, "curio: task runs for long without waiting", attrs...)
 		})
 	}
+}
+
+// stackOf returns the stack of a task, "" if that would take too long.
+func stackOf(t *curio.AnyTask) string {
+	if runtime.NumGoroutine() <= tooMany {
+		return t.Traceback()
+	}
+	if !labelled.Used.Load() {
+		return ""
+	}
+	stack, err := labelled.Stack(t)
+	if err != nil {
+		return "" // it has no label
+	}
+	return stack
 }
 
 // goroutineState returns what the goroutine with the given stack does: "running", or "chan receive", if it waits for

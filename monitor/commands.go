@@ -252,7 +252,7 @@ func (s *session) why(arg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := stacks.await(s.ctx); err != nil { // it says the rest
+	if err := await(s.ctx, stacks.takeAll); err != nil { // it says the rest
 		return t.Why(false) + "Without code lines: ", err
 	}
 	defer stacks.done()
@@ -267,7 +267,7 @@ func (s *session) deadlocks(string) (string, error) {
 	if len(found) == 0 {
 		return deadlockText(nil, nil), nil
 	}
-	if err := stacks.await(s.ctx); err != nil {
+	if err := await(s.ctx, stacks.takeAll); err != nil {
 		return deadlockText(found, nil) + "Without code lines: ", err
 	}
 	defer stacks.done()

@@ -26,6 +26,9 @@ func SetLogTime(d time.Duration) (undo func()) {
 	return func() { logTime = was }
 }
 
+// MostGoroutines is with how many goroutines all stacks may be printed.
+const MostGoroutines = mostGoroutines
+
 // HoldStacks has somebody look at stacks until the function it returns is called.
 func HoldStacks() (done func(), err error) { return stacks.done, stacks.take() }
 

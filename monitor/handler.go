@@ -312,7 +312,7 @@ func (a *api) why(r *http.Request) (any, error) {
 	}
 	where := r.FormValue("where") == "1"
 	if where {
-		if err := stacks.take(); err != nil {
+		if err := stacks.takeAll(); err != nil {
 			return nil, err
 		}
 		defer stacks.done()
@@ -324,7 +324,7 @@ func (a *api) deadlocks(r *http.Request) (any, error) {
 	found := a.view.deadlocks()
 	var places map[*curio.AnyTask]string
 	if r.FormValue("where") == "1" && len(found) > 0 {
-		if err := stacks.take(); err != nil {
+		if err := stacks.takeAll(); err != nil {
 			return nil, err
 		}
 		defer stacks.done()
@@ -392,11 +392,11 @@ func client(r *http.Request) string {
 func (v *view) look(ctx context.Context, t *curio.AnyTask, patient bool) (look, error) {
 	take := stacks.take
 	if patient {
-		take = func() error { return stacks.await(ctx) }
+		take = func() error { return await(ctx, stacks.take) }
 	}
 	if err := take(); err != nil {
 		return look{}, err
 	}
 	defer stacks.done()
-	return stackOf(t), nil
+	return stackOf(t)
 }

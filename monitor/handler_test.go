@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/debug"
 	"github.com/curio-go/curio/internal/testutil"
 	"github.com/curio-go/curio/monitor"
 )
@@ -680,6 +681,35 @@ func TestHandler(t *testing.T) {
 		}()
 		if _, err := monitor.On("127.0.0.1:0", monitor.Token(bad)); err == nil {
 			t.Errorf("On allows the token %q", bad)
+		}
+	}
+}
+
+// Among very many goroutines only the stack of a task that has the label of its ID is looked for: that stops the others for
+// a moment only.
+func TestStackAmongMany(t *testing.T) {
+	w := newWorld(t)
+	bare := w.sleeper("bare")
+	defer debug.SetLabels(debug.SetLabels(debug.TaskIDs))
+	labelled := w.sleeper("labelled")
+	release := make(chan struct{})
+	var many sync.WaitGroup
+	for range monitor.MostGoroutines {
+		many.Go(func() { <-release })
+	}
+	defer many.Wait()
+	defer close(release)
+	s := on(t, socketIn(t), w.Kernel)
+	monitor.ForgetStacks()
+	path := func(task *curio.AnyTask) string { return fmt.Sprintf("/api/tasks/%d/stack", task.ID()) }
+	got := get[struct{ Where, Stack string }](t, s.Addr(), path(labelled))
+	if !strings.HasPrefix(got.Where, "monitor/main_test.go:") || !strings.Contains(got.Stack, "sleeper") {
+		t.Errorf("the stack of the one with the label is %+v", got)
+	}
+	for _, path := range []string{path(bare), fmt.Sprintf("/api/tasks/%d/why?where=1", labelled.ID())} {
+		monitor.ForgetStacks()
+		if status, body, _ := do(t, s.Addr(), request{path: path}); status != http.StatusServiceUnavailable || !strings.Contains(body, "goroutines") {
+			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
 }

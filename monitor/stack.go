@@ -9,20 +9,30 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/labelled"
 )
 
 // Looking for stacks stops all goroutines, for longer the more of them there are. So over all monitors of the process
 // there is one look at a time, and there is a second between two.
 
-// mostGoroutines is with how many goroutines stacks are looked for. 20,000 are stopped for some tens of milliseconds, and
-// 100,000 for hundreds.
+// mostGoroutines is with how many goroutines stacks are printed. 20,000 are stopped for some tens of milliseconds, and
+// 100,000 for hundreds. The profile by labels, which has one task's stack, stops them for a tenth of that or less.
 const mostGoroutines = 20_000
 
 // A tooManyError says that looking for stacks would stop the program for too long.
 type tooManyError int
 
 func (e tooManyError) Error() string {
-	return fmt.Sprintf("there are %d goroutines; to find a stack among more than %d would stop the program for too long", int(e), mostGoroutines)
+	return fmt.Sprintf("there are %d goroutines; to find a stack among more than %d would stop the program for too long, "+
+		"except for a task that has the label of its ID, by debug.SetLabels", int(e), mostGoroutines)
+}
+
+// tooMany returns a tooManyError if there are too many goroutines to print their stacks.
+func tooMany() error {
+	if n := runtime.NumGoroutine(); n > mostGoroutines {
+		return tooManyError(n)
+	}
+	return nil
 }
 
 // A tooSoonError says when the next look at stacks is allowed.
@@ -44,11 +54,16 @@ var stacks stackLimit
 
 const betweenStacks = time.Second
 
+// takeAll begins a look at the stacks of several tasks. Its error is a tooManyError or a tooSoonError.
+func (l *stackLimit) takeAll() error {
+	if err := tooMany(); err != nil {
+		return err
+	}
+	return l.take()
+}
+
 // take begins a look. If none is allowed, it returns a tooSoonError.
 func (l *stackLimit) take() error {
-	if n := runtime.NumGoroutine(); n > mostGoroutines {
-		return tooManyError(n)
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.busy {
@@ -61,10 +76,10 @@ func (l *stackLimit) take() error {
 	return nil
 }
 
-// await is take for a client that can wait for its turn.
-func (l *stackLimit) await(ctx context.Context) error {
+// await calls take or takeAll, for a client that can wait for its turn.
+func await(ctx context.Context, take func() error) error {
 	for tries := 0; ; tries++ {
-		err := l.take()
+		err := take()
 		var soon tooSoonError
 		if !errors.As(err, &soon) || tries == 3 {
 			return err
@@ -98,12 +113,25 @@ type look struct {
 }
 
 // stackOf looks for the stack of t. Its caller has taken the limit.
-func stackOf(t *curio.AnyTask) look {
+func stackOf(t *curio.AnyTask) (look, error) {
 	began := time.Now()
-	stack := t.Traceback()
-	pause := time.Since(began)
-	if stack == "" {
-		return look{pause: pause}
+	stack, err := printed(t)
+	l := look{stack: stack, pause: time.Since(began)}
+	if stack != "" {
+		l.where = placeIn(stack, t)
 	}
-	return look{stack, placeIn(stack, t), pause}
+	return l, err
+}
+
+func printed(t *curio.AnyTask) (string, error) {
+	err := tooMany()
+	if err == nil {
+		return t.Traceback(), nil
+	}
+	if labelled.Used.Load() {
+		if stack, none := labelled.Stack(t); none == nil {
+			return stack, nil
+		}
+	}
+	return "", err
 }

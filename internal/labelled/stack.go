@@ -1,4 +1,6 @@
-package debug
+// Package labelled finds the stack of a task by the label of its ID, in the goroutine profile. Package debug sets the labels,
+// and the monitor, which does not import debug, looks for stacks too.
+package labelled
 
 import (
 	"errors"
@@ -6,26 +8,26 @@ import (
 	"runtime/pprof"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/curio-go/curio"
 )
 
-// ErrNoLabel is the error of Stack for a task without the label of its ID.
-var ErrNoLabel = errors.New("curio/debug: the task has no label with its ID: before it is spawned, call debug.SetLabels with TaskIDs")
+// Key is the label of a task's ID, in decimal.
+const Key = "curio.task.id"
 
-// Stack returns the stack of a task as text: a line with the task's ID, and for each call a line with the function and
-// one with the file and the line, the innermost call first. It is "" if the task has ended or has not begun. The
-// goroutine has to have the label of the task's ID (see SetLabels), or else the error is ErrNoLabel.
-//
-// It is for programs with very many goroutines, which AnyTask.Traceback would stop for too long: for as long as it takes to
-// print all their stacks. Stack takes the goroutine profile, for which the program is stopped
-// for a tenth of that time or less. It costs work all the same, a second of one processor with 100,000 goroutines, so it
-// should not be called all the time. Unlike a traceback, a profile has at most 128 calls of each stack, the innermost.
+// Used reports whether tasks have ever been given the label of their ID: if not, looking for one is in vain.
+var Used atomic.Bool
+
+// ErrNone is the error of Stack for a task without the label.
+var ErrNone = errors.New("curio/debug: the task has no label with its ID: before it is spawned, call debug.SetLabels with TaskIDs")
+
+// Stack is debug.Stack.
 func Stack(t *curio.AnyTask) (string, error) {
 	if t.Terminated() {
 		return "", nil
 	}
-	f := &finder{label: fmt.Sprintf("%q:%q", idKey, strconv.FormatUint(t.ID(), 10))}
+	f := &finder{label: fmt.Sprintf("%q:%q", Key, strconv.FormatUint(t.ID(), 10))}
 	if err := pprof.Lookup("goroutine").WriteTo(f, 1); err != nil { // 2 would stop the program for as long as Traceback does
 		return "", err
 	}
@@ -35,7 +37,7 @@ func Stack(t *curio.AnyTask) (string, error) {
 	case t.Terminated(), state == "INITIAL":
 		return "", nil
 	}
-	return "", ErrNoLabel
+	return "", ErrNone
 }
 
 // A finder is written a goroutine profile, in pieces. It keeps the stack of one task, and lets the rest go, which may be
