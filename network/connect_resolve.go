@@ -11,16 +11,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Resolver looks names up; [*net.Resolver] is one. Both methods must be safe for
-// concurrent use, and return soon after ctx has ended.
+// A Resolver looks up names. [*net.Resolver] implements it. Both methods must be safe for
+// concurrent use, and must return soon after ctx is done.
 type Resolver interface {
-	// LookupNetIP returns the addresses of a host: its IPv4 addresses if network is
-	// "ip4", its IPv6 addresses if it is "ip6". That there are none is an error, or
-	// none.
+	// LookupNetIP returns the addresses of a host: its IPv4 addresses if network is "ip4", its IPv6
+	// addresses if it is "ip6". If there are none, it returns an error or no addresses.
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-	// LookupPort returns the port of a service that is not given by number. network
-	// is "tcp".
+	// LookupPort returns the port of a service that is given by name. network is "tcp".
 	LookupPort(ctx context.Context, network, service string) (int, error)
 }
 

@@ -69,8 +69,8 @@ func newProxied(conn Conn, config *ProxyConfig) Conn {
 // Below returns the connection with the proxy.
 func (p *proxied) Below() Conn { return p.conn }
 
-// Handshake reads the header, if nobody has. When it is cut short, it keeps what it has
-// read. A wrong header is for ever.
+// Handshake reads the header, unless that has been done. If it is cut short, it keeps what it has
+// read. After a wrong header, every call fails.
 func (p *proxied) Handshake(ctx context.Context) error {
 	if _, err := wait.At(ctx); err != nil {
 		return p.failed("proxy", err)
@@ -207,7 +207,7 @@ func (p *proxied) WaitRead(ctx context.Context) error {
 
 func (p *proxied) CloseWrite(ctx context.Context) error { return p.conn.CloseWrite(ctx) }
 
-// Close drops what nobody has received: nobody can any more.
+// Close discards data that has not been received.
 func (p *proxied) Close() error {
 	p.drop()
 	return p.conn.Close()

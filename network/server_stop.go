@@ -26,17 +26,17 @@ func ask(around context.Context) {
 	wait.AskAll(around, curio.ErrStopping, wait.Text(curio.CurrentTask(around).Path()))
 }
 
-// A GraceError is returned by RunServer if handlers had to be cancelled when the server's
-// grace time had run out, or that of whoever asked the server to stop. It is also a
-// *curio.GraceError for errors.As.
+// A GraceError reports handlers that a server had to cancel because its Grace time, or the grace
+// time of an enclosing task or kernel, was over. [RunServer] returns it. For errors.As it is also a
+// *curio.GraceError.
 type GraceError struct {
-	Connections []string // whose handlers these were, by the addresses of their peers
+	Connections []string // the addresses of the handlers' peers
 	Err         error    // why the server stopped
 }
 
 const namedAtMost = 10
 
-// Error names some of the connections, and says why the server stopped.
+// Error names some of the connections and the reason why the server stopped.
 func (e *GraceError) Error() string {
 	named, more := e.Connections, ""
 	if len(named) > namedAtMost {
@@ -49,7 +49,7 @@ func (e *GraceError) Error() string {
 // Unwrap returns why the server stopped.
 func (e *GraceError) Unwrap() error { return e.Err }
 
-// As makes it a *curio.GraceError too, the Tasks of which are the Connections.
+// As makes e a *curio.GraceError too, whose Tasks are the Connections.
 func (e *GraceError) As(target any) bool {
 	to, ok := target.(**curio.GraceError)
 	if ok {
