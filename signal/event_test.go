@@ -57,21 +57,3 @@ func TestEvent(t *testing.T) {
 		t.Errorf("a closed event is set, or %v", err)
 	}
 }
-
-func ExampleEvent() {
-	stop := signal.NewEvent(syscall.SIGTERM)
-	defer stop.Close()
-	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
-	fmt.Println(stop.Wait(background), stop.Signal())
-	// Output: <nil> terminated
-}
-
-func ExampleIgnore() {
-	restore := signal.Ignore(syscall.SIGINT)
-	defer restore()
-	interrupted := signal.NewEvent(syscall.SIGINT) // gets it all the same
-	defer interrupted.Close()
-	_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
-	fmt.Println(interrupted.Wait(background), "and still here")
-	// Output: <nil> and still here
-}
