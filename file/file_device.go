@@ -69,7 +69,7 @@ const (
 	abandoned
 )
 
-// String is for whoever watches.
+// String describes the call, for monitoring.
 func (w *errand) String() string { return w.op + " " + w.path }
 
 // An errandList is a list of errands, the oldest first.

@@ -82,7 +82,7 @@ func (t *inodeTable) find(id fileID) *inode {
 	return t.m[id]
 }
 
-// String is what a task is shown to wait for.
+// String describes the lock to monitoring.
 func (n *inode) String() string { return "file lock " + n.path }
 
 // serve lets in those at the head of the line for whom there is room.

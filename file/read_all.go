@@ -10,10 +10,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ReadAll reads from the offset up to the end of the file, at most limit bytes: if there is more, it
-// returns the first limit bytes and an error that is ErrTooLong, and the rest is there for the next
-// call. limit may be NoLimit. If it is cut short by an error, as by a cancellation, it returns with it
-// what it has read until then, and the offset is behind that. It panics if limit is negative otherwise.
+// ReadAll reads from the offset to the end of the file, but at most limit bytes. If there is more,
+// it returns the first limit bytes and an error that wraps ErrTooLong; the rest is left for the
+// next call. limit may be NoLimit. If ctx is done or reading fails, ReadAll returns the error with
+// the data read so far, and the offset moves by that. ReadAll panics if limit is less than NoLimit.
 func (f *File) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 	most := mostBytes("ReadAll", limit)
 	if err := f.enter("read"); err != nil {

@@ -2,8 +2,6 @@ package signal_test
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"syscall"
 	"testing"
 

@@ -3,7 +3,6 @@ package signal_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	ossignal "os/signal"
