@@ -64,8 +64,8 @@ func serve() {
 	os.Exit(1)
 }
 
-// Deliver is called when a signal has come. SIGINT is meant for the parent: it is caught, and not ignored,
-// as that would be inherited by programs that are started here.
+// Deliver is called when a signal has arrived. SIGINT is meant for the parent: it is caught, not
+// ignored, as programs that are started here would inherit that.
 func (s *server) Deliver(sig signals.Signal) {
 	switch sig {
 	case syscall.SIGTERM:
