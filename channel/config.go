@@ -53,11 +53,12 @@ type Config struct {
 
 	// Server holds the settings of Listen: the permissions of a Unix socket's file, TLS, keep-alive
 	// and others. nil means the default. A Mode of 0 means 0600 here: only this user may connect.
-	// Its HandshakeTimeout is replaced by that of this Config, and it is an error to set its Grace.
+	// This Config's HandshakeTimeout replaces the one in Server, and it is an error to set Grace in
+	// Server.
 	Server *network.ServerConfig
 
-	// Client holds the settings of Connect: TLS, keep-alive and others. nil means the default. Its
-	// HandshakeTimeout is replaced by that of this Config.
+	// Client holds the settings of Connect: TLS, keep-alive and others. nil means the default. This
+	// Config's HandshakeTimeout replaces the one in Client.
 	Client *network.ConnectConfig
 }
 

@@ -87,7 +87,7 @@ func open(ctx context.Context, t stream.Transport, config *Config, shake handsha
 	c := newConn(t, config)
 	opened := false
 	defer func() {
-		if !opened { // also after a panic of the transport
+		if !opened { // even after a panic of the transport
 			_ = c.close(nil)
 		}
 	}()

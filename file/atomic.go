@@ -153,7 +153,7 @@ func WriteAtomic(ctx context.Context, name string, perm fs.FileMode, write func(
 	}
 	w := &draftWriter{ctx: ctx, draft: d}
 	finished := false
-	defer func() { // also if write panics
+	defer func() { // even if write panics
 		if !finished && !w.gone {
 			err = joined(err, cleanUp(ctx, "replace", name, func() error { d.discard(); return nil }))
 		}

@@ -177,9 +177,9 @@ func (f *File) CloseContext(ctx context.Context) error {
 // isWritten reports whether the close of f may have to wait for a disk: for what was written.
 func (f *File) isWritten() bool { return f != nil && f.writes && f.access.Load() != direct }
 
-// beginClose lets nobody in any more and ends the waits of those that are inside. It returns how many
-// calls run on in workers. It closes the descriptor itself if nobody is inside, no server would be
-// asked, and inline says so.
+// beginClose lets nobody in any more and ends the waits of those that are inside. It returns how
+// many calls run on in workers. It closes the descriptor itself if no call is inside, no server
+// would be asked, and inline is true.
 func (f *File) beginClose(inline bool) (run int, err error) {
 	if err := f.usable(); err != nil {
 		return 0, err

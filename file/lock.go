@@ -162,7 +162,7 @@ func (l *Lock) acquire(ctx context.Context, write, wait bool) (ok bool, err erro
 func (l *Lock) acquireFile(ctx context.Context, id fileID, task *curio.AnyTask, write, wait bool) (ok bool, found fileID, err error) {
 	n := inodes.join(id, l.path)
 	entered := false
-	defer func() { // also if a method of ctx panics
+	defer func() { // even if a method of ctx panics
 		if ok {
 			return
 		}
@@ -220,7 +220,7 @@ func (l *Lock) note(h hold) {
 
 func (l *Lock) release(ctx context.Context, write bool) error {
 	h := l.take(curio.CurrentTask(ctx), write)
-	defer func() { // also if a method of ctx panics
+	defer func() { // even if a method of ctx panics
 		// If the unlocking hangs, the system still keeps others out. Those who wait here will ask it, and
 		// are not held up by us.
 		h.inode.exit(h.task, write)

@@ -148,7 +148,8 @@ func cachedClass(name string) (class disk.Class, ok bool) {
 	return m.Class(), ok && m.Class() != disk.Other
 }
 
-// aboveStdio gives a new descriptor another number if it has that of a standard stream that is closed.
+// aboveStdio gives a new descriptor another number if it has the number of a standard stream that
+// is closed.
 func aboveStdio(fd int) (int, error) {
 	if fd > 2 {
 		return fd, nil

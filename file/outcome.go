@@ -48,7 +48,7 @@ func (j *job) orphaned() bool {
 	return phase == jobAbandoned || phase == jobLost
 }
 
-// settle is called by the worker at its end. It is false if the caller has gone.
+// settle is called by the worker at its end. It returns false if the caller has gone.
 func (j *job) settle() bool {
 	return j.phase.CompareAndSwap(jobWorking, jobReturned) || j.phase.CompareAndSwap(jobCommitting, jobReturned)
 }

@@ -29,8 +29,8 @@ const (
 	// between two pieces it looks whether it may go on.
 	directPiece = 4 << 20
 
-	// piece is how much a worker reads or writes at once. It has a buffer of that size at most, and a
-	// hand-over is nothing against the time that the copy of so much takes.
+	// piece is how much a worker reads or writes at once. It has a buffer of that size at most, and
+	// a hand-over costs nothing compared with copying that many bytes.
 	piece = 1 << 20
 )
 
@@ -44,7 +44,7 @@ func (f *File) Read(ctx context.Context, p []byte) (n int, err error) {
 	if err := f.enter("read"); err != nil {
 		return 0, err
 	}
-	defer f.leave() // also if ctx panics
+	defer f.leave() // even if ctx panics
 	n, err = at(ctx, func(ctx context.Context, place wait.Place) (int, error) {
 		if err := f.take(place); err != nil {
 			return 0, err
@@ -156,9 +156,9 @@ func (f *File) readSome(ctx context.Context, place wait.Place, p []byte, off int
 	return n, err
 }
 
-// readWhenReady is for files that are regular and yet are waited for, such as /proc/kmsg, of which a
-// descriptor in non-blocking mode says so. If the system's word that it is ready is not true, it
-// pauses.
+// readWhenReady is for files that are regular and yet are waited for, such as /proc/kmsg, which a
+// descriptor in non-blocking mode shows. If the system reports that the file is ready and it is
+// not, readWhenReady pauses.
 func (f *File) readWhenReady(ctx context.Context, read func() (int, error)) (int, error) {
 	pause := wait.Pause{First: time.Millisecond, Most: 100 * time.Millisecond}
 	for first := true; ; first = false {

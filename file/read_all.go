@@ -127,8 +127,8 @@ func firstRoom(expected int64, most int) int {
 	return int(min(room, int64(most)+1))
 }
 
-// moreRoom makes a buffer that is full twice as large; or up to eight times if so much is expected, as
-// what has been read shows that there is some truth in it.
+// moreRoom makes a buffer that is full twice as large; or up to eight times as large if that much
+// is expected, because what has been read makes the expectation plausible.
 func moreRoom(all []byte, expected int64, most int) []byte {
 	if len(all) < cap(all) || cap(all) > most {
 		return all

@@ -207,7 +207,7 @@ func Watch(ctx context.Context, path string, opts ...WatchOption) (*Watcher, err
 	}
 	w.init()
 	begun := false
-	defer func() { // also if a method of ctx panics
+	defer func() { // even if a method of ctx panics
 		if !begun {
 			w.leaveKernel()
 		}

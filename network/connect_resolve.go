@@ -97,8 +97,8 @@ func lookupAny(ctx context.Context, resolver Resolver, host string) ([]netip.Add
 	return nil, cmp.Or(err, failed)
 }
 
-// asking calls ask, which asks a resolver about name, and shows it as a wait of the
-// task. It is the resolver that ends it when ctx ends, for which it has errors of its own.
+// asking calls ask, which asks a resolver about name, and shows it as a wait of the task. The
+// resolver ends the wait when ctx is done, and has errors of its own for that.
 func asking[T any](ctx context.Context, name string, ask func() (T, error)) (answer T, err error) {
 	place, err := wait.At(ctx)
 	if err != nil {
@@ -116,7 +116,7 @@ func askingAt[T any](place wait.Place, name string, ask func() (T, error)) (answ
 		w.Free()
 		return answer, place.Failure()
 	}
-	defer func() { // also if a resolver panics
+	defer func() { // even if a resolver panics
 		ok := w.End()
 		w.Free()
 		if !ok {

@@ -17,12 +17,12 @@ import (
 // A CopyError is the error of a [Copy]. It reports which of the two connections failed, and holds
 // the data that was received and not sent, so that nothing is lost.
 type CopyError struct {
-	// Sending is true if dst failed, or if ctx was done while Copy was sending. It is false if src
-	// failed, or if ctx was done while Copy was waiting for src.
+	// Sending is true if dst failed, or if ctx was done while Copy was sending. Otherwise src
+	// failed, or ctx was done while Copy was waiting for src.
 	Sending bool
 
 	// Unsent is the data that was received from src and not sent to dst. To continue, send it
-	// before the next Copy, even if it is empty: see Conn.SendAll. It is nil unless Sending is
+	// before the next Copy, even if it is empty: see Conn.SendAll. Unsent is nil unless Sending is
 	// true.
 	Unsent []byte
 
@@ -64,10 +64,10 @@ func (e *CopyError) Timeout() bool {
 // If the peer of dst has closed the connection, splice(2) raises SIGPIPE, which a Go program
 // ignores unless it asks for the signal with os/signal. The error wraps syscall.EPIPE.
 //
-// The task's state is that of the waiting operation, such as READ_WAIT or WRITE_WAIT. Copy does
-// what io.Copy does for a net.Conn. In a proxy on Linux it takes about as much CPU time as io.Copy
-// between two connections of package net, which always splices: less for messages of a few KiB, and
-// about the same for 64 KiB and for streams that always have more to receive.
+// The task's state is the state of the operation that waits, such as READ_WAIT or WRITE_WAIT. Copy
+// does what io.Copy does for a net.Conn. In a proxy on Linux it takes about as much CPU time as
+// io.Copy between two connections of package net, which always splices: less for messages of a few
+// KiB, and about the same for 64 KiB and for streams that always have more to receive.
 func Copy(ctx context.Context, dst, src Conn) (n int64, err error) {
 	return copyTelling(ctx, dst, src, nil, 0)
 }

@@ -49,7 +49,8 @@
 // Any context will do, including [context.Background]. Each call first checks its context. A call
 // that is cancelled while it waits has changed nothing, or returns how far it got, as SendAll does.
 // Errors are [*net.OpError]s, except [io.EOF], a [*CopyError], a [*GraceError], and ctx's error
-// where a function says so. [errors.Is] finds ctx's error, [net.ErrClosed], a [syscall.Errno], or
-// an error of this package in them. If the peer was too slow for the configuration, the error is
-// [ErrIdle], [ErrHandshakeTimeout] or [ErrLifetime], which also match [os.ErrDeadlineExceeded].
+// where a function's documentation mentions it. [errors.Is] finds ctx's error, [net.ErrClosed], a
+// [syscall.Errno], or an error of this package in them. If the peer was too slow for the
+// configuration, the error is [ErrIdle], [ErrHandshakeTimeout] or [ErrLifetime], which also match
+// [os.ErrDeadlineExceeded].
 package network

@@ -248,8 +248,8 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 	return s, nil
 }
 
-// familyOf is the family of a socket for addr. No address stands for all, and an
-// IPv6 socket can take those of IPv4 as well.
+// familyOf is the family of a socket for addr. No address stands for all, and an IPv6 socket can
+// also accept IPv4 connections.
 func familyOf(addr *net.TCPAddr) int {
 	if addr.IP.To4() != nil {
 		return socket.AF_INET

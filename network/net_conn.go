@@ -17,8 +17,8 @@ import (
 // the connection usable again. Errors are [*net.OpError]s with Op "read" or "write", except io.EOF.
 // The result is safe for concurrent use, and data of concurrent Writes is not mixed.
 //
-// Libraries use type assertions to find more methods than those of net.Conn. The result has exactly
-// those that work on this connection:
+// Libraries use type assertions to find methods beyond net.Conn. The result has exactly the methods
+// that work on this connection:
 //
 //   - ReadFrom, which io.Copy calls, always; it uses sendfile(2) if conn can;
 //   - CloseWrite, unless conn was made from a net.Conn that has none;

@@ -162,8 +162,7 @@ func shakeTLS(ctx context.Context, conn *tls.Conn, below *bounded) {
 			below.limits.term.set(at, lateError(limit))
 		}
 	}
-	// ctx ends the handshake through the connection below, so that it fails with that one's
-	// error.
+	// When ctx is done, the connection below makes the handshake fail, with its error.
 	err := conn.HandshakeContext(context.WithoutCancel(ctx))
 	over = true
 	if err == nil {

@@ -17,8 +17,8 @@ import (
 //
 // The result is also a net.Conn, for a connected socket, and has SyscallConn, File, SetReadBuffer
 // and SetWriteBuffer. Over UDP it also has the methods of *net.UDPConn, such as ReadMsgUDP and
-// WriteToUDPAddrPort, and over a raw socket those of *net.IPConn. Datagrams may be empty: a Read
-// that returns 0 and no error has received one. NetPacketConn panics if s is nil or a stream
+// WriteToUDPAddrPort, and over a raw socket the methods of *net.IPConn. Datagrams may be empty: a
+// Read that returns 0 and no error has received one. NetPacketConn panics if s is nil or a stream
 // socket.
 func NetPacketConn(ctx context.Context, s *socket.Socket) net.PacketConn {
 	if s == nil {

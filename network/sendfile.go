@@ -28,7 +28,7 @@ import (
 // SendFile checks ctx before each piece. If ctx is done or the connection fails, it returns how
 // many bytes will reach the peer if the connection lasts. To continue, send the rest from offset+n,
 // even if that is empty: see Conn.SendAll. Reading from the disk cannot be cancelled. Errors are
-// [*net.OpError]s. The task's state is that of the connection's SendAll, such as WRITE_WAIT.
+// [*net.OpError]s. The task's state is the state of the connection's SendAll, such as WRITE_WAIT.
 func SendFile(ctx context.Context, conn Conn, file *os.File, offset, count int64) (n int64, err error) {
 	if sender, ok := conn.(fileSender); ok {
 		return sender.SendFile(ctx, file, offset, count)
@@ -51,8 +51,8 @@ func SendFile(ctx context.Context, conn Conn, file *os.File, offset, count int64
 	return n, err
 }
 
-// sendPieces is SendFile by reading and sending. It calls SendAll also if there is nothing to send,
-// which asks ctx, and sends what an earlier SendAll has left.
+// sendPieces is SendFile by reading and sending. It calls SendAll even if there is nothing to send:
+// that checks ctx, and sends what an earlier SendAll has left.
 func sendPieces(ctx context.Context, conn Conn, file *os.File, offset, count int64) (sent int64, err error) {
 	block := copyBlocks.Get().(*[blockSize]byte)
 	defer copyBlocks.Put(block)

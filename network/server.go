@@ -182,8 +182,8 @@ func serveAll(ctx, around context.Context, listener *Listener, handler Handler) 
 	}, curio.WaitNone)
 }
 
-// accept accepts connections until that fails, or ctx is asked to stop. Who waits for a
-// place, or in a pause, notices too that the listener has been closed.
+// accept accepts connections until that fails, or ctx is asked to stop. It notices that the
+// listener has been closed even while it waits for a place or pauses.
 func (s *server) accept(ctx context.Context) error {
 	ctx, forget := curio.UntilStop(ctx)
 	defer forget()

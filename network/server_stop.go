@@ -18,7 +18,7 @@ import (
 //	ctx is asked to:   the handlers have been asked as well. The server waits for them, for the Grace
 //	                   time, or without one until ctx ends.
 //
-// If the listener is closed or fails, it is as if ctx had ended.
+// If the listener is closed or fails, it is as if ctx were done.
 
 // ask asks the handlers to stop, in the name of the server's task. around is the shield that they
 // are under.

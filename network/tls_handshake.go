@@ -15,12 +15,13 @@ import (
 // first. One task does the handshake, and others that call it meanwhile wait for the outcome. If it
 // has already been done, Handshake returns nil at once.
 //
-// Any failure is final, also if ctx is done after the handshake has begun: the connection can only
-// be closed, and all later calls return an error. If a context, a deadline or the IdleTimeout has
-// interrupted the handshake, the error of the later calls names the cause. As those calls were not
-// interrupted themselves, their error is neither a cancellation nor a timeout, but after a deadline
-// it still wraps os.ErrDeadlineExceeded. If an error occurs in the Conn below before TLS has begun,
-// that Conn decides whether to go on: for example, the rest of a proxy's header may still be read.
+// Any failure is final, even if the cause is that ctx is done after the handshake has begun: the
+// connection can only be closed, and all later calls return an error. If a context, a deadline or
+// the IdleTimeout has interrupted the handshake, the error of the later calls names the cause. As
+// those calls were not interrupted themselves, their error is neither a cancellation nor a timeout,
+// but after a deadline it still wraps os.ErrDeadlineExceeded. If an error occurs in the Conn below
+// before TLS has begun, that Conn decides whether to go on: for example, the rest of a proxy's
+// header may still be read.
 //
 // If this side causes the error, for example because it cannot verify a certificate, it sends the
 // peer an alert if it can do so without waiting. The error is a [*net.OpError] that wraps ctx's
@@ -104,8 +105,8 @@ func (c *TLSConn) shake(ctx context.Context) error {
 	if err != nil && !c.tls.ConnectionState().HandshakeComplete {
 		return err
 	}
-	// If ctx has ended at the last moment, there is an error although all is well; or
-	// the end of it is still to be sent.
+	// If ctx is done at the last moment, there is an error although the handshake has succeeded; or
+	// its end is still to be sent.
 	return c.wire.flush(ctx)
 }
 

@@ -47,8 +47,9 @@
 // use all of this module, except the calls of this package, which return [ErrInWorker] there. It
 // may send progress values with [Report]. Tasks that it has spawned are cancelled when it returns.
 //
-// The standard input of a worker is the null device. Its standard output and standard error appear
-// on those of this process, line by line, after the worker's name, or go to Config.Output.
+// The standard input of a worker is the null device. What it writes to its standard output and
+// standard error appears on the same streams of this process, line by line, after the worker's
+// name, or goes to Config.Output.
 //
 // # How workers end
 //

@@ -70,7 +70,7 @@ func (s *server) Deliver(sig signals.Signal) {
 	switch sig {
 	case syscall.SIGTERM:
 		s.end(func() { s.die(sig) })
-	case syscall.SIGHUP: // the system says so of the parent's death, or somebody has sent it
+	case syscall.SIGHUP: // the system sends it when the parent dies, and any other process may
 		s.end(func() {
 			pause := wait.Pause{First: time.Millisecond, Most: 10 * time.Millisecond}
 			for began := time.Now(); !s.isOrphan() && time.Since(began) < confirmDeath; {

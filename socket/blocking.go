@@ -39,8 +39,8 @@ func (s *Socket) Blocking(ctx context.Context, fn func(file *os.File) error) err
 	if err != nil {
 		return s.failed("blocking", err)
 	}
-	// Who sets begun has the loan to return. RunInThread calls no function any more
-	// when it has returned.
+	// The side that sets begun must return the loan. After RunInThread has returned it calls no
+	// function any more.
 	var begun atomic.Bool
 	_, err = curio.RunInThread(ctx, func() (struct{}, error) {
 		if begun.Swap(true) {

@@ -49,7 +49,7 @@ func (s *Socket) Listen(backlog int) error {
 		return s.failedAt("listen", s.LocalAddr(), err)
 	}
 	s.forget()    // a socket that was not bound has a port now
-	s.LocalAddr() // while it is certain, as whoever closes it may want to say what that was
+	s.LocalAddr() // while it is certain: the address may be asked for after a Close
 	return nil
 }
 

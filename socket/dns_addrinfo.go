@@ -112,7 +112,7 @@ func (q *addrQuery) kinds() (kinds []kind, err error) {
 	if wanted(syscall.SOCK_DGRAM, syscall.IPPROTO_UDP) {
 		kinds = append(kinds, kind{syscall.SOCK_DGRAM, syscall.IPPROTO_UDP, "udp", 0})
 	}
-	// Raw sockets take any protocol, but are not what one means by that of TCP.
+	// Raw sockets accept any protocol, but TCP over a raw socket is not what the caller means.
 	if h.Type == syscall.SOCK_RAW || h.Type == 0 && len(kinds) != 1 {
 		kinds = append(kinds, kind{syscall.SOCK_RAW, h.Protocol, "", 0})
 	}

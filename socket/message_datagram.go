@@ -27,7 +27,7 @@ func free(m *poll.Message) {
 	messages.Put(m)
 }
 
-// receive fills m, for a buffer of so many bytes: with MSG_WAITALL all of it.
+// receive fills m, whose buffer has room bytes: with MSG_WAITALL all of it.
 func (s *Socket) receive(ctx context.Context, op string, m *poll.Message, room int) error {
 	if m.Stream && room == 0 && m.Flags&msgErrqueue == 0 {
 		return s.nothing(ctx, op)
@@ -95,7 +95,7 @@ func (s *Socket) SendFlags(ctx context.Context, buf []byte, flags int) (int, err
 }
 
 // RecvFrom receives one datagram and returns the sender's address: recvfrom(2). flags are as for
-// RecvFlags. from is a *net.UDPAddr, *net.IPAddr or *net.UnixAddr, depending on the socket. It is
+// RecvFlags. from is a *net.UDPAddr, *net.IPAddr or *net.UnixAddr, depending on the socket. from is
 // nil if the system does not report a sender, as on streams, or if the sender is a Unix domain
 // socket that is not bound.
 //

@@ -14,8 +14,8 @@ import (
 // be empty. The descriptors must stay open until SendFDs has returned, and still belong to the
 // caller afterwards. Linux passes at most 253 at once.
 //
-// SendFDs returns how many bytes it sent, also when ctx is done halfway. If that is 0 and there is
-// an error, it passed no descriptor.
+// SendFDs returns how many bytes it sent, even if ctx is done halfway. If that is 0 and there is an
+// error, it passed no descriptor.
 func (s *Socket) SendFDs(ctx context.Context, data []byte, fds ...int) (n int, err error) {
 	m := Message{Buffers: [][]byte{data}}
 	for _, fd := range fds {
@@ -64,10 +64,9 @@ func (s *Socket) RecvFDs(ctx context.Context, buf []byte, most int) (n int, fds 
 	return p.N, fds, nil
 }
 
-// There is always room for as many descriptors as any system passes at once, and for
-// what else comes if the socket's options say so. So what is cut off was cut off for
-// another reason, and no system gets the chance to lose descriptors that it has already
-// opened, as macOS does.
+// There is always room for as many descriptors as any system passes at once, and for what else the
+// socket's options add. So what is cut off was cut off for another reason, and no system gets the
+// chance to lose descriptors that it has already opened, as macOS does.
 const controlRoom = 4096
 
 var rooms = sync.Pool{New: func() any { return new([controlRoom]byte) }}

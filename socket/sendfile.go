@@ -57,8 +57,8 @@ func (s *Socket) SendFile(ctx context.Context, file *os.File, offset, count int6
 	return n, nil
 }
 
-// sendFromOffset begins at the file's own offset. It does not leave that to the system,
-// as only Linux has it.
+// sendFromOffset begins at the file's own offset. It does not leave that to the system, because
+// only Linux supports it.
 func (s *Socket) sendFromOffset(ctx context.Context, file *os.File, most int64) (n int64, err error) {
 	offset, err := file.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Socket) sendRange(ctx context.Context, file *os.File, offset, most int6
 	if err != nil {
 		return 0, err
 	}
-	closed := raw.Control(func(fd uintptr) { // the number stays the file's for so long
+	closed := raw.Control(func(fd uintptr) { // the descriptor stays open during the call
 		n, err = s.fd.SendFile(ctx, int(fd), offset, most)
 	})
 	if closed != nil { // by an error that package os does not export

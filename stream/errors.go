@@ -55,8 +55,8 @@ func (s *Stream) failed(op string, err error) error {
 	return wrapped
 }
 
-// ended returns the transport's error, of an operation during which the stream may have
-// been closed: not every transport says so.
+// ended returns the transport's error, of an operation during which the stream may have been
+// closed: not every transport reports that.
 func (s *Stream) ended(op string, err error) error {
 	if s.closed.Load() && !errors.Is(err, net.ErrClosed) && !errors.Is(err, curio.ErrCancelled) {
 		return s.failed(op, net.ErrClosed)

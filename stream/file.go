@@ -103,5 +103,5 @@ func (t *file) failed(op string, err error) error {
 	return &os.PathError{Op: op, Path: t.file.Name(), Err: err}
 }
 
-// String is for whoever watches.
+// String describes the file, for monitoring.
 func (t *file) String() string { return t.file.Name() }

@@ -92,7 +92,7 @@ func (s *Stream) fillFrom(ctx context.Context, sock *socket.Socket) error {
 
 // recv receives at least a byte, or returns an error.
 func (s *Stream) recv(ctx context.Context, p []byte) (int, error) {
-	const patience = 100 // as package bufio has it
+	const patience = 100 // as in package bufio
 	for range patience {
 		n, err := s.transport.Recv(ctx, p)
 		if n > 0 {

@@ -54,7 +54,7 @@ type Stream struct {
 	// at unsent, and who adds to out sets unsent before it looks at closed: so what has been
 	// added is sent or counted by the close, or taken back.
 	closed atomic.Bool
-	unsent atomic.Int64 // the length of out, for who does not hold writing
+	unsent atomic.Int64 // the length of out, for code that does not hold writing
 	cut    atomic.Bool  // the last SendAll has failed, so transport may keep something; set with writing held
 
 	// Order: writing < the transport's locks, reading < the transport's locks.

@@ -133,7 +133,7 @@ func (s *Stream) sendOut(ctx context.Context) error {
 // WriteLines writes the lines unchanged: it adds no "\n". It takes lines from the iterator as it
 // needs them, so there may be any number. It collects lines to make fewer system calls; collected
 // lines wait for the next line, and WriteLines sends all of them before it returns. It returns how
-// many bytes have been sent, or with a write buffer how many the stream has accepted, also if ctx
+// many bytes have been sent, or with a write buffer how many the stream has accepted, even if ctx
 // is done or writing fails halfway. Data of other tasks may come between two lines, but not inside
 // one.
 func (s *Stream) WriteLines(ctx context.Context, lines iter.Seq[string]) (int64, error) {

@@ -83,7 +83,7 @@ func (in *input) refill(x *exchange) {
 
 // got is for what a Read into buf has returned.
 func (in *input) got(n int, err error) {
-	const patience = 100 // as package bufio has it
+	const patience = 100 // as in package bufio
 	switch {
 	case n < 0 || n > len(in.buf):
 		n, err = 0, fmt.Errorf("the Reader has returned %d of %d bytes", n, len(in.buf))

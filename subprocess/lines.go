@@ -81,7 +81,7 @@ func (j *job) yieldLines(ctx context.Context, lines *lineSink, yield func(string
 	o := j.outs[0][stdout]
 	more := func() bool { return lines.ready() || o.end == nil }
 	for {
-		if _, err := wait.At(ctx); err != nil { // also while there are lines
+		if _, err := wait.At(ctx); err != nil { // even while there are lines
 			return false, err
 		}
 		line, tooLong, ok := lines.take(o.end == nil)

@@ -41,7 +41,7 @@ func Popen(ctx context.Context, cmd *Cmd) (*Process, error) {
 	for i, at := range []**stream.Stream{&p.Stdin, &p.Stdout, &p.Stderr} {
 		for j, before := range []*stream.Stream{p.Stdin, p.Stdout} {
 			if j < i && w.ours[j] == w.ours[i] {
-				*at = before // the terminal, also if there is none of either
+				*at = before // the terminal, even if neither has one
 			}
 		}
 		if w.ours[i] != nil && *at == nil {

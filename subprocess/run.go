@@ -36,9 +36,8 @@ type Completed struct {
 }
 
 // Run runs a program to its end and returns its status and its output. It captures Stdout and
-// Stderr where they are nil, and copies data for those of Stdin, Stdout and Stderr that require it,
-// all at the same time. It is not an error if the program does not read all of its input; the rest
-// is dropped.
+// Stderr where they are nil, and copies data where Stdin, Stdout and Stderr require it, all at the
+// same time. It is not an error if the program does not read all of its input; the rest is dropped.
 //
 // If the status is not 0, errors.As finds an [*ExitError] in the error. All other errors are
 // [*Error]s. If the program was started, Run returns a Completed with every error.

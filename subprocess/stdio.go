@@ -34,9 +34,9 @@ var (
 	// TTY is the pseudo-terminal of Cmd.Terminal. Process.Stdin, Stdout and Stderr are then the
 	// same stream, the other side of the terminal; Stderr is nil if Stdout is also the terminal.
 	// Closing the stream hangs up: the program gets SIGHUP. A read returns io.EOF while no process
-	// has the terminal open, which is the case when the program has ended, and also when it has
-	// closed its standard streams and goes on. Run, CheckOutput, Lines and RunPipeline type only an
-	// end of file, and capture the terminal's output if it is Stdout or Stderr.
+	// has the terminal open, which is the case when the program has ended, or has closed its
+	// standard streams and goes on. Run, CheckOutput, Lines and RunPipeline type only an end of
+	// file, and capture the terminal's output if it is Stdout or Stderr.
 	TTY Stdio
 )
 

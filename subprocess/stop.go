@@ -77,8 +77,9 @@ func (c *child) endStop() {
 	c.settle()
 }
 
-// ask asks all to end, and waits for that until the grace time is over. over says that there is nobody
-// left. cut is ctx's error if ctx has ended the wait. err is why nobody could be asked.
+// ask asks all to end, and waits for that until the grace time is over. over reports that no
+// process is left. cut is ctx's error if ctx was done during the wait. err is the reason if no
+// process could be asked.
 func (c *child) ask(ctx context.Context, first bool) (over bool, cut, err error) {
 	if _, cut = wait.At(ctx); cut != nil {
 		return c.ended.Load() && !c.hasOthers(), cut, nil

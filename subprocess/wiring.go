@@ -23,7 +23,7 @@ type wiring struct {
 	ours  [3]*end     // our ends; that of a terminal is in several places
 
 	terminal  *os.File   // our side of it, which belongs to its end
-	temporary []*os.File // those of child that nobody needs after the start
+	temporary []*os.File // the files in child that are not needed after the start
 }
 
 const (
@@ -116,7 +116,7 @@ func (w *wiring) start(ctx context.Context) (*Process, error) {
 	defer w.release()
 	started := false
 	defer func() {
-		if !started { // also if a method of ctx has panicked
+		if !started { // even if a method of ctx has panicked
 			w.abandon()
 		}
 	}()

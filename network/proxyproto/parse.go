@@ -99,10 +99,9 @@ func lineHeader(line string) (*Header, error) {
 	return header, nil
 }
 
-// lineAddr parses an address. ParseAddr is strict enough except for zones, and for
-// IPv6 addresses that end like those of IPv4. These are allowed, against the letter of the
-// specification, where inet_ntop(3) of the proxy prints them: in IPv4 addresses that
-// are mapped.
+// lineAddr parses an address. ParseAddr is strict enough except for zones, and for IPv6 addresses
+// that end in the form of IPv4. These are allowed, against the letter of the specification, where
+// inet_ntop(3) of the proxy prints them: in IPv4 addresses that are mapped.
 func lineAddr(text string, ipv6 bool) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(text)
 	dotted := strings.Contains(text, ".")
