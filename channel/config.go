@@ -53,12 +53,12 @@ type Config struct {
 
 	// Server holds the settings of Listen: the permissions of a Unix socket's file, TLS, keep-alive
 	// and others. nil means the default. A Mode of 0 means 0600 here: only this user may connect.
-	// This Config's HandshakeTimeout replaces the one in Server, and it is an error to set Grace in
-	// Server.
+	// It is an error to set its HandshakeTimeout, for which there is Config.HandshakeTimeout, or
+	// its Grace.
 	Server *network.ServerConfig
 
-	// Client holds the settings of Connect: TLS, keep-alive and others. nil means the default. This
-	// Config's HandshakeTimeout replaces the one in Client.
+	// Client holds the settings of Connect: TLS, keep-alive and others. nil means the default. It
+	// is an error to set its HandshakeTimeout, for which there is Config.HandshakeTimeout.
 	Client *network.ConnectConfig
 }
 
@@ -80,7 +80,7 @@ func (c *Config) refuse() error {
 	case c.Key != nil && refuseKey(c.Key) != nil:
 		return refuseKey(c.Key)
 	case c.Codec != JSON && c.Codec != Gob:
-		return misused(fmt.Sprintf("Codec(%d), which there is not", int(c.Codec)))
+		return misused(fmt.Sprintf("unknown Codec(%d)", int(c.Codec)))
 	case c.Backlog < 0:
 		return misused("negative Backlog")
 	case c.Server != nil && c.Server.Grace != 0:

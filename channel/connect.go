@@ -33,7 +33,7 @@ func Connect(ctx context.Context, network, address string, config *Config) (*Con
 	config = config.orDefault()
 	err := config.refuse()
 	if err == nil && network == "tcp" && isPortless(address) {
-		err = misused("port 0 of " + address + ", at which nobody can listen; Listener.LocalAddr has the port")
+		err = misused("port 0 of " + address + ", where no listener can be; Listener.LocalAddr has the port")
 	}
 	if err != nil {
 		return nil, &net.OpError{Op: "connect", Net: network, Err: err}

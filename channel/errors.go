@@ -18,12 +18,12 @@ var (
 
 	// ErrKeyWanted reports that this side has no Config.Key, but the peer requires one: the first
 	// message was a challenge. The connection has been closed.
-	ErrKeyWanted = sentinel.PeersDoing("the other side wants a key, as it has sent a challenge; set Config.Key")
+	ErrKeyWanted = sentinel.PeersDoing("the peer requires a key, as it has sent a challenge; set Config.Key")
 
 	// ErrPickle reports a message that a Python program has sent with send instead of send_bytes.
 	// Pickles are never decoded, because decoding one can run any code. The message has been
 	// dropped, and the connection can still be used.
-	ErrPickle = sentinel.PeersDoing("a pickle has been received, which is never decoded; in Python, use send_bytes")
+	ErrPickle = sentinel.PeersDoing("received a pickle, which is never decoded; in Python, use send_bytes")
 
 	// ErrTooLong reports that the peer has announced a message longer than Config.MaxMessage. The
 	// connection has been closed.

@@ -109,7 +109,7 @@ func (c *Conn) recvInto(ctx context.Context, buf []byte) (int, error) {
 	a := &c.arriving
 	size := a.size
 	if size > len(buf) {
-		return size, fmt.Errorf("%w: a message of %d bytes, into %d", io.ErrShortBuffer, size, len(buf))
+		return size, fmt.Errorf("%w: a message of %d bytes does not fit into %d", io.ErrShortBuffer, size, len(buf))
 	}
 	for n := copy(buf, a.body); n < size; {
 		k, err := c.in.Read(ctx, buf[n:size])
@@ -264,7 +264,7 @@ func short(header []byte) (size int, long bool, err error) {
 }
 
 func tooLong(size uint64, limit int) error {
-	return fmt.Errorf("%w: %d bytes are announced, of at most %d", ErrTooLong, size, limit)
+	return fmt.Errorf("%w: %d bytes are announced, at most %d are allowed", ErrTooLong, size, limit)
 }
 
 // unexpected is the error for an end where there should be more.

@@ -32,7 +32,7 @@ var ErrUnread = errors.New("unread data")
 
 var (
 	errNegative  = errors.New("negative offset")
-	errAppends   = errors.New("the file was opened with O_APPEND, where the system writes at the end, whatever the offset is")
+	errAppends   = errors.New("the file was opened with O_APPEND, so the system writes at the end, not at the offset")
 	errIrregular = errors.New("not a regular file")
 )
 

@@ -155,7 +155,7 @@ func (f *File) Close() error {
 	return f.failed("close", err, false)
 }
 
-var errCallsRunOn = errors.New("calls that were abandoned still run")
+var errCallsRunOn = errors.New("abandoned calls are still running")
 
 // CloseContext closes the file as Close does, but waits only until ctx is done. It also waits for
 // abandoned calls. If ctx is done first, even before the call, the file is closed all the same in

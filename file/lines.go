@@ -55,7 +55,7 @@ func (a *ahead) fit(off, changes int64) {
 // than NoLimit.
 func (f *File) SetLineLimit(n int) {
 	if n < NoLimit {
-		panic(fmt.Sprintf("file: a line limit of %d; for none there is NoLimit", n))
+		panic(fmt.Sprintf("file: a line limit of %d; use NoLimit for no limit", n))
 	}
 	f.lineLimit.Store(int64(n))
 }

@@ -32,7 +32,7 @@ func (f *File) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 // mostBytes is a limit as a length.
 func mostBytes(call string, limit int64) int {
 	if limit < NoLimit {
-		panic(fmt.Sprintf("file: %s of %d bytes; for no limit there is NoLimit", call, limit))
+		panic(fmt.Sprintf("file: %s of %d bytes; use NoLimit for no limit", call, limit))
 	}
 	const longest = math.MaxInt - 1
 	if limit == NoLimit || limit > longest {

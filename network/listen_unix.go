@@ -127,7 +127,7 @@ func removeStale(ctx context.Context, addr *net.UnixAddr) error {
 	case err != nil:
 		return err
 	case before.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("a file that is no socket is in the way: %w", syscall.EADDRINUSE)
+		return fmt.Errorf("a file that is not a socket is in the way: %w", syscall.EADDRINUSE)
 	}
 	s, err := socket.New(socket.AF_UNIX, socket.SOCK_STREAM, 0)
 	if err != nil {

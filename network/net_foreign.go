@@ -59,7 +59,7 @@ func FromListener(l net.Listener, config *ServerConfig) *Listener {
 	made.config.mustNotListen("FromListener")
 	made.config.mustFit(l.Addr(), "FromListener")
 	if made.config.KeepAlive != (KeepAliveConfig{}) {
-		panic("curio/network: FromListener with KeepAlive, which the net.Listener decides; set it there, as by net.ListenConfig.KeepAliveConfig")
+		panic("curio/network: FromListener with KeepAlive, which the net.Listener decides; set it there, for example with net.ListenConfig.KeepAliveConfig")
 	}
 	made.config.mustCarry("FromListener", l.Addr())
 	made.foreign = foreign.NewListener(l)

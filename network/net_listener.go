@@ -47,7 +47,7 @@ import (
 func NetListener(ctx context.Context, l *Listener) net.Listener {
 	mustListen(l)
 	if l.config.Grace != 0 {
-		panic("curio/network: NetListener of a Listener with Grace, which is for handlers of RunServer; leave it out, and use what the library has to stop gracefully")
+		panic("curio/network: NetListener of a Listener with Grace, which is for handlers of RunServer; leave it out, and stop gracefully in the way of the library")
 	}
 	if l.socket == nil {
 		n := new(netListener)

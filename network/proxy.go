@@ -45,7 +45,7 @@ func (c *ProxyConfig) check() error {
 		case !prefix.IsValid():
 			return errors.New("ProxyConfig.From has a prefix that is not valid; make it with netip.ParsePrefix")
 		case prefix.Addr().Is4In6():
-			return fmt.Errorf("ProxyConfig.From has %v, which matches nobody; write it as a prefix of IPv4", prefix)
+			return fmt.Errorf("ProxyConfig.From has %v, which matches no peer; write it as an IPv4 prefix", prefix)
 		}
 	}
 	return nil

@@ -98,16 +98,16 @@ func (c *ServerConfig) mustMakeSense() {
 	case c.MaxConnections < 0:
 		panic("curio/network: ServerConfig.MaxConnections is negative; 0 means no limit")
 	case c.IdleTimeout < 0:
-		panic("curio/network: ServerConfig.IdleTimeout is negative; 0 means no bound")
+		panic("curio/network: ServerConfig.IdleTimeout is negative; 0 means no limit")
 	case c.Lifetime < 0:
-		panic("curio/network: ServerConfig.Lifetime is negative; 0 means no bound")
+		panic("curio/network: ServerConfig.Lifetime is negative; 0 means no limit")
 	}
 }
 
 // mustNotListen panics if c says how to listen although that has been done.
 func (c *ServerConfig) mustNotListen(call string) {
 	if c.Backlog != 0 || c.ReusePort || c.NoReuseAddr || c.Mode != 0 || c.Control != nil {
-		panic("curio/network: " + call + " with a ServerConfig that says how to listen, which has been done already; leave out Backlog, ReusePort, NoReuseAddr, Control and Mode")
+		panic("curio/network: " + call + " with a ServerConfig that has settings for the listening socket, which exists already; leave out Backlog, ReusePort, NoReuseAddr, Control and Mode")
 	}
 }
 

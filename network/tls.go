@@ -83,7 +83,7 @@ func newTLSConn(conn Conn) *TLSConn {
 		panic("curio/network: TLS needs a connection: conn is nil")
 	}
 	if foreign.Datagrams(conn) {
-		panic("curio/network: TLS needs a stream, and the connection moves messages; for these there is DTLS, of other packages")
+		panic("curio/network: TLS needs a stream, and the connection moves messages; use DTLS, from another package, for these")
 	}
 	c := new(TLSConn)
 	c.wire.below = conn

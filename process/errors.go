@@ -13,7 +13,7 @@ import (
 var (
 	// ErrNoMain reports that the program has not called [Main], which must be the first line of
 	// main, and of TestMain in tests.
-	ErrNoMain = errors.New("process: process.Main has not been called; it has to be the first line of main, and of TestMain in tests")
+	ErrNoMain = errors.New("process: process.Main has not been called; it must be the first line of main, and of TestMain in tests")
 
 	// ErrInWorker reports a call from a function that itself runs in a worker. Workers do not start
 	// workers, as all of them could wait for each other.

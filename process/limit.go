@@ -30,7 +30,7 @@ func checkLimits(memory int64, cpu time.Duration) error {
 		return fmt.Errorf("process: Config.Memory: %s has no limit for the memory that a process uses: %w",
 			runtime.GOOS, errors.ErrUnsupported)
 	case memory != 0 && memory < minMemory:
-		return fmt.Errorf("process: Config.Memory is %d bytes; a Go program needs %s at least", memory, size(minMemory))
+		return fmt.Errorf("process: Config.Memory is %d bytes; a Go program needs at least %s", memory, size(minMemory))
 	case cpu < 0:
 		return fmt.Errorf("process: Config.CPUTime is %v; leave it 0 for no limit", cpu)
 	}

@@ -96,7 +96,7 @@ func Configure(ctx context.Context, cfg Config) error {
 	case p.closing:
 		return curio.ErrKernelShutdown
 	case p.begun:
-		return errors.New("process: Configure after the first call; it has to come before that")
+		return errors.New("process: Configure must be called before the first call")
 	}
 	p.cfg = cfg
 	return nil
@@ -133,7 +133,7 @@ func (p *Pool) size() int {
 
 func (p *Pool) mustBeMade() {
 	if p == nil || p.line.Mutex == nil {
-		panic("process: use of the zero Pool, which is none; pools come from NewPool and PoolOf")
+		panic("process: use of the zero Pool; pools come from NewPool and PoolOf")
 	}
 }
 

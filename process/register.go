@@ -95,7 +95,7 @@ func (r *registry) add(f *function) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byName[f.name] != nil {
-		panic(fmt.Sprintf("process: Register(%q): there is a function with that name already", f.name))
+		panic(fmt.Sprintf("process: Register(%q): a function with that name is already registered", f.name))
 	}
 	r.byName[f.name] = f
 }

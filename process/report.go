@@ -36,7 +36,7 @@ func report[P any](ctx context.Context, v P, waits bool) (sent bool, err error) 
 		return err == nil, err
 	}
 	if of := reflect.TypeFor[P](); nameOf(of) != c.head.listens {
-		return false, fmt.Errorf("process: Report by %s of a value of type %v, and not of the type that Progress was given: %s", c.head.function, of, c.head.listens)
+		return false, fmt.Errorf("process: Report by %s of a value of type %v, not of the type that Progress was given: %s", c.head.function, of, c.head.listens)
 	}
 	return c.progress(ctx, func(e *gobs.Encoder) ([]byte, error) { return e.Encode(&v) }, waits)
 }

@@ -44,7 +44,7 @@ func run[A, R any](ctx context.Context, fn *Func[A, R], arg A, p *Pool, l *liste
 // mustBeRegistered returns fn, unless that is none.
 func mustBeRegistered[A, R any](call string, fn *Func[A, R]) *Func[A, R] {
 	if fn == nil || fn.of == nil {
-		panic(fmt.Sprintf("process: %s of no function; it takes what Register has returned", call))
+		panic(fmt.Sprintf("process: %s without a function; pass the result of Register", call))
 	}
 	return fn
 }

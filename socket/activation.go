@@ -14,7 +14,7 @@ const firstActivated = 3
 
 // An ActivatedSocket is a socket that the process inherited by socket activation. See [Activated].
 type ActivatedSocket struct {
-	Name   string // FileDescriptorName= of the systemd unit, or "unknown" if it has none
+	Name   string  // FileDescriptorName= of the systemd unit, or "unknown" if it has none
 	Socket *Socket // the caller closes it
 }
 

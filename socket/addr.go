@@ -209,7 +209,7 @@ func (s *Socket) setInet(n *poll.Name, typ int, ip net.IP, port int, zone string
 		}
 		ip4 := ip.To4()
 		if ip4 == nil || zone != "" {
-			return &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: addr.String()}
+			return &net.AddrError{Err: "not an IPv4 address, on an AF_INET socket", Addr: addr.String()}
 		}
 		n.SetAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip4)), uint16(port)), false, 0)
 		return nil
@@ -219,7 +219,7 @@ func (s *Socket) setInet(n *poll.Name, typ int, ip net.IP, port int, zone string
 		}
 		ip16 := ip.To16()
 		if ip16 == nil {
-			return &net.AddrError{Err: "no IP address", Addr: addr.String()}
+			return &net.AddrError{Err: "not an IP address", Addr: addr.String()}
 		}
 		id, err := zoneID(zone)
 		if err != nil {
@@ -300,7 +300,7 @@ func (s *Socket) setName(n *poll.Name, addr netip.AddrPort) error {
 		return &net.AddrError{Err: err.Error(), Addr: addr.String()}
 	}
 	if id != 0 && s.family == AF_INET || !n.SetAddrPort(addr, s.family == AF_INET6, id) {
-		return &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: addr.String()}
+		return &net.AddrError{Err: "not an IPv4 address, on an AF_INET socket", Addr: addr.String()}
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (q *addrQuery) addrs(ctx context.Context) (found []netip.Addr, err error) {
 	case err == nil:
 		found = []netip.Addr{given}
 	case q.hints.NumericHost:
-		return nil, &net.DNSError{Err: "no numeric address", Name: q.host, IsNotFound: true}
+		return nil, &net.DNSError{Err: "not a numeric address", Name: q.host, IsNotFound: true}
 	default:
 		return lookupAddrs(ctx, q.r, q.hints.Family, q.host)
 	}

@@ -117,7 +117,7 @@ func (s *Socket) SendMsgAll(ctx context.Context, m *Message, flags int) (n int, 
 	return s.sendMsg(ctx, m, flags, true)
 }
 
-var errNothingToGoWith = fmt.Errorf("ancillary data needs at least one byte to go with, on a stream: %w", syscall.EINVAL)
+var errNothingToGoWith = fmt.Errorf("ancillary data on a stream needs at least one byte of data with it: %w", syscall.EINVAL)
 
 func (s *Socket) sendMsg(ctx context.Context, m *Message, flags int, all bool) (int, error) {
 	if err := s.usable(); err != nil {

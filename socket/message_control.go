@@ -9,8 +9,8 @@ import (
 
 // A ControlMessage is one piece of the ancillary data of a [Message]: cmsg(3).
 type ControlMessage struct {
-	Level int // the protocol, as for an option: SOL_SOCKET, IPPROTO_IP ...
-	Type  int // such as SCM_RIGHTS; see the system's manual
+	Level int    // the protocol, as for an option: SOL_SOCKET, IPPROTO_IP ...
+	Type  int    // such as SCM_RIGHTS; see the system's manual
 	Data  []byte // in the host's byte order
 }
 

@@ -55,7 +55,7 @@ func (s *Socket) RecvFDs(ctx context.Context, buf []byte, most int) (n int, fds 
 	case p.Got&MSG_CTRUNC != 0:
 		err = s.failed("recvmsg", errNoRoomForAll)
 	case len(fds) > most:
-		err = s.failed("recvmsg", fmt.Errorf("%d descriptors, of which %d were expected at most: %w", len(fds), most, syscall.EMSGSIZE))
+		err = s.failed("recvmsg", fmt.Errorf("%d descriptors, but at most %d were expected: %w", len(fds), most, syscall.EMSGSIZE))
 	}
 	if err != nil {
 		closeAll(fds)

@@ -76,13 +76,13 @@ func (s *Socket) checkGroup(group netip.Addr, source *netip.Addr, ifi *net.Inter
 	is4 := group.Unmap().Is4()
 	switch {
 	case !group.Unmap().IsMulticast():
-		return 0, &net.AddrError{Err: "no multicast address", Addr: group.String()}
+		return 0, &net.AddrError{Err: "not a multicast address", Addr: group.String()}
 	case s.family != AF_INET && s.family != AF_INET6:
 		return 0, &net.AddrError{Err: "Internet address, on a socket of another family", Addr: group.String()}
 	case !is4 && s.family == AF_INET:
-		return 0, &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: group.String()}
+		return 0, &net.AddrError{Err: "not an IPv4 address, on an AF_INET socket", Addr: group.String()}
 	case source != nil && (!source.IsValid() || source.Unmap().Is4() != is4 || source.Unmap().IsMulticast()):
-		return 0, &net.AddrError{Err: "no source for the group " + group.String(), Addr: source.String()}
+		return 0, &net.AddrError{Err: "not a source for the group " + group.String(), Addr: source.String()}
 	case ifi != nil && (ifi.Index < 0 || !poll.FitsInt(ifi.Index)):
 		return 0, &net.AddrError{Err: "no such interface", Addr: strconv.Itoa(ifi.Index)}
 	case ifi != nil:

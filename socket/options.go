@@ -95,7 +95,7 @@ func refused(level, name int) error {
 		return nil
 	}
 	return &optionError{option, fmt.Errorf(
-		"it has no effect on a socket that does not block: give the operation a context with a timeout, as from curio.WithTimeout: %w", syscall.ENOPROTOOPT)}
+		"it has no effect on a non-blocking socket: use a context with a timeout, such as from curio.WithTimeout: %w", syscall.ENOPROTOOPT)}
 }
 
 // A form is how a T stands in the bytes of an option.

@@ -30,8 +30,8 @@ var ErrBusy = errors.New("in use")
 
 var (
 	errUnusable = errors.New("not made by New, FromConn or FromFile")
-	errReading  = fmt.Errorf("%w: another task reads", ErrBusy)
-	errWriting  = fmt.Errorf("%w: another task writes", ErrBusy)
+	errReading  = fmt.Errorf("%w: another task is reading", ErrBusy)
+	errWriting  = fmt.Errorf("%w: another task is writing", ErrBusy)
 )
 
 // usable is for the zero value.

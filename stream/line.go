@@ -73,7 +73,7 @@ func (s *Stream) SkipLine(ctx context.Context) (discarded int64, err error) {
 // empty.
 func (s *Stream) ReadUntil(ctx context.Context, delim []byte) ([]byte, error) {
 	if len(delim) == 0 {
-		panic("curio/stream: ReadUntil with an empty delimiter; to read to the end there is ReadAll")
+		panic("curio/stream: ReadUntil with an empty delimiter; use ReadAll to read to the end")
 	}
 	if err := s.startReading(ctx); err != nil {
 		return nil, err

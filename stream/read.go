@@ -172,7 +172,7 @@ func (s *Stream) readMore(ctx context.Context, all []byte, most int) ([]byte, er
 // read. It panics if limit is less than NoLimit.
 func (s *Stream) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 	if limit < NoLimit {
-		panic(fmt.Sprintf("curio/stream: ReadAll of %d bytes; for no limit there is NoLimit", limit))
+		panic(fmt.Sprintf("curio/stream: ReadAll of %d bytes; use NoLimit for no limit", limit))
 	}
 	const maxInt = int(^uint(0) >> 1)
 	most := maxInt

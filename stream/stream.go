@@ -110,7 +110,7 @@ func FromConn(c net.Conn) *Stream {
 
 func mustStream(call string, t any) {
 	if foreign.Datagrams(t) {
-		panic("curio/stream: " + call + " of a connection that moves messages and no stream of bytes; use its Recv and SendAll, or RecvFrom and SendTo of a *socket.Socket; network.FromConn takes a net.Conn")
+		panic("curio/stream: " + call + " of a connection that moves messages, not a stream of bytes; use its Recv and SendAll, or RecvFrom and SendTo of a *socket.Socket; network.FromConn takes a net.Conn")
 	}
 }
 
@@ -126,7 +126,7 @@ const NoLimit = -1
 // is less than NoLimit.
 func (s *Stream) SetLineLimit(n int) {
 	if n < NoLimit {
-		panic(fmt.Sprintf("curio/stream: a line limit of %d; for none there is NoLimit", n))
+		panic(fmt.Sprintf("curio/stream: a line limit of %d; use NoLimit for no limit", n))
 	}
 	s.lineLimit.Store(int64(n))
 }

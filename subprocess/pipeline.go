@@ -71,7 +71,7 @@ func wireAll(cmds []*Cmd) ([]*wiring, error) {
 }
 
 func inside(c *Cmd, place int, x Stdio) error {
-	return (&wiring{c: c}).refused(place, x, fmt.Errorf("%w: in a pipeline it is the pipe, and left nil", errors.ErrUnsupported))
+	return (&wiring{c: c}).refused(place, x, fmt.Errorf("%w: in a pipeline it is the pipe, and must be nil", errors.ErrUnsupported))
 }
 
 // connected is one side of a pipe between two programs: the standard output of one, if next is set, and

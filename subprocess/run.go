@@ -95,7 +95,7 @@ func mustCapture(cmd *Cmd, call string) error {
 	if cmd.Stdout == nil || cmd.Stdout == Stdio(tty) {
 		return nil
 	}
-	return (&wiring{c: cmd}).refused(stdout, cmd.Stdout, fmt.Errorf("%w: %s returns the output, so Stdout is left nil", errors.ErrUnsupported, call))
+	return (&wiring{c: cmd}).refused(stdout, cmd.Stdout, fmt.Errorf("%w: %s returns the output, so Stdout must be nil", errors.ErrUnsupported, call))
 }
 
 // missing returns the error for an output of which something is missing.

@@ -14,7 +14,7 @@ import (
 // killBound is how long Stop waits for a process that has been killed. Tests make it shorter.
 var killBound = 5 * time.Second
 
-var errStillThere = errors.New("it is still there after SIGKILL; it is waited for in the background")
+var errStillThere = errors.New("it is still there after SIGKILL; its status will be collected when it ends")
 
 // Stop ends the program and the processes that it has started, as far as they are contained (see
 // [Containment]), and returns the program's status. It sends Cmd.StopSignal to the process group

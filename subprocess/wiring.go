@@ -79,7 +79,7 @@ func fits(x Stdio, i int, captures bool) error {
 	case plain:
 		fitting = x != merge || i == stderr
 		if x == pipe && captures {
-			return fmt.Errorf("%w: it is for Popen; what is to be captured is left nil", errors.ErrUnsupported)
+			return fmt.Errorf("%w: it is for Popen; leave nil what is to be captured", errors.ErrUnsupported)
 		}
 	case fileStdio:
 		err = none(x.f == nil)
@@ -269,7 +269,7 @@ func givable(s *stream.Stream) error {
 		}
 	case fileTransport:
 	default:
-		return fmt.Errorf("%w: %s has no descriptor to give away", errors.ErrUnsupported, s)
+		return fmt.Errorf("%w: %s has no descriptor to pass on", errors.ErrUnsupported, s)
 	}
 	if n := s.Buffered(); n > 0 {
 		return fmt.Errorf("%w: %d bytes were received and have not been read", stream.ErrUnread, n)

@@ -84,11 +84,11 @@ func (h Header) inetAddrs() (from, to netip.AddrPort, err error) {
 func inetAddr(what string, addr net.Addr) (netip.AddrPort, error) {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || tcp == nil {
-		return netip.AddrPort{}, fmt.Errorf("%s is %v of type %T, and not a *net.TCPAddr", what, addr, addr)
+		return netip.AddrPort{}, fmt.Errorf("%s is %v of type %T, not a *net.TCPAddr", what, addr, addr)
 	}
 	ip := tcp.AddrPort().Addr().Unmap().WithZone("") // a zone means nothing elsewhere
 	if !ip.IsValid() || tcp.Port < 0 || tcp.Port > math.MaxUint16 {
-		return netip.AddrPort{}, fmt.Errorf("%s is %v, which is no address", what, addr)
+		return netip.AddrPort{}, fmt.Errorf("%s is %v, which is not an address", what, addr)
 	}
 	return netip.AddrPortFrom(ip, uint16(tcp.Port)), nil
 }

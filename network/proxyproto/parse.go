@@ -81,7 +81,7 @@ func lineHeader(line string) (*Header, error) {
 		return nil, errors.New("unknown protocol")
 	}
 	if len(fields) != 5 {
-		return nil, fmt.Errorf("%d fields after the protocol, and not 4", len(fields)-1)
+		return nil, fmt.Errorf("%d fields after the protocol, not 4", len(fields)-1)
 	}
 	var addrs [2]net.Addr
 	for i := range addrs {
