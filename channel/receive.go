@@ -71,7 +71,8 @@ func (c *Conn) recvGob(ctx context.Context, to any) error {
 }
 
 // RecvBytes waits for the next message and returns its bytes, which belong to the caller. It
-// returns every message unchanged, including pickles. Everything else is as for [Conn.Recv].
+// returns every message unchanged, including pickles. Cancellation and everything else is as for
+// [Conn.Recv].
 //
 // It is Curio's Connection.recv_bytes.
 func (c *Conn) RecvBytes(ctx context.Context) ([]byte, error) {
@@ -90,7 +91,7 @@ func (c *Conn) recvMessage(ctx context.Context) ([]byte, error) {
 // RecvBytesInto waits for the next message, copies it into buf, and returns its length. It
 // allocates no memory. If the message is longer than buf, the error wraps io.ErrShortBuffer, n is
 // the message's length, and the message is left for the next call. With any other error, n is 0,
-// and buf may have been overwritten. Everything else is as for [Conn.RecvBytes].
+// and buf may have been overwritten. Cancellation and everything else is as for [Conn.RecvBytes].
 //
 // It is Curio's Connection.recv_bytes_into.
 func (c *Conn) RecvBytesInto(ctx context.Context, buf []byte) (n int, err error) {

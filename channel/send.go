@@ -59,8 +59,8 @@ func (c *Conn) send(ctx context.Context, v any) error {
 	return err
 }
 
-// SendBytes sends b as one message, which may be empty. It does not keep b. Everything else is as
-// for [Conn.Send].
+// SendBytes sends b as one message, which may be empty. It does not keep b. Cancellation and
+// everything else is as for [Conn.Send].
 //
 // It is Curio's Connection.send_bytes.
 func (c *Conn) SendBytes(ctx context.Context, b []byte) error {

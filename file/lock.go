@@ -72,8 +72,8 @@ func (l *Lock) Acquire(ctx context.Context) error {
 	return err
 }
 
-// AcquireRead waits for the lock and takes it for reading. Everything else is as for Acquire; the
-// file is opened for reading and writing here too.
+// AcquireRead waits for the lock and takes it for reading. Cancellation and errors are as for
+// Acquire; the file is opened for reading and writing here too.
 func (l *Lock) AcquireRead(ctx context.Context) error {
 	_, err := l.acquire(ctx, false, true)
 	return err
@@ -87,7 +87,7 @@ func (l *Lock) TryAcquire(ctx context.Context) (ok bool, err error) {
 }
 
 // TryAcquireRead takes the lock for reading if that is possible at once. ok is false if another
-// task or process holds it for writing. Everything else is as for TryAcquire.
+// task or process holds it for writing. Cancellation and errors are as for TryAcquire.
 func (l *Lock) TryAcquireRead(ctx context.Context) (ok bool, err error) {
 	return l.acquire(ctx, false, false)
 }
@@ -104,12 +104,14 @@ func (l *Lock) Release(ctx context.Context) error { return l.release(ctx, true) 
 func (l *Lock) ReleaseRead(ctx context.Context) error { return l.release(ctx, false) }
 
 // Do calls fn while it holds the lock for writing, and releases the lock even if fn panics. It
-// returns the error of Acquire, or the errors of fn and Release, joined. Do panics if fn is nil.
+// returns the error of Acquire, which may be ctx's error, or the errors of fn and Release, joined.
+// Do panics if fn is nil.
 func (l *Lock) Do(ctx context.Context, fn func(ctx context.Context) error) error {
 	return l.do(ctx, true, fn)
 }
 
-// DoRead calls fn while it holds the lock for reading. Everything else is as for Do.
+// DoRead calls fn while it holds the lock for reading. Cancellation and everything else is as for
+// Do.
 func (l *Lock) DoRead(ctx context.Context, fn func(ctx context.Context) error) error {
 	return l.do(ctx, false, fn)
 }

@@ -25,7 +25,8 @@ func ReadFile(ctx context.Context, name string) ([]byte, error) {
 
 // ReadFileLimit returns the contents of a file of at most limit bytes. If the file is longer, it
 // returns the first limit bytes and an error that wraps ErrTooLong. limit may be NoLimit.
-// Everything else is as for ReadFile. ReadFileLimit panics if limit is less than NoLimit.
+// Cancellation and everything else is as for ReadFile. ReadFileLimit panics if limit is less than
+// NoLimit.
 func ReadFileLimit(ctx context.Context, name string, limit int64) ([]byte, error) {
 	return readFile(ctx, name, mostBytes("ReadFileLimit", limit))
 }

@@ -218,7 +218,8 @@ func (r *Root) Readlink(ctx context.Context, name string) (string, error) {
 	return rooted(ctx, r, "readlink", name, false, func() (string, error) { return r.root.Readlink(name) }, nil)
 }
 
-// ReadFile returns the contents of a file in r. Everything else is as for the function [ReadFile].
+// ReadFile returns the contents of a file in r. Cancellation and everything else is as for the
+// function [ReadFile].
 func (r *Root) ReadFile(ctx context.Context, name string) ([]byte, error) {
 	f, err := r.Open(ctx, name)
 	if err != nil {
@@ -289,8 +290,8 @@ func (r *Root) Chmod(ctx context.Context, name string, mode os.FileMode) error {
 	return r.changed(ctx, "chmod", name, func() error { return r.root.Chmod(name, mode) })
 }
 
-// FS returns the files in r as an fs.FS, from which no link leads out of r. Everything else is as
-// for the function [FS].
+// FS returns the files in r as an fs.FS, from which no link leads out of r. Cancellation and
+// everything else is as for the function [FS].
 func (r *Root) FS(ctx context.Context) fs.FS { return &fsTree{ctx: ctx, from: rootSource{r}} }
 
 // A rootSource is a Root.

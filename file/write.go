@@ -54,8 +54,8 @@ func (f *File) WriteString(ctx context.Context, s string) (n int, err error) {
 }
 
 // WriteAt writes p at offset off. It neither uses nor moves the file's offset. It fails if the file
-// was opened with os.O_APPEND, as the system then writes at the end. Everything else is as for
-// Write.
+// was opened with os.O_APPEND, as the system then writes at the end. Cancellation and everything
+// else is as for Write.
 func (f *File) WriteAt(ctx context.Context, p []byte, off int64) (n int, err error) {
 	if err := f.enter("write"); err != nil {
 		return 0, err

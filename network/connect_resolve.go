@@ -11,14 +11,16 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Resolver looks up names. [*net.Resolver] implements it. Both methods must be safe for
-// concurrent use, and must return soon after ctx is done.
+// A Resolver looks up names. [*net.Resolver] implements it. Its methods must be safe for concurrent
+// use.
 type Resolver interface {
 	// LookupNetIP returns the addresses of a host: its IPv4 addresses if network is "ip4", its IPv6
-	// addresses if it is "ip6". If there are none, it returns an error or no addresses.
+	// addresses if it is "ip6". If there are none, it returns an error or no addresses. It must
+	// return soon after ctx is done.
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-	// LookupPort returns the port of a service that is given by name. network is "tcp".
+	// LookupPort returns the port of a service that is given by name. network is "tcp". It must
+	// return soon after ctx is done.
 	LookupPort(ctx context.Context, network, service string) (int, error)
 }
 

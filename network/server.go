@@ -48,7 +48,8 @@ func TCPServer(ctx context.Context, addr string, handler Handler, config *Server
 }
 
 // UnixServer listens on a Unix socket at path and serves each connection with handler, as
-// [TCPServer] does. For the path see [ListenUnix]. It is Curio's unix_server.
+// [TCPServer] does, until ctx is done or accepting fails. For the path see [ListenUnix]. It is
+// Curio's unix_server.
 func UnixServer(ctx context.Context, path string, handler Handler, config *ServerConfig) error {
 	mustHandle(handler)
 	listener, err := ListenUnix(ctx, path, config)

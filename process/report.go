@@ -25,8 +25,8 @@ func Report[P any](ctx context.Context, v P) error {
 }
 
 // TryReport sends v as [Report] does if that is possible without waiting. Otherwise it drops v, and
-// sent is false. If the caller does not use Progress, sent is true. Use it for values of which only
-// the latest matters.
+// sent is false. If ctx is done, it returns ctx's error. If the caller does not use Progress, sent
+// is true. Use it for values of which only the latest matters.
 func TryReport[P any](ctx context.Context, v P) (sent bool, err error) { return report(ctx, v, false) }
 
 func report[P any](ctx context.Context, v P, waits bool) (sent bool, err error) {

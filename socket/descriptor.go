@@ -143,7 +143,7 @@ func (s *Socket) ReadCall(ctx context.Context, call func(fd int) error) error {
 }
 
 // WriteCall makes any system call that writes to the socket, and waits as Send does. No other task
-// sends during WriteCall. Everything else is as for ReadCall.
+// sends during WriteCall. Cancellation and everything else is as for ReadCall.
 func (s *Socket) WriteCall(ctx context.Context, call func(fd int) error) error {
 	return s.userCall(ctx, "write", (*poll.FD).CallWrite, call)
 }

@@ -115,7 +115,8 @@ func (s *Socket) RecvFrom(ctx context.Context, buf []byte, flags int) (n int, fr
 
 // RecvFromAddrPort receives one datagram on a socket of the Internet families and returns the
 // sender's address. It allocates no memory. IPv4 addresses are returned as such, also on an
-// AF_INET6 socket. On other sockets from is the zero AddrPort. Everything else is as for RecvFrom.
+// AF_INET6 socket. On other sockets from is the zero AddrPort. Cancellation and everything else is
+// as for RecvFrom.
 func (s *Socket) RecvFromAddrPort(ctx context.Context, buf []byte, flags int) (n int, from netip.AddrPort, err error) {
 	if err := s.usable(); err != nil {
 		return 0, netip.AddrPort{}, s.failed("recvfrom", err)
@@ -153,7 +154,8 @@ func (s *Socket) SendTo(ctx context.Context, buf []byte, flags int, to net.Addr)
 }
 
 // SendToAddrPort sends buf to an address, on a socket of the Internet families. It allocates no
-// memory. The zero AddrPort means the connected peer. Everything else is as for SendTo.
+// memory. The zero AddrPort means the connected peer. Cancellation and everything else is as for
+// SendTo.
 func (s *Socket) SendToAddrPort(ctx context.Context, buf []byte, flags int, to netip.AddrPort) (n int, err error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("sendto", err)
