@@ -98,7 +98,7 @@ func unlessClosed(err error) error {
 // ctx's error and the direction stays open. If the transport has no CloseWrite method, the error
 // wraps errors.ErrUnsupported. A later Send fails with syscall.EPIPE or net.ErrClosed.
 //
-// The system call is shutdown(2), or close(2) for a pipe. The state of a task that waits is
+// The system call is shutdown(2), or close(2) for a pipe. A task that waits is in the state
 // LOCK_ACQUIRE or WRITE_WAIT.
 func (c *Conn) CloseWrite(ctx context.Context) error {
 	if err := c.startSending(ctx); err != nil {

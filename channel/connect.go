@@ -26,8 +26,8 @@ import (
 // If ctx is done first, the error wraps ctx's error, and errors.Is also finds the error of the last
 // attempt. Errors are [*net.OpError]s. After an error no socket is open.
 //
-// It is the connect of Curio's Channel. The system calls are socket(2) and connect(2). The state of
-// a task that waits is CONNECT_WAIT, another state of network.OpenConnection or [Client], or
+// It is the connect of Curio's Channel. The system calls are socket(2) and connect(2). A task that
+// waits is in the state CONNECT_WAIT, another state of network.OpenConnection or [Client], or
 // TIME_SLEEP between two attempts.
 func Connect(ctx context.Context, network, address string, config *Config) (*Conn, error) {
 	config = config.orDefault()

@@ -131,8 +131,8 @@ func newListener(ctx context.Context, below *network.Listener, config *Config) (
 // after the kernel has been shut down, the error wraps net.ErrClosed. If accepting has failed for
 // good, Accept returns that error.
 //
-// It is the accept of Curio's Channel. The system call is accept4(2). The state of a task that
-// waits is QUEUE_GET.
+// It is the accept of Curio's Channel. The system call is accept4(2). A task that waits is in the
+// state QUEUE_GET.
 func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 	conn, err := l.ready.Get(ctx)
 	if err == nil {

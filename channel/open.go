@@ -22,8 +22,8 @@ import (
 // the key. After any error, t has been closed. Server ignores Config.Check, Config.Server and
 // Config.Client.
 //
-// Server panics if t is nil or moves messages, as a datagram socket does. The state of a task that
-// waits is READ_WAIT or WRITE_WAIT.
+// Server panics if t is nil or moves messages, as a datagram socket does. A task that waits is in
+// the state READ_WAIT or WRITE_WAIT.
 func Server(ctx context.Context, t stream.Transport, config *Config) (*Conn, error) {
 	return open(ctx, t, config, (*authenticator).serve)
 }

@@ -25,8 +25,8 @@ import (
 // panic is an error. No other task can receive meanwhile: such a method must not receive from the
 // connection, and while it does not return, other tasks wait to receive; they can be cancelled.
 //
-// It is Curio's Connection.recv. The system call is recvfrom(2) or read(2). The state of a task
-// that waits is LOCK_ACQUIRE while other tasks receive, and READ_WAIT.
+// It is Curio's Connection.recv. The system call is recvfrom(2) or read(2). A task that waits is in
+// the state LOCK_ACQUIRE while other tasks receive, and READ_WAIT.
 func (c *Conn) Recv(ctx context.Context, into any) error {
 	to, err := target(into)
 	if err != nil {

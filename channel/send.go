@@ -27,8 +27,8 @@ import (
 // error. No other task can send meanwhile: such a method must not send on the connection, and while
 // it does not return, other tasks wait to send; they can be cancelled.
 //
-// It is Curio's Connection.send. The system call is sendto(2) or write(2). The state of a task that
-// waits is LOCK_ACQUIRE while other tasks send, and WRITE_WAIT while the system has no room.
+// It is Curio's Connection.send. The system call is sendto(2) or write(2). A task that waits is in
+// the state LOCK_ACQUIRE while other tasks send, and WRITE_WAIT while the system has no room.
 func (c *Conn) Send(ctx context.Context, v any) error {
 	if err := c.send(ctx, v); err != nil {
 		return c.failed("send", err)

@@ -32,7 +32,7 @@ import (
 //
 // If ctx is done first, WriteFile returns ctx's error, and the writing stops soon after; if it had
 // begun, the error also matches ErrOutcomeUnknown. WriteFile copies data, so the caller may modify
-// it afterwards. Errors are [*fs.PathError]s. The state of a task that waits is FILE_CALL. For a
+// it afterwards. Errors are [*fs.PathError]s. A task that waits is in the state FILE_CALL. For a
 // FIFO it waits as [OpenFile] does, and then in WRITE_WAIT.
 func WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	const how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
@@ -113,7 +113,7 @@ func writePieces(j *job, f *os.File, data []byte) error {
 // error also matches ErrOutcomeUnknown, and the file has either the old or the new contents. If
 // syncing the directory fails, the file has the new contents, but a crash may bring back the old
 // ones; the Op of the error is then "syncdir". Errors are [*fs.PathError]s. WriteFileAtomic copies
-// data. The state of a task that waits is FILE_CALL. The system calls are fsync(2) and rename(2).
+// data. A task that waits is in the state FILE_CALL. The system calls are fsync(2) and rename(2).
 func WriteFileAtomic(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	data = bytes.Clone(data)
 	j := new(job)

@@ -21,7 +21,7 @@ import (
 // what was written is removed, and n is how much had been copied. If ctx is done during the
 // renaming, the error also matches ErrOutcomeUnknown, and dst has either the old or the new
 // contents. Errors are [*fs.PathError]s if they concern one file, and [*os.LinkError]s if they
-// concern both. The state of a task that waits is FILE_CALL. The system call is copy_file_range(2),
+// concern both. A task that waits is in the state FILE_CALL. The system call is copy_file_range(2),
 // or read(2) and write(2).
 func Copy(ctx context.Context, dst, src string) (n int64, err error) {
 	j, c := &job{dev: deviceOfPaths(src, dst)}, new(copier)

@@ -160,7 +160,7 @@ var errCallsRunOn = errors.New("abandoned calls are still running")
 // CloseContext closes the file as Close does, but waits only until ctx is done. It also waits for
 // abandoned calls. If ctx is done first, even before the call, the file is closed all the same in
 // the background, and the error wraps ctx's error; if the file is open for writing, it also matches
-// ErrOutcomeUnknown. The state of a task that waits is RESULT_WAIT.
+// ErrOutcomeUnknown. A task that waits is in the state RESULT_WAIT.
 func (f *File) CloseContext(ctx context.Context) error {
 	if _, err := f.beginClose(!f.isWritten()); err != nil {
 		return err

@@ -25,7 +25,7 @@ const batch = 1024
 //
 // If ctx is done first, ReadDir returns ctx's error, and the next call returns the entries that had
 // been read. The Info method of an entry makes a system call without a context: use Lstat where
-// that may take long. The state of a task that waits is FILE_TURN or FILE_CALL.
+// that may take long. A task that waits is in the state FILE_TURN or FILE_CALL.
 func (f *File) ReadDir(ctx context.Context, n int) ([]fs.DirEntry, error) {
 	if err := f.enter("readdir"); err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 // Seek sets the offset for the next Read, Write and ReadLine, and returns it: lseek(2). whence is
 // io.SeekStart, io.SeekCurrent or io.SeekEnd. A directory accepts only 0 and io.SeekStart, after
 // which ReadDir begins again. If ctx is done first, Seek returns ctx's error and the offset does
-// not change. The state of a task that waits is FILE_TURN or FILE_CALL.
+// not change. A task that waits is in the state FILE_TURN or FILE_CALL.
 func (f *File) Seek(ctx context.Context, offset int64, whence int) (int64, error) {
 	if err := f.enter("seek"); err != nil {
 		return 0, err
@@ -68,7 +68,7 @@ func (f *File) seekNow(offset int64, whence int) (to int64, err error) {
 }
 
 // Stat returns information about the file: fstat(2). If ctx is done first, the error is ctx's
-// error. The state of a task that waits is FILE_CALL.
+// error. A task that waits is in the state FILE_CALL.
 func (f *File) Stat(ctx context.Context) (os.FileInfo, error) {
 	if err := f.enter("stat"); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (f *File) Stat(ctx context.Context) (os.FileInfo, error) {
 
 // Truncate changes the size of the file to size bytes: ftruncate(2). It does not move the offset.
 // If ctx is done first, the error wraps ctx's error; if the system was executing the call, the
-// error also matches ErrOutcomeUnknown. The state of a task that waits is FILE_CALL.
+// error also matches ErrOutcomeUnknown. A task that waits is in the state FILE_CALL.
 func (f *File) Truncate(ctx context.Context, size int64) error {
 	return f.change(ctx, "truncate", true, func() error { return f.file.Truncate(size) })
 }

@@ -34,7 +34,7 @@ import (
 // wait for itself, until its context is done.
 //
 // [NewLock] makes a Lock; the zero value has no file, and its methods panic. A Lock must not be
-// copied. It is safe for concurrent use. The state of a task that waits is FILE_LOCK, or briefly
+// copied. It is safe for concurrent use. A task that waits is in the state FILE_LOCK, or briefly
 // FILE_CALL; during a release, EVENT_WAIT.
 type Lock struct {
 	path string

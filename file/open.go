@@ -41,7 +41,7 @@ func Create(ctx context.Context, name string) (*File, error) {
 // syscall.ENXIO. Terminals, sockets and similar files are opened in non-blocking mode, which
 // affects only this descriptor.
 //
-// The state of a task that waits is FILE_CALL.
+// A task that waits is in the state FILE_CALL.
 func OpenFile(ctx context.Context, name string, flag int, perm os.FileMode) (*File, error) {
 	if f, ok, err := openCached(ctx, name, flag); ok {
 		return f, err

@@ -20,7 +20,7 @@ import (
 //
 // If ctx is done first, the error wraps ctx's error. If the system was executing the call, it goes
 // on in the background, and the error also matches ErrOutcomeUnknown; otherwise the call has no
-// effect. The state of a task that waits is FILE_CALL. Both apply to all functions that change
+// effect. A task that waits is in the state FILE_CALL. Both apply to all functions that change
 // something by name.
 func Rename(ctx context.Context, oldname, newname string) error {
 	return changeLink(ctx, deviceOfPaths(oldname, newname), "rename", oldname, newname, func() error { return os.Rename(oldname, newname) })

@@ -6,7 +6,7 @@ import (
 )
 
 // Stat returns information about a file: stat(2). It follows a symbolic link in the last part of
-// the name. If ctx is done first, the error wraps ctx's error. The state of a task that waits is
+// the name. If ctx is done first, the error wraps ctx's error. A task that waits is in the state
 // FILE_CALL.
 func Stat(ctx context.Context, name string) (os.FileInfo, error) {
 	info, err := blocking(ctx, "stat", name, func() (os.FileInfo, error) { return os.Stat(name) }, nil)

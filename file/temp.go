@@ -20,7 +20,7 @@ import (
 // that itself.
 //
 // If ctx is done first, MkdirTemp returns ctx's error and leaves no directory: one that is made too
-// late is removed. Errors are [*fs.PathError]s. The state of a task that waits is FILE_CALL.
+// late is removed. Errors are [*fs.PathError]s. A task that waits is in the state FILE_CALL.
 func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
 	if dir == "" {
 		dir = os.TempDir()
@@ -84,7 +84,7 @@ func removeBusy(path string) (err error) {
 // umask. The caller must close and remove the file.
 //
 // If ctx is done first, CreateTemp returns ctx's error and leaves no file: one that is made too
-// late is closed and removed. Errors are [*fs.PathError]s. The state of a task that waits is
+// late is closed and removed. Errors are [*fs.PathError]s. A task that waits is in the state
 // FILE_CALL.
 func CreateTemp(ctx context.Context, dir, pattern string) (*File, error) {
 	if strings.ContainsRune(pattern, os.PathSeparator) {

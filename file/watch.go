@@ -97,9 +97,9 @@ func (k ChangeKind) String() string {
 
 // A Change describes what has happened to a file or a directory.
 type Change struct {
-	Kind ChangeKind
-	Path string // begins with the path that was passed to Watch
-	Old  string // for Renamed, the previous path; otherwise ""
+	Kind ChangeKind // what happened
+	Path string     // begins with the path that was passed to Watch
+	Old  string     // for Renamed, the previous path; otherwise ""
 }
 
 // String returns the kind and the paths, for logs.
@@ -113,7 +113,7 @@ func (c Change) String() string {
 // A Watcher is a stream of the changes to a file or a directory. [Watch] makes a Watcher, and Close
 // must be called when it is no longer needed. The zero value cannot be used. A Watcher must not be
 // copied. It is safe for concurrent use. If several tasks call Next, each change goes to one of
-// them. The state of a task that waits is FILE_WATCH.
+// them. A task that waits is in the state FILE_WATCH.
 type Watcher struct {
 	path      string // as given
 	root      string // absolute

@@ -26,8 +26,8 @@ const watchQueue = 512
 // A PartError reports that a [Watcher] cannot watch a part of its tree: a directory, with
 // everything below it. The stream goes on. Err is the cause.
 type PartError struct {
-	Path string
-	Err  error
+	Path string // the directory
+	Err  error  // the cause
 }
 
 // Error returns the path and the text of Err.

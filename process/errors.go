@@ -50,11 +50,11 @@ func (e *RemoteError) Error() string {
 // A WorkerError reports that a worker died during a call or ended before it called Main. The
 // function may have done a part of its work.
 type WorkerError struct {
-	Func   string // the function's name, "" if the worker was not calling one yet
-	Pid    int    // the worker's process ID
-	Reason string // such as "memory limit", or "killed by SIGKILL, perhaps out of memory"
-	Status subprocess.ExitStatus
-	Stderr []byte // from its standard error: the beginning of a crash report and the last lines; at most 8 KiB
+	Func   string                // the function's name, "" if the worker was not calling one yet
+	Pid    int                   // the worker's process ID
+	Reason string                // such as "memory limit", or "killed by SIGKILL, perhaps out of memory"
+	Status subprocess.ExitStatus // how the worker ended
+	Stderr []byte                // from its standard error: the beginning of a crash report and the last lines; at most 8 KiB
 }
 
 // Error returns the worker, how it ended, and the last line of its standard error.

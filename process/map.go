@@ -34,7 +34,7 @@ import (
 // task that runs the loop. Each use of the iterator calls the functions again. Map panics if fn or
 // args is nil.
 //
-// The state of a task that waits is PROCESS_MAP. The calls are child tasks, with the name of the
+// A task that waits is in the state PROCESS_MAP. The calls are child tasks, with the name of the
 // function.
 func Map[A, R any](ctx context.Context, fn *Func[A, R], args iter.Seq[A], opts ...Option) iter.Seq2[R, error] {
 	mustBeRegistered("Map", fn)

@@ -42,8 +42,8 @@ type grant struct {
 
 // A Worker describes a worker at one moment, for monitoring.
 type Worker struct {
-	Pid     int
-	Started time.Time
+	Pid     int           // the process ID
+	Started time.Time     // when it was started
 	Startup time.Duration // the time from its start to Main, which includes package initialization
 	Func    string        // the function that it is running, "" if it is idle or ending
 	Since   time.Time     // when the call began, or when the worker became idle
@@ -109,7 +109,7 @@ func Configure(ctx context.Context, cfg Config) error {
 // most Config.Grace, and returns ctx's error. Another Close waits as well.
 //
 // If the system holds a worker so that even killing does not end it, Close waits for it for 5
-// seconds and then logs that. The state of a task that waits is TASK_WAIT.
+// seconds and then logs that. A task that waits is in the state TASK_WAIT.
 func (p *Pool) Close(ctx context.Context) error {
 	p.mustBeMade()
 	p.close(false)

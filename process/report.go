@@ -18,7 +18,7 @@ import (
 // Report does nothing. Other errors are ErrUnsendable, an error if the caller's Progress is for
 // another type, and an error if the call has ended. Report is safe for concurrent use.
 //
-// The state of a task that waits is PROCESS_REPORT.
+// A task that waits is in the state PROCESS_REPORT.
 func Report[P any](ctx context.Context, v P) error {
 	_, err := report(ctx, v, true)
 	return err

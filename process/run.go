@@ -18,7 +18,7 @@ import (
 // the argument cannot be encoded, ErrPoolClosed, ErrNoMain and ErrInWorker. The result is then R's
 // zero value. Run panics if fn is nil.
 //
-// It is Curio's run_in_process. The state of a task that waits is PROCESS_WORKER until it has a
+// It is Curio's run_in_process. A task that waits is in the state PROCESS_WORKER until it has a
 // worker, and then PROCESS_CALL.
 func Run[A, R any](ctx context.Context, fn *Func[A, R], arg A, opts ...Option) (R, error) {
 	o := newOptions(opts)

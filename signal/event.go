@@ -14,7 +14,7 @@ import (
 // can wait for it. [NewEvent] makes an Event, and the zero value cannot be used. Call Close when it
 // is no longer needed. An Event must not be copied. It is safe for concurrent use.
 //
-// It is Curio's SignalEvent. The state of a task that waits is EVENT_WAIT.
+// It is Curio's SignalEvent. A task that waits is in the state EVENT_WAIT.
 type Event struct {
 	sigs  []syscall.Signal
 	event curio.Event

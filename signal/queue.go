@@ -21,7 +21,7 @@ import (
 // use. If several tasks call Get, each signal goes to one of them; if several tasks must each see
 // all signals, give each its own Queue.
 //
-// It is Curio's SignalQueue. The state of a task that waits is SIGNAL_GET.
+// It is Curio's SignalQueue. A task that waits is in the state SIGNAL_GET.
 type Queue struct {
 	sigs []syscall.Signal
 

@@ -100,7 +100,7 @@ var (
 
 // Credentials identify a process: its process ID, and the user and group that it runs as.
 type Credentials struct {
-	PID, UID, GID int
+	PID, UID, GID int // the process, user and group IDs
 }
 
 var pending = &form[error]{4, nil, func(b []byte) error {

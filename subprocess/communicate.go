@@ -29,8 +29,8 @@ import (
 // call; Communicate closes each stream that has ended. At the end of the input of a terminal it
 // types Ctrl-D.
 //
-// If several tasks call Communicate, they take turns. It is Curio's Popen.communicate. The state of
-// a task that waits is SELECT.
+// If several tasks call Communicate, they take turns. It is Curio's Popen.communicate. A task that
+// waits is in the state SELECT.
 func (p *Process) Communicate(ctx context.Context, input []byte) (stdoutData, stderrData []byte, err error) {
 	t := &p.talk
 	if !t.turn.TryAcquire(ctx) {

@@ -8,7 +8,7 @@ type Error struct {
 	Op   string // "start", "run", "communicate with", "stop", "signal", "kill" or "resize"
 	Name string // the program: Cmd.Path
 	Pid  int    // 0 if the program has not been started
-	Err  error
+	Err  error  // the cause
 }
 
 // Error returns the operation, the program and the cause.

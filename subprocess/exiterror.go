@@ -17,10 +17,10 @@ const (
 
 // An ExitError reports that a program ended with a status other than 0.
 type ExitError struct {
-	Name   string   // the program: Cmd.Path
-	Args   []string // as Cmd.Args
-	Status ExitStatus
-	Stderr []byte // the end of the program's standard error, at most 4 KiB, if it was captured
+	Name   string     // the program: Cmd.Path
+	Args   []string   // as Cmd.Args
+	Status ExitStatus // how it ended
+	Stderr []byte     // the end of the program's standard error, at most 4 KiB, if it was captured
 }
 
 func newExitError(c *Cmd, done *Completed) *ExitError {

@@ -35,7 +35,7 @@ import (
 // Most programs write to a pipe in blocks, not in lines, so lines may come late; to a terminal they
 // write lines: see [TTY]. Each use of the iterator runs the program again.
 //
-// The state of a task that waits is SELECT.
+// A task that waits is in the state SELECT.
 func Lines(ctx context.Context, cmd *Cmd) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := eachLine(ctx, cmd, yield); err != nil && err != errLeft {

@@ -30,7 +30,7 @@ import (
 // Cmd.Drain, counted from the last end of a program. If ctx is done first, RunPipeline ends all
 // programs at the same time, as Run does, and the error wraps ctx's error.
 //
-// The state of a task that waits is SELECT. RunPipeline panics if there are no commands.
+// A task that waits is in the state SELECT. RunPipeline panics if there are no commands.
 func RunPipeline(ctx context.Context, cmds ...*Cmd) ([]*Completed, error) {
 	wirings, err := wireAll(cmds)
 	if err != nil {

@@ -43,7 +43,7 @@ func (p *Process) Pid() int { return p.child.pid }
 // system discards it because SIGCHLD is ignored, the status is Unknown; that is not an error. A
 // program that is stopped by SIGSTOP or by its terminal has not ended: see Stopped.
 //
-// It is Curio's Popen.wait. The state of a task that waits is PROCESS_WAIT.
+// It is Curio's Popen.wait. A task that waits is in the state PROCESS_WAIT.
 func (p *Process) Wait(ctx context.Context) (ExitStatus, error) {
 	c := p.child
 	if _, err := c.exit.Wait(ctx, struct{}{}); err != nil {

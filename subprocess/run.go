@@ -17,8 +17,8 @@ var ErrIncomplete = errors.New("output is incomplete")
 
 // A Completed describes a program that has ended, with its captured output.
 type Completed struct {
-	Args   []string // as Cmd.Args
-	Status ExitStatus
+	Args   []string   // as Cmd.Args
+	Status ExitStatus // how the program ended
 
 	// Stdout and Stderr hold the captured output, or nil if there was none. If an output was longer
 	// than Cmd.OutputLimit, they hold its beginning and its end, and StdoutDropped and
@@ -54,7 +54,7 @@ type Completed struct {
 // pipe open, Run waits for more output until none has come for Cmd.Drain; Completed.Incomplete is
 // then true. Time that a Writer takes does not count.
 //
-// Any number of tasks may run the same Cmd. It is Curio's run. The state of a task that waits is
+// Any number of tasks may run the same Cmd. It is Curio's run. A task that waits is in the state
 // SELECT.
 func Run(ctx context.Context, cmd *Cmd) (*Completed, error) {
 	w, err := wire(cmd, [3]Stdio{null, captured{}, captured{}}, true)
@@ -75,7 +75,7 @@ func Run(ctx context.Context, cmd *Cmd) (*Completed, error) {
 // CheckOutput returns the output with every error. If part of it is missing and there is no other
 // error, the error wraps ErrIncomplete. Cancellation is as for Run.
 //
-// It is Curio's check_output. The state of a task that waits is SELECT.
+// It is Curio's check_output. A task that waits is in the state SELECT.
 func CheckOutput(ctx context.Context, cmd *Cmd) ([]byte, error) {
 	if err := mustCapture(cmd, "CheckOutput"); err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 type ExitStatus struct {
 	Code       int       // the exit code, -1 if the program did not exit by itself
 	Signal     os.Signal // the signal that killed the program, or nil
-	CoreDumped bool
-	Unknown    bool // the status was lost: see Process.Wait; Code is then -1, and the other fields are 0
+	CoreDumped bool      // the signal produced a core dump
+	Unknown    bool      // the status was lost: see Process.Wait; Code is then -1, and the other fields are 0
 
 	UserTime, SystemTime time.Duration // processor time, including that of children it has waited for
 	MaxRSS               int64         // the peak of memory use, in bytes; on Linux at least the use of this process at the start

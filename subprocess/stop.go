@@ -31,7 +31,7 @@ var errStillThere = errors.New("it is still there after SIGKILL; its status will
 // Before Linux 6.9, and on other systems, processes that the program leaves behind in its group
 // have no grace time of their own: they are killed when the program ends.
 //
-// The state of a task that waits is PROCESS_WAIT, or TIME_SLEEP while only the program's
+// A task that waits is in the state PROCESS_WAIT, or TIME_SLEEP while only the program's
 // descendants are still running.
 func (p *Process) Stop(ctx context.Context) (ExitStatus, error) {
 	c := p.child

@@ -4,8 +4,8 @@ import "encoding/binary"
 
 // A TLV is a further piece of information in a [Header], with a type and a value.
 type TLV struct {
-	Type  byte
-	Value []byte
+	Type  byte   // one of the constants, such as Authority, or another type
+	Value []byte // at most 65535 bytes
 }
 
 // Types of a [TLV]. Types from 0xe0 to 0xef are for private use between a proxy and a server.
