@@ -31,8 +31,8 @@ func DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 // A setting that has no meaning for the network is an error: for UDP all except Source, Resolver
 // and Control; for "unix" all except TLS, HandshakeTimeout and Control. With "tcp4" and "tcp6",
 // Resolver is asked only for addresses of that family. With TLS, the connection has the methods
-// Handshake and ConnectionState, as *tls.Conn has, and is for http.Transport.DialTLSContext. The
-// task's state is CONNECT_WAIT, or one of the states of OpenConnection.
+// Handshake and ConnectionState, as *tls.Conn has, and is for http.Transport.DialTLSContext. A task
+// that waits is in the state CONNECT_WAIT, or one of the states of OpenConnection.
 func (c *ConnectConfig) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	if c == nil {
 		c = new(ConnectConfig)

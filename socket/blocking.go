@@ -26,8 +26,8 @@ import (
 // other operations fail with [net.ErrClosed] at once, also those that are waiting, and the
 // connection closes when fn has returned.
 //
-// Blocking panics if fn is nil. It is Curio's blocking(). The task's state is READ_TURN,
-// WRITE_TURN, THREAD_SLOT or THREAD_CALL.
+// Blocking panics if fn is nil. It is Curio's blocking(). A task that waits is in the state
+// READ_TURN, WRITE_TURN, THREAD_SLOT or THREAD_CALL.
 func (s *Socket) Blocking(ctx context.Context, fn func(file *os.File) error) error {
 	if fn == nil {
 		panic("curio/socket: Blocking of a nil function")

@@ -19,7 +19,8 @@ import (
 //
 // In the first few sockets of a process, waiting uses an epoll(7) descriptor; if none can be
 // opened, the case fails. Where the package has no poller of its own, as on macOS or in a
-// testing/synctest bubble, waiting uses a goroutine instead. The task's state is SELECT.
+// testing/synctest bubble, waiting uses a goroutine instead. A task that waits is in the state
+// SELECT.
 func (s *Socket) ReadCase() curio.Case { return poll.CaseOf(readiness{s, false}).(curio.Case) }
 
 // WriteCase returns a case for [curio.Select] that is ready when Send would not wait: there is room
