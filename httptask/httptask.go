@@ -36,9 +36,9 @@ const nameLimit = 128
 //     The kernel logs the panic once, with h's stack; with CrashOnPanic it ends the process. A
 //     panic with http.ErrAbortHandler is not logged. A call of runtime.Goexit also aborts the
 //     response.
-//   - When h has returned, the request's context is done, and so are the tasks that h has spawned,
-//     even if h has hijacked the connection. Work that has to go on longer needs a context of its
-//     own.
+//   - When h has returned, the request's context is done, and the tasks that h has spawned are
+//     cancelled, even if h has hijacked the connection. Work that has to go on longer needs a
+//     context of its own.
 //
 // The task is cancelled when net/http notices that the client has closed the connection, when its
 // server is closed, by the task's Cancel method, and when the kernel is shut down. A handler that

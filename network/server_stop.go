@@ -42,8 +42,11 @@ func (e *GraceError) Error() string {
 	if len(named) > namedAtMost {
 		named, more = named[:namedAtMost], ", ..."
 	}
-	return fmt.Sprintf("curio/network: cancelled after the grace time, as they had not ended, %d of the handlers (%s%s): %v",
-		len(e.Connections), strings.Join(named, ", "), more, e.Err)
+	text := "a handler had not ended after the grace time and was cancelled"
+	if n := len(e.Connections); n != 1 {
+		text = fmt.Sprintf("%d handlers had not ended after the grace time and were cancelled", n)
+	}
+	return fmt.Sprintf("curio/network: %s (%s%s): %v", text, strings.Join(named, ", "), more, e.Err)
 }
 
 // Unwrap returns why the server stopped.
@@ -83,7 +86,7 @@ func (s *server) drain(conns context.Context, err error) error {
 	if grace > 0 {
 		args = append(args, "grace", grace)
 	}
-	report(conns, slog.LevelWarn, "curio: handlers are cancelled that have not ended in the grace time", args...)
+	report(conns, slog.LevelWarn, "curio: handlers have not ended in the grace time and are cancelled", args...)
 	return &GraceError{Connections: names, Err: err}
 }
 

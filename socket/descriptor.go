@@ -107,7 +107,7 @@ func (c rawConn) Read(func(fd uintptr) bool) error { return c.s.failed("read", e
 
 func (c rawConn) Write(func(fd uintptr) bool) error { return c.s.failed("write", errNoContext) }
 
-// ReadContext is Read with a context. It is for the adapters to package net, in which a
+// ReadContext is like Read, but takes a context. It is for the adapters to package net, in which a
 // connection's deadlines bound the waits.
 func (c rawConn) ReadContext(ctx context.Context, f func(fd uintptr) bool) error {
 	if err := c.s.fd.RawRead(ctx, f); err != nil {
@@ -116,7 +116,7 @@ func (c rawConn) ReadContext(ctx context.Context, f func(fd uintptr) bool) error
 	return nil
 }
 
-// WriteContext is Write with a context.
+// WriteContext is like Write, but takes a context.
 func (c rawConn) WriteContext(ctx context.Context, f func(fd uintptr) bool) error {
 	if err := c.s.fd.RawWrite(ctx, f); err != nil {
 		return c.s.failed("write", err)
