@@ -95,8 +95,9 @@ func unlessClosed(err error) error {
 // CloseWrite ends the sending direction, after messages that other tasks are sending. The peer
 // receives the messages and then io.EOF, and can still send. To end a connection without losing
 // anything, call CloseWrite, and then Recv until io.EOF. If ctx is done first, CloseWrite returns
-// ctx's error and the direction stays open. If the transport has no CloseWrite method, the error
-// wraps errors.ErrUnsupported. A later Send fails with syscall.EPIPE or net.ErrClosed.
+// an error that wraps ctx's error and the direction stays open. If the transport has no CloseWrite
+// method, the error wraps errors.ErrUnsupported. A later Send fails with syscall.EPIPE or
+// net.ErrClosed.
 //
 // The system call is shutdown(2), or close(2) for a pipe. A task that waits is in the state
 // LOCK_ACQUIRE or WRITE_WAIT.

@@ -127,9 +127,9 @@ func newListener(ctx context.Context, below *network.Listener, config *Config) (
 // Accept goes on. It also goes on after temporary errors of accept(2), as a server of package
 // network does.
 //
-// If ctx is done first, Accept returns ctx's error, and no connection is lost. After Close, and
-// after the kernel has been shut down, the error wraps net.ErrClosed. If accepting has failed for
-// good, Accept returns that error.
+// If ctx is done first, Accept returns an error that wraps ctx's error, and no connection is lost.
+// After Close, and after the kernel has been shut down, the error wraps net.ErrClosed. If accepting
+// has failed for good, Accept returns that error.
 //
 // It is the accept of Curio's Channel. The system call is accept4(2). A task that waits is in the
 // state QUEUE_GET.

@@ -13,12 +13,12 @@ import (
 // Recv waits for the next message and decodes it, with the connection's [Codec], into the value
 // that into points to. The value is replaced as a whole, or, after an error, not changed.
 //
-// If ctx is done first, Recv returns ctx's error and nothing is lost: the part of the message that
-// has arrived is kept, and the next call continues with it. At the end of the connection the error
-// is io.EOF, also for later calls. It wraps io.ErrUnexpectedEOF if the connection ended in the
-// middle of a message, ErrTooLong or ErrProtocol if the data is not a valid message, ErrPickle for
-// a pickle, and ErrKeyWanted for a challenge. A message that cannot be decoded is dropped, and the
-// connection can still be used.
+// If ctx is done first, Recv returns an error that wraps ctx's error and nothing is lost: the part
+// of the message that has arrived is kept, and the next call continues with it. At the end of the
+// connection the error is io.EOF, also for later calls. It wraps io.ErrUnexpectedEOF if the
+// connection ended in the middle of a message, ErrTooLong or ErrProtocol if the data is not a valid
+// message, ErrPickle for a pickle, and ErrKeyWanted for a challenge. A message that cannot be
+// decoded is dropped, and the connection can still be used.
 //
 // Methods of the value that decode it are called in the caller's task, when other tasks can already
 // receive. With Gob they are called in a separate goroutine, for which the task waits, and their

@@ -16,11 +16,12 @@ import (
 // an error, the system has accepted the message. If v cannot be encoded, Send returns an error and
 // has sent nothing.
 //
-// If ctx is done before the first byte is sent, Send returns ctx's error and has sent nothing. If
-// ctx is done later, or the connection fails, a part of the message has been sent: the error also
-// wraps ErrCut, and the connection has been closed. Over TLS the whole message may still arrive, as
-// encrypted data is sent when the connection is closed. If the error means that the peer has gone,
-// the connection stays open, so that messages that the peer has sent before can be received.
+// If ctx is done before the first byte is sent, Send returns an error that wraps ctx's error and
+// has sent nothing. If ctx is done later, or the connection fails, a part of the message has been
+// sent: the error also wraps ErrCut, and the connection has been closed. Over TLS the whole message
+// may still arrive, as encrypted data is sent when the connection is closed. If the error means
+// that the peer has gone, the connection stays open, so that messages that the peer has sent before
+// can be received.
 //
 // Methods of v that encode it are called in the caller's task, before it waits for other tasks.
 // With Gob they are called in a separate goroutine, for which the task waits, and their panic is an

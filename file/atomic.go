@@ -30,10 +30,10 @@ import (
 // error or a cancellation, the file may hold part of the data or none. [WriteFileAtomic] does not
 // have this problem.
 //
-// If ctx is done first, WriteFile returns ctx's error, and the writing stops soon after; if it had
-// begun, the error also matches ErrOutcomeUnknown. WriteFile copies data, so the caller may modify
-// it afterwards. Errors are [*fs.PathError]s. A task that waits is in the state FILE_CALL. For a
-// FIFO it waits as [OpenFile] does, and then in WRITE_WAIT.
+// If ctx is done first, WriteFile returns an error that wraps ctx's error, and the writing stops
+// soon after; if it had begun, the error also matches ErrOutcomeUnknown. WriteFile copies data, so
+// the caller may modify it afterwards. Errors are [*fs.PathError]s. A task that waits is in the
+// state FILE_CALL. For a FIFO it waits as [OpenFile] does, and then in WRITE_WAIT.
 func WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	const how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	data = bytes.Clone(data)

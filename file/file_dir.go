@@ -23,9 +23,10 @@ const batch = 1024
 // entries, and no error at the end. If reading fails, ReadDir returns the entries read before, and
 // the next call returns the error. Entries that vanish meanwhile are left out.
 //
-// If ctx is done first, ReadDir returns ctx's error, and the next call returns the entries that had
-// been read. The Info method of an entry makes a system call without a context: use Lstat where
-// that may take long. A task that waits is in the state FILE_TURN or FILE_CALL.
+// If ctx is done first, ReadDir returns an error that wraps ctx's error, and the next call returns
+// the entries that had been read. The Info method of an entry makes a system call without a
+// context: use Lstat where that may take long. A task that waits is in the state FILE_TURN or
+// FILE_CALL.
 func (f *File) ReadDir(ctx context.Context, n int) ([]fs.DirEntry, error) {
 	if err := f.enter("readdir"); err != nil {
 		return nil, err

@@ -13,8 +13,8 @@ import (
 
 // Seek sets the offset for the next Read, Write and ReadLine, and returns it: lseek(2). whence is
 // io.SeekStart, io.SeekCurrent or io.SeekEnd. A directory accepts only 0 and io.SeekStart, after
-// which ReadDir begins again. If ctx is done first, Seek returns ctx's error and the offset does
-// not change. A task that waits is in the state FILE_TURN or FILE_CALL.
+// which ReadDir begins again. If ctx is done first, Seek returns an error that wraps ctx's error
+// and the offset does not change. A task that waits is in the state FILE_TURN or FILE_CALL.
 func (f *File) Seek(ctx context.Context, offset int64, whence int) (int64, error) {
 	if err := f.enter("seek"); err != nil {
 		return 0, err
@@ -67,7 +67,7 @@ func (f *File) seekNow(offset int64, whence int) (to int64, err error) {
 	return to, err
 }
 
-// Stat returns information about the file: fstat(2). If ctx is done first, the error is ctx's
+// Stat returns information about the file: fstat(2). If ctx is done first, the error wraps ctx's
 // error. A task that waits is in the state FILE_CALL.
 func (f *File) Stat(ctx context.Context) (os.FileInfo, error) {
 	if err := f.enter("stat"); err != nil {

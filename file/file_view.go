@@ -7,7 +7,8 @@ import (
 
 // Reader returns the reading side of the file with package io's methods, for code that takes no
 // context, such as json.Decoder, bufio.Scanner and zip.NewReader. Its methods Read, ReadAt and Seek
-// call f's methods with ctx, and return ctx's error when ctx is done. It does not read ahead.
+// call f's methods with ctx, and return an error that wraps ctx's error when ctx is done. It does
+// not read ahead.
 func (f *File) Reader(ctx context.Context) interface {
 	io.ReadSeeker
 	io.ReaderAt
@@ -17,8 +18,8 @@ func (f *File) Reader(ctx context.Context) interface {
 
 // Writer returns the writing side of the file with package io's methods, for code that takes no
 // context, such as fmt.Fprintf, json.Encoder and io.Copy. Its methods Write, WriteAt and Seek call
-// f's methods with ctx, and return ctx's error when ctx is done. Many small writes mean many calls
-// of workers; put a bufio.Writer on top.
+// f's methods with ctx, and return an error that wraps ctx's error when ctx is done. Many small
+// writes mean many calls of workers; put a bufio.Writer on top.
 func (f *File) Writer(ctx context.Context) interface {
 	io.WriteSeeker
 	io.WriterAt

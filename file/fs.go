@@ -12,8 +12,9 @@ import (
 
 // FS returns the files below the directory dir as an fs.FS, for code that takes no context, such as
 // fs.WalkDir, template.ParseFS and http.FS. When ctx is done, the methods of the fs.FS and of its
-// open files return ctx's error. It implements fs.ReadFileFS, fs.ReadDirFS, fs.StatFS,
-// fs.ReadLinkFS and fs.SubFS; its files implement fs.ReadDirFile, io.ReaderAt and io.Seeker.
+// open files return an error that wraps ctx's error. It implements fs.ReadFileFS, fs.ReadDirFS,
+// fs.StatFS, fs.ReadLinkFS and fs.SubFS; its files implement fs.ReadDirFile, io.ReaderAt and
+// io.Seeker.
 //
 // As with os.DirFS, symbolic links are followed and may lead out of dir. [Root.FS] prevents that.
 func FS(ctx context.Context, dir string) fs.FS {

@@ -77,9 +77,9 @@ func (f *File) maxLine() int {
 // grows, the next call reads on.
 //
 // The offset moves by the line, not by the data that was read ahead. If ctx is done first, ReadLine
-// returns ctx's error, and the next call returns the whole line. If the line is longer than the
-// limit, the error wraps ErrLineTooLong; see SetLineLimit. The next call then fails in the same
-// way, until Read or Seek moves the offset.
+// returns an error that wraps ctx's error, and the next call returns the whole line. If the line is
+// longer than the limit, the error wraps ErrLineTooLong; see SetLineLimit. The next call then fails
+// in the same way, until Read or Seek moves the offset.
 func (f *File) ReadLine(ctx context.Context) (string, error) {
 	if err := f.enter("read"); err != nil {
 		return "", err

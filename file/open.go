@@ -29,8 +29,8 @@ func Create(ctx context.Context, name string) (*File, error) {
 // OpenFile opens a file with the flags of package os, such as os.O_RDWR: open(2). If flag has
 // os.O_CREATE, it creates the file with mode perm, before umask.
 //
-// If ctx is done first, OpenFile returns ctx's error and leaves nothing open: a descriptor that
-// arrives too late is closed. With os.O_CREATE or os.O_TRUNC the error also matches
+// If ctx is done first, OpenFile returns an error that wraps ctx's error and leaves nothing open: a
+// descriptor that arrives too late is closed. With os.O_CREATE or os.O_TRUNC the error also matches
 // ErrOutcomeUnknown, if the system was executing the call. Errors are [*os.PathError]s, and
 // errors.Is finds the same errors as with package os.
 //

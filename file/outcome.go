@@ -75,9 +75,10 @@ func (j *job) leave() uint32 {
 // errDeserted is what a worker returns to nobody.
 var errDeserted = errors.New("file: the caller has gone")
 
-// work calls fn, which makes system calls, in a worker, and returns what it returns; j is new. If ctx is
-// done first, the error is ctx's error, an *unknownError after fn has called j.commit, and orphan gets
-// what fn returns, in the worker. A call that has ended by then is not abandoned, and its result counts.
+// work calls fn, which makes system calls, in a worker, and returns what it returns; j is new. If
+// ctx is done first, the error wraps ctx's error, an *unknownError after fn has called j.commit,
+// and orphan gets what fn returns, in the worker. A call that has ended by then is not abandoned,
+// and its result counts.
 func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, error), orphan func(T)) (T, error) {
 	type result struct {
 		v   T

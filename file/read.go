@@ -37,7 +37,7 @@ const (
 // Read reads up to len(p) bytes at the offset, moves the offset, and returns the number of bytes.
 // Fewer than len(p) bytes do not mean the end. At the end of the file it returns 0 and io.EOF; if
 // the file grows, or a new writer opens a FIFO, a later Read reads on. If ctx is done first, Read
-// returns ctx's error, has read nothing, and does not touch p any more.
+// returns an error that wraps ctx's error, has read nothing, and does not touch p any more.
 //
 // On a FIFO, a terminal or a similar file, Read waits until there is data, in the state READ_WAIT.
 func (f *File) Read(ctx context.Context, p []byte) (n int, err error) {
@@ -89,8 +89,8 @@ func (f *File) readError(err error) error {
 
 // ReadAt reads len(p) bytes at offset off, and returns the number of bytes, which is less than
 // len(p) only with an error: io.EOF at the end of the file. It neither uses nor moves the file's
-// offset, and any number of calls may run at the same time. If ctx is done first, ReadAt returns
-// ctx's error and the number of bytes read so far.
+// offset, and any number of calls may run at the same time. If ctx is done first, ReadAt returns an
+// error that wraps ctx's error and the number of bytes read so far.
 //
 // If the data is in memory and the file system supports it, ReadAt costs one system call. See the
 // package documentation.

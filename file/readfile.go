@@ -17,8 +17,8 @@ import (
 // size that the system reports, so files in /proc are complete, and memory is used only for data
 // that exists. The size is not limited: see [ReadFileLimit].
 //
-// If ctx is done first, ReadFile returns ctx's error and no data. A task that waits is in the state
-// FILE_CALL. A FIFO, a terminal or a similar file is read up to its end.
+// If ctx is done first, ReadFile returns an error that wraps ctx's error and no data. A task that
+// waits is in the state FILE_CALL. A FIFO, a terminal or a similar file is read up to its end.
 func ReadFile(ctx context.Context, name string) ([]byte, error) {
 	return readFile(ctx, name, mostBytes("ReadFile", NoLimit))
 }

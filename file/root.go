@@ -26,8 +26,8 @@ type Root struct {
 	dev  *device
 }
 
-// OpenRoot opens the directory dir as a [Root]. If ctx is done first, it returns ctx's error and
-// leaves nothing open.
+// OpenRoot opens the directory dir as a [Root]. If ctx is done first, it returns an error that
+// wraps ctx's error and leaves nothing open.
 func OpenRoot(ctx context.Context, dir string) (*Root, error) {
 	r, err := blocking(ctx, "open", dir, func() (*Root, error) {
 		root, err := os.OpenRoot(dir)

@@ -19,8 +19,9 @@ import (
 // its end. The mode is 0700, before umask. The caller must remove the directory; [WithTempDir] does
 // that itself.
 //
-// If ctx is done first, MkdirTemp returns ctx's error and leaves no directory: one that is made too
-// late is removed. Errors are [*fs.PathError]s. A task that waits is in the state FILE_CALL.
+// If ctx is done first, MkdirTemp returns an error that wraps ctx's error and leaves no directory:
+// one that is made too late is removed. Errors are [*fs.PathError]s. A task that waits is in the
+// state FILE_CALL.
 func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
 	if dir == "" {
 		dir = os.TempDir()
@@ -83,9 +84,9 @@ func removeBusy(path string) (err error) {
 // writing. If dir is "", it uses os.TempDir. For the name see [MkdirTemp]. The mode is 0600, before
 // umask. The caller must close and remove the file.
 //
-// If ctx is done first, CreateTemp returns ctx's error and leaves no file: one that is made too
-// late is closed and removed. Errors are [*fs.PathError]s. A task that waits is in the state
-// FILE_CALL.
+// If ctx is done first, CreateTemp returns an error that wraps ctx's error and leaves no file: one
+// that is made too late is closed and removed. Errors are [*fs.PathError]s. A task that waits is in
+// the state FILE_CALL.
 func CreateTemp(ctx context.Context, dir, pattern string) (*File, error) {
 	if strings.ContainsRune(pattern, os.PathSeparator) {
 		return nil, failed("createtemp", pattern, errSeparator, false)

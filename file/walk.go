@@ -32,8 +32,8 @@ import (
 // the error, and goes on with the entries that it has read. If root does not exist or cannot be
 // examined, Walk yields only that error. The entry is never nil. Errors are [*fs.PathError]s.
 //
-// If ctx is done, the walk yields ctx's error and ends, at the next directory at the latest. A task
-// that waits is in the state FILE_CALL.
+// If ctx is done, the walk yields an error that wraps ctx's error and ends, at the next directory
+// at the latest. A task that waits is in the state FILE_CALL.
 //
 // A tree may be of any depth, even if its paths are longer than the system accepts: Walk opens each
 // directory relative to its parent, and only a few at a time. It needs memory only for the entries

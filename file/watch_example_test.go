@@ -78,8 +78,8 @@ func reload(ctx context.Context, path string, use func(*Settings), complain func
 	}
 }
 
-// A server reads its settings again after each change of the file: also when an editor saves it under
-// another name and renames it, and when it is a ConfigMap of Kubernetes.
+// A server reads its settings again after each change of the file, even if an editor saves it under
+// another name and renames it, or it is a ConfigMap of Kubernetes.
 func ExampleWatch() {
 	dir, err := os.MkdirTemp("", "settings")
 	if err != nil {

@@ -38,8 +38,8 @@ func (e *PartError) Error() string {
 // Unwrap returns Err.
 func (e *PartError) Unwrap() error { return e.Err }
 
-// Next waits for a change and removes it from the stream. If ctx is done first, it returns ctx's
-// error and has removed no change.
+// Next waits for a change and removes it from the stream. If ctx is done first, it returns an error
+// that wraps ctx's error and has removed no change.
 //
 // If a directory cannot be watched, Next returns an error that wraps a [*PartError], once for each
 // such directory. A program that can do without that part calls Next again. When the path itself

@@ -18,12 +18,12 @@ import (
 // than len(p) only with an error, for example on a full disk. If the file was opened with
 // os.O_APPEND, it writes at the end of the file.
 //
-// If ctx is done first, Write returns ctx's error and how many bytes it has written. If the system
-// was executing a call, the error also matches ErrOutcomeUnknown: some of the bytes that are not
-// counted may have been written, or may yet be. Write uses a copy of p, so p is not read after
-// Write has returned. The offset is after the counted bytes, so the rest can be written again; the
-// next call that changes the file waits until the abandoned call has ended, in the state
-// FILE_UNSETTLED.
+// If ctx is done first, Write returns an error that wraps ctx's error and how many bytes it has
+// written. If the system was executing a call, the error also matches ErrOutcomeUnknown: some of
+// the bytes that are not counted may have been written, or may yet be. Write uses a copy of p, so p
+// is not read after Write has returned. The offset is after the counted bytes, so the rest can be
+// written again; the next call that changes the file waits until the abandoned call has ended, in
+// the state FILE_UNSETTLED.
 func (f *File) Write(ctx context.Context, p []byte) (n int, err error) {
 	if err := f.enter("write"); err != nil {
 		return 0, err

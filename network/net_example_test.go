@@ -58,7 +58,7 @@ func ExampleNetListener() {
 	// true
 }
 
-// A context ends an operation on a net.Conn of another package.
+// A timeout ends an operation on a net.Conn of another package.
 func ExampleFromConn() {
 	ctx := context.Background()
 	here, there := net.Pipe()

@@ -19,12 +19,12 @@ import (
 // method of this Socket that waits. All duplicates share the blocking mode, including those from
 // Dup, File and FromConn, and those in other processes. They must not be used while fn runs.
 //
-// If ctx is done while fn runs, Blocking returns ctx's error at once. The socket stays lent until
-// fn returns; the kernel's ThreadCalls method lists the call. An error that fn returns after that
-// is logged. To make fn return, call Shutdown, which ends what fn waits for, or set the socket
-// options SO_RCVTIMEO and SO_SNDTIMEO on file. Close does not wait for fn and does not end it:
-// other operations fail with [net.ErrClosed] at once, also those that are waiting, and the
-// connection closes when fn has returned.
+// If ctx is done while fn runs, Blocking returns an error that wraps ctx's error at once. The
+// socket stays lent until fn returns; the kernel's ThreadCalls method lists the call. An error that
+// fn returns after that is logged. To make fn return, call Shutdown, which ends what fn waits for,
+// or set the socket options SO_RCVTIMEO and SO_SNDTIMEO on file. Close does not wait for fn and
+// does not end it: other operations fail with [net.ErrClosed] at once, also those that are waiting,
+// and the connection closes when fn has returned.
 //
 // Blocking panics if fn is nil. It is Curio's blocking(). A task that waits is in the state
 // READ_TURN, WRITE_TURN, THREAD_SLOT or THREAD_CALL.

@@ -58,7 +58,7 @@ func (b *Buffer) Release() {
 // [Buffer.Release].
 //
 // At the end of the stream it returns io.EOF. A datagram longer than the buffer is truncated. If
-// ctx is done first, RecvBuffer returns ctx's error and has received nothing.
+// ctx is done first, RecvBuffer returns an error that wraps ctx's error and has received nothing.
 func (s *Socket) RecvBuffer(ctx context.Context) (*Buffer, error) {
 	if err := s.usable(); err != nil {
 		return nil, s.failed("recv", err)

@@ -54,8 +54,9 @@ func (s *Socket) Listen(backlog int) error {
 }
 
 // Accept waits for a connection and returns a socket for it: accept(2). The new socket's RemoteAddr
-// is the client's address. If ctx is done first, Accept returns ctx's error. A connection that
-// arrives at the same moment is not lost: either this call returns it or the next one does.
+// is the client's address. If ctx is done first, Accept returns an error that wraps ctx's error. A
+// connection that arrives at the same moment is not lost: either this call returns it or the next
+// one does.
 func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 	if err := s.usable(); err != nil {
 		return nil, s.failedAt("accept", nil, err)
@@ -79,9 +80,9 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 }
 
 // Connect connects the socket to addr: connect(2). The attempt ends when ctx is done or the system
-// gives up, which may take minutes. If ctx is done first, the error is ctx's error, and the system
-// may go on with the attempt until the socket is closed. After any error, a stream socket can only
-// be closed.
+// gives up, which may take minutes. If ctx is done first, the error wraps ctx's error, and the
+// system may go on with the attempt until the socket is closed. After any error, a stream socket
+// can only be closed.
 //
 // On a datagram socket Connect does not wait and does not find out whether anything listens at
 // addr. It sets the address to send to, and the only address to receive from. If nothing listens

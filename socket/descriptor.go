@@ -136,7 +136,7 @@ func (c rawConn) WriteContext(ctx context.Context, f func(fd uintptr) bool) erro
 //	})
 //
 // No other task receives during ReadCall. call must not wait, keep fd, or call a method of s that
-// receives. If ctx is done first, the error is ctx's error, and call was not called or last
+// receives. If ctx is done first, the error wraps ctx's error, and call was not called or last
 // returned EAGAIN. ReadCall panics if call is nil.
 func (s *Socket) ReadCall(ctx context.Context, call func(fd int) error) error {
 	return s.userCall(ctx, "read", (*poll.FD).CallRead, call)

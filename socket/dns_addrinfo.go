@@ -42,9 +42,9 @@ type AddrInfoHints struct {
 // number; "" means port 0. At least one of the two must be given. Nil hints mean the default: each
 // address appears once for each type of socket.
 //
-// GetAddrInfo waits in the state DNS_WAIT. If ctx is done first, it returns ctx's error at once;
-// the resolver may finish its query in the background. Errors are [*net.OpError]s, which wrap ctx's
-// error or, in most other cases, a [*net.DNSError].
+// GetAddrInfo waits in the state DNS_WAIT. If ctx is done first, it returns an error that wraps
+// ctx's error at once; the resolver may finish its query in the background. Errors are
+// [*net.OpError]s, which wrap ctx's error or, in most other cases, a [*net.DNSError].
 func GetAddrInfo(ctx context.Context, host, service string, hints *AddrInfoHints) ([]AddrInfo, error) {
 	if hints == nil {
 		hints = new(AddrInfoHints)

@@ -85,7 +85,8 @@ func (s *Socket) arrived(m *Message, p *poll.Message) {
 // RecvMsg receives one message into m with one recvmsg(2) and returns its length in bytes, which is
 // also m.N. On a stream it receives the bytes that have arrived. flags are as for RecvFlags. At the
 // end of a stream or of a SOCK_SEQPACKET connection it returns io.EOF; see Recv. If ctx is done
-// first, RecvMsg returns ctx's error and has received nothing, except with MSG_WAITALL.
+// first, RecvMsg returns an error that wraps ctx's error and has received nothing, except with
+// MSG_WAITALL.
 //
 // Descriptors in the ancillary data are close-on-exec and belong to the caller, who must extract
 // them with ParseControl and close them. RecvFDs does that.
@@ -103,8 +104,8 @@ func (s *Socket) RecvMsg(ctx context.Context, m *Message, flags int) (n int, err
 
 // SendMsg sends m with one sendmsg(2) and returns how many bytes the system has accepted: on a
 // stream possibly only some, otherwise all or none. flags are as for SendFlags. If ctx is done
-// first, SendMsg returns ctx's error and has sent nothing. On a stream, ancillary data must
-// accompany at least one byte.
+// first, SendMsg returns an error that wraps ctx's error and has sent nothing. On a stream,
+// ancillary data must accompany at least one byte.
 func (s *Socket) SendMsg(ctx context.Context, m *Message, flags int) (n int, err error) {
 	return s.sendMsg(ctx, m, flags, false)
 }

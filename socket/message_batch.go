@@ -43,8 +43,8 @@ func (s *Socket) batchable() error {
 // each message elsewhere. It fills messages from the first on, as RecvMsg does. flags are as for
 // RecvFlags. Empty messages count like others. At the end of a SOCK_SEQPACKET connection it returns
 // io.EOF (see Recv), after all messages that came before the end. If ctx is done first, RecvMMsg
-// returns ctx's error and has received nothing. On a stream, which has no messages, it returns
-// syscall.EOPNOTSUPP.
+// returns an error that wraps ctx's error and has received nothing. On a stream, which has no
+// messages, it returns syscall.EOPNOTSUPP.
 //
 // Descriptors that come with the messages belong to the caller, as with RecvMsg.
 func (s *Socket) RecvMMsg(ctx context.Context, messages []Message, flags int) (n int, err error) {

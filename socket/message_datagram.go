@@ -101,7 +101,7 @@ func (s *Socket) SendFlags(ctx context.Context, buf []byte, flags int) (int, err
 //
 // Bytes of the datagram that do not fit into buf are lost without an error. Make buf as long as a
 // datagram may be, or use RecvMsg, which reports truncation. If ctx is done first, RecvFrom returns
-// ctx's error and has received nothing.
+// an error that wraps ctx's error and has received nothing.
 func (s *Socket) RecvFrom(ctx context.Context, buf []byte, flags int) (n int, from net.Addr, err error) {
 	if err := s.usable(); err != nil {
 		return 0, nil, s.failed("recvfrom", err)
@@ -130,8 +130,8 @@ func (s *Socket) RecvFromAddrPort(ctx context.Context, buf []byte, flags int) (n
 
 // SendTo sends buf to an address: sendto(2). If to is nil, it sends to the connected peer. flags
 // are as for SendFlags. A datagram is sent whole or not at all, and may be empty. One that is too
-// long is refused with syscall.EMSGSIZE. If ctx is done first, SendTo returns ctx's error and has
-// sent nothing.
+// long is refused with syscall.EMSGSIZE. If ctx is done first, SendTo returns an error that wraps
+// ctx's error and has sent nothing.
 //
 // If the receiver's queue is full, a Unix domain datagram socket waits for room. On Linux the
 // system reports room to a connected socket. Otherwise nothing reports it, and SendTo tries again

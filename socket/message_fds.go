@@ -35,7 +35,8 @@ func (s *Socket) SendFDs(ctx context.Context, data []byte, fds ...int) (n int, e
 //
 // If more than most descriptors came, the error wraps syscall.EMSGSIZE; if the process had too few
 // free descriptors, syscall.EMFILE. RecvFDs then closes all that came, and n is how many bytes came
-// with them. If ctx is done first, RecvFDs returns ctx's error and has received nothing.
+// with them. If ctx is done first, RecvFDs returns an error that wraps ctx's error and has received
+// nothing.
 func (s *Socket) RecvFDs(ctx context.Context, buf []byte, most int) (n int, fds []int, err error) {
 	if err := s.usable(); err != nil {
 		return 0, nil, s.failed("recvmsg", err)

@@ -13,7 +13,7 @@ import (
 // Recv waits until there is something to receive, copies as much of it into buf as fits, and
 // returns the number of bytes: recv(2), once. When the peer has ended the stream, Recv returns
 // io.EOF. If buf is empty and the socket is a stream, it returns 0 at once. If ctx is done first,
-// Recv returns ctx's error and has received nothing.
+// Recv returns an error that wraps ctx's error and has received nothing.
 //
 // On a datagram socket Recv receives one datagram. An empty datagram is 0 bytes and no error. Bytes
 // that do not fit into buf are lost; RecvMsg reports that.
@@ -43,9 +43,9 @@ func (s *Socket) Recv(ctx context.Context, buf []byte) (int, error) {
 }
 
 // Send waits until there is room in the system's buffer, copies as much of buf into it as fits, and
-// returns the number of bytes: send(2), once. If ctx is done first, Send returns ctx's error and
-// has sent nothing. If the peer has closed the connection, Send returns syscall.EPIPE and raises no
-// SIGPIPE.
+// returns the number of bytes: send(2), once. If ctx is done first, Send returns an error that
+// wraps ctx's error and has sent nothing. If the peer has closed the connection, Send returns
+// syscall.EPIPE and raises no SIGPIPE.
 //
 // On sockets other than streams buf is one message, which may be empty and is sent whole or not at
 // all.
@@ -102,7 +102,7 @@ func (s *Socket) nothing(ctx context.Context, op string) error {
 // WaitRead waits until Recv or Accept would not wait: there is something to receive, the end of the
 // stream, a connection, or an error. It receives nothing, so a server with many idle connections
 // can call it before it takes a buffer. Another task may receive first, so the Recv that follows
-// may still wait. If ctx is done first, WaitRead returns ctx's error.
+// may still wait. If ctx is done first, WaitRead returns an error that wraps ctx's error.
 func (s *Socket) WaitRead(ctx context.Context) error {
 	if err := s.usable(); err != nil {
 		return s.failed("wait", err)
@@ -114,7 +114,7 @@ func (s *Socket) WaitRead(ctx context.Context) error {
 }
 
 // WaitWrite waits until Send would not wait: there is room in the system's buffer, or an error. If
-// ctx is done first, WaitWrite returns ctx's error.
+// ctx is done first, WaitWrite returns an error that wraps ctx's error.
 func (s *Socket) WaitWrite(ctx context.Context) error {
 	if err := s.usable(); err != nil {
 		return s.failed("wait", err)
@@ -139,7 +139,7 @@ func (s *Socket) Shutdown(how int) error {
 
 // CloseWrite ends the sending direction, as Shutdown with ShutWR does, but first waits for other
 // tasks that are sending, so it does not cut their data short. If ctx is done first, CloseWrite
-// returns ctx's error and the direction stays open.
+// returns an error that wraps ctx's error and the direction stays open.
 func (s *Socket) CloseWrite(ctx context.Context) error {
 	if err := s.usable(); err != nil {
 		return s.failed("shutdown", err)

@@ -11,9 +11,9 @@ import (
 var newline = []byte("\n")
 
 // ReadLine reads a line and returns it with its "\n", which may be missing only in the last line.
-// At the end of the stream it returns io.EOF. If ctx is done first, it returns ctx's error; what
-// has arrived of the line stays in the buffer, and the next call returns the whole line. The same
-// is true after other errors: Read can still return the partial line.
+// At the end of the stream it returns io.EOF. If ctx is done first, it returns an error that wraps
+// ctx's error; what has arrived of the line stays in the buffer, and the next call returns the
+// whole line. The same is true after other errors: Read can still return the partial line.
 //
 // If the line is longer than the limit, the error wraps ErrLineTooLong; see SetLineLimit. The line
 // stays in the buffer, so the next call fails in the same way. To continue after the line, call
@@ -39,8 +39,8 @@ func (s *Stream) readLine(ctx context.Context) (string, error) {
 
 // SkipLine discards the rest of the line, however long, including its "\n", and returns how many
 // bytes it discarded. Use it after ErrLineTooLong. The last line may lack the "\n"; after it the
-// error is io.EOF. If ctx is done first, SkipLine returns ctx's error and how many bytes it has
-// discarded; the next call discards the rest.
+// error is io.EOF. If ctx is done first, SkipLine returns an error that wraps ctx's error and how
+// many bytes it has discarded; the next call discards the rest.
 func (s *Stream) SkipLine(ctx context.Context) (discarded int64, err error) {
 	if err := s.startReading(ctx); err != nil {
 		return 0, err

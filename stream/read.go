@@ -33,7 +33,8 @@ func (s *Stream) startReading(ctx context.Context) error {
 
 // Read copies data that has already been received into p, or waits for data if there is none, and
 // returns the number of bytes. At the end of the stream it returns 0 and io.EOF. If p is empty, it
-// returns 0. If ctx is done first, Read returns ctx's error and has read nothing.
+// returns 0. If ctx is done first, Read returns an error that wraps ctx's error and has read
+// nothing.
 func (s *Stream) Read(ctx context.Context, p []byte) (int, error) {
 	if err := s.startReading(ctx); err != nil {
 		return 0, err
@@ -110,8 +111,8 @@ func (s *Stream) recv(ctx context.Context, p []byte) (int, error) {
 
 // ReadFull fills p and returns the number of bytes read, which is less than len(p) only with an
 // error: io.EOF if the stream ended before the first byte, io.ErrUnexpectedEOF if it ended later.
-// If ctx is done first, ReadFull returns ctx's error and the number of bytes read so far. It is
-// Curio's readinto.
+// If ctx is done first, ReadFull returns an error that wraps ctx's error and the number of bytes
+// read so far. It is Curio's readinto.
 func (s *Stream) ReadFull(ctx context.Context, p []byte) (n int, err error) {
 	if err := s.startReading(ctx); err != nil {
 		return 0, err

@@ -22,7 +22,7 @@ import (
 type Transport interface {
 	// Recv waits until there is something to receive, copies as much of it into buf as fits, and
 	// returns the number of bytes. At the end it returns io.EOF. If ctx is done first, it returns
-	// ctx's error and has received nothing.
+	// an error that wraps ctx's error and has received nothing.
 	Recv(ctx context.Context, buf []byte) (int, error)
 
 	// SendAll sends all of buf. If ctx is done or sending fails halfway, it returns the error and
