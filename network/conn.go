@@ -7,10 +7,10 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A Conn is a stream connection whose waiting calls take a context. [*socket.Socket] and [*TLSConn]
-// implement it, and so do the connections of this package that add a proxy's header, limits, or an
-// adapter to package net. A Conn is safe for concurrent use: one task may receive while another
-// sends. Tasks that receive do so one at a time, and so do tasks that send.
+// A Conn is a connection in which every call that may wait takes a context. [*socket.Socket] and
+// [*TLSConn] implement it, and so do the connections of this package that add a proxy's header,
+// limits, or an adapter to package net. A Conn is safe for concurrent use: one task may receive
+// while another sends. Tasks that receive do so one at a time, and so do tasks that send.
 //
 // Errors are [*net.OpError]s with the operation and the addresses, except [io.EOF]. If a call fails
 // because its context is done, the error wraps the context's error.
@@ -26,12 +26,13 @@ type Conn interface {
 	SendAll(ctx context.Context, buf []byte) (int, error)
 
 	// WaitRead waits until Recv would not wait, or would wait only for the rest of something that
-	// has begun to arrive. It receives nothing. If ctx is done first, it returns ctx's error.
+	// has begun to arrive. It receives nothing. If ctx is done first, it returns an error that
+	// wraps ctx's error.
 	WaitRead(ctx context.Context) error
 
 	// CloseWrite ends the sending direction, after sends of other tasks that are in progress. The
 	// peer receives the rest and then io.EOF, and can still send. If ctx is done first, it returns
-	// ctx's error.
+	// an error that wraps ctx's error.
 	CloseWrite(ctx context.Context) error
 
 	// Close closes the connection. Operations in progress fail with net.ErrClosed.

@@ -24,9 +24,9 @@ var errStillThere = errors.New("it is still there after SIGKILL; its status will
 //
 // If ctx is done, even before the call, everything is killed at once, and the error is ctx's error;
 // the status is still valid. If the program cannot be signalled because it runs as another user, or
-// still exists 5 seconds after it was killed because the system holds it, the error is an *Error,
-// and the status is collected when the program ends. Several tasks may call Stop; StopSignal is
-// sent once.
+// still exists 5 seconds after it was killed because the system holds it, the error is an [*Error],
+// joined with ctx's error if ctx is done, and the status is collected when the program ends. Several
+// tasks may call Stop; StopSignal is sent once.
 //
 // Before Linux 6.9, and on other systems, processes that the program leaves behind in its group
 // have no grace time of their own: they are killed when the program ends.
@@ -50,11 +50,12 @@ func (p *Process) Stop(ctx context.Context) (ExitStatus, error) {
 		err = c.failed("stop", err)
 	}
 	status, _ := p.Poll()
-	if cut != nil {
+	switch {
+	case cut == nil:
+	case err == nil:
 		err = cut
-		if err != nil {
-			err = errors.Join(cut, err)
-		}
+	default:
+		err = errors.Join(cut, err)
 	}
 	return status, err
 }
