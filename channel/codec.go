@@ -13,7 +13,7 @@ func target(into any) (any, error) {
 	v := reflect.ValueOf(into)
 	switch {
 	case v.Kind() != reflect.Pointer:
-		return nil, misused(fmt.Sprintf("Recv into a %T, which is no pointer", into))
+		return nil, misused(fmt.Sprintf("Recv into a %T, which is not a pointer", into))
 	case v.IsNil():
 		return nil, misused(fmt.Sprintf("Recv into a nil %T", into))
 	}

@@ -11,49 +11,54 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// A Config says how connections are made, and what they carry. The zero value is the default, and so is a nil
-// *Config. It is only read, and may be used for any number of connections at the same time.
+// A Config configures connections and the messages on them. The zero value is the default, and so
+// is a nil *Config. The functions of this package do not modify it, so it may be used by any number
+// of tasks at the same time.
 type Config struct {
-	// Key is the secret that both sides share. nil means no authentication. A key that is empty and not nil is
-	// an error: it is the trace of a setting that is missing. So look at the length of a key that was read from a
-	// file: bytes.TrimSpace returns nil if there is nothing but space.
+	// Key is the secret that both sides share. nil means no authentication. A key that is empty but
+	// not nil is an error, as it usually comes from a missing setting. Check the length of a key
+	// that was read from a file: bytes.TrimSpace returns nil if there is nothing but white space.
 	Key []byte
 
-	// RefuseMD5 refuses to talk with a peer that knows only HMAC-MD5, as Python up to version 3.11 does: such
-	// an answer is refused, and none is given. It is on by itself where only FIPS 140 is allowed
-	// (GODEBUG=fips140=only); there, a Key of less than 14 bytes is an error.
+	// RefuseMD5 refuses peers that support only HMAC-MD5, such as Python up to version 3.11: this
+	// side neither accepts nor gives such an answer. It is always on if only FIPS 140 is allowed
+	// (GODEBUG=fips140=only); a Key of less than 14 bytes is then an error.
 	RefuseMD5 bool
 
-	// Codec encodes the values of Send and Recv. The zero value is JSON. It must be the same on both sides.
+	// Codec encodes the values of Send and Recv. The zero value is JSON. Both sides must use the
+	// same.
 	Codec Codec
 
-	// MaxMessage is how many bytes a message that is received may have. 0 means 64 MiB, a negative value no
-	// limit. A longer one is ErrTooLong, and the end of the connection. What is sent has no limit.
+	// MaxMessage is the maximum length of a received message in bytes. 0 means 64 MiB; a negative
+	// value means no limit. For a longer message, the error wraps ErrTooLong and the connection is
+	// closed. Messages that are sent have no limit.
 	MaxMessage int
 
-	// HandshakeTimeout bounds what comes before the first message: the handshake of TLS, the header of a proxy,
-	// and the authentication. In Connect, the handshake of TLS and the authentication have this time each. If it
-	// is exceeded, the error is network.ErrHandshakeTimeout. 0 means 10 s. With a negative value only the
-	// context bounds it.
+	// HandshakeTimeout limits the time before the first message: the TLS handshake, a proxy's
+	// header, and the authentication. In Connect, the TLS handshake and the authentication have
+	// this time each. If it is exceeded, the error wraps network.ErrHandshakeTimeout. 0 means 10
+	// seconds; a negative value means no limit except the context.
 	HandshakeTimeout time.Duration
 
-	// Backlog is how many connections a Listener has that Accept has not returned yet: those whose handshake
-	// goes on, and those that are ready. Others wait in the system's backlog. 0 means 64.
+	// Backlog is how many connections a Listener holds that Accept has not returned yet, in the
+	// handshake or ready. Others wait in the system's backlog. 0 means 64.
 	Backlog int
 
-	// Check is asked by a Listener about each peer, before the handshake, but after the header of a proxy, which
-	// has the client's address. If it returns false, the connection is closed. It is called in the handshake's
-	// task, and may be called for several peers at the same time. It cannot be cut short. nil means that every
-	// peer is welcome. Most peers of a Unix socket have no address. It is the check_address of Curio's Channel.
+	// Check, if not nil, decides whether a Listener accepts a peer. It is called before the
+	// handshake, but after a proxy's header, which has the client's address. If it returns false,
+	// the connection is closed. Check runs in the handshake's task, possibly for several peers at
+	// the same time, and cannot be interrupted. Most peers of a Unix socket have no address. It is
+	// the check_address of Curio's Channel.
 	Check func(peer net.Addr) bool
 
-	// Server says how Listen listens: the permissions of a Unix socket's file, TLS, keep-alive and more. nil
-	// means the default. A Mode of 0 is 0600 here: only this user may connect. HandshakeTimeout is this
-	// Config's, and Grace is an error.
+	// Server holds the settings of Listen: the permissions of a Unix socket's file, TLS, keep-alive
+	// and others. nil means the default. A Mode of 0 means 0600 here: only this user may connect.
+	// It is an error to set its HandshakeTimeout, for which there is Config.HandshakeTimeout, or
+	// its Grace.
 	Server *network.ServerConfig
 
-	// Client says how Connect connects: TLS, keep-alive and more. nil means the default. HandshakeTimeout is
-	// this Config's.
+	// Client holds the settings of Connect: TLS, keep-alive and others. nil means the default. It
+	// is an error to set its HandshakeTimeout, for which there is Config.HandshakeTimeout.
 	Client *network.ConnectConfig
 }
 
@@ -75,7 +80,7 @@ func (c *Config) refuse() error {
 	case c.Key != nil && refuseKey(c.Key) != nil:
 		return refuseKey(c.Key)
 	case c.Codec != JSON && c.Codec != Gob:
-		return misused(fmt.Sprintf("Codec(%d), which there is not", int(c.Codec)))
+		return misused(fmt.Sprintf("unknown Codec(%d)", int(c.Codec)))
 	case c.Backlog < 0:
 		return misused("negative Backlog")
 	case c.Server != nil && c.Server.Grace != 0:
@@ -124,20 +129,20 @@ func (c *Config) backlog() int64 {
 	return int64(c.Backlog)
 }
 
-// A Codec encodes the values of Conn.Send and Conn.Recv.
+// A Codec selects the encoding of the values of [Conn.Send] and [Conn.Recv].
 type Codec int
 
 const (
-	// JSON is encoding/json: for any peer, in any language. The memory that a message takes when it is decoded
-	// is bounded by its length times the size of the largest element in the type that it is decoded into.
+	// JSON is encoding/json, for peers in any language. A decoded message takes at most the memory
+	// of its length times the size of the largest element in the type that it is decoded into.
 	JSON Codec = iota
 
-	// Gob is encoding/gob: for two Go programs that trust each other. It is faster than JSON if many values of
-	// the same type are sent, and has all of Go's integers, maps with keys of any kind, and NaN. A concrete
-	// type in an interface must have been registered with gob.Register on both sides.
+	// Gob is encoding/gob, for two Go programs that trust each other. It is faster than JSON for
+	// many values of the same type, and supports all of Go's integers, maps with any keys, and NaN.
+	// Both sides must register the concrete types in interfaces with gob.Register.
 	//
-	// The description of a type is sent once for each connection. So what was sent by Send must be received by
-	// Recv: a message that RecvBytes has taken may be missing to the next Recv.
+	// The description of a type is sent once for each connection. Receive with Recv what was sent
+	// with Send: if RecvBytes receives such a message, a later Recv may fail without it.
 	Gob
 )
 

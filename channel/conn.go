@@ -12,13 +12,14 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// A Conn is a connection on which messages are sent and received. Conns come from [Connect], [Listener.Accept],
-// [Server] and [Client]. The zero value is none: its methods return an error. A Conn must not be copied. It is safe
-// for concurrent use: one task may receive while another sends, and those that do the same take turns, in the
-// order in which they came.
+// A Conn is a connection that sends and receives messages. Conns come from [Connect],
+// [Listener.Accept], [Server] and [Client]. The zero value is not a connection: its methods return
+// an error. A Conn must not be copied. It is safe for concurrent use: one task may receive while
+// another sends. Tasks that receive do so one at a time, in the order in which they called; so do
+// tasks that send.
 //
-// A Conn belongs to no task and to no context, and is open until somebody closes it. With JSON, an idle Conn has
-// no buffers. With Gob, it keeps the buffers of the last messages, unless these were longer than 1 MiB.
+// A Conn does not belong to a task or a context, and stays open until it is closed. With JSON, an
+// idle Conn has no buffers. With Gob, it keeps the buffers of the last messages, up to 1 MiB.
 //
 // It is Curio's Connection.
 type Conn struct {
@@ -50,11 +51,12 @@ type Conn struct {
 
 var _ frames = (*Conn)(nil)
 
-// Close closes the connection at once. Operations in progress end with net.ErrClosed, and so do all later ones.
-// Messages that have been sent are on their way, and arrive if the other side reads them; but over TCP the
-// system drops them if messages have come that were not received: to be sure, call [Conn.CloseWrite], and Recv
-// until io.EOF. What has come of a message and was not received is lost. The transport's Close is called, which
-// may have something to send, as with TLS; the error is its error. A second Close does nothing.
+// Close closes the connection at once. Operations in progress and all later ones fail with
+// net.ErrClosed. Messages that have been sent arrive if the peer reads them; but over TCP the
+// system discards them if there are received messages that were not read. To be sure, call
+// [Conn.CloseWrite], and then Recv until io.EOF. A partly received message is lost. Close calls the
+// transport's Close, which may send something, as with TLS, and returns its error. A second Close
+// does nothing.
 func (c *Conn) Close() error {
 	if c.in == nil {
 		return opError("close", nil, nil, errUnusable)
@@ -90,14 +92,15 @@ func unlessClosed(err error) error {
 	return err
 }
 
-// CloseWrite says that this side sends no more messages, after those that others are sending at the moment. The
-// other side receives them and then io.EOF, and can go on sending. To end a connection so that nothing is lost,
-// call CloseWrite, and then Recv until io.EOF. If ctx is done before the turn of CloseWrite, the error is ctx's
-// error, and nothing has happened. If the transport has no CloseWrite, the error is errors.ErrUnsupported. A
-// Send that comes later fails with syscall.EPIPE or net.ErrClosed.
+// CloseWrite ends the sending direction, after messages that other tasks are sending. The peer
+// receives the messages and then io.EOF, and can still send. To end a connection without losing
+// anything, call CloseWrite, and then Recv until io.EOF. If ctx is done first, CloseWrite returns
+// an error that wraps ctx's error and the direction stays open. If the transport has no CloseWrite
+// method, the error wraps errors.ErrUnsupported. A later Send fails with syscall.EPIPE or
+// net.ErrClosed.
 //
-// The system call is shutdown(2), or close(2) for a pipe. A task that waits is in the state LOCK_ACQUIRE or
-// WRITE_WAIT.
+// The system call is shutdown(2), or close(2) for a pipe. A task that waits is in the state
+// LOCK_ACQUIRE or WRITE_WAIT.
 func (c *Conn) CloseWrite(ctx context.Context) error {
 	if err := c.startSending(ctx); err != nil {
 		return c.failed("shutdown", err)
@@ -154,11 +157,12 @@ func (c *Conn) failed(op string, err error) error {
 	return opError(op, c.in, c.out, err)
 }
 
-// Transport returns what the connection is made of, such as for its options or its certificates:
-// network.SocketOf takes a network.Conn. Do not send or receive there: the other side takes it for a message.
+// Transport returns the transport underneath, for example to read its options or certificates;
+// network.SocketOf takes a network.Conn. Do not send or receive on it: the peer would take the data
+// for a message.
 func (c *Conn) Transport() stream.Transport { return c.transport }
 
-// LocalAddr is the address of this side, nil if it has none.
+// LocalAddr returns the local address, or nil if there is none.
 func (c *Conn) LocalAddr() net.Addr {
 	if c.in == nil {
 		return nil
@@ -166,7 +170,7 @@ func (c *Conn) LocalAddr() net.Addr {
 	return c.in.LocalAddr()
 }
 
-// RemoteAddr is the address of the other side, nil if it has none.
+// RemoteAddr returns the peer's address, or nil if there is none.
 func (c *Conn) RemoteAddr() net.Addr {
 	if c.in == nil {
 		return nil
@@ -174,7 +178,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return c.out.RemoteAddr()
 }
 
-// String says what c is over. A Conn can be printed while others use it.
+// String describes the transport underneath. It may be called while other tasks use c.
 func (c *Conn) String() string {
 	switch t := c.transport.(type) {
 	case nil:

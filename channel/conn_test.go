@@ -109,7 +109,7 @@ func TestImpossibleLengths(t *testing.T) {
 		"-2":                  {"\xff\xff\xff\xfe", nil, channel.ErrProtocol, "-2"},
 		"least":               {"\x80\x00\x00\x00", nil, channel.ErrProtocol, "-2147483648"},
 		"pickle without one":  {"\x80\x04\x95\x0a", nil, channel.ErrProtocol, ""},
-		"over the default":    {announced(64<<20 + 1), nil, channel.ErrTooLong, "67108865 bytes are announced, of at most 67108864"},
+		"over the default":    {announced(64<<20 + 1), nil, channel.ErrTooLong, "67108865 bytes are announced, at most 67108864 are allowed"},
 		"over the limit":      {announced(1001), limited, channel.ErrTooLong, "1001"},
 		"long over the limit": {"\xff\xff\xff\xff" + string(long(1001)), limited, channel.ErrTooLong, "1001"},
 		"2 GiB":               {announced(1 << 31), nil, channel.ErrTooLong, "2147483648"},

@@ -13,26 +13,27 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// Connect connects with a [Listener], or with a Listener of Python's multiprocessing.connection. network is
-// "tcp" or "unix", and address a "host:port", or the path of a Unix socket. A nil config is the default.
+// Connect connects to a [Listener], or to a Listener of Python's multiprocessing.connection.
+// network is "tcp" or "unix", and address a "host:port" or the path of a Unix socket. A nil config
+// means the default.
 //
-// While the other side is not up, Connect tries again, after 10 ms and then twice as long each time up to a
-// second, until ctx is done: while nobody listens, there is no such socket, the machine cannot be reached, or
-// the connection is reset at once. If a Unix socket has too many connections to accept, it waits. Any other
-// error is final, such as a permission that is missing, a host that is not known, port 0, or, once there is a
-// connection, whatever goes wrong in the handshake: see [Client].
+// While the listener is not available, Connect tries again: when the connection is refused, the
+// Unix socket does not exist, the machine is unreachable, or the connection is reset at once. It
+// pauses for 10 ms, and for twice as long each further time, up to a second. If the backlog of a
+// Unix socket is full, it waits. Any other error is final, such as missing permissions, an unknown
+// host, port 0, or, once there is a connection, a failure of the handshake: see [Client].
 //
-// If ctx is done first, the error is ctx's error, and errors.Is also finds in it what the last attempt has
-// failed with. Errors are *net.OpError. No socket is left open.
+// If ctx is done first, the error wraps ctx's error, and errors.Is also finds the error of the last
+// attempt. Errors are [*net.OpError]s. After an error no socket is open.
 //
-// It is the connect of Curio's Channel. The system calls are socket(2) and connect(2). A task that waits is in
-// the state CONNECT_WAIT, in another state of network.OpenConnection or [Client], or in TIME_SLEEP between two
-// attempts.
+// It is the connect of Curio's Channel. The system calls are socket(2) and connect(2). A task that
+// waits is in the state CONNECT_WAIT, another state of network.OpenConnection or [Client], or
+// TIME_SLEEP between two attempts.
 func Connect(ctx context.Context, network, address string, config *Config) (*Conn, error) {
 	config = config.orDefault()
 	err := config.refuse()
 	if err == nil && network == "tcp" && isPortless(address) {
-		err = misused("port 0 of " + address + ", at which nobody can listen; Listener.LocalAddr has the port")
+		err = misused("port 0 of " + address + ", where no listener can be; Listener.LocalAddr has the port")
 	}
 	if err != nil {
 		return nil, &net.OpError{Op: "connect", Net: network, Err: err}

@@ -8,31 +8,33 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// Errors of connections, to be found with errors.Is.
+// Errors of connections, for errors.Is.
 var (
-	// ErrRefused: the two sides do not have the same key, or one of them does not follow the protocol. The
-	// error that wraps it says what was wrong, as far as is known, and quotes nothing that the other side has
-	// sent. The other side is told only that it was refused. The connection has been closed. It is Curio's AuthenticationError.
+	// ErrRefused reports that the two sides do not have the same key, or that one of them does not
+	// follow the protocol. The error that wraps it gives the cause, as far as it is known, and
+	// quotes no data from the peer. The peer learns only that it was refused. The connection has
+	// been closed. It is Curio's AuthenticationError.
 	ErrRefused = sentinel.PeersDoing("authentication refused")
 
-	// ErrKeyWanted: this side has no Config.Key, and the first message that has come is a challenge: the other
-	// side wants a key. The connection has been closed.
-	ErrKeyWanted = sentinel.PeersDoing("the other side wants a key, as it has sent a challenge; set Config.Key")
+	// ErrKeyWanted reports that this side has no Config.Key, but the peer requires one: the first
+	// message was a challenge. The connection has been closed.
+	ErrKeyWanted = sentinel.PeersDoing("the peer requires a key, as it has sent a challenge; set Config.Key")
 
-	// ErrPickle: a Recv has received what a Python program has sent by send instead of send_bytes. Pickles are
-	// never decoded, because decoding one can run any code. The message has been dropped, and the connection goes on.
-	ErrPickle = sentinel.PeersDoing("a pickle has been received, which is never decoded; in Python, use send_bytes")
+	// ErrPickle reports a message that a Python program has sent with send instead of send_bytes.
+	// Pickles are never decoded, because decoding one can run any code. The message has been
+	// dropped, and the connection can still be used.
+	ErrPickle = sentinel.PeersDoing("received a pickle, which is never decoded; in Python, use send_bytes")
 
-	// ErrTooLong: the other side has announced a message that is longer than Config.MaxMessage. The connection
-	// has been closed.
+	// ErrTooLong reports that the peer has announced a message longer than Config.MaxMessage. The
+	// connection has been closed.
 	ErrTooLong = sentinel.PeersDoing("message too long")
 
-	// ErrProtocol: what has been received is no message. The connection has been closed.
+	// ErrProtocol reports received data that is not a message. The connection has been closed.
 	ErrProtocol = sentinel.PeersDoing("not a message")
 
-	// ErrCut: a message could be sent only in part, as its Send was cancelled or failed. No further message can
-	// be sent. If the other side is still there, the connection has been closed. As with any error of a network,
-	// it is not certain that the message has not arrived: see Send.
+	// ErrCut reports that a message was sent only in part, because its Send was cancelled or
+	// failed. No further message can be sent. The connection has been closed, unless the peer has
+	// gone. As with any network error, the message may have arrived nevertheless: see Send.
 	ErrCut = errors.New("a message was sent only in part")
 )
 

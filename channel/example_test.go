@@ -2,19 +2,21 @@ package channel_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/channel"
 	"github.com/curio-go/curio/socket"
 )
 
-// A server that doubles numbers, and a client that is there before it.
+// A server doubles numbers, and a client connects, perhaps before the server listens.
 func Example() {
 	dir, err := os.MkdirTemp("", "channel")
 	if err != nil {
@@ -23,7 +25,9 @@ func Example() {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "doubler")
-	config := &channel.Config{Key: []byte("a secret of at least 14 bytes")}
+	key := make([]byte, 32)
+	rand.Read(key) // in practice both programs read it from a file
+	config := &channel.Config{Key: key, MaxMessage: 1 << 10, HandshakeTimeout: 10 * time.Second}
 
 	serve := func(ctx context.Context) error {
 		l, err := channel.Listen(ctx, "unix", path, config)
@@ -49,7 +53,9 @@ func Example() {
 		}
 	}
 	ask := func(ctx context.Context) error {
-		conn, err := channel.Connect(ctx, "unix", path, config)
+		connecting, cancel := curio.WithTimeout(ctx, time.Minute) // Connect tries again until then
+		conn, err := channel.Connect(connecting, "unix", path, config)
+		cancel()
 		if err != nil {
 			return err
 		}
@@ -82,7 +88,7 @@ func Example() {
 	// 2 4
 }
 
-// A message that is cut says so, on both sides.
+// If a message is cut short, both sides get an error.
 func ExampleConn_Send() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		a, b, err := socket.SocketPair(socket.SOCK_STREAM)
@@ -100,7 +106,7 @@ func ExampleConn_Send() {
 		}
 		defer to.Close()
 
-		// There is no room for all of it, and nobody receives.
+		// The system has no room for all of it, and the peer does not receive.
 		sender := curio.Go(ctx, func(ctx context.Context) error {
 			return from.SendBytes(ctx, make([]byte, 16<<20))
 		}, curio.ReportCrash(false))

@@ -41,12 +41,12 @@ func selfSigned(name string) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, pool
 }
 
-// A shared key over a network, with TLS below it: the certificate shows the client that this is the
-// listener, before it answers any challenge, and the key shows the listener that this is a client. Without
-// TLS, the false listener could pass the challenge of the right one on.
+// A shared key is used over a network, with TLS below it. The certificate proves the listener's identity to
+// the client before the client answers a challenge, and the key proves to the listener that this is a
+// client. Without TLS, a false listener could pass on the challenge of the right one.
 func Example_tls() {
 	key := make([]byte, 32)
-	rand.Read(key) // in practice both sides read it from somewhere
+	rand.Read(key) // in practice both programs read it from a file
 	certificate, trusted := selfSigned("primes.example")
 	forged, _ := selfSigned("primes.example")
 
@@ -58,6 +58,8 @@ func Example_tls() {
 		})
 	}
 	connect := func(ctx context.Context, l *channel.Listener, key []byte) (*channel.Conn, error) {
+		ctx, cancel := curio.WithTimeout(ctx, time.Minute) // for connecting
+		defer cancel()
 		return channel.Connect(ctx, "tcp", l.LocalAddr().String(), &channel.Config{
 			Key:       key,
 			RefuseMD5: true,

@@ -50,7 +50,7 @@ const (
 
 // What makes a key impossible.
 var (
-	errNoKey    = misused("Config.Key is empty; nil is no authentication")
+	errNoKey    = misused("Config.Key is empty; nil means no authentication")
 	errShortKey = fmt.Errorf("%w: FIPS 140 asks for a Config.Key of at least %d bytes", errors.ErrUnsupported, minKeyFIPS)
 )
 
@@ -119,7 +119,7 @@ func (a *authenticator) challenge(ctx context.Context, f frames) error {
 	if why := a.verify(message, answer); why != "" {
 		err := refusal(why)
 		if sent := f.sendFrame(ctx, []byte(failure)); sent != nil {
-			err = fmt.Errorf("%w; telling the peer so: %w", err, causeOf(sent)) // a cancellation is not to be lost
+			err = fmt.Errorf("%w; telling the peer: %w", err, causeOf(sent)) // a cancellation is not to be lost
 		}
 		return err
 	}

@@ -12,15 +12,16 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// A Listener accepts connections. Listeners come from [Listen] and [NewListener]. A Listener must not be
-// copied. It is safe for concurrent use.
+// A Listener accepts connections. Listeners come from [Listen] and [NewListener]; the zero value
+// cannot be used. A Listener must not be copied. It is safe for concurrent use.
 //
-// A daemon task of the kernel accepts connections, and has a task for each handshake. So what a peer does, or
-// fails to do, delays nobody, and Accept returns only connections whose handshake has succeeded. At most
-// Config.Backlog connections are in handshakes or wait for an Accept. If all of them are silent, the next peer
-// waits until the first has exceeded its HandshakeTimeout.
+// A daemon task of the kernel accepts connections and runs each handshake in a task of its own. A
+// slow peer therefore delays no other, and Accept returns only connections whose handshake has
+// succeeded. At most Config.Backlog connections are in handshakes or waiting for Accept. If all of
+// them are idle in the handshake, the next peer waits until the first has exceeded its
+// HandshakeTimeout.
 //
-// It is Curio's Channel, on the side of accept.
+// It is the accepting side of Curio's Channel.
 type Listener struct {
 	// Set at birth.
 	below  *network.Listener
@@ -39,16 +40,17 @@ type Listener struct {
 	failed error // why accepting is over, nil after Close
 }
 
-// Listen listens for connections. network is "tcp" or "unix", and address a "host:port", where port 0 is any
-// free one, or the path of a Unix socket. A nil config is the default.
+// Listen returns a [Listener]. network is "tcp" or "unix", and address a "host:port", where port 0
+// means any free port, or the path of a Unix socket. A nil config means the default.
 //
-// Only this user may connect with a Unix socket, unless Config.Server has a Mode. A file that was left behind
-// by a program that is gone is replaced, and Close removes the file: see network.ListenUnix. On Linux a path
-// that begins with "@" is an abstract name, to Python one that begins with a zero byte: everybody on the
-// machine may connect there, so use a Key.
+// Only this user may connect to a Unix socket, unless Config.Server has a Mode. A file that was
+// left behind by a program that has ended is replaced, and Close removes the file: see
+// network.ListenUnix. On Linux a path that begins with "@" is an abstract name, which in Python
+// begins with a zero byte. Every user of the machine may connect to an abstract name, so use a Key.
 //
-// ctx is for the call alone: the Listener is open until Close, or until the kernel of ctx shuts down. Errors
-// are *net.OpError. Listen panics if Config.Server makes no sense, as network.ListenTCP does.
+// ctx applies only to the call: if it is done first, the error wraps ctx's error. The Listener is
+// open until Close, or until ctx's kernel shuts down. Errors are [*net.OpError]s. Listen panics if
+// Config.Server is invalid, as network.ListenTCP does.
 //
 // It is the bind of Curio's Channel. The system calls are socket(2), bind(2) and listen(2).
 func Listen(ctx context.Context, network, address string, config *Config) (*Listener, error) {
@@ -63,10 +65,10 @@ func Listen(ctx context.Context, network, address string, config *Config) (*List
 	return newListener(ctx, below, config)
 }
 
-// NewListener makes a Listener of one of package network, and takes it over: for a socket that another program
-// has opened, such as systemd. It is refused with syscall.EINVAL if config makes no sense or has a Server; then
-// below has been closed. With a Grace time of the network.Listener, Accept fails. NewListener panics if below
-// is nil.
+// NewListener makes a [Listener] from a Listener of package network and takes ownership of it, for
+// a socket that another program, such as systemd, has opened. If config is invalid or has a Server,
+// the error wraps syscall.EINVAL, and below has been closed. If below has a Grace time, Accept
+// fails. NewListener does not wait; ctx selects the kernel. It panics if below is nil.
 func NewListener(ctx context.Context, below *network.Listener, config *Config) (*Listener, error) {
 	if below == nil {
 		panic("channel: NewListener of a nil *network.Listener")
@@ -120,14 +122,17 @@ func newListener(ctx context.Context, below *network.Listener, config *Config) (
 	return l, nil
 }
 
-// Accept waits for a connection whose handshake has succeeded, and returns it. A connection is closed and logged at
-// the debug level if its peer was refused, broke off, or took too long; Accept goes on. It also goes on after errors of accept(2) that pass, as a server of package network does.
+// Accept waits for a connection whose handshake has succeeded and returns it. If a peer is refused,
+// breaks off, or takes too long, its connection is closed and that is logged at the debug level;
+// Accept goes on. It also goes on after temporary errors of accept(2), as a server of package
+// network does.
 //
-// If ctx is done first, the error is ctx's error, and no connection has been lost. After Close, and when the
-// kernel has been shut down, it is net.ErrClosed; if accepting has failed for good, that error.
+// If ctx is done first, Accept returns an error that wraps ctx's error, and no connection is lost.
+// After Close, and after the kernel has been shut down, the error wraps net.ErrClosed. If accepting
+// has failed for good, Accept returns that error.
 //
-// It is the accept of Curio's Channel. The system call is accept4(2). A task that waits is in the state
-// QUEUE_GET.
+// It is the accept of Curio's Channel. The system call is accept4(2). A task that waits is in the
+// state QUEUE_GET.
 func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 	conn, err := l.ready.Get(ctx)
 	if err == nil {
@@ -150,8 +155,9 @@ func (l *Listener) why() error {
 	return net.ErrClosed
 }
 
-// Close stops listening, and closes the connections that Accept has not returned. Those that are in Accept get
-// net.ErrClosed. It does not wait for handshakes, whose tasks are cancelled. A second Close does nothing.
+// Close stops listening and closes the connections that Accept has not returned. Accept calls in
+// progress fail with net.ErrClosed. Close cancels the tasks of handshakes, and does not wait for
+// them. A second Close does nothing.
 func (l *Listener) Close() error {
 	err := l.close(nil)
 	l.task.CancelNow()
@@ -179,7 +185,7 @@ func (l *Listener) close(why error) error {
 	}
 }
 
-// LocalAddr is the address that it listens on.
+// LocalAddr returns the address that l listens on.
 func (l *Listener) LocalAddr() net.Addr { return l.below.LocalAddr() }
 
 // String returns the network and the address that l listens on.

@@ -61,7 +61,7 @@ func (l *Listener) greet(ctx context.Context, below network.Conn) {
 	func() {
 		taken := false
 		defer func() {
-			if !taken { // also if Check has panicked
+			if !taken { // even if Check has panicked
 				_ = below.Close()
 				l.release()
 			}

@@ -12,30 +12,32 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// Server makes a connection of t, a network.Conn or any other stream, on the listener's side, and takes t over:
-// to close it, close the Conn. With a Config.Key, it does the handshake, beginning with a challenge; the other
-// side is a [Client]. If t carries TLS, that comes first. Without both, nothing is sent. A nil config is the
-// default.
+// Server makes a [Conn] from t, a network.Conn or any other stream, on the listener's side, and
+// takes ownership of t: close the Conn, not t. If t carries TLS, Server does the TLS handshake.
+// With a Config.Key, it then authenticates both sides, beginning with a challenge; the peer uses
+// [Client]. Without either, it sends nothing. A nil config means the default.
 //
-// If ctx is done first, the error is ctx's error; if the handshake takes longer than Config.HandshakeTimeout,
-// it is network.ErrHandshakeTimeout, and if the other side does not have the key, [ErrRefused]. With any error,
-// t has been closed. Config.Check, Server and Client are not for t, and are left alone.
+// If ctx is done first, the error wraps ctx's error. It wraps network.ErrHandshakeTimeout if the
+// handshake takes longer than Config.HandshakeTimeout, and [ErrRefused] if the peer does not have
+// the key. After any error, t has been closed. Server ignores Config.Check, Config.Server and
+// Config.Client.
 //
-// Server panics if t is nil or moves messages, as a datagram socket does. A task that waits is in the state
-// READ_WAIT or WRITE_WAIT.
+// Server panics if t is nil or moves messages, as a datagram socket does. A task that waits is in
+// the state READ_WAIT or WRITE_WAIT.
 func Server(ctx context.Context, t stream.Transport, config *Config) (*Conn, error) {
 	return open(ctx, t, config, (*authenticator).serve)
 }
 
-// Client is [Server] for the other side: it waits for the challenge. Without a Config.Key there is no
-// difference.
+// Client makes a [Conn] from t, on the connecting side, as [Server] does on the listener's side: it
+// waits for the challenge. Without a Config.Key the two are the same. Cancellation and errors are
+// as for Server.
 func Client(ctx context.Context, t stream.Transport, config *Config) (*Conn, error) {
 	return open(ctx, t, config, (*authenticator).connect)
 }
 
-// Streams joins two streams, one for each direction, for [Server] and [Client], which then take both over: for
-// example the standard streams of a program. What has been read into a buffer of in is received first. in and
-// out may be the same stream. Streams panics if one is nil.
+// Streams joins two streams, one for each direction, into a transport for [Server] and [Client],
+// for example the standard streams of a program. The Conn then owns both. Data in the buffer of in
+// is received first. in and out may be the same stream. Streams panics if one of them is nil.
 //
 //	p, err := subprocess.Popen(ctx, cmd)
 //	conn, err := channel.Client(ctx, channel.Streams(p.Stdout, p.Stdin), nil)
@@ -85,7 +87,7 @@ func open(ctx context.Context, t stream.Transport, config *Config, shake handsha
 	c := newConn(t, config)
 	opened := false
 	defer func() {
-		if !opened { // also after a panic of the transport
+		if !opened { // even after a panic of the transport
 			_ = c.close(nil)
 		}
 	}()

@@ -10,22 +10,23 @@ import (
 	"slices"
 )
 
-// Recv waits for the next message, and decodes it, by the connection's [Codec], into the value that into points
-// to. The value is set as a whole, or, with an error, not at all; what was in it before does not matter.
+// Recv waits for the next message and decodes it, with the connection's [Codec], into the value
+// that into points to. The value is replaced as a whole, or, after an error, not changed.
 //
-// If ctx is done first, the error is ctx's error, and nothing is lost: what has come of the message is kept,
-// and the next call goes on there. At the end of the connection the error is io.EOF, again and again. It is
-// io.ErrUnexpectedEOF if the connection has ended in the middle of a message, ErrTooLong or ErrProtocol if what
-// has come is no message, ErrPickle for a pickle, and ErrKeyWanted for a challenge. A message that cannot be
-// decoded is dropped, and the connection goes on.
+// If ctx is done first, Recv returns an error that wraps ctx's error and nothing is lost: the part
+// of the message that has arrived is kept, and the next call continues with it. At the end of the
+// connection the error is io.EOF, also for later calls. It wraps io.ErrUnexpectedEOF if the
+// connection ended in the middle of a message, ErrTooLong or ErrProtocol if the data is not a valid
+// message, ErrPickle for a pickle, and ErrKeyWanted for a challenge. A message that cannot be
+// decoded is dropped, and the connection can still be used.
 //
-// Methods of the value that decode it are called in the caller's task, after its turn. With Gob they are called
-// in a goroutine of their own, for which the task waits, and their panic is an error. It is the task's turn then:
-// a method must not receive from the connection itself, and one that does not return holds up those that wait to
-// receive, which can be cancelled.
+// Methods of the value that decode it are called in the caller's task, when other tasks can already
+// receive. With Gob they are called in a separate goroutine, for which the task waits, and their
+// panic is an error. No other task can receive meanwhile: such a method must not receive from the
+// connection, and while it does not return, other tasks wait to receive; they can be cancelled.
 //
-// It is Curio's Connection.recv. The system call is recvfrom(2) or read(2). A task that waits is in the state
-// LOCK_ACQUIRE while others receive, and READ_WAIT.
+// It is Curio's Connection.recv. The system call is recvfrom(2) or read(2). A task that waits is in
+// the state LOCK_ACQUIRE while other tasks receive, and READ_WAIT.
 func (c *Conn) Recv(ctx context.Context, into any) error {
 	to, err := target(into)
 	if err != nil {
@@ -69,8 +70,9 @@ func (c *Conn) recvGob(ctx context.Context, to any) error {
 	return nil
 }
 
-// RecvBytes waits for the next message and returns it. It belongs to the caller. Otherwise it is as
-// [Conn.Recv], but takes a message for what it is: pickles too.
+// RecvBytes waits for the next message and returns its bytes, which belong to the caller. It
+// returns every message unchanged, including pickles. Cancellation and everything else is as for
+// [Conn.Recv].
 //
 // It is Curio's Connection.recv_bytes.
 func (c *Conn) RecvBytes(ctx context.Context) ([]byte, error) {
@@ -86,9 +88,10 @@ func (c *Conn) recvMessage(ctx context.Context) ([]byte, error) {
 	return c.next(ctx)
 }
 
-// RecvBytesInto waits for the next message, puts it into buf, and returns its length. It is [Conn.RecvBytes]
-// without an allocation. If the message is longer than buf, the error is io.ErrShortBuffer, n is its length,
-// and the message is there for the next call. With any other error, n is 0, and what is in buf does not matter.
+// RecvBytesInto waits for the next message, copies it into buf, and returns its length. It
+// allocates no memory. If the message is longer than buf, the error wraps io.ErrShortBuffer, n is
+// the message's length, and the message is left for the next call. With any other error, n is 0,
+// and buf may have been overwritten. Cancellation and everything else is as for [Conn.RecvBytes].
 //
 // It is Curio's Connection.recv_bytes_into.
 func (c *Conn) RecvBytesInto(ctx context.Context, buf []byte) (n int, err error) {
@@ -107,7 +110,7 @@ func (c *Conn) recvInto(ctx context.Context, buf []byte) (int, error) {
 	a := &c.arriving
 	size := a.size
 	if size > len(buf) {
-		return size, fmt.Errorf("%w: a message of %d bytes, into %d", io.ErrShortBuffer, size, len(buf))
+		return size, fmt.Errorf("%w: a message of %d bytes does not fit into %d", io.ErrShortBuffer, size, len(buf))
 	}
 	for n := copy(buf, a.body); n < size; {
 		k, err := c.in.Read(ctx, buf[n:size])
@@ -262,7 +265,7 @@ func short(header []byte) (size int, long bool, err error) {
 }
 
 func tooLong(size uint64, limit int) error {
-	return fmt.Errorf("%w: %d bytes are announced, of at most %d", ErrTooLong, size, limit)
+	return fmt.Errorf("%w: %d bytes are announced, at most %d are allowed", ErrTooLong, size, limit)
 }
 
 // unexpected is the error for an end where there should be more.

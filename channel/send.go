@@ -12,22 +12,24 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Send sends v, encoded by the connection's [Codec], as one message. When it returns, the system has it. What
-// cannot be encoded is an error, and nothing has been sent.
+// Send encodes v with the connection's [Codec] and sends it as one message. When it returns without
+// an error, the system has accepted the message. If v cannot be encoded, Send returns an error and
+// has sent nothing.
 //
-// If ctx is done before the first byte could be sent, the error is ctx's error, and nothing has happened. If it
-// is done later, or if the connection fails, a part of the message has been sent: the error is ErrCut as well,
-// and the connection has been closed. Over TLS the message may even arrive as a whole, as what has been encrypted
-// is sent when the connection is closed. After an error that means that the other side is gone, it is still open,
-// so that what the other side has sent before can be received.
+// If ctx is done before the first byte is sent, Send returns an error that wraps ctx's error and
+// has sent nothing. If ctx is done later, or the connection fails, a part of the message has been
+// sent: the error also wraps ErrCut, and the connection has been closed. Over TLS the whole message
+// may still arrive, as encrypted data is sent when the connection is closed. If the error means
+// that the peer has gone, the connection stays open, so that messages that the peer has sent before
+// can be received.
 //
-// Methods of v that encode it are called in the caller's task, before its turn. With Gob they are called in a
-// goroutine of their own, for which the task waits, and their panic is an error. It is the task's turn then: a
-// method must not send on the connection itself, and one that does not return holds up those that wait to send,
-// which can be cancelled.
+// Methods of v that encode it are called in the caller's task, before it waits for other tasks.
+// With Gob they are called in a separate goroutine, for which the task waits, and their panic is an
+// error. No other task can send meanwhile: such a method must not send on the connection, and while
+// it does not return, other tasks wait to send; they can be cancelled.
 //
-// It is Curio's Connection.send. The system call is sendto(2) or write(2). A task that waits is in the state
-// LOCK_ACQUIRE while others send, and WRITE_WAIT while the system has no room.
+// It is Curio's Connection.send. The system call is sendto(2) or write(2). A task that waits is in
+// the state LOCK_ACQUIRE while other tasks send, and WRITE_WAIT while the system has no room.
 func (c *Conn) Send(ctx context.Context, v any) error {
 	if err := c.send(ctx, v); err != nil {
 		return c.failed("send", err)
@@ -58,7 +60,8 @@ func (c *Conn) send(ctx context.Context, v any) error {
 	return err
 }
 
-// SendBytes sends b as one message, which may be empty. Otherwise it is as [Conn.Send]. b is not kept.
+// SendBytes sends b as one message, which may be empty. It does not keep b. Cancellation and
+// everything else is as for [Conn.Send].
 //
 // It is Curio's Connection.send_bytes.
 func (c *Conn) SendBytes(ctx context.Context, b []byte) error {

@@ -25,14 +25,15 @@ import (
 // Until the renaming begins, whatever goes wrong removes the draft, and the target is as it was. From
 // then on nothing is ever removed, because the draft's name may be somebody else's.
 
-// WriteFile writes data to the file name, which it creates with perm, less the process's umask, or
-// truncates. It is os.WriteFile: if the system crashes, the disk is full, or the call is cut short, the
-// file may have some of the data, or none. [WriteFileAtomic] does not have this problem.
+// WriteFile writes data to the named file. It creates the file with mode perm, before umask, if it
+// does not exist, and truncates it otherwise. Like os.WriteFile it is not atomic: after a crash, an
+// error or a cancellation, the file may hold part of the data or none. [WriteFileAtomic] does not
+// have this problem.
 //
-// If ctx is done first, the error is ctx's error, and the writing stops soon after. If it had begun,
-// errors.Is finds ErrOutcomeUnknown too. The data is copied, so the caller may change it as soon as
-// WriteFile has returned. Errors are of type *fs.PathError. A task that waits is in the state
-// FILE_CALL. For a FIFO it waits as [OpenFile] does, and then in WRITE_WAIT.
+// If ctx is done first, WriteFile returns an error that wraps ctx's error, and the writing stops
+// soon after; if it had begun, the error also matches ErrOutcomeUnknown. WriteFile copies data, so
+// the caller may modify it afterwards. Errors are [*fs.PathError]s. A task that waits is in the
+// state FILE_CALL. For a FIFO it waits as [OpenFile] does, and then in WRITE_WAIT.
 func WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	const how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	data = bytes.Clone(data)
@@ -95,23 +96,24 @@ func writePieces(j *job, f *os.File, data []byte) error {
 	return nil
 }
 
-// WriteFileAtomic makes data the content of the file name, in such a way that everybody, also after a
-// crash, finds either the old content or the new one, and never a part of it. It writes a file with a
-// random name in the same directory, syncs it to the disk, renames it to name, and syncs the directory.
+// WriteFileAtomic replaces the contents of the named file with data, so that a reader finds either
+// the old contents or the new ones, and never a part of them, even after a crash. It writes a file
+// with a random name in the same directory, syncs it to the disk, renames it to name, and syncs the
+// directory.
 //
-// A file that exists keeps its permission bits, and its owner and group as far as the process may set
-// them. A new one gets perm, less the process's umask. If name is a symbolic link, the file that it
-// leads to is replaced, and the link stays. Other hard links keep the old content. Access control lists
-// and extended attributes are not kept. Whatever is not a regular file is refused. A file on which
-// another one is mounted, as containers do with their configuration, cannot be replaced: the error is
-// syscall.EBUSY, and WriteFile is the way to write it.
+// An existing file keeps its permission bits, and its owner and group as far as the process may set
+// them. A new file has mode perm, before umask. If name is a symbolic link, WriteFileAtomic
+// replaces the file that it refers to, and the link stays. Other hard links keep the old contents.
+// Access control lists and extended attributes are not kept. Anything but a regular file is
+// refused. A file that is a mount point, as containers use for their configuration, cannot be
+// replaced: the error wraps syscall.EBUSY. Use WriteFile for such a file.
 //
-// If WriteFileAtomic fails, or ctx is done first, the old content is still there, and what has been
-// written is removed. There are two exceptions. If ctx is done during the renaming or after it, errors.Is
-// finds ErrOutcomeUnknown, and there is either the old content or the new one. If syncing the directory
-// fails, the new content is there, but a crash may bring back the old one: then the error's Op is
-// "syncdir". Errors are of type *fs.PathError. Data is copied. A task that waits is in the state
-// FILE_CALL. The system calls are fsync(2) and rename(2).
+// If WriteFileAtomic fails or ctx is done first, the file still has its old contents, and what was
+// written is removed. There are two exceptions. If ctx is done during or after the renaming, the
+// error also matches ErrOutcomeUnknown, and the file has either the old or the new contents. If
+// syncing the directory fails, the file has the new contents, but a crash may bring back the old
+// ones; the Op of the error is then "syncdir". Errors are [*fs.PathError]s. WriteFileAtomic copies
+// data. A task that waits is in the state FILE_CALL. The system calls are fsync(2) and rename(2).
 func WriteFileAtomic(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	data = bytes.Clone(data)
 	j := new(job)
@@ -129,17 +131,18 @@ func WriteFileAtomic(ctx context.Context, name string, data []byte, perm fs.File
 	return draftError("replace", name, err)
 }
 
-// WriteAtomic is WriteFileAtomic for content that write produces piece by piece. What write writes to w
-// is collected in a buffer and written in workers. If write returns an error, panics or calls
-// runtime.Goexit, or if ctx is done, the file is as it was. w may be used only until write returns, and
-// by one goroutine at a time; its errors stay, and WriteAtomic returns them too. While write runs, the
-// unfinished file is in the same directory, with a name that begins with ".curio-".
+// WriteAtomic replaces the contents of the named file, as [WriteFileAtomic] does, with what the
+// function write writes to w. Workers write the data when a buffer is full. If write returns an
+// error, panics or calls runtime.Goexit, or if ctx is done, the file keeps its old contents. w may
+// be used only until write returns, and by one goroutine at a time. After an error of w, all its
+// writes return that error, and so does WriteAtomic. While write runs, the unfinished file is in
+// the same directory, with a name that begins with ".curio-".
 //
 //	err := file.WriteAtomic(ctx, "report.csv", 0o644, func(ctx context.Context, w io.Writer) error {
 //		return table.WriteCSV(w)
 //	})
 //
-// It panics if write is nil.
+// WriteAtomic panics if write is nil.
 func WriteAtomic(ctx context.Context, name string, perm fs.FileMode, write func(ctx context.Context, w io.Writer) error) (err error) {
 	if write == nil {
 		panic("file: WriteAtomic without a function that writes")
@@ -150,7 +153,7 @@ func WriteAtomic(ctx context.Context, name string, perm fs.FileMode, write func(
 	}
 	w := &draftWriter{ctx: ctx, draft: d}
 	finished := false
-	defer func() { // also if write panics
+	defer func() { // even if write panics
 		if !finished && !w.gone {
 			err = joined(err, cleanUp(ctx, "replace", name, func() error { d.discard(); return nil }))
 		}

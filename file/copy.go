@@ -8,20 +8,21 @@ import (
 	"syscall"
 )
 
-// Copy copies the content and the permission bits of the file src to the file dst, and returns how many
-// bytes it has copied. It writes a file with a random name in dst's directory, and renames that to dst when
-// it is complete: dst is never half a copy, and has its old content, if there was any, until then. See
-// [WriteFileAtomic] for links, owners and mounts; unlike that, Copy does not sync to the disk.
+// Copy copies the contents and the permission bits of the file src to the file dst, and returns how
+// many bytes it copied. It writes a file with a random name in dst's directory and renames it to
+// dst when it is complete, so dst is never a partial copy. For links, owners and mounts see
+// [WriteFileAtomic]; unlike that function, Copy does not sync to the disk.
 //
-// Where the system can, the data does not pass through the process, or is shared by both files until one
-// of them changes. Holes stay holes. Files whose size the system does not know, as in /proc, are copied
-// too. What is not a regular file is refused, and so are two names of one file.
+// If the system supports it, the data does not pass through the process, or both files share it
+// until one of them changes. Holes stay holes. Copy also copies files whose size the system does
+// not know, as in /proc. It refuses anything but a regular file, and two names of the same file.
 //
-// If Copy fails, for example because the disk is full, or if ctx is done first, dst is as it was, and
-// what has been written is removed; n is how much had been copied. Only if ctx is done during the renaming,
-// errors.Is finds ErrOutcomeUnknown. Errors are of type *fs.PathError if they are about one
-// of the files, and of type *os.LinkError if they are about both. A task that waits is in the state
-// FILE_CALL. The system call is copy_file_range(2), or read(2) and write(2).
+// If Copy fails, for example because the disk is full, or if ctx is done first, dst is unchanged,
+// what was written is removed, and n is how much had been copied. If ctx is done during the
+// renaming, the error also matches ErrOutcomeUnknown, and dst has either the old or the new
+// contents. Errors are [*fs.PathError]s if they concern one file, and [*os.LinkError]s if they
+// concern both. A task that waits is in the state FILE_CALL. The system call is copy_file_range(2),
+// or read(2) and write(2).
 func Copy(ctx context.Context, dst, src string) (n int64, err error) {
 	j, c := &job{dev: deviceOfPaths(src, dst)}, new(copier)
 	n, err = work(ctx, j, "copy", dst, func() (int64, error) { return c.copy(j, dst, src) }, nil)

@@ -1,5 +1,6 @@
-// Package file has what package os has for files, with a context: every call can be cancelled, can time
-// out and can be seen.
+// Package file provides package os's operations on files with a context: every call can be
+// cancelled, can time out, and can be observed while it waits. Begin with [Open] for reading,
+// [ReadFile] and [WriteFileAtomic] for whole files, and [Walk] for a tree.
 //
 //	f, err := file.Open(ctx, "data.bin")
 //	n, err := f.ReadAt(ctx, buf, 4096)
@@ -9,81 +10,86 @@
 //	text, err := file.ReadFile(ctx, "/etc/hostname")
 //	err = file.WriteFileAtomic(ctx, "state.json", data, 0o644)
 //
-// There is something for each thing that one does with files:
+// The package has these parts:
 //
-//   - [Open], [Create], [OpenFile] and [CreateTemp] return a [File], to be read, written, sought in,
+//   - [Open], [Create], [OpenFile] and [CreateTemp] return a [File], which can be read, written,
 //     truncated, synced and listed.
-//   - [ReadFile] and [WriteFile] are for whole files. [WriteFileAtomic] and [WriteAtomic] leave the old
-//     content or the new one, also after a crash. [Copy] copies a file.
-//   - [Stat], [Rename], [Remove], [RemoveAll], [Mkdir], [Chmod] and others work by name, as in package os.
-//     [MkdirTemp] and [WithTempDir] make directories that are not kept.
-//   - [Walk] is a loop over a tree of any depth.
-//   - [FS] is a directory for package io/fs, under a context. A [Root] is a directory out of which no name
-//     leads.
-//   - A [Lock] keeps tasks and processes apart, by flock(2).
-//   - [Watch] is a stream of the changes to a file, to a directory, or to all that is below one.
+//   - [ReadFile] and [WriteFile] are for whole files. [WriteFileAtomic] and [WriteAtomic] leave the
+//     old contents or the new ones, even after a crash. [Copy] copies a file.
+//   - [Stat], [Rename], [Remove], [RemoveAll], [Mkdir], [Chmod] and others work by name, as in
+//     package os. [MkdirTemp] and [WithTempDir] make temporary directories.
+//   - [Walk] loops over a tree of any depth.
+//   - [FS] makes an fs.FS from a directory and a context. A [Root] is a directory that no name
+//     leads out of.
+//   - A [Lock] excludes tasks and processes from each other, with flock(2).
+//   - [Watch] reports the changes to a file, a directory, or a tree.
 //
-// It is Curio's module file, with what package os has beside it.
+// It is Curio's module file, and more of package os.
 //
 // # What a call costs
 //
-// A disk, an NFS server or a FUSE daemon that does not answer stops the thread that has asked, and no
-// context reaches it. So a call that may have to wait is made by a worker, in a goroutine of its own,
-// and the caller can give it up. That costs one or two microseconds. It is spared where nothing has to
-// be waited for:
+// A disk, an NFS server or a FUSE daemon that does not answer blocks the thread that called it, and
+// no context can interrupt that. A worker, in a goroutine of its own, therefore makes each call
+// that may have to wait, and the caller can abandon it. That costs one or two microseconds. Calls
+// that do not have to wait are made directly:
 //
-//   - what the page cache has is read by one system call, where the file system can tell: ext4,
-//     xfs, btrfs and others do (preadv2(2) with RWF_NOWAIT). If it has nothing, a worker reads;
-//   - file systems without a device, such as tmpfs, /proc and /sys, are read and written directly. A
-//     page that tmpfs has moved to the swap device, and what a driver does when a file in /sys is
-//     read, are waited for;
-//   - a file on a disk of this machine is opened directly if its name and what it stands for are in
-//     memory, and no symbolic link is on the way (openat2(2) with RESOLVE_CACHED).
+//   - Data in the page cache is read with one system call, if the file system supports that: ext4,
+//     xfs, btrfs and others do (preadv2(2) with RWF_NOWAIT). If the data is not there, a worker
+//     reads it.
+//   - File systems without a device, such as tmpfs, /proc and /sys, are read and written directly.
+//     Such a call still waits for a tmpfs page on the swap device, and for a driver that computes a
+//     file in /sys.
+//   - A file on a local disk is opened directly if its name and inode are in memory and its path
+//     has no symbolic links (openat2(2) with RESOLVE_CACHED).
 //
-// overlayfs, which is what containers run on, NFS and FUSE do not tell, so each read of a file there is
-// handed to a worker. That is remembered for each open file. [Counts] has how often it happens. Lines,
-// ReadAll and ReadFile read much at once, so there it does not count. Writing is always handed over
-// where there is a device: the system has no way of writing that tells reliably whether it would wait.
+// NFS, FUSE and overlayfs, which containers use, have no such call, so workers make all reads
+// there; the package remembers that for each open file. [Counts] tells how often this happens.
+// Lines, ReadAll and ReadFile read large pieces, so the cost does not matter for them. Workers make
+// all writes where there is a device, as no system call writes and reliably reports that it would
+// have to wait.
 //
 // # Workers
 //
-// Each device has 16 workers at most, and a call that hangs keeps its worker until it returns, also if
-// nobody waits for it any more. So a mount that hangs stops what is done on that mount, and nothing
-// else; what is asked of it later waits in its queue, under its own context only. [Calls] shows all of
-// that: the operation, the path, how long, and whether somebody still waits. Nothing waits for a call
-// that was given up, not the end of the kernel either.
+// Each device has at most 16 workers. A call that hangs occupies its worker until it returns, even
+// if the caller has abandoned it. A mount that hangs therefore stops calls for that mount, and no
+// others; later calls for it wait in its queue, until their contexts are done. [Calls] shows all
+// calls with their operation, path and age, and whether the caller still waits. Nothing waits for
+// an abandoned call, not even the end of the kernel.
 //
-// The device of an open file is known. That of a path is the mount that it leads to, as far as the
-// system has that in memory. What is about two devices, such as a copy, has workers of its own for each
-// pair of them. On systems other than Linux all paths have the same workers.
+// The device of an open file is known. The device of a path is the mount that it leads to, as far
+// as the system has that in memory. Calls for two devices, such as a copy, have workers for each
+// pair of devices. On systems other than Linux all paths share the same workers.
 //
 // # Cancellation
 //
-// Any context will do, [context.Background] too. A call asks first whether its context is done, and
-// fails if so, although it might not have to wait. What was given up has no effect on the caller: a
-// late read goes to memory of the package's, a late open is closed, the offset is the File's own and
-// moves only by what was returned. A write, a truncation and the like that are given up while the
-// system is at them may take effect or not: the error is then ctx's error and [ErrOutcomeUnknown]. What
-// is given up while it is still queued has not been done, and the error does not say so.
+// Any context will do, including [context.Background]. Each call first checks its context, and
+// fails if that is done, even if it would not have to wait. An abandoned call has no effect on the
+// caller: a late read goes to memory of the package, a late open is closed, and the File's own
+// offset moves only by what was returned. A call that writes, truncates or changes something else
+// may still take effect if it is abandoned while the system is executing it: the error then wraps
+// ctx's error and matches [ErrOutcomeUnknown]. A call that is abandoned while it is queued is not
+// made, and its error does not match ErrOutcomeUnknown.
 //
-// So an error without ErrOutcomeUnknown means that a call that was cut short has changed nothing, or takes
-// back what it has done: WriteFileAtomic and Copy remove their draft, MkdirTemp its directory, and a
-// Lock is given back. What has to be given back while the context is done is waited for, for a second or
-// two at most, in the state EVENT_WAIT; after that it goes on in the background.
+// So if the error of a cancelled call does not match ErrOutcomeUnknown, the call has changed
+// nothing, or has undone what it had done: WriteFileAtomic and Copy remove their temporary file,
+// MkdirTemp removes its directory, and a Lock is released. If ctx is done, a call waits at most one
+// or two seconds for that, in the state EVENT_WAIT; after that it goes on in the background.
 //
-// # What is not on a disk
+// # FIFOs, terminals and devices
 //
-// FIFOs, terminals and other devices that can be waited for are waited for as sockets are, without a
-// worker. They are opened without waiting; see [OpenFile] for FIFOs. Inherited descriptors, such as
-// os.Stdin, are for package stream: to make them non-blocking would change them for others.
+// FIFOs, terminals and similar devices are waited for as sockets are, without a worker. They are
+// opened without waiting; see [OpenFile] for FIFOs. For inherited descriptors, such as os.Stdin,
+// use package stream: to make them non-blocking would also affect other processes.
 //
 // # Errors
 //
-// The end of a file is [io.EOF] as it is. Other errors are of type [*os.PathError], or [*os.LinkError] if
-// they are about two names. Inside is one of
-// these, to be found with [errors.Is]: the scope's error, such as curio.ErrTaskCancelled or
-// curio.ErrTaskTimeout, which are also [context.Canceled] and [context.DeadlineExceeded];
-// [fs.ErrClosed], if the file has been closed, before the call or during it; [ErrOutcomeUnknown];
-// [ErrLineTooLong] or [ErrTooLong]; what the system says, so that [fs.ErrNotExist] and the like are
-// found, and the numbers of package syscall.
+// The end of a file is [io.EOF], unwrapped. Other errors are [*os.PathError]s, or [*os.LinkError]s
+// if they concern two names. They wrap one of these, which [errors.Is] finds:
+//
+//   - ctx's error, such as curio.ErrTaskCancelled or curio.ErrTaskTimeout; errors.Is also reports
+//     [context.Canceled] or [context.DeadlineExceeded];
+//   - [fs.ErrClosed], if the file was closed before or during the call;
+//   - [ErrOutcomeUnknown];
+//   - [ErrLineTooLong] or [ErrTooLong];
+//   - the system's error, a [syscall.Errno], which matches [fs.ErrNotExist] and similar errors.
 package file

@@ -10,27 +10,29 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ErrOutcomeUnknown says that a call that changes something was given up while the system was at it:
-// it may have taken effect, or may yet, as a whole, in part or not at all. The error that contains it
-// says why the call was given up too.
+// ErrOutcomeUnknown reports that a call that changes something was abandoned while the system was
+// executing it. The call may have taken effect, or may yet take effect, completely, partly or not
+// at all. The error also wraps the reason why the call was abandoned, usually ctx's error.
 var ErrOutcomeUnknown = errors.New("outcome unknown")
 
-// ErrLineTooLong is the error of ReadLine and Lines for a line that is longer than the limit, in an
-// error that says how long that is and where in the file the line begins.
+// ErrLineTooLong reports a line that is longer than the limit. Errors of [File.ReadLine] and
+// [File.Lines] wrap it, and name the limit and the place in the file where the line begins.
 var ErrLineTooLong = errors.New("line too long")
 
-// ErrTooLong is the error of ReadAll and ReadFileLimit for more than their limit.
+// ErrTooLong reports a file that is longer than the limit. Errors of [File.ReadAll] and
+// [ReadFileLimit] wrap it.
 var ErrTooLong = errors.New("file too long")
 
-// ErrBusy is the error of Detach while calls are in progress.
+// ErrBusy reports that calls are in progress. Errors of [File.Detach] wrap it.
 var ErrBusy = errors.New("in use")
 
-// ErrUnread is the error of Detach when something has been read ahead and not returned.
+// ErrUnread reports data that has been read ahead and not returned. Errors of [File.Detach] wrap
+// it.
 var ErrUnread = errors.New("unread data")
 
 var (
 	errNegative  = errors.New("negative offset")
-	errAppends   = errors.New("the file was opened with O_APPEND, where the system writes at the end, whatever the offset is")
+	errAppends   = errors.New("the file was opened with O_APPEND, so the system writes at the end, not at the offset")
 	errIrregular = errors.New("not a regular file")
 )
 
@@ -68,7 +70,7 @@ func (e *unknownError) Error() string        { return fmt.Sprintf("%v: %v", e.er
 func (e *unknownError) Unwrap() error        { return e.err }
 func (e *unknownError) Is(target error) bool { return target == ErrOutcomeUnknown }
 
-// Timeout is for those who do not look at wrapped errors.
+// Timeout is for callers that do not look at wrapped errors.
 func (e *unknownError) Timeout() bool {
 	timeout, ok := e.err.(interface{ Timeout() bool })
 	return ok && timeout.Timeout()

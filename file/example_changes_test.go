@@ -13,7 +13,7 @@ import (
 	"github.com/curio-go/curio/file"
 )
 
-// A reader finds either the old settings or the new ones.
+// A reader finds either the old settings or the new ones, never a part of them.
 func ExampleWriteFileAtomic() {
 	ctx := context.Background()
 	err := file.WithTempDir(ctx, "", "example", func(ctx context.Context, dir string) error {
@@ -34,7 +34,7 @@ func ExampleWriteFileAtomic() {
 	// Output: {"level": 2}
 }
 
-// If the function fails, the file is as it was.
+// If the function fails, the file does not change.
 func ExampleWriteAtomic() {
 	ctx := context.Background()
 	err := file.WithTempDir(ctx, "", "example", func(ctx context.Context, dir string) error {
@@ -45,7 +45,9 @@ func ExampleWriteAtomic() {
 					return fmt.Errorf("nothing to report")
 				}
 				for i := range last {
-					fmt.Fprintln(w, "line", i)
+					if _, err := fmt.Fprintln(w, "line", i); err != nil {
+						return err
+					}
 				}
 				return nil
 			})
@@ -103,22 +105,22 @@ func ExampleWalk() {
 	// ---------- cmd/tool/main.go
 }
 
-// Only one instance of a program is at work at a time.
+// A lock on a file makes sure that only one instance of a program works at a time.
 func ExampleLock() {
 	ctx := context.Background()
 	err := file.WithTempDir(ctx, "", "example", func(ctx context.Context, dir string) error {
 		lock := file.NewLock(filepath.Join(dir, "lock"))
 		return lock.Do(ctx, func(ctx context.Context) error {
-			another := file.NewLock(filepath.Join(dir, "lock")) // as another process may have one
+			another := file.NewLock(filepath.Join(dir, "lock")) // another process does the same
 			expired, err := curio.IgnoreAfter(ctx, 10*time.Millisecond, another.Acquire)
-			fmt.Println("at work; another has waited in vain:", expired)
+			fmt.Println("at work; the other timed out:", expired)
 			return err
 		})
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Output: at work; another has waited in vain: true
+	// Output: at work; the other timed out: true
 }
 
 func ExampleCopy() {

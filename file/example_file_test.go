@@ -14,7 +14,7 @@ import (
 	"github.com/curio-go/curio/file"
 )
 
-// exampleDir returns a folder with a file "poem.txt" in it, and what removes it.
+// exampleDir makes a directory with a file "poem.txt", and returns it with a function that removes it.
 func exampleDir() (dir string, remove func()) {
 	dir, err := os.MkdirTemp("", "curio")
 	if err != nil {
@@ -50,7 +50,7 @@ func ExampleOpen() {
 	// <nil>
 }
 
-// Nobody writes to the FIFO. With package os this would never end.
+// A FIFO without a writer would block package os forever. Here a timeout ends the wait.
 func ExampleFile_ReadLine_timeout() {
 	dir, remove := exampleDir()
 	defer remove()

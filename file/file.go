@@ -15,13 +15,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A File is an open file, folder, FIFO, terminal or device. Files come from Open, Create, OpenFile and
-// the methods of a Root. The zero value is none: its methods return os.ErrInvalid. A File must not be
-// copied. It is safe for concurrent use: those that use its offset take turns, in the order in which
-// they came, in the state FILE_TURN; ReadAt and WriteAt need no turn.
+// A File is an open file, directory, FIFO, terminal or device. Files come from [Open], [Create],
+// [OpenFile], [CreateTemp] and the methods of a [Root]. The zero value is not a file: its methods
+// return os.ErrInvalid. A File must not be copied. It is safe for concurrent use: calls that use
+// its offset run one at a time, in the order in which they were made, and wait in the state
+// FILE_TURN. ReadAt and WriteAt do not wait for other calls.
 //
-// The offset is the File's own, and not the system's. It moves by what a call has returned: a
-// read that was cancelled has read nothing, whatever becomes of the system call.
+// The offset belongs to the File, not to the system. It moves by what a call has returned: a read
+// that was cancelled has read nothing, whatever becomes of the system call.
 //
 // It is Curio's AsyncFile.
 type File struct {
@@ -71,7 +72,7 @@ const (
 	kindStream // a terminal, a socket, a FIFO that is written
 )
 
-// Name returns the name with which the file was opened.
+// Name returns the name that the file was opened with.
 func (f *File) Name() string {
 	if f == nil {
 		return ""
@@ -79,7 +80,8 @@ func (f *File) Name() string {
 	return f.name
 }
 
-// String says which file it is, and whether it is closed. A File can be printed while others use it.
+// String returns the file's name and whether it is closed. It may be called while other tasks use
+// f.
 func (f *File) String() string {
 	switch {
 	case f.usable() != nil:
@@ -130,14 +132,14 @@ func (f *File) leave() {
 	}
 }
 
-// Close closes the file, and returns the system's error, which may be the first that is heard of data
-// that could not be written. Calls in progress end with fs.ErrClosed, and so do all later ones, a
-// second Close included. It is for io.Closer; close(2) itself may take as long as the disk, the server
-// or the daemon takes, and Close cannot be cancelled meanwhile: where that matters, there is
-// CloseContext.
+// Close closes the file and returns the system's error, which may be the first report of data that
+// could not be written. Calls in progress and all later ones fail with fs.ErrClosed, including a
+// second Close. Close takes as long as close(2), which may wait for a disk, a server or a daemon,
+// and cannot be cancelled; use CloseContext where that matters. Close implements io.Closer.
 //
-// If calls were abandoned that still run, Close does not wait for them: the descriptor is closed when
-// the last of them returns. Then the error of a file that can be written to is ErrOutcomeUnknown.
+// If abandoned calls are still running, Close does not wait for them: the descriptor is closed when
+// the last of them returns. For a file that is open for writing, the error then wraps
+// ErrOutcomeUnknown.
 func (f *File) Close() error {
 	run, err := f.beginClose(true)
 	if err != nil {
@@ -153,12 +155,12 @@ func (f *File) Close() error {
 	return f.failed("close", err, false)
 }
 
-var errCallsRunOn = errors.New("calls that were abandoned still run")
+var errCallsRunOn = errors.New("abandoned calls are still running")
 
-// CloseContext is Close for as long as ctx allows. It waits for calls that were abandoned, too. If ctx
-// is done first, the file is closed all the same, when the system is ready to; the error is ctx's
-// error, and ErrOutcomeUnknown if the file can be written to. If ctx is done from the beginning, the
-// file is closed as well. A task that waits is in the state RESULT_WAIT.
+// CloseContext closes the file as Close does, but waits only until ctx is done. It also waits for
+// abandoned calls. If ctx is done first, even before the call, the file is closed all the same in
+// the background, and the error wraps ctx's error; if the file is open for writing, it also matches
+// ErrOutcomeUnknown. A task that waits is in the state RESULT_WAIT.
 func (f *File) CloseContext(ctx context.Context) error {
 	if _, err := f.beginClose(!f.isWritten()); err != nil {
 		return err
@@ -175,9 +177,9 @@ func (f *File) CloseContext(ctx context.Context) error {
 // isWritten reports whether the close of f may have to wait for a disk: for what was written.
 func (f *File) isWritten() bool { return f != nil && f.writes && f.access.Load() != direct }
 
-// beginClose lets nobody in any more and ends the waits of those that are inside. It returns how many
-// calls run on in workers. It closes the descriptor itself if nobody is inside, no server would be
-// asked, and inline says so.
+// beginClose lets nobody in any more and ends the waits of those that are inside. It returns how
+// many calls run on in workers. It closes the descriptor itself if no call is inside, no server
+// would be asked, and inline is true.
 func (f *File) beginClose(inline bool) (run int, err error) {
 	if err := f.usable(); err != nil {
 		return 0, err
@@ -246,12 +248,13 @@ func (f *File) closeNow() {
 	f.closing.SetValue(struct{}{})
 }
 
-// Detach gives the open file back as an *os.File, for code that knows nothing of contexts or needs the
-// descriptor. f is as closed after that, and the *os.File is at f's offset. It is refused while calls
-// are in progress, those that were abandoned included, with ErrBusy; and with ErrUnread while there is
-// something that ReadLine or ReadAll has read ahead of a pipe, as it would be lost.
+// Detach returns the open file as an *os.File, for code that takes no context or needs the
+// descriptor. Afterwards f behaves as if closed, and the *os.File is at f's offset. Detach fails
+// with an error that wraps ErrBusy while calls are in progress, including abandoned ones, and
+// ErrUnread if ReadLine or ReadAll has read data ahead from a pipe, which would be lost.
 //
-// The descriptor of a pipe or a terminal is in non-blocking mode, which is its own: nobody else has it.
+// The descriptor of a pipe or a terminal is in non-blocking mode; no other process shares that
+// mode.
 func (f *File) Detach() (*os.File, error) {
 	if err := f.enter("detach"); err != nil {
 		return nil, err

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// A Call is a system call that a worker makes, or that waits for one. It is a picture of one moment.
+// A Call describes a system call that a worker is making or that waits for a worker, at one moment.
 type Call struct {
-	Op        string    // what is done, such as open, read or stat
-	Path      string    // with which file
-	Device    uint64    // the number of its device, as in the Dev of a syscall.Stat_t; of two, the target's
-	Since     time.Time // when it was asked for
-	Queued    bool      // all workers of the device are busy
-	Abandoned bool      // nobody waits for it any more
+	Op        string    // the operation, such as open, read or stat
+	Path      string    // the file's path
+	Device    uint64    // the file's device, as in the Dev of a syscall.Stat_t; for two files, the target's
+	Since     time.Time // when the call was requested
+	Queued    bool      // it waits, because all workers of the device are busy
+	Abandoned bool      // the caller no longer waits for it
 }
 
-// String says what the call does, and whether somebody waits for it.
+// String returns the operation, the path, and whether the call is queued or abandoned.
 func (c Call) String() string {
 	text := c.Op + " " + c.Path
 	if c.Queued {
@@ -27,10 +27,10 @@ func (c Call) String() string {
 	return text
 }
 
-// Calls returns the system calls of this package that run in workers now, the oldest first, and those
-// that wait for a worker. A call that is old stands for a disk, a server or a daemon that does not
-// answer; those that were abandoned are among them, and nothing waits for them to return. It may be
-// called at any time, from any goroutine.
+// Calls returns the system calls of this package that are running in workers or waiting for one,
+// the oldest first. An old call indicates a disk, a server or a daemon that does not answer.
+// Abandoned calls are included until they return. Calls may be called at any time, from any
+// goroutine.
 func Calls() []Call {
 	devices.mu.Lock()
 	all := make([]*device, 0, len(devices.all)+len(devices.pairs))
@@ -59,16 +59,16 @@ func (d *device) appendLocked(calls []Call, l *errandList) []Call {
 	return calls
 }
 
-// Counters are numbers that only grow.
+// Counters holds counts since the program began.
 type Counters struct {
-	HandOvers uint64 // system calls that were made by workers
-	Misses    uint64 // reads of which the page cache had nothing, so that a worker had to wait for the disk
-	Refusals  uint64 // files that cannot be read without waiting, so that workers make all reads
+	HandOvers uint64 // system calls made by workers
+	Misses    uint64 // reads whose data was not in the page cache, so that a worker waited for the disk
+	Refusals  uint64 // files whose file system has no non-blocking reads, so that workers make all reads
 }
 
-// Counts returns how much work was handed to workers since the program began, and why. Where Refusals
-// grows, programs that make many small reads do better on another file system, or by reading more at
-// once.
+// Counts returns how much work was handed to workers since the program began, and why. If Refusals
+// grows, a program that makes many small reads will be faster on another file system, or with
+// larger reads.
 func Counts() Counters {
 	return Counters{handOvers.Load(), misses.Load(), refusals.Load()}
 }

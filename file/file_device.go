@@ -20,10 +20,10 @@ import (
 // threads.
 const maxWorkers = 16
 
-// A device bounds the system calls that may wait for the same disk, server or daemon. Each runs in a
-// goroutine, which keeps a thread for as long as the call lasts, also if nobody waits for it any more:
-// so a mount that hangs has maxWorkers threads at most, and all other work for it waits in the queue,
-// under its own contexts.
+// A device bounds the system calls that may wait for the same disk, server or daemon. Each runs in
+// a goroutine, which keeps a thread for as long as the call lasts, even if no caller waits for it
+// any more: so a mount that hangs has maxWorkers threads at most, and all other work for it waits
+// in the queue, under its own contexts.
 //
 // An errand is
 //
@@ -69,7 +69,7 @@ const (
 	abandoned
 )
 
-// String is for whoever watches.
+// String describes the call, for monitoring.
 func (w *errand) String() string { return w.op + " " + w.path }
 
 // An errandList is a list of errands, the oldest first.
@@ -150,7 +150,7 @@ func deviceOfPaths(oldname, newname string) *device {
 	return d
 }
 
-// absolute returns path as the table of mounts has it.
+// absolute returns path in the form that the table of mounts uses.
 func absolute(path string) (string, bool) {
 	if !filepath.IsAbs(path) {
 		dir, err := syscall.Getwd() // a system call that looks at nothing but the names in memory
@@ -224,7 +224,7 @@ func (c *call[T]) missed() {
 func (d *device) do(p wait.Place, w *errand) (fate, error) {
 	waiter := p.Waiter("FILE_CALL", w)
 	d.mu.Lock()
-	if w.file != nil && w.file.isClosed() { // close says so before it looks at the errands
+	if w.file != nil && w.file.isClosed() { // close sets that before it looks at the errands
 		d.mu.Unlock()
 		waiter.Free()
 		return neverRan, fs.ErrClosed

@@ -18,14 +18,15 @@ type listing struct {
 // batch is how many entries a worker reads at once.
 const batch = 1024
 
-// ReadDir returns the next n entries of a folder, or fewer at its end, and then io.EOF, in the order in
-// which the system has them. With n ≤ 0 it returns all that are left, and no error at the end. An error
-// other than the end ends the listing: what was read before is returned first, and no more is asked
-// for. Entries that have gone meanwhile are left out.
+// ReadDir returns the next n entries of a directory, in the system's order: getdents(2). At the end
+// it returns fewer entries, and then io.EOF. If n is 0 or negative, it returns all remaining
+// entries, and no error at the end. If reading fails, ReadDir returns the entries read before, and
+// the next call returns the error. Entries that vanish meanwhile are left out.
 //
-// The Info method of an entry asks the system without a context: call Lstat where that may take long.
-// If ctx is done first, nothing is lost: what has been read is returned by the next call. It is
-// getdents(2). A task that waits is in the state FILE_TURN or FILE_CALL.
+// If ctx is done first, ReadDir returns an error that wraps ctx's error, and the next call returns
+// the entries that had been read. The Info method of an entry makes a system call without a
+// context: use Lstat where that may take long. A task that waits is in the state FILE_TURN or
+// FILE_CALL.
 func (f *File) ReadDir(ctx context.Context, n int) ([]fs.DirEntry, error) {
 	if err := f.enter("readdir"); err != nil {
 		return nil, err

@@ -11,10 +11,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Seek moves the offset of the next Read, Write and ReadLine, and returns it: offset counts from the
-// start of the file with io.SeekStart, from the offset with io.SeekCurrent, and from the end with
-// io.SeekEnd. For a folder it takes 0 and io.SeekStart, after which ReadDir begins anew. It is
-// lseek(2). A task that waits is in the state FILE_TURN or FILE_CALL.
+// Seek sets the offset for the next Read, Write and ReadLine, and returns it: lseek(2). whence is
+// io.SeekStart, io.SeekCurrent or io.SeekEnd. A directory accepts only 0 and io.SeekStart, after
+// which ReadDir begins again. If ctx is done first, Seek returns an error that wraps ctx's error
+// and the offset does not change. A task that waits is in the state FILE_TURN or FILE_CALL.
 func (f *File) Seek(ctx context.Context, offset int64, whence int) (int64, error) {
 	if err := f.enter("seek"); err != nil {
 		return 0, err
@@ -67,10 +67,8 @@ func (f *File) seekNow(offset int64, whence int) (to int64, err error) {
 	return to, err
 }
 
-// Stat returns what the system knows about the file: fstat(2).
-//
-// Like Truncate, Chmod and Sync it waits in the state FILE_CALL, and if ctx is done first, the error is
-// ctx's error; of those three it is ErrOutcomeUnknown too, if the system was at it.
+// Stat returns information about the file: fstat(2). If ctx is done first, the error wraps ctx's
+// error. A task that waits is in the state FILE_CALL.
 func (f *File) Stat(ctx context.Context) (os.FileInfo, error) {
 	if err := f.enter("stat"); err != nil {
 		return nil, err
@@ -89,20 +87,22 @@ func (f *File) Stat(ctx context.Context) (os.FileInfo, error) {
 	return info, f.failed("stat", err, false)
 }
 
-// Truncate makes the file size bytes long. It does not move the offset. It is ftruncate(2).
+// Truncate changes the size of the file to size bytes: ftruncate(2). It does not move the offset.
+// If ctx is done first, the error wraps ctx's error; if the system was executing the call, the
+// error also matches ErrOutcomeUnknown. A task that waits is in the state FILE_CALL.
 func (f *File) Truncate(ctx context.Context, size int64) error {
 	return f.change(ctx, "truncate", true, func() error { return f.file.Truncate(size) })
 }
 
-// Chmod sets the mode of the file: fchmod(2).
+// Chmod sets the mode of the file: fchmod(2). Cancellation is as for Truncate.
 func (f *File) Chmod(ctx context.Context, mode os.FileMode) error {
 	return f.change(ctx, "chmod", false, func() error { return f.file.Chmod(mode) })
 }
 
-// Sync waits until what has been written is on the disk: fsync(2). Once that has failed, data is lost,
-// although the system would say that all is well if it were asked again. So the error stays: all later
-// calls of Sync return it. A file system that has no such thing, which says EINVAL or ENOTSUP, is not
-// meant by that.
+// Sync waits until the data that was written is on the disk: fsync(2). After a failure, data is
+// lost, although the system would report success if asked again; all later calls of Sync therefore
+// return the same error. EINVAL and ENOTSUP, from file systems that do not support fsync, are not
+// remembered in this way. Cancellation is as for Truncate.
 func (f *File) Sync(ctx context.Context) error {
 	return f.change(ctx, "sync", false, func() error {
 		if lost := f.lost.Load(); lost != nil {

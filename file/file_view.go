@@ -5,9 +5,10 @@ import (
 	"io"
 )
 
-// Reader returns the file as package io has it, bound to ctx: for json.Decoder, bufio.Scanner,
-// zip.NewReader, and whatever else knows no contexts. Its methods are Read, ReadAt and Seek with ctx.
-// It reads nothing ahead.
+// Reader returns the reading side of the file with package io's methods, for code that takes no
+// context, such as json.Decoder, bufio.Scanner and zip.NewReader. Its methods Read, ReadAt and Seek
+// call f's methods with ctx, and return an error that wraps ctx's error when ctx is done. It does
+// not read ahead.
 func (f *File) Reader(ctx context.Context) interface {
 	io.ReadSeeker
 	io.ReaderAt
@@ -15,9 +16,10 @@ func (f *File) Reader(ctx context.Context) interface {
 	return view{ctx, f}
 }
 
-// Writer returns the file as package io has it, bound to ctx: for fmt.Fprintf, json.Encoder, io.Copy
-// and whatever else knows no contexts. Its methods are Write, WriteAt and Seek with ctx. Many small
-// writes are many hand-overs: a bufio.Writer on top makes few of them.
+// Writer returns the writing side of the file with package io's methods, for code that takes no
+// context, such as fmt.Fprintf, json.Encoder and io.Copy. Its methods Write, WriteAt and Seek call
+// f's methods with ctx, and return an error that wraps ctx's error when ctx is done. Many small
+// writes mean many calls of workers; put a bufio.Writer on top.
 func (f *File) Writer(ctx context.Context) interface {
 	io.WriteSeeker
 	io.WriterAt

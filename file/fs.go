@@ -10,14 +10,13 @@ import (
 	"strings"
 )
 
-// FS returns the tree of files below the folder dir as package io/fs has it, for fs.WalkDir,
-// template.ParseFS, http.FS and whatever else knows no contexts: all that it does, and all that is done
-// with the files that it opens, ends when ctx is done. It has the methods of fs.ReadFileFS,
-// fs.ReadDirFS, fs.StatFS, fs.ReadLinkFS and fs.SubFS; its files are fs.ReadDirFile, io.ReaderAt and
+// FS returns the files below the directory dir as an fs.FS, for code that takes no context, such as
+// fs.WalkDir, template.ParseFS and http.FS. When ctx is done, the methods of the fs.FS and of its
+// open files return an error that wraps ctx's error. It implements fs.ReadFileFS, fs.ReadDirFS,
+// fs.StatFS, fs.ReadLinkFS and fs.SubFS; its files implement fs.ReadDirFile, io.ReaderAt and
 // io.Seeker.
 //
-// As with os.DirFS, symbolic links are followed, and may lead out of dir. To prevent that there is
-// Root.FS.
+// As with os.DirFS, symbolic links are followed and may lead out of dir. [Root.FS] prevents that.
 func FS(ctx context.Context, dir string) fs.FS {
 	return &fsTree{ctx: ctx, from: dirSource(dir)}
 }
@@ -139,7 +138,7 @@ func (f *treeFile) Seek(offset int64, whence int) (int64, error) {
 	return n, renamed("seek", f.name, err)
 }
 
-// Close closes the file also if the context is done.
+// Close closes the file, even if the context is done.
 func (f *treeFile) Close() error {
 	return renamed("close", f.name, f.file.CloseContext(f.tree.ctx))
 }

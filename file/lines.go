@@ -12,10 +12,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// DefaultLineLimit is how many bytes a line may have if SetLineLimit has not said otherwise.
+// DefaultLineLimit is the maximum length of a line in bytes, unless SetLineLimit changes it.
 const DefaultLineLimit = 64 << 10
 
-// NoLimit is for SetLineLimit, ReadAll and ReadFileLimit.
+// NoLimit means that there is no limit, for SetLineLimit, ReadAll and ReadFileLimit.
 const NoLimit = -1
 
 // An ahead is what ReadLine has read and not returned. Of a file with offsets it is only kept for the
@@ -49,12 +49,13 @@ func (a *ahead) fit(off, changes int64) {
 	*a = ahead{at: off, changes: changes}
 }
 
-// SetLineLimit sets how many bytes a line of ReadLine and Lines may have at most, the end of the line
-// included. 0 is DefaultLineLimit. With NoLimit a file that has no end of line is in memory as a whole.
-// It counts from the next call on. It panics if n is negative otherwise.
+// SetLineLimit sets the maximum length in bytes of a line for ReadLine and Lines, including the end
+// of the line. 0 means DefaultLineLimit. With NoLimit, a file without an end of line is held in
+// memory as a whole. The setting applies from the next call on. SetLineLimit panics if n is less
+// than NoLimit.
 func (f *File) SetLineLimit(n int) {
 	if n < NoLimit {
-		panic(fmt.Sprintf("file: a line limit of %d; for none there is NoLimit", n))
+		panic(fmt.Sprintf("file: a line limit of %d; use NoLimit for no limit", n))
 	}
 	f.lineLimit.Store(int64(n))
 }
@@ -71,13 +72,14 @@ func (f *File) maxLine() int {
 	}
 }
 
-// ReadLine reads a line at the offset, and returns it with the "\n" at its end, which only the last one
-// may lack: so it tells whether that was terminated. Nothing is done to "\r". After the last one it
-// returns io.EOF, again and again; if the file grows, the next call reads on.
+// ReadLine reads a line at the offset and returns it with its "\n", which may be missing only in
+// the last line. A "\r" is not removed. At the end of the file it returns io.EOF; if the file
+// grows, the next call reads on.
 //
-// The offset moves by the line, and not by what was read ahead. If ctx is done first, the next call
-// returns the whole line. A line longer than the limit, see SetLineLimit, is an error that is
-// ErrLineTooLong; the next call fails in the same way, and Read or Seek gets on.
+// The offset moves by the line, not by the data that was read ahead. If ctx is done first, ReadLine
+// returns an error that wraps ctx's error, and the next call returns the whole line. If the line is
+// longer than the limit, the error wraps ErrLineTooLong; see SetLineLimit. The next call then fails
+// in the same way, until Read or Seek moves the offset.
 func (f *File) ReadLine(ctx context.Context) (string, error) {
 	if err := f.enter("read"); err != nil {
 		return "", err
@@ -156,8 +158,9 @@ func (f *File) fill(ctx context.Context, place wait.Place) (kept bool, err error
 	return kept, err
 }
 
-// Lines is an iterator over the lines that ReadLine returns. It ends with the file; at any other error
-// it yields that error with an empty line, and ends. What others read meanwhile is missing in it.
+// Lines returns an iterator over the lines that ReadLine returns. It ends at the end of the file.
+// After any other error, also ctx's error, it yields that error with an empty line and ends. Lines
+// that another task reads meanwhile are missing from it.
 //
 //	for line, err := range f.Lines(ctx) {
 //		if err != nil {

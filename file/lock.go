@@ -9,33 +9,33 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// A Lock is an advisory lock on a file, by flock(2): one process holds it for writing, or any number hold
-// it for reading. Within a process it also excludes tasks from each other, and other Locks of the same
-// file, whatever its name. It says nothing about who may read or write the file: only those who ask for
-// the lock are kept apart.
+// A Lock is an advisory lock on a file between processes and tasks: flock(2). One task holds it for
+// writing, or any number hold it for reading. Within a process it also excludes other Locks of the
+// same file, whatever its name. It does not prevent anything from reading or writing the file: it
+// affects only tasks and processes that use the lock. It is a [curio.RWLock] between processes.
 //
-// The file is created empty, with mode 0666 less the umask, if it does not exist; usually it is there for
-// the lock alone. It is never removed, and must not be removed by anybody while it is in use. If it is
-// all the same, or another file is renamed to its name, a task that acquires the lock notices that and
-// locks the new file; but one that holds the old file does not know it.
+// If the file does not exist, it is created empty, with mode 0666, before umask; usually it exists
+// only for the lock. It is never removed, and must not be removed while it is in use. If it is
+// removed anyway, or another file is renamed to its name, a task that acquires the lock notices
+// that and locks the new file; a task that holds the old file does not notice.
 //
-// Tasks of a process get the lock in order of arrival, readers that stand next to each other together.
-// Between processes there is no order: one that asks again and again may have to wait for ever while
-// others take turns. The first task of each process asks the system again after a pause, which grows from
-// 1 to 20 milliseconds, since nothing tells when another process releases the lock.
+// Tasks of one process get the lock in order of arrival; adjacent readers get it together. Between
+// processes there is no order: a process may wait forever while others take turns. No event reports
+// that another process has released the lock, so the first waiting task of each process tries again
+// after a pause, which grows from 1 to 20 milliseconds.
 //
-// On NFS, flock(2) excludes other machines too, on Linux since 2.6.12, unless the file system is mounted
-// with local_lock=flock. On other network file systems it may exclude only processes of this machine.
-// Each task that holds the lock has a descriptor of its own. A child process that was forked in the
-// meantime does not keep the lock.
+// On NFS, flock(2) also excludes other machines, on Linux since 2.6.12, unless the file system is
+// mounted with local_lock=flock. On other network file systems it may exclude only processes of the
+// same machine. Each task that holds the lock has a descriptor of its own. A child process that was
+// forked meanwhile does not keep the lock.
 //
-// There is no way from reading to writing that keeps the lock: use ReleaseRead and then Acquire, and
-// expect the file to have changed in between. A task that holds the lock and asks for it again may wait
-// for itself, until its context is done.
+// A reader cannot become a writer while it holds the lock: call ReleaseRead and then Acquire, and
+// expect the file to have changed in between. A task that holds the lock and asks for it again may
+// wait for itself, until its context is done.
 //
-// Make one with [NewLock]; the zero value has no file, and its methods panic. A Lock must not be copied.
-// Its methods are safe for concurrent use. A task that waits is in the state FILE_LOCK, or for a
-// moment in FILE_CALL; while it is released, in EVENT_WAIT. It is a [curio.RWLock] between processes.
+// [NewLock] makes a Lock; the zero value has no file, and its methods panic. A Lock must not be
+// copied. It is safe for concurrent use. A task that waits is in the state FILE_LOCK, or briefly
+// FILE_CALL; during a release, EVENT_WAIT.
 type Lock struct {
 	path string
 
@@ -52,8 +52,8 @@ type hold struct {
 	write bool
 }
 
-// NewLock returns a lock on the file path, which need not exist. Nothing happens before the lock is
-// acquired. A relative path is looked up anew each time. NewLock panics if path is "".
+// NewLock returns a lock on the file at path, which need not exist. It does nothing until the lock
+// is acquired. A relative path is resolved each time. NewLock panics if path is "".
 func NewLock(path string) *Lock {
 	if path == "" {
 		panic(`file: NewLock(""); a lock needs the path of a file`)
@@ -61,54 +61,58 @@ func NewLock(path string) *Lock {
 	return &Lock{path: path}
 }
 
-// String names the lock for those who look at what waits for it.
+// String returns "file lock" and the path.
 func (l *Lock) String() string { return "file lock " + l.path }
 
-// Acquire takes the lock for writing, and waits for it if it must. If ctx is done first, the error is ctx's
-// error and the lock is not taken. Other errors are about the file, for example one that may not be opened
-// for reading and writing, or a file system without locks. All are of type *fs.PathError.
+// Acquire waits for the lock and takes it for writing. If ctx is done first, it returns an error
+// that wraps ctx's error and does not hold the lock. Other errors concern the file, for example one
+// that cannot be opened for reading and writing, or a file system without locks. All errors are
+// [*fs.PathError]s.
 func (l *Lock) Acquire(ctx context.Context) error {
 	_, err := l.acquire(ctx, true, true)
 	return err
 }
 
-// AcquireRead takes the lock for reading, and waits for it if it must. Everything else is as with Acquire;
-// the file is opened for reading and writing here, too.
+// AcquireRead waits for the lock and takes it for reading. Cancellation and errors are as for
+// Acquire; the file is opened for reading and writing here too.
 func (l *Lock) AcquireRead(ctx context.Context) error {
 	_, err := l.acquire(ctx, false, true)
 	return err
 }
 
-// TryAcquire takes the lock for writing if that can be done at once; ok is false if somebody else holds
-// it. Since it opens the file, it takes a context and may fail like Acquire.
+// TryAcquire takes the lock for writing if that is possible at once. ok is false if another task or
+// process holds it. TryAcquire opens the file, so it takes a context, and can fail or be cancelled
+// like Acquire.
 func (l *Lock) TryAcquire(ctx context.Context) (ok bool, err error) {
 	return l.acquire(ctx, true, false)
 }
 
-// TryAcquireRead takes the lock for reading if that can be done at once; ok is false if somebody else
-// holds it for writing. See TryAcquire.
+// TryAcquireRead takes the lock for reading if that is possible at once. ok is false if another
+// task or process holds it for writing. Cancellation and errors are as for TryAcquire.
 func (l *Lock) TryAcquireRead(ctx context.Context) (ok bool, err error) {
 	return l.acquire(ctx, false, false)
 }
 
-// Release ends the writing. It does not ask whether ctx is done; ctx says whose the lock is. It unlocks and
-// closes the file, and gives the lock to the task of this process that has waited longest. If the file
-// system does not answer, Release waits for a second or two after ctx is done. Then errors.Is finds
-// ErrOutcomeUnknown, and the lock goes on being released in the background. Release panics if the task
-// does not hold the lock for writing.
+// Release releases the lock that the task of ctx holds for writing. It unlocks and closes the file,
+// and passes the lock to the task of this process that has waited longest. It works even if ctx is
+// done. If the file system does not answer, Release waits for one or two seconds after ctx is done;
+// the error then matches ErrOutcomeUnknown, and the lock is released in the background. Release
+// panics if the task does not hold the lock for writing.
 func (l *Lock) Release(ctx context.Context) error { return l.release(ctx, true) }
 
-// ReleaseRead ends one reading of the task. It panics if the task does not hold the lock for reading.
-// Everything else is as with Release.
+// ReleaseRead releases the lock that the task of ctx holds for reading, once. It panics if the task
+// does not hold the lock for reading. Everything else is as for Release.
 func (l *Lock) ReleaseRead(ctx context.Context) error { return l.release(ctx, false) }
 
-// Do calls fn while it holds the lock for writing, and releases it also if fn panics. The error is
-// Acquire's, or fn's joined with Release's. It panics if fn is nil.
+// Do calls fn while it holds the lock for writing, and releases the lock even if fn panics. It
+// returns the error of Acquire, which may be ctx's error, or the errors of fn and Release, joined.
+// Do panics if fn is nil.
 func (l *Lock) Do(ctx context.Context, fn func(ctx context.Context) error) error {
 	return l.do(ctx, true, fn)
 }
 
-// DoRead is Do for reading.
+// DoRead calls fn while it holds the lock for reading. Cancellation and everything else is as for
+// Do.
 func (l *Lock) DoRead(ctx context.Context, fn func(ctx context.Context) error) error {
 	return l.do(ctx, false, fn)
 }
@@ -124,8 +128,8 @@ func (l *Lock) do(ctx context.Context, write bool, fn func(ctx context.Context) 
 	return fn(ctx)
 }
 
-// Snapshot shows which tasks of this process hold the file's lock, by any Lock, and which wait for it.
-// What other processes do it does not know.
+// Snapshot returns the tasks of this process that hold the file's lock, by any Lock, and those that
+// wait for it. It does not know about other processes.
 func (l *Lock) Snapshot() curio.Snapshot {
 	n := inodes.find(l.seen())
 	if n == nil {
@@ -161,7 +165,7 @@ func (l *Lock) acquire(ctx context.Context, write, wait bool) (ok bool, err erro
 func (l *Lock) acquireFile(ctx context.Context, id fileID, task *curio.AnyTask, write, wait bool) (ok bool, found fileID, err error) {
 	n := inodes.join(id, l.path)
 	entered := false
-	defer func() { // also if a method of ctx panics
+	defer func() { // even if a method of ctx panics
 		if ok {
 			return
 		}
@@ -219,7 +223,7 @@ func (l *Lock) note(h hold) {
 
 func (l *Lock) release(ctx context.Context, write bool) error {
 	h := l.take(curio.CurrentTask(ctx), write)
-	defer func() { // also if a method of ctx panics
+	defer func() { // even if a method of ctx panics
 		// If the unlocking hangs, the system still keeps others out. Those who wait here will ask it, and
 		// are not held up by us.
 		h.inode.exit(h.task, write)

@@ -82,7 +82,7 @@ func (t *inodeTable) find(id fileID) *inode {
 	return t.m[id]
 }
 
-// String is what a task is shown to wait for.
+// String describes the lock to monitoring.
 func (n *inode) String() string { return "file lock " + n.path }
 
 // serve lets in those at the head of the line for whom there is room.
@@ -300,8 +300,8 @@ func (f *lockedFile) flock(how int) error {
 	return joined(outer, err)
 }
 
-// unlock gives the lock back and closes the file. It unlocks first: a child that is being forked in this
-// moment has the file open, too, and closing it here would leave the lock with that (trap 43).
+// unlock gives the lock back and closes the file. It unlocks first: a child that is being forked at
+// this moment has the file open, too, and closing it here would leave the lock with that (trap 43).
 func (f *lockedFile) unlock() error {
 	if f.File == nil {
 		return nil

@@ -15,30 +15,31 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Open opens a file for reading. See OpenFile.
+// Open opens a file for reading. Cancellation and errors are as for [OpenFile].
 func Open(ctx context.Context, name string) (*File, error) {
 	return OpenFile(ctx, name, os.O_RDONLY, 0)
 }
 
-// Create creates a file, or empties the one there is, and opens it for reading and writing. A new one
-// has mode 0666, before umask. See OpenFile.
+// Create opens a file for reading and writing, and creates it with mode 0666, before umask, or
+// truncates it. Cancellation and errors are as for [OpenFile].
 func Create(ctx context.Context, name string) (*File, error) {
 	return OpenFile(ctx, name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 }
 
-// OpenFile opens a file with the flags of package os, such as os.O_RDWR, and creates it with mode perm,
-// before umask, if flag has os.O_CREATE. It is open(2).
+// OpenFile opens a file with the flags of package os, such as os.O_RDWR: open(2). If flag has
+// os.O_CREATE, it creates the file with mode perm, before umask.
 //
-// If ctx is done first, nothing is open: a descriptor that comes too late is closed. With os.O_CREATE
-// or os.O_TRUNC the error is then also ErrOutcomeUnknown, if the system was at it. Errors are of type
-// *os.PathError, and what errors.Is finds in them is the same as with package os.
+// If ctx is done first, OpenFile returns an error that wraps ctx's error and leaves nothing open: a
+// descriptor that arrives too late is closed. With os.O_CREATE or os.O_TRUNC the error also matches
+// ErrOutcomeUnknown, if the system was executing the call. Errors are [*os.PathError]s, and
+// errors.Is finds the same errors as with package os.
 //
-// A FIFO is opened at once for reading; the first read waits until somebody has opened it for writing,
-// and an end before that is none. A FIFO that is opened for writing waits for somebody who reads it, as
-// open(2) does: nothing tells when that comes, so OpenFile tries again, with pauses of up to a tenth of
-// a second, in the state TIME_SLEEP; with syscall.O_NONBLOCK in flag it does not, and the error is
-// syscall.ENXIO. Terminals, sockets and the like are opened in non-blocking mode, which affects
-// this descriptor alone.
+// Opening a FIFO for reading does not wait; the first Read waits until a writer has opened the
+// FIFO, and does not report an end before that. Opening a FIFO for writing waits for a reader, as
+// open(2) does. No event reports a reader, so OpenFile tries again, with pauses of up to 100 ms, in
+// the state TIME_SLEEP. With syscall.O_NONBLOCK in flag it does not wait, and the error is
+// syscall.ENXIO. Terminals, sockets and similar files are opened in non-blocking mode, which
+// affects only this descriptor.
 //
 // A task that waits is in the state FILE_CALL.
 func OpenFile(ctx context.Context, name string, flag int, perm os.FileMode) (*File, error) {
@@ -147,7 +148,8 @@ func cachedClass(name string) (class disk.Class, ok bool) {
 	return m.Class(), ok && m.Class() != disk.Other
 }
 
-// aboveStdio gives a new descriptor another number if it has that of a standard stream that is closed.
+// aboveStdio gives a new descriptor another number if it has the number of a standard stream that
+// is closed.
 func aboveStdio(fd int) (int, error) {
 	if fd > 2 {
 		return fd, nil

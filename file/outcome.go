@@ -48,7 +48,7 @@ func (j *job) orphaned() bool {
 	return phase == jobAbandoned || phase == jobLost
 }
 
-// settle is called by the worker at its end. It is false if the caller has gone.
+// settle is called by the worker at its end. It returns false if the caller has gone.
 func (j *job) settle() bool {
 	return j.phase.CompareAndSwap(jobWorking, jobReturned) || j.phase.CompareAndSwap(jobCommitting, jobReturned)
 }
@@ -75,9 +75,10 @@ func (j *job) leave() uint32 {
 // errDeserted is what a worker returns to nobody.
 var errDeserted = errors.New("file: the caller has gone")
 
-// work calls fn, which makes system calls, in a worker, and returns what it returns; j is new. If ctx is
-// done first, the error is ctx's error, an *unknownError after fn has called j.commit, and orphan gets
-// what fn returns, in the worker. A call that has ended by then is not abandoned, and its result counts.
+// work calls fn, which makes system calls, in a worker, and returns what it returns; j is new. If
+// ctx is done first, the error wraps ctx's error, an *unknownError after fn has called j.commit,
+// and orphan gets what fn returns, in the worker. A call that has ended by then is not abandoned,
+// and its result counts.
 func work[T any](ctx context.Context, j *job, op, path string, fn func() (T, error), orphan func(T)) (T, error) {
 	type result struct {
 		v   T

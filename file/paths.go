@@ -14,47 +14,48 @@ import (
 // This file has what is done to files and directories by their names. Each function does what package os's does,
 // in a worker.
 
-// Rename moves oldname to newname, and replaces newname if that is a file. See os.Rename. It does not
-// copy: from one file system to another, the error is syscall.EXDEV. Errors are of type *os.LinkError.
+// Rename moves oldname to newname, and replaces newname if that is a file: rename(2). See
+// os.Rename. It does not copy: between two file systems, the error wraps syscall.EXDEV. Errors are
+// [*os.LinkError]s.
 //
-// If ctx is done first, the error is ctx's error. A call that had begun then goes on in the background,
-// and errors.Is finds ErrOutcomeUnknown too; one that had not begun has no effect. A task that waits is in
-// the state FILE_CALL. Both hold for all functions that change something by name. The system call is
-// rename(2).
+// If ctx is done first, the error wraps ctx's error. If the system was executing the call, it goes
+// on in the background, and the error also matches ErrOutcomeUnknown; otherwise the call has no
+// effect. A task that waits is in the state FILE_CALL. Both apply to all functions that change
+// something by name.
 func Rename(ctx context.Context, oldname, newname string) error {
 	return changeLink(ctx, deviceOfPaths(oldname, newname), "rename", oldname, newname, func() error { return os.Rename(oldname, newname) })
 }
 
-// Link makes newname a hard link to the file oldname. Errors are of type *os.LinkError. For the end of
-// ctx see [Rename]. The system call is link(2).
+// Link makes newname a hard link to the file oldname: link(2). Errors are [*os.LinkError]s.
+// Cancellation is as for [Rename].
 func Link(ctx context.Context, oldname, newname string) error {
 	return changeLink(ctx, deviceOfPaths(oldname, newname), "link", oldname, newname, func() error { return os.Link(oldname, newname) })
 }
 
-// Symlink makes newname a symbolic link to oldname, which need not exist. Errors are of type
-// *os.LinkError. For the end of ctx see [Rename]. The system call is symlink(2).
+// Symlink makes newname a symbolic link to oldname, which need not exist: symlink(2). Errors are
+// [*os.LinkError]s. Cancellation is as for [Rename].
 func Symlink(ctx context.Context, oldname, newname string) error {
 	return changeLink(ctx, nil, "symlink", oldname, newname, func() error { return os.Symlink(oldname, newname) })
 }
 
-// Readlink returns what the symbolic link name refers to. If ctx is done first, the error is ctx's
-// error. The system call is readlink(2).
+// Readlink returns the target of the symbolic link name: readlink(2). If ctx is done first, the
+// error wraps ctx's error.
 func Readlink(ctx context.Context, name string) (string, error) {
 	return ask(ctx, "readlink", name, func() (string, error) { return os.Readlink(name) })
 }
 
-// Remove removes a file, a link or an empty directory. Errors are of type *fs.PathError. For the end of ctx
-// see [Rename]. The system calls are unlink(2) and rmdir(2).
+// Remove removes a file, a link or an empty directory: unlink(2) and rmdir(2). Errors are
+// [*fs.PathError]s. Cancellation is as for [Rename].
 func Remove(ctx context.Context, name string) error {
 	return change(ctx, "remove", name, func() error { return os.Remove(name) })
 }
 
-// RemoveAll removes path and all below it, and returns nil if there is nothing. It does not follow links.
-// It goes on after a failure, and returns the first. See os.RemoveAll.
+// RemoveAll removes path and everything below it. It returns nil if path does not exist. It does
+// not follow links. After a failure it goes on, and returns the first error. See os.RemoveAll.
 //
-// If ctx is done first, it stops soon after. Then some of it is gone, and the rest is still there.
-// errors.Is finds ErrOutcomeUnknown unless nothing has been removed. It has one open descriptor for each
-// level below path.
+// If ctx is done first, RemoveAll stops soon after and returns an error that wraps ctx's error.
+// Some files are then removed and others are not: the error also matches ErrOutcomeUnknown, unless
+// nothing was removed. RemoveAll has one open descriptor for each level below path.
 func RemoveAll(ctx context.Context, path string) error {
 	j := new(job)
 	_, err := work(ctx, j, "removeall", path, func() (struct{}, error) { return struct{}{}, removeTree(j, path) }, nil)
@@ -180,42 +181,40 @@ func cause(err error) error {
 	return err
 }
 
-// Mkdir makes a directory, with perm less the process's umask. For the end of ctx see [Rename]. The system
-// call is mkdir(2).
+// Mkdir makes a directory with mode perm, before umask: mkdir(2). Cancellation is as for [Rename].
 func Mkdir(ctx context.Context, name string, perm fs.FileMode) error {
 	return change(ctx, "mkdir", name, func() error { return os.Mkdir(name, perm) })
 }
 
-// MkdirAll makes a directory, and those above it that do not exist. It is no error if the directory exists. For
-// the end of ctx see [Rename].
+// MkdirAll makes a directory and all missing directories above it. If the directory exists, it
+// returns nil. Cancellation is as for [Rename].
 func MkdirAll(ctx context.Context, path string, perm fs.FileMode) error {
 	return change(ctx, "mkdir", path, func() error { return os.MkdirAll(path, perm) })
 }
 
-// Chmod sets the mode of a file, or of what a symbolic link leads to. For the end of ctx see [Rename].
-// The system call is chmod(2).
+// Chmod sets the mode of a file, or of the target of a symbolic link: chmod(2). Cancellation is as
+// for [Rename].
 func Chmod(ctx context.Context, name string, mode fs.FileMode) error {
 	return change(ctx, "chmod", name, func() error { return os.Chmod(name, mode) })
 }
 
-// Chtimes sets the times of the last access and of the last change of a file. A zero time leaves the one
-// in question as it is. For the end of ctx see [Rename]. The system call is utimensat(2).
+// Chtimes sets a file's times of last access and last modification: utimensat(2). A zero time
+// leaves that time unchanged. Cancellation is as for [Rename].
 func Chtimes(ctx context.Context, name string, atime, mtime time.Time) error {
 	return change(ctx, "chtimes", name, func() error { return os.Chtimes(name, atime, mtime) })
 }
 
-// Truncate changes the size of a file to size bytes. For the end of ctx see [Rename]. The system call is
-// truncate(2).
+// Truncate changes the size of a file to size bytes: truncate(2). Cancellation is as for [Rename].
 func Truncate(ctx context.Context, name string, size int64) error {
 	return change(ctx, "truncate", name, func() error { return os.Truncate(name, size) })
 }
 
-// ReadDir returns the entries of a directory, sorted by name. After a failure it returns no more of them,
-// because some file systems fail again and again: what it has read until then comes with the error. An
-// entry that vanishes meanwhile is left out.
+// ReadDir returns the entries of a directory, sorted by name. If reading fails, it returns the
+// entries read before with the error. An entry that vanishes meanwhile is left out.
 //
-// If ctx is done first, the error is ctx's error, and there are no entries. The method Info of an entry
-// makes a system call, which no context reaches; [Walk] has entries with an Info that takes one.
+// If ctx is done first, the error wraps ctx's error, and there are no entries. The Info method of
+// an entry makes a system call without a context; the entries of [Walk] have an Info method that
+// takes one.
 func ReadDir(ctx context.Context, name string) ([]fs.DirEntry, error) {
 	return ask(ctx, "readdir", name, func() ([]fs.DirEntry, error) { return os.ReadDir(name) })
 }

@@ -29,22 +29,22 @@ const (
 	// between two pieces it looks whether it may go on.
 	directPiece = 4 << 20
 
-	// piece is how much a worker reads or writes at once. It has a buffer of that size at most, and a
-	// hand-over is nothing against the time that the copy of so much takes.
+	// piece is how much a worker reads or writes at once. It has a buffer of that size at most, and
+	// a hand-over costs nothing compared with copying that many bytes.
 	piece = 1 << 20
 )
 
-// Read reads up to len(p) bytes from the offset, and moves it by what it has read. It returns how many
-// bytes that is; fewer than len(p) does not mean the end. At the end it returns 0 and io.EOF, again and
-// again: if the file grows, or somebody else opens a FIFO, a later Read reads on. A call that is
-// cancelled has read nothing, and p is not touched later.
+// Read reads up to len(p) bytes at the offset, moves the offset, and returns the number of bytes.
+// Fewer than len(p) bytes do not mean the end. At the end of the file it returns 0 and io.EOF; if
+// the file grows, or a new writer opens a FIFO, a later Read reads on. If ctx is done first, Read
+// returns an error that wraps ctx's error, has read nothing, and does not touch p any more.
 //
-// Of a FIFO, a terminal or the like Read waits until there is something, in the state READ_WAIT.
+// On a FIFO, a terminal or a similar file, Read waits until there is data, in the state READ_WAIT.
 func (f *File) Read(ctx context.Context, p []byte) (n int, err error) {
 	if err := f.enter("read"); err != nil {
 		return 0, err
 	}
-	defer f.leave() // also if ctx panics
+	defer f.leave() // even if ctx panics
 	n, err = at(ctx, func(ctx context.Context, place wait.Place) (int, error) {
 		if err := f.take(place); err != nil {
 			return 0, err
@@ -87,12 +87,13 @@ func (f *File) readError(err error) error {
 	return f.failed("read", err, false)
 }
 
-// ReadAt reads len(p) bytes from offset off. It returns how many bytes it has read, and an error if
-// these are fewer: io.EOF at the end of the file. It neither uses nor moves the offset, and any number
-// of calls may run at the same time. A call that is cancelled returns what it has read until then.
+// ReadAt reads len(p) bytes at offset off, and returns the number of bytes, which is less than
+// len(p) only with an error: io.EOF at the end of the file. It neither uses nor moves the file's
+// offset, and any number of calls may run at the same time. If ctx is done first, ReadAt returns an
+// error that wraps ctx's error and the number of bytes read so far.
 //
-// What the system has in memory costs a system call and no more, where the file system allows it. See
-// the documentation of the package.
+// If the data is in memory and the file system supports it, ReadAt costs one system call. See the
+// package documentation.
 func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (n int, err error) {
 	if err := f.enter("read"); err != nil {
 		return 0, err
@@ -155,9 +156,9 @@ func (f *File) readSome(ctx context.Context, place wait.Place, p []byte, off int
 	return n, err
 }
 
-// readWhenReady is for files that are regular and yet are waited for, such as /proc/kmsg, of which a
-// descriptor in non-blocking mode says so. If the system's word that it is ready is not true, it
-// pauses.
+// readWhenReady is for files that are regular and yet are waited for, such as /proc/kmsg, which a
+// descriptor in non-blocking mode shows. If the system reports that the file is ready and it is
+// not, readWhenReady pauses.
 func (f *File) readWhenReady(ctx context.Context, read func() (int, error)) (int, error) {
 	pause := wait.Pause{First: time.Millisecond, Most: 100 * time.Millisecond}
 	for first := true; ; first = false {

@@ -10,10 +10,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ReadAll reads from the offset up to the end of the file, at most limit bytes: if there is more, it
-// returns the first limit bytes and an error that is ErrTooLong, and the rest is there for the next
-// call. limit may be NoLimit. If it is cut short by an error, as by a cancellation, it returns with it
-// what it has read until then, and the offset is behind that. It panics if limit is negative otherwise.
+// ReadAll reads from the offset to the end of the file, but at most limit bytes. If there is more,
+// it returns the first limit bytes and an error that wraps ErrTooLong; the rest is left for the
+// next call. limit may be NoLimit. If ctx is done or reading fails, ReadAll returns the error with
+// the data read so far, and the offset moves by that. ReadAll panics if limit is less than NoLimit.
 func (f *File) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 	most := mostBytes("ReadAll", limit)
 	if err := f.enter("read"); err != nil {
@@ -32,7 +32,7 @@ func (f *File) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 // mostBytes is a limit as a length.
 func mostBytes(call string, limit int64) int {
 	if limit < NoLimit {
-		panic(fmt.Sprintf("file: %s of %d bytes; for no limit there is NoLimit", call, limit))
+		panic(fmt.Sprintf("file: %s of %d bytes; use NoLimit for no limit", call, limit))
 	}
 	const longest = math.MaxInt - 1
 	if limit == NoLimit || limit > longest {
@@ -127,8 +127,8 @@ func firstRoom(expected int64, most int) int {
 	return int(min(room, int64(most)+1))
 }
 
-// moreRoom makes a buffer that is full twice as large; or up to eight times if so much is expected, as
-// what has been read shows that there is some truth in it.
+// moreRoom makes a buffer that is full twice as large; or up to eight times as large if that much
+// is expected, because what has been read makes the expectation plausible.
 func moreRoom(all []byte, expected int64, most int) []byte {
 	if len(all) < cap(all) || cap(all) > most {
 		return all

@@ -12,19 +12,21 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ReadFile returns what is in a file. What the system has in memory costs no hand-over, where the file
-// system allows it; otherwise one worker does it all. It does not believe what the system says about
-// the size, so files in /proc are complete, and memory is used for what there is.
+// ReadFile returns the contents of a file. If the data is in memory and the file system supports
+// it, ReadFile needs no worker; otherwise one worker reads the whole file. It does not rely on the
+// size that the system reports, so files in /proc are complete, and memory is used only for data
+// that exists. The size is not limited: see [ReadFileLimit].
 //
-// If ctx is done first, nothing is returned, and the error is ctx's error. A task that waits is in the
-// state FILE_CALL. A FIFO, a terminal or the like is read up to its end, as Open and ReadAll do.
+// If ctx is done first, ReadFile returns an error that wraps ctx's error and no data. A task that
+// waits is in the state FILE_CALL. A FIFO, a terminal or a similar file is read up to its end.
 func ReadFile(ctx context.Context, name string) ([]byte, error) {
 	return readFile(ctx, name, mostBytes("ReadFile", NoLimit))
 }
 
-// ReadFileLimit is ReadFile for a file of at most limit bytes. Of one that is longer it returns the
-// first limit bytes, and an error that is ErrTooLong. limit may be NoLimit. It panics if limit is
-// negative otherwise.
+// ReadFileLimit returns the contents of a file of at most limit bytes. If the file is longer, it
+// returns the first limit bytes and an error that wraps ErrTooLong. limit may be NoLimit.
+// Cancellation and everything else is as for ReadFile. ReadFileLimit panics if limit is less than
+// NoLimit.
 func ReadFileLimit(ctx context.Context, name string, limit int64) ([]byte, error) {
 	return readFile(ctx, name, mostBytes("ReadFileLimit", limit))
 }

@@ -8,24 +8,26 @@ import (
 	"syscall"
 )
 
-// A Root is a folder that nothing done through it gets out of: not by "..", nor by symbolic links that
-// lead elsewhere, also if somebody changes the tree meanwhile. It is os.Root with contexts, and
-// documented there: links to what is inside are followed, mount points are crossed, and devices and
-// FIFOs can be opened, except by OpenRegular.
+// A Root is a directory that confines all operations on it: no name leads out of it, neither with
+// ".." nor with a symbolic link, even if the tree changes meanwhile. It is os.Root with contexts,
+// and works as documented there: links to files inside are followed, mount points are crossed, and
+// devices and FIFOs can be opened, except by OpenRegular.
 //
-// Roots come from OpenRoot. The zero value is none: its methods return os.ErrInvalid. A Root is safe
-// for concurrent use. Names may not be empty.
+// [OpenRoot] makes a Root. The zero value is not a directory: its methods return os.ErrInvalid. A
+// Root is safe for concurrent use. Names must not be empty.
 //
-// If ctx is done first, the error of a method is ctx's error. If a method changes something and the
-// system was at it, the error is ErrOutcomeUnknown too: RemoveAll, for one, goes on removing. Errors
-// are of type *os.PathError or *os.LinkError. A task that waits is in the state FILE_CALL.
+// If ctx is done first, methods return an error that wraps ctx's error. If a method changes
+// something and the system was executing the call, the call goes on in the background and the error
+// also matches ErrOutcomeUnknown. Errors are [*os.PathError]s or [*os.LinkError]s. A task that
+// waits is in the state FILE_CALL.
 type Root struct {
 	root *os.Root // nil in the zero value
 	name string
 	dev  *device
 }
 
-// OpenRoot opens the folder dir as a Root. If ctx is done first, nothing is open.
+// OpenRoot opens the directory dir as a [Root]. If ctx is done first, it returns an error that
+// wraps ctx's error and leaves nothing open.
 func OpenRoot(ctx context.Context, dir string) (*Root, error) {
 	r, err := blocking(ctx, "open", dir, func() (*Root, error) {
 		root, err := os.OpenRoot(dir)
@@ -59,7 +61,7 @@ func closeRoot(r *Root, err error) {
 	}
 }
 
-// Name returns the name with which r was opened.
+// Name returns the name that r was opened with.
 func (r *Root) Name() string {
 	if r == nil {
 		return ""
@@ -67,7 +69,7 @@ func (r *Root) Name() string {
 	return r.name
 }
 
-// String is the name of r.
+// String returns "root" and r's name.
 func (r *Root) String() string { return "root " + r.Name() }
 
 func (r *Root) usable() error {
@@ -77,8 +79,8 @@ func (r *Root) usable() error {
 	return nil
 }
 
-// Close closes r. Calls in progress go on, and files that were opened through r stay open. Later calls
-// fail with fs.ErrClosed. It does not wait.
+// Close closes r. Calls in progress go on, and files that were opened through r stay open. Later
+// calls fail with fs.ErrClosed. Close does not wait.
 func (r *Root) Close() error {
 	if err := r.usable(); err != nil {
 		return err
@@ -104,7 +106,7 @@ func (r *Root) changed(ctx context.Context, op, name string, fn func() error) er
 	return err
 }
 
-// OpenFile opens a file in r. See the function OpenFile.
+// OpenFile opens a file in r. Flags, cancellation and errors are as for the function [OpenFile].
 func (r *Root) OpenFile(ctx context.Context, name string, flag int, perm os.FileMode) (*File, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
@@ -122,20 +124,21 @@ func (r *Root) OpenFile(ctx context.Context, name string, flag int, perm os.File
 	})
 }
 
-// Open opens a file in r for reading. See OpenFile.
+// Open opens a file in r for reading. Cancellation and errors are as for the function [OpenFile].
 func (r *Root) Open(ctx context.Context, name string) (*File, error) {
 	return r.OpenFile(ctx, name, os.O_RDONLY, 0)
 }
 
-// Create creates a file in r, or empties the one there is, and opens it for reading and writing. See
-// OpenFile.
+// Create opens a file in r for reading and writing, and creates or truncates it. Cancellation and
+// errors are as for the function [OpenFile].
 func (r *Root) Create(ctx context.Context, name string) (*File, error) {
 	return r.OpenFile(ctx, name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 }
 
-// OpenRegular opens a file in r for reading if it is a regular one, and not through a symbolic link in
-// the last part of the name: for trees that others write to, who might have put a FIFO, a device or a
-// link there. Otherwise it fails, and nothing has been waited for or set off.
+// OpenRegular opens a regular file in r for reading. It refuses anything else, including a symbolic
+// link in the last part of the name. Use it in trees that others can write to, who might put a
+// FIFO, a device or a link there: OpenRegular fails without waiting for these or affecting them.
+// Cancellation is as for [Root].
 func (r *Root) OpenRegular(ctx context.Context, name string) (*File, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
@@ -186,7 +189,7 @@ func (r *Root) openRegular(name string, flag int) (*os.File, error) {
 // lookedAt is called when OpenRegular has looked at a name, before it opens that. Tests set it.
 var lookedAt func()
 
-// OpenRoot opens the folder name in r as a Root.
+// OpenRoot opens the directory name in r as a Root. Cancellation is as for the function [OpenRoot].
 func (r *Root) OpenRoot(ctx context.Context, name string) (*Root, error) {
 	return rooted(ctx, r, "open", name, false, func() (*Root, error) {
 		root, err := r.root.OpenRoot(name)
@@ -197,23 +200,26 @@ func (r *Root) OpenRoot(ctx context.Context, name string) (*Root, error) {
 	}, closeRoot)
 }
 
-// Stat returns what the system knows about a file in r, following a symbolic link in the last part of
-// the name.
+// Stat returns information about a file in r. It follows a symbolic link in the last part of the
+// name. Cancellation is as for [Root].
 func (r *Root) Stat(ctx context.Context, name string) (os.FileInfo, error) {
 	return rooted(ctx, r, "stat", name, false, func() (os.FileInfo, error) { return r.root.Stat(name) }, nil)
 }
 
-// Lstat is Stat, except that it does not follow a symbolic link in the last part of the name.
+// Lstat returns information about a file in r. It does not follow a symbolic link in the last part
+// of the name. Cancellation is as for [Root].
 func (r *Root) Lstat(ctx context.Context, name string) (os.FileInfo, error) {
 	return rooted(ctx, r, "lstat", name, false, func() (os.FileInfo, error) { return r.root.Lstat(name) }, nil)
 }
 
-// Readlink returns where a symbolic link in r leads to, which may be outside of r.
+// Readlink returns the target of a symbolic link in r, which may be outside r. Cancellation is as
+// for [Root].
 func (r *Root) Readlink(ctx context.Context, name string) (string, error) {
 	return rooted(ctx, r, "readlink", name, false, func() (string, error) { return r.root.Readlink(name) }, nil)
 }
 
-// ReadFile returns what is in a file in r. See the function ReadFile.
+// ReadFile returns the contents of a file in r. Cancellation and everything else is as for the
+// function [ReadFile].
 func (r *Root) ReadFile(ctx context.Context, name string) ([]byte, error) {
 	f, err := r.Open(ctx, name)
 	if err != nil {
@@ -229,8 +235,9 @@ func (r *Root) ReadFile(ctx context.Context, name string) ([]byte, error) {
 	return all, nil
 }
 
-// WriteFile writes data to a file in r. It creates the file with mode perm, before umask, or empties
-// the one there is: if it is cut short, a part of the data is there.
+// WriteFile writes data to a file in r. It creates the file with mode perm, before umask, or
+// truncates it. If it is cut short, the file holds part of the data. Cancellation is as for the
+// function [WriteFile].
 func (r *Root) WriteFile(ctx context.Context, name string, data []byte, perm os.FileMode) error {
 	f, err := r.OpenFile(ctx, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
 	if err != nil {
@@ -239,49 +246,52 @@ func (r *Root) WriteFile(ctx context.Context, name string, data []byte, perm os.
 	return f.writeWhole(ctx, data)
 }
 
-// Mkdir creates a folder in r.
+// Mkdir makes a directory in r with mode perm, before umask. Cancellation is as for [Root].
 func (r *Root) Mkdir(ctx context.Context, name string, perm os.FileMode) error {
 	return r.changed(ctx, "mkdir", name, func() error { return r.root.Mkdir(name, perm) })
 }
 
-// MkdirAll creates a folder in r, and those above it that do not exist.
+// MkdirAll makes a directory in r and all missing directories above it. Cancellation is as for
+// [Root].
 func (r *Root) MkdirAll(ctx context.Context, name string, perm os.FileMode) error {
 	return r.changed(ctx, "mkdir", name, func() error { return r.root.MkdirAll(name, perm) })
 }
 
-// Remove removes a file or an empty folder in r.
+// Remove removes a file or an empty directory in r. Cancellation is as for [Root].
 func (r *Root) Remove(ctx context.Context, name string) error {
 	return r.changed(ctx, "remove", name, func() error { return r.root.Remove(name) })
 }
 
-// RemoveAll removes a file or a folder in r with all that is in it. It is no error if there is nothing
-// of that name.
+// RemoveAll removes a file or a directory in r and everything below it. If the name does not exist,
+// it returns nil. If ctx is done first, it goes on removing in the background. Cancellation is
+// otherwise as for [Root].
 func (r *Root) RemoveAll(ctx context.Context, name string) error {
 	return r.changed(ctx, "remove", name, func() error { return r.root.RemoveAll(name) })
 }
 
-// Rename gives a file or a folder in r another name in r.
+// Rename moves oldname to newname, both in r. Cancellation is as for [Root].
 func (r *Root) Rename(ctx context.Context, oldname, newname string) error {
 	return r.changed(ctx, "rename", oldname, func() error { return r.root.Rename(oldname, newname) })
 }
 
-// Link creates newname as a hard link to the file oldname, both in r.
+// Link makes newname a hard link to the file oldname, both in r. Cancellation is as for [Root].
 func (r *Root) Link(ctx context.Context, oldname, newname string) error {
 	return r.changed(ctx, "link", newname, func() error { return r.root.Link(oldname, newname) })
 }
 
-// Symlink creates newname in r as a symbolic link to oldname, which may be anything.
+// Symlink makes newname in r a symbolic link to oldname, which may be any text. Cancellation is as
+// for [Root].
 func (r *Root) Symlink(ctx context.Context, oldname, newname string) error {
 	return r.changed(ctx, "symlink", newname, func() error { return r.root.Symlink(oldname, newname) })
 }
 
-// Chmod sets the mode of a file in r.
+// Chmod sets the mode of a file in r. Cancellation is as for [Root].
 func (r *Root) Chmod(ctx context.Context, name string, mode os.FileMode) error {
 	return r.changed(ctx, "chmod", name, func() error { return r.root.Chmod(name, mode) })
 }
 
-// FS returns the tree of files in r as package io/fs has it, as the function FS does, from which no
-// link leads out of r.
+// FS returns the files in r as an fs.FS, from which no link leads out of r. Cancellation and
+// everything else is as for the function [FS].
 func (r *Root) FS(ctx context.Context) fs.FS { return &fsTree{ctx: ctx, from: rootSource{r}} }
 
 // A rootSource is a Root.

@@ -14,12 +14,14 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// MkdirTemp makes a directory with a new name in the directory dir, or in os.TempDir if dir is "", and returns
-// its path. The name is pattern with a random text in the place of its last "*", or at its end. The mode
-// is 0700, less the process's umask. The caller removes the directory; see [WithTempDir].
+// MkdirTemp makes a directory with a new name in the directory dir and returns its path. If dir is
+// "", it uses os.TempDir. The name is pattern with a random text in place of its last "*", or at
+// its end. The mode is 0700, before umask. The caller must remove the directory; [WithTempDir] does
+// that itself.
 //
-// If ctx is done first, the error is ctx's error, and there is no directory: one that is made too late is
-// removed. Errors are of type *fs.PathError. A task that waits is in the state FILE_CALL.
+// If ctx is done first, MkdirTemp returns an error that wraps ctx's error and leaves no directory:
+// one that is made too late is removed. Errors are [*fs.PathError]s. A task that waits is in the
+// state FILE_CALL.
 func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
 	if dir == "" {
 		dir = os.TempDir()
@@ -40,12 +42,13 @@ func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
 	return path, failed("mkdirtemp", dir, err, false)
 }
 
-// WithTempDir calls fn with the path of a new directory, and removes that with all that is in it when fn
-// has returned, has panicked or has called runtime.Goexit, also if ctx is done by then. For dir and
-// pattern see [MkdirTemp]. The error is fn's, joined with the removal's. If it takes more than a
-// second or two after ctx is done, it goes on in the background, and errors.Is finds ErrOutcomeUnknown.
+// WithTempDir calls fn with the path of a new directory. When fn has returned, has panicked or has
+// called runtime.Goexit, it removes the directory and everything in it, even if ctx is done. For
+// dir and pattern see [MkdirTemp]. It returns fn's error joined with the error of the removal. If
+// the removal takes more than one or two seconds after ctx is done, it goes on in the background,
+// and the error matches ErrOutcomeUnknown.
 //
-// It panics if fn is nil. It is Python's TemporaryDirectory.
+// WithTempDir panics if fn is nil. It is Python's TemporaryDirectory.
 func WithTempDir(ctx context.Context, dir, pattern string, fn func(ctx context.Context, path string) error) (err error) {
 	if fn == nil {
 		panic("file: WithTempDir without a function")
@@ -77,12 +80,13 @@ func removeBusy(path string) (err error) {
 	return err
 }
 
-// CreateTemp makes a file with a new name in the directory dir, or in os.TempDir if dir is "", and opens it for
-// reading and writing. For the name see [MkdirTemp]. The mode is 0600, less the process's umask. The caller
-// closes and removes the file.
+// CreateTemp makes a file with a new name in the directory dir and opens it for reading and
+// writing. If dir is "", it uses os.TempDir. For the name see [MkdirTemp]. The mode is 0600, before
+// umask. The caller must close and remove the file.
 //
-// If ctx is done first, the error is ctx's error, and there is no file: one that is made too late is
-// closed and removed. Errors are of type *fs.PathError. A task that waits is in the state FILE_CALL.
+// If ctx is done first, CreateTemp returns an error that wraps ctx's error and leaves no file: one
+// that is made too late is closed and removed. Errors are [*fs.PathError]s. A task that waits is in
+// the state FILE_CALL.
 func CreateTemp(ctx context.Context, dir, pattern string) (*File, error) {
 	if strings.ContainsRune(pattern, os.PathSeparator) {
 		return nil, failed("createtemp", pattern, errSeparator, false)

@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// Walk goes through all that is below root: the files, directories and links. It yields root first, and each
-// directory before what is in it, which it yields sorted by name. It does not follow links; for that see
-// [Walker].
+// Walk returns an iterator over the files, directories and links below root. It yields root first,
+// each directory before its entries, and the entries sorted by name. It does not follow symbolic
+// links; a [Walker] can.
 //
 //	for e, err := range file.Walk(ctx, "src") {
 //		switch {
@@ -26,33 +26,34 @@ import (
 //		}
 //	}
 //
-// A directory is read whole, and in a worker, when the loop goes on after its entry. What is created or
-// removed in it after that makes no difference; only a directory that has vanished meanwhile is
-// passed over. If a directory cannot be read, it is yielded once more, with the error, after which the walk
-// goes on; what had been read of it until then comes next. If root cannot be looked at, that is all that
-// is yielded. The entry is never nil. Errors are of type *fs.PathError.
+// Walk reads each directory as a whole, in a worker, when the loop goes on after the directory's
+// entry. Later changes in the directory have no effect; only a directory that has vanished
+// meanwhile is skipped. If a directory cannot be read completely, Walk yields it once more, with
+// the error, and goes on with the entries that it has read. If root does not exist or cannot be
+// examined, Walk yields only that error. The entry is never nil. Errors are [*fs.PathError]s.
 //
-// If ctx is done, the walk ends with ctx's error, at the next directory at the latest. A task that waits is
-// in the state FILE_CALL.
+// If ctx is done, the walk yields an error that wraps ctx's error and ends, at the next directory
+// at the latest. A task that waits is in the state FILE_CALL.
 //
-// A tree may be of any depth, also such that its paths are longer than the system accepts: directories are
-// opened from the one above them, and few are open at a time. Memory is needed for the entries of the
-// directories on the way down to the entry, and for nothing else. A walk may be repeated; each has a state of
-// its own.
+// A tree may be of any depth, even if its paths are longer than the system accepts: Walk opens each
+// directory relative to its parent, and only a few at a time. It needs memory only for the entries
+// of the directories between root and the current entry. The iterator may be used again; each loop
+// has a state of its own.
 //
-// It is filepath.WalkDir, as a loop that can be cancelled.
+// Walk is filepath.WalkDir as a loop that can be cancelled.
 func Walk(ctx context.Context, root string) iter.Seq2[*Entry, error] { return Walker{}.Walk(ctx, root) }
 
-// A Walker has the settings of a walk. Its zero value is what [Walk] uses.
+// A Walker holds the settings of a walk. Its zero value is what [Walk] uses.
 type Walker struct {
-	// FollowLinks makes the walk go into the directories that symbolic links lead to, including root. A link
-	// that leads to a directory in which the walk is already, as seen by device and inode, is yielded a
-	// second time with an error that is syscall.ELOOP. A directory to which there are several ways is
-	// walked several times.
+	// FollowLinks makes the walk enter directories that symbolic links refer to, including root. If
+	// a link refers to a directory that the walk is already in, by device and inode, it is yielded
+	// a second time with an error that wraps syscall.ELOOP. A directory that can be reached in
+	// several ways is walked several times.
 	FollowLinks bool
 }
 
-// Walk is the function Walk with the walker's settings.
+// Walk returns an iterator over root and everything below it, with w's settings. Everything else,
+// also cancellation, is as for the function [Walk].
 func (w Walker) Walk(ctx context.Context, root string) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		top := &Entry{name: root}
@@ -137,9 +138,9 @@ func (v *walk) enter(e *Entry) {
 	}
 }
 
-// An Entry is what a walk has found: a file, a directory, a link or something else. It stays valid when the
-// walk has gone on or ended, and all but Skip may be used by several goroutines. It keeps the names of
-// the directories above it in memory, and nothing else of the walk.
+// An Entry is a file, directory, link or other object that a walk has found. It stays valid after
+// the walk has gone on or ended. All methods except Skip are safe for concurrent use. An Entry
+// keeps only the names of the directories above it in memory.
 type Entry struct {
 	up   *directory // nil for the root
 	name string     // for the root, its path as the caller gave it
@@ -154,9 +155,8 @@ type directory struct {
 	name string
 }
 
-// Path returns the entry's path, which begins with the root as it was given to Walk. A path of more than
-// 4096 bytes, the limit of most systems, is of no use to other functions that take paths; the method Info
-// works all the same.
+// Path returns the entry's path, which begins with the root that was passed to Walk. Most systems
+// accept paths of up to 4096 bytes; for longer ones other functions fail, but e.Info works.
 func (e *Entry) Path() string { return join(e.up, e.name, nil) }
 
 // join returns the path of name in the directory up, from below the directory that is above.
@@ -194,19 +194,20 @@ func (e *Entry) Name() string {
 	return e.name
 }
 
-// IsDir reports whether the entry is a directory. A symbolic link to a directory is none.
+// IsDir reports whether the entry is a directory. It returns false for a symbolic link to a
+// directory.
 func (e *Entry) IsDir() bool { return e.dir }
 
-// Type returns the type bits of the entry's mode: zero for a regular file. That costs no system call.
+// Type returns the type bits of the entry's mode: zero for a regular file. It makes no system call.
 func (e *Entry) Type() fs.FileMode { return e.typ }
 
-// Skip makes the walk not go into the entry, if that is a directory or a link to one. It is called in the
-// body of the loop that was given the entry.
+// Skip tells the walk not to enter the entry, if that is a directory or a link to one. Call it in
+// the loop body that received the entry.
 func (e *Entry) Skip() { e.skip = true }
 
-// Info returns what the system knows of the entry by now; of a link, of the link itself. If the entry has
-// been removed since it was found, the error is fs.ErrNotExist. If ctx is done first, it is ctx's error.
-// The system call is lstat(2).
+// Info returns information about the entry as it is now; for a link, about the link itself:
+// lstat(2). If the entry has been removed since it was found, the error wraps fs.ErrNotExist. If
+// ctx is done first, the error wraps ctx's error.
 func (e *Entry) Info(ctx context.Context) (fs.FileInfo, error) {
 	path := e.Path()
 	return ask(ctx, "lstat", path, func() (fs.FileInfo, error) {

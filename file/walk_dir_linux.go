@@ -57,7 +57,7 @@ func (d *openDir) id() (fileID, error) {
 
 var direntBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// list returns what is in the directory, also if it fails in the middle: some file systems fail for ever, so
+// list returns what is in the directory, even if it fails in the middle: some file systems fail for ever, so
 // it does not go on (trap 40).
 func (d *openDir) list() (entries []listed, err error) {
 	buf := direntBuffers.Get().(*[32 << 10]byte)

@@ -71,7 +71,7 @@ func (d *openDir) id() (fileID, error) {
 	return idOf(info.Sys().(*syscall.Stat_t)), nil
 }
 
-// list returns what is in the directory, also if it fails in the middle: some file systems fail for ever, so
+// list returns what is in the directory, even if it fails in the middle: some file systems fail for ever, so
 // it does not go on (trap 40).
 func (d *openDir) list() (entries []listed, err error) {
 	f, err := d.root.Open(".")

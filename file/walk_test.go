@@ -323,7 +323,7 @@ func TestWalkReplaced(t *testing.T) {
 	for e, err := range file.Walk(background, dir) {
 		if err != nil {
 			failed++
-			if !strings.Contains(err.Error(), "taken its place") {
+			if !strings.Contains(err.Error(), "replaced it") {
 				t.Error(err)
 			}
 		}

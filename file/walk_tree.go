@@ -130,7 +130,7 @@ func (t *tree) contains(id fileID) bool {
 	return slices.ContainsFunc(t.levels, func(l level) bool { return l.id == id })
 }
 
-var errReplaced = errors.New("another directory has taken its place during the walk")
+var errReplaced = errors.New("another directory replaced it during the walk")
 
 // reopen returns the directory of a level, and opens it if it was closed, from the nearest above it that is
 // open.

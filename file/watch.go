@@ -22,18 +22,18 @@ type watchOption func(w *Watcher)
 
 func (o watchOption) apply(w *Watcher) { o(w) }
 
-// Recursive makes [Watch] watch everything below a directory. What is created later is part of it,
-// and what is moved out is not any more. Symbolic links below the directory are not followed; other file
-// systems that are mounted there are part of it. Each file takes some 100 bytes of memory, and each
-// directory another 250, and about a kilobyte in the kernel. It has no effect on a file.
+// Recursive makes [Watch] watch everything below a directory, including what is created or moved
+// there later. Symbolic links below the directory are not followed; file systems that are mounted
+// there are included. Each file takes about 100 bytes of memory, and each directory another 250
+// bytes and about a kilobyte in the kernel. For a file, Recursive has no effect.
 func Recursive() WatchOption { return watchOption(func(w *Watcher) { w.recursive = true }) }
 
-// Poll makes [Watch] look by itself, interval after interval, and ask the kernel for nothing. It is for
-// file systems of whose changes the kernel does not hear: network file systems, on which other machines
-// write, and /proc and /sys. Each look costs a system call for each file. A change that does not show in
-// the size, the inode or the times of a file is not seen, and neither is what has come and gone between
-// two looks. A file that is renamed is one that is removed and another that is created. Poll panics if
-// interval is not positive.
+// Poll makes [Watch] examine the files at each interval instead of asking the kernel for changes.
+// Use it for file systems whose changes the kernel does not see: network file systems that other
+// machines write to, and /proc and /sys. Each examination costs one system call for each file. A
+// change that affects neither the size nor the inode nor the times of a file is not noticed, and
+// neither is a file that appears and vanishes within an interval. A file that is renamed is
+// reported as removed and created. Poll panics if interval is not positive.
 func Poll(interval time.Duration) WatchOption {
 	if interval <= 0 {
 		panic(fmt.Sprintf("file: Poll(%v): the interval must be positive", interval))
@@ -41,43 +41,44 @@ func Poll(interval time.Duration) WatchOption {
 	return watchOption(func(w *Watcher) { w.interval = interval })
 }
 
-// A ChangeKind says what has happened to a path.
+// A ChangeKind tells what has happened to a path.
 type ChangeKind int
 
 const (
-	// Created means that there is something under the path now. It was made, or moved there from
-	// where nobody watches. For each entry of a new directory there is a Created of its own.
+	// Created means that the path exists now. It was created, or moved there from outside the
+	// watched tree. For each entry of a new directory there is a separate Created.
 	Created ChangeKind = iota + 1
 
-	// Changed means that something was written to the file, or that it was truncated.
+	// Changed means that data was written to the file, or that it was truncated.
 	Changed
 
-	// Closed means that a program that had the file open for writing has closed it. There is none for a
-	// file that was closed before it could be watched, as one in a directory that is new, and none with
-	// Poll.
+	// Closed means that a program that had the file open for writing has closed it. It is not
+	// reported for a file that was closed before it was watched, such as one in a new directory,
+	// and never with Poll.
 	Closed
 
-	// Attributes means that something other than the contents may have changed: the mode, the owner,
-	// the times, the number of links.
+	// Attributes means that the mode, the owner, the times or the number of links may have changed.
 	Attributes
 
-	// Replaced means that the path now stands for another file, for example one that an editor
-	// has written elsewhere and renamed. For a path with symbolic links, the links may lead elsewhere now.
-	// Of a directory, what was below it is gone, and a Created for each entry of the new one follows.
+	// Replaced means that the path now refers to another file, for example because an editor has
+	// written a new file and renamed it. If there are symbolic links in the path, they may have
+	// changed. For a directory, everything that was below it is gone, and a Created for each entry
+	// of the new directory follows.
 	Replaced
 
-	// Renamed means that what was under Old, with all that was below it, is under Path now. If there
-	// was something under Path before, it is gone.
+	// Renamed means that the file or directory Old, with everything below it, was moved to Path. It
+	// has replaced anything that existed at Path.
 	Renamed
 
-	// Removed means that there is nothing under the path any more, nor below it. It was removed, or
-	// moved to where nobody watches.
+	// Removed means that the path, with everything below it, no longer exists. It was removed, or
+	// moved out of the watched tree.
 	Removed
 
-	// Rescanned means that changes had come faster than they could be kept. The Watcher has compared
-	// everything with what it knew before, and has reported each difference as one of the other kinds.
-	// The Path is the one that was given to Watch. What had come and gone in between was not seen. What
-	// you did not find when it was reported, as something above it had been moved, may be back: look again.
+	// Rescanned means that changes came faster than they could be stored. The Watcher has compared
+	// the whole tree with its earlier state and has reported each difference as one of the other
+	// kinds. Path is the path that was passed to Watch. Files that appeared and vanished in between
+	// were not seen. A path that the program did not find when it was reported, because a directory
+	// above it had been moved, may exist again: examine it again.
 	Rescanned
 )
 
@@ -94,11 +95,11 @@ func (k ChangeKind) String() string {
 	return changeKinds[k]
 }
 
-// A Change is something that has happened to a file or a directory.
+// A Change describes what has happened to a file or a directory.
 type Change struct {
-	Kind ChangeKind
-	Path string // begins with the path that was given to Watch
-	Old  string // of Renamed, the path before; otherwise ""
+	Kind ChangeKind // what happened
+	Path string     // begins with the path that was passed to Watch
+	Old  string     // for Renamed, the previous path; otherwise ""
 }
 
 // String returns the kind and the paths, for logs.
@@ -109,10 +110,10 @@ func (c Change) String() string {
 	return fmt.Sprintf("%v %q", c.Kind, c.Path)
 }
 
-// A Watcher is a stream of the changes to a file or to a directory. [Watch] makes one, and Close must
-// be called when it is no longer needed. The zero value does not work, and a Watcher must not be copied.
-// All methods are safe for concurrent use. If several tasks call Next, each change goes to one of them. A
-// task that waits is in the state FILE_WATCH.
+// A Watcher is a stream of the changes to a file or a directory. [Watch] makes a Watcher, and Close
+// must be called when it is no longer needed. The zero value cannot be used. A Watcher must not be
+// copied. It is safe for concurrent use. If several tasks call Next, each change goes to one of
+// them. A task that waits is in the state FILE_WATCH.
 type Watcher struct {
 	path      string // as given
 	root      string // absolute
@@ -153,9 +154,10 @@ type watchTarget interface {
 	rescan(ctx context.Context) error
 }
 
-// Watch begins to watch a file, or a directory and its entries, and returns the stream of changes. What
-// happens after Watch has returned is reported, so a program calls Watch first and reads what there is
-// after that. ctx bounds the call of Watch alone; the Watcher lives until Close.
+// Watch starts to watch a file, or a directory and its entries, and returns the stream of changes.
+// Everything that happens after Watch has returned is reported, so call Watch first and then read
+// the files. ctx applies only to the call of Watch: if it is done first, the error wraps ctx's
+// error. The Watcher works until Close.
 //
 //	w, err := file.Watch(ctx, "/etc/app", file.Recursive())
 //	if err != nil {
@@ -166,31 +168,32 @@ type watchTarget interface {
 //		…
 //	}
 //
-// A file is watched by its name. If an editor renames a new file over it, that is a [Replaced], and if
-// it is removed, the Watcher waits for the next one of that name. All symbolic links on the way to it
-// are watched too: in a volume that Kubernetes makes from a ConfigMap, a new version is a Replaced.
-// A directory is watched itself. When it is removed or moved, or a directory above it, the stream ends
-// with an error.
+// A file is watched by name. If an editor renames a new file to that name, the change is
+// [Replaced]; if the file is removed, the Watcher waits for the next file of that name. All
+// symbolic links in the path are watched too: a new version of a ConfigMap in Kubernetes is
+// reported as Replaced. A directory is watched by identity. When it or a directory above it is
+// removed or moved, the stream ends with an error.
 //
-// A change means that something is different now, and not how often that happened: the kernel merges
-// equal events, and a Watcher those that nobody has taken yet. What a program writes through mmap, or
-// through a hard link elsewhere, is not reported. There may be a change too many, but none too few: a
-// program that reads a file again after each change has its last contents at the end. After a Renamed
-// it reads the new path. If changes come faster than they are taken, the Watcher compares what there
-// is with what it has reported, and goes on from there; see [Rescanned].
+// A Change means that something is different now, but not how often it has changed: the kernel
+// merges equal events, and a Watcher merges changes that have not been received. Writes through
+// mmap or through a hard link elsewhere are not reported. There may be an unnecessary Change, but
+// none is missing: a program that reads a file again after each Change, and reads the new path
+// after a Renamed, ends with the file's latest contents. If changes come faster than the program
+// receives them, the Watcher compares the current state with what it has reported, and goes on from
+// there; see [Rescanned].
 //
-// The error is an *fs.PathError. It is fs.ErrNotExist if there is nothing under path, and names the
-// system's setting if the kernel watches as much for this user as it may. For /proc, /sys and similar
-// it is errors.ErrUnsupported. On network file systems and FUSE the kernel sees only what this machine
-// does. Use [Poll] there. A directory below path that cannot be watched, for lack of permission, say,
-// is no error of Watch: see [Watcher.Next].
+// Errors are [*fs.PathError]s. The error wraps fs.ErrNotExist if path does not exist. If the user's
+// limit of watches in the kernel is reached, it names the system setting. For /proc, /sys and
+// similar file systems it wraps errors.ErrUnsupported. On network file systems and FUSE the kernel
+// sees only the changes that this machine makes. Use [Poll] for both. A directory below path that
+// cannot be watched, for example because of its permissions, is not an error of Watch: see
+// [Watcher.Next].
 //
-// On Linux, all Watchers of a process share one inotify(7) instance. On other systems a Watcher always
-// polls, each second unless Poll says otherwise, as kqueue(2) needs an open descriptor for each file and
-// does not tell names. In a synctest bubble, Watch needs Poll.
+// On Linux, all Watchers of a process share one inotify(7) instance. On other systems a Watcher
+// always polls, by default each second, as kqueue(2) needs an open descriptor for each file and
+// does not report names. In a synctest bubble, Watch needs Poll.
 //
-// Curio has nothing like it. While Watch reads the directories, its task is in the state of the calls that
-// wait for a disk: FILE_CALL.
+// Curio has no counterpart. While Watch reads directories, the task's state is FILE_CALL.
 func Watch(ctx context.Context, path string, opts ...WatchOption) (*Watcher, error) {
 	w := &Watcher{path: path}
 	if !slices.Contains(strings.Split(path, "/"), "..") { // which a symbolic link may come before
@@ -204,7 +207,7 @@ func Watch(ctx context.Context, path string, opts ...WatchOption) (*Watcher, err
 	}
 	w.init()
 	begun := false
-	defer func() { // also if a method of ctx panics
+	defer func() { // even if a method of ctx panics
 		if !begun {
 			w.leaveKernel()
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// A watchEvent is what the kernel has told about a place that is watched. The bits of mask are those of
+// A watchEvent is what the kernel has told about a place that is watched. mask has the bits of
 // inotify(7), on all systems.
 type watchEvent struct {
 	spot   *watchSpot

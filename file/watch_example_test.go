@@ -14,12 +14,12 @@ import (
 	"github.com/curio-go/curio/file"
 )
 
-// A Settings is what a server reads from its configuration.
+// Settings holds what a server reads from its configuration.
 type Settings struct {
 	Greeting string `json:"greeting"`
 }
 
-// maxSettings is how large the file may be.
+// maxSettings is the maximum size of the file in bytes.
 const maxSettings = 1 << 20
 
 func readSettings(path string) (*Settings, error) {
@@ -33,7 +33,7 @@ func readSettings(path string) (*Settings, error) {
 	case err != nil:
 		return nil, err
 	case len(text) > maxSettings:
-		return nil, fmt.Errorf("%s has more than %d bytes, which is too much for settings", path, maxSettings)
+		return nil, fmt.Errorf("%s has more than %d bytes, too many for settings", path, maxSettings)
 	}
 	s := new(Settings)
 	if err := json.Unmarshal(text, s); err != nil {
@@ -42,9 +42,9 @@ func readSettings(path string) (*Settings, error) {
 	return s, nil
 }
 
-// reload calls use with the settings each time that they have changed, and with complain if they cannot be
-// read, when the last ones stay in force. A program that saves a file changes it several times within
-// some milliseconds, so reload waits until nothing has come for a while.
+// reload calls use with the settings at the start and after each change. If they cannot be read, it calls
+// complain, and the previous settings stay in force. A program that saves a file changes it several times
+// within some milliseconds, so reload waits until there has been no change for a while.
 func reload(ctx context.Context, path string, use func(*Settings), complain func(error)) error {
 	const calm = 50 * time.Millisecond
 	w, err := file.Watch(ctx, path)
@@ -78,8 +78,8 @@ func reload(ctx context.Context, path string, use func(*Settings), complain func
 	}
 }
 
-// A server reads its settings again whenever the file has changed: whether an editor has saved it under
-// another name and renamed it, or it is a ConfigMap of Kubernetes.
+// A server reads its settings again after each change of the file, even if an editor saves it under
+// another name and renames it, or it is a ConfigMap of Kubernetes.
 func ExampleWatch() {
 	dir, err := os.MkdirTemp("", "settings")
 	if err != nil {
@@ -99,7 +99,7 @@ func ExampleWatch() {
 		reloader := curio.Go(ctx, func(ctx context.Context) error {
 			return reload(ctx, path,
 				func(s *Settings) { _ = current.TryPut(s.Greeting) },
-				func(error) { _ = current.TryPut("(the last one stays in force)") })
+				func(error) { _ = current.TryPut("(the previous one stays in force)") })
 		}, curio.Daemon())
 		for _, next := range []string{`{"greeting": "good morning"}`, `{"greeting": `, `{"greeting": "good night"}`, ""} {
 			greeting, err := current.Get(ctx)
@@ -120,6 +120,6 @@ func ExampleWatch() {
 	// Output:
 	// hello
 	// good morning
-	// (the last one stays in force)
+	// (the previous one stays in force)
 	// good night
 }

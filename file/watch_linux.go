@@ -65,7 +65,7 @@ var beforeKernelRead, afterAddWatch atomic.Pointer[func()]
 // joinKernel makes w one of the Watchers of the instance.
 func (w *Watcher) joinKernel() error {
 	if wait.InBubble() {
-		return fmt.Errorf("the kernel knows nothing of a synctest bubble; use file.Poll: %w", errors.ErrUnsupported)
+		return fmt.Errorf("the kernel does not take part in a synctest bubble; use file.Poll: %w", errors.ErrUnsupported)
 	}
 	k := &kernelWatch
 	k.mu.Lock()

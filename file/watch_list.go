@@ -74,7 +74,7 @@ func (w *Watcher) inspect(ctx context.Context) (isDir bool, err error) {
 	switch {
 	case err != nil || w.interval > 0:
 	case f.blind:
-		err = fmt.Errorf("the kernel does not tell of changes in %s; use file.Poll: %w", f.kind, errors.ErrUnsupported)
+		err = fmt.Errorf("the kernel does not report changes in %s; use file.Poll: %w", f.kind, errors.ErrUnsupported)
 	case f.kind != "":
 		curio.LoggerOf(ctx).WarnContext(ctx, "file: on this file system, Watch does not see what other machines change; file.Poll does",
 			"path", w.path, "filesystem", f.kind)

@@ -23,14 +23,14 @@ type delivery struct {
 // watchQueue is how many changes are kept for Next.
 const watchQueue = 512
 
-// A PartError says that a [Watcher] does not see a part of what it is for: a directory below the path,
-// with all that is below that. It is not the end of the stream. Err says why.
+// A PartError reports that a [Watcher] cannot watch a part of its tree: a directory, with
+// everything below it. The stream goes on. Err is the cause.
 type PartError struct {
-	Path string
-	Err  error
+	Path string // the directory
+	Err  error  // the cause
 }
 
-// Error names the part.
+// Error returns the path and the text of Err.
 func (e *PartError) Error() string {
 	return fmt.Sprintf("%s is not watched, nor what is below it: %v", e.Path, e.Err)
 }
@@ -38,14 +38,13 @@ func (e *PartError) Error() string {
 // Unwrap returns Err.
 func (e *PartError) Unwrap() error { return e.Err }
 
-// Next waits for a change and takes it. If ctx is done first, the error is ctx's error, and no change
-// was taken.
+// Next waits for a change and removes it from the stream. If ctx is done first, it returns an error
+// that wraps ctx's error and has removed no change.
 //
-// If a directory cannot be watched, that is an error too, a [*PartError] in an *fs.PathError, once
-// for each such directory. A program that can do without that part calls Next again. When the path
-// itself can be watched no more, because it was removed, say, Next returns what has been reported
-// before, and after that the reason. After Close the error is fs.ErrClosed. All errors are
-// *fs.PathErrors.
+// If a directory cannot be watched, Next returns an error that wraps a [*PartError], once for each
+// such directory. A program that can do without that part calls Next again. When the path itself
+// can no longer be watched, for example because it was removed, Next returns the remaining changes
+// and then the reason. After Close the error wraps fs.ErrClosed. All errors are [*fs.PathError]s.
 func (w *Watcher) Next(ctx context.Context) (Change, error) {
 	d, err := w.takers.Wait(ctx, delivery{})
 	return w.took(d, err)
@@ -65,7 +64,8 @@ func (w *Watcher) wrap(path string, err error) error {
 	return &fs.PathError{Op: "watch", Path: path, Err: err}
 }
 
-// NextCase is Next as a case of a curio.Select. The change is stored in to, unless that is nil.
+// NextCase returns a case for [curio.Select] that receives a change as Next does and stores it in
+// *to, unless to is nil.
 func (w *Watcher) NextCase(to *Change) curio.Case {
 	return w.takers.Case(delivery{}, func(_ context.Context, d delivery) error {
 		change, err := w.took(d, nil)
@@ -76,8 +76,9 @@ func (w *Watcher) NextCase(to *Change) curio.Case {
 	})
 }
 
-// All returns a loop over the changes as they come. It ends when the Watcher is closed, and after any
-// other error than a [*PartError]; it yields each error but that of Close.
+// All returns an iterator over the changes as they come. It yields each error, except that of
+// Close, and ends after any error other than a [*PartError]. If ctx is done first, that is such an
+// error. It ends without an error when the Watcher is closed.
 func (w *Watcher) All(ctx context.Context) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		for {
@@ -92,10 +93,11 @@ func (w *Watcher) All(ctx context.Context) iter.Seq2[Change, error] {
 	}
 }
 
-// Close ends the watch. Tasks that wait in Next get fs.ErrClosed, and what has not been taken is
-// dropped. When Close has returned, the kernel watches nothing for w any more. It waits for nobody, so a
-// task that handles a change may call it; the last Watcher's takes some milliseconds in the kernel. A
-// second Close does nothing. The error is always nil.
+// Close ends the watch. Next calls in progress fail with fs.ErrClosed, and changes that have not
+// been received are dropped. When Close has returned, the kernel watches nothing for w any more.
+// Close waits for no other task, so a task that handles a change may call it; closing the last
+// Watcher takes some milliseconds in the kernel. A second Close does nothing. The error is always
+// nil.
 func (w *Watcher) Close() error {
 	w.mu.Lock()
 	w.closed, w.queue = true, nil
@@ -107,14 +109,14 @@ func (w *Watcher) Close() error {
 	return nil
 }
 
-// Snapshot returns the tasks that wait in Next. A Watcher has no holders.
+// Snapshot returns the tasks that are waiting in Next. A Watcher has no holders.
 func (w *Watcher) Snapshot() curio.Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return curio.Snapshot{Waiters: w.takers.Waiters()}
 }
 
-// String says what is watched and how many changes have not been taken.
+// String returns the path that is watched and the number of changes that have not been received.
 func (w *Watcher) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -155,8 +155,8 @@ func (t *watchTree) onTrail(ctx context.Context, ev *watchEvent) error {
 	return nil
 }
 
-// onSelf is for events of a directory itself. Those of any other than the root come from the directory
-// above as well.
+// onSelf is for events of a directory itself. Except for the root, the directory above reports them
+// too.
 func (t *watchTree) onSelf(ctx context.Context, n *watchNode, ev *watchEvent) error {
 	switch {
 	case n.parent != nil:

@@ -14,14 +14,15 @@ import (
 // are written to directly. A write that was abandoned shuts the gate until it has ended, and what
 // changes the file passes the gate first.
 
-// Write writes p at the offset, and moves that by what it has written; or at the end, if the file was
-// opened with os.O_APPEND. It returns how many bytes it has written, with an error if these are fewer
-// than len(p), as on a full disk.
+// Write writes p at the offset, moves the offset, and returns the number of bytes, which is less
+// than len(p) only with an error, for example on a full disk. If the file was opened with
+// os.O_APPEND, it writes at the end of the file.
 //
-// If ctx is done first, what has been written until then counts, and the error is ctx's error. If the
-// system was at it, the error is ErrOutcomeUnknown too: some of what is not counted may have been
-// written, or may yet be. It was copied, so p is not looked at later, and the offset is where it was,
-// so that the rest can be written again; whatever changes the file next waits until that is over, in
+// If ctx is done first, Write returns an error that wraps ctx's error and how many bytes it has
+// written. If the system was executing a call, the error also matches ErrOutcomeUnknown: some of
+// the bytes that are not counted may have been written, or may yet be. Write uses a copy of p, so p
+// is not read after Write has returned. The offset is after the counted bytes, so the rest can be
+// written again; the next call that changes the file waits until the abandoned call has ended, in
 // the state FILE_UNSETTLED.
 func (f *File) Write(ctx context.Context, p []byte) (n int, err error) {
 	if err := f.enter("write"); err != nil {
@@ -47,14 +48,14 @@ func (f *File) Write(ctx context.Context, p []byte) (n int, err error) {
 	return n, f.failed("write", err, unknown)
 }
 
-// WriteString is Write for a string.
+// WriteString writes s as Write does. Cancellation and errors are as for Write.
 func (f *File) WriteString(ctx context.Context, s string) (n int, err error) {
 	return f.Write(ctx, []byte(s))
 }
 
-// WriteAt writes p at offset off. It neither uses nor moves the offset of the file. Otherwise it is as
-// Write. It is refused for a file that was opened with os.O_APPEND, of which the system writes at the
-// end.
+// WriteAt writes p at offset off. It neither uses nor moves the file's offset. It fails if the file
+// was opened with os.O_APPEND, as the system then writes at the end. Cancellation and everything
+// else is as for Write.
 func (f *File) WriteAt(ctx context.Context, p []byte, off int64) (n int, err error) {
 	if err := f.enter("write"); err != nil {
 		return 0, err

@@ -34,14 +34,15 @@ func Example() {
 		defer server.Close()
 		curio.Go(ctx, func(ctx context.Context) error {
 			return server.Serve(network.NetListener(ctx, listener))
-		}, curio.ReportCrash(false)) // that it is closed
+		}, curio.ReportCrash(false)) // as it ends with http.ErrServerClosed
 
-		response, err := http.Get("http://" + listener.LocalAddr().String() + "/greeting")
+		client := &http.Client{Timeout: 10 * time.Second}
+		response, err := client.Get("http://" + listener.LocalAddr().String() + "/greeting")
 		if err != nil {
 			return err
 		}
 		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
+		body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 		fmt.Println(string(body))
 		return err
 	})

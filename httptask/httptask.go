@@ -1,13 +1,14 @@
-// Package httptask runs the handlers of a net/http server as tasks: each request has a name, is
-// seen with what it waits for, and is cancelled when its client goes away or its kernel is shut
-// down. What a handler spawns belongs to the request.
+// Package httptask runs the handlers of a net/http server as tasks. Each request has a task with a name,
+// whose waits can be observed. The task is cancelled when the client goes away or the kernel is shut down,
+// and so are the tasks that the handler spawns. Begin with [Handler]:
 //
 //	server := &http.Server{
-//		Handler:     httptask.Handler(mux),
-//		BaseContext: func(net.Listener) context.Context { return ctx }, // the tasks belong to ctx's kernel
+//		Handler:           httptask.Handler(mux),
+//		BaseContext:       func(net.Listener) context.Context { return ctx }, // for ctx's kernel
+//		ReadHeaderTimeout: 10 * time.Second,
 //	}
 //
-// Without a BaseContext, or with one that is not of a task, the tasks belong to the process's
+// Without a BaseContext, or with one that does not belong to a task, the tasks belong to the process's
 // default kernel.
 package httptask
 
@@ -23,26 +24,27 @@ import (
 // nameLimit bounds the name of a task, which comes from the client.
 const nameLimit = 128
 
-// Handler returns a handler that calls h in a task for each request, and waits for it. The task is
-// spawned with the request's context, and the request that h gets has one of the task's. The task's
-// name is the request's method and path, the first 128 bytes.
+// Handler returns an http.Handler that calls h in a task of its own for each request, and waits for
+// the task to end. The task is spawned with the request's context, and h gets a request with the
+// task's context. The task's name is the first 128 bytes of the request's method and path.
 //
-// The rules of package net/http hold for h:
+// The rules of package net/http apply to h:
 //
-//   - The ResponseWriter is the server's own, so that a response can be streamed, with
-//     http.ResponseController, and a connection taken over, by Hijack.
-//   - A panic of h aborts the response, so that the client does not take half of it for the whole.
-//     It is logged once, by the kernel, with the stack of h; with CrashOnPanic it ends the
-//     process. A panic with http.ErrAbortHandler is not logged. A call of runtime.Goexit aborts
-//     the response, too.
-//   - When h has returned, the request's context is done, and with it the tasks that h has
-//     spawned, also if h has hijacked the connection: what is to go on longer needs a context of
-//     its own.
+//   - The ResponseWriter is the server's own, so h can stream a response with
+//     http.ResponseController, and take over the connection with Hijack.
+//   - A panic in h aborts the response, so that the client does not take part of it for the whole.
+//     The kernel logs the panic once, with h's stack; with CrashOnPanic it ends the process. A
+//     panic with http.ErrAbortHandler is not logged. A call of runtime.Goexit also aborts the
+//     response.
+//   - When h has returned, the request's context is done, and the tasks that h has spawned are
+//     cancelled, even if h has hijacked the connection. Work that has to go on longer needs a
+//     context of its own.
 //
-// The task is cancelled when the client closes the connection, as far as net/http finds out, when
-// its server is closed, by Cancel, and when the kernel is shut down. The handler that is cancelled
-// has to say so: if it returns without having written anything, net/http answers with status 200.
-// If the kernel has been shut down already, h is not called, and the answer is status 503.
+// The task is cancelled when net/http notices that the client has closed the connection, when its
+// server is closed, by the task's Cancel method, and when the kernel is shut down. A handler that
+// is cancelled must write an error status itself: if it returns without having written anything,
+// net/http answers with status 200. If the kernel has already been shut down, h is not called, and
+// the answer is status 503.
 //
 // Handler panics if h is nil.
 func Handler(h http.Handler) http.Handler {

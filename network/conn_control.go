@@ -7,10 +7,10 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A ControlFunc is called with a socket that has been made and that is not bound or connected yet,
-// to set options for which there is no field. network is "tcp4", "tcp6", "udp4", "udp6" or "unix",
-// and address is where the socket is about to connect or listen. If it returns an error, or panics,
-// the socket is closed, and the error, in a *net.OpError, is that of the operation.
+// A ControlFunc sets options for which there is no field, on a socket that is not bound or
+// connected yet. network is "tcp4", "tcp6", "udp4", "udp6" or "unix", and address is where the
+// socket is about to connect or listen. If the function returns an error or panics, the socket is
+// closed and the operation fails with a [*net.OpError] that wraps the error.
 //
 //	func(network, address string, c syscall.RawConn) (err error) {
 //		control := c.Control(func(fd uintptr) {
@@ -19,12 +19,11 @@ import (
 //		return errors.Join(control, err)
 //	}
 //
-// It is like the Control of a net.Dialer and of a net.ListenConfig, and a function for these can be
-// used here. The options of this package have been set by then, so the function can change them. It
-// has no context, so it must not wait for anything. c can be kept, and then used as long as the
-// connection or listener is open; it has only Control, and its Read and Write fail. As any option may
-// have been set, a connection that a ControlFunc has seen, or whose listener it has seen, asks the
-// system once more after each short receive.
+// A function for the Control field of a net.Dialer or a net.ListenConfig can be used here. The
+// options of this package have already been set, so the function can change them. It takes no
+// context, so it must not wait. c may be kept and used while the connection or listener is open;
+// only its Control method works, and Read and Write fail. As the function may have set any option,
+// its connections make one more system call after each short receive.
 type ControlFunc = func(network, address string, c syscall.RawConn) error
 
 // A controlError is the error of a ControlFunc.

@@ -8,18 +8,19 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A KeepAliveConfig says when TCP probes a peer that has been silent, and when it gives the
-// connection up. Without probes, the connection of a peer that has vanished stays forever. The zero
-// value is the default, that of package net: probes after 15 s, every 15 s, at most 9.
+// A KeepAliveConfig controls when TCP probes an idle peer and when it gives up the connection.
+// Without probes, a connection whose peer has vanished may stay open forever. The zero value is the
+// default, which is the same as in package net: probes after 15 seconds, then every 15 seconds, at
+// most 9.
 //
-// Times are rounded up to seconds. In Idle, Interval and Count, 0 stands for the default, and a
-// negative value leaves what the system has. What the system does not have, or refuses, is an error
-// if it is asked for. Accepted connections have the settings of their listener.
+// Durations are rounded up to seconds. In Idle, Interval and Count, 0 means the default, and a
+// negative value leaves the system's setting. A setting that the system does not have or refuses is
+// an error. Accepted connections have the settings of their listener.
 type KeepAliveConfig struct {
-	Disable  bool          // no probes; the other fields must be 0 then
-	Idle     time.Duration // how long the peer must have been silent before the first probe
-	Interval time.Duration // how long to wait for an answer before the next one
-	Count    int           // after how many probes without an answer the connection fails
+	Disable  bool          // no probes; the other fields must be 0
+	Idle     time.Duration // idle time before the first probe
+	Interval time.Duration // time between probes
+	Count    int           // unanswered probes after which the connection fails
 }
 
 // check returns what is wrong with c.

@@ -22,9 +22,9 @@ func layersOf(conn Conn) iter.Seq[Conn] {
 	}
 }
 
-// SocketOf returns the socket at the bottom of conn, for its options and the like; nil if
-// there is none, as below a net.Conn of somebody else's. What is sent or received on it
-// past conn, which may be TLS, is not what the other side expects.
+// SocketOf returns the socket underneath conn, for example to set options on it. It returns nil if
+// there is none, as for a net.Conn of another package. Do not send or receive on the socket
+// directly if conn adds a protocol such as TLS.
 func SocketOf(conn Conn) *socket.Socket {
 	var found *socket.Socket // and not a result in the loop, which documentation would then show
 	for c := range layersOf(conn) {

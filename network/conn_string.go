@@ -8,17 +8,17 @@ import (
 // Logs and mocks print connections while others use them. So each has a String method:
 // without it, package fmt would read all fields while they change.
 
-// String says what c is built on.
+// String describes the connection that c is built on.
 func (c *impatient) String() string { return describe(c.Conn) }
 
-// String says what p is built on. It does not name the client, which is not known from the
-// start.
+// String describes the connection that p is built on. It does not name the client, which is not
+// known at first.
 func (p *proxied) String() string { return "proxied " + describe(p.conn) }
 
-// String says what b is made of.
+// String describes the Conn that b was made from.
 func (b *bounded) String() string { return describe(b.conn) }
 
-// String says where n listens.
+// String returns the network and the address that n listens on.
 func (n *netListener) String() string { return n.listener.String() }
 
 // String returns the network and the address that l listens on, such as "tcp 127.0.0.1:80".

@@ -15,48 +15,46 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A ConnectConfig says how a connection is opened. The zero value is the default. It is
-// only read, and may be used for any number of connections at the same time.
+// A ConnectConfig configures how connections are opened. The zero value is the default. The
+// functions of this package do not modify it, so it may be used by any number of tasks at the same
+// time.
 type ConnectConfig struct {
-	// Source is the local address to connect from. Port 0 leaves the port to the
-	// system, and no address, as in netip.AddrPortFrom(netip.Addr{}, 4711), the
-	// address. An address restricts the other side to addresses of its family. The
-	// zero value leaves all to the system.
+	// Source is the local address to connect from. The system chooses the port if it is 0, and the
+	// address if that is the zero Addr, as in netip.AddrPortFrom(netip.Addr{}, 4711). If there is
+	// an address, only peer addresses of its family are tried. The zero value leaves both to the
+	// system.
 	//
-	// A port is taken with SO_REUSEADDR, for several attempts may have to share it,
-	// and so that it can be had again soon after an earlier connection.
+	// A port is bound with SO_REUSEADDR, so that several attempts can share it and it is available
+	// again soon after an earlier connection.
 	Source netip.AddrPort
 
-	// TLS makes OpenConnection go on with a TLS handshake, and return a connection
-	// that carries TLS. ServerName, if it is empty, is the host to connect with. nil
-	// means no TLS. It must not be changed while it is in use.
+	// TLS, if not nil, makes OpenConnection do a TLS handshake and return a [*TLSConn]. If its
+	// ServerName is empty, the host of addr is used. It must not be modified while it is in use.
 	TLS *tls.Config
 
-	// HandshakeTimeout is how long the TLS handshake may take, which fails with
-	// os.ErrDeadlineExceeded then. 0 means 10 seconds, a negative one no limit but
-	// that of the context. To set it without TLS is an error.
+	// HandshakeTimeout limits the TLS handshake. When it is exceeded, the error wraps
+	// ErrHandshakeTimeout and os.ErrDeadlineExceeded. 0 means 10 seconds; a negative value means no
+	// limit except ctx. It is an error to set it without TLS.
 	HandshakeTimeout time.Duration
 
-	// AttemptDelay is how long an attempt to connect goes on before the next address
-	// is tried as well. 0 means 250 ms, and what is less than 10 ms is taken for 10 ms,
-	// both as RFC 8305 says. If it is negative, the next address is tried only when
-	// an attempt has failed.
+	// AttemptDelay is how long to wait for an attempt to connect before also trying the next
+	// address. 0 means 250 ms, and values below 10 ms mean 10 ms, as RFC 8305 recommends. If it is
+	// negative, the next address is tried only after an attempt has failed.
 	AttemptDelay time.Duration
 
-	// ResolutionDelay is how long to wait for a name's IPv6 addresses when the IPv4
-	// ones are known. 0 means 50 ms, as RFC 8305 says. A negative one means not
-	// to wait.
+	// ResolutionDelay is how long to wait for a name's IPv6 addresses after its IPv4 addresses are
+	// known. 0 means 50 ms, as RFC 8305 recommends; a negative value means not to wait.
 	ResolutionDelay time.Duration
 
-	// Resolver looks names up. nil means net.DefaultResolver.
+	// Resolver looks up names. nil means net.DefaultResolver.
 	Resolver Resolver
 
-	// KeepAlive says when TCP probes a silent peer. The zero value is the default. For what is
-	// not TCP, to set it is an error.
+	// KeepAlive controls when TCP probes an idle peer. The zero value is the default. It is an
+	// error to set it for a network other than TCP.
 	KeepAlive KeepAliveConfig
 
-	// Control is called for each socket before it is bound or connected: for each attempt to
-	// connect, so perhaps by several tasks at once. nil means not.
+	// Control, if not nil, is called for each socket before it is bound or connected: once for each
+	// attempt to connect, possibly by several tasks at once.
 	Control ControlFunc
 }
 
@@ -67,23 +65,24 @@ const (
 	usualResolutionDelay = 50 * time.Millisecond
 )
 
-// OpenConnection connects with addr, a "host:port", and with TLS if config says so. No
-// host stands for this machine. A nil config is the default.
+// OpenConnection connects to addr, a "host:port", over TCP. If config has TLS, it also does the TLS
+// handshake and returns a [*TLSConn]. An empty host means this machine. A nil config means the
+// default.
 //
-// A name's IPv4 and IPv6 addresses are looked up at the same time, and tried as RFC 8305
-// ("Happy Eyeballs") has it: beginning with IPv6, a family's turn after the other's, a
-// delay apart or as soon as an attempt has failed. The first connection wins. An address
-// that does not answer so costs no more than one AttemptDelay. Each lookup and each
-// attempt is a task, as "connect to [::1]:80", unless there is only one address to try.
+// It looks up a name's IPv4 and IPv6 addresses at the same time and tries them as RFC 8305 ("Happy
+// Eyeballs") describes: it begins with IPv6, alternates between the families, and starts the next
+// attempt after a delay or as soon as one has failed. The first connection wins. An address that
+// does not answer costs no more than one AttemptDelay. Each lookup and each attempt is a task, with
+// a name such as "connect to [::1]:80", unless there is only one address to try.
 //
-// When ctx ends, OpenConnection gives up. Whatever comes of it, when it returns it has
-// left no task, and no socket but that of the connection.
+// If ctx is done first, OpenConnection returns an error that wraps ctx's error. In every case, when
+// it returns it has left behind no task and no socket other than the connection's.
 //
-// When the peer is silent, TCP asks after it every 15 s, and gives up after the ninth time:
-// SO_KEEPALIVE, as package net has it. KeepAlive changes that.
+// TCP probes an idle peer every 15 seconds and gives up after nine unanswered probes: SO_KEEPALIVE,
+// as in package net. KeepAlive changes that.
 //
-// Errors are *net.OpError. If attempts to connect have failed, errors.Is and errors.As
-// see the errors of all; so they do if ctx ends.
+// Errors are [*net.OpError]s. If several attempts have failed, also before ctx was done, errors.Is
+// and errors.As find the errors of all of them.
 //
 // It is Curio's open_connection.
 func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (Conn, error) {
@@ -93,13 +92,13 @@ func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (Co
 	return openTCP(ctx, addr, config, attempt)
 }
 
-// OpenUnixConnection connects with the Unix stream socket at path, and with TLS if config
-// says so, which then has to have a ServerName, or InsecureSkipVerify. On Linux, a path
-// that begins with "@" is an abstract name. A nil config is the default; one that has
-// anything but TLS, HandshakeTimeout and Control is refused, as the rest is about the Internet.
+// OpenUnixConnection connects to the Unix stream socket at path. If config has TLS, it also does
+// the TLS handshake; config.TLS must then have a ServerName or InsecureSkipVerify. On Linux, a path
+// that begins with "@" is an abstract name. A nil config means the default. Fields other than TLS,
+// HandshakeTimeout and Control are for the Internet, and setting them is an error.
 //
-// If the other side has too many connections to accept, OpenUnixConnection waits. When
-// ctx ends, it gives up, and leaves no socket open. Errors are *net.OpError.
+// If the listener's backlog is full, OpenUnixConnection waits. If ctx is done first, it returns an
+// error that wraps ctx's error and leaves no socket open. Errors are [*net.OpError]s.
 //
 // It is Curio's open_unix_connection.
 func OpenUnixConnection(ctx context.Context, path string, config *ConnectConfig) (Conn, error) {

@@ -84,8 +84,7 @@ func (c *ConnectConfig) permits(f family) bool {
 	return !c.Source.Addr().IsValid() || familyNamed(c.Source.Addr()) == f
 }
 
-// loopback is what an address without host stands for: as package net has it, this
-// machine.
+// loopback is what an address without a host stands for: this machine, as in package net.
 func (c *ConnectConfig) loopback() netip.Addr {
 	if !c.permits(v4) {
 		return netip.IPv6Loopback()
@@ -104,8 +103,8 @@ func (c *ConnectConfig) unreachable(host string) error {
 // waits for the next one to end, or for the time of the next attempt, and decides what
 // that means: the tasks themselves know nothing of each other.
 //
-// A connection belongs to the task that made it until the task is taken as the winner.
-// When all tasks have ended, those of all the others are closed.
+// A connection belongs to the task that made it until the task is taken as the winner. When all
+// tasks have ended, the connections of all others are closed.
 type race struct {
 	config   *ConnectConfig
 	dial     dialer
@@ -202,7 +201,7 @@ func (r *race) closeLosers(won Conn) {
 	}
 }
 
-// first waits for the first connection. Its error is that ctx has ended.
+// first waits for the first connection. Its only error is that ctx is done.
 func (r *race) first(ctx context.Context) (Conn, error) {
 	for {
 		idle := r.running == 0 && r.lookups == [families]*curio.Task[outcome]{}
@@ -287,8 +286,8 @@ func (r *race) hasFailedWith(err error) bool {
 	return slices.ContainsFunc(r.failed, func(other error) bool { return other.Error() == err.Error() })
 }
 
-// notFound reports whether err just says that a name has no address, or none of the
-// family asked for, as package net has it if one of the other is in /etc/hosts.
+// notFound reports whether err just says that a name has no address, or none of the requested
+// family, which package net reports if /etc/hosts has one of the other.
 func notFound(err error) bool {
 	if e, ok := errors.AsType[*net.DNSError](err); ok {
 		return e.IsNotFound

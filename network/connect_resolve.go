@@ -11,16 +11,16 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Resolver looks names up; [*net.Resolver] is one. Both methods must be safe for
-// concurrent use, and return soon after ctx has ended.
+// A Resolver looks up names. [*net.Resolver] implements it. Its methods must be safe for concurrent
+// use.
 type Resolver interface {
-	// LookupNetIP returns the addresses of a host: its IPv4 addresses if network is
-	// "ip4", its IPv6 addresses if it is "ip6". That there are none is an error, or
-	// none.
+	// LookupNetIP returns the addresses of a host: its IPv4 addresses if network is "ip4", its IPv6
+	// addresses if it is "ip6". If there are none, it returns an error or no addresses. It must
+	// return soon after ctx is done.
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-	// LookupPort returns the port of a service that is not given by number. network
-	// is "tcp".
+	// LookupPort returns the port of a service that is given by name. network is "tcp". It must
+	// return soon after ctx is done.
 	LookupPort(ctx context.Context, network, service string) (int, error)
 }
 
@@ -99,8 +99,8 @@ func lookupAny(ctx context.Context, resolver Resolver, host string) ([]netip.Add
 	return nil, cmp.Or(err, failed)
 }
 
-// asking calls ask, which asks a resolver about name, and shows it as a wait of the
-// task. It is the resolver that ends it when ctx ends, for which it has errors of its own.
+// asking calls ask, which asks a resolver about name, and shows it as a wait of the task. The
+// resolver ends the wait when ctx is done, and has errors of its own for that.
 func asking[T any](ctx context.Context, name string, ask func() (T, error)) (answer T, err error) {
 	place, err := wait.At(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func askingAt[T any](place wait.Place, name string, ask func() (T, error)) (answ
 		w.Free()
 		return answer, place.Failure()
 	}
-	defer func() { // also if a resolver panics
+	defer func() { // even if a resolver panics
 		ok := w.End()
 		w.Free()
 		if !ok {

@@ -6,8 +6,8 @@ import (
 	"net/netip"
 )
 
-// secure puts TLS on top of conn, a connection with host, if config says so. If the
-// handshake fails, or a function of the TLS configuration panics, it closes conn.
+// secure puts TLS on top of conn, a connection with host, if config has TLS. If the handshake
+// fails, or a function of the TLS configuration panics, it closes conn.
 func secure(ctx context.Context, conn Conn, host string, config *ConnectConfig) (Conn, error) {
 	if config.TLS == nil {
 		return conn, nil

@@ -14,18 +14,19 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A CopyError is the error of a [Copy]. It says which of the two connections has failed, and has
-// what was received and not sent, so that nothing is lost.
+// A CopyError is the error of a [Copy]. It reports which of the two connections failed, and holds
+// the data that was received and not sent, so that nothing is lost.
 type CopyError struct {
-	// Sending is true if dst has failed, or if the copying was cut short while it was sending. It is
-	// false if src has failed, or if Copy was waiting for src.
+	// Sending is true if dst failed, or if ctx was done while Copy was sending. Otherwise src
+	// failed, or ctx was done while Copy was waiting for src.
 	Sending bool
 
-	// Unsent is what was received from src and has not been sent to dst. To go on, send it before
-	// the next Copy, even if it is empty: see Conn.SendAll. It is nil unless Sending is true.
+	// Unsent is the data that was received from src and not sent to dst. To continue, send it
+	// before the next Copy, even if it is empty: see Conn.SendAll. Unsent is nil unless Sending is
+	// true.
 	Unsent []byte
 
-	// Err is the connection's error, usually a *net.OpError. In it, errors.Is finds ctx's error.
+	// Err is the connection's error, usually a *net.OpError. If ctx was done, it wraps ctx's error.
 	Err error
 }
 
@@ -41,32 +42,32 @@ func (e *CopyError) Timeout() bool {
 	return ok && err.Timeout()
 }
 
-// Copy sends to dst what it receives from src, until src ends, and returns how many bytes it has
-// sent. The end of src, io.EOF, is no error. Copy does not pass it on: call dst.CloseWrite for
+// Copy sends to dst what it receives from src until src ends, and returns how many bytes it sent.
+// The end of src, io.EOF, is not an error. Copy does not pass the end on: call dst.CloseWrite for
 // that. [Relay] copies in both directions.
 //
-// Copy works with any two connections. A buffer of 64 KiB comes from a pool when there is something
-// to receive, and goes back when that has been sent. So an idle connection has none, and nothing
-// is allocated for a piece. Between two pieces, what other tasks send to dst or receive from src may
-// come in between. dst may be src: then it sends back what it receives.
+// Copy works with any two stream connections; dst may be src. It takes a buffer of 64 KiB from a
+// pool when there is something to receive, and returns it when the data has been sent, so an idle
+// connection has no buffer. It allocates no memory for each piece of data. Data of other tasks that
+// send to dst may come between two pieces.
 //
-// If both are stream sockets, on Linux, Copy moves bulk streams by splice(2), which does not copy
-// through the program: after a receive that has filled the buffer, and until there is less to move. A
-// splice goes through a pipe of 256 KiB, which comes from a pool, too. At most 64 pipes are in use in a
-// process, and those that nobody uses are closed by the garbage collector. Without a pipe, Copy goes on
-// with its buffer.
+// If both are stream sockets, on Linux, Copy moves large streams with splice(2), which does not
+// copy through the program. It starts after a receive that has filled the buffer, and stops when
+// there is less to move. A splice needs a pipe of 256 KiB, which also comes from a pool. A process
+// uses at most 64 pipes at a time, and the garbage collector closes unused ones. Without a pipe,
+// Copy uses its buffer.
 //
-// Any error is a *CopyError. If ctx is done, what was received and not sent is in it, be it in the
-// buffer or in a pipe. If dst or src moves messages, as UDP does, it wraps errors.ErrUnsupported, and
-// nothing has been received.
+// Every error is a [*CopyError]. If ctx is done, its Err wraps ctx's error, and Unsent holds the
+// data that was received and not sent. If dst or src moves messages, as UDP does, the error wraps
+// errors.ErrUnsupported, and nothing has been received.
 //
-// If the peer of dst has closed the connection, splice(2) raises SIGPIPE, which a Go program ignores
-// unless it asks for it with os/signal, and the error wraps syscall.EPIPE.
+// If the peer of dst has closed the connection, splice(2) raises SIGPIPE, which a Go program
+// ignores unless it asks for the signal with os/signal. The error wraps syscall.EPIPE.
 //
-// A task that waits is in the state of the operation that waits, such as READ_WAIT and WRITE_WAIT of
-// a socket. Copy does what io.Copy does for a net.Conn. In a proxy on Linux, it takes about as much CPU
-// time as io.Copy between two connections of package net, which always splices: less for messages
-// of some KiB, and about the same for 64 KiB and for streams that always have more to receive.
+// The task's state is the state of the operation that waits, such as READ_WAIT or WRITE_WAIT. Copy
+// does what io.Copy does for a net.Conn. In a proxy on Linux it takes about as much CPU time as
+// io.Copy between two connections of package net, which always splices: less for messages of a few
+// KiB, and about the same for 64 KiB and for streams that always have more to receive.
 func Copy(ctx context.Context, dst, src Conn) (n int64, err error) {
 	return copyTelling(ctx, dst, src, nil, 0)
 }

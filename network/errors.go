@@ -38,21 +38,22 @@ func causeOf(err error) error {
 // misused says what is wrong with a configuration.
 func misused(what string) error { return fmt.Errorf("%s: %w", what, syscall.EINVAL) }
 
-// The limits of a ServerConfig, and of a ConnectConfig. In the error of an operation that
-// was ended by a limit, errors.Is finds that limit, and [os.ErrDeadlineExceeded] as well. A
-// timeout that a handler has set itself is none of them. Each is a timeout in the sense of
-// package net: its Timeout method returns true.
+// Errors for the limits of a [ServerConfig] and a [ConnectConfig]. If a limit ends an operation,
+// errors.Is reports true for the error and the limit, and also for [os.ErrDeadlineExceeded], and
+// the error's Timeout method returns true. A timeout that a handler sets itself is not one of these
+// errors.
 var (
-	// ErrIdle: the peer has sent nothing, or accepted nothing, for the IdleTimeout. Only
-	// this operation has failed: the context is not done.
+	// ErrIdle reports that the peer has sent nothing, or accepted nothing, for the IdleTimeout.
+	// Only this operation has failed: the context is not done.
 	ErrIdle = sentinel.Timeout("curio/network: the peer was idle for too long")
 
-	// ErrHandshakeTimeout: the handshake, or a proxy's header, was not complete within the
-	// HandshakeTimeout. The operation's error is also context.DeadlineExceeded.
+	// ErrHandshakeTimeout reports that the handshake, or a proxy's header, was not complete within
+	// the HandshakeTimeout. For the operation's error, errors.Is also reports
+	// context.DeadlineExceeded.
 	ErrHandshakeTimeout = sentinel.Timeout("curio/network: the handshake took too long")
 
-	// ErrLifetime: the connection has been served for its Lifetime. The handler's context
-	// has expired: each operation with it fails with an error that is ErrLifetime, too, and
+	// ErrLifetime reports that the connection has been served for its Lifetime. The handler's
+	// context is done: each operation with it fails with an error that also wraps ErrLifetime, and
 	// curio.WhoCancelled returns that as the Reason.
 	ErrLifetime = sentinel.Timeout("curio/network: the connection's lifetime is over")
 )

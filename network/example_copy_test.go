@@ -12,11 +12,14 @@ import (
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
+	"github.com/curio-go/curio/socket"
 )
 
-// started runs a server in a daemon task, and returns where it listens.
+// started runs a server in a daemon task, and returns the address that it listens on.
 func started(ctx context.Context, handler network.Handler) (addr string, err error) {
-	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{
+		MaxConnections: 1000, IdleTimeout: time.Minute,
+	})
 	if err != nil {
 		return "", err
 	}
@@ -26,11 +29,11 @@ func started(ctx context.Context, handler network.Handler) (addr string, err err
 	return listener.LocalAddr().String(), nil
 }
 
-// A proxy forwards each connection to a server. The client ends its direction, and can still be
-// answered.
+// A proxy forwards each connection to a server. The client ends its sending direction and still gets
+// an answer.
 func ExampleRelay() {
 	answer := func(ctx context.Context, conn network.Conn) error {
-		question, err := io.ReadAll(network.NetConn(ctx, conn)) // up to its end
+		question, err := io.ReadAll(io.LimitReader(network.NetConn(ctx, conn), 1<<10)) // up to its end
 		if err != nil {
 			return err
 		}
@@ -43,12 +46,19 @@ func ExampleRelay() {
 			return err
 		}
 		proxy, err := started(ctx, func(ctx context.Context, client network.Conn) error {
-			conn, err := network.OpenConnection(ctx, server, nil)
+			connecting, cancel := curio.WithTimeout(ctx, 10*time.Second)
+			conn, err := network.OpenConnection(connecting, server, nil)
+			cancel()
 			if err != nil {
 				return err
 			}
 			defer conn.Close()
 			_, _, err = network.Relay(ctx, client, conn, 5*time.Minute)
+			if err != nil { // reset both, or the peers take the interruption for the end
+				for _, side := range []network.Conn{client, conn} {
+					_ = socket.Linger.Set(network.SocketOf(side), 0)
+				}
+			}
 			return err
 		})
 		if err != nil {
@@ -65,7 +75,7 @@ func ExampleRelay() {
 		if err := conn.CloseWrite(ctx); err != nil {
 			return err
 		}
-		text, err := io.ReadAll(network.NetConn(ctx, conn))
+		text, err := io.ReadAll(io.LimitReader(network.NetConn(ctx, conn), 1<<20))
 		fmt.Printf("%s\n", text)
 		return err
 	})
@@ -75,7 +85,7 @@ func ExampleRelay() {
 	// Output: anybody there? yes
 }
 
-// A server of one file, which works with TLS as well as without.
+// A server sends one file. The handler works with and without TLS.
 func ExampleSendFile() {
 	dir, err := os.MkdirTemp("", "curio")
 	if err != nil {
@@ -107,7 +117,7 @@ func ExampleSendFile() {
 			return err
 		}
 		defer conn.Close()
-		text, err := io.ReadAll(network.NetConn(ctx, conn))
+		text, err := io.ReadAll(io.LimitReader(network.NetConn(ctx, conn), 1<<20))
 		fmt.Printf("%s\n", text)
 		return err
 	})
@@ -117,7 +127,8 @@ func ExampleSendFile() {
 	// Output: roses are red
 }
 
-// An HTTP client whose connections are probed every minute, and marked before they connect.
+// An HTTP client uses keep-alive probes every minute, and a function that sees each socket before it
+// connects.
 func ExampleConnectConfig_DialContext() {
 	config := &network.ConnectConfig{
 		KeepAlive: network.KeepAliveConfig{Idle: time.Minute, Interval: time.Minute},
@@ -132,12 +143,14 @@ func ExampleConnectConfig_DialContext() {
 		if err != nil {
 			return err
 		}
-		server := &http.Server{Handler: http.HandlerFunc(hello)}
+		server := &http.Server{Handler: http.HandlerFunc(hello), ReadHeaderTimeout: 10 * time.Second}
 		defer server.Close()
 		go server.Serve(network.NetListener(context.Background(), listener))
 
 		transport := &http.Transport{DialContext: config.DialContext}
 		defer transport.CloseIdleConnections()
+		ctx, cancel := curio.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+listener.LocalAddr().String(), nil)
 		if err != nil {
 			return err
@@ -147,7 +160,7 @@ func ExampleConnectConfig_DialContext() {
 			return err
 		}
 		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
+		text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 		fmt.Printf("%s", text)
 		return err
 	})

@@ -12,10 +12,12 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// A server and a client in one program.
+// A server and a client run in one program.
 func Example() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{
+			MaxConnections: 1000, IdleTimeout: time.Minute,
+		})
 		if err != nil {
 			return err
 		}
@@ -58,8 +60,8 @@ func greet(ctx context.Context, conn network.Conn) error {
 	return err
 }
 
-// A server that is given a fifth of a second, as a timeout is a way to end one like
-// any other. Usually a server runs until curio.StopOnSignals stops it.
+// A server runs until its context is done, here until a timeout of 200 ms. Usually
+// curio.StopOnSignals stops it.
 func ExampleTCPServer() {
 	echo := func(ctx context.Context, conn network.Conn) error {
 		buf := make([]byte, 16<<10)
@@ -78,13 +80,15 @@ func ExampleTCPServer() {
 	}
 	ctx, cancel := curio.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
-	err := network.TCPServer(ctx, "127.0.0.1:0", echo, nil)
+	err := network.TCPServer(ctx, "127.0.0.1:0", echo, &network.ServerConfig{
+		MaxConnections: 1000, IdleTimeout: time.Minute,
+	})
 	fmt.Println("time is up:", errors.Is(err, curio.ErrTaskTimeout))
 	// Output: time is up: true
 }
 
-// When the server is cancelled, so are its handlers. One that has to say good-bye
-// does so under DisableCancellation, and the server waits for it.
+// When the server is cancelled, so are its handlers. A handler that has to say good-bye does so under
+// DisableCancellation, with a timeout, and the server waits for it.
 func ExampleRunServer() {
 	var begun curio.Event
 	goodBye := func(ctx context.Context, conn network.Conn) error {
@@ -98,7 +102,9 @@ func ExampleRunServer() {
 		}))
 	}
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{
+			MaxConnections: 1000, IdleTimeout: time.Minute,
+		})
 		if err != nil {
 			return err
 		}
@@ -128,7 +134,7 @@ func ExampleRunServer() {
 	// Output: good-bye
 }
 
-// A server on any free port knows which before anybody is served.
+// ListenTCP with port 0 chooses a free port, which is known before the server runs.
 func ExampleListenTCP() {
 	ctx := context.Background()
 	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
@@ -143,7 +149,7 @@ func ExampleListenTCP() {
 	// Output: taken: true
 }
 
-// An attempt to connect takes as long as it is given.
+// A timeout limits an attempt to connect.
 func ExampleOpenConnection() {
 	ctx := context.Background()
 	listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)

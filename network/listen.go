@@ -13,9 +13,9 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A Listener accepts connections, and knows how they are to be served. Listeners come
-// from ListenTCP and ListenUnix, from NewListener and from FromListener. It is safe for
-// concurrent use.
+// A Listener accepts connections, and holds the [ServerConfig] for serving them. Listeners come
+// from [ListenTCP], [ListenUnix], [NewListener] and [FromListener]. The zero value cannot be used.
+// A Listener must not be copied. It is safe for concurrent use.
 type Listener struct {
 	// Set at birth.
 	socket  *socket.Socket    // nil if it is somebody else's net.Listener
@@ -36,12 +36,12 @@ type Listener struct {
 	unlinked  bool        // Close has removed the file, or left it
 }
 
-// NewListener makes a Listener of a socket that listens already, and takes it over. A
-// nil config is the default. Its connections are set up like those of ListenTCP: with
-// TCP_NODELAY and SO_KEEPALIVE. If s has SO_KEEPALIVE already, it keeps its keep-alive
-// times, unless config.KeepAlive says otherwise. NewListener panics if config makes no sense, or if it says how to listen, which
-// comes too late. It also panics if config has TLS or Proxy and the connections move
-// messages, as on "unixpacket".
+// NewListener makes a Listener from a socket that is already listening, and takes ownership of it.
+// A nil config means the default. Connections get TCP_NODELAY and SO_KEEPALIVE, as with ListenTCP.
+// If s already has SO_KEEPALIVE, it keeps its times unless config.KeepAlive sets others.
+// NewListener panics if config is invalid, or has settings for the listening socket, which come too
+// late. It also panics if config has TLS or Proxy and the connections move messages, as on
+// "unixpacket".
 func NewListener(s *socket.Socket, config *ServerConfig) *Listener {
 	if s == nil {
 		panic("curio/network: NewListener of a nil socket")
@@ -74,14 +74,14 @@ func newListener(config *ServerConfig) *Listener {
 	return l
 }
 
-// Accept waits for a connection and returns it. It does not wait for what has to come
-// first, the handshake of TLS or the header of a proxy: the connection does that when it is
-// first used, within the HandshakeTimeout.
+// Accept waits for a connection and returns it. It does not do the TLS handshake or read a proxy's
+// header: the connection does that when it is first used, within the HandshakeTimeout. If ctx is
+// done first, Accept returns an error that wraps ctx's error, and no connection is lost.
 //
-// The other settings of the ServerConfig apply to the connection as well. With
-// MaxConnections, Accept waits while that many connections are open. IdleTimeout and
-// Lifetime bound the connection's waits, which then fail with ErrIdle or ErrLifetime. Grace
-// is about handlers, which only RunServer has: if it is set, Accept fails.
+// The other settings of the [ServerConfig] apply to the connection as well. With MaxConnections,
+// Accept waits while that many connections are open. IdleTimeout and Lifetime limit the
+// connection's waits, which then fail with ErrIdle or ErrLifetime. Grace is for the handlers of
+// RunServer: if it is set, Accept fails.
 func (l *Listener) Accept(ctx context.Context) (Conn, error) {
 	if l.config.Grace != 0 {
 		return nil, l.opError("accept", misused("ServerConfig.Grace, which is for RunServer"))
@@ -142,7 +142,7 @@ func (l *Listener) proxied(conn Conn) Conn {
 	return conn
 }
 
-// LocalAddr is the address that it listens on.
+// LocalAddr returns the address that l listens on.
 func (l *Listener) LocalAddr() net.Addr {
 	if l.foreign != nil {
 		return l.foreign.Addr()
@@ -150,8 +150,8 @@ func (l *Listener) LocalAddr() net.Addr {
 	return l.socket.LocalAddr()
 }
 
-// Close stops listening. Whoever is in Accept gets net.ErrClosed, and so does a second
-// Close.
+// Close stops listening. An Accept in progress fails with net.ErrClosed, and so does a second
+// Close. Connections that have been accepted stay open.
 func (l *Listener) Close() error {
 	defer l.closed()
 	if l.foreign != nil {
@@ -181,14 +181,15 @@ func (l *Listener) opError(op string, cause error) error {
 	return e
 }
 
-// Socket is the socket that listens, for options and the like; nil if the Listener was
-// made of a net.Listener.
+// Socket returns the listening socket, for example to set options on it. It returns nil if the
+// Listener was made from a net.Listener.
 func (l *Listener) Socket() *socket.Socket { return l.socket }
 
-// ListenTCP returns a Listener on addr, as TCPServer describes it. Its socket has
-// SO_REUSEADDR, unless config says otherwise, and its connections have SO_KEEPALIVE, like
-// those of OpenConnection. It is an error if config has a Mode, or a Proxy for Unix sockets
-// only. It is Curio's tcp_server_socket.
+// ListenTCP returns a [Listener] on addr, a "host:port". For names and empty hosts see [TCPServer].
+// The listening socket has SO_REUSEADDR on, unless config turns it off, and connections have
+// SO_KEEPALIVE on, as with OpenConnection. It is an error if config has a Mode, or a Proxy that is
+// for Unix sockets only. If ctx is done before addr's name has been looked up, the error wraps
+// ctx's error. Errors are [*net.OpError]s. It is Curio's tcp_server_socket.
 func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
 	addrs, err := resolve(ctx, "listen", "tcp", addr)
@@ -247,8 +248,8 @@ func listen(addr *net.TCPAddr, config *ServerConfig) (*socket.Socket, error) {
 	return s, nil
 }
 
-// familyOf is the family of a socket for addr. No address stands for all, and an
-// IPv6 socket can take those of IPv4 as well.
+// familyOf is the family of a socket for addr. No address stands for all, and an IPv6 socket can
+// also accept IPv4 connections.
 func familyOf(addr *net.TCPAddr) int {
 	if addr.IP.To4() != nil {
 		return socket.AF_INET

@@ -18,17 +18,18 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// ListenUnix returns a Listener on a Unix socket with the given path; on Linux a name that
-// begins with "@" is an abstract one, of which no file is made. Closing the Listener
-// removes the file, if it is still the same one and SetUnlinkOnClose was not called with
-// false.
+// ListenUnix returns a [Listener] on a Unix socket at path. On Linux, a path that begins with "@"
+// is an abstract name, for which no file is created. Closing the Listener removes the file, if it
+// is still the same file and SetUnlinkOnClose(false) was not called.
 //
-// A file that was left behind by a server that is gone is replaced: that is a socket on
-// which a connection is refused. (So does, but on Linux, a server that has no room for more
-// in its backlog at the moment.) One that is in use is an error, syscall.EADDRINUSE, and
-// so is a file that is no socket. The directory is locked meanwhile, by flock(2), so that
-// two servers that start at the same time do not take each other's file for a stale one. If
-// somebody else holds the lock, ListenUnix waits for 5 s, and then goes on without it.
+// ListenUnix replaces a file that was left behind by a server that has ended: a socket that refuses
+// connections. (On systems other than Linux, a server whose backlog is full also refuses
+// connections.) If another server listens there, or the file is not a socket, the error wraps
+// syscall.EADDRINUSE. Meanwhile ListenUnix locks the directory with flock(2), so that two servers
+// that start at the same time do not replace each other's file. If another process holds that lock,
+// ListenUnix waits for up to 5 seconds, and then goes on without it.
+//
+// If ctx is done first, the error wraps ctx's error. Errors are [*net.OpError]s.
 func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
 	config = &l.config
@@ -126,7 +127,7 @@ func removeStale(ctx context.Context, addr *net.UnixAddr) error {
 	case err != nil:
 		return err
 	case before.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("a file that is no socket is in the way: %w", syscall.EADDRINUSE)
+		return fmt.Errorf("a file that is not a socket is in the way: %w", syscall.EADDRINUSE)
 	}
 	s, err := socket.New(socket.AF_UNIX, socket.SOCK_STREAM, 0)
 	if err != nil {
@@ -176,14 +177,14 @@ func lockDirectory(ctx context.Context, name string) (unlock func(), err error) 
 	}
 }
 
-// SetUnlinkOnClose sets whether Close removes the file of a Unix socket. The default is
-// true for a Listener of ListenUnix, and false for one that was made of a socket, as the
-// maker of the socket may want to keep its file. It is like the method of
-// *net.UnixListener. A server that has passed its socket on to another process, which goes
-// on listening there, calls it with false before it closes the Listener.
+// SetUnlinkOnClose sets whether Close removes the file of a Unix socket, like the method of
+// *net.UnixListener. The default is true for a Listener from ListenUnix, and false for one from
+// NewListener, as the owner of the socket may want to keep the file. A server that has passed its
+// socket to another process, which goes on listening, calls SetUnlinkOnClose(false) before it
+// closes the Listener.
 //
-// Close removes only the file that is there now, not another one that has taken its place.
-// If the Listener was made of a net.Listener, the call is passed on to that. It does
+// Close removes only the file that this Listener is bound to, not another one that has taken its
+// place. For a Listener from FromListener, the call is passed on to the net.Listener. It does
 // nothing if there is no file.
 func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	if l.foreign != nil {

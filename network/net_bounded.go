@@ -120,21 +120,21 @@ func (b *bounded) release() Conn {
 	return &impatient{Conn: b.conn, ends: l.ends, lifetime: l.lifetime, free: l.free}
 }
 
-// LocalAddr is that of the Conn, nil if not known.
+// LocalAddr returns the Conn's address, or nil if it is not known.
 func (b *bounded) LocalAddr() net.Addr {
 	b.learn()
 	return b.conn.LocalAddr()
 }
 
-// RemoteAddr is that of the Conn, nil if not known.
+// RemoteAddr returns the address of the Conn's peer, or nil if it is not known.
 func (b *bounded) RemoteAddr() net.Addr {
 	b.learn()
 	return b.conn.RemoteAddr()
 }
 
-// learn waits for the header of a proxy, before which the addresses are those of the
-// proxy: libraries ask for them once, and before they read anything. If that fails, so will
-// the next Read, and say why.
+// learn waits for the header of a proxy, before which the proxy's addresses would be returned:
+// libraries ask for them once, and before they read anything. If that fails, so will the next Read,
+// and say why.
 func (b *bounded) learn() {
 	for c := range layersOf(b.conn) {
 		if p, ok := c.(*proxied); ok && p.phase.Load() == proxyUnread {

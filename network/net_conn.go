@@ -7,37 +7,36 @@ import (
 	"sync"
 )
 
-// NetConn makes a Conn a net.Conn, for libraries that know nothing of contexts, and gives
-// it to the caller together with conn: closing one closes the other.
+// NetConn makes a net.Conn from conn, for libraries that take no context. Closing either of the two
+// closes the other.
 //
-// ctx bounds every operation. When it ends, operations in progress and all later ones end
-// with its error; the connection stays open until somebody closes it. Deadlines are those
-// of package net: one that passes ends the operations in progress with an error that is
-// os.ErrDeadlineExceeded and whose Timeout method returns true, and a later one, or none,
-// makes the connection usable again. Errors are *net.OpError of "read" and "write", except
-// for io.EOF. It is safe for concurrent use, and Writes are not mixed with each other.
+// ctx limits every operation. When ctx is done, operations in progress and all later ones fail with
+// an error that wraps ctx's error; the connection stays open until it is closed. Deadlines work as
+// in package net: when one passes, operations in progress fail with an error that wraps
+// os.ErrDeadlineExceeded and whose Timeout method returns true; a later deadline, or none, makes
+// the connection usable again. Errors are [*net.OpError]s with Op "read" or "write", except io.EOF.
+// The result is safe for concurrent use, and data of concurrent Writes is not mixed.
 //
-// Libraries look for more methods than those of net.Conn. The result has those that work on
-// this connection, and no others, so that a type assertion tells what it can do:
+// Libraries use type assertions to find methods beyond net.Conn. The result has exactly the methods
+// that work on this connection:
 //
 //   - ReadFrom, which io.Copy calls, always; it uses sendfile(2) if conn can;
-//   - CloseWrite, unless conn was made of a net.Conn that has none;
+//   - CloseWrite, unless conn was made from a net.Conn that has none;
 //   - over a plain stream socket also CloseRead, SyscallConn, File, SetReadBuffer and
-//     SetWriteBuffer, and over a TCP socket the methods of *net.TCPConn for NoDelay, Linger
-//     and KeepAlive; ctx and deadlines also bound the waits in the syscall.RawConn;
-//   - over a *TLSConn also Handshake, HandshakeContext and ConnectionState, like *tls.Conn;
-//   - over a datagram socket everything that NetPacketConn describes.
+//     SetWriteBuffer, and over a TCP socket the methods of *net.TCPConn for NoDelay, Linger and
+//     KeepAlive; ctx and deadlines also limit the waits of the syscall.RawConn;
+//   - over a *TLSConn also Handshake, HandshakeContext and ConnectionState, as *tls.Conn has;
+//   - over a datagram socket all methods that [NetPacketConn] describes.
 //
-// If conn is a layer above a socket, such as a proxy's header, SocketOf(conn) returns the
-// socket.
+// If conn is a layer above a socket, such as a connection with a proxy's header, SocketOf(conn)
+// returns the socket.
 //
-// Closing it over a *TLSConn takes up to 5 seconds if the other side accepts nothing any
-// more, as with package tls, so that what was written can arrive.
+// Over a *TLSConn, Close waits up to 5 seconds for the peer to accept the data that was written, as
+// in package tls.
 //
-// The Conn itself can still be used, and deadlines do not end operations on it. FromConn
-// returns the Conn. If ctx belongs to a task, the connection's waits are shown as that
-// task's, and the connection is of no use after the task's end. NetConn panics if conn is
-// nil.
+// conn itself can still be used, and deadlines do not affect operations on it. [FromConn] returns
+// conn again. If ctx belongs to a task, the connection's waits are shown as the task's, and the
+// connection cannot be used after the task has ended. NetConn panics if conn is nil.
 func NetConn(ctx context.Context, conn Conn) net.Conn {
 	if conn == nil {
 		panic("curio/network: nil Conn; NetConn makes a net.Conn of one that is open")

@@ -8,31 +8,31 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// DialContext connects with addr and returns the connection as a net.Conn, as NetConn
-// makes it. network is "tcp", "tcp4" or "tcp6", or the like with "udp", and addr a
-// "host:port"; or it is "unix", and addr a path. For streams it does what OpenConnection
-// and OpenUnixConnection do. A connection of UDP is a net.PacketConn too, as NetPacketConn
-// makes it. It is for http.Transport.DialContext, grpc.WithContextDialer, net.Resolver.Dial
-// and the like. The method of a ConnectConfig does the same with settings.
+// DialContext connects to addr and returns a net.Conn as [NetConn] makes it. network is "tcp",
+// "tcp4", "tcp6", "udp", "udp4" or "udp6", and addr a "host:port"; or network is "unix", and addr a
+// path. For streams it does what OpenConnection and OpenUnixConnection do. A UDP connection is also
+// a net.PacketConn, as NetPacketConn makes it. Use DialContext for http.Transport.DialContext,
+// grpc.WithContextDialer, net.Resolver.Dial and similar hooks. [ConnectConfig.DialContext] does the
+// same with settings.
 //
-// ctx bounds the dialing alone. The connection belongs to nobody: it may go into a pool, be
-// used for others, and outlive the task that has dialed it. Errors are *net.OpError of
-// "dial".
+// ctx limits only the dialing: if ctx is done first, the error wraps ctx's error. The connection
+// does not depend on ctx or on the task that dialed it, so it may go into a pool. Errors are
+// [*net.OpError]s with Op "dial".
 func DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	return new(ConnectConfig).DialContext(ctx, network, addr)
 }
 
-// DialContext is the function DialContext with the settings of c, for which nil stands for the
-// default:
+// DialContext connects to addr as the function [DialContext] does, with the settings of c. A nil c
+// means the default.
 //
 //	config := &network.ConnectConfig{Source: source, Control: mark}
 //	transport := &http.Transport{DialContext: config.DialContext}
 //
-// A setting that means nothing for the network is an error: for UDP all except Source, Resolver and
-// Control, and for "unix" all except TLS, HandshakeTimeout and Control. With "tcp4" and "tcp6",
-// Resolver is asked for addresses of that family only. With TLS, the connection has Handshake and
-// ConnectionState, like a *tls.Conn, and is for the DialTLSContext of an http.Transport. A task that
-// waits is in the state CONNECT_WAIT, or in one of those of OpenConnection.
+// A setting that has no meaning for the network is an error: for UDP all except Source, Resolver
+// and Control; for "unix" all except TLS, HandshakeTimeout and Control. With "tcp4" and "tcp6",
+// Resolver is asked only for addresses of that family. With TLS, the connection has the methods
+// Handshake and ConnectionState, as *tls.Conn has, and is for http.Transport.DialTLSContext. A task
+// that waits is in the state CONNECT_WAIT, or one of the states of OpenConnection.
 func (c *ConnectConfig) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	if c == nil {
 		c = new(ConnectConfig)

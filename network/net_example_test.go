@@ -14,10 +14,12 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// Package net/http, on a listener of ours and with a client that connects by DialContext.
+// An http.Server uses a Listener, and an http.Client connects with DialContext.
 func ExampleNetListener() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{
+			MaxConnections: 1000, IdleTimeout: time.Minute,
+		})
 		if err != nil {
 			return err
 		}
@@ -25,21 +27,22 @@ func ExampleNetListener() {
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				fmt.Fprintf(w, "hello from %s", r.URL.Path)
 			}),
-			BaseContext: func(net.Listener) context.Context { return ctx },
+			BaseContext:       func(net.Listener) context.Context { return ctx },
+			ReadHeaderTimeout: 10 * time.Second,
 		}
 		serving := curio.Go(ctx, func(context.Context) error {
 			return server.Serve(network.NetListener(ctx, listener))
 		})
 
 		transport := &http.Transport{DialContext: network.DialContext}
-		client := &http.Client{Transport: transport}
+		client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
 		answer, err := client.Get("http://" + listener.LocalAddr().String() + "/here")
 		if err != nil {
 			return err
 		}
-		body, err := io.ReadAll(answer.Body)
+		body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 		fmt.Printf("%s\n", body)
-		if err := errors.Join(err, answer.Body.Close(), server.Shutdown(ctx)); err != nil {
+		if err := errors.Join(err, answer.Body.Close(), curio.TimeoutAfter(ctx, 10*time.Second, server.Shutdown)); err != nil {
 			return err
 		}
 		transport.CloseIdleConnections()
@@ -55,7 +58,7 @@ func ExampleNetListener() {
 	// true
 }
 
-// A net.Conn of somebody else's, whose operations a context can end.
+// A timeout ends an operation on a net.Conn of another package.
 func ExampleFromConn() {
 	ctx := context.Background()
 	here, there := net.Pipe()

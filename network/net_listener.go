@@ -13,42 +13,41 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// NetListener makes l a net.Listener, for http.Server and similar libraries, and takes it
-// over.
+// NetListener makes a net.Listener from l, for http.Server and similar libraries, and takes
+// ownership of l.
 //
-// ctx bounds Accept, and every connection that it returns, as NetConn describes. When ctx
-// ends, Accept returns its error; the listener stays open until Close.
+// ctx limits Accept, and every connection that it returns, as [NetConn] describes. When ctx is
+// done, Accept returns an error that wraps ctx's error; the listener stays open until Close.
 //
-// The settings of l's ServerConfig apply to the connections that Accept returns:
+// The settings of l's [ServerConfig] apply to the connections that Accept returns:
 //
-//   - TLS: each connection is a *tls.Conn, which net/http needs for HTTP/2 and Request.TLS.
-//     The net.Conn below it is as NetConn describes. The handshake begins at once, in a
-//     goroutine of its own.
-//   - Proxy: the addresses are the client's. The header is read by the first call of Read,
-//     Write, RemoteAddr or LocalAddr, which waits for it.
-//   - HandshakeTimeout bounds the handshake and the header, even if no deadline is set.
-//     When it is over, Read and Write fail with ErrHandshakeTimeout.
-//   - MaxConnections: while that many connections are open, Accept waits until one is
-//     closed.
-//   - IdleTimeout bounds each wait for the peer, which then fails with ErrIdle. As net/http
-//     waits for the peer even while a handler runs, there it also bounds how long a request
-//     may take after the last byte was received.
-//   - Lifetime: when it is over, every operation on the connection fails with ErrLifetime,
-//     whatever deadlines are set.
+//   - TLS: each connection is a *tls.Conn, which net/http needs for HTTP/2 and Request.TLS. The
+//     net.Conn below it is as NetConn describes. The handshake begins at once, in a goroutine of
+//     its own.
+//   - Proxy: the addresses are the client's. The first call of Read, Write, RemoteAddr or LocalAddr
+//     reads the header and waits for it.
+//   - HandshakeTimeout limits the handshake and the header, even if no deadline is set. When it is
+//     over, Read and Write fail with ErrHandshakeTimeout.
+//   - MaxConnections: while that many connections are open, Accept waits until one is closed.
+//   - IdleTimeout limits each wait for the peer, which then fails with ErrIdle. As net/http waits
+//     for the peer even while a handler runs, there it also limits how long a request may take
+//     after the last byte was received.
+//   - Lifetime: when it is over, every operation on the connection fails with ErrLifetime, whatever
+//     deadlines are set.
 //
-// These three errors are os.ErrDeadlineExceeded as well.
+// These three errors also match os.ErrDeadlineExceeded.
 //
-// Grace is about handlers, which only the library knows: NetListener panics if it is set.
-// Such a library has its own call for that, such as http.Server.Shutdown.
+// Grace is for handlers, which only the library knows: NetListener panics if it is set. Such a
+// library has its own call for that, such as http.Server.Shutdown.
 //
-// Running out of descriptors or memory is not an error: Accept pauses and logs that, as
-// TCPServer does. The result also has SetDeadline, for Accept, like *net.TCPListener; if l
-// has a socket, it has SyscallConn and File, and for a Unix socket SetUnlinkOnClose. Errors
-// are *net.OpError of "accept". It is safe for concurrent use.
+// Running out of descriptors or memory is not an error: Accept pauses and logs a warning, as
+// TCPServer does. The result also has SetDeadline, for Accept, as *net.TCPListener has; if l has a
+// socket, it has SyscallConn and File, and for a Unix socket SetUnlinkOnClose. Errors are
+// [*net.OpError]s with Op "accept". The result is safe for concurrent use.
 func NetListener(ctx context.Context, l *Listener) net.Listener {
 	mustListen(l)
 	if l.config.Grace != 0 {
-		panic("curio/network: NetListener of a Listener with Grace, which is for handlers of RunServer; leave it out, and use what the library has to stop gracefully")
+		panic("curio/network: NetListener of a Listener with Grace, which is for handlers of RunServer; leave it out, and stop gracefully in the way of the library")
 	}
 	if l.socket == nil {
 		n := new(netListener)
@@ -163,8 +162,7 @@ func shakeTLS(ctx context.Context, conn *tls.Conn, below *bounded) {
 			below.limits.term.set(at, lateError(limit))
 		}
 	}
-	// ctx ends the handshake through the connection below, so that it fails with that one's
-	// error.
+	// When ctx is done, the connection below makes the handshake fail, with its error.
 	err := conn.HandshakeContext(context.WithoutCancel(ctx))
 	over = true
 	if err == nil {
@@ -172,7 +170,7 @@ func shakeTLS(ctx context.Context, conn *tls.Conn, below *bounded) {
 	}
 }
 
-// Close stops listening. Who is in Accept, be it in a pause, gets net.ErrClosed.
+// Close stops listening. An Accept in progress, even in a pause, fails with net.ErrClosed.
 func (n *netListener) Close() error {
 	n.accepts.close()
 	if err := n.listener.Close(); err != nil {

@@ -11,15 +11,15 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// NetPacketConn makes a datagram socket a net.PacketConn, for libraries that know nothing of
-// contexts, and gives it to the caller together with s: closing one closes the other. ctx
-// and deadlines bound its operations as NetConn describes.
+// NetPacketConn makes a net.PacketConn from a datagram socket, for libraries that take no context.
+// Closing either of the two closes the other. ctx and deadlines limit its operations as [NetConn]
+// describes.
 //
-// The result is also a net.Conn, which is useful if the socket is connected, and has
-// SyscallConn, File, SetReadBuffer and SetWriteBuffer. Over UDP it also has the methods of
-// *net.UDPConn, such as ReadMsgUDP and WriteToUDPAddrPort, and over a raw socket those of
-// *net.IPConn. Datagrams may be empty: a Read that returns 0 and no error has received one.
-// NetPacketConn panics if s is nil or a stream socket.
+// The result is also a net.Conn, for a connected socket, and has SyscallConn, File, SetReadBuffer
+// and SetWriteBuffer. Over UDP it also has the methods of *net.UDPConn, such as ReadMsgUDP and
+// WriteToUDPAddrPort, and over a raw socket the methods of *net.IPConn. Datagrams may be empty: a
+// Read that returns 0 and no error has received one. NetPacketConn panics if s is nil or a stream
+// socket.
 func NetPacketConn(ctx context.Context, s *socket.Socket) net.PacketConn {
 	if s == nil {
 		panic("curio/network: nil *socket.Socket; NetPacketConn makes a net.PacketConn of one that is open")
@@ -74,7 +74,7 @@ func (c *packetConn) ReadFrom(buf []byte) (n int, from net.Addr, err error) {
 	return n, from, err
 }
 
-// Read receives a datagram of whoever has sent it.
+// Read receives a datagram from any sender.
 func (c *packetConn) Read(buf []byte) (n int, err error) {
 	err = c.do("read", &c.reads, func(scope *wait.Scope) (err error) {
 		n, err = c.socket.RecvFlags(scope, buf, 0)

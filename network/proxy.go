@@ -10,23 +10,22 @@ import (
 	"github.com/curio-go/curio/network/proxyproto"
 )
 
-// A ProxyConfig says which peers of a server are proxies, which begin each connection
-// with a header that tells for whom it is: the PROXY protocol of HAProxy, version 1 or 2. What
-// is in a header, and how a proxy makes one, is in package [proxyproto].
+// A ProxyConfig identifies the peers of a server that are proxies. A proxy begins each connection
+// with a header that names its client: the PROXY protocol of HAProxy, version 1 or 2. Package
+// [proxyproto] parses and formats the header. The zero value accepts no proxies.
 //
-// A peer that is a proxy must send a header; if there is none, or it is wrong, its
-// connection is closed. The connection of anybody else is taken as it is, header or not,
-// for anybody can claim to come from anywhere.
+// A peer that is a proxy must send a header; if it is missing or wrong, the connection is closed.
+// On connections of other peers a header is not read, as any peer could claim to be somebody else.
 type ProxyConfig struct {
-	// From is where proxies connect from. An IPv4 peer of an IPv6 socket counts as
-	// what it is, and zones do not count.
+	// From holds the addresses that proxies connect from. An IPv4 peer of an IPv6 socket is
+	// compared as an IPv4 address, and zones are ignored.
 	From []netip.Prefix
 
-	// Unix says that all who connect to a Unix socket are proxies.
+	// Unix means that all peers of a Unix socket are proxies.
 	Unix bool
 
-	// MaxHeader is how many bytes a header may have. 0 means 16 KiB. The format
-	// itself allows 64 KiB and 15 bytes.
+	// MaxHeader is the maximum length of a header in bytes. 0 means 16 KiB. The format itself
+	// allows 64 KiB and 15 bytes.
 	MaxHeader int
 }
 
@@ -46,7 +45,7 @@ func (c *ProxyConfig) check() error {
 		case !prefix.IsValid():
 			return errors.New("ProxyConfig.From has a prefix that is not valid; make it with netip.ParsePrefix")
 		case prefix.Addr().Is4In6():
-			return fmt.Errorf("ProxyConfig.From has %v, which matches nobody; write it as a prefix of IPv4", prefix)
+			return fmt.Errorf("ProxyConfig.From has %v, which matches no peer; write it as an IPv4 prefix", prefix)
 		}
 	}
 	return nil
@@ -72,10 +71,10 @@ func (c *ProxyConfig) trusts(conn Conn) bool {
 	return false
 }
 
-// ProxyHeaderOf returns the header that conn, or a connection that it is built on, has
-// begun with: in a handler, for what else there is in it than the addresses, which conn
-// has by itself. ok is false if there was none, for the peer is no proxy, or if it has
-// not been read yet. The header must not be changed.
+// ProxyHeaderOf returns the PROXY header that conn, or a connection that it is built on, began
+// with. A handler calls it for the information other than the addresses, which conn itself returns.
+// ok is false if there was no header, because the peer is not a proxy, or if it has not been read
+// yet. The header must not be modified.
 func ProxyHeaderOf(conn Conn) (header *proxyproto.Header, ok bool) {
 	p := behindProxy(conn)
 	if p == nil {
@@ -94,18 +93,17 @@ func behindProxy(conn Conn) *proxied {
 	return nil
 }
 
-// ReadProxyHeader reads the header that conn begins with. Use it for connections that you
-// accept yourself and whose peer you know to be a proxy; a server does it as
-// ServerConfig.Proxy says. What is received after the header, and the addresses of the client, are those
-// of the Conn that it returns, which takes the place of conn. The addresses in its errors
-// are those of conn, between which the failure is.
+// ReadProxyHeader reads the PROXY header that conn begins with, and returns it with a Conn to use
+// instead of conn. Use it for connections that you accept yourself and whose peer is known to be a
+// proxy; a server with ServerConfig.Proxy reads the header by itself. The returned Conn receives
+// the data after the header, and its addresses are the client's. Errors have the addresses of conn
+// itself.
 //
-// If it is cut short, nothing is lost: ReadProxyHeader with the Conn that it returned
-// goes on, and so does that one's Recv. If the header is wrong, the error is
-// [proxyproto.ErrHeader], in a *net.OpError, and all there is to do is to close the
-// connection. A header of more than 16 KiB counts as wrong. If the peer has closed the
-// connection before it sent anything, as those do who only look whether the server is there,
-// the error is io.EOF, likewise. How long it may take is for ctx to say. It is safe for
+// If ctx is done first, the error wraps ctx's error and nothing is lost: call ReadProxyHeader again
+// with the Conn that it returned, or call that Conn's Recv. If the header is wrong, or longer than
+// 16 KiB, the error wraps [proxyproto.ErrHeader], and the connection can only be closed. If the
+// peer closes the connection before it sends anything, as a health check may, the error wraps
+// io.EOF. There is no timeout except ctx. Errors are [*net.OpError]s. ReadProxyHeader is safe for
 // concurrent use.
 func ReadProxyHeader(ctx context.Context, conn Conn) (*proxyproto.Header, Conn, error) {
 	p, ok := conn.(*proxied)

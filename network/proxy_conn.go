@@ -22,7 +22,7 @@ import (
 //	       ──► plain   when the header has been read, and nothing else
 //	early ──► plain    when what came with the header has been received, or by Close
 //
-// Nobody keeps mu while he waits. It may be taken by who has the turn.
+// No task holds mu while it waits. A task that has the turn may take it.
 type proxied struct {
 	// Set at birth.
 	conn  Conn
@@ -37,7 +37,7 @@ type proxied struct {
 
 	// Set before the phase is no longer unread.
 	header        *proxyproto.Header
-	local, remote net.Addr // nil: those of conn
+	local, remote net.Addr // nil: conn's addresses
 
 	mu     sync.Mutex
 	early  []byte // what came with the header and has not been received
@@ -69,8 +69,8 @@ func newProxied(conn Conn, config *ProxyConfig) Conn {
 // Below returns the connection with the proxy.
 func (p *proxied) Below() Conn { return p.conn }
 
-// Handshake reads the header, if nobody has. When it is cut short, it keeps what it has
-// read. A wrong header is for ever.
+// Handshake reads the header, unless that has been done. If it is cut short, it keeps what it has
+// read. After a wrong header, every call fails.
 func (p *proxied) Handshake(ctx context.Context) error {
 	if _, err := wait.At(ctx); err != nil {
 		return p.failed("proxy", err)
@@ -98,7 +98,7 @@ func (p *proxied) handshake(ctx context.Context) error {
 	for {
 		header, n, err := proxyproto.Parse(p.buf)
 		switch {
-		case n > p.limit: // also if that much has not arrived yet
+		case n > p.limit: // even if that much has not arrived yet
 			return p.refuse(fmt.Errorf("%w: it has %d bytes or more, and at most %d are accepted", proxyproto.ErrHeader, n, p.limit))
 		case err == nil:
 			p.begin(header, n)
@@ -207,7 +207,7 @@ func (p *proxied) WaitRead(ctx context.Context) error {
 
 func (p *proxied) CloseWrite(ctx context.Context) error { return p.conn.CloseWrite(ctx) }
 
-// Close drops what nobody has received: nobody can any more.
+// Close discards data that has not been received.
 func (p *proxied) Close() error {
 	p.drop()
 	return p.conn.Close()
@@ -246,7 +246,7 @@ func (p *proxied) RemoteAddr() net.Addr {
 	return p.conn.RemoteAddr()
 }
 
-// failed returns the error of an operation of this layer. Like those of the connection
-// with the proxy it is in that one's name, which is the one that fails, and of which the
-// server knows whether it is lost.
+// failed returns the error of an operation of this layer. It names the connection with the proxy,
+// as that connection's own errors do: that is the connection that fails, and the server knows
+// whether it is lost.
 func (p *proxied) failed(op string, err error) error { return opError(op, p.conn, causeOf(err)) }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/network/proxyproto"
 )
 
-// A proxy tells a server whom it speaks for, and the server reads it.
+// A proxy tells a server the address of its client, and the server reads it.
 func ExampleReadProxyHeader() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
@@ -41,7 +42,9 @@ func ExampleReadProxyHeader() {
 			return err
 		}
 		defer conn.Close()
-		read, conn, err := network.ReadProxyHeader(ctx, conn)
+		reading, cancel := curio.WithTimeout(ctx, 10*time.Second)
+		read, conn, err := network.ReadProxyHeader(reading, conn)
+		cancel()
 		if err != nil {
 			return err
 		}

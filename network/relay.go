@@ -12,22 +12,24 @@ import (
 )
 
 // Relay copies between a and b in both directions at once, as a proxy does, and returns how many
-// bytes it has sent each way. When one side has ended, the other is told so, by CloseWrite, and can
-// still answer. Relay returns when both have ended, and the error is nil then. It closes neither.
+// bytes it sent each way. When one side ends its stream, Relay calls CloseWrite on the other, which
+// can still answer. When both have ended, Relay returns without an error. It closes neither
+// connection.
 //
-// If one direction fails, the other is ended as well, and the error is a *CopyError, or the error of
-// the CloseWrite. If ctx is done, it is ctx's error. If nothing has moved in either direction for
-// idle, or up to twice as long, the error is ErrIdle. One direction may be idle while the other is
-// busy. What a side accepts slowly counts as it is accepted, except with a connection of crypto/tls,
-// where up to 64 KiB count when all has been sent. If idle is 0 or less, there is no bound.
+// If one direction fails, Relay also ends the other. The error is then a [*CopyError], or the error
+// of CloseWrite. If ctx is done first, it is ctx's error. If nothing has moved in either direction
+// for idle, or up to twice as long, it is ErrIdle. One direction may be idle while the other is
+// busy. Data that a peer accepts slowly counts as it is accepted; with a connection of crypto/tls,
+// up to 64 KiB count only when all of it has been sent. If idle is 0 or negative, there is no idle
+// limit.
 //
 // After an error, set socket.Linger to 0 on the sockets before Close. Otherwise the peers take the
-// cut for the end of the stream.
+// interruption for the end of the stream.
 //
 //	_, _, err := network.Relay(ctx, client, server, 5*time.Minute)
 //
-// Relay is for streams, and uses [Copy]. The two directions are tasks of a group, called "there" and
-// "back". A task that waits in Relay is in the state TASK_WAIT.
+// Relay is for streams, and uses [Copy]. The two directions are tasks of a group, called "there"
+// and "back". The state of the task that calls Relay is TASK_WAIT.
 func Relay(ctx context.Context, a, b Conn, idle time.Duration) (there, back int64, err error) {
 	r := &relay{a: a, b: b, idle: idle}
 	r.moved.Store(wait.Now())

@@ -11,23 +11,24 @@ import (
 	"github.com/curio-go/curio/internal/foreign"
 )
 
-// SendFile sends count bytes of file on conn, from offset on, and returns how many it has sent. If
-// conn is a socket, the system sends the file, by sendfile(2), and nothing is copied through the
+// SendFile sends count bytes of file on conn, starting at offset, and returns how many it sent. If
+// conn is a socket, the system sends the file with sendfile(2), and nothing is copied through the
 // program. On any other connection, such as a *TLSConn, SendFile reads pieces of 64 KiB and sends
-// each with SendAll. Then what other tasks send may come between two pieces.
+// each with SendAll; data of other tasks that send may then come between two pieces.
 //
-// count, offset and file are those of the SendFile of a *socket.Socket. If count is negative,
-// everything up to the end of the file is sent; if count is 0, nothing. If the file ends before count
-// bytes, as it does when somebody shortens it meanwhile, the error wraps io.ErrUnexpectedEOF. The
-// file's own offset is neither used nor changed, so several tasks may send one file. If offset is -1,
-// it is the file's own offset, which is then moved by what was sent; nobody else must use it
-// meanwhile. A file without positions, such as a pipe, is refused with syscall.ESPIPE, and a
-// connection that moves messages, with syscall.EOPNOTSUPP.
+// count, offset and file are as for the SendFile method of *socket.Socket. If count is negative,
+// SendFile sends everything up to the end of the file; if count is 0, nothing. If the file ends
+// before count bytes, for example because it is truncated meanwhile, the error wraps
+// io.ErrUnexpectedEOF. SendFile neither uses nor changes the file's own offset, so several tasks
+// may send one file. If offset is -1, SendFile starts at the file's own offset and moves it by the
+// number of bytes sent; nothing else may use that offset meanwhile. For a file that is not
+// seekable, such as a pipe, the error wraps syscall.ESPIPE, and for a connection that moves
+// messages, syscall.EOPNOTSUPP.
 //
-// ctx is asked before each piece. If it is done, or the connection fails, SendFile returns how many
-// bytes will reach the other side if the connection lasts. To go on, send the rest, from offset+n on,
+// SendFile checks ctx before each piece. If ctx is done or the connection fails, it returns how
+// many bytes will reach the peer if the connection lasts. To continue, send the rest from offset+n,
 // even if that is empty: see Conn.SendAll. Reading from the disk cannot be cancelled. Errors are
-// *net.OpError. A task that waits is in the state of the connection's SendAll, such as WRITE_WAIT.
+// [*net.OpError]s. The task's state is the state of the connection's SendAll, such as WRITE_WAIT.
 func SendFile(ctx context.Context, conn Conn, file *os.File, offset, count int64) (n int64, err error) {
 	if sender, ok := conn.(fileSender); ok {
 		return sender.SendFile(ctx, file, offset, count)
@@ -50,8 +51,8 @@ func SendFile(ctx context.Context, conn Conn, file *os.File, offset, count int64
 	return n, err
 }
 
-// sendPieces is SendFile by reading and sending. It calls SendAll also if there is nothing to send,
-// which asks ctx, and sends what an earlier SendAll has left.
+// sendPieces is SendFile by reading and sending. It calls SendAll even if there is nothing to send:
+// that checks ctx, and sends what an earlier SendAll has left.
 func sendPieces(ctx context.Context, conn Conn, file *os.File, offset, count int64) (sent int64, err error) {
 	block := copyBlocks.Get().(*[blockSize]byte)
 	defer copyBlocks.Put(block)

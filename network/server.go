@@ -14,28 +14,28 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Handler serves one connection. Its context is cancelled when the server stops, or, if
-// there is a grace time, when that has run out. A handler waits for its next request with a
-// context of curio.UntilStop, which ends when the server begins to stop. The connection is
-// closed when it returns.
+// A Handler serves one connection. Its context is cancelled when the server stops or, if there is a
+// Grace time, when that is over. A handler waits for its next request with a context of
+// curio.UntilStop, which is done as soon as the server begins to stop. The server closes the
+// connection when the handler returns.
 //
-// If it returns an error or panics, that is logged at the error level, with the address of
-// the peer; it neither ends the server nor disturbs other connections. What the peer does
-// is not an error of the server: if the peer has gone, has reset the connection, was idle
-// for too long, or has sent garbage instead of TLS, that is logged at the debug level, even
-// if the handler returns the io.EOF or io.ErrUnexpectedEOF of its Recv. If the server's
-// stop, the grace time or the Lifetime has ended the handler, that is not logged as the
-// handler's error. If a handler returns several errors in one, by errors.Join or in a
-// group's error, each of them is judged by itself.
+// If a handler returns an error or panics, the server logs that at the error level with the address
+// of the peer. It affects neither the server nor other connections. Failures that the peer causes
+// are not errors of the server: if the peer has gone, has reset the connection, was idle for too
+// long, or has sent something other than TLS, the server logs that at the debug level, even if the
+// handler returns the io.EOF or io.ErrUnexpectedEOF of its Recv. If the server's stop, the Grace
+// time or the Lifetime ends the handler, that is not logged as the handler's error. If a handler
+// returns several errors in one, with errors.Join or from a group, the server judges each of them.
 type Handler func(ctx context.Context, conn Conn) error
 
-// TCPServer listens on addr, a "host:port", and serves each connection with
-// handler, in a task of its own, as RunServer does.
+// TCPServer listens on addr, a "host:port", and serves each connection with handler in a task of
+// its own, as [RunServer] does. It runs until ctx is done or accepting fails, and its error is
+// never nil.
 //
-// If the host is a name, one of its addresses is used, an IPv4 one if there is any. An
-// empty host stands for all addresses of the machine, and so does "::", which is what the
-// listener's address then says. Port 0 is any free port; to find out which, use ListenTCP
-// and RunServer. A nil config is the default. TCPServer panics if handler is nil.
+// If the host is a name, TCPServer uses one of its addresses, an IPv4 address if there is one. An
+// empty host or "::" means all addresses of the machine; the listener's address is then "::". Port
+// 0 means any free port; to find out which, use ListenTCP and RunServer. A nil config means the
+// default. TCPServer panics if handler is nil.
 //
 // It is Curio's tcp_server.
 func TCPServer(ctx context.Context, addr string, handler Handler, config *ServerConfig) error {
@@ -47,8 +47,9 @@ func TCPServer(ctx context.Context, addr string, handler Handler, config *Server
 	return RunServer(ctx, listener, handler)
 }
 
-// UnixServer is TCPServer on a Unix socket; see ListenUnix for the path. It is Curio's
-// unix_server.
+// UnixServer listens on a Unix socket at path and serves each connection with handler, as
+// [TCPServer] does, until ctx is done or accepting fails. For the path see [ListenUnix]. It is
+// Curio's unix_server.
 func UnixServer(ctx context.Context, path string, handler Handler, config *ServerConfig) error {
 	mustHandle(handler)
 	listener, err := ListenUnix(ctx, path, config)
@@ -58,29 +59,27 @@ func UnixServer(ctx context.Context, path string, handler Handler, config *Serve
 	return RunServer(ctx, listener, handler)
 }
 
-// RunServer serves each connection that listener accepts, in a task of its own, as the
-// listener's ServerConfig says. It runs until ctx ends, until the listener is closed, or
-// until accepting fails for good. The error is never nil: it is a *net.OpError around ctx's
-// error or net.ErrClosed. RunServer panics if listener or handler is nil. It is Curio's
-// run_server.
+// RunServer serves each connection that listener accepts in a task of its own, with the settings of
+// the listener's [ServerConfig]. It runs until ctx is done, the listener is closed, or accepting
+// fails for good. The error is never nil: it is a [*net.OpError] that wraps ctx's error,
+// net.ErrClosed, or the error of accepting; or a [*GraceError]. RunServer panics if listener or
+// handler is nil. It is Curio's run_server.
 //
-// Then it stops: it closes the listener at once, so that new connections are refused; ends
-// the contexts of curio.UntilStop, by which handlers learn of it; waits for the handlers to
-// return, for the Grace time; and cancels those that have not, waits for them as well, and
-// tells in a *GraceError and in the log which they were. Without a Grace time, handlers are
-// cancelled at once.
+// To stop, RunServer closes the listener at once, so that new connections are refused. It ends the
+// contexts of curio.UntilStop, which tells handlers to finish, and waits for the Grace time. Then
+// it cancels the handlers that have not returned, waits for them, and names them in the log and in
+// a *GraceError. Without a Grace time, handlers are cancelled at once.
 //
-// It stops as well when the task, the group or the kernel around ctx is asked to: with
-// curio.Run's Grace, or Stop of a task. Then handlers without a Grace time of the server's
-// are not cancelled at once, but when ctx is. The error is a *net.OpError around one that is
-// curio.ErrStopping, and a task that returns it has not failed. During curio.Run's Pause the
-// server goes on.
+// RunServer also stops when the task, the group or the kernel around ctx is asked to stop: by the
+// Grace of curio.Run, or by the Stop method of a task. Handlers without a Grace time are then
+// cancelled when ctx is, not at once. The error is a *net.OpError that wraps curio.ErrStopping, and
+// a task that returns it has not failed. During the Pause of curio.Run the server goes on.
 //
-// Running out of descriptors or memory does not end the server: it pauses, for 5 ms
-// and then twice as long each time up to a second. It does the same after network errors
-// for which accept(2) says to try again, and after errors of a foreign net.Listener that
-// call themselves temporary. When this begins, or when all MaxConnections are in use, the
-// server logs one warning, and another line when it has been over for ten seconds.
+// Running out of descriptors or memory does not end the server: it pauses for 5 ms, and for twice
+// as long each further time, up to a second. It does the same after network errors for which
+// accept(2) says to try again, and after errors of a net.Listener that report that they are
+// temporary. When this begins, or when all MaxConnections are in use, the server logs one warning,
+// and another line when it has been over for ten seconds.
 func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	mustHandle(handler)
 	mustListen(listener)
@@ -93,9 +92,9 @@ func RunServer(ctx context.Context, listener *Listener, handler Handler) error {
 	})
 }
 
-// RunServers is RunServer for several listeners with one handler, each with the
-// settings of its own. If one of them fails the others stop, as they do when ctx
-// ends.
+// RunServers serves several listeners with one handler, each with its own settings, as [RunServer]
+// does. If one of them fails, the others stop, as all do when ctx is done. RunServers panics if
+// there are no listeners or handler is nil.
 func RunServers(ctx context.Context, listeners []*Listener, handler Handler) error {
 	mustHandle(handler)
 	if len(listeners) == 0 {
@@ -184,8 +183,8 @@ func serveAll(ctx, around context.Context, listener *Listener, handler Handler) 
 	}, curio.WaitNone)
 }
 
-// accept accepts connections until that fails, or ctx is asked to stop. Who waits for a
-// place, or in a pause, notices too that the listener has been closed.
+// accept accepts connections until that fails, or ctx is asked to stop. It notices that the
+// listener has been closed even while it waits for a place or pauses.
 func (s *server) accept(ctx context.Context) error {
 	ctx, forget := curio.UntilStop(ctx)
 	defer forget()

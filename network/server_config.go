@@ -7,76 +7,74 @@ import (
 	"time"
 )
 
-// A ServerConfig says how a server listens and how it serves. The zero value is the
-// default. Making a Listener with values that make no sense, such as a negative number of
-// connections or TLS without a certificate, panics. A field that has no meaning for a kind
-// of listener, such as Mode for TCP, is an error there, and for NewListener and FromListener
-// a panic; it is never ignored.
+// A ServerConfig configures how a server listens and how it serves connections. The zero value is
+// the default. Making a Listener with invalid values, such as a negative number of connections or
+// TLS without a certificate, panics. A field that has no meaning for the kind of listener, such as
+// Mode for TCP, is an error, or a panic in NewListener and FromListener; it is never ignored.
 type ServerConfig struct {
 	// How it listens.
 
-	// Backlog is how many connections may wait to be accepted. 0 means as many as
-	// the system allows; the system lowers what is above that. See listen(2).
+	// Backlog is how many connections may wait to be accepted: listen(2). 0 means the system's
+	// maximum, to which the system also lowers larger values.
 	Backlog int
 
-	// ReusePort lets several servers, even in different processes, listen on the same
-	// address, if all of them set it (SO_REUSEPORT). For a Unix socket it is an error.
+	// ReusePort lets several servers, also in different processes, listen on the same address if
+	// all of them set it: SO_REUSEPORT. For a Unix socket it is an error.
 	ReusePort bool
 
-	// NoReuseAddr leaves SO_REUSEADDR off. Then a port cannot be listened on while
-	// connections of an earlier listener are running out, for a minute or so. A Unix
-	// socket's file that nobody listens on is then not replaced.
+	// NoReuseAddr leaves SO_REUSEADDR off. Listening on a port then fails while connections of an
+	// earlier listener still exist, for about a minute. For a Unix socket, a file that is left
+	// behind is then not replaced.
 	NoReuseAddr bool
 
-	// Control is called for the socket that is to listen, before it is bound. The connections
-	// that it accepts inherit most options. nil means not. For NewListener and FromListener,
-	// whose sockets listen already, it is a panic.
+	// Control, if not nil, is called for the listening socket before it is bound. The connections
+	// that it accepts inherit most options. NewListener and FromListener panic if it is set, as
+	// their sockets are already listening.
 	Control ControlFunc
 
-	// Mode is the permissions of a Unix socket's file. 0 leaves them to the umask. Where
-	// there is no file, Mode is an error.
+	// Mode holds the permissions of a Unix socket's file. 0 leaves them to the umask. If there is
+	// no file, it is an error to set Mode.
 	Mode fs.FileMode
 
 	// What each connection is.
 
-	// KeepAlive says when TCP probes a silent peer. The zero value is the default. For a Unix
-	// socket it is an error, and for FromListener, where the net.Listener decides, a panic.
+	// KeepAlive controls when TCP probes an idle peer. The zero value is the default. It is an
+	// error to set it for a Unix socket. FromListener panics if it is set, as the net.Listener
+	// decides.
 	KeepAlive KeepAliveConfig
 
-	// TLS makes each connection one of TLS, with this configuration; handlers get a
-	// *TLSConn.
+	// TLS, if not nil, makes each connection a [*TLSConn] with this configuration.
 	TLS *tls.Config
 
-	// Proxy says which peers are proxies; these send a header that names their client. It
-	// is an error if no proxy can connect: on TCP without From, and on a Unix socket
-	// without Unix.
+	// Proxy, if not nil, identifies the peers that are proxies, which send a header that names
+	// their client. It is an error if no proxy can connect: on TCP without From, and on a Unix
+	// socket without Unix.
 	Proxy *ProxyConfig
 
-	// HandshakeTimeout bounds what comes before the handler: the handshake of TLS and
-	// the header of a proxy. If it is exceeded, the error is ErrHandshakeTimeout. 0 means
-	// 10 s, a negative value no bound.
+	// HandshakeTimeout limits the time before the handler is called: the TLS handshake and a
+	// proxy's header. If it is exceeded, the error wraps ErrHandshakeTimeout. 0 means 10 seconds; a
+	// negative value means no limit.
 	HandshakeTimeout time.Duration
 
 	// How each connection is served. This is for RunServer and, except for Grace, also for
 	// connections from Accept of the Listener or of a NetListener.
 
-	// MaxConnections is how many connections are served at a time. Others wait to be
-	// accepted, in the backlog. 0 means no limit.
+	// MaxConnections is how many connections are served at a time. Others wait in the backlog until
+	// they are accepted. 0 means no limit.
 	MaxConnections int
 
-	// IdleTimeout bounds each wait for the peer: Recv and WaitRead fail if nothing comes
-	// for that long, SendAll if the peer accepts nothing for that long. The error is then
-	// ErrIdle. The waits in the handshake count as well; a TLS handshake of a connection
-	// from a net.Listener, see FromListener, counts as one wait. 0 means no bound.
+	// IdleTimeout limits each wait for the peer: Recv and WaitRead fail if nothing arrives for that
+	// long, SendAll if the peer accepts nothing for that long. The error then wraps ErrIdle. The
+	// waits in the handshake count too; the TLS handshake of a connection from a net.Listener (see
+	// FromListener) counts as one wait. 0 means no limit.
 	IdleTimeout time.Duration
 
-	// Lifetime bounds how long a connection is served, handshake included. After that, its
-	// handler's context expires with ErrLifetime. 0 means no bound.
+	// Lifetime limits how long a connection is served, including the handshake. After that, its
+	// handler's context is done, with ErrLifetime. 0 means no limit.
 	Lifetime time.Duration
 
-	// Grace is how long handlers may go on when the server stops; see RunServer. 0
-	// means that they are cancelled with the server's context, a negative value that they
-	// are waited for however long it takes.
+	// Grace is how long handlers may go on when the server stops; see [RunServer]. 0 means that
+	// they are cancelled with the server's context; a negative value means that there is no limit.
 	Grace time.Duration
 }
 
@@ -100,16 +98,16 @@ func (c *ServerConfig) mustMakeSense() {
 	case c.MaxConnections < 0:
 		panic("curio/network: ServerConfig.MaxConnections is negative; 0 means no limit")
 	case c.IdleTimeout < 0:
-		panic("curio/network: ServerConfig.IdleTimeout is negative; 0 means no bound")
+		panic("curio/network: ServerConfig.IdleTimeout is negative; 0 means no limit")
 	case c.Lifetime < 0:
-		panic("curio/network: ServerConfig.Lifetime is negative; 0 means no bound")
+		panic("curio/network: ServerConfig.Lifetime is negative; 0 means no limit")
 	}
 }
 
 // mustNotListen panics if c says how to listen although that has been done.
 func (c *ServerConfig) mustNotListen(call string) {
 	if c.Backlog != 0 || c.ReusePort || c.NoReuseAddr || c.Mode != 0 || c.Control != nil {
-		panic("curio/network: " + call + " with a ServerConfig that says how to listen, which has been done already; leave out Backlog, ReusePort, NoReuseAddr, Control and Mode")
+		panic("curio/network: " + call + " with a ServerConfig that has settings for the listening socket, which exists already; leave out Backlog, ReusePort, NoReuseAddr, Control and Mode")
 	}
 }
 

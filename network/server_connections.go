@@ -9,36 +9,36 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A ServedConnection is what a server knew about one of its connections at one moment. When it is
-// read, the connection may have gone on, or ended.
+// A ServedConnection describes one connection of a server at one moment. The connection may have
+// gone on or ended since.
 type ServedConnection struct {
 	// Conn is the handler's Conn. Use it for its addresses, and with SocketOf for options such as
-	// socket.Info. To end the connection, cancel Task; the handler would take a Close for a failure.
+	// socket.Info. To end the connection, cancel Task: the handler would see a Close as a failure.
 	Conn Conn
 
-	// Peer is the address of the peer, as in the log: behind a proxy, that of the client once the
-	// proxy has told it.
+	// Peer is the address of the peer, as in the log. Behind a proxy it is the client's address,
+	// once the proxy's header has been read.
 	Peer string
 
 	// Since is when the connection was accepted.
 	Since time.Time
 
-	// Handshake is true if the handshake of TLS, or the header of a proxy, is not over. The handler
-	// has not been called then.
+	// Handshake is true if the TLS handshake or a proxy's header is not complete. The handler has
+	// not been called yet.
 	Handshake bool
 
-	// Task is the task that serves the connection. It is nil if that has not begun yet.
-	// Its State says what the handler waits for.
+	// Task is the task that serves the connection, or nil if it has not started yet. Its State
+	// method tells what the handler is waiting for.
 	Task *curio.AnyTask
 }
 
-// Connections returns the connections that RunServer and RunServers serve for l at this moment, in the
-// order in which they were accepted. A connection is among them until it has been closed. Connections
-// from Accept or from a NetListener belong to their caller, and are not among them.
+// Connections returns the connections that RunServer and RunServers are serving for l, in the order
+// in which they were accepted. A connection is included until it has been closed. Connections from
+// Accept or from a NetListener belong to their caller and are not included.
 //
-// The call takes time and memory for each connection, and holds up connections that begin or end
-// meanwhile. It does not wait for anything else, and calls no method of a connection. It is safe for
-// concurrent use.
+// The call takes time and memory for each connection, and delays connections that begin or end
+// meanwhile. It does not wait for anything else, and calls no method of a connection. It is safe
+// for concurrent use.
 func (l *Listener) Connections() []ServedConnection {
 	now, clock := wait.Now(), wait.Clock()
 	var found []ServedConnection

@@ -156,7 +156,7 @@ func (l *markingListener) Accept() (net.Conn, error) {
 	return marked, nil
 }
 
-// An operator's view of a server.
+// Connections lists what a server is serving.
 func ExampleListener_Connections() {
 	greet := func(ctx context.Context, conn network.Conn) error {
 		if _, err := conn.SendAll(ctx, []byte("hello")); err != nil {
@@ -169,7 +169,9 @@ func ExampleListener_Connections() {
 		return err
 	}
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{
+			MaxConnections: 1000, IdleTimeout: time.Minute,
+		})
 		if err != nil {
 			return err
 		}

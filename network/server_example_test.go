@@ -13,8 +13,8 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A server that lets its handlers finish what they have begun. They wait for the next
-// request with a context that ends when the server begins to stop.
+// A server lets its handlers finish what they have begun. They wait for the next request with a
+// context that is done when the server begins to stop.
 func ExampleRunServer_graceful() {
 	var begun curio.Event
 	serve := func(ctx context.Context, conn network.Conn) error {
@@ -39,7 +39,9 @@ func ExampleRunServer_graceful() {
 		}
 	}
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
-		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{Grace: 10 * time.Second})
+		listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{
+			Grace: 10 * time.Second, MaxConnections: 1000, IdleTimeout: time.Minute,
+		})
 		if err != nil {
 			return err
 		}
@@ -75,12 +77,14 @@ func ExampleRunServer_graceful() {
 	// done: work
 }
 
-// One server on two listeners.
+// One server serves two listeners.
 func ExampleRunServers() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		var listeners []*network.Listener
 		for range 2 {
-			listener, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
+			listener, err := network.ListenTCP(ctx, "127.0.0.1:0", &network.ServerConfig{
+				MaxConnections: 1000, IdleTimeout: time.Minute,
+			})
 			if err != nil {
 				return err
 			}
@@ -115,7 +119,7 @@ func ExampleRunServers() {
 	// Hello, Guido
 }
 
-// A socket that listens already, as one that systemd has opened, and a server on it.
+// A server serves sockets that systemd has opened.
 func ExampleNewListener() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		sockets, err := socket.Activated()
@@ -124,7 +128,9 @@ func ExampleNewListener() {
 		}
 		var listeners []*network.Listener
 		for _, s := range sockets {
-			listeners = append(listeners, network.NewListener(s.Socket, nil))
+			listeners = append(listeners, network.NewListener(s.Socket, &network.ServerConfig{
+				MaxConnections: 1000, IdleTimeout: time.Minute,
+			}))
 		}
 		if len(listeners) == 0 {
 			fmt.Println("not started by systemd")

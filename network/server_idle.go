@@ -41,7 +41,7 @@ func (e idleError) Is(target error) bool {
 	return target == os.ErrDeadlineExceeded || target == ErrIdle
 }
 
-// Below is the connection whose patience is that of its peers.
+// Below returns the connection that c adds a limit to.
 func (c *impatient) Below() Conn { return c.Conn }
 
 func (c *impatient) within(ctx context.Context, op string, fn func(ctx context.Context) error) error {

@@ -292,7 +292,7 @@ func TestServerConfigThatDoesNotFit(t *testing.T) {
 			defer s.Close()
 			says := c.says
 			if c.config.Proxy == nil {
-				says = "says how to listen"
+				says = "settings for the listening socket"
 			}
 			mustPanic(t, says, func() { network.FromListener(theirs, &c.config) })
 			mustPanic(t, says, func() { network.NewListener(s, &c.config) })

@@ -18,7 +18,7 @@ import (
 //	ctx is asked to:   the handlers have been asked as well. The server waits for them, for the Grace
 //	                   time, or without one until ctx ends.
 //
-// If the listener is closed or fails, it is as if ctx had ended.
+// If the listener is closed or fails, it is as if ctx were done.
 
 // ask asks the handlers to stop, in the name of the server's task. around is the shield that they
 // are under.
@@ -26,30 +26,33 @@ func ask(around context.Context) {
 	wait.AskAll(around, curio.ErrStopping, wait.Text(curio.CurrentTask(around).Path()))
 }
 
-// A GraceError is returned by RunServer if handlers had to be cancelled when the server's
-// grace time had run out, or that of whoever asked the server to stop. It is also a
-// *curio.GraceError for errors.As.
+// A GraceError reports handlers that a server had to cancel because its Grace time, or the grace
+// time of an enclosing task or kernel, was over. [RunServer] returns it. For errors.As it is also a
+// *curio.GraceError.
 type GraceError struct {
-	Connections []string // whose handlers these were, by the addresses of their peers
+	Connections []string // the addresses of the handlers' peers
 	Err         error    // why the server stopped
 }
 
 const namedAtMost = 10
 
-// Error names some of the connections, and says why the server stopped.
+// Error names some of the connections and the reason why the server stopped.
 func (e *GraceError) Error() string {
 	named, more := e.Connections, ""
 	if len(named) > namedAtMost {
 		named, more = named[:namedAtMost], ", ..."
 	}
-	return fmt.Sprintf("curio/network: cancelled after the grace time, as they had not ended, %d of the handlers (%s%s): %v",
-		len(e.Connections), strings.Join(named, ", "), more, e.Err)
+	text := "a handler had not ended after the grace time and was cancelled"
+	if n := len(e.Connections); n != 1 {
+		text = fmt.Sprintf("%d handlers had not ended after the grace time and were cancelled", n)
+	}
+	return fmt.Sprintf("curio/network: %s (%s%s): %v", text, strings.Join(named, ", "), more, e.Err)
 }
 
 // Unwrap returns why the server stopped.
 func (e *GraceError) Unwrap() error { return e.Err }
 
-// As makes it a *curio.GraceError too, the Tasks of which are the Connections.
+// As makes e a *curio.GraceError too, whose Tasks are the Connections.
 func (e *GraceError) As(target any) bool {
 	to, ok := target.(**curio.GraceError)
 	if ok {
@@ -83,7 +86,7 @@ func (s *server) drain(conns context.Context, err error) error {
 	if grace > 0 {
 		args = append(args, "grace", grace)
 	}
-	report(conns, slog.LevelWarn, "curio: handlers are cancelled that have not ended in the grace time", args...)
+	report(conns, slog.LevelWarn, "curio: handlers have not ended in the grace time and are cancelled", args...)
 	return &GraceError{Connections: names, Err: err}
 }
 

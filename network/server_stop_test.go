@@ -17,7 +17,7 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-const msgGrace = "handlers are cancelled that have not ended in the grace time"
+const msgGrace = "handlers have not ended in the grace time and are cancelled"
 
 // serveWith is serve with a config.
 func serveWith(t testing.TB, config *network.ServerConfig, handler network.Handler) *server {

@@ -14,18 +14,17 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A TLSConn carries TLS on top of another Conn: package crypto/tls, every call of which
-// takes a context. TLSConns come from TLSClient and TLSServer; there is no useful zero
-// value. A TLSConn must not be copied. It is safe for concurrent use: one task may receive
-// while another sends, and those who do the same take turns.
+// A TLSConn carries TLS on top of another [Conn]: package crypto/tls with a context for every call.
+// TLSConns come from [TLSClient] and [TLSServer]; the zero value cannot be used. A TLSConn must not
+// be copied. It is safe for concurrent use: one task may receive while another sends. Tasks that
+// receive do so one at a time, and so do tasks that send.
 //
-// A call that is cancelled, except for Handshake, does the connection no harm: a record
-// that was received in part is kept, and so is what is still to be sent of a record; see
-// SendAll.
+// A call that is cancelled, except Handshake, leaves the connection usable: a record that was
+// received in part is kept, and so is the unsent part of a record; see SendAll.
 //
-// Errors are *net.OpError with the operation and the addresses of the connection. Those of
-// TLS itself say "tls:", and can be asked for with [errors.As]: see Handshake. An alert
-// from the other side is a [crypto/tls.AlertError] at any time.
+// Errors are [*net.OpError]s with the operation and the addresses of the connection. The text of
+// errors of TLS itself contains "tls:", and [errors.As] finds their types: see Handshake. An alert
+// from the peer is a [crypto/tls.AlertError] at any time.
 //
 // It is Curio's wrap_socket.
 type TLSConn struct {
@@ -52,11 +51,11 @@ type TLSConn struct {
 // round is how much is encrypted at a time before it is sent: four full records.
 const round = 64 << 10
 
-// TLSClient makes the client's side of a TLS connection on top of conn, which it takes
-// over: to close it, close the TLSConn. Nothing is sent before the handshake, which the
-// first operation does, or Handshake. The server is verified: config must have a
-// ServerName, or InsecureSkipVerify; or the handshake fails. Renegotiation, of which only
-// TLS 1.2 knows, is not supported: TLSClient panics if config allows it, or if conn is nil.
+// TLSClient makes the client side of a TLS connection on top of conn and takes ownership of conn:
+// close the TLSConn, not conn. It sends nothing itself; the first operation, or Handshake, does the
+// handshake. The client verifies the server: the handshake fails unless config has a ServerName or
+// InsecureSkipVerify. Renegotiation, which only TLS 1.2 has, is not supported: TLSClient panics if
+// config allows it, or if conn is nil.
 func TLSClient(conn Conn, config *tls.Config) *TLSConn {
 	if config != nil && config.Renegotiation != tls.RenegotiateNever {
 		panic("curio/network: TLSClient cannot renegotiate: leave Config.Renegotiation at RenegotiateNever")
@@ -66,10 +65,10 @@ func TLSClient(conn Conn, config *tls.Config) *TLSConn {
 	return c
 }
 
-// TLSServer makes the server's side of a TLS connection on top of conn, which it takes
-// over: to close it, close the TLSConn. Nothing is received before the handshake, which
-// the first operation does, or Handshake. config needs a certificate, or one of the
-// functions that return one; see Certificates. TLSServer panics if conn or config is nil.
+// TLSServer makes the server side of a TLS connection on top of conn and takes ownership of conn:
+// close the TLSConn, not conn. It receives nothing itself; the first operation, or Handshake, does
+// the handshake. config needs a certificate, or one of the functions that return one; see
+// [Certificates]. TLSServer panics if conn or config is nil.
 func TLSServer(conn Conn, config *tls.Config) *TLSConn {
 	if config == nil {
 		panic("curio/network: TLSServer without a config: it needs one with a certificate")
@@ -84,7 +83,7 @@ func newTLSConn(conn Conn) *TLSConn {
 		panic("curio/network: TLS needs a connection: conn is nil")
 	}
 	if foreign.Datagrams(conn) {
-		panic("curio/network: TLS needs a stream, and the connection moves messages; for these there is DTLS, of other packages")
+		panic("curio/network: TLS needs a stream, and the connection moves messages; use DTLS, from another package, for these")
 	}
 	c := new(TLSConn)
 	c.wire.below = conn
@@ -94,19 +93,18 @@ func newTLSConn(conn Conn) *TLSConn {
 
 var _ Conn = (*TLSConn)(nil)
 
-// Recv waits until there is something to receive, puts as much of it into buf as fits, of
-// one record at most, and returns how many bytes that was. It does the handshake first if
-// nobody has. If buf is empty it returns 0 at once. A call that is cancelled has received
-// nothing, even if it was in the middle of a record.
+// Recv waits until there is something to receive, copies as much of it into buf as fits, at most
+// one record, and returns the number of bytes. It does the handshake first, unless that has been
+// done. If buf is empty it returns 0 at once. If ctx is done first, Recv returns an error that
+// wraps ctx's error and has received nothing, even in the middle of a record.
 //
-// While it waits, it sends what an interrupted SendAll has left to be sent. If that turns
-// out to be impossible, for a reason that the other side does not notice, Recv returns that
-// error once, and can be called again.
+// While Recv waits, it sends data that an interrupted SendAll has left. If that fails for a reason
+// that the peer does not notice, Recv returns the error once, and can be called again.
 //
-// When the other side has ended the stream, by close_notify, Recv returns io.EOF. If the
-// connection below has ended without that, somebody may have cut it off: the error is
-// io.ErrUnexpectedEOF. Some programs end their connections like that, and whether it
-// matters is to be seen by what was received.
+// When the peer has ended the stream with close_notify, Recv returns io.EOF. If the connection
+// below ends without a close_notify, the stream may have been truncated, and the error wraps
+// io.ErrUnexpectedEOF. Some programs end their connections in this way; whether that matters
+// depends on the data received.
 func (c *TLSConn) Recv(ctx context.Context, buf []byte) (int, error) {
 	if len(buf) == 0 {
 		return 0, c.nothing(ctx)
@@ -132,11 +130,11 @@ func (c *TLSConn) Recv(ctx context.Context, buf []byte) (int, error) {
 	return n, err
 }
 
-// WaitRead waits until Recv would not wait: there is something to receive, or the stream
-// has ended. It does the handshake first if nobody has. It receives nothing, but for a
-// byte that is kept for the next Recv: so there is something indeed, and not only a
-// message between the two TLS implementations. If another error has come instead, WaitRead
-// returns it, and so will Recv.
+// WaitRead waits until Recv would not wait: there is something to receive, or the stream has ended.
+// It does the handshake first, unless that has been done. To be sure that data has come, and not
+// only a message between the two TLS implementations, it receives one byte and keeps it for the
+// next Recv. If ctx is done first, WaitRead returns an error that wraps ctx's error. If another
+// error occurs, WaitRead returns it, and so will Recv.
 func (c *TLSConn) WaitRead(ctx context.Context) error {
 	if err := c.begin(ctx, "wait", &c.receivers); err != nil {
 		return err
@@ -226,19 +224,19 @@ func (c *TLSConn) release(ctx context.Context) {
 	c.wire.pusher.push()
 }
 
-// SendAll sends all of buf. It does the handshake first if nobody has. Other tasks that
-// send wait meanwhile, so that what they send is not mixed in.
+// SendAll sends all of buf. It does the handshake first, unless that has been done. Other tasks
+// that send wait until it has returned, so their data is not mixed in.
 //
-// It encrypts up to 64 KiB, sends that, and so on. If it is cancelled or fails halfway, it
-// returns how many bytes of buf have been encrypted. These cannot be taken back. They, and
-// no others, reach the other side, if the connection lasts and is still used: what was
-// encrypted and not sent, 64 KiB at most, is kept, and the error says how much that is. It
-// goes out before anything else with the next SendAll or CloseWrite, and while a Recv or
-// WaitRead waits for the other side, as it may be the request whose answer they wait for.
-// Close sends as much of it as there is room for, and returns an error if that was not all.
+// SendAll encrypts up to 64 KiB, sends that, and continues with the next part. If ctx is done or
+// sending fails halfway, it returns the error and how many bytes of buf it has encrypted. Encrypted
+// bytes cannot be taken back: the peer receives exactly these, if the connection lasts and is used
+// further. The part of them that has not been sent, at most 64 KiB, is kept, and the error gives
+// its size. It is sent before anything else by the next SendAll or CloseWrite, and while a Recv or
+// WaitRead waits for the peer, as it may be the request that they wait for an answer to. Close
+// sends as much of it as there is room for, and returns an error if that was not all.
 //
-// So to go on, send the rest, even if that is empty: SendAll of an empty buf sends what is
-// kept.
+// To continue after an error, send the rest of buf, even if that is empty: SendAll with an empty
+// buf sends what is kept.
 func (c *TLSConn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 	if err := c.begin(ctx, "send", &c.senders); err != nil {
 		return 0, err
@@ -261,12 +259,12 @@ func (c *TLSConn) SendAll(ctx context.Context, buf []byte) (n int, err error) {
 	}
 }
 
-// CloseWrite ends the stream in this direction, by close_notify, after what others are
-// sending and after what an interrupted SendAll has left: the other side receives all of
-// that and then the end, and can go on sending. CloseWrite waits for all of that as long as
-// ctx allows. It does the handshake first if nobody has. It leaves the connection below
-// open in both directions. If it is cancelled, call it again. After it, SendAll must not be
-// called except with an empty buf.
+// CloseWrite ends the sending direction with close_notify, after data that other tasks are sending
+// and data that an interrupted SendAll has left. The peer receives all of that and then the end of
+// the stream, and can still send. CloseWrite does the handshake first, unless that has been done.
+// If ctx is done first, it returns an error that wraps ctx's error; call it again to finish. It
+// leaves the connection below open in both directions. After it, SendAll must not be called except
+// with an empty buf.
 func (c *TLSConn) CloseWrite(ctx context.Context) error {
 	if err := c.begin(ctx, "shutdown", &c.senders); err != nil {
 		return err
@@ -285,8 +283,8 @@ func (c *TLSConn) CloseWrite(ctx context.Context) error {
 	return nil
 }
 
-// ConnectionState tells the version, the other side's certificates, the protocol agreed
-// on (ALPN) and the like. It is empty before the handshake has succeeded.
+// ConnectionState returns details of the TLS connection, such as the version, the peer's
+// certificates and the negotiated protocol (ALPN). It is empty before the handshake has succeeded.
 func (c *TLSConn) ConnectionState() tls.ConnectionState {
 	if !c.done.Load() {
 		return tls.ConnectionState{}
@@ -294,15 +292,15 @@ func (c *TLSConn) ConnectionState() tls.ConnectionState {
 	return c.tls.ConnectionState()
 }
 
-// Below returns the connection that carries this one. Who sends or receives there breaks
-// the TLS connection.
+// Below returns the connection that carries c. Sending or receiving on it breaks the TLS
+// connection.
 func (c *TLSConn) Below() Conn { return c.wire.below }
 
-// LocalAddr is the address of this side of the connection below.
+// LocalAddr returns the local address of the connection below.
 func (c *TLSConn) LocalAddr() net.Addr { return c.wire.below.LocalAddr() }
 
-// RemoteAddr is the address of the other side of the connection below.
+// RemoteAddr returns the address of the peer of the connection below.
 func (c *TLSConn) RemoteAddr() net.Addr { return c.wire.below.RemoteAddr() }
 
-// String is that of the connection below, after "tls over".
+// String returns "tls over" and the description of the connection below.
 func (c *TLSConn) String() string { return fmt.Sprintf("tls over %v", c.wire.below) }

@@ -9,8 +9,8 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Certificates are those of a server, which can be replaced while it runs. Its
-// GetCertificate is for a configuration of TLS:
+// Certificates holds the certificates of a server and can be changed while the server runs. Use its
+// GetCertificate method in a TLS configuration:
 //
 //	var certs network.Certificates
 //	if err := certs.Load(ctx, "cert.pem", "key.pem"); err != nil {
@@ -18,16 +18,16 @@ import (
 //	}
 //	config := &tls.Config{GetCertificate: certs.GetCertificate}
 //
-// The zero value is empty. It must not be copied, and is safe for concurrent use. What it
-// changes is for connections that are made from then on; those that are open go on.
+// The zero value is empty and ready to use. Certificates must not be copied, and is safe for
+// concurrent use. A change applies to connections that are made afterwards; open connections go on.
 type Certificates struct {
 	current atomic.Pointer[[]tls.Certificate]
 }
 
-// Load reads a certificate, with those that lead to its authority, and its key from two
-// files in PEM form, and puts it in the place of what was there. To reload it, call Load
-// again. If it fails, or ctx ends while it reads, nothing changes. The files are read in a
-// thread: see curio.RunInThread.
+// Load reads a certificate chain and its key from two PEM files and replaces the certificates of c.
+// To reload them, call Load again. If it fails, or ctx is done first, c does not change; the error
+// is then ctx's error or the error of [tls.LoadX509KeyPair]. Load reads the files in a thread: see
+// curio.RunInThread.
 func (c *Certificates) Load(ctx context.Context, certFile, keyFile string) error {
 	certificate, err := curio.RunInThread(ctx, func() (tls.Certificate, error) {
 		return tls.LoadX509KeyPair(certFile, keyFile)
@@ -39,16 +39,15 @@ func (c *Certificates) Load(ctx context.Context, certFile, keyFile string) error
 	return nil
 }
 
-// Set puts certificates in the place of what was there. Of several, each client gets the
-// first that fits the name that it asks for, and what else it can do; if none does, the
-// first.
+// Set replaces the certificates of c. If there are several, each client gets the first one that
+// fits the server name and the features in its request, or the first one if none fits.
 func (c *Certificates) Set(certificates ...tls.Certificate) {
 	own := append([]tls.Certificate(nil), certificates...)
 	c.current.Store(&own)
 }
 
-// GetCertificate returns the certificate for a client. It never blocks. It is an error if
-// there is none.
+// GetCertificate returns the certificate for a client. It does not block. It returns an error if c
+// is empty.
 func (c *Certificates) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	current := c.current.Load()
 	if current == nil || len(*current) == 0 {

@@ -11,24 +11,24 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Close closes the connection, and the one below. If no other task is sending, Close first
-// sends what an interrupted SendAll has left, and then close_notify, which ends the stream.
-// It does not wait for room; only if there is no socket below that can tell, it waits for
-// up to 100 ms. If something could not be sent, the other side misses it, and Close returns
-// an error, which says how many bytes of records are missing, or that close_notify is. That
-// error is [io.ErrShortWrite], or what has gone wrong with the connection below. To wait
-// for room, use CloseContext.
+// Close closes c and the connection below. If no other task is sending, Close first sends data that
+// an interrupted SendAll has left, and then close_notify, which ends the stream. It does not wait
+// for room to send; only if there is no socket below, it waits for up to 100 ms. If something could
+// not be sent, the peer misses it, and Close returns an error that says how many bytes of records
+// are missing, or that close_notify is. The error wraps [io.ErrShortWrite] or the error of the
+// connection below. To wait for room, use CloseContext.
 //
-// Operations in progress end with net.ErrClosed, and so do all later ones, a second Close
-// included. A second Close cuts a CloseContext in progress short.
+// Operations in progress and all later ones fail with net.ErrClosed, including a second Close. A
+// second Close also makes a CloseContext in progress return.
 func (c *TLSConn) Close() error { return c.close(noWait) }
 
 // noWait is passed instead of a context by a Close, which has none.
 var noWait context.Context
 
-// CloseContext is like Close, but waits for room as long as ctx allows. If ctx is done
-// before all is sent, the connection is closed all the same, and the error is ctx's error
-// and says what was not sent. Like Close, it does not wait for a SendAll in progress.
+// CloseContext closes c and the connection below as Close does, but waits for room to send until
+// ctx is done. If ctx is done before all is sent, the connection is closed all the same, and the
+// error wraps ctx's error and says what was not sent. Like Close, it does not wait for a SendAll in
+// progress.
 func (c *TLSConn) CloseContext(ctx context.Context) error { return c.close(ctx) }
 
 // A politeCloser is a Conn that has something to say before it is closed, for which it may

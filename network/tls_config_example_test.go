@@ -4,16 +4,18 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log"
 	"syscall"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/network"
 	"github.com/curio-go/curio/signal"
 )
 
-// A server whose certificate is read again at each SIGHUP.
+// A server reads its certificate again at each SIGHUP.
 func ExampleCertificates() {
 	serve := func(ctx context.Context) error {
 		var certs network.Certificates
@@ -31,24 +33,30 @@ func ExampleCertificates() {
 					return cancelled
 				}
 				if err != nil {
-					log.Print(err) // the former ones are still good
+					log.Print(err) // the server goes on with the previous certificate
 				}
 			}
 			return nil
 		}, curio.Daemon())
 
 		return network.TCPServer(ctx, "127.0.0.1:25000", greet, &network.ServerConfig{
-			TLS: &tls.Config{GetCertificate: certs.GetCertificate},
+			TLS:            &tls.Config{GetCertificate: certs.GetCertificate},
+			MaxConnections: 1000,
+			IdleTimeout:    time.Minute,
 		})
 	}
 	_ = serve
 }
 
-// A client of a server that has a certificate of an authority of its own.
+// A client connects to a server whose certificate comes from a private authority.
 func ExampleConnectConfig() {
 	ask := func(ctx context.Context, authority []byte) error {
 		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(authority)
+		if !pool.AppendCertsFromPEM(authority) {
+			return errors.New("no certificate of the authority")
+		}
+		ctx, cancel := curio.WithTimeout(ctx, time.Minute) // for all that follows
+		defer cancel()
 		conn, err := network.OpenConnection(ctx, "localhost:25000", &network.ConnectConfig{
 			TLS: &tls.Config{RootCAs: pool},
 		})

@@ -17,7 +17,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// forLocalhost makes a certificate for localhost, and the pool of those who trust it.
+// forLocalhost makes a certificate for localhost, and a pool for clients that trust it.
 func forLocalhost() (tls.Certificate, *x509.CertPool) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -41,7 +41,7 @@ func forLocalhost() (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, pool
 }
 
-// Both sides of TLS, on a pair of sockets.
+// Both sides of a TLS connection run over a pair of sockets.
 func ExampleTLSClient() {
 	certificate, pool := forLocalhost()
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
@@ -58,7 +58,10 @@ func ExampleTLSClient() {
 				Certificates: []tls.Certificate{certificate}, NextProtos: []string{"greeting"},
 			})
 			defer server.Close()
-			return greet(ctx, server) // its first operation does the handshake
+			if err := curio.TimeoutAfter(ctx, 10*time.Second, server.Handshake); err != nil {
+				return err
+			}
+			return greet(ctx, server)
 		})
 
 		if err := curio.TimeoutAfter(ctx, 10*time.Second, client.Handshake); err != nil {
@@ -87,7 +90,7 @@ func ExampleTLSClient() {
 	// true
 }
 
-// A server and a client that have TLS by their configurations.
+// The configurations of a server and a client turn TLS on.
 func ExampleServerConfig_tls() {
 	certificate, pool := forLocalhost()
 	err := curio.Run(context.Background(), func(ctx context.Context) error {

@@ -9,30 +9,29 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Handshake agrees with the other side on keys, and verifies its certificate as the
-// configuration says. Recv, SendAll and the others do it first if nobody has; a server
-// calls it to put a timeout on it. It does the handshake of the Conn below before its own,
-// if that has one. One task does it, and others that call it meanwhile wait for the
-// outcome. If it has been done already, it returns nil at once.
+// Handshake does the TLS handshake, which verifies the peer's certificate as the configuration
+// requires. Recv, SendAll and the other methods do it first, unless it has been done; call
+// Handshake to give it a timeout of its own. If the Conn below has a handshake, Handshake does that
+// first. One task does the handshake, and others that call it meanwhile wait for the outcome. If it
+// has already been done, Handshake returns nil at once.
 //
-// Any failure is final, even if ctx is done once the handshake has begun: the connection
-// can only be closed, and all later calls return the error. If the handshake was cut short,
-// by a context, a deadline or the IdleTimeout, the later calls return an error that says
-// so, and by what. As they were not cut short themselves, that error is neither a
-// cancellation nor a timeout, but after a deadline it is still os.ErrDeadlineExceeded. If
-// something goes wrong in the Conn below before TLS has begun, that Conn decides whether to
-// go on: the rest of a proxy's header may still be read.
+// Any failure is final, even if the cause is that ctx is done after the handshake has begun: the
+// connection can only be closed, and all later calls return an error. If a context, a deadline or
+// the IdleTimeout has interrupted the handshake, the error of the later calls names the cause. As
+// those calls were not interrupted themselves, their error is neither a cancellation nor a timeout,
+// but after a deadline it still wraps os.ErrDeadlineExceeded. If an error occurs in the Conn below
+// before TLS has begun, that Conn decides whether to go on: for example, the rest of a proxy's
+// header may still be read.
 //
-// If this side is the cause of an error, for example because it cannot verify a
-// certificate, it sends the peer an alert, as far as that takes no waiting. The error is a
-// *net.OpError around ctx's error or one of these: a
-// [*crypto/tls.CertificateVerificationError], a [crypto/tls.AlertError] from the other
-// side, a [crypto/tls.RecordHeaderError] if that does not speak TLS, [io.ErrUnexpectedEOF],
-// or another one of package tls.
+// If this side causes the error, for example because it cannot verify a certificate, it sends the
+// peer an alert if it can do so without waiting. The error is a [*net.OpError] that wraps ctx's
+// error or one of these: a [*crypto/tls.CertificateVerificationError], a [crypto/tls.AlertError]
+// from the peer, a [crypto/tls.RecordHeaderError] if the peer does not speak TLS,
+// [io.ErrUnexpectedEOF], or another error of package tls.
 //
-// The functions of the configuration, such as GetCertificate, get a context that is derived
-// from ctx. If a Listener's Accept has returned the connection, its HandshakeTimeout
-// applies, too. It is Curio's do_handshake.
+// The functions of the configuration, such as GetCertificate, get a context that is derived from
+// ctx. If a Listener's Accept has returned the connection, its HandshakeTimeout also applies. It is
+// Curio's do_handshake.
 func (c *TLSConn) Handshake(ctx context.Context) error {
 	if c.bound == 0 || c.done.Load() {
 		return c.handshake(ctx)
@@ -106,8 +105,8 @@ func (c *TLSConn) shake(ctx context.Context) error {
 	if err != nil && !c.tls.ConnectionState().HandshakeComplete {
 		return err
 	}
-	// If ctx has ended at the last moment, there is an error although all is well; or
-	// the end of it is still to be sent.
+	// If ctx is done at the last moment, there is an error although the handshake has succeeded; or
+	// its end is still to be sent.
 	return c.wire.flush(ctx)
 }
 

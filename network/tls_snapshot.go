@@ -2,10 +2,10 @@ package network
 
 import "github.com/curio-go/curio"
 
-// Snapshot returns which tasks wait for the connection at this moment: those that wait for the
-// socket that carries it, if there is one, as its Snapshot has them, and then those that wait for
-// another task to be done with receiving, and with sending, in the state LOCK_ACQUIRE. There are no
-// holders.
+// Snapshot returns the tasks that are waiting in operations on c: first those that wait for the
+// socket underneath, if there is one, as its Snapshot lists them, and then those that wait for
+// another task's receive or send to end, in state LOCK_ACQUIRE. There are no holders. Snapshot does
+// not wait.
 func (c *TLSConn) Snapshot() curio.Snapshot {
 	var found curio.Snapshot
 	if s := SocketOf(c); s != nil {

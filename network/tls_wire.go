@@ -23,8 +23,8 @@ import (
 //     the error is a temporary one: package tls keeps what it has of the record, and goes
 //     on with it in the next Read. Meanwhile, what is left to be sent is sent; see pusher.
 //
-// So whoever receives can answer a request for new keys while a sender is blocked, and
-// nobody waits for a mutex for longer than it takes to encrypt a few records.
+// So a task that receives can answer a request for new keys while a sender is blocked, and no task
+// waits for a mutex for longer than it takes to encrypt a few records.
 type wire struct {
 	below Conn
 
@@ -194,9 +194,9 @@ func (w *wire) SetReadDeadline(time.Time) error { return nil }
 // SetWriteDeadline does nothing.
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
-// A wireError is an error of the Conn below on its way through package tls. It is a
-// net.Error because package tls lets a connection survive those that are temporary, which
-// here means: the operation's context has ended, or the server's patience.
+// A wireError is an error of the Conn below on its way through package tls. It is a net.Error
+// because package tls lets a connection survive those that are temporary, which here means: the
+// operation's context is done, or the server's time limit is over.
 type wireError struct{ err error }
 
 func (e *wireError) Error() string { return e.err.Error() }

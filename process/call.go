@@ -208,7 +208,7 @@ func (c *call) put(a arrival) (ok bool) {
 	return true
 }
 
-// leave is the end of the caller's part, however it has come to that. The worker serves others, if it has
+// leave is the end of the caller's part, for any reason. The worker serves others, if it has
 // answered.
 func (c *call) leave() {
 	c.mu.Lock()
@@ -228,8 +228,8 @@ func (c *call) leave() {
 	}
 }
 
-// isUnread reports whether a failure of the link says that the worker has gone without reading all it was
-// sent. Linux says so; elsewhere nothing does.
+// isUnread reports whether a failure of the link means that the worker has gone without reading all
+// it was sent. Only Linux reports that.
 func isUnread(err error) bool {
 	return runtime.GOOS == "linux" && errors.Is(err, syscall.ECONNRESET)
 }

@@ -9,55 +9,60 @@ import (
 	"time"
 )
 
-// A Config has the settings of a [Pool]. The zero value is the default.
+// A Config holds the settings of a [Pool]. The zero value is the default.
 type Config struct {
-	// Workers is how many workers there are at most. They are started when they are needed. 0 means as many
-	// as this process may use processors (GOMAXPROCS, which counts a container's share).
+	// Workers is the maximum number of workers, which are started when they are needed. 0 means the
+	// number of processors that this process may use (GOMAXPROCS, which respects a container's
+	// limit).
 	Workers int
 
-	// Processors is how many processors each worker uses (its GOMAXPROCS), at most 65536. 0 means 1.
+	// Processors is how many processors each worker uses (its GOMAXPROCS), at most 65536. 0 means
+	// 1.
 	Processors int
 
-	// CallsPerWorker is how many calls a worker serves before another one replaces it, for functions
-	// that leak. 0 means that workers are not replaced.
+	// CallsPerWorker is how many calls a worker serves before a new worker replaces it, for
+	// functions that leak memory. 0 means that workers are not replaced.
 	CallsPerWorker int
 
-	// Memory is how many bytes of memory a worker may have, at least 64 MiB. The garbage collector keeps a
-	// little below it. A function that needs more dies, and its call fails with a *WorkerError that says
-	// so. What the runtime has reserved and not used does not count, and a program with cgo may use up to
-	// 128 MiB more. 0 means no limit. The system call is setrlimit(2) with RLIMIT_DATA. Where there is no
-	// such limit, as on macOS, the error is errors.ErrUnsupported.
+	// Memory is how many bytes of memory a worker may use, at least 64 MiB. The garbage collector
+	// keeps the use a little below it. If a function needs more, its worker dies, and its call
+	// fails with a *WorkerError whose Reason is the memory limit. Memory that the runtime has
+	// reserved and not used does not count, and a program with cgo may use up to 128 MiB more. 0
+	// means no limit. The system call is setrlimit(2) with RLIMIT_DATA. On systems without such a
+	// limit, such as macOS, the error wraps errors.ErrUnsupported.
 	Memory int64
 
-	// CPUTime is how much processor time a call may use. When it has used that, its worker is ended as for
-	// a call that is cancelled, and the call fails with a *WorkerError that names the limit, even if its result would
-	// have come before the worker's end. 0 means no limit. The system call is timer_create(2) on Linux, and setrlimit(2) with RLIMIT_CPU elsewhere, which counts
-	// whole seconds.
+	// CPUTime is how much processor time a call may use. When a call exceeds it, its worker is
+	// ended as for a cancelled call, and the call fails with a *WorkerError that names the limit,
+	// even if its result would have come before the worker's end. 0 means no limit. The system call
+	// is timer_create(2) on Linux, and elsewhere setrlimit(2) with RLIMIT_CPU, which counts whole
+	// seconds.
 	CPUTime time.Duration
 
-	// Grace is how long a worker has to end, from SIGTERM on, before it is killed. During that time it still
+	// Grace is the time between SIGTERM and killing a worker. During that time the worker still
 	// counts as one of Workers. 0 means 250 ms; if it is negative, the worker is killed at once.
 	Grace time.Duration
 
-	// StartTimeout is how long a worker may take from its start to Main. 0 means 30 s.
+	// StartTimeout is how long a worker may take from its start to Main. 0 means 30 seconds.
 	StartTimeout time.Duration
 
-	// Env has entries "key=value" that workers get in addition to the environment of this process. Of several
-	// entries with the same key the last one counts.
+	// Env holds entries of the form "key=value" that workers get in addition to the environment of
+	// this process. If a key occurs several times, the last entry counts.
 	Env []string
 
-	// Output is called with each line that a worker writes to its standard output or standard error, one
-	// line at a time for the whole pool, in a goroutine of its own. While it runs, workers can write no
-	// more than fits into a pipe, and then wait. If it is nil, the lines go to the standard output or the
-	// standard error of this process, after the worker's name, as in "worker 4711: ready".
+	// Output, if not nil, is called with each line that a worker writes to its standard output or
+	// standard error. The calls are made one at a time for the whole pool, in a separate goroutine.
+	// While Output runs, workers can write only as much as fits into a pipe, and then wait. If it
+	// is nil, the lines go to the standard output or the standard error of this process, after the
+	// worker's name, as in "worker 4711: ready".
 	Output func(Line)
 }
 
 // A Line is a line of a worker's output.
 type Line struct {
-	Pid    int    // of the worker
-	Stderr bool   // it was written to standard error, and not to standard output
-	Text   string // without the "\n"; of a line of more than 64 KiB, a piece of that size at a time
+	Pid    int    // the worker's process ID
+	Stderr bool   // the line was written to standard error, not to standard output
+	Text   string // without the "\n"; a line of more than 64 KiB comes in pieces of that size
 }
 
 // The defaults of Config.

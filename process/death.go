@@ -59,8 +59,8 @@ func (w *witness) explain(status subprocess.ExitStatus, stderr []byte) string {
 	}
 }
 
-// overCPUTime reports whether a worker has died as its call has used up its processor time: because it has
-// said so, or because the last resort has killed it.
+// overCPUTime reports whether a worker has died as its call has used up its processor time: because
+// it has reported that, or because the last resort has killed it.
 func (w *witness) overCPUTime(status subprocess.ExitStatus) bool {
 	if w.limits.CPUTime <= 0 {
 		return false

@@ -11,34 +11,35 @@ import (
 )
 
 var (
-	// ErrNoMain is the error of a call in a program that has not called [Main]: it has to be the first line of
+	// ErrNoMain reports that the program has not called [Main], which must be the first line of
 	// main, and of TestMain in tests.
-	ErrNoMain = errors.New("process: process.Main has not been called; it has to be the first line of main, and of TestMain in tests")
+	ErrNoMain = errors.New("process: process.Main has not been called; it must be the first line of main, and of TestMain in tests")
 
-	// ErrInWorker is the error of a call by a function that runs in a worker itself. A worker does not start
-	// workers: all of them could wait for each other.
+	// ErrInWorker reports a call from a function that itself runs in a worker. Workers do not start
+	// workers, as all of them could wait for each other.
 	ErrInWorker = errors.New("process: a worker cannot call functions in workers")
 
-	// ErrPoolClosed is the error of a call to a pool that is closed, or whose kernel has been shut down.
+	// ErrPoolClosed reports a call to a pool that is closed or whose kernel has been shut down.
 	ErrPoolClosed = errors.New("process: the pool is closed")
 
-	// ErrUnsendable is the error of a call whose argument cannot be encoded, as a concrete type in it has
-	// not been registered with encoding/gob, or it contains itself. Nothing has been sent then.
+	// ErrUnsendable reports a value that cannot be encoded, because a concrete type in it is not
+	// registered with encoding/gob, or because it contains itself. Nothing has been sent.
 	ErrUnsendable = errors.New("it cannot be sent to a worker")
 )
 
-// A RemoteError is a failure of the function itself. It is never a cancellation or a timeout of the caller:
-// if the function has returned context.Canceled, say, that was about a context in the worker. To return an
-// error that the caller can look into, make it a part of the result.
+// A RemoteError reports that the function itself failed: it returned an error or panicked. It never
+// matches a cancellation or a timeout: if the function returned context.Canceled, that concerned a
+// context in the worker. To return an error that the caller can examine, make it a part of the
+// result.
 type RemoteError struct {
 	Func  string // the function's name
 	Type  string // the type of the error or of the panic's value, as fmt's %T prints it
 	Text  string // what its Error method returned, or the panic's value as text; at most 64 KiB
-	Panic bool   // the function has panicked
+	Panic bool   // the function panicked
 	Stack string // the stack of the function when it panicked, at most 64 KiB; "" for an error
 }
 
-// Error returns the function's name and the text.
+// Error returns the function's name and Text.
 func (e *RemoteError) Error() string {
 	if e.Panic {
 		return "process: " + e.Func + ": panic: " + e.Text
@@ -46,17 +47,17 @@ func (e *RemoteError) Error() string {
 	return "process: " + e.Func + ": " + e.Text
 }
 
-// A WorkerError says that the worker has died, and the call with it, or that it ended before it has called Main.
-// The function may have done a part of its work.
+// A WorkerError reports that a worker died during a call or ended before it called Main. The
+// function may have done a part of its work.
 type WorkerError struct {
-	Func   string // the function's name, "" if the worker was not calling one yet
-	Pid    int    // of the worker
-	Reason string // such as "memory limit", or "killed by SIGKILL, perhaps out of memory"
-	Status subprocess.ExitStatus
-	Stderr []byte // what it wrote to its standard error: the beginning of a crash, and the last lines; at most 8 KiB
+	Func   string                // the function's name, "" if the worker was not calling one yet
+	Pid    int                   // the worker's process ID
+	Reason string                // such as "memory limit", or "killed by SIGKILL, perhaps out of memory"
+	Status subprocess.ExitStatus // how the worker ended
+	Stderr []byte                // from its standard error: the beginning of a crash report and the last lines; at most 8 KiB
 }
 
-// Error says which worker it was, how it has ended, and the last line that it wrote to its standard error.
+// Error returns the worker, how it ended, and the last line of its standard error.
 func (e *WorkerError) Error() string {
 	text := "process: "
 	if e.Func != "" {

@@ -11,8 +11,8 @@ import (
 	"github.com/curio-go/curio/process"
 )
 
-// The functions are registered in variables, so that workers have them, too. The program's main, which
-// Examples have not, begins with process.Main.
+// Functions are registered in package variables, so that workers have them too. The main of a program, and
+// the TestMain of this test, begins with process.Main.
 var (
 	nth = process.Register("example.fibonacci", func(_ context.Context, n int) (int, error) {
 		a, b := 0, 1
@@ -49,7 +49,7 @@ func ExampleRun() {
 		n, err := process.Run(ctx, nth, 50)
 		fmt.Println(n, err)
 
-		// A goroutine that computes for ever could not be ended.
+		// A goroutine that computes forever could not be stopped. A worker can.
 		late, err := curio.IgnoreAfter(ctx, 50*time.Millisecond, func(ctx context.Context) error {
 			_, err := process.Run(ctx, forever, struct{}{})
 			return err

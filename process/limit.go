@@ -30,7 +30,7 @@ func checkLimits(memory int64, cpu time.Duration) error {
 		return fmt.Errorf("process: Config.Memory: %s has no limit for the memory that a process uses: %w",
 			runtime.GOOS, errors.ErrUnsupported)
 	case memory != 0 && memory < minMemory:
-		return fmt.Errorf("process: Config.Memory is %d bytes; a Go program needs %s at least", memory, size(minMemory))
+		return fmt.Errorf("process: Config.Memory is %d bytes; a Go program needs at least %s", memory, size(minMemory))
 	case cpu < 0:
 		return fmt.Errorf("process: Config.CPUTime is %v; leave it 0 for no limit", cpu)
 	}
@@ -49,9 +49,9 @@ func size(n int64) string {
 // prepareWorker makes this process one that runs what it is told within limits. It is called once, before
 // the first call. If it fails, the worker must not be used.
 //
-// Besides the limits, it sees to it that programs that are started here inherit no descriptor by accident,
-// that ps shows the program's name, and that the system, if it is short of memory, ends this process rather
-// than its parent.
+// In addition to the limits, it makes sure that programs that are started here inherit no
+// descriptor by accident, that ps shows the program's name, and that the system, if it is short of
+// memory, ends this process rather than its parent.
 func prepareWorker(l limits) error {
 	if err := system.CloseOnExecFrom(3); err != nil {
 		return fmt.Errorf("descriptors cannot be marked close-on-exec: %w", err)

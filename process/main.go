@@ -1,7 +1,7 @@
 package process
 
-// Main makes this program one that can be started as a worker. It has to be the first line of main, before
-// flags are parsed, and of TestMain:
+// Main makes it possible to start this program as a worker. It must be the first line of main,
+// before flags are parsed, and of TestMain:
 //
 //	func main() {
 //		process.Main()
@@ -13,8 +13,8 @@ package process
 //		os.Exit(m.Run())
 //	}
 //
-// In a worker it serves calls until the worker ends, and never returns. Otherwise it returns at once. All
-// functions have to be registered by then.
+// In a worker, Main serves calls until the worker ends, and never returns. Otherwise it returns at
+// once. All functions must be registered before.
 func Main() {
 	if startedAsWorker {
 		serve()

@@ -12,8 +12,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Map calls fn with each of args in workers, and yields the results in the order of args, or with Unordered
-// as they come.
+// Map returns an iterator that calls fn with each of args in workers and yields the results in the
+// order of args, or, with Unordered, as they come.
 //
 //	for page, err := range process.Map(ctx, render, slices.Values(numbers)) {
 //		if err != nil {
@@ -22,18 +22,20 @@ import (
 //		…
 //	}
 //
-// An argument is taken from args only when there is room for its call: at most twice as many calls as the
-// pool may have workers have begun, or wait for a worker, and have not been yielded. That counts those,
-// too, that wait to be yielded behind a slow one. So args may be endless. In which
-// order calls begin is not said.
+// Map takes an argument from args only when there is room for its call, so args may be infinite. At
+// most twice as many calls as the pool's maximum of workers are waiting for a worker, running, or
+// finished but not yet yielded, including those that wait behind a slow call. The order in which
+// calls begin is not specified.
 //
-// A call that fails is yielded as a *curio.ItemError, which has the index of the argument and the error
-// that Run would have returned, and the loop goes on with the others. When ctx is done, its error comes
-// last, as it is. When the loop is left, by break, return or a panic, the calls that are left are
-// cancelled. The iterator args runs, and the function given to Progress is called, in the task that runs
-// the loop. Each use of the iterator begins anew. Map panics if fn or args is nil.
+// For a call that fails, Map yields a *curio.ItemError with the index of the argument and the error
+// that Run would have returned, and goes on with the other calls. When ctx is done, Map yields
+// ctx's error, unwrapped, and ends. When the loop is left by break, return or a panic, the
+// remaining calls are cancelled. The iterator args and the function passed to Progress run in the
+// task that runs the loop. Each use of the iterator calls the functions again. Map panics if fn or
+// args is nil.
 //
-// A waiting task is in the state PROCESS_MAP. The calls are tasks below it, with the name of the function.
+// A task that waits is in the state PROCESS_MAP. The calls are child tasks, with the name of the
+// function.
 func Map[A, R any](ctx context.Context, fn *Func[A, R], args iter.Seq[A], opts ...Option) iter.Seq2[R, error] {
 	mustBeRegistered("Map", fn)
 	if args == nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/curio-go/curio/internal/gobs"
 )
 
-// An Option changes a call of Run or Map: In, Progress, Unordered.
+// An Option changes a call of [Run] or [Map]: see [In], [Progress] and [Unordered].
 type Option interface{ applyTo(o *options) }
 
 type option func(*options)
@@ -27,7 +27,7 @@ func newOptions(opts []Option) (o options) {
 	return o
 }
 
-// In has the call served by a worker of p, and not of the pool of the kernel. It panics if p is nil.
+// In makes a call use a worker of p instead of one of the kernel's pool. It panics if p is nil.
 func In(p *Pool) Option {
 	if p == nil {
 		panic("process: In(nil); leave it out for the pool of the kernel")
@@ -35,18 +35,18 @@ func In(p *Pool) Option {
 	return option(func(o *options) { o.pool = p })
 }
 
-// Progress has fn called with each value that the function sends by [Report] or [TryReport], in the order
-// in which they were sent, and before the result is returned. fn runs in the task that has called Run, or
-// that runs the loop over Map, while that waits. A slow fn holds up the function, which can be at most 16
-// values ahead.
+// Progress makes a call pass each value that the function sends with [Report] or [TryReport] to fn,
+// in the order in which they were sent, before the result is returned. fn runs in the task that has
+// called Run or that runs the loop over Map, while that task waits. The function in the worker can
+// be at most 16 values ahead, and then waits for fn.
 //
-// As long as fn has not returned, the call keeps its worker. So fn must not wait for a worker of the same pool,
-// nor for the end of the pool: all workers may wait for fn. The same goes for the body of a loop over Map
-// with Progress, and for its args.
+// Until fn has returned, the call keeps its worker. fn must therefore not wait for a worker of the
+// same pool or for the end of the pool: all workers may be waiting for fn. The same applies to args
+// and to the body of a loop over Map with Progress.
 //
-// P has to be the very type that the function sends; otherwise its Report fails. Progress panics if fn is
-// nil, and for a P that Register would refuse. If fn panics, the call ends as if it had been cancelled, and
-// the panic goes on.
+// P must be exactly the type that the function sends; otherwise its Report fails. Progress panics
+// if fn is nil, or if Register would refuse P. If fn panics, the call ends as if it had been
+// cancelled, and the panic continues.
 func Progress[P any](fn func(P)) Option {
 	of := reflect.TypeFor[P]()
 	if fn == nil {
@@ -71,6 +71,6 @@ type listener struct {
 	decode func(d *gobs.Decoder, message []byte) (tell func(), err error)
 }
 
-// Unordered has Map yield results as they come, and not in the order of the arguments. With Run it makes no
-// sense, and panics.
+// Unordered makes Map yield results as they come, not in the order of the arguments. Run panics if
+// it is passed this option.
 func Unordered() Option { return option(func(o *options) { o.unordered = true }) }

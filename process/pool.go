@@ -11,8 +11,9 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// A Pool has workers, which serve calls one at a time each. Pools come from NewPool and PoolOf; the zero
-// value is none, and calls to it panic. A Pool must not be copied. It is safe for concurrent use.
+// A Pool manages workers, each of which serves one call at a time. Pools come from [NewPool] and
+// [PoolOf]; the zero value is not a pool, and calls that use it panic. A Pool must not be copied.
+// It is safe for concurrent use.
 //
 // It is Curio's ProcessPool.
 type Pool struct {
@@ -39,23 +40,24 @@ type grant struct {
 	err    error // why there is none
 }
 
-// A Worker is what is known of a worker at a moment. It is for monitors.
+// A Worker describes a worker at one moment, for monitoring.
 type Worker struct {
-	Pid     int
-	Started time.Time
-	Startup time.Duration // how long it took from its start to Main, and so what runs before that in each worker
-	Func    string        // the function that it is calling, "" if it is idle, or ending
-	Since   time.Time     // when that call began, or when it became idle
-	Calls   int           // how many calls have ended in it
+	Pid     int           // the process ID
+	Started time.Time     // when it was started
+	Startup time.Duration // the time from its start to Main, which includes package initialization
+	Func    string        // the function that it is running, "" if it is idle or ending
+	Since   time.Time     // when the call began, or when the worker became idle
+	Calls   int           // number of calls that have ended
 }
 
-// NewPool makes another pool beside the kernel's own, for functions that need other settings or must not
-// wait behind others. It starts no worker yet. The pool is a service of ctx's kernel (see curio.Service): it
-// is there until Close, or until the kernel is shut down and all tasks that are no services have ended.
+// NewPool makes another pool beside the kernel's own, for functions that need other settings or
+// must not wait behind others. It starts no worker. The pool is a service of ctx's kernel (see
+// curio.Service): it exists until Close, or until the kernel is shut down and all tasks except
+// services have ended. NewPool does not wait.
 //
-// The error says what is wrong with cfg, and is errors.ErrUnsupported for a limit that the system does not
-// have. It is ErrNoMain and ErrInWorker as with Run, and curio.ErrKernelShutdown if the kernel has been
-// shut down.
+// The error reports an invalid cfg, and wraps errors.ErrUnsupported for a limit that the system
+// does not have. It wraps ErrNoMain or ErrInWorker as with Run, and curio.ErrKernelShutdown if the
+// kernel has been shut down.
 func NewPool(ctx context.Context, cfg Config) (*Pool, error) {
 	cfg, err := cfg.settle()
 	if err != nil {
@@ -71,13 +73,14 @@ func NewPool(ctx context.Context, cfg Config) (*Pool, error) {
 	return p, nil
 }
 
-// PoolOf returns the pool of ctx's kernel, which is used by calls without the option In. It is made when it
-// is first asked for, with the settings of the zero Config, and anew when it has been closed. If the kernel
-// has been shut down, it is a closed pool.
+// PoolOf returns the pool of ctx's kernel, which serves all calls without the option [In]. It makes
+// the pool with the settings of the zero Config if there is none, or if it has been closed. If the
+// kernel has been shut down, it returns a closed pool. PoolOf does not wait, so it does not matter
+// whether ctx is done.
 func PoolOf(ctx context.Context) *Pool { return kernelPools.of(ctx) }
 
-// Configure changes the settings of the pool of ctx's kernel. It has to come before the first call; after
-// that the error says that it is too late. Other errors are as with NewPool.
+// Configure sets the settings of the pool of ctx's kernel. It must be called before the first call;
+// otherwise it returns an error. Other errors are as for NewPool. Configure does not wait.
 func Configure(ctx context.Context, cfg Config) error {
 	cfg, err := cfg.settle()
 	if err != nil {
@@ -93,20 +96,20 @@ func Configure(ctx context.Context, cfg Config) error {
 	case p.closing:
 		return curio.ErrKernelShutdown
 	case p.begun:
-		return errors.New("process: Configure after the first call; it has to come before that")
+		return errors.New("process: Configure must be called before the first call")
 	}
 	p.cfg = cfg
 	return nil
 }
 
-// Close lets the calls finish that are being served, ends all workers, and waits for that. Calls that still
-// wait for a worker, and all that come later, fail with ErrPoolClosed. If ctx is done first, or already,
-// the calls that are being served are ended as if they had been cancelled, and fail with ErrPoolClosed;
-// Close still waits for the workers' end, which takes Config.Grace at most, and its error is ctx's error.
-// Another Close waits as well.
+// Close waits for the calls that are being served, and then ends all workers and waits for them.
+// Calls that still wait for a worker, and all later ones, fail with ErrPoolClosed. If ctx is done
+// first, even before the call, the calls that are being served are ended as if they had been
+// cancelled, and fail with ErrPoolClosed; Close still waits for the workers' end, which takes at
+// most Config.Grace, and returns ctx's error. Another Close waits as well.
 //
-// If the system holds a worker so that it does not even end when it is killed, Close waits 5 s for it, and
-// the log says so. A waiting task is in the state TASK_WAIT.
+// If the system holds a worker so that even killing does not end it, Close waits for it for 5
+// seconds and then logs that. A task that waits is in the state TASK_WAIT.
 func (p *Pool) Close(ctx context.Context) error {
 	p.mustBeMade()
 	p.close(false)
@@ -130,11 +133,11 @@ func (p *Pool) size() int {
 
 func (p *Pool) mustBeMade() {
 	if p == nil || p.line.Mutex == nil {
-		panic("process: use of the zero Pool, which is none; pools come from NewPool and PoolOf")
+		panic("process: use of the zero Pool; pools come from NewPool and PoolOf")
 	}
 }
 
-// Workers returns the workers that there are, by their age. It does not wait.
+// Workers returns the current workers, the oldest first. It does not wait.
 func (p *Pool) Workers() []Worker {
 	p.mustBeMade()
 	p.mu.Lock()
@@ -149,7 +152,7 @@ func (p *Pool) Workers() []Worker {
 	return all
 }
 
-// String says how many workers there are, and how many of them are idle.
+// String returns the number of workers, and how many of them are idle.
 func (p *Pool) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

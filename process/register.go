@@ -10,11 +10,11 @@ import (
 	"github.com/curio-go/curio/internal/gobs"
 )
 
-// A Func is a function that can be called in a worker. Functions come from Register; the zero value is none,
-// and calling it panics. It is safe for concurrent use.
+// A Func is a function that can be called in a worker. [Register] makes a Func; the zero value is
+// not a function, and calling it panics. A Func may be copied, and is safe for concurrent use.
 type Func[A, R any] struct{ of *function }
 
-// Name returns the name under which the function was registered, "" for the zero value.
+// Name returns the name under which the function was registered, or "" for the zero value.
 func (f *Func[A, R]) Name() string {
 	if f == nil || f.of == nil {
 		return ""
@@ -22,22 +22,24 @@ func (f *Func[A, R]) Name() string {
 	return f.of.name
 }
 
-// String returns the name.
+// String returns the function's name.
 func (f *Func[A, R]) String() string { return f.Name() }
 
-// Register makes fn a function that can be called in workers, under a name that the program has once. It
-// is for variables of a package, so that workers, which are the same program, have it too:
+// Register makes fn callable in workers, under a name that is unique in the program. Call it in the
+// initialization of a package variable, so that workers, which run the same program, have the
+// function too:
 //
 //	var thumbnail = process.Register("thumbnail", func(ctx context.Context, image []byte) ([]byte, error) { … })
 //
-// fn must not be a closure over what main sets up: in the worker main has not done that. It runs in a task
-// of a kernel of the worker's, and its context is done when the call is cancelled. For a function without an
-// argument or a result use struct{}.
+// fn must not depend on variables that main sets: in a worker main has not set them. fn runs in a
+// task of the worker's kernel, and its context is done when the call is cancelled. For a function
+// without an argument or a result use struct{}.
 //
-// Register panics if the name is empty or taken, if fn is nil, and if values of A or R would not arrive as
-// they were sent, because they cannot be encoded by encoding/gob (functions and channels) or parts of
-// them would be lost (unexported fields). A type can have its own way by the methods of gob.GobEncoder or
-// encoding.BinaryMarshaler. What an interface contains is checked when it is sent.
+// Register panics if the name is empty or taken, if fn is nil, or if values of A or R would not
+// arrive as they were sent: because encoding/gob cannot encode them (functions and channels), or
+// because parts would be lost (unexported fields). A type can implement gob.GobEncoder or
+// encoding.BinaryMarshaler to avoid this. The contents of interfaces are checked when they are
+// sent.
 func Register[A, R any](name string, fn func(ctx context.Context, arg A) (R, error)) *Func[A, R] {
 	if fn == nil {
 		panic(fmt.Sprintf("process: Register(%q) of a nil function", name))
@@ -93,7 +95,7 @@ func (r *registry) add(f *function) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byName[f.name] != nil {
-		panic(fmt.Sprintf("process: Register(%q): there is a function with that name already", f.name))
+		panic(fmt.Sprintf("process: Register(%q): a function with that name is already registered", f.name))
 	}
 	r.byName[f.name] = f
 }

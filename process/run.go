@@ -7,19 +7,19 @@ import (
 	"github.com/curio-go/curio/internal/gobs"
 )
 
-// Run calls fn with arg in a worker, and returns its result. It waits until a worker is free, or has been
-// started.
+// Run calls fn with arg in a worker and returns its result. It waits until a worker is free or has
+// been started.
 //
-// If ctx is done first, or already, the error is ctx's error. If the call was being served, its worker is told
-// to end, and Run does not wait for that. A result that comes at the same moment is dropped.
+// If ctx is done first, Run returns ctx's error. If a worker was serving the call, the worker is
+// told to end, and Run does not wait for that. A result that arrives at the same moment is dropped.
 //
-// Other errors are *RemoteError for what the function has failed with, *WorkerError if the worker has died,
-// or ended before it has called Main, what the system says if a worker cannot be started, ErrUnsendable for
-// an argument that cannot be encoded, ErrPoolClosed, ErrNoMain and ErrInWorker. The result is then R's zero
-// value. Run panics if fn is nil.
+// Other errors are a [*RemoteError] if the function failed, a [*WorkerError] if the worker died or
+// ended before it called Main, the system's error if a worker cannot be started, ErrUnsendable if
+// the argument cannot be encoded, ErrPoolClosed, ErrNoMain and ErrInWorker. The result is then R's
+// zero value. Run panics if fn is nil.
 //
-// It is Curio's run_in_process. A waiting task is in the state PROCESS_WORKER until it has a worker, and then
-// in PROCESS_CALL.
+// It is Curio's run_in_process. A task that waits is in the state PROCESS_WORKER until it has a
+// worker, and then PROCESS_CALL.
 func Run[A, R any](ctx context.Context, fn *Func[A, R], arg A, opts ...Option) (R, error) {
 	o := newOptions(opts)
 	if o.unordered {
@@ -44,7 +44,7 @@ func run[A, R any](ctx context.Context, fn *Func[A, R], arg A, p *Pool, l *liste
 // mustBeRegistered returns fn, unless that is none.
 func mustBeRegistered[A, R any](call string, fn *Func[A, R]) *Func[A, R] {
 	if fn == nil || fn.of == nil {
-		panic(fmt.Sprintf("process: %s of no function; it takes what Register has returned", call))
+		panic(fmt.Sprintf("process: %s without a function; pass the result of Register", call))
 	}
 	return fn
 }

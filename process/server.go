@@ -64,13 +64,13 @@ func serve() {
 	os.Exit(1)
 }
 
-// Deliver is called when a signal has come. SIGINT is meant for the parent: it is caught, and not ignored,
-// as that would be inherited by programs that are started here.
+// Deliver is called when a signal has arrived. SIGINT is meant for the parent: it is caught, not
+// ignored, as programs that are started here would inherit that.
 func (s *server) Deliver(sig signals.Signal) {
 	switch sig {
 	case syscall.SIGTERM:
 		s.end(func() { s.die(sig) })
-	case syscall.SIGHUP: // the system says so of the parent's death, or somebody has sent it
+	case syscall.SIGHUP: // the system sends it when the parent dies, and any other process may
 		s.end(func() {
 			pause := wait.Pause{First: time.Millisecond, Most: 10 * time.Millisecond}
 			for began := time.Now(); !s.isOrphan() && time.Since(began) < confirmDeath; {

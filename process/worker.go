@@ -92,7 +92,7 @@ func (w *worker) greet(ctx context.Context) error {
 
 var (
 	errLate  = errors.New("it has not called process.Main in time")
-	errOther = errors.New("it is another program: the file of this one has been replaced since it was started")
+	errOther = errors.New("it is another program: this program's file has been replaced since it was started")
 )
 
 // exchangeGreetings tells the worker its settings, and waits until it has said hello.

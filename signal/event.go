@@ -11,8 +11,8 @@ import (
 )
 
 // An Event is set when one of its signals arrives, and stays set until Clear. Any number of tasks
-// can wait for it. NewEvent makes one, and Close must be called when it is no longer needed. An Event
-// must not be copied. All methods are safe for concurrent use.
+// can wait for it. [NewEvent] makes an Event, and the zero value cannot be used. Call Close when it
+// is no longer needed. An Event must not be copied. It is safe for concurrent use.
 //
 // It is Curio's SignalEvent. A task that waits is in the state EVENT_WAIT.
 type Event struct {
@@ -21,8 +21,9 @@ type Event struct {
 	last  atomic.Int64 // which signal has set it last
 }
 
-// NewEvent returns an event that the given signals set from now on. It panics if there are none, or
-// if one of them cannot be caught; see the package's documentation.
+// NewEvent returns an [Event] that is set when one of the given signals arrives from now on. It
+// panics if there are no signals, or if one of them cannot be caught; see the package
+// documentation.
 func NewEvent(sigs ...os.Signal) *Event {
 	e := &Event{sigs: mustCatch("NewEvent", sigs)}
 	signals.Subscribe((*setter)(e), e.sigs...)
@@ -36,21 +37,21 @@ func (s *setter) Deliver(sig syscall.Signal) {
 	s.event.Set()
 }
 
-// Wait waits until one of the signals has arrived, not at all if one has. If ctx is done first, the
-// error is ctx's error. Closing the event does not end the wait.
+// Wait waits until one of the signals has arrived. If one has arrived already, it returns at once.
+// If ctx is done first, it returns ctx's error. Close does not end the wait.
 func (e *Event) Wait(ctx context.Context) error { return e.event.Wait(ctx) }
 
-// WaitCase is Wait as a case of a curio.Select.
+// WaitCase returns a case for [curio.Select] that is ready when one of the signals has arrived.
 func (e *Event) WaitCase() curio.Case { return e.event.WaitCase() }
 
-// IsSet reports whether one of the signals has arrived.
+// IsSet reports whether one of the signals has arrived since the last Clear.
 func (e *Event) IsSet() bool { return e.event.IsSet() }
 
-// Clear unsets the event. A signal that comes at the same time may be forgotten; use a [Queue] if none
-// may be missed.
+// Clear resets the event, so that Wait waits for the next signal. A signal that arrives at the same
+// time may be missed; use a [Queue] if none may be.
 func (e *Event) Clear() { e.event.Clear() }
 
-// Signal returns which signal has arrived last, nil if none has. Clear does not change it.
+// Signal returns the signal that arrived last, or nil if none has. Clear does not change it.
 func (e *Event) Signal() os.Signal {
 	if sig := syscall.Signal(e.last.Load()); sig != 0 {
 		return sig
@@ -58,17 +59,17 @@ func (e *Event) Signal() os.Signal {
 	return nil
 }
 
-// Close ends the event's subscriptions: when it has returned, nothing sets the event any more. A
-// second Close does nothing. The error is always nil.
+// Close ends the event's subscription: after Close has returned, no signal sets the event. A second
+// Close does nothing. The error is always nil.
 func (e *Event) Close() error {
 	signals.Unsubscribe((*setter)(e))
 	return nil
 }
 
-// Snapshot returns the waiting tasks. An event has no holders.
+// Snapshot returns the tasks that are waiting for the event. An event has no holders.
 func (e *Event) Snapshot() curio.Snapshot { return e.event.Snapshot() }
 
-// String names the signals that set the event, and the one that has.
+// String returns the names of the event's signals, and of the one that has set it.
 func (e *Event) String() string {
 	text := "signal.Event(" + list(e.sigs)
 	if sig, ok := e.Signal().(syscall.Signal); ok && e.IsSet() {

@@ -2,8 +2,6 @@ package signal_test
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"syscall"
 	"testing"
 
@@ -56,22 +54,4 @@ func TestEvent(t *testing.T) {
 	if _, err := other.Get(background); err != nil || e.IsSet() {
 		t.Errorf("a closed event is set, or %v", err)
 	}
-}
-
-func ExampleEvent() {
-	stop := signal.NewEvent(syscall.SIGTERM)
-	defer stop.Close()
-	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
-	fmt.Println(stop.Wait(background), stop.Signal())
-	// Output: <nil> terminated
-}
-
-func ExampleIgnore() {
-	restore := signal.Ignore(syscall.SIGINT)
-	defer restore()
-	interrupted := signal.NewEvent(syscall.SIGINT) // gets it all the same
-	defer interrupted.Close()
-	_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
-	fmt.Println(interrupted.Wait(background), "and still here")
-	// Output: <nil> and still here
 }

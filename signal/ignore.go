@@ -8,17 +8,18 @@ import (
 	"github.com/curio-go/curio/internal/signals"
 )
 
-// Ignore keeps the given signals from doing what they do by default, as ending the program, until
+// Ignore prevents the default action of the given signals, such as ending the program, until
 // restore is called:
 //
 //	defer signal.Ignore(syscall.SIGINT)()
 //
-// Queues, events and channels of package os/signal that are there for a signal get it all the same.
-// Unlike os/signal.Ignore it takes nothing from these, children that are started meanwhile do not
-// inherit it, and restore undoes it. A second call of restore does nothing.
+// Queues, events, and channels of package os/signal still receive the signals. Unlike
+// os/signal.Ignore, Ignore does not affect these, child processes do not inherit it, and restore
+// undoes it. A second call of restore does nothing. Ignore and restore are safe for concurrent use,
+// and calls may overlap.
 //
-// It panics if no signal is given, or one that cannot be caught. It refuses SIGCHLD too, as the
-// default there is to ignore it already.
+// Ignore panics if there are no signals, if one of them cannot be caught, or if one is SIGCHLD,
+// whose default action is already to do nothing.
 //
 // It is Curio's ignore_signals.
 func Ignore(sigs ...os.Signal) (restore func()) {

@@ -14,11 +14,12 @@ import (
 	"github.com/curio-go/curio/internal/signals"
 )
 
-// A Queue holds the signals that have arrived, in order of arrival, until they are taken. It holds each
-// kind of signal at most once, so a flood of one kind costs no memory and no signal of another kind.
-// NewQueue makes a Queue, and Close must be called when it is no longer needed. A Queue must not be
-// copied. All methods are safe for concurrent use. If several tasks call Get, each signal goes to one
-// of them; for several tasks that all have to see a signal, make several queues.
+// A Queue holds signals that have arrived, in order of arrival, until they are received with Get.
+// It holds each kind of signal at most once, so that a flood of one kind uses no memory and
+// displaces no signal of another kind. [NewQueue] makes a Queue, and the zero value cannot be used.
+// Call Close when it is no longer needed. A Queue must not be copied. It is safe for concurrent
+// use. If several tasks call Get, each signal goes to one of them; if several tasks must each see
+// all signals, give each its own Queue.
 //
 // It is Curio's SignalQueue. A task that waits is in the state SIGNAL_GET.
 type Queue struct {
@@ -30,8 +31,8 @@ type Queue struct {
 	line    curio.WaitList[syscall.Signal] // what is given is 0 when the queue is closed
 }
 
-// NewQueue returns a queue of the given signals that arrive from now on. It panics if there are
-// none, or if one of them cannot be caught; see the package's documentation.
+// NewQueue returns a [Queue] of the given signals that arrive from now on. It panics if there are
+// no signals, or if one of them cannot be caught; see the package documentation.
 func NewQueue(sigs ...os.Signal) *Queue {
 	q := &Queue{sigs: mustCatch("NewQueue", sigs)}
 	q.line.Mutex, q.line.State, q.line.Object, q.line.Serve = &q.mu, "SIGNAL_GET", q, q.serve
@@ -78,16 +79,16 @@ func (q *Queue) serve() {
 	}
 }
 
-// Get waits for a signal and takes it. If ctx is done first, the error is ctx's error, and no
-// signal was taken. When the queue is closed, what has arrived before can still be taken; after
-// that the error is curio.ErrQueueClosed.
+// Get waits for a signal and removes it from the queue. If ctx is done first, it returns ctx's
+// error and has removed no signal. After Close, Get still returns signals that arrived before; then
+// the error is curio.ErrQueueClosed.
 func (q *Queue) Get(ctx context.Context) (os.Signal, error) {
 	sig, err := q.line.Wait(ctx, 0)
 	return taken(sig, err)
 }
 
-// TryGet takes a signal if one has arrived; otherwise the error is curio.ErrQueueEmpty, or
-// curio.ErrQueueClosed.
+// TryGet removes a signal from the queue without waiting. If there is none, the error is
+// curio.ErrQueueEmpty, or curio.ErrQueueClosed after Close.
 func (q *Queue) TryGet() (os.Signal, error) {
 	sig, ok := q.line.TryWait(context.Background(), 0)
 	if !ok {
@@ -106,7 +107,8 @@ func taken(sig syscall.Signal, err error) (os.Signal, error) {
 	return sig, nil
 }
 
-// GetCase is Get as a case of a curio.Select. The signal is stored in to, unless that is nil.
+// GetCase returns a case for [curio.Select] that receives a signal as Get does and stores it in
+// *to, unless to is nil.
 func (q *Queue) GetCase(to *os.Signal) curio.Case {
 	return q.line.Case(0, func(_ context.Context, sig syscall.Signal) error {
 		got, err := taken(sig, nil)
@@ -117,8 +119,8 @@ func (q *Queue) GetCase(to *os.Signal) curio.Case {
 	})
 }
 
-// All returns a loop that takes the signals as they arrive. It ends when the queue is closed and
-// empty, and after an error of ctx, which it yields.
+// All returns an iterator that removes signals from the queue as they arrive. It ends when the
+// queue is closed and empty. If ctx is done first, it yields ctx's error and ends.
 func (q *Queue) All(ctx context.Context) iter.Seq2[os.Signal, error] {
 	return func(yield func(os.Signal, error) bool) {
 		for {
@@ -130,8 +132,8 @@ func (q *Queue) All(ctx context.Context) iter.Seq2[os.Signal, error] {
 	}
 }
 
-// Close ends the queue's subscriptions: when it has returned, no signal is added any more. Tasks
-// that wait in Get get curio.ErrQueueClosed. A second Close does nothing. The error is always nil.
+// Close ends the queue's subscription: after Close has returned, no signal is added. Get calls in
+// progress fail with curio.ErrQueueClosed. A second Close does nothing. The error is always nil.
 func (q *Queue) Close() error {
 	signals.Unsubscribe((*subscriber)(q))
 	q.mu.Lock()
@@ -141,14 +143,14 @@ func (q *Queue) Close() error {
 	return nil
 }
 
-// Snapshot returns the waiting tasks. A queue of signals has no holders.
+// Snapshot returns the tasks that are waiting in Get. A queue of signals has no holders.
 func (q *Queue) Snapshot() curio.Snapshot {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return curio.Snapshot{Waiters: q.line.Waiters()}
 }
 
-// String names the signals that the queue is for, and those that have arrived.
+// String returns the names of the queue's signals, and of those that have arrived.
 func (q *Queue) String() string {
 	q.mu.Lock()
 	defer q.mu.Unlock()

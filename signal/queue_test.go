@@ -3,7 +3,6 @@ package signal_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	ossignal "os/signal"
@@ -300,34 +299,6 @@ func TestRaceSignalAndCancellation(t *testing.T) {
 		}
 	}
 	t.Logf("taken %d, kept %d", got, kept)
-}
-
-func ExampleQueue() {
-	err := curio.Run(background, func(ctx context.Context) error {
-		reload := signal.NewQueue(syscall.SIGHUP)
-		defer reload.Close()
-		stop := signal.NewEvent(syscall.SIGINT, syscall.SIGTERM)
-		defer stop.Close()
-
-		_ = syscall.Kill(os.Getpid(), syscall.SIGHUP) // as somebody outside would
-		for {
-			switch i, err := curio.Select(ctx, reload.GetCase(nil), stop.WaitCase()); {
-			case err != nil:
-				return err
-			case i == 1:
-				fmt.Println("stopped by", stop.Signal())
-				return nil
-			}
-			fmt.Println("reading the configuration")
-			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
-		}
-	})
-	if err != nil {
-		fmt.Println(err)
-	}
-	// Output:
-	// reading the configuration
-	// stopped by terminated
 }
 
 var _ io.Closer = (*signal.Queue)(nil)

@@ -12,23 +12,23 @@ import (
 // firstActivated is SD_LISTEN_FDS_START.
 const firstActivated = 3
 
-// An ActivatedSocket is a socket that the process was started with.
+// An ActivatedSocket is a socket that the process inherited by socket activation. See [Activated].
 type ActivatedSocket struct {
-	Name   string // FileDescriptorName= of the unit, "unknown" if there is none
-	Socket *Socket
+	Name   string  // FileDescriptorName= of the systemd unit, or "unknown" if it has none
+	Socket *Socket // the caller closes it
 }
 
-// Activated returns the sockets with which systemd, or another program that does as it
-// does, has started this process: socket activation, sd_listen_fds(3). With Accept=no
-// they are listeners, with Accept=yes there is one connection. They are told by the
-// environment: LISTEN_PID is the process that they are meant for, and if that is another
-// one or not set, there are none. LISTEN_FDS is how many there are, from descriptor 3
-// on, and LISTEN_FDNAMES has their names.
+// Activated returns the sockets that systemd, or another program that follows its protocol, passed
+// to this process when it started: socket activation, sd_listen_fds(3). With Accept=no they are
+// listeners; with Accept=yes there is one connection. The environment describes them: LISTEN_PID is
+// the process that they are meant for, LISTEN_FDS is their number, counted from descriptor 3, and
+// LISTEN_FDNAMES has their names. If LISTEN_PID is unset or names another process, Activated
+// returns no sockets and no error.
 //
-// It removes the variables, so that no child takes them for its own, and a second call
-// returns none. The descriptors are taken over as by FromFD, which also sets some options.
-// A descriptor that is not a socket is left open, is closed on exec, and is named in the
-// error; the sockets are returned all the same.
+// Activated removes these variables, so that no child process takes them for its own. A second call
+// therefore returns no sockets. It takes over each descriptor as [FromFD] does, which also sets
+// some options. A descriptor that is not a socket stays open, is marked close-on-exec, and is named
+// in the error; Activated returns the sockets as well as that error.
 func Activated() ([]ActivatedSocket, error) {
 	defer unsetActivation()
 	count, err := activatedCount()

@@ -11,13 +11,13 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// LocalAddr returns the socket's own address: getsockname(2). It is nil if there is none or
-// it is not known; it does not fail. On a closed socket, it is the last known address.
+// LocalAddr returns the socket's own address: getsockname(2). It returns nil if the socket has no
+// address or the address is not known. For a closed socket it returns the last known address.
 //
-// The address can be passed to Bind or Connect again, and means the same there. On a Unix
-// domain socket that has no name, it is empty. An abstract name of Linux begins with "@"; a
-// path that begins with "@" is returned with "./" before it. A relative path is returned as
-// it was given, and is relative to the working directory at that time.
+// The result can be passed to Bind or Connect and means the same there. For a Unix domain socket
+// without a name it is an empty [*net.UnixAddr]. An abstract name of Linux begins with "@"; a path
+// that begins with "@" is returned with "./" in front. A relative path is returned as it was given,
+// relative to the working directory at that time.
 func (s *Socket) LocalAddr() net.Addr {
 	if s.usable() != nil {
 		return nil
@@ -27,8 +27,8 @@ func (s *Socket) LocalAddr() net.Addr {
 	return s.addrLocked(&s.local, poll.LocalName)
 }
 
-// RemoteAddr returns the address of the other side: getpeername(2). It is nil if the socket
-// is not connected; it does not fail. Otherwise it is like LocalAddr.
+// RemoteAddr returns the peer's address: getpeername(2). It returns nil if the socket is not
+// connected. Everything else is as for LocalAddr.
 func (s *Socket) RemoteAddr() net.Addr {
 	if s.usable() != nil {
 		return nil
@@ -96,12 +96,14 @@ func (s *Socket) remember(fd int) {
 	}
 }
 
-// LocalAddrPort is LocalAddr for a socket of the Internet families, whatever its type.
-// It is the zero AddrPort if the socket is of another family or has no port.
+// LocalAddrPort returns the socket's own address as a [netip.AddrPort], for sockets of the Internet
+// families of any type. It returns the zero AddrPort if the socket is of another family or has no
+// port.
 func (s *Socket) LocalAddrPort() netip.AddrPort { return addrPort(s.LocalAddr()) }
 
-// RemoteAddrPort is RemoteAddr for a socket of the Internet families, whatever its type.
-// It is the zero AddrPort if the socket is of another family or not connected.
+// RemoteAddrPort returns the peer's address as a [netip.AddrPort], for sockets of the Internet
+// families of any type. It returns the zero AddrPort if the socket is of another family or is not
+// connected.
 func (s *Socket) RemoteAddrPort() netip.AddrPort { return addrPort(s.RemoteAddr()) }
 
 // addrPort gives an IPv4 address as such, although package net maps it into IPv6.
@@ -207,7 +209,7 @@ func (s *Socket) setInet(n *poll.Name, typ int, ip net.IP, port int, zone string
 		}
 		ip4 := ip.To4()
 		if ip4 == nil || zone != "" {
-			return &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: addr.String()}
+			return &net.AddrError{Err: "not an IPv4 address, on an AF_INET socket", Addr: addr.String()}
 		}
 		n.SetAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte(ip4)), uint16(port)), false, 0)
 		return nil
@@ -217,7 +219,7 @@ func (s *Socket) setInet(n *poll.Name, typ int, ip net.IP, port int, zone string
 		}
 		ip16 := ip.To16()
 		if ip16 == nil {
-			return &net.AddrError{Err: "no IP address", Addr: addr.String()}
+			return &net.AddrError{Err: "not an IP address", Addr: addr.String()}
 		}
 		id, err := zoneID(zone)
 		if err != nil {
@@ -298,7 +300,7 @@ func (s *Socket) setName(n *poll.Name, addr netip.AddrPort) error {
 		return &net.AddrError{Err: err.Error(), Addr: addr.String()}
 	}
 	if id != 0 && s.family == AF_INET || !n.SetAddrPort(addr, s.family == AF_INET6, id) {
-		return &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: addr.String()}
+		return &net.AddrError{Err: "not an IPv4 address, on an AF_INET socket", Addr: addr.String()}
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func TestBadAddresses(t *testing.T) {
 		{socket.AF_UNIX, v4, "another family"},
 		{socket.AF_INET, &net.TCPAddr{Port: 65536}, "port"},
 		{socket.AF_INET, &net.TCPAddr{Port: -1}, "port"},
-		{socket.AF_INET6, &net.TCPAddr{IP: net.IP{1, 2, 3}}, "no IP address"},
+		{socket.AF_INET6, &net.TCPAddr{IP: net.IP{1, 2, 3}}, "not an IP address"},
 		{socket.AF_INET6, &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "no such zone"}, "zone"},
 		{socket.AF_UNIX, &net.UnixAddr{Name: "/tmp/s", Net: "unixgram"}, "unixgram"},
 		{socket.AF_UNIX, &net.UnixAddr{Name: "/tmp/" + strings.Repeat("x", 200)}, "longer than"},

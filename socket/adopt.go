@@ -10,22 +10,21 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// FromFD makes a Socket of a descriptor and takes it over: one that a C library has
-// made, that another process has sent, or that Detach has given away. It finds out the
-// family, which is AF_INET, AF_INET6 or AF_UNIX, and the type by itself. The socket may
-// be connected, listening, or fresh.
+// FromFD makes a Socket from a descriptor and takes ownership of it. Use it for a descriptor that a
+// C library made, that another process sent, or that Detach returned. FromFD determines the family,
+// which must be AF_INET, AF_INET6 or AF_UNIX, and the type. The socket may be connected, listening,
+// or new.
 //
-// If it succeeds, fd belongs to the Socket and must not be used any more. The Socket
-// has a number of its own, and fd's is free again. The socket is non-blocking from then
-// on, also for other processes that share it, and closed on exec. On a TCP socket, FromFD
-// turns on TCP_NODELAY, as New does, and SO_KEEPALIVE, as package network does; if
-// SO_KEEPALIVE was on already, it keeps its times. To change that, set NoDelay and
-// KeepAlive afterwards.
+// After success, fd belongs to the Socket and must not be used any more. The Socket uses a
+// descriptor number of its own, and fd's number is free again. The open socket becomes
+// non-blocking, also for other processes that share it, and close-on-exec. On a TCP socket, FromFD
+// turns on TCP_NODELAY, as New does, and SO_KEEPALIVE, as package network does; if SO_KEEPALIVE was
+// already on, its times do not change. To change these settings, set NoDelay and KeepAlive
+// afterwards.
 //
-// If it fails, fd stays the caller's, open and as it was. The error wraps
-// syscall.ENOTSOCK for what is no socket, syscall.EAFNOSUPPORT for other families and
-// syscall.EBADF for what is not open. For the descriptor of a connection of package net,
-// or of an os.File, there is FromConn.
+// After an error, fd still belongs to the caller, open and unchanged. The error wraps
+// syscall.ENOTSOCK if fd is not a socket, syscall.EAFNOSUPPORT if its family is not supported, and
+// syscall.EBADF if it is not open. For a connection of package net or an os.File, use [FromConn].
 func FromFD(fd int) (*Socket, error) {
 	s, err := duplicated(fd, "fromfd", true)
 	if err != nil {
@@ -35,21 +34,22 @@ func FromFD(fd int) (*Socket, error) {
 	return s, nil
 }
 
-// FromConn makes a Socket of what another library has: a *net.TCPConn, *net.UDPConn,
-// *net.UnixConn, *net.TCPListener, *net.UnixListener, an *os.File that is a socket, or
-// any other syscall.Conn that has a descriptor. It works on a duplicate: c still belongs to
-// its owner, who may go on using it and has to close it. The connection ends when both are
-// closed. The Socket does not see what c has read ahead into a buffer of its own. Options
-// are set as by FromFD, unless c is a Socket, or has a method SetNoDelay, as a *net.TCPConn
-// has: its maker has set them already, and the caller may have chosen others.
+// FromConn makes a Socket from another library's connection or listener: a *net.TCPConn,
+// *net.UDPConn, *net.UnixConn, *net.TCPListener, *net.UnixListener, an *os.File that is a socket,
+// or any other syscall.Conn with a descriptor. It duplicates the descriptor: c still belongs to the
+// caller, who may go on using it and must close it. The connection ends when both are closed. The
+// Socket does not see data that c has already read into a buffer. FromConn sets options as FromFD
+// does, unless c is a Socket or has a SetNoDelay method, such as *net.TCPConn: those already have
+// TCP_NODELAY set as their owner wants it.
 //
-// A *net.UnixListener removes its path from the file system when it is closed; if the
-// Socket is to go on listening there, call SetUnlinkOnClose(false) before. Both have one
-// blocking mode, which is non-blocking from then on: an os.File that was made of a
-// blocking descriptor stops working as before, and the method Fd of the os.File that a
-// net.TCPConn's File returns makes both blocking, and must not be called.
+// A *net.UnixListener removes its path from the file system when it is closed. If the Socket is to
+// keep listening there, call SetUnlinkOnClose(false) on the listener first.
 //
-// Errors are those of FromFD. FromConn panics if c is nil.
+// The Socket and c share one blocking mode, which becomes non-blocking. An os.File made from a
+// blocking descriptor then no longer works as before. The Fd method of the os.File that
+// net.TCPConn's File method returns makes both blocking, and must not be called.
+//
+// The errors are FromFD's. FromConn panics if c is nil.
 func FromConn(c syscall.Conn) (*Socket, error) {
 	if c == nil {
 		panic("curio/socket: FromConn of nil; pass a connection, a listener or an open file")

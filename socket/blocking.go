@@ -9,26 +9,25 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Blocking lends the socket, in blocking mode, to fn, which runs in a thread as with
-// curio.RunInThread: for code that does not know our contexts, as a C library or a
-// function that wants a plain file. Blocking waits until nobody receives and nobody
-// sends; others wait until fn has returned, in their turn, cancellably. It returns what fn
-// returns. A panic in fn is a *curio.PanicError.
+// Blocking calls fn in a thread with a duplicate of the socket's descriptor in blocking mode. Use
+// it for code that takes no context, such as a C library or a function that wants an ordinary file.
+// It waits until no other task is receiving or sending, and starts fn as [curio.RunInThread] does.
+// Other tasks wait until fn has returned; they can be cancelled meanwhile. Blocking returns fn's
+// error. If fn panics, the error is a [*curio.PanicError].
 //
-// What fn gets is a duplicate. It is closed when fn has returned, and the socket is
-// non-blocking again. fn must use nothing of the Socket that waits. All duplicates
-// share the mode: those of Dup, File and FromConn, and those of other processes. These
-// must not be used meanwhile.
+// When fn has returned, file is closed and the socket is non-blocking again. fn must not call any
+// method of this Socket that waits. All duplicates share the blocking mode, including those from
+// Dup, File and FromConn, and those in other processes. They must not be used while fn runs.
 //
-// If ctx ends while fn runs, Blocking returns the error of ctx at once, and the socket
-// stays lent until fn has returned; the kernel's ThreadCalls shows it. An error that fn
-// returns then is logged. Shutdown, which does not wait for a turn, ends what fn waits
-// for; so do the timeouts of the socket options SO_RCVTIMEO and SO_SNDTIMEO. Close does
-// not wait for fn and does not end it: the Socket is closed for all others at once, those
-// included who wait for their turn, and the connection when fn has returned.
+// If ctx is done while fn runs, Blocking returns an error that wraps ctx's error at once. The
+// socket stays lent until fn returns; the kernel's ThreadCalls method lists the call. An error that
+// fn returns after that is logged. To make fn return, call Shutdown, which ends what fn waits for,
+// or set the socket options SO_RCVTIMEO and SO_SNDTIMEO on file. Close does not wait for fn and
+// does not end it: other operations fail with [net.ErrClosed] at once, also those that are waiting,
+// and the connection closes when fn has returned.
 //
-// It panics if fn is nil. It is Curio's blocking(). A task that waits is in the state
-// READ_TURN, WRITE_TURN, THREAD_SLOT, or THREAD_CALL.
+// Blocking panics if fn is nil. It is Curio's blocking(). A task that waits is in the state
+// READ_TURN, WRITE_TURN, THREAD_SLOT or THREAD_CALL.
 func (s *Socket) Blocking(ctx context.Context, fn func(file *os.File) error) error {
 	if fn == nil {
 		panic("curio/socket: Blocking of a nil function")
@@ -40,8 +39,8 @@ func (s *Socket) Blocking(ctx context.Context, fn func(file *os.File) error) err
 	if err != nil {
 		return s.failed("blocking", err)
 	}
-	// Who sets begun has the loan to return. RunInThread calls no function any more
-	// when it has returned.
+	// The side that sets begun must return the loan. After RunInThread has returned it calls no
+	// function any more.
 	var begun atomic.Bool
 	_, err = curio.RunInThread(ctx, func() (struct{}, error) {
 		if begun.Swap(true) {

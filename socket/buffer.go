@@ -16,8 +16,9 @@ import (
 // poll, see there at direct.
 const bufferSize = 64 << 10
 
-// A Buffer has in it what RecvBuffer has received. It comes from a pool that all
-// sockets share, and goes back there with Release. It is for one goroutine at a time.
+// A Buffer holds the bytes that [Socket.RecvBuffer] received. It comes from a pool that all sockets
+// share; Release returns it to the pool. A Buffer is not safe for concurrent use, and its zero
+// value cannot be used.
 type Buffer struct {
 	pooled poll.Pooled
 	n      int
@@ -32,7 +33,8 @@ var buffers = sync.Pool{New: func() any {
 	return &b.pooled
 }}
 
-// Bytes returns what was received. It is valid until Release, and may be written to.
+// Bytes returns the received bytes. The slice may be modified, and is valid until Release. Bytes
+// panics after Release.
 func (b *Buffer) Bytes() []byte {
 	if !b.lent.Load() {
 		panic("curio/socket: Bytes of a Buffer that has been released; copy what is needed for longer")
@@ -40,9 +42,9 @@ func (b *Buffer) Bytes() []byte {
 	return b.pooled.Space[:b.n]
 }
 
-// Release gives the buffer back. What Bytes returned is somebody else's from then on. A
-// Buffer that is not released is left to the garbage collector. A second Release panics,
-// if nobody has got the buffer in between.
+// Release returns b to the pool. The slice that Bytes returned must not be used afterwards. A
+// Buffer that is never released is garbage collected. A second Release panics, unless the pool has
+// already lent the buffer to another caller.
 func (b *Buffer) Release() {
 	if !b.lent.CompareAndSwap(true, false) {
 		panic("curio/socket: Release of a Buffer that has been released")
@@ -50,12 +52,13 @@ func (b *Buffer) Release() {
 	buffers.Put(&b.pooled)
 }
 
-// RecvBufferSize is Recv into a buffer of its own, of 64 KiB: it waits until there is
-// something to receive, and takes a buffer only then. So thousands of idle connections
-// have none. It costs no system call more than Recv, and WaitRead before it would. When
-// the other side has ended the stream it returns io.EOF. A datagram that is longer
-// is cut off. A call that is cancelled has received nothing. The caller releases
-// the buffer.
+// RecvBuffer receives up to 64 KiB into a buffer from a pool. It takes the buffer only when there
+// is something to receive, so that thousands of idle connections need none. It makes no more system
+// calls than Recv does, and fewer than WaitRead followed by Recv. The caller must call
+// [Buffer.Release].
+//
+// At the end of the stream it returns io.EOF. A datagram longer than the buffer is truncated. If
+// ctx is done first, RecvBuffer returns an error that wraps ctx's error and has received nothing.
 func (s *Socket) RecvBuffer(ctx context.Context) (*Buffer, error) {
 	if err := s.usable(); err != nil {
 		return nil, s.failed("recv", err)

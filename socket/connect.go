@@ -10,11 +10,10 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// Bind gives the socket its local address: bind(2). Port 0 is any free port, which
-// LocalAddr tells. A path of the Unix domain is made in the file system, and left
-// there by Close. On Linux, a name that begins with "@" is an abstract one, and an empty
-// name is any free abstract one. A path with a zero byte is refused, as the system would
-// truncate it there.
+// Bind assigns the local address to the socket: bind(2). Port 0 means any free port; LocalAddr
+// returns which. A Unix domain path is created in the file system, and Close does not remove it. On
+// Linux, a name that begins with "@" is an abstract name, and an empty name means any free abstract
+// name. Bind refuses a path that contains a zero byte, at which the system would truncate it.
 func (s *Socket) Bind(addr net.Addr) error {
 	if err := s.usable(); err != nil {
 		return s.failedAt("bind", addr, err)
@@ -31,12 +30,12 @@ func (s *Socket) Bind(addr net.Addr) error {
 	return nil
 }
 
-// BindAddrPort is Bind for a socket of the Internet families, whatever its type.
+// BindAddrPort assigns the local address to a socket of the Internet families, of any type. See
+// Bind.
 func (s *Socket) BindAddrPort(addr netip.AddrPort) error { return s.Bind(s.inetAddr(addr)) }
 
-// Listen makes the socket one that accepts connections: listen(2). backlog is how
-// many connections may wait for Accept; if it is 0 or less, as many as the system
-// allows.
+// Listen makes the socket accept connections: listen(2). At most backlog connections wait to be
+// accepted. If backlog is 0 or negative, Listen uses the system's maximum.
 func (s *Socket) Listen(backlog int) error {
 	if err := s.usable(); err != nil {
 		return s.failedAt("listen", nil, err)
@@ -50,13 +49,14 @@ func (s *Socket) Listen(backlog int) error {
 		return s.failedAt("listen", s.LocalAddr(), err)
 	}
 	s.forget()    // a socket that was not bound has a port now
-	s.LocalAddr() // while it is certain, as whoever closes it may want to say what that was
+	s.LocalAddr() // while it is certain: the address may be asked for after a Close
 	return nil
 }
 
-// Accept waits for a connection and returns a socket for it, whose RemoteAddr is who
-// has connected: accept(2). If a connection comes at the moment at which the call is
-// cancelled, it is either returned or there for the next call.
+// Accept waits for a connection and returns a socket for it: accept(2). The new socket's RemoteAddr
+// is the client's address. If ctx is done first, Accept returns an error that wraps ctx's error. A
+// connection that arrives at the same moment is not lost: either this call returns it or the next
+// one does.
 func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 	if err := s.usable(); err != nil {
 		return nil, s.failedAt("accept", nil, err)
@@ -79,16 +79,15 @@ func (s *Socket) Accept(ctx context.Context) (*Socket, error) {
 	return conn, nil
 }
 
-// Connect connects the socket with addr: connect(2). The attempt takes as long as the
-// system goes on trying, which may be minutes, unless ctx ends it. After an error
-// all that can be done with the socket is to close it; after a cancellation
-// the attempt goes on until then.
+// Connect connects the socket to addr: connect(2). The attempt ends when ctx is done or the system
+// gives up, which may take minutes. If ctx is done first, the error wraps ctx's error, and the
+// system may go on with the attempt until the socket is closed. After any error, a stream socket
+// can only be closed.
 //
-// A datagram socket is connected at once, and hears nothing of whether there is somebody
-// at addr: from then on that is where it sends to, and the only one from whom it
-// receives. A host that has nobody at addr may say so when something is sent: one of the
-// next operations then fails with syscall.ECONNREFUSED. Another Connect connects it
-// with another.
+// On a datagram socket Connect does not wait and does not find out whether anything listens at
+// addr. It sets the address to send to, and the only address to receive from. If nothing listens
+// there, a host may answer what is sent with an error, and a later operation then fails with
+// syscall.ECONNREFUSED. Another call of Connect changes the address.
 func (s *Socket) Connect(ctx context.Context, addr net.Addr) error {
 	if err := s.usable(); err != nil {
 		return s.failedAt("connect", addr, err)
@@ -106,7 +105,8 @@ func (s *Socket) Connect(ctx context.Context, addr net.Addr) error {
 	return nil
 }
 
-// ConnectAddrPort is Connect for a socket of the Internet families, whatever its type.
+// ConnectAddrPort connects a socket of the Internet families, of any type, to addr. See Connect,
+// also for cancellation.
 func (s *Socket) ConnectAddrPort(ctx context.Context, addr netip.AddrPort) error {
 	return s.Connect(ctx, s.inetAddr(addr))
 }

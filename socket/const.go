@@ -23,20 +23,20 @@ const (
 	IPPROTO_ICMPV6 = syscall.IPPROTO_ICMPV6
 )
 
-// Flags of RecvFlags, SendFlags and their like, and of a Message: recv(2), send(2). They
-// are joined by "|". Linux has some more.
+// Flags for RecvFlags, SendFlags and the other methods with a flags parameter, and in
+// Message.Flags: recv(2), send(2). Combine them with "|". Linux has some more.
 const (
-	MSG_CTRUNC    = syscall.MSG_CTRUNC    // received: there was no room for all ancillary data
-	MSG_DONTROUTE = syscall.MSG_DONTROUTE // send to hosts that are connected directly only
+	MSG_CTRUNC    = syscall.MSG_CTRUNC    // on receipt: ancillary data was truncated
+	MSG_DONTROUTE = syscall.MSG_DONTROUTE // send only to hosts on directly connected networks
 	MSG_DONTWAIT  = syscall.MSG_DONTWAIT  // return syscall.EAGAIN instead of waiting
 	MSG_EOR       = syscall.MSG_EOR       // end of a record
 	MSG_OOB       = syscall.MSG_OOB       // out-of-band data
-	MSG_PEEK      = syscall.MSG_PEEK      // receive, and leave it there for the next to receive
-	MSG_TRUNC     = syscall.MSG_TRUNC     // received: the message was longer than the buffer
+	MSG_PEEK      = syscall.MSG_PEEK      // receive without removing the data
+	MSG_TRUNC     = syscall.MSG_TRUNC     // on receipt: the message was longer than the buffer
 	MSG_WAITALL   = syscall.MSG_WAITALL   // on a stream: receive until the buffer is full
 )
 
-// What Shutdown ends.
+// Directions for [Socket.Shutdown]: receiving, sending, or both.
 const (
 	ShutRD   = syscall.SHUT_RD
 	ShutWR   = syscall.SHUT_WR

@@ -10,11 +10,10 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// Dup returns another Socket for the same connection or listener: dup(2), closed on
-// exec. Each has its own descriptor and its own turns, and is closed for itself; the
-// connection ends when both are closed. What is received by one is not received by the
-// other, and what two tasks send through the two may be mixed. Shutdown is for both, and
-// so are options.
+// Dup returns a second Socket for the same connection or listener: dup(2), close-on-exec. Each of
+// the two is closed separately; the connection ends when both are closed. Data received through one
+// is not received through the other. Operations of the two do not wait for each other, so data that
+// two tasks send through both may be interleaved. Shutdown and options affect both.
 func (s *Socket) Dup() (*Socket, error) {
 	fd, err := s.dup()
 	if err != nil {
@@ -30,15 +29,13 @@ func (s *Socket) Dup() (*Socket, error) {
 	return twin, nil
 }
 
-// File returns a duplicate of the descriptor as an os.File: for the ExtraFiles of an
-// exec.Cmd, or for code that wants one. The caller closes it; the connection ends when
-// both are closed.
+// File returns a duplicate of the descriptor as an os.File, for the ExtraFiles of an exec.Cmd or
+// for code that takes a file. The caller must close it; the connection ends when both are closed.
 //
-// The two share one blocking mode, which is non-blocking, also in a child process that
-// gets the file: a program that does not expect that sees EAGAIN. Who switches it,
-// as fcntl(2) can from either side, makes the Socket's calls wait in the system, out of
-// reach of any cancellation. For code that must have a blocking descriptor there is
-// Blocking.
+// The two share one blocking mode, which is non-blocking, also in a child process that inherits the
+// file: a program that does not expect this sees EAGAIN. If either side switches the mode with
+// fcntl(2), the Socket's calls block in the system and cannot be cancelled. For code that needs a
+// blocking descriptor, use Blocking.
 func (s *Socket) File() (*os.File, error) {
 	fd, err := s.dup()
 	if err != nil {
@@ -48,10 +45,10 @@ func (s *Socket) File() (*os.File, error) {
 	return os.NewFile(uintptr(fd), s.String()), nil
 }
 
-// Detach gives the descriptor away for good, non-blocking and closed on exec: it returns
-// a number that is the caller's, who closes it, and closes the Socket, as Close does.
-// The connection goes on. FromFD is the way back. If Detach fails, the descriptor is -1,
-// and the Socket is open unless the error is net.ErrClosed.
+// Detach closes the Socket and returns a descriptor for the same connection, which now belongs to
+// the caller. The descriptor is non-blocking and close-on-exec. The connection stays open, and
+// FromFD makes a Socket from it again. Operations in progress end with net.ErrClosed, as with
+// Close. If Detach fails, fd is -1, and the Socket is still open unless the error is net.ErrClosed.
 func (s *Socket) Detach() (fd int, err error) {
 	fd, err = s.dup()
 	if err != nil {
@@ -72,11 +69,10 @@ func (s *Socket) dup() (int, error) {
 	return fd, called("fcntl", err)
 }
 
-// SyscallConn makes a Socket a syscall.Conn, for code that wants to set an option or ask
-// for something: the Control method of what it returns calls a function with the
-// descriptor, which is not closed meanwhile. Its Read and Write have no context and
-// could not be cancelled, so they fail with an error that wraps errors.ErrUnsupported:
-// use ReadCall and WriteCall.
+// SyscallConn returns a syscall.RawConn, for code that sets an option or examines the descriptor.
+// Its Control method calls a function with the descriptor, which stays open during the call. Its
+// Read and Write methods take no context and could not be cancelled: they fail with an error that
+// wraps errors.ErrUnsupported. Use ReadCall and WriteCall instead.
 func (s *Socket) SyscallConn() (syscall.RawConn, error) {
 	if err := s.usable(); err != nil {
 		return nil, s.failed("syscallconn", err)
@@ -111,7 +107,7 @@ func (c rawConn) Read(func(fd uintptr) bool) error { return c.s.failed("read", e
 
 func (c rawConn) Write(func(fd uintptr) bool) error { return c.s.failed("write", errNoContext) }
 
-// ReadContext is Read with a context. It is for the adapters to package net, in which a
+// ReadContext is like Read, but takes a context. It is for the adapters to package net, in which a
 // connection's deadlines bound the waits.
 func (c rawConn) ReadContext(ctx context.Context, f func(fd uintptr) bool) error {
 	if err := c.s.fd.RawRead(ctx, f); err != nil {
@@ -120,7 +116,7 @@ func (c rawConn) ReadContext(ctx context.Context, f func(fd uintptr) bool) error
 	return nil
 }
 
-// WriteContext is Write with a context.
+// WriteContext is like Write, but takes a context.
 func (c rawConn) WriteContext(ctx context.Context, f func(fd uintptr) bool) error {
 	if err := c.s.fd.RawWrite(ctx, f); err != nil {
 		return c.s.failed("write", err)
@@ -128,25 +124,26 @@ func (c rawConn) WriteContext(ctx context.Context, f func(fd uintptr) bool) erro
 	return nil
 }
 
-// ReadCall makes any system call that reads from the socket and may have to wait, in
-// turn with those who receive. call makes it, non-blocking, and returns its error: if
-// that is syscall.EAGAIN, call is called again when there may be something to read, and
-// some times before; if it is syscall.EINTR, at once. Any other error, or nil, ends
-// ReadCall, which returns it as it is.
+// ReadCall makes any system call that reads from the socket, and waits as Recv does. call makes the
+// system call without blocking and returns its error. If that is syscall.EAGAIN, ReadCall waits
+// until the socket may be readable and calls call again; it may also call it sooner. If it is
+// syscall.EINTR, ReadCall calls it again at once. ReadCall returns any other result, also nil, as
+// it is.
 //
 //	err := s.ReadCall(ctx, func(fd int) (err error) {
 //		n, _, flags, from, err = unix.Recvmsg(fd, buf, nil, 0)
 //		return err
 //	})
 //
-// call must not wait, nor keep fd, nor use what has to wait for this turn. If ctx ends
-// first, the error is that of ctx; then the last call returned EAGAIN, if there was one.
-// It panics if call is nil.
+// No other task receives during ReadCall. call must not wait, keep fd, or call a method of s that
+// receives. If ctx is done first, the error wraps ctx's error, and call was not called or last
+// returned EAGAIN. ReadCall panics if call is nil.
 func (s *Socket) ReadCall(ctx context.Context, call func(fd int) error) error {
 	return s.userCall(ctx, "read", (*poll.FD).CallRead, call)
 }
 
-// WriteCall is ReadCall for a system call that writes, in turn with those who send.
+// WriteCall makes any system call that writes to the socket, and waits as Send does. No other task
+// sends during WriteCall. Cancellation and everything else is as for ReadCall.
 func (s *Socket) WriteCall(ctx context.Context, call func(fd int) error) error {
 	return s.userCall(ctx, "write", (*poll.FD).CallWrite, call)
 }

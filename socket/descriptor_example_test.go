@@ -12,8 +12,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A connection of package net, received from cancellably. Each of the two is closed for
-// itself.
+// A Socket receives from a connection of package net, and can be cancelled. Both must be closed.
 func ExampleFromConn() {
 	ctx := context.Background()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,7 +43,7 @@ func ExampleFromConn() {
 	// Output: hello, <nil>
 }
 
-// The second half of a file.
+// SendFile sends the second half of a file.
 func ExampleSocket_SendFile() {
 	file, err := os.CreateTemp("", "example")
 	if err != nil {
@@ -78,7 +77,7 @@ func ExampleSocket_SendFile() {
 	// Output: 5 bytes: right, <nil>
 }
 
-// An echo that has a buffer only while there is something in it.
+// An echo server takes a buffer only while there is data in it.
 func ExampleSocket_RecvBuffer() {
 	echo := func(ctx context.Context, s *socket.Socket) error {
 		for {
@@ -124,7 +123,7 @@ func ExampleSocket_RecvBuffer() {
 	// Output: hello, <nil>
 }
 
-// A function that wants a plain file gets one that blocks.
+// A function that takes an ordinary file gets one that blocks.
 func ExampleSocket_Blocking() {
 	ctx := context.Background()
 	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
@@ -148,7 +147,7 @@ func ExampleSocket_Blocking() {
 	// Output: hello
 }
 
-// What does not fit into the buffer is lost, and the flags tell.
+// Bytes that do not fit into the buffer are lost, and the flags report that.
 func ExampleSocket_RecvMsg() {
 	ctx := context.Background()
 	a, b, err := socket.SocketPair(socket.SOCK_DGRAM)

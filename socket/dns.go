@@ -11,14 +11,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// This file is what the functions that ask for names and addresses have in common. They
-// use the resolver of package net, which does not always come back at once when its
-// context ends: on a reverse lookup Go's own waits for its answer all the same, and the
-// C library's cannot be interrupted. So they ask in a goroutine of their own, and leave
-// that behind if they have to. It lasts as long as the resolver takes to give up.
+// This file holds what the functions that look up names and addresses have in common. They use
+// package net's resolver, which does not always return at once when its context is done: Go's own
+// waits for the answer of a reverse lookup all the same, and the C library's cannot be interrupted.
+// So they call it in a separate goroutine, and abandon that if they have to. It lasts until the
+// resolver gives up.
 
-// A query is what somebody asks for; for errors an address, and for whoever watches what
-// the task waits for.
+// A query is what a lookup is about. It is the address in errors, and the object that the task
+// waits for.
 type query struct {
 	op, host, service string
 }
@@ -48,8 +48,8 @@ func (q query) check() error {
 	return nil
 }
 
-// failed wraps the error of q. If ctx has ended, that is why it failed: the resolver has
-// errors of its own for that.
+// failed wraps the error of q. If ctx is done, that is the cause: the resolver has errors of its
+// own for that.
 func (q query) failed(ctx context.Context, err error) error {
 	if _, ended := wait.At(ctx); ended != nil {
 		err = ended
@@ -95,14 +95,15 @@ func answer[T any](ctx context.Context, q query, look func(ctx context.Context) 
 	})
 }
 
-// late reports whether ctx has ended or is about to. The resolver keeps to the deadline by
-// a clock of its own, and may be the first to find that it has passed.
+// late reports whether ctx is done or its deadline has passed. The resolver measures the deadline
+// itself, and may be the first to notice that it has passed.
 func late(ctx context.Context) bool {
 	deadline, limited := ctx.Deadline()
 	return ctx.Err() != nil || limited && !time.Now().Before(deadline)
 }
 
-// resolver is r, or the default one as it is now: not as it may be for who is left behind.
+// resolver returns r, or the default one as it is now: an abandoned lookup must not see a later
+// one.
 func resolver(r *net.Resolver) *net.Resolver {
 	if r == nil {
 		return net.DefaultResolver

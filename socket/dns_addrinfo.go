@@ -9,43 +9,42 @@ import (
 	"syscall"
 )
 
-// An AddrInfo is one way to reach a service: what to give to New, and to Connect or
-// Bind.
+// An AddrInfo describes one way to reach a service: what to pass to New, and to Connect or Bind.
 type AddrInfo struct {
 	Family   int // AF_INET or AF_INET6
 	Type     int // SOCK_STREAM and so on
 	Protocol int // IPPROTO_TCP and so on
 
-	// CanonicalName is the name that the host is an alias of, if the hints ask for it. It
-	// is in the first AddrInfo only.
+	// CanonicalName is the host's canonical name, if the hints ask for it. Only the first AddrInfo
+	// has it.
 	CanonicalName string
 
-	// Addr is a *net.TCPAddr, *net.UDPAddr or *net.IPAddr, as the Type has it.
+	// Addr is a *net.TCPAddr, *net.UDPAddr or *net.IPAddr, depending on Type.
 	Addr net.Addr
 }
 
-// AddrInfoHints say what GetAddrInfo is to look for. The zero value is everything.
+// AddrInfoHints restricts what [GetAddrInfo] looks for. The zero value asks for everything.
 type AddrInfoHints struct {
 	Family   int // AF_INET or AF_INET6, 0 for both
 	Type     int // SOCK_STREAM, SOCK_DGRAM or SOCK_RAW, 0 for all
-	Protocol int // IPPROTO_TCP and so on, 0 for what goes with the Type
+	Protocol int // IPPROTO_TCP and so on, 0 for the protocol of each Type
 
-	Passive        bool // without a host, the address to listen at, and not that of this machine
-	NumericHost    bool // the host is an address: nobody is asked for its name
+	Passive        bool // without a host, return the address to listen on, not the loopback address
+	NumericHost    bool // the host is an address: do not look up a name
 	NumericService bool // the service is a number
-	CanonicalName  bool // find out the host's canonical name
+	CanonicalName  bool // look up the host's canonical name
 
-	Resolver *net.Resolver // to ask; nil is net.DefaultResolver
+	Resolver *net.Resolver // nil means net.DefaultResolver
 }
 
-// GetAddrInfo returns the addresses of a host and a service, best first: getaddrinfo(3).
-// host is a name, or an address of IPv4 or IPv6; without one it is this machine. service
-// is a name such as "http", or a number; without one the port is 0. One of both is
-// needed. Nil hints are the default: each address comes once for each kind of socket.
+// GetAddrInfo returns the addresses of a host and a service, best first: getaddrinfo(3). host is a
+// name or an IPv4 or IPv6 address; "" means this machine. service is a name such as "http", or a
+// number; "" means port 0. At least one of the two must be given. Nil hints mean the default: each
+// address appears once for each type of socket.
 //
-// It waits in the state DNS_WAIT, and returns at once when ctx ends. The resolver may go on
-// asking for some time then; nobody waits for it. Errors are *net.OpError, around the
-// scope's error if ctx has ended, or else mostly a *net.DNSError.
+// GetAddrInfo waits in the state DNS_WAIT. If ctx is done first, it returns an error that wraps
+// ctx's error at once; the resolver may finish its query in the background. Errors are
+// [*net.OpError]s, which wrap ctx's error or, in most other cases, a [*net.DNSError].
 func GetAddrInfo(ctx context.Context, host, service string, hints *AddrInfoHints) ([]AddrInfo, error) {
 	if hints == nil {
 		hints = new(AddrInfoHints)
@@ -113,7 +112,7 @@ func (q *addrQuery) kinds() (kinds []kind, err error) {
 	if wanted(syscall.SOCK_DGRAM, syscall.IPPROTO_UDP) {
 		kinds = append(kinds, kind{syscall.SOCK_DGRAM, syscall.IPPROTO_UDP, "udp", 0})
 	}
-	// Raw sockets take any protocol, but are not what one means by that of TCP.
+	// Raw sockets accept any protocol, but TCP over a raw socket is not what the caller means.
 	if h.Type == syscall.SOCK_RAW || h.Type == 0 && len(kinds) != 1 {
 		kinds = append(kinds, kind{syscall.SOCK_RAW, h.Protocol, "", 0})
 	}
@@ -167,7 +166,7 @@ func (q *addrQuery) addrs(ctx context.Context) (found []netip.Addr, err error) {
 	case err == nil:
 		found = []netip.Addr{given}
 	case q.hints.NumericHost:
-		return nil, &net.DNSError{Err: "no numeric address", Name: q.host, IsNotFound: true}
+		return nil, &net.DNSError{Err: "not a numeric address", Name: q.host, IsNotFound: true}
 	default:
 		return lookupAddrs(ctx, q.r, q.hints.Family, q.host)
 	}

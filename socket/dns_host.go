@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// A HostEntry is what is known of a host.
+// A HostEntry holds the names and addresses of a host.
 type HostEntry struct {
-	Name    string       // the canonical one
+	Name    string       // the canonical name
 	Aliases []string     // other names
 	Addrs   []netip.Addr // at least one
 }
 
-// GetHostByName returns the first IPv4 address of a host: gethostbyname(3). An address of
-// IPv4 is its own. It asks net.DefaultResolver, and waits and fails as GetAddrInfo does.
+// GetHostByName returns the first IPv4 address of a host: gethostbyname(3). If name is an IPv4
+// address, GetHostByName returns that address. It uses net.DefaultResolver. Waiting, cancellation
+// and errors are as for GetAddrInfo.
 func GetHostByName(ctx context.Context, name string) (netip.Addr, error) {
 	q := query{op: "gethostbyname", host: name}
 	if addr, err := netip.ParseAddr(name); err == nil {
@@ -37,9 +38,9 @@ func GetHostByName(ctx context.Context, name string) (netip.Addr, error) {
 	})
 }
 
-// GetHostByNameEx returns all addresses of a host, of IPv4 and IPv6, and its canonical name;
-// if that is another than the one given, that one is an alias. It asks net.DefaultResolver,
-// and waits and fails as GetAddrInfo does.
+// GetHostByNameEx returns all IPv4 and IPv6 addresses of a host and its canonical name. If the
+// canonical name differs from name, name is in Aliases. It uses net.DefaultResolver. Waiting,
+// cancellation and errors are as for GetAddrInfo.
 func GetHostByNameEx(ctx context.Context, name string) (HostEntry, error) {
 	q := query{op: "gethostbyname", host: name}
 	if addr, err := netip.ParseAddr(name); err == nil {
@@ -61,8 +62,8 @@ func GetHostByNameEx(ctx context.Context, name string) (HostEntry, error) {
 	})
 }
 
-// GetHostByAddr returns the names of the host with an address: gethostbyaddr(3). It asks
-// net.DefaultResolver, and waits and fails as GetAddrInfo does.
+// GetHostByAddr returns the names of the host that has an address: gethostbyaddr(3). It uses
+// net.DefaultResolver. Waiting, cancellation and errors are as for GetAddrInfo.
 func GetHostByAddr(ctx context.Context, addr netip.Addr) (HostEntry, error) {
 	q := query{op: "gethostbyaddr", host: addr.String()}
 	if !addr.IsValid() {
@@ -78,10 +79,11 @@ func GetHostByAddr(ctx context.Context, addr netip.Addr) (HostEntry, error) {
 	})
 }
 
-// GetFQDN returns the full name of a host, of this machine if name is "": the first name
-// with a dot in it that its address has. If there is none, it is the first name of the
-// address, and if nothing can be found out, name. So it fails only if ctx is done, or if
-// name has a zero byte. It waits as GetAddrInfo does. It is Curio's getfqdn.
+// GetFQDN returns the fully qualified name of a host, or of this machine if name is "". It looks up
+// the host's address and returns the first name of that address that contains a dot. If there is
+// none, it returns the first name, and if the lookup fails, it returns name. It therefore fails
+// only if ctx is done, if name contains a zero byte, or if name is "" and the system does not know
+// the name of this machine. Waiting and cancellation are as for GetAddrInfo. It is Curio's getfqdn.
 func GetFQDN(ctx context.Context, name string) (string, error) {
 	q := query{op: "getfqdn", host: name}
 	if name == "" {

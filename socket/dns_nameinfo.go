@@ -11,22 +11,22 @@ import (
 	"sync"
 )
 
-// NameInfoHints say what GetNameInfo is to return. The zero value is names where there
-// are any, and otherwise numbers.
+// NameInfoHints selects what [GetNameInfo] returns. The zero value asks for names where there are
+// any, and otherwise for numbers.
 type NameInfoHints struct {
-	NumericHost    bool // the address of the host, and not its name
-	NumericService bool // the number of the port, and not the name of its service
-	NameRequired   bool // a host without a name is an error
+	NumericHost    bool // return the host's address, not its name
+	NumericService bool // return the port's number, not the service's name
+	NameRequired   bool // fail if the host has no name
 
-	Resolver *net.Resolver // to ask; nil is net.DefaultResolver
+	Resolver *net.Resolver // nil means net.DefaultResolver
 }
 
-// GetNameInfo returns the names of the host and the service at addr: getnameinfo(3). addr
-// is a *net.TCPAddr, *net.UDPAddr or, without a service, a *net.IPAddr. Names of services
-// come from /etc/services. Nil hints are the default.
+// GetNameInfo returns the names of the host and the service at addr: getnameinfo(3). addr is a
+// *net.TCPAddr, *net.UDPAddr or, without a service, a *net.IPAddr. Names of services come from
+// /etc/services. Nil hints mean the default.
 //
-// It waits and fails as GetAddrInfo does. A host that has no name is not an error, unless
-// the hints say so: its address is returned then.
+// Waiting, cancellation and errors are as for GetAddrInfo. If the host has no name, GetNameInfo
+// returns its address, unless the hints make that an error.
 func GetNameInfo(ctx context.Context, addr net.Addr, hints *NameInfoHints) (host, service string, err error) {
 	if hints == nil {
 		hints = new(NameInfoHints)

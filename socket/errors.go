@@ -11,7 +11,7 @@ import (
 // bare errno, net.ErrClosed or a scope's error.
 
 var (
-	errUnusable  = fmt.Errorf("not made by New, SocketPair, Accept or one of their kind: %w", syscall.EINVAL)
+	errUnusable  = fmt.Errorf("not made by New, SocketPair, Accept or a similar function: %w", syscall.EINVAL)
 	errWrongType = syscall.ESOCKTNOSUPPORT
 )
 

@@ -8,7 +8,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A task takes jobs from a queue and messages from a socket, as they come.
+// A task takes jobs from a queue and messages from a socket, in the order in which they arrive.
 func ExampleSocket_ReadCase() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		a, b, err := socket.SocketPair(socket.SOCK_STREAM)

@@ -10,30 +10,29 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// A Message is what RecvMsg and SendMsg move: bytes, and what goes with them. Its zero
-// value is an empty message to the connected peer. It may be used again, and sent back
-// as it was received once Buffers and Control have been cut to N and ControlN. It is for
+// A Message is what [Socket.RecvMsg] and [Socket.SendMsg] move: bytes, an address, and ancillary
+// data. Its zero value is an empty message to the connected peer. A Message may be reused; to send
+// a received Message back, first cut Buffers and Control to N and ControlN bytes. It may be used by
 // one operation at a time.
 type Message struct {
-	// Buffers are where the bytes come from, or where they are put, one after the
-	// other.
+	// Buffers hold the bytes to send, or receive the bytes, one buffer after the other.
 	Buffers [][]byte
 
-	// Control is the ancillary data (see ControlMessage), or the room for it.
+	// Control holds the ancillary data to send (see [ControlMessage]), or is the space for received
+	// ancillary data.
 	Control []byte
 
-	// AddrPort and Addr are where the message goes: AddrPort if it is valid, or else
-	// Addr if it is not nil, or else the connected peer. RecvMsg sets one of them to
-	// where the message came from, and the other to zero: AddrPort on sockets of the
-	// Internet families, as it costs no allocation, and Addr on those of the Unix
-	// domain. Both are zero if the system did not say.
+	// AddrPort and Addr are the destination: AddrPort if it is valid, otherwise Addr if it is not
+	// nil, otherwise the connected peer. RecvMsg sets one of them to the sender's address and the
+	// other to zero: AddrPort on sockets of the Internet families, as it needs no allocation, and
+	// Addr on sockets of the Unix domain. Both are zero if the system did not report a sender.
 	AddrPort netip.AddrPort
 	Addr     net.Addr
 
-	// Set by RecvMsg and SendMsg. N is how many bytes have been moved. ControlN is
-	// how many bytes of Control have been filled. Flags came with the message:
-	// MSG_TRUNC if it was longer than Buffers, MSG_CTRUNC if there was no room in
-	// Control for all that came, MSG_EOR, MSG_OOB.
+	// RecvMsg and SendMsg set these fields. N is the number of bytes moved, and ControlN the number
+	// of bytes of Control that were filled. Flags are the flags of a received message: MSG_TRUNC if
+	// it was longer than Buffers, MSG_CTRUNC if Control had too little space for the ancillary
+	// data, MSG_EOR, MSG_OOB.
 	N        int
 	ControlN int
 	Flags    int
@@ -83,13 +82,14 @@ func (s *Socket) arrived(m *Message, p *poll.Message) {
 	}
 }
 
-// RecvMsg receives one message into m, with one recvmsg(2), and returns how many bytes
-// that was; on a stream, as many as there are. flags are those of RecvFlags. On a stream,
-// and with SOCK_SEQPACKET, it returns io.EOF at the end; see Recv. A call that is cancelled
-// has received nothing, except with MSG_WAITALL.
+// RecvMsg receives one message into m with one recvmsg(2) and returns its length in bytes, which is
+// also m.N. On a stream it receives the bytes that have arrived. flags are as for RecvFlags. At the
+// end of a stream or of a SOCK_SEQPACKET connection it returns io.EOF; see Recv. If ctx is done
+// first, RecvMsg returns an error that wraps ctx's error and has received nothing, except with
+// MSG_WAITALL.
 //
-// Descriptors that come in the ancillary data are closed on exec, and the caller's: he
-// has to look for them, with ParseControl, and close them. RecvFDs does so.
+// Descriptors in the ancillary data are close-on-exec and belong to the caller, who must extract
+// them with ParseControl and close them. RecvFDs does that.
 func (s *Socket) RecvMsg(ctx context.Context, m *Message, flags int) (n int, err error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("recvmsg", err)
@@ -102,22 +102,23 @@ func (s *Socket) RecvMsg(ctx context.Context, m *Message, flags int) (n int, err
 	return m.N, err
 }
 
-// SendMsg sends m, with one sendmsg(2), and returns how many bytes the system has taken:
-// on a stream perhaps not all, otherwise all or none. flags are those of SendFlags. A
-// call that is cancelled has sent nothing. On a stream, ancillary data needs at least
-// one byte to go with.
+// SendMsg sends m with one sendmsg(2) and returns how many bytes the system has accepted: on a
+// stream possibly only some, otherwise all or none. flags are as for SendFlags. If ctx is done
+// first, SendMsg returns an error that wraps ctx's error and has sent nothing. On a stream,
+// ancillary data must accompany at least one byte.
 func (s *Socket) SendMsg(ctx context.Context, m *Message, flags int) (n int, err error) {
 	return s.sendMsg(ctx, m, flags, false)
 }
 
-// SendMsgAll is SendMsg that on a stream goes on until all is sent, as SendAll does. The
-// ancillary data goes with the first part. If it is cancelled or fails halfway, it
-// returns how many bytes the system has taken.
+// SendMsgAll sends all of m, with as many calls of sendmsg(2) as it takes on a stream. The
+// ancillary data goes with the first part. If ctx is done or sending fails halfway, it returns the
+// error and how many bytes the system has accepted. On other sockets than streams it is the same as
+// SendMsg.
 func (s *Socket) SendMsgAll(ctx context.Context, m *Message, flags int) (n int, err error) {
 	return s.sendMsg(ctx, m, flags, true)
 }
 
-var errNothingToGoWith = fmt.Errorf("ancillary data needs at least one byte to go with, on a stream: %w", syscall.EINVAL)
+var errNothingToGoWith = fmt.Errorf("ancillary data on a stream needs at least one byte of data with it: %w", syscall.EINVAL)
 
 func (s *Socket) sendMsg(ctx context.Context, m *Message, flags int, all bool) (int, error) {
 	if err := s.usable(); err != nil {

@@ -38,15 +38,15 @@ func (s *Socket) batchable() error {
 	return nil
 }
 
-// RecvMMsg waits for a message, takes with it as many more as have come already, up to
-// len(messages), and returns how many that is: recvmmsg(2) on Linux, and recvmsg(2) for
-// each elsewhere. They are put into messages from the first on, as RecvMsg does it. flags
-// are those of RecvFlags. Empty messages count like others. With SOCK_SEQPACKET it returns
-// io.EOF at the end (see Recv), after everything that came before the end. A call that is
-// cancelled has received nothing. On a stream, which has no messages, it returns
-// syscall.EOPNOTSUPP.
+// RecvMMsg waits for a message, receives it together with those that have already arrived, up to
+// len(messages), and returns how many it received: recvmmsg(2) on Linux, and one recvmsg(2) for
+// each message elsewhere. It fills messages from the first on, as RecvMsg does. flags are as for
+// RecvFlags. Empty messages count like others. At the end of a SOCK_SEQPACKET connection it returns
+// io.EOF (see Recv), after all messages that came before the end. If ctx is done first, RecvMMsg
+// returns an error that wraps ctx's error and has received nothing. On a stream, which has no
+// messages, it returns syscall.EOPNOTSUPP.
 //
-// Descriptors that come with the messages are the caller's, as with RecvMsg.
+// Descriptors that come with the messages belong to the caller, as with RecvMsg.
 func (s *Socket) RecvMMsg(ctx context.Context, messages []Message, flags int) (n int, err error) {
 	if err := s.batchable(); err != nil {
 		return 0, s.failed("recvmmsg", err)
@@ -69,12 +69,11 @@ func (s *Socket) RecvMMsg(ctx context.Context, messages []Message, flags int) (n
 	return b.N, nil
 }
 
-// SendMMsg sends all messages, one after the other, and returns how many have been sent:
-// sendmmsg(2) on Linux, and sendmsg(2) for each elsewhere. flags are those of SendFlags;
-// with MSG_DONTWAIT, fewer messages may be sent, without an error, if there is no room for
-// more. If SendMMsg is cancelled, or a message cannot be sent, it returns how many were
-// sent before that, with the error. On a stream, which has no messages, it returns
-// syscall.EOPNOTSUPP.
+// SendMMsg sends all messages in order and returns how many it sent: sendmmsg(2) on Linux, and one
+// sendmsg(2) for each message elsewhere. flags are as for SendFlags; with MSG_DONTWAIT it may send
+// fewer messages without an error if there is no room for more. If ctx is done or a message cannot
+// be sent, it returns the error and how many messages were sent before. On a stream, which has no
+// messages, it returns syscall.EOPNOTSUPP.
 func (s *Socket) SendMMsg(ctx context.Context, messages []Message, flags int) (n int, err error) {
 	if err := s.batchable(); err != nil {
 		return 0, s.failed("sendmmsg", err)

@@ -7,21 +7,19 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// A ControlMessage is one piece of the ancillary data of a Message: cmsg(3). Its zero
-// value means nothing.
+// A ControlMessage is one piece of the ancillary data of a [Message]: cmsg(3).
 type ControlMessage struct {
-	Level int // as of an option: SOL_SOCKET, IPPROTO_IP ...
-	Type  int // such as SCM_RIGHTS, by the system's manual
-	Data  []byte
+	Level int    // the protocol, as for an option: SOL_SOCKET, IPPROTO_IP ...
+	Type  int    // such as SCM_RIGHTS; see the system's manual
+	Data  []byte // in the host's byte order
 }
 
-// SCM_RIGHTS is the type of ancillary data, of the level SOL_SOCKET, that is
-// descriptors: unix(7).
+// SCM_RIGHTS is the type of ancillary data, at level SOL_SOCKET, that passes descriptors: unix(7).
 const SCM_RIGHTS = syscall.SCM_RIGHTS
 
-// ParseControl takes ancillary data apart, as RecvMsg has put it into the first ControlN
-// bytes of Control. The Data are parts of it, not copies. It fails with syscall.EINVAL
-// if it was cut off in a bad place.
+// ParseControl splits ancillary data into messages. control is the first ControlN bytes of Control,
+// as RecvMsg filled it. The Data of the messages share memory with control. ParseControl returns
+// syscall.EINVAL if control is truncated or malformed.
 func ParseControl(control []byte) ([]ControlMessage, error) {
 	parsed, err := syscall.ParseSocketControlMessage(control)
 	if err != nil {
@@ -34,17 +32,18 @@ func ParseControl(control []byte) ([]ControlMessage, error) {
 	return messages, nil
 }
 
-// AppendControl appends c to ancillary data, for the Control of a Message to be sent.
+// AppendControl appends c to control and returns the extended slice, for the Control of a [Message]
+// to be sent.
 func AppendControl(control []byte, c ControlMessage) []byte {
 	return poll.AppendControl(control, c.Level, c.Type, c.Data)
 }
 
-// ControlSpace is how many bytes of Control a ControlMessage takes that has so many
-// bytes of Data: CMSG_SPACE.
+// ControlSpace returns how many bytes of Control a ControlMessage with data bytes of Data takes:
+// CMSG_SPACE.
 func ControlSpace(data int) int { return syscall.CmsgSpace(data) }
 
-// Rights is a ControlMessage that passes descriptors to another process. They must stay
-// open until it has been sent, and are still the caller's after that.
+// Rights returns a ControlMessage that passes descriptors to another process: SCM_RIGHTS. They must
+// stay open until it has been sent, and still belong to the caller afterwards.
 func Rights(fds ...int) ControlMessage {
 	data := make([]byte, 0, 4*len(fds))
 	for _, fd := range fds {
@@ -56,8 +55,8 @@ func Rights(fds ...int) ControlMessage {
 	return ControlMessage{SOL_SOCKET, SCM_RIGHTS, data}
 }
 
-// Rights returns the descriptors that c passes, none if it is something else. They are
-// the receiver's, who has to close them.
+// Rights returns the descriptors that c passes, or nil if c is something else. They belong to the
+// receiver, who must close them.
 func (c ControlMessage) Rights() []int {
 	if c.Level != SOL_SOCKET || c.Type != SCM_RIGHTS {
 		return nil

@@ -5,13 +5,12 @@ import (
 	"syscall"
 )
 
-// SCM_CREDENTIALS is the type of ancillary data, of the level SOL_SOCKET, that is
-// Credentials. It comes with what a socket of the Unix domain receives once the option
-// SO_PASSCRED is set.
+// SCM_CREDENTIALS is the type of ancillary data, at level SOL_SOCKET, that tells a peer's
+// [Credentials]. A Unix domain socket receives it when [PassCredentials] is set.
 const SCM_CREDENTIALS = syscall.SCM_CREDENTIALS
 
-// Control is a ControlMessage that tells c to the receiver. The system lets only a
-// privileged process give others than its own.
+// Control returns a ControlMessage that tells c to the receiver. The system allows only a
+// privileged process to send credentials other than its own.
 func (c Credentials) Control() ControlMessage {
 	var data []byte
 	for _, id := range []int{c.PID, c.UID, c.GID} {
@@ -23,7 +22,8 @@ func (c Credentials) Control() ControlMessage {
 	return ControlMessage{SOL_SOCKET, SCM_CREDENTIALS, data}
 }
 
-// Credentials returns the credentials that c tells, and false if it is something else.
+// Credentials returns the credentials that c carries. The second result is false if c is something
+// else.
 func (c ControlMessage) Credentials() (Credentials, bool) {
 	if c.Level != SOL_SOCKET || c.Type != SCM_CREDENTIALS || len(c.Data) < syscall.SizeofUcred {
 		return Credentials{}, false

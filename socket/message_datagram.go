@@ -27,7 +27,7 @@ func free(m *poll.Message) {
 	messages.Put(m)
 }
 
-// receive fills m, for a buffer of so many bytes: with MSG_WAITALL all of it.
+// receive fills m, whose buffer has room bytes: with MSG_WAITALL all of it.
 func (s *Socket) receive(ctx context.Context, op string, m *poll.Message, room int) error {
 	if m.Stream && room == 0 && m.Flags&msgErrqueue == 0 {
 		return s.nothing(ctx, op)
@@ -66,17 +66,17 @@ func (s *Socket) send(ctx context.Context, buf []byte, flags int) (int, error) {
 	return m.N, nil
 }
 
-// RecvFlags is Recv with flags: recv(2). Beyond what these mean to the system,
+// RecvFlags receives like [Socket.Recv], with flags: recv(2). Some flags also change how it waits:
 //
-//   - with MSG_DONTWAIT it returns syscall.EAGAIN where it would wait, be it for data or
-//     for its turn;
-//   - with MSG_WAITALL, on a stream, it waits until buf is full or the stream has ended;
-//     if it is cancelled or fails before, it returns how many bytes it has received.
-//     Together with MSG_PEEK it has no effect.
-//   - With MSG_TRUNC it returns, on Linux, the length of the datagram, even if it was
-//     longer than buf.
+//   - With MSG_DONTWAIT it returns syscall.EAGAIN where it would wait, for data or for another
+//     task's receive to end.
+//   - With MSG_WAITALL, on a stream, it waits until buf is full or the stream has ended. If ctx is
+//     done or receiving fails before that, it returns the error and how many bytes it has received.
+//     Together with MSG_PEEK, MSG_WAITALL has no effect.
+//   - With MSG_TRUNC it returns, on Linux, the length of the datagram, even if that is longer than
+//     buf.
 //
-// With other flags, a call that is cancelled has received nothing.
+// Without MSG_WAITALL, a call that is cancelled has received nothing.
 func (s *Socket) RecvFlags(ctx context.Context, buf []byte, flags int) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("recv", err)
@@ -84,8 +84,9 @@ func (s *Socket) RecvFlags(ctx context.Context, buf []byte, flags int) (int, err
 	return s.recv(ctx, buf, flags)
 }
 
-// SendFlags is Send with flags: send(2). With MSG_DONTWAIT it returns syscall.EAGAIN where
-// it would wait, be it for room or for its turn. MSG_NOSIGNAL is always set.
+// SendFlags sends like [Socket.Send], with flags: send(2). With MSG_DONTWAIT it returns
+// syscall.EAGAIN where it would wait, for room or for another task's send to end. MSG_NOSIGNAL is
+// always set. A call that is cancelled has sent nothing.
 func (s *Socket) SendFlags(ctx context.Context, buf []byte, flags int) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("send", err)
@@ -93,14 +94,14 @@ func (s *Socket) SendFlags(ctx context.Context, buf []byte, flags int) (int, err
 	return s.send(ctx, buf, flags)
 }
 
-// RecvFrom is RecvFlags that also tells where the data came from: recvfrom(2). from is a
-// *net.UDPAddr, *net.IPAddr or *net.UnixAddr, as the socket is. It is nil if the system
-// does not say, as on streams, or if the sender is a socket of the Unix domain that is
-// not bound.
+// RecvFrom receives one datagram and returns the sender's address: recvfrom(2). flags are as for
+// RecvFlags. from is a *net.UDPAddr, *net.IPAddr or *net.UnixAddr, depending on the socket. from is
+// nil if the system does not report a sender, as on streams, or if the sender is a Unix domain
+// socket that is not bound.
 //
-// Each call receives one datagram. What of it does not fit into buf is lost, without a
-// word: buf should be as long as a datagram may be, or RecvMsg be called, which tells. A
-// call that is cancelled has received nothing.
+// Bytes of the datagram that do not fit into buf are lost without an error. Make buf as long as a
+// datagram may be, or use RecvMsg, which reports truncation. If ctx is done first, RecvFrom returns
+// an error that wraps ctx's error and has received nothing.
 func (s *Socket) RecvFrom(ctx context.Context, buf []byte, flags int) (n int, from net.Addr, err error) {
 	if err := s.usable(); err != nil {
 		return 0, nil, s.failed("recvfrom", err)
@@ -112,9 +113,10 @@ func (s *Socket) RecvFrom(ctx context.Context, buf []byte, flags int) (n int, fr
 	return m.N, s.sender(&m.Name), err
 }
 
-// RecvFromAddrPort is RecvFrom for sockets of the Internet families. It allocates
-// nothing. An IPv4 address is given as such, on a socket of AF_INET6, too. On other
-// sockets from is the zero AddrPort.
+// RecvFromAddrPort receives one datagram on a socket of the Internet families and returns the
+// sender's address. It allocates no memory. IPv4 addresses are returned as such, also on an
+// AF_INET6 socket. On other sockets from is the zero AddrPort. Cancellation and everything else is
+// as for RecvFrom.
 func (s *Socket) RecvFromAddrPort(ctx context.Context, buf []byte, flags int) (n int, from netip.AddrPort, err error) {
 	if err := s.usable(); err != nil {
 		return 0, netip.AddrPort{}, s.failed("recvfrom", err)
@@ -126,13 +128,14 @@ func (s *Socket) RecvFromAddrPort(ctx context.Context, buf []byte, flags int) (n
 	return m.N, nameAddrPort(&m.Name), err
 }
 
-// SendTo is SendFlags to the address to, or to the connected peer if that is nil:
-// sendto(2). A datagram is sent whole or not at all, and may be empty; one that is too
-// long is refused with syscall.EMSGSIZE. A call that is cancelled has sent nothing.
+// SendTo sends buf to an address: sendto(2). If to is nil, it sends to the connected peer. flags
+// are as for SendFlags. A datagram is sent whole or not at all, and may be empty. One that is too
+// long is refused with syscall.EMSGSIZE. If ctx is done first, SendTo returns an error that wraps
+// ctx's error and has sent nothing.
 //
-// A datagram socket of the Unix domain whose receiver's queue is full waits for room in
-// it. If it is not connected, and but on Linux in any case, nothing tells it of that: it
-// tries again up to fifty times a second.
+// If the receiver's queue is full, a Unix domain datagram socket waits for room. On Linux the
+// system reports room to a connected socket. Otherwise nothing reports it, and SendTo tries again
+// up to fifty times a second.
 func (s *Socket) SendTo(ctx context.Context, buf []byte, flags int, to net.Addr) (n int, err error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failedTo("sendto", to, err)
@@ -150,8 +153,9 @@ func (s *Socket) SendTo(ctx context.Context, buf []byte, flags int, to net.Addr)
 	return n, nil
 }
 
-// SendToAddrPort is SendTo for sockets of the Internet families. It allocates nothing.
-// The zero AddrPort is the connected peer.
+// SendToAddrPort sends buf to an address, on a socket of the Internet families. It allocates no
+// memory. The zero AddrPort means the connected peer. Cancellation and everything else is as for
+// SendTo.
 func (s *Socket) SendToAddrPort(ctx context.Context, buf []byte, flags int, to netip.AddrPort) (n int, err error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("sendto", err)

@@ -215,7 +215,7 @@ func TestUDPErrors(t *testing.T) {
 		{func() error {
 			_, err := a.SendToAddrPort(ctx, nil, 0, netip.MustParseAddrPort("[::1]:1"))
 			return err
-		}, "no IPv4 address"},
+		}, "not an IPv4 address"},
 		{func() error {
 			_, err := a.SendToAddrPort(ctx, nil, 0, netip.MustParseAddrPort("[fe80::1%nowhere]:1"))
 			return err

@@ -12,7 +12,7 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A server that sends each datagram back, and one who asks it.
+// A server sends each datagram back to the client that sent it.
 func ExampleSocket_RecvFromAddrPort() {
 	loopback := netip.MustParseAddrPort("127.0.0.1:0") // any port
 	server, err := socket.New(socket.AF_INET, socket.SOCK_DGRAM, 0)
@@ -60,7 +60,7 @@ func ExampleSocket_RecvFromAddrPort() {
 	// Output: hello, <nil>
 }
 
-// An open file is passed to whoever has the other end of the socket.
+// An open file is passed through the socket to the other process.
 func ExampleSocket_SendFDs() {
 	ctx := context.Background()
 	a, b, err := socket.SocketPair(socket.SOCK_STREAM)
@@ -85,6 +85,9 @@ func ExampleSocket_SendFDs() {
 	n, fds, err := b.RecvFDs(ctx, buf, 1)
 	if err != nil {
 		log.Fatal(err)
+	}
+	if len(fds) != 1 {
+		log.Fatalf("%d descriptors came, not 1", len(fds))
 	}
 	f := os.NewFile(uintptr(fds[0]), "passed")
 	defer f.Close()

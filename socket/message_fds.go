@@ -9,12 +9,13 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// SendFDs sends data, all of it, and with its first byte descriptors, which the receiver
-// gets copies of: sendmsg(2) with SCM_RIGHTS. The socket is one of the Unix domain; on a
-// stream data must not be empty. The descriptors must stay open until SendFDs has
-// returned, and are still the caller's after that. Linux passes at most 253 at once.
+// SendFDs sends all of data, and passes copies of descriptors to the receiver with its first byte:
+// sendmsg(2) with SCM_RIGHTS. The socket must be one of the Unix domain. On a stream data must not
+// be empty. The descriptors must stay open until SendFDs has returned, and still belong to the
+// caller afterwards. Linux passes at most 253 at once.
 //
-// It returns how many bytes were sent. If that is 0, no descriptor was.
+// SendFDs returns how many bytes it sent, even if ctx is done halfway. If that is 0 and there is an
+// error, it passed no descriptor.
 func (s *Socket) SendFDs(ctx context.Context, data []byte, fds ...int) (n int, err error) {
 	m := Message{Buffers: [][]byte{data}}
 	for _, fd := range fds {
@@ -28,13 +29,14 @@ func (s *Socket) SendFDs(ctx context.Context, data []byte, fds ...int) (n int, e
 	return s.SendMsgAll(ctx, &m, 0)
 }
 
-// RecvFDs receives data into buf, as Recv does, and the descriptors that came with it:
-// recvmsg(2). They are closed on exec from the beginning, and the caller's, who has to
-// close them.
+// RecvFDs receives data into buf, as Recv does, and the descriptors that came with it: recvmsg(2).
+// The descriptors are close-on-exec from the start and belong to the caller, who must close them.
+// There may be fewer than most, also none.
 //
-// More than most descriptors are an error, syscall.EMSGSIZE. So is it, syscall.EMFILE, if
-// the process had no room for all of them. Then all that have come are closed, and n is
-// how many bytes have come with them. A call that is cancelled has received nothing.
+// If more than most descriptors came, the error wraps syscall.EMSGSIZE; if the process had too few
+// free descriptors, syscall.EMFILE. RecvFDs then closes all that came, and n is how many bytes came
+// with them. If ctx is done first, RecvFDs returns an error that wraps ctx's error and has received
+// nothing.
 func (s *Socket) RecvFDs(ctx context.Context, buf []byte, most int) (n int, fds []int, err error) {
 	if err := s.usable(); err != nil {
 		return 0, nil, s.failed("recvmsg", err)
@@ -54,7 +56,7 @@ func (s *Socket) RecvFDs(ctx context.Context, buf []byte, most int) (n int, fds 
 	case p.Got&MSG_CTRUNC != 0:
 		err = s.failed("recvmsg", errNoRoomForAll)
 	case len(fds) > most:
-		err = s.failed("recvmsg", fmt.Errorf("%d descriptors, of which %d were expected at most: %w", len(fds), most, syscall.EMSGSIZE))
+		err = s.failed("recvmsg", fmt.Errorf("%d descriptors, but at most %d were expected: %w", len(fds), most, syscall.EMSGSIZE))
 	}
 	if err != nil {
 		closeAll(fds)
@@ -63,10 +65,9 @@ func (s *Socket) RecvFDs(ctx context.Context, buf []byte, most int) (n int, fds 
 	return p.N, fds, nil
 }
 
-// There is always room for as many descriptors as any system passes at once, and for
-// what else comes if the socket's options say so. So what is cut off was cut off for
-// another reason, and no system gets the chance to lose descriptors that it has already
-// opened, as macOS does.
+// There is always room for as many descriptors as any system passes at once, and for what else the
+// socket's options add. So what is cut off was cut off for another reason, and no system gets the
+// chance to lose descriptors that it has already opened, as macOS does.
 const controlRoom = 4096
 
 var rooms = sync.Pool{New: func() any { return new([controlRoom]byte) }}

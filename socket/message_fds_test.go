@@ -103,7 +103,7 @@ func TestTooManyDescriptors(t *testing.T) {
 		check(t, err)
 		n, got, err := b.RecvFDs(ctx, buf, most)
 		want(t, err, syscall.EMSGSIZE)
-		if n != 4 || got != nil || !strings.Contains(err.Error(), "were expected at most") {
+		if n != 4 || got != nil || !strings.Contains(err.Error(), "at most") {
 			t.Errorf("%d, %v, %v", n, got, err)
 		}
 		if after := len(descriptors()); after != before {

@@ -13,24 +13,24 @@ import (
 // This file is about the groups that a datagram socket belongs to, and the interface
 // through which it sends to groups. MulticastTTL and MulticastLoop are Options.
 
-// JoinGroup makes the socket receive what is sent to group, an address of IPv4 or IPv6
-// multicast, on the network of ifi: MCAST_JOIN_GROUP, RFC 3678. If ifi is nil, the
-// interface is the zone of an IPv6 address, and without a zone the system chooses. The
-// socket has to be bound to the port; several that are to hear the same set ReuseAddr or
-// ReusePort first. On Linux a socket that is not bound to the group's address also
-// receives what is sent to groups that others on this machine have joined.
+// JoinGroup makes the socket receive what is sent to the IPv4 or IPv6 multicast address group on
+// the network of ifi: MCAST_JOIN_GROUP, RFC 3678. If ifi is nil, the zone of an IPv6 address
+// selects the interface; without a zone the system chooses. The socket must be bound to the port.
+// Several sockets that are to receive the same datagrams set ReuseAddr or ReusePort first. On Linux
+// a socket that is not bound to the group's address also receives what is sent to groups that other
+// sockets on this machine have joined.
 func (s *Socket) JoinGroup(group netip.Addr, ifi *net.Interface) error {
 	return s.membership("join", mcastJoinGroup, group, nil, ifi)
 }
 
-// LeaveGroup undoes a JoinGroup with the same arguments: MCAST_LEAVE_GROUP. Close leaves
-// all groups.
+// LeaveGroup undoes a JoinGroup with the same arguments: MCAST_LEAVE_GROUP. Close leaves all
+// groups.
 func (s *Socket) LeaveGroup(group netip.Addr, ifi *net.Interface) error {
 	return s.membership("leave", mcastLeaveGroup, group, nil, ifi)
 }
 
-// JoinSourceGroup is JoinGroup for what source sends to the group, and nobody else:
-// MCAST_JOIN_SOURCE_GROUP. It can be called for several sources.
+// JoinSourceGroup makes the socket receive what source, and no other host, sends to group:
+// MCAST_JOIN_SOURCE_GROUP. It can be called for several sources. ifi is as for JoinGroup.
 func (s *Socket) JoinSourceGroup(group, source netip.Addr, ifi *net.Interface) error {
 	return s.membership("join", mcastJoinSourceGroup, group, &source, ifi)
 }
@@ -76,13 +76,13 @@ func (s *Socket) checkGroup(group netip.Addr, source *netip.Addr, ifi *net.Inter
 	is4 := group.Unmap().Is4()
 	switch {
 	case !group.Unmap().IsMulticast():
-		return 0, &net.AddrError{Err: "no multicast address", Addr: group.String()}
+		return 0, &net.AddrError{Err: "not a multicast address", Addr: group.String()}
 	case s.family != AF_INET && s.family != AF_INET6:
 		return 0, &net.AddrError{Err: "Internet address, on a socket of another family", Addr: group.String()}
 	case !is4 && s.family == AF_INET:
-		return 0, &net.AddrError{Err: "no IPv4 address, on an AF_INET socket", Addr: group.String()}
+		return 0, &net.AddrError{Err: "not an IPv4 address, on an AF_INET socket", Addr: group.String()}
 	case source != nil && (!source.IsValid() || source.Unmap().Is4() != is4 || source.Unmap().IsMulticast()):
-		return 0, &net.AddrError{Err: "no source for the group " + group.String(), Addr: source.String()}
+		return 0, &net.AddrError{Err: "not a source for the group " + group.String(), Addr: source.String()}
 	case ifi != nil && (ifi.Index < 0 || !poll.FitsInt(ifi.Index)):
 		return 0, &net.AddrError{Err: "no such interface", Addr: strconv.Itoa(ifi.Index)}
 	case ifi != nil:
@@ -114,8 +114,8 @@ func appendStorage(b []byte, addr netip.Addr, zone uint32) []byte {
 	return append(b, storage...)
 }
 
-// SetMulticastInterface sets the interface through which the socket sends to groups, that
-// of the routing table if ifi is nil: IP_MULTICAST_IF and IPV6_MULTICAST_IF.
+// SetMulticastInterface sets the interface through which the socket sends to multicast groups:
+// IP_MULTICAST_IF and IPV6_MULTICAST_IF. If ifi is nil, the routing table decides.
 func (s *Socket) SetMulticastInterface(ifi *net.Interface) error {
 	index := 0
 	if ifi != nil {
@@ -127,9 +127,9 @@ func (s *Socket) SetMulticastInterface(ifi *net.Interface) error {
 	return multicastInterface4.set(s, mreqn{addressOf(ifi), index})
 }
 
-// MulticastInterface returns the interface through which the socket sends to groups, nil
-// if that is left to the routing table. For IPv4 the system may tell no more than the
-// interface's address; then it is the first interface with that address.
+// MulticastInterface returns the interface through which the socket sends to multicast groups, or
+// nil if the routing table decides. For IPv4 the system may know only the interface's address;
+// MulticastInterface then returns the first interface that has this address.
 func (s *Socket) MulticastInterface() (*net.Interface, error) {
 	if s.usable() == nil && s.family == AF_INET6 {
 		index, err := multicastInterface6.get(s)

@@ -236,13 +236,13 @@ func TestMulticastRefuses(t *testing.T) {
 	s4, s6 := datagram(t, socket.AF_INET), datagram(t, socket.AF_INET6)
 	u, _ := unixPair(t)
 	for text, err := range map[string]error{
-		"no multicast address":    s4.JoinGroup(home, nil),
-		"another family":          u.JoinGroup(group4, nil),
-		"no IPv4 address":         s4.JoinGroup(group6, nil),
-		"no source for the group": s4.JoinSourceGroup(group4, netip.Addr{}, nil),
-		"group 239.255.43.21":     s4.JoinSourceGroup(group4, group4, nil),
-		"group ff02::4321":        s6.JoinSourceGroup(group6, home, nil),
-		"unknown zone":            s6.JoinGroup(group6.WithZone("no such zone"), nil),
+		"not a multicast address":    s4.JoinGroup(home, nil),
+		"another family":             u.JoinGroup(group4, nil),
+		"not an IPv4 address":        s4.JoinGroup(group6, nil),
+		"not a source for the group": s4.JoinSourceGroup(group4, netip.Addr{}, nil),
+		"group 239.255.43.21":        s4.JoinSourceGroup(group4, group4, nil),
+		"group ff02::4321":           s6.JoinSourceGroup(group6, home, nil),
+		"unknown zone":               s6.JoinGroup(group6.WithZone("no such zone"), nil),
 	} {
 		var wrapped *net.OpError
 		var address *net.AddrError

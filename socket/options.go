@@ -13,10 +13,9 @@ import (
 
 // This file sets and reads options by their numbers. Those with a type are an Option each.
 
-// SetsockoptInt sets an option by its number, as the system's manual lists them:
-// setsockopt(2). For the common ones see Option. SO_RCVTIMEO and SO_SNDTIMEO are
-// refused, as they have no effect on a socket that does not block: give the operation a
-// context with a timeout instead.
+// SetsockoptInt sets an option by its number: setsockopt(2). For the common options see [Option].
+// SetsockoptInt refuses SO_RCVTIMEO and SO_SNDTIMEO, which have no effect on a non-blocking socket:
+// use a context with a timeout instead.
 func (s *Socket) SetsockoptInt(level, name, value int) error {
 	return s.control("setsockopt", func(fd int) error {
 		if err := refused(level, name); err != nil {
@@ -30,7 +29,7 @@ func (s *Socket) SetsockoptInt(level, name, value int) error {
 	})
 }
 
-// GetsockoptInt returns an option by its number: getsockopt(2).
+// GetsockoptInt returns the value of an option by its number: getsockopt(2).
 func (s *Socket) GetsockoptInt(level, name int) (value int, err error) {
 	err = s.control("getsockopt", func(fd int) (err error) {
 		if err := misnumbered(level, name); err != nil {
@@ -42,8 +41,9 @@ func (s *Socket) GetsockoptInt(level, name int) (value int, err error) {
 	return value, err
 }
 
-// SetsockoptBytes sets an option whose value is no int: value is the struct or the text
-// that setsockopt(2) takes, byte by byte. What SetsockoptInt refuses, it refuses.
+// SetsockoptBytes sets an option whose value is not an int: setsockopt(2). value holds the struct
+// or the text that the system's manual describes. SetsockoptBytes refuses the same options as
+// SetsockoptInt.
 func (s *Socket) SetsockoptBytes(level, name int, value []byte) error {
 	return s.control("setsockopt", func(fd int) error {
 		if err := refused(level, name); err != nil {
@@ -54,8 +54,8 @@ func (s *Socket) SetsockoptBytes(level, name int, value []byte) error {
 	})
 }
 
-// GetsockoptBytes reads an option whose value is no int: getsockopt(2). It puts as much
-// of the value into buf as fits, and returns how many bytes that is.
+// GetsockoptBytes reads an option whose value is not an int: getsockopt(2). It copies as much of
+// the value into buf as fits, and returns the number of bytes.
 func (s *Socket) GetsockoptBytes(level, name int, buf []byte) (n int, err error) {
 	err = s.control("getsockopt", func(fd int) (err error) {
 		if err := misnumbered(level, name); err != nil {
@@ -95,7 +95,7 @@ func refused(level, name int) error {
 		return nil
 	}
 	return &optionError{option, fmt.Errorf(
-		"it has no effect on a socket that does not block: give the operation a context with a timeout, as from curio.WithTimeout: %w", syscall.ENOPROTOOPT)}
+		"it has no effect on a non-blocking socket: use a context with a timeout, such as from curio.WithTimeout: %w", syscall.ENOPROTOOPT)}
 }
 
 // A form is how a T stands in the bytes of an option.

@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// TCPInfo is how a TCP connection is doing: a part of struct tcp_info. What an older
-// kernel does not tell is 0.
+// TCPInfo holds the state and statistics of a TCP connection: a part of struct tcp_info. A field
+// that an older kernel does not report is 0.
 type TCPInfo struct {
 	State string // as RFC 9293 names it, such as "ESTABLISHED" or "CLOSE-WAIT"
 
-	RTT    time.Duration // how long an acknowledgement takes, on average
-	RTTVar time.Duration // how much that varies
-	MinRTT time.Duration // the shortest of late
-	RTO    time.Duration // how long it waits for one before it sends again
+	RTT    time.Duration // smoothed round-trip time
+	RTTVar time.Duration // mean deviation of the round-trip time
+	MinRTT time.Duration // shortest recent round-trip time
+	RTO    time.Duration // retransmission timeout
 
-	Retransmits      int // of what has not been acknowledged, how often it was sent again so far
-	TotalRetransmits int // packets that were sent again, since the beginning
+	Retransmits      int // retransmissions of data that is not yet acknowledged
+	TotalRetransmits int // retransmitted packets since the connection was made
 
-	SendMSS, RecvMSS int // the most bytes in a packet, each way
-	PathMTU          int // the largest packet that gets through, in bytes
+	SendMSS, RecvMSS int // maximum segment sizes in bytes
+	PathMTU          int // largest packet that gets through, in bytes
 
-	CongestionWindow int // packets that may be on their way at a time
-	Unacked          int // packets that are; for a listener, connections to be accepted
-	Lost             int // those of them that seem to be lost
-	NotSent          int // bytes that have not been sent for the first time
+	CongestionWindow int // packets that may be in flight
+	Unacked          int // packets in flight; for a listener, connections to be accepted
+	Lost             int // packets in flight that are presumed lost
+	NotSent          int // bytes in the buffer that have not been sent yet
 
-	BytesAcked    uint64 // sent and acknowledged, since the beginning
-	BytesReceived uint64
+	BytesAcked    uint64 // bytes acknowledged since the connection was made
+	BytesReceived uint64 // bytes received since the connection was made
 }
 
 // tcpStates are Linux's, in the order of its numbers.

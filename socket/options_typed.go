@@ -8,38 +8,39 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// An Option is an option of sockets that can be set and read: setsockopt(2) and
-// getsockopt(2). They are variables of this package:
+// An Option is a socket option that can be set and read: setsockopt(2) and getsockopt(2). Options
+// are variables of this package:
 //
 //	err := socket.NoDelay.Set(s, true)
 //	err = socket.KeepAliveIdle.Set(s, time.Minute)
 //	size, err := socket.RecvBufferSize.Get(s)
 //
-// Neither waits for anything, so there is no context. Every system that this package
-// builds for has all these variables. If an option is not there, because the system does
-// not have it or the socket is of another kind, the error names the option, and is
-// errors.ErrUnsupported; mostly also syscall.ENOPROTOOPT. Where IPv4 and IPv6 have
-// options of their own for one thing, the socket's family decides which one is meant.
+// Set and Get do not wait, so they take no context. All these variables exist on every system that
+// this package supports. If the system or the type of socket does not have the option, the error
+// names it and wraps errors.ErrUnsupported, and in most cases also syscall.ENOPROTOOPT. Where IPv4
+// and IPv6 have separate options for the same setting, the socket's family decides which one is
+// used.
 //
-// The zero value is no option: its methods return an error. An Option may be copied, and
-// is safe for concurrent use. What is not here can be set by its number:
-// Socket.SetsockoptInt and Socket.SetsockoptBytes.
+// The zero value is not an option: its methods return an error. An Option may be copied, and is
+// safe for concurrent use. Other options can be set by number with [Socket.SetsockoptInt] and
+// [Socket.SetsockoptBytes].
 type Option[T any] struct{ o option[T] }
 
-// Set sets the option on s. Values that the system cannot take are errors, mostly
-// syscall.EINVAL. Durations are rounded up to what the system counts in.
+// Set sets the option on s. If the system does not accept the value, the error in most cases wraps
+// syscall.EINVAL. Durations are rounded up to the system's unit.
 func (o Option[T]) Set(s *Socket, value T) error { return o.o.set(s, value) }
 
-// Get returns the option of s.
+// Get returns the option's value on s.
 func (o Option[T]) Get(s *Socket) (T, error) { return o.o.get(s) }
 
 // String returns the option's name in the system's manual, such as "TCP_NODELAY".
 func (o Option[T]) String() string { return o.o.String() }
 
-// A ReadOnly is an Option that the system sets and the program reads.
+// A ReadOnly is a socket option that can only be read: getsockopt(2). Everything else is as for
+// [Option].
 type ReadOnly[T any] struct{ o option[T] }
 
-// Get returns the option of s.
+// Get returns the option's value on s.
 func (o ReadOnly[T]) Get(s *Socket) (T, error) { return o.o.get(s) }
 
 // String returns the option's name in the system's manual, such as "SO_TYPE".

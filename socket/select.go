@@ -6,25 +6,25 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ReadCase is [Socket.WaitRead] as a case of a [curio.Select]: ready as soon as Recv or Accept would
-// not wait, because there is something to receive, the end of the stream, a connection, or an error. It
-// receives nothing. That is not a promise: another task may be faster, and the Recv that follows may
-// wait after all. The case takes no turn, so it does not hold up those who receive.
+// ReadCase returns a case for [curio.Select] that is ready when Recv or Accept would not wait:
+// there is something to receive, the end of the stream, a connection, or an error. It receives
+// nothing. Another task may receive first, so the Recv that follows may still wait. The case does
+// not delay other tasks that receive.
 //
 //	i, err := curio.Select(ctx, s.ReadCase(), stop.WaitCase())
 //
-// If the socket has been closed, or is closed while the Select waits, the case takes effect with an
-// error that wraps net.ErrClosed. It does not give the descriptor away, as curio.WaitReadCase(s.FD())
-// would, after which the socket could trust its options no more.
+// If the socket is closed, before or during the Select, the case is chosen with an error that wraps
+// net.ErrClosed. Prefer it to curio.WaitReadCase(s.FD()): after a call of FD the socket can no
+// longer rely on knowing its own options, which makes it slower.
 //
-// A wait of the first few sockets of a process costs an epoll(7) descriptor, without which the case
-// fails, and where the package has
-// no poller of its own, as on macOS or in a testing/synctest bubble, a goroutine. For the others it
-// costs neither. The task is in the state SELECT.
+// In the first few sockets of a process, waiting uses an epoll(7) descriptor; if none can be
+// opened, the case fails. Where the package has no poller of its own, as on macOS or in a
+// testing/synctest bubble, waiting uses a goroutine instead. A task that waits is in the state
+// SELECT.
 func (s *Socket) ReadCase() curio.Case { return poll.CaseOf(readiness{s, false}).(curio.Case) }
 
-// WriteCase is [Socket.WaitWrite] as a case of a [curio.Select]: ready as soon as Send would not wait,
-// because there is room in the system's buffer, or an error. See ReadCase.
+// WriteCase returns a case for [curio.Select] that is ready when Send would not wait: there is room
+// in the system's buffer, or an error. Everything else is as for ReadCase.
 func (s *Socket) WriteCase() curio.Case { return poll.CaseOf(readiness{s, true}).(curio.Case) }
 
 // A readiness is one direction of a socket as a case.

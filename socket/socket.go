@@ -10,10 +10,10 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// A Socket is a socket of the system. Sockets come from New, SocketPair, Accept, Dup,
-// FromFD, FromConn and Activated.
-// The zero value is none: its methods return an error. A Socket must not be copied.
-// It is safe for concurrent use.
+// A Socket is a socket of the operating system. Sockets come from [New], [SocketPair],
+// [Socket.Accept], [Socket.Dup], [FromFD], [FromConn] and [Activated]. The zero value is not a
+// socket: its methods return an error that wraps syscall.EINVAL. A Socket must not be copied. It is
+// safe for concurrent use.
 type Socket struct {
 	// It is the first field, and no pointer, because Recv and SendAll need only its first cache line
 	// of the Socket.
@@ -31,12 +31,13 @@ type Socket struct {
 	local, remote end
 }
 
-// New makes a socket: socket(2). family is AF_INET, AF_INET6 or AF_UNIX. typ is
-// SOCK_STREAM or SOCK_DGRAM, SOCK_RAW in the Internet families, for which most systems
-// want a privilege, or SOCK_SEQPACKET in the Unix domain, which macOS does not have.
-// proto is 0 or the number of a protocol such as IPPROTO_TCP or IPPROTO_ICMP. It is
-// non-blocking and closed on exec. Like those of package net, TCP sockets have
-// TCP_NODELAY on (see NoDelay), which accepted connections inherit.
+// New makes a socket: socket(2). family is AF_INET, AF_INET6 or AF_UNIX. typ is SOCK_STREAM or
+// SOCK_DGRAM; in the Internet families also SOCK_RAW, which most systems allow only to privileged
+// processes; and in the Unix domain also SOCK_SEQPACKET, which macOS does not have. proto is 0 or
+// the number of a protocol such as IPPROTO_TCP or IPPROTO_ICMP.
+//
+// The socket is non-blocking and close-on-exec. As in package net, TCP sockets have TCP_NODELAY on
+// (see [NoDelay]), which accepted connections inherit.
 func New(family, typ, proto int) (*Socket, error) {
 	network := networkOf(family, typ)
 	switch {
@@ -64,8 +65,8 @@ func New(family, typ, proto int) (*Socket, error) {
 	return s, err
 }
 
-// SocketPair makes two sockets of the Unix domain that are connected with each other:
-// socketpair(2). typ is SOCK_STREAM, SOCK_DGRAM or, but on macOS, SOCK_SEQPACKET.
+// SocketPair makes two connected sockets of the Unix domain: socketpair(2). typ is SOCK_STREAM,
+// SOCK_DGRAM or, except on macOS, SOCK_SEQPACKET.
 func SocketPair(typ int) (a, b *Socket, err error) {
 	network := networkOf(AF_UNIX, typ)
 	if network == "" {
@@ -122,10 +123,10 @@ func networkOf(family, typ int) string {
 	return ""
 }
 
-// Close closes the socket: close(2). Operations in progress end with net.ErrClosed,
-// and so do all later ones, a second Close included. The descriptor's number is
-// free for others when Close returns, not before all operations have ended. It does
-// not wait for what was sent to arrive, unless Linger has been set.
+// Close closes the socket: close(2). Operations in progress and all later ones fail with
+// net.ErrClosed, including a second Close. Close waits until all operations have ended; then the
+// descriptor's number is free for reuse. It does not wait for sent data to arrive, unless [Linger]
+// is set.
 func (s *Socket) Close() error {
 	if err := s.usable(); err != nil {
 		return s.failed("close", err)
@@ -136,9 +137,9 @@ func (s *Socket) Close() error {
 	return nil
 }
 
-// FD returns the descriptor's number, or -1 if the socket has been closed. It stays
-// the socket's: who uses it must not close it nor make it blocking, and is done with
-// it before Close is called.
+// FD returns the descriptor's number, or -1 if the socket has been closed. The descriptor still
+// belongs to the socket: the caller must not close it or make it blocking, and must not use it
+// after Close.
 func (s *Socket) FD() int {
 	if s.usable() != nil {
 		return -1
@@ -147,7 +148,7 @@ func (s *Socket) FD() int {
 	return s.fd.Fd()
 }
 
-// String returns the network and the addresses, as "tcp 127.0.0.1:80->127.0.0.1:4711".
+// String returns the network and the addresses, such as "tcp 127.0.0.1:80->127.0.0.1:4711".
 func (s *Socket) String() string {
 	if s.usable() != nil {
 		return "no socket"

@@ -10,19 +10,18 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Recv waits until there is something to receive, puts as much of it into buf as
-// fits, and returns how many bytes that was: recv(2), once. When the other side has
-// ended the stream it returns io.EOF. If buf is empty it returns 0 at once. A call
-// that is cancelled has received nothing.
+// Recv waits until there is something to receive, copies as much of it into buf as fits, and
+// returns the number of bytes: recv(2), once. When the peer has ended the stream, Recv returns
+// io.EOF. If buf is empty and the socket is a stream, it returns 0 at once. If ctx is done first,
+// Recv returns an error that wraps ctx's error and has received nothing.
 //
-// On a datagram socket it receives one datagram, which may be empty: that is 0 and no
-// error. What does not fit into buf is lost; RecvMsg tells.
+// On a datagram socket Recv receives one datagram. An empty datagram is 0 bytes and no error. Bytes
+// that do not fit into buf are lost; RecvMsg reports that.
 //
-// With SOCK_SEQPACKET there are messages, which are received like datagrams, and an end,
-// which is io.EOF. As recv(2) returns 0 both for an empty message and at the end, Recv asks
-// the system whether the connection has ended and what else there is. Only empty messages
-// that come last, and have nothing with them, such as ancillary data, are taken for the
-// end.
+// On a SOCK_SEQPACKET socket Recv receives one message at a time, as on a datagram socket, and
+// io.EOF at the end. As recv(2) returns 0 both for an empty message and at the end, Recv then asks
+// the system whether the connection has ended and whether anything is left. Only empty messages at
+// the very end that have no ancillary data are taken for the end.
 func (s *Socket) Recv(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("recv", err)
@@ -43,13 +42,13 @@ func (s *Socket) Recv(ctx context.Context, buf []byte) (int, error) {
 	return n, nil
 }
 
-// Send waits until there is room in the system's buffer, puts as much of buf there as
-// fits, and returns how many bytes that was: send(2), once. A call that is cancelled
-// has sent nothing. A socket that the other side has closed does not raise SIGPIPE:
-// Send returns syscall.EPIPE.
+// Send waits until there is room in the system's buffer, copies as much of buf into it as fits, and
+// returns the number of bytes: send(2), once. If ctx is done first, Send returns an error that
+// wraps ctx's error and has sent nothing. If the peer has closed the connection, Send returns
+// syscall.EPIPE and raises no SIGPIPE.
 //
-// On other sockets than streams buf is one message, which is sent whole or not at all,
-// an empty one, too.
+// On sockets other than streams buf is one message, which may be empty and is sent whole or not at
+// all.
 func (s *Socket) Send(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("send", err)
@@ -67,11 +66,10 @@ func (s *Socket) Send(ctx context.Context, buf []byte) (int, error) {
 	return n, nil
 }
 
-// SendAll sends all of buf: send(2), as often as it takes. Other tasks that send
-// wait meanwhile, so that what they send is not mixed in. If it is cancelled or fails
-// halfway, it returns how many bytes the system has taken; all of these, and no
-// others, reach the other side if the connection lasts. On other sockets than streams
-// it is Send.
+// SendAll sends all of buf: send(2), as often as it takes. Other tasks that send wait until it has
+// returned, so their data is not mixed in. If ctx is done or sending fails halfway, SendAll returns
+// the error and how many bytes the system has accepted; the peer receives exactly these, if the
+// connection lasts. On sockets other than streams it is the same as Send.
 func (s *Socket) SendAll(ctx context.Context, buf []byte) (int, error) {
 	if err := s.usable(); err != nil {
 		return 0, s.failed("send", err)
@@ -101,10 +99,10 @@ func (s *Socket) nothing(ctx context.Context, op string) error {
 	return nil
 }
 
-// WaitRead waits until Recv or Accept would not wait: there is something to receive,
-// the end of the stream, a connection, or an error. It receives nothing. A server
-// with many idle connections calls it before it takes a buffer. Another task may be
-// faster, so the Recv that follows may wait after all.
+// WaitRead waits until Recv or Accept would not wait: there is something to receive, the end of the
+// stream, a connection, or an error. It receives nothing, so a server with many idle connections
+// can call it before it takes a buffer. Another task may receive first, so the Recv that follows
+// may still wait. If ctx is done first, WaitRead returns an error that wraps ctx's error.
 func (s *Socket) WaitRead(ctx context.Context) error {
 	if err := s.usable(); err != nil {
 		return s.failed("wait", err)
@@ -115,8 +113,8 @@ func (s *Socket) WaitRead(ctx context.Context) error {
 	return nil
 }
 
-// WaitWrite waits until Send would not wait: there is room in the system's buffer, or
-// an error.
+// WaitWrite waits until Send would not wait: there is room in the system's buffer, or an error. If
+// ctx is done first, WaitWrite returns an error that wraps ctx's error.
 func (s *Socket) WaitWrite(ctx context.Context) error {
 	if err := s.usable(); err != nil {
 		return s.failed("wait", err)
@@ -127,9 +125,9 @@ func (s *Socket) WaitWrite(ctx context.Context) error {
 	return nil
 }
 
-// Shutdown ends the connection in one direction or both: shutdown(2). how is ShutRD,
-// ShutWR or ShutRDWR. After ShutWR the other side receives what was sent and then
-// io.EOF, and can go on sending. It does not wait for those who send at the moment.
+// Shutdown ends the connection in one direction or both: shutdown(2). how is ShutRD, ShutWR or
+// ShutRDWR. After ShutWR the peer receives the data that was sent and then io.EOF, and can still
+// send. Shutdown does not wait for other tasks; with ShutWR, a send in progress fails.
 func (s *Socket) Shutdown(how int) error {
 	return s.control("shutdown", func(fd int) error {
 		if !poll.FitsInt(how) {
@@ -139,8 +137,9 @@ func (s *Socket) Shutdown(how int) error {
 	})
 }
 
-// CloseWrite is Shutdown with ShutWR for those who share the socket: it waits for its
-// turn, and so does not cut off what another task sends at the moment.
+// CloseWrite ends the sending direction, as Shutdown with ShutWR does, but first waits for other
+// tasks that are sending, so it does not cut their data short. If ctx is done first, CloseWrite
+// returns an error that wraps ctx's error and the direction stays open.
 func (s *Socket) CloseWrite(ctx context.Context) error {
 	if err := s.usable(); err != nil {
 		return s.failed("shutdown", err)

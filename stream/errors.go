@@ -10,27 +10,28 @@ import (
 	"github.com/curio-go/curio/internal/sentinel"
 )
 
-// ErrLineTooLong is the error of ReadLine and the others for a line that is longer than
-// the limit, in an error that says how long that is, and who has sent it.
+// ErrLineTooLong reports a line that is longer than the limit. [Stream.ReadLine] and the other
+// methods that read lines return an error that wraps it and names the limit and the peer.
 var ErrLineTooLong = sentinel.PeersDoing("line too long")
 
-// ErrTooLong is the error of ReadAll for more than its limit.
+// ErrTooLong reports a stream that is longer than the limit of [Stream.ReadAll], in an error that
+// wraps it.
 var ErrTooLong = sentinel.PeersDoing("stream too long")
 
-// ErrUnsent is the error of Close, and of Detach, when something was written that has not been
-// sent.
+// ErrUnsent reports data that was written and not sent. Errors of [Stream.Close] and
+// [Stream.Detach] wrap it.
 var ErrUnsent = errors.New("not flushed")
 
-// ErrUnread is the error of Detach when something was received that has not been read.
+// ErrUnread reports data that was received and not read. Errors of [Stream.Detach] wrap it.
 var ErrUnread = errors.New("unread data")
 
-// ErrBusy is the error of Detach while another task reads or writes.
+// ErrBusy reports that another task is reading or writing. Errors of [Stream.Detach] wrap it.
 var ErrBusy = errors.New("in use")
 
 var (
 	errUnusable = errors.New("not made by New, FromConn or FromFile")
-	errReading  = fmt.Errorf("%w: another task reads", ErrBusy)
-	errWriting  = fmt.Errorf("%w: another task writes", ErrBusy)
+	errReading  = fmt.Errorf("%w: another task is reading", ErrBusy)
+	errWriting  = fmt.Errorf("%w: another task is writing", ErrBusy)
 )
 
 // usable is for the zero value.
@@ -54,8 +55,8 @@ func (s *Stream) failed(op string, err error) error {
 	return wrapped
 }
 
-// ended returns the transport's error, of an operation during which the stream may have
-// been closed: not every transport says so.
+// ended returns the transport's error, of an operation during which the stream may have been
+// closed: not every transport reports that.
 func (s *Stream) ended(op string, err error) error {
 	if s.closed.Load() && !errors.Is(err, net.ErrClosed) && !errors.Is(err, curio.ErrCancelled) {
 		return s.failed(op, net.ErrClosed)

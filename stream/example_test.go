@@ -36,7 +36,12 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Sscanf(line, "PUT %d", &size)
+	if _, err := fmt.Sscanf(line, "PUT %d", &size); err != nil {
+		log.Fatal(err)
+	}
+	if size < 0 || size > 1<<20 { // the peer has chosen it
+		log.Fatalf("PUT of %d bytes", size)
+	}
 	body, err := server.ReadExactly(ctx, size)
 	fmt.Printf("%s, %v\n", body, err)
 	_, err = server.ReadLine(ctx)
@@ -49,7 +54,7 @@ func Example() {
 	// true
 }
 
-// What has come of a line when its time is up is not lost.
+// The part of a line that has arrived when the time is up is not lost.
 func ExampleStream_ReadLine() {
 	ctx := context.Background()
 	r, w, err := os.Pipe()
@@ -103,7 +108,7 @@ func ExampleStream_Lines() {
 	// "three"
 }
 
-// A line that is too long is skipped, and the next one read.
+// A line that is too long is skipped, and the next one is read.
 func ExampleStream_SkipLine() {
 	ctx := context.Background()
 	r, w, err := os.Pipe()

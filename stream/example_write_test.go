@@ -15,7 +15,7 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// joined returns two streams that are connected with each other.
+// joined returns two connected streams.
 func joined() (a, b *stream.Stream) {
 	one, other, err := socket.SocketPair(socket.SOCK_STREAM)
 	if err != nil {
@@ -53,7 +53,7 @@ func ExampleStream_ReadExactly() {
 	// 67, true
 }
 
-// A peer that sends no end of line does not use up the memory.
+// A peer that never sends an end of line cannot use up the memory.
 func ExampleStream_SetLineLimit() {
 	ctx := context.Background()
 	writer, reader := joined()
@@ -68,7 +68,7 @@ func ExampleStream_SetLineLimit() {
 	// Output: true
 }
 
-// Many small writes, and few system calls.
+// Many small writes make few system calls.
 func ExampleStream_SetWriteBuffer() {
 	ctx := context.Background()
 	writer, reader := joined()
@@ -79,7 +79,7 @@ func ExampleStream_SetWriteBuffer() {
 			log.Fatal(err)
 		}
 	}
-	if err := writer.Flush(ctx); err != nil { // Close would do it, too
+	if err := writer.Flush(ctx); err != nil { // CloseContext would do it too
 		log.Fatal(err)
 	}
 	for range 3 {
@@ -95,7 +95,7 @@ func ExampleStream_SetWriteBuffer() {
 	// "line 2\n", <nil>
 }
 
-// For code that knows readers and writers, and no contexts.
+// Package json takes an io.Reader and an io.Writer, and no context.
 func ExampleStream_Reader() {
 	ctx := context.Background()
 	writer, reader := joined()
@@ -105,7 +105,7 @@ func ExampleStream_Reader() {
 		log.Fatal(err)
 	}
 	var message map[string]int
-	err := json.NewDecoder(reader.Reader(ctx)).Decode(&message)
+	err := json.NewDecoder(io.LimitReader(reader.Reader(ctx), 1<<20)).Decode(&message)
 	fmt.Println(message, err)
 	// Output: map[answer:42] <nil>
 }

@@ -9,27 +9,25 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// FromFile makes a stream over a file that has been opened: a pipe, a FIFO, a terminal, a
-// device or a regular file; os.Stdin too. It takes f over: Close closes it, and nobody
-// should use it otherwise. If it fails, f is still the caller's.
+// FromFile makes a stream over an open file: a pipe, a FIFO, a terminal, a device or a regular
+// file, including os.Stdin. It takes ownership of f: Close closes it, and f must not be used
+// otherwise. If FromFile fails, f still belongs to the caller. Errors are [*os.PathError]s.
 //
-// It changes nothing that others who have the same file open could notice, as the shell
-// has that has started this program: in particular it does not make it non-blocking. What
-// package os has made non-blocking, which are the pipes, FIFOs and terminals that it has
-// opened itself, can be waited for as sockets are. With what is blocking, as os.Stdin
-// mostly is, the stream waits until the system says that there is something to read, or
-// room to write, and then makes a system call for which that is enough. Three things
-// remain, in which an operation waits and cannot be cancelled:
+// FromFile changes nothing that other processes with the same open file, such as the shell that
+// started the program, could notice. In particular it does not make the file non-blocking. Pipes,
+// FIFOs and terminals that package os opened itself are non-blocking already and are waited for as
+// sockets are. If the file is blocking, as os.Stdin usually is, the stream waits until the system
+// reports data to read or room to write, and then makes a system call that needs no more than that.
+// In three cases such an operation still blocks and cannot be cancelled:
 //
-//   - somebody else who reads from the same pipe or terminal was faster;
-//   - somebody else who writes to the same pipe was faster;
-//   - a terminal has been stopped, as by Ctrl-S, in the middle of a write.
+//   - another process or task reads the data from the same pipe or terminal first;
+//   - another process or task fills the room in the same pipe first;
+//   - a terminal is stopped in the middle of a write, for example by Ctrl-S.
 //
-// A regular file is always ready; a disk takes its time, and is not waited for as the
-// above is. A terminal ends, by Ctrl-D, as often as somebody types it: a Read after io.EOF
-// reads on. Writing to a pipe that nobody reads any more is syscall.EPIPE, also to the
-// standard output, for which package os would end the program. Errors are of type
-// *os.PathError.
+// A regular file is always ready, and the time that the disk takes cannot be cancelled. A terminal
+// reports io.EOF each time the user types Ctrl-D, and a Read after that goes on reading. Writing to
+// a pipe that has no reader returns syscall.EPIPE, also for the standard output, where package os
+// would end the program.
 func FromFile(f *os.File) (*Stream, error) {
 	if f == nil {
 		return nil, &os.PathError{Op: "stream", Err: os.ErrInvalid}
@@ -105,5 +103,5 @@ func (t *file) failed(op string, err error) error {
 	return &os.PathError{Op: op, Path: t.file.Name(), Err: err}
 }
 
-// String is for whoever watches.
+// String describes the file, for monitoring.
 func (t *file) String() string { return t.file.Name() }

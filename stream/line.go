@@ -10,14 +10,14 @@ import (
 
 var newline = []byte("\n")
 
-// ReadLine reads a line, and returns it with the "\n" at its end, which only the last one
-// may lack. After that one it returns io.EOF, again and again. If it is cancelled, what
-// has come of the line stays in the buffer, and the next call returns the whole line. The
-// same holds for other errors: half a line can then still be read by Read.
+// ReadLine reads a line and returns it with its "\n", which may be missing only in the last line.
+// At the end of the stream it returns io.EOF. If ctx is done first, it returns an error that wraps
+// ctx's error; what has arrived of the line stays in the buffer, and the next call returns the
+// whole line. The same is true after other errors: Read can still return the partial line.
 //
-// A line longer than the limit, see SetLineLimit, is an error that is ErrLineTooLong.
-// Nothing is lost, so the next call fails in the same way. To go on behind the line, call
-// SkipLine; or read the beginning of the line by Read, or close the stream.
+// If the line is longer than the limit, the error wraps ErrLineTooLong; see SetLineLimit. The line
+// stays in the buffer, so the next call fails in the same way. To continue after the line, call
+// SkipLine. Read returns the beginning of the line.
 func (s *Stream) ReadLine(ctx context.Context) (string, error) {
 	if err := s.startReading(ctx); err != nil {
 		return "", err
@@ -37,10 +37,10 @@ func (s *Stream) readLine(ctx context.Context) (string, error) {
 	return line, nil
 }
 
-// SkipLine drops the rest of the line, however long it is, up to and with its "\n": after
-// ErrLineTooLong it gets rid of a line that ReadLine refuses. It returns how many bytes it has
-// dropped. The last line may lack the "\n"; behind that, the error is io.EOF. If it is cancelled, a
-// part of the line has been dropped, and the next call drops the rest.
+// SkipLine discards the rest of the line, however long, including its "\n", and returns how many
+// bytes it discarded. Use it after ErrLineTooLong. The last line may lack the "\n"; after it the
+// error is io.EOF. If ctx is done first, SkipLine returns an error that wraps ctx's error and how
+// many bytes it has discarded; the next call discards the rest.
 func (s *Stream) SkipLine(ctx context.Context) (discarded int64, err error) {
 	if err := s.startReading(ctx); err != nil {
 		return 0, err
@@ -68,13 +68,12 @@ func (s *Stream) SkipLine(ctx context.Context) (discarded int64, err error) {
 	}
 }
 
-// ReadUntil reads up to the next delim, and returns what it has read with delim at its
-// end. Otherwise it is as ReadLine: the last piece may lack delim, what has come of a
-// piece stays in the buffer if it is cancelled, and the limit is the same. It panics if
-// delim is empty.
+// ReadUntil reads up to and including the next delim and returns it all. The last piece may lack
+// delim. The limit, cancellation and errors are as for ReadLine. ReadUntil panics if delim is
+// empty.
 func (s *Stream) ReadUntil(ctx context.Context, delim []byte) ([]byte, error) {
 	if len(delim) == 0 {
-		panic("curio/stream: ReadUntil with an empty delimiter; to read to the end there is ReadAll")
+		panic("curio/stream: ReadUntil with an empty delimiter; use ReadAll to read to the end")
 	}
 	if err := s.startReading(ctx); err != nil {
 		return nil, err
@@ -115,9 +114,9 @@ func (s *Stream) find(ctx context.Context, delim []byte) (int, error) {
 	}
 }
 
-// Lines is an iterator over the lines that ReadLine returns. It ends with the stream; at
-// any other error it yields that error with an empty line, and ends. What another task
-// reads meanwhile is missing in it.
+// Lines returns an iterator over the lines that ReadLine returns. It ends at the end of the stream.
+// After any other error, also ctx's error, it yields that error with an empty line and ends. Lines
+// that another task reads meanwhile are missing from it.
 //
 //	for line, err := range s.Lines(ctx) {
 //		if err != nil {
@@ -136,10 +135,9 @@ func (s *Stream) Lines(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// ReadLines reads all lines there are up to the end of the stream. If it is cut short by
-// an error, as by a cancellation, it returns with it the lines that are complete; half a
-// line stays in the buffer, for the next call. How many lines there may be is not limited:
-// with a peer that is not trusted use Lines.
+// ReadLines reads all lines up to the end of the stream. If ctx is done or reading fails, it
+// returns the complete lines with the error; a partial line stays in the buffer for the next call.
+// The number of lines is not limited: use Lines with peers that are not trusted.
 func (s *Stream) ReadLines(ctx context.Context) ([]string, error) {
 	if err := s.startReading(ctx); err != nil {
 		return nil, err

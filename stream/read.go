@@ -31,10 +31,10 @@ func (s *Stream) startReading(ctx context.Context) error {
 	return nil
 }
 
-// Read puts into p as much as has been received already. If that is nothing, it waits
-// until there is something to receive. It returns how many bytes it has put into p; at the
-// end of the stream 0 and io.EOF, again and again. If p is empty it returns 0. A call that
-// is cancelled has read nothing.
+// Read copies data that has already been received into p, or waits for data if there is none, and
+// returns the number of bytes. At the end of the stream it returns 0 and io.EOF. If p is empty, it
+// returns 0. If ctx is done first, Read returns an error that wraps ctx's error and has read
+// nothing.
 func (s *Stream) Read(ctx context.Context, p []byte) (int, error) {
 	if err := s.startReading(ctx); err != nil {
 		return 0, err
@@ -93,7 +93,7 @@ func (s *Stream) fillFrom(ctx context.Context, sock *socket.Socket) error {
 
 // recv receives at least a byte, or returns an error.
 func (s *Stream) recv(ctx context.Context, p []byte) (int, error) {
-	const patience = 100 // as package bufio has it
+	const patience = 100 // as in package bufio
 	for range patience {
 		n, err := s.transport.Recv(ctx, p)
 		if n > 0 {
@@ -109,10 +109,10 @@ func (s *Stream) recv(ctx context.Context, p []byte) (int, error) {
 	return 0, s.failed("read", io.ErrNoProgress)
 }
 
-// ReadFull fills p, and returns how many bytes it has put into p: all, or fewer with an
-// error. That is io.EOF if the stream has ended and there was nothing, io.ErrUnexpectedEOF
-// if there was not enough. A call that is cancelled returns what it has read until then.
-// It is Curio's readinto.
+// ReadFull fills p and returns the number of bytes read, which is less than len(p) only with an
+// error: io.EOF if the stream ended before the first byte, io.ErrUnexpectedEOF if it ended later.
+// If ctx is done first, ReadFull returns an error that wraps ctx's error and the number of bytes
+// read so far. It is Curio's readinto.
 func (s *Stream) ReadFull(ctx context.Context, p []byte) (n int, err error) {
 	if err := s.startReading(ctx); err != nil {
 		return 0, err
@@ -134,11 +134,10 @@ func unexpected(err error, n int) error {
 	return err
 }
 
-// ReadExactly reads n bytes. If it does not come to that it returns those that it has
-// read, with an error: io.EOF if the stream has ended and there was nothing,
-// io.ErrUnexpectedEOF if there was not enough. So does a call that is cancelled. n may
-// come from the other side: memory is used for what arrives, not for what is announced.
-// It panics if n is negative.
+// ReadExactly reads n bytes. With an error it returns the bytes read so far. The error is io.EOF if
+// the stream ended before the first byte, io.ErrUnexpectedEOF if it ended later, and ctx's error if
+// ctx is done first. ReadExactly allocates memory for data that has arrived, not for the n that a
+// peer announces; the caller still has to limit n. It panics if n is negative.
 func (s *Stream) ReadExactly(ctx context.Context, n int) ([]byte, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("curio/stream: ReadExactly of %d bytes", n))
@@ -168,14 +167,13 @@ func (s *Stream) readMore(ctx context.Context, all []byte, most int) ([]byte, er
 	return all[:len(all)+n], err
 }
 
-// ReadAll reads all there is up to the end of the stream, at most limit bytes: if there is
-// more, it returns the first limit bytes and an error that is ErrTooLong, and the rest is
-// there for the next call. limit may be NoLimit. If it is cut short by an error, as by a
-// cancellation, it returns with it what it has read until then. It panics if limit is
-// negative otherwise.
+// ReadAll reads up to the end of the stream, but at most limit bytes. If there is more, it returns
+// the first limit bytes and an error that wraps ErrTooLong; the rest is left for the next call.
+// limit may be NoLimit. If ctx is done or reading fails, ReadAll returns the error with what it has
+// read. It panics if limit is less than NoLimit.
 func (s *Stream) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 	if limit < NoLimit {
-		panic(fmt.Sprintf("curio/stream: ReadAll of %d bytes; for no limit there is NoLimit", limit))
+		panic(fmt.Sprintf("curio/stream: ReadAll of %d bytes; use NoLimit for no limit", limit))
 	}
 	const maxInt = int(^uint(0) >> 1)
 	most := maxInt
@@ -203,10 +201,10 @@ func (s *Stream) ReadAll(ctx context.Context, limit int64) ([]byte, error) {
 	return all, err
 }
 
-// Peek returns the next n bytes, and leaves them to be read: it waits until they have come. They
-// are the caller's own copy. If there are fewer it returns those, with an error: io.EOF at the end
-// of the stream, or that of a cancellation; they are still there to be read. The buffer grows to
-// what has come, so n should not be what the other side says. Peek panics if n is negative.
+// Peek waits for the next n bytes and returns a copy of them without reading them. If there are
+// fewer, it returns those with an error: io.EOF at the end of the stream, or ctx's error if ctx is
+// done first. The buffer grows to hold what has arrived, so a peer should not choose n. Peek panics
+// if n is negative.
 func (s *Stream) Peek(ctx context.Context, n int) ([]byte, error) {
 	if n < 0 {
 		panic(fmt.Sprintf("curio/stream: Peek of %d bytes", n))
@@ -222,10 +220,10 @@ func (s *Stream) Peek(ctx context.Context, n int) ([]byte, error) {
 	return bytes.Clone(s.in.bytes()[:min(n, s.in.len())]), err
 }
 
-// Discard reads n bytes and drops them, without room for all of them. It returns how many it has
-// dropped: all, or fewer with an error, which is io.EOF if the stream has ended and there was
-// nothing, io.ErrUnexpectedEOF if there was not enough. A call that is cancelled has dropped what
-// had come until then. Discard panics if n is negative.
+// Discard reads n bytes and drops them, without holding them all in memory. It returns how many
+// bytes it dropped, which is less than n only with an error: io.EOF if the stream ended before the
+// first byte, io.ErrUnexpectedEOF if it ended later, and ctx's error if ctx is done first. Discard
+// panics if n is negative.
 func (s *Stream) Discard(ctx context.Context, n int64) (discarded int64, err error) {
 	if n < 0 {
 		panic(fmt.Sprintf("curio/stream: Discard of %d bytes", n))

@@ -12,32 +12,32 @@ import (
 	"github.com/curio-go/curio/socket"
 )
 
-// A Transport is what a Stream reads from and writes to: a [*socket.Socket] is one, and
-// so is every network.Conn. Each method can be called while another one waits.
+// A Transport is a connection that a [Stream] reads from and writes to. [*socket.Socket] and every
+// network.Conn implement it. Its methods must be safe for concurrent use: each may be called while
+// another one waits.
 //
-// A Stream also uses these methods if a Transport has them: WaitRead(ctx) error, to wait
-// without holding a buffer; CloseWrite(ctx) error; CloseContext(ctx) error, which is like
-// Close but may wait as long as ctx allows; LocalAddr and RemoteAddr.
+// A Stream also uses these optional methods: WaitRead(ctx) error, to wait without holding a buffer;
+// CloseWrite(ctx) error; CloseContext(ctx) error, which is like Close but may wait until ctx is
+// done; LocalAddr and RemoteAddr.
 type Transport interface {
-	// Recv waits until there is something to receive, puts as much of it into buf as
-	// fits, and returns how many bytes that was. At the end it returns io.EOF. If it
-	// is cancelled it has received nothing.
+	// Recv waits until there is something to receive, copies as much of it into buf as fits, and
+	// returns the number of bytes. At the end it returns io.EOF. If ctx is done first, it returns
+	// an error that wraps ctx's error and has received nothing.
 	Recv(ctx context.Context, buf []byte) (int, error)
 
-	// SendAll sends all of buf. If it is cut short, it returns how much was sent, or
-	// accepted to be sent before anything else. A Stream then calls it again, in Flush,
-	// CloseContext and the like, even if it has only an empty buf.
+	// SendAll sends all of buf. If ctx is done or sending fails halfway, it returns the error and
+	// how many bytes it has sent, or has accepted to send before anything else. A Stream then calls
+	// it again from Flush, CloseContext and similar methods, even with an empty buf.
 	SendAll(ctx context.Context, buf []byte) (int, error)
 
-	// Close closes the transport. Recv and SendAll in progress end with
-	// net.ErrClosed.
+	// Close closes the transport. Recv and SendAll calls in progress fail with net.ErrClosed.
 	Close() error
 }
 
-// A Stream is a buffered stream of bytes over a Transport. Streams come from New, FromConn
-// and FromFile. The zero value is none: its methods return an error. A Stream must not be
-// copied. It is safe for concurrent use: one task may read while another writes, and those
-// who do the same take turns, in the order in which they came.
+// A Stream is a buffered stream of bytes over a [Transport]. Streams come from [New], [FromConn]
+// and [FromFile]. The zero value is not a stream: its methods return an error. A Stream must not be
+// copied. It is safe for concurrent use: one task may read while another writes. Tasks that read do
+// so one at a time, in the order in which they called; so do tasks that write.
 //
 // It is Curio's SocketStream and FileStream.
 type Stream struct {
@@ -54,7 +54,7 @@ type Stream struct {
 	// at unsent, and who adds to out sets unsent before it looks at closed: so what has been
 	// added is sent or counted by the close, or taken back.
 	closed atomic.Bool
-	unsent atomic.Int64 // the length of out, for who does not hold writing
+	unsent atomic.Int64 // the length of out, for code that does not hold writing
 	cut    atomic.Bool  // the last SendAll has failed, so transport may keep something; set with writing held
 
 	// Order: writing < the transport's locks, reading < the transport's locks.
@@ -65,7 +65,7 @@ type Stream struct {
 	out     buffer // written, and not yet sent
 }
 
-// String says what s is over. A stream can be printed while others use it.
+// String describes s and its transport. It may be called while other tasks use s.
 func (s *Stream) String() string {
 	if t, ok := s.transport.(fmt.Stringer); ok {
 		return "stream over " + t.String()
@@ -73,9 +73,9 @@ func (s *Stream) String() string {
 	return fmt.Sprintf("stream over a %T", s.transport)
 }
 
-// New makes a stream over t, and takes t over: Close closes it. What is received by
-// other ways than the stream is missing in it. It panics if t is nil, or if t moves
-// messages, as a datagram socket does: reading these as a stream would cut and join them.
+// New makes a stream over t and takes ownership of it: Close closes t. Data that is received from t
+// without the stream is missing from the stream. New panics if t is nil, or if t moves messages, as
+// a datagram socket does: a stream would split and join them.
 func New(t Transport) *Stream {
 	if t == nil {
 		panic("curio/stream: New with a nil Transport")
@@ -90,18 +90,16 @@ func New(t Transport) *Stream {
 	return s
 }
 
-// FromConn makes a stream over a connection of package net, or of any other package, and
-// takes it over, deadlines included: when an operation's context is done, a deadline
-// interrupts it. A connection that has no deadlines, like a few types of other packages, or
-// does not heed them within five seconds, is closed instead. Like New, FromConn panics if c
-// is nil or moves messages; it assumes that c does if the Network of its LocalAddr is
-// "udp", "ip", "unixgram" or "unixpacket". If a protocol makes a stream of datagrams and
-// has their addresses, wrap it in a type that embeds the net.Conn and has a LocalAddr of
-// its own.
+// FromConn makes a stream over any net.Conn and takes ownership of it, including its deadlines:
+// when an operation's context is done, the stream interrupts the operation with a deadline. If c
+// does not support deadlines or does not react within five seconds, the stream closes it.
 //
-// TLS does not recover from a handshake or from a write that was cut short halfway: with a
-// *tls.Conn all writes that follow one that was cancelled in the middle fail. Reading goes
-// on as if nothing had happened.
+// FromConn panics if c is nil or moves messages, which it assumes if the Network of c's LocalAddr
+// is "udp", "ip", "unixgram" or "unixpacket". For a protocol that makes a stream from datagrams and
+// reports their addresses, wrap the net.Conn in a type that embeds it and has its own LocalAddr.
+//
+// TLS does not recover from a handshake or a write that was interrupted: on a *tls.Conn, all writes
+// fail after one that was cancelled halfway. Reads still work.
 func FromConn(c net.Conn) *Stream {
 	if c == nil {
 		panic("curio/stream: FromConn with a nil net.Conn")
@@ -112,23 +110,23 @@ func FromConn(c net.Conn) *Stream {
 
 func mustStream(call string, t any) {
 	if foreign.Datagrams(t) {
-		panic("curio/stream: " + call + " of a connection that moves messages and no stream of bytes; use its Recv and SendAll, or RecvFrom and SendTo of a *socket.Socket; network.FromConn takes a net.Conn")
+		panic("curio/stream: " + call + " of a connection that moves messages, not a stream of bytes; use its Recv and SendAll, or RecvFrom and SendTo of a *socket.Socket; network.FromConn takes a net.Conn")
 	}
 }
 
-// DefaultLineLimit is how many bytes a line may have if SetLineLimit has not said
-// otherwise.
+// DefaultLineLimit is the maximum length of a line in bytes, unless SetLineLimit changes it.
 const DefaultLineLimit = 64 << 10
 
-// NoLimit is for SetLineLimit and ReadAll.
+// NoLimit means that there is no limit, for SetLineLimit and ReadAll.
 const NoLimit = -1
 
-// SetLineLimit sets how many bytes a line, or what ReadUntil returns, may have at most,
-// the end of the line included. 0 is DefaultLineLimit. With NoLimit a peer that sends no
-// end of line can use up the memory. It counts from the next call on.
+// SetLineLimit sets the maximum length in bytes of a line, or of what ReadUntil returns, including
+// the end of the line. 0 means DefaultLineLimit. With NoLimit a peer that never sends an end of
+// line can use up all memory. The setting applies from the next call on. SetLineLimit panics if n
+// is less than NoLimit.
 func (s *Stream) SetLineLimit(n int) {
 	if n < NoLimit {
-		panic(fmt.Sprintf("curio/stream: a line limit of %d; for none there is NoLimit", n))
+		panic(fmt.Sprintf("curio/stream: a line limit of %d; use NoLimit for no limit", n))
 	}
 	s.lineLimit.Store(int64(n))
 }
@@ -145,10 +143,10 @@ func (s *Stream) maxLine() int {
 	}
 }
 
-// SetWriteBuffer makes the stream collect up to n bytes of what is written before it sends
-// them. Then it takes a Flush to be sure that they are sent. With 0, as it is at first,
-// they are sent at once; what has been collected until then is sent before the next
-// write, and by Flush and CloseContext.
+// SetWriteBuffer makes the stream collect up to n bytes of written data before it sends them. Only
+// Flush and CloseContext then guarantee that all data is sent. With 0, the default, each write
+// sends its data at once; data collected before is sent first. SetWriteBuffer panics if n is
+// negative.
 func (s *Stream) SetWriteBuffer(n int) {
 	if n < 0 {
 		panic(fmt.Sprintf("curio/stream: a write buffer of %d bytes; 0 is none", n))
@@ -156,8 +154,8 @@ func (s *Stream) SetWriteBuffer(n int) {
 	s.writeBuffer.Store(int64(n))
 }
 
-// Buffered is how many bytes can be read without waiting: they have been received, and
-// not read yet. While another task reads, it is 0.
+// Buffered returns how many bytes have been received and can be read without waiting. It returns 0
+// while another task reads.
 func (s *Stream) Buffered() int {
 	ctx := context.Background()
 	if !s.reading.TryAcquire(ctx) {
@@ -167,11 +165,12 @@ func (s *Stream) Buffered() int {
 	return s.in.len()
 }
 
-// Detach gives the transport back, for who goes on without a stream, as when a protocol
-// is changed after a line. The stream is as closed after that. It is refused while there
-// are bytes that were received and not read, with ErrUnread, or written and not sent, with
-// ErrUnsent, as they would be lost, and with ErrBusy while another task reads or writes. It is
-// Curio's blocking scope, without the change of mode.
+// Detach returns the transport to a caller that continues without the stream, for example after a
+// protocol upgrade. Afterwards the stream behaves as if closed. Detach fails if data would be lost:
+// the error wraps ErrUnread if there is received data that has not been read, and ErrUnsent if
+// there is written data that has not been sent. It wraps ErrBusy while another task reads or
+// writes, and net.ErrClosed if the stream is closed. It corresponds to Curio's blocking scope,
+// without the change of mode.
 func (s *Stream) Detach() (Transport, error) {
 	if err := s.usable(); err != nil {
 		return nil, s.failed("detach", err)
@@ -199,13 +198,13 @@ func (s *Stream) Detach() (Transport, error) {
 	return nil, s.failed("detach", err)
 }
 
-// CloseContext sends what has been written and not sent yet, as Flush does, and closes the
-// transport. If that fails, or ctx is done before, the transport is closed all the same,
-// and the error says why, and how much has not been sent. If the transport has to send
-// something at the end, as TLS does, CloseContext waits for that, too, as long as ctx allows.
+// CloseContext sends the written data that has not been sent, as Flush does, and closes the
+// transport. If ctx is done or sending fails first, it closes the transport all the same, and the
+// error gives the cause and the number of bytes that were not sent. If the transport sends
+// something when it closes, as TLS does, CloseContext waits for that too, until ctx is done.
 //
-// Operations in progress end with net.ErrClosed, and so do all later ones, a second close
-// included. A Flush in progress is waited for.
+// Operations in progress and all later ones fail with net.ErrClosed, including a second close.
+// CloseContext waits for a Flush in progress.
 func (s *Stream) CloseContext(ctx context.Context) error {
 	if err := s.close(); err != nil {
 		return err
@@ -220,12 +219,12 @@ func (s *Stream) CloseContext(ctx context.Context) error {
 	return s.incomplete(err, s.unsent.Load(), s.transport.Close())
 }
 
-// Close closes the transport at once. What has been written and not sent yet is lost, and then
-// the error is ErrUnsent and says how much that was. With a deferred Close, call CloseContext
-// when all has been written; the second close does nothing but return net.ErrClosed.
+// Close closes the transport at once. If there is written data that has not been sent, it is lost:
+// the error wraps ErrUnsent and gives the number of bytes. Call CloseContext after the last write;
+// a deferred Close then only returns net.ErrClosed.
 //
-// Operations in progress end with net.ErrClosed, and so do all later ones. The transport's own
-// Close is called, which may have something to send, too. It is for io.Closer.
+// Operations in progress and all later ones fail with net.ErrClosed. Close calls the transport's
+// own Close, which may wait to send something. It implements io.Closer.
 func (s *Stream) Close() error {
 	if err := s.close(); err != nil {
 		return err
@@ -268,7 +267,7 @@ func (s *Stream) lastFlush(ctx context.Context) error {
 	return s.sendOut(ctx)
 }
 
-// LocalAddr is the transport's local address, nil if it has none.
+// LocalAddr returns the transport's local address, or nil if it has none.
 func (s *Stream) LocalAddr() net.Addr {
 	if t, ok := s.transport.(interface{ LocalAddr() net.Addr }); ok {
 		return t.LocalAddr()
@@ -276,7 +275,7 @@ func (s *Stream) LocalAddr() net.Addr {
 	return nil
 }
 
-// RemoteAddr is the address of the transport's other side, nil if it has none.
+// RemoteAddr returns the address of the transport's peer, or nil if it has none.
 func (s *Stream) RemoteAddr() net.Addr {
 	if t, ok := s.transport.(interface{ RemoteAddr() net.Addr }); ok {
 		return t.RemoteAddr()

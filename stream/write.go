@@ -25,15 +25,14 @@ func (s *Stream) startWriting(ctx context.Context) error {
 	return nil
 }
 
-// Write writes all of p: when it returns, the system has it. If it is cancelled or fails
-// halfway, it returns how many bytes have been sent, or will be sent by the next write,
-// Flush or CloseContext: a transport with TLS cannot take back what it has encrypted. If there is
-// nothing more to write, Flush, or Write of an empty p, sends what is kept. What other
-// tasks write comes before or after.
+// Write writes all of p. When it returns without an error, the system has accepted the data. Data
+// of other tasks comes before or after it, never between. If ctx is done or writing fails halfway,
+// Write returns the error and how many bytes have been sent or will be sent by the next write,
+// Flush or CloseContext: a TLS transport cannot take back what it has encrypted. If there is
+// nothing more to write, call Flush, or Write with an empty p, to send the rest.
 //
-// With a write buffer, see SetWriteBuffer, it returns how many bytes the stream has taken
-// over, and these are sent when there are enough of them, or by Flush. If it fails then
-// because of what was written before, it has taken none.
+// With a write buffer, Write returns how many bytes the stream has accepted; see SetWriteBuffer. If
+// it fails while it sends data that was written before, it has accepted none of p.
 func (s *Stream) Write(ctx context.Context, p []byte) (int, error) {
 	if err := s.startWriting(ctx); err != nil {
 		return 0, err
@@ -42,7 +41,7 @@ func (s *Stream) Write(ctx context.Context, p []byte) (int, error) {
 	return s.write(ctx, p)
 }
 
-// WriteString is Write for a string.
+// WriteString writes all of text. Cancellation and errors are as for Write.
 func (s *Stream) WriteString(ctx context.Context, text string) (int, error) {
 	if err := s.startWriting(ctx); err != nil {
 		return 0, err
@@ -101,9 +100,9 @@ func keep[T string | []byte](s *Stream, p T) (int, error) {
 	return len(p), nil
 }
 
-// Flush sends what has been written and not sent yet: what is in the write buffer, and what
-// an interrupted write has left in the transport, as happens with TLS. If it is cancelled
-// or fails halfway, exactly what has not been sent is kept for the next Flush.
+// Flush sends the written data that has not been sent: the contents of the write buffer, and what
+// an interrupted write has left in the transport, as happens with TLS. If ctx is done or sending
+// fails halfway, exactly the data that has not been sent is kept for the next Flush.
 func (s *Stream) Flush(ctx context.Context) error {
 	if err := s.startWriting(ctx); err != nil {
 		return err
@@ -131,12 +130,11 @@ func (s *Stream) sendOut(ctx context.Context) error {
 	return err
 }
 
-// WriteLines writes the lines as they are: an end of line is not added. It asks for a
-// line when it needs it, so there may be any number of them; it gathers them to make few
-// system calls, and what it has gathered waits as long as the next line does, but it has
-// sent all when it returns. It returns how many bytes have been
-// sent, also if it is cancelled or fails halfway, or with a write buffer how many the
-// stream has taken over. What other tasks write may come between two lines, not inside of
+// WriteLines writes the lines unchanged: it adds no "\n". It takes lines from the iterator as it
+// needs them, so there may be any number. It collects lines to make fewer system calls; collected
+// lines wait for the next line, and WriteLines sends all of them before it returns. It returns how
+// many bytes have been sent, or with a write buffer how many the stream has accepted, even if ctx
+// is done or writing fails halfway. Data of other tasks may come between two lines, but not inside
 // one.
 func (s *Stream) WriteLines(ctx context.Context, lines iter.Seq[string]) (int64, error) {
 	g := gathering{s: s, ctx: ctx, block: takeBlock()}
@@ -204,9 +202,10 @@ func (g *gathering) send() error {
 	return err
 }
 
-// CloseWrite sends what has been written and not sent yet, as Flush does, and then ends
-// the stream in this direction: the other side reads the rest and then its end, and can
-// go on writing. If the transport has no CloseWrite, the error is errors.ErrUnsupported.
+// CloseWrite sends the written data that has not been sent, as Flush does, and then ends the
+// sending direction: the peer reads the rest and then io.EOF, and can still write. If ctx is done
+// first, the direction stays open. If the transport has no CloseWrite method, the error wraps
+// errors.ErrUnsupported.
 func (s *Stream) CloseWrite(ctx context.Context) error {
 	if err := s.startWriting(ctx); err != nil {
 		return err

@@ -288,7 +288,8 @@ func (c *child) failed(op string, err error) error {
 	return &Error{Op: op, Name: c.name, Pid: c.pid, Err: err}
 }
 
-// String is for people. It says whether the process is stopped, as that may be what it takes so long for.
+// String describes the process for people. It tells whether the process is stopped, as that may be
+// the reason for a long wait.
 func (c *child) String() string {
 	state := ""
 	switch {

@@ -7,28 +7,30 @@ import (
 	"os"
 )
 
-// Communicate writes input to the program and closes its standard input, also if input is empty; at the
-// same time it reads standard output and standard error to their end; and it waits for the end of the
-// program. It returns what was read from those that are pipes. That the program does not read its input
-// to the end is no error, and neither is its exit status: see Poll.
+// Communicate writes input to the program and closes its standard input, reads its standard output
+// and standard error to their ends, and waits for the program to end. It does all of this at the
+// same time. It returns what it read from those outputs that are pipes. It is not an error if the
+// program does not read all of its input or exits with a status other than 0: see Poll for the
+// status.
 //
-// If ctx is done first, or already, the error wraps ctx's error, and what was read so far comes with it.
-// The program goes on. To end it call Stop; to go on, call Communicate again with the rest of the
-// input, if there is any: it writes what is left of the earlier input first, and returns all output from
-// the beginning. The input has been taken over with every error, except os.ErrClosed if the standard
-// input has been closed, os.ErrInvalid if there is none, and ctx's error if another task was in
-// Communicate all the time.
+// If ctx is done first, Communicate returns an error that wraps ctx's error, and the output read so
+// far. The program keeps running. To end it, call Stop. To continue, call Communicate again with
+// further input, if any: it first writes the rest of the earlier input, and returns all output from
+// the beginning. Input is accepted with every error except os.ErrClosed, if the standard input has
+// been closed, os.ErrInvalid, if there is no standard input, and ctx's error, if another task was
+// in Communicate all the time.
 //
-// Of each output, the beginning and the end are kept as Cmd.OutputLimit says. When the program has ended
-// and somebody else has a pipe open, Communicate waits for as long as Cmd.Drain says. If something is
-// missing for one of these reasons, the error is ErrIncomplete.
+// For each output, Communicate keeps the beginning and the end, as Cmd.OutputLimit describes. If
+// the program has ended and another process has a pipe open, Communicate waits as Cmd.Drain
+// describes. If output is missing for one of these reasons, the error wraps ErrIncomplete.
 //
-// What was written to Stdin before and not flushed is sent first. What was read from Stdout and Stderr
-// before is not in the result, and nobody else should use the streams during the call; Communicate
-// closes each that has ended. The end of a terminal's input is typed as Ctrl-D.
+// Communicate first sends what was written to Stdin and not flushed. Output that was read from
+// Stdout and Stderr before is not in the result. Other tasks must not use the streams during the
+// call; Communicate closes each stream that has ended. At the end of the input of a terminal it
+// types Ctrl-D.
 //
-// Several tasks that call it take turns. It is Curio's Popen.communicate. A waiting task is in the state
-// SELECT.
+// If several tasks call Communicate, they take turns. It is Curio's Popen.communicate. A task that
+// waits is in the state SELECT.
 func (p *Process) Communicate(ctx context.Context, input []byte) (stdoutData, stderrData []byte, err error) {
 	t := &p.talk
 	if !t.turn.TryAcquire(ctx) {

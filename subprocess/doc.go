@@ -1,32 +1,34 @@
-// Package subprocess runs programs, and waits for them as for everything else: every wait can be
-// cancelled and timed out, and costs no thread.
+// Package subprocess runs programs with a context: every wait for a program can be cancelled and
+// can time out, and occupies no thread. Begin with [Run], which runs a program to its end and
+// captures its output.
 //
-// A [Cmd] says what to run, much as an exec.Cmd does, and is not changed by being run. [Run] runs it to
-// its end and captures its output, [CheckOutput] returns only its standard output, [Lines] yields that
-// line by line, [RunPipeline] connects several programs, and [Popen] starts one and leaves the rest to
-// the caller.
+//	done, err := subprocess.Run(ctx, subprocess.Command("ls", "-l"))
 //
-// When Run, CheckOutput, Lines or RunPipeline is cancelled, it ends the program and all that the
-// program has started: first politely (Cmd.StopSignal), and after a grace time by SIGKILL.
+// A [Cmd] describes what to run, much as exec.Cmd does, but running it does not modify it.
+// [CheckOutput] returns only the standard output, [Lines] yields that line by line, [RunPipeline]
+// connects several programs, and [Popen] starts a program and returns a [Process].
 //
-// # What is left of a program
+// When Run, CheckOutput, Lines or RunPipeline is cancelled, it ends the program and the processes
+// that the program has started: first with Cmd.StopSignal, and after a grace time with SIGKILL.
 //
-// The exit status of each program is collected as soon as it has ended, whatever becomes of those who
-// wait for it, so there are no zombies. It is collected by the program's pidfd or number, and never by a
-// wait for any child, so nobody else's are taken. A process that has ended never gets a signal, and
-// neither does another one that has its number by then.
+// # Zombies and descendants
 //
-// Ending a program ends what it has started, as far as that is contained: in the program's process group
-// ([ProcessGroup]), or in a cgroup (Cmd.Cgroup), which nothing can leave. [Process.Containment] says which.
-// What a program leaves behind when it ends by itself is left alone, unless somebody stops it then. If this
-// process dies by curio.Exit or by the third signal of curio.StopOnSignals, the groups of all programs
-// that run are killed.
+// The exit status of each program is collected as soon as it has ended, even if no task waits for
+// it, so there are no zombies. It is collected by the program's pidfd or process ID, never with a
+// wait for any child, so the children of other packages are not affected. A process that has ended
+// never gets a signal, and neither does another process that gets its ID.
 //
-// What a program has started is for its parent to collect, or, when that has ended, for process 1. A
-// program of ours that is process 1, as in a container, needs an init before it for that (docker run
-// --init): otherwise zombies stay.
+// Ending a program ends the processes that it has started, as far as they are contained: in the
+// program's process group ([ProcessGroup]), or in a cgroup (Cmd.Cgroup), which no process can
+// leave. [Process.Containment] tells which. Processes that a program leaves behind when it ends by
+// itself go on running, unless Stop is called then. If this process ends by curio.Exit or by the
+// third signal of curio.StopOnSignals, it kills the groups of all running programs.
 //
-// Programs run in real time: in a testing/synctest bubble, no grace time ever passes while one runs.
-// On systems without pidfds, which are all but Linux, a start in such a bubble fails with
-// errors.ErrUnsupported.
+// The descendants of a program are collected by their parent or, if that has ended, by process 1.
+// If this process is process 1, as in a container, run it under an init (docker run --init):
+// otherwise zombies remain.
+//
+// Programs run in real time: in a testing/synctest bubble, no grace time passes while a program
+// runs. On systems without pidfds, which are all except Linux, a start in such a bubble fails with
+// an error that wraps errors.ErrUnsupported.
 package subprocess

@@ -71,7 +71,7 @@ func (t *transfer) take() (n int) {
 	return n
 }
 
-// String is for whoever watches.
+// String describes the pipe, for monitoring.
 func (e *end) String() string { return e.name }
 
 // KeepsNothing is for package stream.
@@ -89,7 +89,7 @@ func (e *end) Recv(ctx context.Context, buf []byte) (int, error) {
 // WaitRead lets a stream wait without a buffer.
 func (e *end) WaitRead(ctx context.Context) error { return e.failed("wait", e.fd.WaitRead(ctx)) }
 
-// SendAll implements stream.Transport. When nobody reads any more, the error is EPIPE.
+// SendAll implements stream.Transport. If the pipe has no reader any more, the error wraps EPIPE.
 func (e *end) SendAll(ctx context.Context, buf []byte) (int, error) {
 	n, err := e.fd.WriteAll(ctx, buf)
 	if e.hungUp(err) {

@@ -2,16 +2,16 @@ package subprocess
 
 import "strconv"
 
-// An Error is what starting a program, or doing something with it, has failed with. Err tells what the
-// system says: errors.Is finds fs.ErrNotExist, exec.ErrNotFound, syscall.ETXTBSY and the like in it.
+// An Error reports that an operation on a program failed. Err is the cause: errors.Is finds
+// fs.ErrNotExist, exec.ErrNotFound, syscall.ETXTBSY, ctx's error and others in it.
 type Error struct {
 	Op   string // "start", "run", "communicate with", "stop", "signal", "kill" or "resize"
 	Name string // the program: Cmd.Path
-	Pid  int    // 0 if it has not been started
-	Err  error
+	Pid  int    // 0 if the program has not been started
+	Err  error  // the cause
 }
 
-// Error names the operation, the program and what was wrong.
+// Error returns the operation, the program and the cause.
 func (e *Error) Error() string {
 	text := "subprocess: " + e.Op + " " + e.Name
 	if e.Pid != 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/curio-go/curio/subprocess"
 )
 
-// A program that works on what a stranger has sent: its input and output, its time and its memory are
-// bounded, and what it says about the input is looked at.
+// A program works on data from an untrusted source. Its input, its output and its time are limited, and
+// truncated output is detected.
 func ExampleRun() {
 	upload := strings.NewReader("some text\n")
 	cmd := subprocess.Command("sort")
@@ -44,7 +44,7 @@ func ExampleRun() {
 	// Output: some text
 }
 
-// The status of a program that fails, and what it has said.
+// An ExitError has the status of a program that fails, and the end of its standard error.
 func ExampleRun_status() {
 	err := curio.TimeoutAfter(context.Background(), time.Minute, func(ctx context.Context) error {
 		_, err := subprocess.Run(ctx, subprocess.Command("sh", "-c", "echo no such table >&2; exit 3"))
@@ -69,7 +69,7 @@ func ExampleCheckOutput() {
 	// Output: hello
 }
 
-// A conversation with a program. It is killed if the function is left early.
+// Popen starts a program to talk with. Close kills it if the function returns early.
 func ExamplePopen() {
 	talk := func(ctx context.Context) error {
 		cmd := subprocess.Command("cat")
@@ -108,8 +108,8 @@ func ExamplePopen() {
 	// succeeded: true
 }
 
-// When the time is over, what has been read is there, and the program goes on: it can be stopped, or given
-// more time.
+// When the time is over, Communicate returns what it has read, and the program goes on: it can be stopped
+// or given more time.
 func ExampleProcess_Communicate() {
 	cmd := subprocess.Command("sh", "-c", "cat; echo bye; exec sleep 1000")
 	cmd.Stdin, cmd.Stdout = subprocess.Pipe, subprocess.Pipe
@@ -126,7 +126,7 @@ func ExampleProcess_Communicate() {
 			out, _, err = p.Communicate(ctx, input)
 			return err
 		})
-		input = nil // it has been taken over
+		input = nil // it has been accepted
 	}
 	fmt.Printf("%s", out)
 	fmt.Println("timed out:", errors.Is(err, curio.ErrTaskTimeout))
@@ -142,13 +142,13 @@ func ExampleProcess_Communicate() {
 	// timed out: true
 }
 
-// The lines of a program that may never end. Leaving the loop ends it.
+// Lines yields the lines of a program that may never end. Leaving the loop ends the program.
 func ExampleLines() {
 	err := curio.TimeoutAfter(context.Background(), time.Minute, func(ctx context.Context) error {
 		n := 0
 		for line, err := range subprocess.Lines(ctx, subprocess.Command("yes", "again")) {
 			if errors.Is(err, stream.ErrLineTooLong) {
-				continue // whatever follows it comes
+				continue // the next lines follow
 			}
 			if err != nil {
 				return err
@@ -168,7 +168,8 @@ func ExampleLines() {
 	// again
 }
 
-// What a shell would write as `sort | uniq -c | head -1`, without a shell that could misunderstand anything.
+// RunPipeline does what a shell does for `sort | uniq | head -1`, without a shell that could misinterpret
+// an argument.
 func ExampleRunPipeline() {
 	err := curio.TimeoutAfter(context.Background(), time.Minute, func(ctx context.Context) error {
 		sort := subprocess.Command("sort")
@@ -186,7 +187,7 @@ func ExampleRunPipeline() {
 	// Output: apple
 }
 
-// Output goes to a file, and errors to where this process has its own.
+// The standard output goes to a file, and the standard error to this process's own.
 func ExampleFile() {
 	f, err := os.CreateTemp("", "example")
 	if err != nil {

@@ -250,7 +250,7 @@ func (e *exit) happened(_ context.Context, x *exchange, err error) {
 	}
 }
 
-// isCut reports whether err says that ctx is done. The next Select will say so, too.
+// isCut reports whether err means that ctx is done. The next Select will fail with that, too.
 func isCut(err error) bool { return errors.Is(err, curio.ErrCancelled) }
 
 // closeEnd closes our end, or the stream over it.

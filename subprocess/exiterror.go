@@ -15,12 +15,12 @@ const (
 	maxErrorText   = 256
 )
 
-// An ExitError says that a program has not ended with the status 0.
+// An ExitError reports that a program ended with a status other than 0.
 type ExitError struct {
-	Name   string   // the program: Cmd.Path
-	Args   []string // as Cmd.Args
-	Status ExitStatus
-	Stderr []byte // the end of what the program has written to its standard error, at most 4 KiB, if that was captured
+	Name   string     // the program: Cmd.Path
+	Args   []string   // as Cmd.Args
+	Status ExitStatus // how it ended
+	Stderr []byte     // the end of the program's standard error, at most 4 KiB, if it was captured
 }
 
 func newExitError(c *Cmd, done *Completed) *ExitError {
@@ -28,7 +28,7 @@ func newExitError(c *Cmd, done *Completed) *ExitError {
 	return &ExitError{Name: c.Path, Args: done.Args, Status: done.Status, Stderr: bytes.Clone(end)}
 }
 
-// Error says which program it was, how it ended, and the end of what it wrote to its standard error.
+// Error returns the program, how it ended, and the end of its standard error.
 func (e *ExitError) Error() string {
 	text := "subprocess: " + e.Name + ": " + e.Status.String()
 	if said := lastWords(e.Stderr); said != "" {

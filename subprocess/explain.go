@@ -34,7 +34,7 @@ func (s *settings) explain(err error) error {
 			return fmt.Errorf("%w: %s", failed, why)
 		}
 	case syscall.ENOEXEC:
-		return fmt.Errorf("%w: it begins neither with #! nor as a program of this system does", failed)
+		return fmt.Errorf("%w: it is not a program for this system, and does not begin with #!", failed)
 	case syscall.EACCES:
 		if info, err := os.Stat(s.fromHere()); err == nil && info.IsDir() {
 			failed.Err = syscall.EISDIR
@@ -42,10 +42,10 @@ func (s *settings) explain(err error) error {
 	case syscall.E2BIG:
 		return fmt.Errorf("%w: %s", failed, s.longest())
 	case syscall.EAGAIN:
-		return fmt.Errorf("%w: there may be no more processes: see RLIMIT_NPROC, and pids.max of the cgroup", failed)
+		return fmt.Errorf("%w: the limit of processes is reached: see RLIMIT_NPROC, and pids.max of the cgroup", failed)
 	case syscall.EBADF: // all that it gets are open: so it is what dup3(2) says of a number that is too high
 		failed.Err = syscall.EMFILE
-		return fmt.Errorf("%w: a start needs a number above all that the program gets, and there is none: see RLIMIT_NOFILE", failed)
+		return fmt.Errorf("%w: a start needs a descriptor above all those that the program gets, and there is none: see RLIMIT_NOFILE", failed)
 	case syscall.ENOMEM:
 		return fmt.Errorf("%w: there is not enough memory for another process", failed)
 	case syscall.EPERM:

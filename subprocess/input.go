@@ -83,10 +83,10 @@ func (in *input) refill(x *exchange) {
 
 // got is for what a Read into buf has returned.
 func (in *input) got(n int, err error) {
-	const patience = 100 // as package bufio has it
+	const patience = 100 // as in package bufio
 	switch {
 	case n < 0 || n > len(in.buf):
-		n, err = 0, fmt.Errorf("the Reader has returned %d of %d bytes", n, len(in.buf))
+		n, err = 0, fmt.Errorf("the Reader returned a count of %d for a buffer of %d bytes", n, len(in.buf))
 	case n == 0 && err == nil:
 		if in.empty++; in.empty >= patience {
 			err = io.ErrNoProgress

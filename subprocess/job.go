@@ -150,7 +150,8 @@ func (o *output) kept() ([]byte, int64) {
 	return nil, 0
 }
 
-// cutShort is the error of a job that ctx has ended. That a program could not be ended is in it.
+// cutShort returns the error of a job that was ended because ctx is done. It includes the error if
+// a program could not be ended.
 func (j *job) cutShort(cut error) error {
 	for _, e := range j.x.exits {
 		if e.err != nil {

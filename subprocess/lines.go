@@ -11,9 +11,9 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// Lines starts a program, and yields the lines of its standard output as they come, with the "\n" at the
-// end, which only the last one may lack. Cmd.Stdout must be nil, or TTY. Standard error is captured
-// where it is nil, for the *ExitError.
+// Lines returns an iterator that runs a program and yields the lines of its standard output as they
+// come. Each line ends with "\n", which may be missing only in the last one. Cmd.Stdout must be nil
+// or TTY. If Cmd.Stderr is nil, it is captured for the [*ExitError].
 //
 //	for line, err := range subprocess.Lines(ctx, cmd) {
 //		if err != nil {
@@ -22,20 +22,20 @@ import (
 //		fmt.Print(line)
 //	}
 //
-// A line of more than [stream.DefaultLineLimit] bytes is yielded as its beginning with an error that is
-// stream.ErrLineTooLong, and the rest of it is dropped; the lines behind it follow. Every other error
-// comes last, with an empty line: that of the start, the *ExitError if the status is not 0,
-// ErrIncomplete, or that of ctx.
+// For a line of more than [stream.DefaultLineLimit] bytes, Lines yields its beginning with an error
+// that wraps stream.ErrLineTooLong, drops the rest, and goes on with the next line. Every other
+// error comes last, with an empty line: an error of the start, an *ExitError if the status is not
+// 0, an error that wraps ErrIncomplete, or one that wraps ctx's error.
 //
-// When the loop is left, by break, return or a panic, or ctx is done, Lines ends the program and all that
-// it has started, as [Run] does, and the loop takes as long as that. So the program is never left
-// asleep because nobody reads. While the loop's body runs, nothing is read, as with any pipe; standard
-// error and the input go on with the next line.
+// When the loop is left by break, return or a panic, or ctx is done, Lines ends the program and all
+// processes that it has started, as [Run] does, and the loop lasts until that is done. The program
+// is therefore never left waiting for a reader. While the loop body runs, Lines reads nothing, as
+// with any pipe; it handles standard error and the input while it waits for the next line.
 //
-// Through a pipe most programs write in blocks and not in lines, so that nothing comes for long; on a
-// terminal they write lines: see [TTY]. Each use of the iterator runs the program anew.
+// Most programs write to a pipe in blocks, not in lines, so lines may come late; to a terminal they
+// write lines: see [TTY]. Each use of the iterator runs the program again.
 //
-// A waiting task is in the state SELECT.
+// A task that waits is in the state SELECT.
 func Lines(ctx context.Context, cmd *Cmd) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := eachLine(ctx, cmd, yield); err != nil && err != errLeft {
@@ -81,7 +81,7 @@ func (j *job) yieldLines(ctx context.Context, lines *lineSink, yield func(string
 	o := j.outs[0][stdout]
 	more := func() bool { return lines.ready() || o.end == nil }
 	for {
-		if _, err := wait.At(ctx); err != nil { // also while there are lines
+		if _, err := wait.At(ctx); err != nil { // even while there are lines
 			return false, err
 		}
 		line, tooLong, ok := lines.take(o.end == nil)

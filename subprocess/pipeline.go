@@ -10,26 +10,27 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// RunPipeline runs the programs at the same time, each with its standard output connected to the
-// standard input of the next one, without a shell. It is [Run] for all of them together: it captures the
-// standard output of the last one and the standard error of each where they are nil, and copies the
-// input of the first. Stdin must be nil in all but the first, and Stdout in all but the last.
+// RunPipeline runs several programs at the same time, each with its standard output connected to
+// the standard input of the next one, without a shell. Like [Run], it captures the standard output
+// of the last program and the standard error of each where they are nil, and provides the input of
+// the first. Stdin must be nil in all but the first, and Stdout in all but the last.
 //
-// There is a result for each command, in order. If one cannot be started, those before it are ended as if
-// ctx were done, the error is the start's error, and there are no results.
+// RunPipeline returns one result for each command, in order. If a program cannot be started, those
+// before it are ended as if ctx were done; the error is the start's error, and there are no
+// results.
 //
-// The error is the *ExitError of the last command whose status is not 0, as with a shell's pipefail. But
-// a command that has died of SIGPIPE, because a later one has read enough and ended, has done nothing
-// wrong: it only counts if it is the last one. A command that ignores SIGPIPE sees EPIPE instead. If it then
-// exits with a status of its own, that is an error.
+// Otherwise the error is the *ExitError of the last command whose status is not 0, as with a
+// shell's pipefail option. A command that died of SIGPIPE, because a later one ended without
+// reading everything, counts as successful unless it is the last one. A command that ignores
+// SIGPIPE gets EPIPE instead; if it then exits with a status other than 0, that is an error.
 //
-// The pipes between the programs belong to them alone, so each sees the end of its input, or that nobody
-// reads any more, when its neighbour has ended. Each program has a process group of its own, if
-// Cmd.Group does not say otherwise. RunPipeline waits for all of them; for output that somebody else
-// has still open, it waits for the longest Cmd.Drain of them, counted from the last end. If ctx is done
-// first, all are ended at the same time.
+// Only the programs have the pipes between them open, so each notices when its neighbour has ended.
+// Each program has a process group of its own, unless Cmd.Group selects another. RunPipeline waits
+// for all programs; for output that another process still has open, it waits for the longest
+// Cmd.Drain, counted from the last end of a program. If ctx is done first, RunPipeline ends all
+// programs at the same time, as Run does, and the error wraps ctx's error.
 //
-// A waiting task is in the state SELECT. RunPipeline panics if there are no commands.
+// A task that waits is in the state SELECT. RunPipeline panics if there are no commands.
 func RunPipeline(ctx context.Context, cmds ...*Cmd) ([]*Completed, error) {
 	wirings, err := wireAll(cmds)
 	if err != nil {
@@ -70,7 +71,7 @@ func wireAll(cmds []*Cmd) ([]*wiring, error) {
 }
 
 func inside(c *Cmd, place int, x Stdio) error {
-	return (&wiring{c: c}).refused(place, x, fmt.Errorf("%w: in a pipeline it is the pipe, and left nil", errors.ErrUnsupported))
+	return (&wiring{c: c}).refused(place, x, fmt.Errorf("%w: in a pipeline it is the pipe, and must be nil", errors.ErrUnsupported))
 }
 
 // connected is one side of a pipe between two programs: the standard output of one, if next is set, and

@@ -7,11 +7,12 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// Popen starts a program. Each of Stdin, Stdout and Stderr that is Pipe becomes a stream of the Process;
-// one that is nil is the null device. Bytes, Reader and Writer are refused, as Popen copies nothing.
+// Popen starts a program and returns a [Process] for it. Each of Stdin, Stdout and Stderr that is
+// Pipe becomes a stream of the Process; one that is nil is the null device. Popen refuses Bytes,
+// Reader and Writer, as it copies nothing.
 //
-// The program is then the caller's: ctx is for the start alone, which cannot be cut short once it has
-// begun. A caller that does not wait for the end closes the Process:
+// ctx applies only to the start, which cannot be interrupted once it has begun. After that the
+// caller is responsible for the program, and closes the Process if it does not wait for the end:
 //
 //	p, err := subprocess.Popen(ctx, cmd)
 //	if err != nil {
@@ -19,12 +20,13 @@ import (
 //	}
 //	defer p.Close()
 //
-// If nobody reads from a pipe, the program waits in write(2) when the pipe is full, and does not end. That
-// is so, too, after a loop over Process.Stdout.Lines that was left, or that ended because a line was too long.
-// Then close the stream, which gives the program SIGPIPE, or call SkipLine and go on; [Lines] ends the
-// program. To write to a program and read from it at the same time, use Communicate, or a task for each.
+// If a pipe is full and is not read, the program waits in write(2) and does not end. That also
+// happens after leaving a loop over Process.Stdout.Lines early, or when a line was too long for it.
+// Then close the stream, which gives the program SIGPIPE, or call SkipLine and go on. ([Lines] ends
+// the program itself.) To write to a program and read from it at the same time, use Communicate or
+// one task for each.
 //
-// If ctx is done before the program has been started, the error wraps ctx's error, and nothing runs.
+// If ctx is done before the start, the error wraps ctx's error, and nothing runs.
 //
 // It is Curio's Popen. The system calls are pipe2(2), fork(2) and execve(2).
 func Popen(ctx context.Context, cmd *Cmd) (*Process, error) {
@@ -39,7 +41,7 @@ func Popen(ctx context.Context, cmd *Cmd) (*Process, error) {
 	for i, at := range []**stream.Stream{&p.Stdin, &p.Stdout, &p.Stderr} {
 		for j, before := range []*stream.Stream{p.Stdin, p.Stdout} {
 			if j < i && w.ours[j] == w.ours[i] {
-				*at = before // the terminal, also if there is none of either
+				*at = before // the terminal, even if neither has one
 			}
 		}
 		if w.ours[i] != nil && *at == nil {

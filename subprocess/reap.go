@@ -11,9 +11,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Each child has an owner that collects its status, whatever becomes of those who wait for it: with a
-// pidfd a goroutine of its own, which sleeps in the poller and costs no thread; without one the collector,
-// which all such children share. Neither ever waits for "any child", which would take those of others.
+// Each child has an owner that collects its status, whatever becomes of the tasks that wait for it:
+// with a pidfd a goroutine of its own, which sleeps in the poller and costs no thread; without one
+// the collector, which all such children share. Neither ever waits for "any child", which would
+// collect the children of other code.
 
 // own gives c its owner.
 func (c *child) own() {

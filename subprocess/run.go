@@ -10,49 +10,52 @@ import (
 // defaultDrain is Cmd.Drain for 0.
 const defaultDrain = time.Second
 
-// ErrIncomplete is the error of CheckOutput, Lines and Process.Communicate for output of which a part is
-// missing although the program has succeeded: it was longer than Cmd.OutputLimit, or somebody else
-// still had the pipe open, and nothing came for as long as Cmd.Drain. What there is comes with it.
+// ErrIncomplete reports that output of a successful program is missing: it was longer than
+// Cmd.OutputLimit, or another process still had the pipe open after Cmd.Drain. Errors of
+// [CheckOutput], [Lines] and [Process.Communicate] wrap it, and come with the rest of the output.
 var ErrIncomplete = errors.New("output is incomplete")
 
-// A Completed is what Run knows about a program that has ended.
+// A Completed describes a program that has ended, with its captured output.
 type Completed struct {
-	Args   []string // as Cmd.Args
-	Status ExitStatus
+	Args   []string   // as Cmd.Args
+	Status ExitStatus // how the program ended
 
-	// Stdout and Stderr are what was captured, nil if that was nothing. Of an output that was longer
-	// than Cmd.OutputLimit they have the beginning and the end; StdoutDropped and StderrDropped are
-	// how many bytes are missing in the middle.
+	// Stdout and Stderr hold the captured output, or nil if there was none. If an output was longer
+	// than Cmd.OutputLimit, they hold its beginning and its end, and StdoutDropped and
+	// StderrDropped are the numbers of bytes that are missing in the middle.
 	Stdout, Stderr               []byte
 	StdoutDropped, StderrDropped int64
 
-	// Incomplete says that output was not waited for any more: somebody else had the pipe still open
-	// when the program had ended, such as a program that it has left running in the background.
+	// Incomplete means that there may have been more output: another process, such as one that the
+	// program has left running in the background, still had the pipe open after Cmd.Drain.
 	Incomplete bool
 
-	// Containment is how much of what the program had started was, or could have been, ended with it.
+	// Containment tells which of the processes that the program had started were, or could have
+	// been, ended with it.
 	Containment Containment
 }
 
-// Run runs a program to its end. It captures Stdout and Stderr where they are nil, reads both at the
-// same time, and copies what Stdin, Stdout and Stderr say. That the program does not read its input to
-// the end is no error; what is left of it when the program has ended is dropped.
+// Run runs a program to its end and returns its status and its output. It captures Stdout and
+// Stderr where they are nil, and copies data where Stdin, Stdout and Stderr require it, all at the
+// same time. It is not an error if the program does not read all of its input; the rest is dropped.
 //
-// If the status is not 0, the error is an *ExitError. If the program has been started, there is a
-// Completed with every error.
+// If the status is not 0, errors.As finds an [*ExitError] in the error. All other errors are
+// [*Error]s. If the program was started, Run returns a Completed with every error.
 //
-// If ctx is done first, Run ends the program and all that it has started, as [Process.Stop] does: it
-// sends Cmd.StopSignal, waits for Cmd.Grace, and kills. Meanwhile it goes on reading the output. Then
-// the error wraps ctx's error, also if the program has ended with the status 0 after the signal, and the
-// Completed has the status and what output there was. A program that had already ended by itself keeps
-// its own result. So Run returns later than ctx is done: by Cmd.Grace, by the time that the system
-// takes to kill, and by Cmd.Drain, at most. A negative Drain counts as 1 s then.
+// If ctx is done first, Run ends the program and the processes that it has started, as
+// [Process.Stop] does: it sends Cmd.StopSignal, waits for Cmd.Grace, and kills. Meanwhile it goes
+// on reading the output. The error then wraps ctx's error, even if the program ended with status 0
+// after the signal, and the Completed holds the status and the output. If the program had already
+// ended by itself, ctx does not change the result. Run may therefore return later than ctx is done:
+// at most by Cmd.Grace, the time that the system needs to kill, and Cmd.Drain, for which a negative
+// value then means 1 second.
 //
-// When the program has ended, Run returns what is in the pipes. If somebody else still has a pipe open,
-// it waits for more until nothing has come for as long as Cmd.Drain; Completed.Incomplete is true then.
-// That a Writer is slow does not count.
+// When the program has ended, Run reads what is left in the pipes. If another process still has a
+// pipe open, Run waits for more output until none has come for Cmd.Drain; Completed.Incomplete is
+// then true. Time that a Writer takes does not count.
 //
-// It is Curio's run. A waiting task is in the state SELECT. Any number of tasks may run the same Cmd.
+// Any number of tasks may run the same Cmd. It is Curio's run. A task that waits is in the state
+// SELECT.
 func Run(ctx context.Context, cmd *Cmd) (*Completed, error) {
 	w, err := wire(cmd, [3]Stdio{null, captured{}, captured{}}, true)
 	if err != nil {
@@ -66,12 +69,13 @@ func Run(ctx context.Context, cmd *Cmd) (*Completed, error) {
 	return j.done[0], err
 }
 
-// CheckOutput runs a program like [Run] and returns its standard output. Cmd.Stdout must be nil, or TTY.
+// CheckOutput runs a program as [Run] does and returns its standard output. Cmd.Stdout must be nil
+// or TTY.
 //
-// The output comes with every error. If a part of it is missing, the error is ErrIncomplete, unless
-// there is another one.
+// CheckOutput returns the output with every error. If part of it is missing and there is no other
+// error, the error wraps ErrIncomplete. Cancellation is as for Run.
 //
-// It is Curio's check_output. A waiting task is in the state SELECT.
+// It is Curio's check_output. A task that waits is in the state SELECT.
 func CheckOutput(ctx context.Context, cmd *Cmd) ([]byte, error) {
 	if err := mustCapture(cmd, "CheckOutput"); err != nil {
 		return nil, err
@@ -91,7 +95,7 @@ func mustCapture(cmd *Cmd, call string) error {
 	if cmd.Stdout == nil || cmd.Stdout == Stdio(tty) {
 		return nil
 	}
-	return (&wiring{c: cmd}).refused(stdout, cmd.Stdout, fmt.Errorf("%w: %s returns the output, so Stdout is left nil", errors.ErrUnsupported, call))
+	return (&wiring{c: cmd}).refused(stdout, cmd.Stdout, fmt.Errorf("%w: %s returns the output, so Stdout must be nil", errors.ErrUnsupported, call))
 }
 
 // missing returns the error for an output of which something is missing.

@@ -68,7 +68,7 @@ func (c *Cmd) start(ctx context.Context, std [3]*os.File) (*Process, error) {
 	return p, nil
 }
 
-var errInBubble = fmt.Errorf("%w: in a testing/synctest bubble nobody hears of its end, as this system tells that by a signal", errors.ErrUnsupported)
+var errInBubble = fmt.Errorf("%w: in a testing/synctest bubble its end would not be noticed, as this system reports it by a signal", errors.ErrUnsupported)
 
 func (c *Cmd) failed(err error) error { return &Error{Op: "start", Name: c.Path, Err: err} }
 

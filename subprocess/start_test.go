@@ -57,7 +57,7 @@ func TestBadInput(t *testing.T) {
 		{"folder is a file", in(file), syscall.ENOTDIR, []string{"chdir " + file}},
 		{"missing interpreter", subprocess.Command(write(t, "script", "#!/there/is/none -x\n", 0o755)), fs.ErrNotExist, []string{`interpreter "/there/is/none" does not exist`}},
 		{"interpreter of another system", subprocess.Command(write(t, "script", "#!/bin/sh\r\n", 0o755)), fs.ErrNotExist, []string{`"/bin/sh\r"`, `ends with \r\n`}},
-		{"no #!", subprocess.Command(write(t, "script", "echo hello\n", 0o755)), syscall.ENOEXEC, []string{"begins neither with #!"}},
+		{"no #!", subprocess.Command(write(t, "script", "echo hello\n", 0o755)), syscall.ENOEXEC, []string{"does not begin with #!"}},
 		{"not executable", subprocess.Command(write(t, "script", "#!/bin/sh\n", 0o644)), fs.ErrPermission, []string{"permission denied"}},
 		{"a folder", subprocess.Command(dir), syscall.EISDIR, []string{dir}},
 		{"NUL in the path", subprocess.Command("/bin/tr\x00ue"), syscall.EINVAL, []string{"the path has a NUL"}},

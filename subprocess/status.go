@@ -6,22 +6,23 @@ import (
 	"time"
 )
 
-// An ExitStatus is how a program has ended, and what it has used. The zero value is a success.
+// An ExitStatus tells how a program has ended and which resources it has used. The zero value means
+// success.
 type ExitStatus struct {
-	Code       int       // of exit(2), -1 if it did not exit by itself
-	Signal     os.Signal // that has killed it, nil for none
-	CoreDumped bool
-	Unknown    bool // the status was lost: see Process.Wait; then Code is -1, and the rest is 0
+	Code       int       // the exit code, -1 if the program did not exit by itself
+	Signal     os.Signal // the signal that killed the program, or nil
+	CoreDumped bool      // the signal produced a core dump
+	Unknown    bool      // the status was lost: see Process.Wait; Code is then -1, and the other fields are 0
 
-	UserTime, SystemTime time.Duration // of the processor, also of the children that it has waited for
-	MaxRSS               int64         // the most memory that it has used, in bytes; on Linux no less than this process did when it started it
+	UserTime, SystemTime time.Duration // processor time, including that of children it has waited for
+	MaxRSS               int64         // the peak of memory use, in bytes; on Linux at least the use of this process at the start
 }
 
-// Success reports whether the program has exited with the status 0.
+// Success reports whether the program has exited with status 0.
 func (s ExitStatus) Success() bool { return s.Code == 0 && s.Signal == nil && !s.Unknown }
 
-// String returns how the program has ended, as an os.ProcessState does: "exit status 1", or
-// "signal: killed".
+// String returns how the program has ended, such as "exit status 1" or "signal: killed", as
+// os.ProcessState does.
 func (s ExitStatus) String() string {
 	var text string
 	switch {
@@ -38,17 +39,18 @@ func (s ExitStatus) String() string {
 	return text
 }
 
-// Containment is how much of what a program has started is ended with it. It is never more than what was
-// achieved: if a cgroup cannot be used, or killing it fails, it is the process group's.
+// A Containment tells which of the processes that a program has started are ended with it. It
+// describes what was achieved: if a cgroup cannot be used, or killing it fails, the Containment is
+// the process group's.
 type Containment int
 
 const (
-	// ContainedNone means that only the program itself is.
+	// ContainedNone means that only the program itself is ended.
 	ContainedNone Containment = iota
-	// ContainedGroup means that its process group is: all except what has left the group, by setsid(2) or
-	// because a daemon has started it.
+	// ContainedGroup means that the program's process group is ended: all processes except those
+	// that have left the group, with setsid(2), or that a daemon has started.
 	ContainedGroup
-	// ContainedCgroup means that its cgroup is: everything.
+	// ContainedCgroup means that the program's cgroup is ended: all processes.
 	ContainedCgroup
 )
 

@@ -8,77 +8,81 @@ import (
 	"github.com/curio-go/curio/stream"
 )
 
-// A Stdio is what a program gets as one of its standard streams. See the variables and functions that
-// return one. A nil Stdio is the null device, or for Run, CheckOutput, Lines and RunPipeline an output that
-// they capture. A Stdio that does not fit its place is refused before anything is started. The error is
-// os.ErrInvalid, or errors.ErrUnsupported if another function or system would take it.
+// A Stdio provides one of a program's standard streams. The variables and functions of this package
+// return them. A nil Stdio is the null device, or captured output for Run, CheckOutput, Lines and
+// RunPipeline. A Stdio that does not fit its place is refused before anything is started: the error
+// wraps os.ErrInvalid, or errors.ErrUnsupported if another function or system would accept it.
 type Stdio interface{ stdio() }
 
-// These need nothing else. They are not to be assigned to.
+// Standard streams that need no argument. Do not assign to these variables.
 var (
-	// Null is the null device: no input, and output that nobody sees.
+	// Null is the null device: it has no input and discards output.
 	Null Stdio
 
-	// Inherit is the same stream of this process: its descriptor 0, 1 or 2, as it is. Its mode is
-	// never changed, as others have it open, too.
+	// Inherit is the corresponding stream of this process: its descriptor 0, 1 or 2, unchanged. In
+	// particular its mode never changes, as other processes have it open too.
 	Inherit Stdio
 
-	// Pipe is a pipe to this process. It is for Popen, which puts our end of it into Process.Stdin,
-	// Stdout or Stderr. In Run, CheckOutput, Lines and RunPipeline, leave nil what is to be captured.
+	// Pipe is a pipe to this process. It is for Popen, which puts this process's end into
+	// Process.Stdin, Stdout or Stderr. For Run, CheckOutput, Lines and RunPipeline use nil, which
+	// captures the output.
 	Pipe Stdio
 
-	// Merge is for Stderr: it goes where Stdout goes, so the order is kept.
+	// Merge sends Stderr to the same place as Stdout, in the order in which the program writes.
 	Merge Stdio
 
-	// TTY is the terminal that Cmd.Terminal asks for. Process.Stdin, Stdout and Stderr are the same
-	// stream then, the other side of the terminal; Stderr is nil if Stdout is the terminal, too. Closing
-	// it hangs up: the program gets SIGHUP. A read is at the end of file while nobody has the terminal open, as
-	// is so when the program has ended, but also when it has closed its standard streams and goes on. Run, CheckOutput, Lines and RunPipeline type nothing but an
-	// end of file, and capture what the terminal shows if it is Stdout or Stderr.
+	// TTY is the pseudo-terminal of Cmd.Terminal. Process.Stdin, Stdout and Stderr are then the
+	// same stream, the other side of the terminal; Stderr is nil if Stdout is also the terminal.
+	// Closing the stream hangs up: the program gets SIGHUP. A read returns io.EOF while no process
+	// has the terminal open, which is the case when the program has ended, or has closed its
+	// standard streams and goes on. Run, CheckOutput, Lines and RunPipeline type only an end of
+	// file, and capture the terminal's output if it is Stdout or Stderr.
 	TTY Stdio
 )
 
 // They are set here as the documentation would show unexported names otherwise.
 func init() { Null, Inherit, Pipe, Merge, TTY = null, inherit, pipe, merge, tty }
 
-// File is a file of this process. The program gets the descriptor, and shares the offset of a regular
-// file. f stays the caller's.
+// File returns a Stdio that passes a file of this process to the program. The program shares the
+// offset of a regular file. f still belongs to the caller.
 //
-// Programs expect descriptors in blocking mode, which pipes, FIFOs and terminals that package os has
-// opened are not in. The mode is not the descriptor's but the open file's, so File opens these anew for
-// the program. A socket that is not in blocking mode, and on systems other than Linux a pipe, cannot be
-// opened anew, and is refused.
+// Programs expect descriptors in blocking mode, but pipes, FIFOs and terminals that package os has
+// opened are non-blocking. As the mode belongs to the open file, not to the descriptor, these are
+// opened again for the program. A non-blocking socket, and on systems other than Linux a
+// non-blocking pipe, cannot be opened again and is refused.
 func File(f *os.File) Stdio { return fileStdio{f} }
 
-// Stream is a stream of this process over another program's pipe, as in Process.Stdout, over a
-// *socket.Socket, or from [stream.FromFile]. The program gets the descriptor, in blocking mode, and the
-// stream is closed here, also if the program cannot be started. It is refused, and left alone, while
-// there are bytes that were received and not read, or written and not flushed, while a task uses it, and
-// if there is no descriptor that could be given away: TLS has none, and a socket that was duplicated (by Dup
-// or File) or made elsewhere (FromFD, FromConn, Activated) has one whose mode others share. [Reader] and
-// [Writer] take every stream.
+// Stream returns a Stdio that passes a stream's descriptor to the program, in blocking mode: a
+// stream over another program's pipe, such as Process.Stdout, over a *socket.Socket, or from
+// [stream.FromFile]. The stream is closed in this process, even if the program cannot be started.
+// It is refused, and not closed, while it holds data that was received and not read or written and
+// not flushed, while a task uses it, and if its descriptor cannot be passed on: a TLS connection
+// has none, and the descriptor of a socket that was duplicated (by Dup or File) or made elsewhere
+// (FromFD, FromConn, Activated) may share its mode. [Reader] and [Writer] accept every stream.
 func Stream(s *stream.Stream) Stdio { return streamStdio{s} }
 
-// Bytes is for Stdin: data, and then the end of file. It is not for Popen: there is Process.Communicate.
-// data must not be changed until the program has ended.
+// Bytes returns a Stdio for Stdin that provides data and then the end of file. data must not be
+// modified until the program has ended. Popen refuses it: use Process.Communicate.
 func Bytes(data []byte) Stdio { return bytesStdio{data} }
 
-// Reader is for Stdin: what r returns up to its io.EOF, copied by this process. It is not for Popen.
+// Reader returns a Stdio for Stdin that provides what r returns up to io.EOF. This process copies
+// the data. Popen refuses it.
 //
-// r is read ahead of the program, by a goroutine that is not waited for any more when the program has
-// ended: a Read in progress is abandoned then, and what it returns is lost. An error of r ends the
-// input, and is the error of the call if the program succeeds. A *os.File is better passed as [File],
-// as nothing needs to be copied then.
+// A goroutine reads r ahead of the program. When the program has ended, a Read in progress is
+// abandoned, and its data is lost. If r returns an error other than io.EOF, the input ends there,
+// and the call returns that error if the program succeeds. For an *os.File, [File] is better, as
+// nothing is copied.
 func Reader(r io.Reader) Stdio { return readerStdio{r} }
 
-// Writer is for Stdout and Stderr: the output is copied to w by this process. It is not for Popen. If
-// both are the same w, the program has one pipe for both, so the order is kept and w gets one call at a
-// time; different ones get calls one at a time each, but possibly both at once.
+// Writer returns a Stdio for Stdout and Stderr that writes the output to w. This process copies the
+// data. Popen refuses it. If both streams have the same w, the program has one pipe for both, so
+// the order is kept and w gets one call at a time. Two different writers each get one call at a
+// time, but possibly both at once.
 //
-// A program waits while its output is not read, so it waits for a slow w. An error of w closes the pipe, and
-// is the error of the call. A Write that is in progress when the call is cancelled may go on for as
-// long as the program has to end, and then for Cmd.Drain. After that it is abandoned: it may still use w
-// when the call has returned.
+// A program waits while its output is not read, so it waits for a slow w. If w returns an error,
+// the pipe is closed, and the call returns that error. If ctx is done during a Write, the Write may
+// go on until the program has ended, and then for Cmd.Drain. After that it is abandoned, and may
+// still use w when the call has returned.
 func Writer(w io.Writer) Stdio { return writerStdio{w} }
 
 // plain is a Stdio that needs nothing else.
@@ -107,7 +111,7 @@ func (bytesStdio) stdio()  {}
 func (readerStdio) stdio() {}
 func (writerStdio) stdio() {}
 
-// String returns the name of the variable.
+// String returns the name of the variable, such as "Pipe".
 func (p plain) String() string {
 	return [...]string{"Null", "Inherit", "Pipe", "Merge", "TTY"}[p]
 }

@@ -14,23 +14,25 @@ import (
 // killBound is how long Stop waits for a process that has been killed. Tests make it shorter.
 var killBound = 5 * time.Second
 
-var errStillThere = errors.New("it is still there after SIGKILL; it is waited for in the background")
+var errStillThere = errors.New("it is still there after SIGKILL; its status will be collected when it ends")
 
-// Stop ends the program and all that it has started, as far as it is contained (see Containment), and
-// returns how the program has ended. It sends Cmd.StopSignal, and SIGCONT for those that are stopped: to the
-// process group, and to who else is in the cgroup. What is still there after Cmd.Grace is killed. If the program has ended already, what it has left behind is
-// ended in the same way.
+// Stop ends the program and the processes that it has started, as far as they are contained (see
+// [Containment]), and returns the program's status. It sends Cmd.StopSignal to the process group
+// and to the other processes in the cgroup, and SIGCONT to those that are stopped. After Cmd.Grace
+// it kills all that are still running. If the program has already ended, Stop ends the processes
+// that it has left behind in the same way.
 //
-// If ctx is done meanwhile, or already, all is killed at once, and the error is ctx's error; the status is
-// valid all the same. If the program is not allowed to be signalled, as it runs as another user, or is
-// still there 5 s after it was killed, as the system holds it, the error is an *Error, and the program's
-// status is still collected when it ends. Several tasks may call Stop; the polite signal is sent once.
+// If ctx is done, even before the call, everything is killed at once, and the error is ctx's error;
+// the status is still valid. If the program cannot be signalled because it runs as another user, or
+// still exists 5 seconds after it was killed because the system holds it, the error is an [*Error],
+// joined with ctx's error if ctx is done, and the status is collected when the program ends. Several
+// tasks may call Stop; StopSignal is sent once.
 //
-// Until Linux 6.9 and on other systems what the program leaves behind in its group has no grace time of
-// its own: it is killed when the program ends.
+// Before Linux 6.9, and on other systems, processes that the program leaves behind in its group
+// have no grace time of their own: they are killed when the program ends.
 //
-// A waiting task is in the state PROCESS_WAIT, or TIME_SLEEP while only the program's descendants are
-// still there.
+// A task that waits is in the state PROCESS_WAIT, or TIME_SLEEP while only the program's
+// descendants are still running.
 func (p *Process) Stop(ctx context.Context) (ExitStatus, error) {
 	c := p.child
 	first := c.beginStop()
@@ -48,11 +50,12 @@ func (p *Process) Stop(ctx context.Context) (ExitStatus, error) {
 		err = c.failed("stop", err)
 	}
 	status, _ := p.Poll()
-	if cut != nil {
+	switch {
+	case cut == nil:
+	case err == nil:
 		err = cut
-		if err != nil {
-			err = errors.Join(cut, err)
-		}
+	default:
+		err = errors.Join(cut, err)
 	}
 	return status, err
 }
@@ -75,8 +78,9 @@ func (c *child) endStop() {
 	c.settle()
 }
 
-// ask asks all to end, and waits for that until the grace time is over. over says that there is nobody
-// left. cut is ctx's error if ctx has ended the wait. err is why nobody could be asked.
+// ask asks all to end, and waits for that until the grace time is over. over reports that no
+// process is left. cut is ctx's error if ctx was done during the wait. err is the reason if no
+// process could be asked.
 func (c *child) ask(ctx context.Context, first bool) (over bool, cut, err error) {
 	if _, cut = wait.At(ctx); cut != nil {
 		return c.ended.Load() && !c.hasOthers(), cut, nil

@@ -234,6 +234,9 @@ func TestStopCut(t *testing.T) {
 		out.expect("ready")
 		status, err := q.Stop(cancelled())
 		wantError(t, err, context.Canceled)
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("more than ctx's error: %q", err)
+		}
 		if status.Signal != syscall.SIGKILL {
 			t.Errorf("%+v", status)
 		}
@@ -281,6 +284,10 @@ func TestStopForbidden(t *testing.T) {
 			return nil
 		})
 		_, err := p.Stop(background)
+		wantError(t, err, syscall.EPERM)
+		wantText(t, err, "stop /bin/sh", "still there")
+		_, err = p.Stop(cancelled()) // which does not hide that it is still there
+		wantError(t, err, context.Canceled)
 		wantError(t, err, syscall.EPERM)
 		wantText(t, err, "stop /bin/sh", "still there")
 		wantError(t, p.Kill(), syscall.EPERM)

@@ -52,8 +52,9 @@ func resize(master *os.File, rows, columns uint16) error {
 	return nil
 }
 
-// Resize tells the program's terminal its size; the program gets SIGWINCH. Without a terminal the error is
-// errors.ErrUnsupported, and when our side of it has been closed it is os.ErrClosed.
+// Resize sets the size of the program's terminal, which sends the program SIGWINCH. Without a
+// terminal, the error wraps errors.ErrUnsupported; if this process has closed its side of the
+// terminal, os.ErrClosed.
 func (p *Process) Resize(rows, columns uint16) error {
 	if p.terminal == nil {
 		return p.child.failed("resize", errors.ErrUnsupported)

@@ -23,7 +23,7 @@ type wiring struct {
 	ours  [3]*end     // our ends; that of a terminal is in several places
 
 	terminal  *os.File   // our side of it, which belongs to its end
-	temporary []*os.File // those of child that nobody needs after the start
+	temporary []*os.File // the files in child that are not needed after the start
 }
 
 const (
@@ -79,7 +79,7 @@ func fits(x Stdio, i int, captures bool) error {
 	case plain:
 		fitting = x != merge || i == stderr
 		if x == pipe && captures {
-			return fmt.Errorf("%w: it is for Popen; what is to be captured is left nil", errors.ErrUnsupported)
+			return fmt.Errorf("%w: it is for Popen; leave nil what is to be captured", errors.ErrUnsupported)
 		}
 	case fileStdio:
 		err = none(x.f == nil)
@@ -116,7 +116,7 @@ func (w *wiring) start(ctx context.Context) (*Process, error) {
 	defer w.release()
 	started := false
 	defer func() {
-		if !started { // also if a method of ctx has panicked
+		if !started { // even if a method of ctx has panicked
 			w.abandon()
 		}
 	}()
@@ -269,7 +269,7 @@ func givable(s *stream.Stream) error {
 		}
 	case fileTransport:
 	default:
-		return fmt.Errorf("%w: %s has no descriptor to give away", errors.ErrUnsupported, s)
+		return fmt.Errorf("%w: %s has no descriptor to pass on", errors.ErrUnsupported, s)
 	}
 	if n := s.Buffered(); n > 0 {
 		return fmt.Errorf("%w: %d bytes were received and have not been read", stream.ErrUnread, n)

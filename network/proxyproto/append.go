@@ -13,14 +13,14 @@ import (
 
 var _ encoding.BinaryAppender = Header{}
 
-// AppendBinary formats the header: it appends it to buf and returns the extended buffer. A
-// proxy sends it before anything else on the connection that it has opened for its client,
-// best in one SendAll.
+// AppendBinary appends the encoded header to buf and returns the extended buffer. A proxy sends the
+// header before all other data on the connection that it has opened for its client, best in the
+// same SendAll.
 //
-// A TLV of type [Checksum] makes the header carry its checksum, and one of type [Padding] as
-// many bytes as it has. If there are addresses that the version cannot express, or TLVs in
-// version 1 or in a Local header, it returns buf as it was, and an error. It implements
-// [encoding.BinaryAppender].
+// A TLV of type [Checksum] makes the header carry its checksum, and one of type [Padding] adds as
+// many padding bytes as its value has. If the version cannot express the addresses, or there are
+// TLVs in version 1 or in a Local header, AppendBinary returns buf unchanged and an error. It
+// implements [encoding.BinaryAppender].
 func (h Header) AppendBinary(buf []byte) ([]byte, error) {
 	from := len(buf)
 	var err error
@@ -84,11 +84,11 @@ func (h Header) inetAddrs() (from, to netip.AddrPort, err error) {
 func inetAddr(what string, addr net.Addr) (netip.AddrPort, error) {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || tcp == nil {
-		return netip.AddrPort{}, fmt.Errorf("%s is %v of type %T, and not a *net.TCPAddr", what, addr, addr)
+		return netip.AddrPort{}, fmt.Errorf("%s is %v of type %T, not a *net.TCPAddr", what, addr, addr)
 	}
 	ip := tcp.AddrPort().Addr().Unmap().WithZone("") // a zone means nothing elsewhere
 	if !ip.IsValid() || tcp.Port < 0 || tcp.Port > math.MaxUint16 {
-		return netip.AddrPort{}, fmt.Errorf("%s is %v, which is no address", what, addr)
+		return netip.AddrPort{}, fmt.Errorf("%s is %v, which is not an address", what, addr)
 	}
 	return netip.AddrPortFrom(ip, uint16(tcp.Port)), nil
 }

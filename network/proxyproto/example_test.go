@@ -8,7 +8,7 @@ import (
 	"github.com/curio-go/curio/network/proxyproto"
 )
 
-// A proxy puts a header before what its client sends, and a server takes it off again.
+// A proxy puts a header in front of the data of its client, and a server removes it.
 func Example() {
 	header := proxyproto.Header{
 		Source:      &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}, // client.RemoteAddr()
@@ -32,7 +32,7 @@ func Example() {
 	// Output: 192.0.2.7:4711 wants example.org and says "GET / HTTP/1.1\r\n"
 }
 
-// A header may arrive in pieces. Parse says how much of it there is to come, at least.
+// A header may arrive in pieces. Parse returns how long it is at least.
 func ExampleParse() {
 	header := []byte("PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n")
 	for _, received := range [][]byte{header[:20], header} {

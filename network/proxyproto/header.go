@@ -6,28 +6,28 @@ import (
 	"net"
 )
 
-// A Header is what a proxy says of a connection that it passes on.
+// A Header describes a connection that a proxy passes on. The zero value is not a valid header: it
+// needs addresses or Local.
 type Header struct {
-	// Version is 1 or 2. When a header is formatted, 0 means 2.
+	// Version is the version of the format, 1 or 2. For AppendBinary, 0 means 2.
 	Version int
 
-	// Local says that the header is about no client, or about one that it cannot
-	// describe: the addresses of the connection itself count. It is what LOCAL and
-	// AF_UNSPEC are in version 2, and UNKNOWN in version 1. All that follows is empty.
+	// Local means that the header describes no client, or a client that the format cannot describe:
+	// use the addresses of the connection itself. It stands for LOCAL and AF_UNSPEC in version 2,
+	// and for UNKNOWN in version 1. All fields below are then empty.
 	Local bool
 
-	// Source is the address of the client, and Destination the one that it has
-	// connected to: both *net.TCPAddr, or both *net.UnixAddr, which version 1 does not
-	// have.
+	// Source is the address of the client, and Destination the address that it connected to. Both
+	// are *net.TCPAddr or, except in version 1, both *net.UnixAddr.
 	Source, Destination net.Addr
 
-	// TLVs is what else the proxy says, in version 2. A header that was parsed has them
-	// without what says nothing by itself: padding, and a checksum, which is right.
+	// TLVs holds further information, in version 2. Parse leaves out padding, and the checksum
+	// after it has verified that.
 	TLVs TLVs
 }
 
-// ErrHeader is in the error of [Parse] if the data does not begin with a header of the PROXY
-// protocol, or with one that is wrong.
+// ErrHeader reports data that does not begin with a valid header of the PROXY protocol. Errors of
+// [Parse] wrap it.
 var ErrHeader = errors.New("bad PROXY header")
 
 func badHeader(format string, args ...any) error {

@@ -24,16 +24,16 @@ func shown(data []byte) string {
 	return strconv.Quote(string(data))
 }
 
-// Parse parses the header that data begins with. n is its length: data[n:] is what follows it.
-// The header shares no memory with data.
+// Parse parses the header at the beginning of data. n is the header's length: data[n:] is the data
+// after it. The header shares no memory with data.
 //
-// If data is only the beginning of a header, the error is [io.ErrUnexpectedEOF], not wrapped,
-// and n is how many bytes the header has at least, which is more than len(data). Receive more,
-// unless n is more than you accept, and call Parse with all that has been received. What can
-// be seen to be wrong is not waited for.
+// If data is only the beginning of a header, the error is [io.ErrUnexpectedEOF], unwrapped, and n
+// is the minimum length of the header, which is more than len(data). Unless n is more than you
+// accept, receive more and call Parse again with all the data. Parse reports an invalid header as
+// soon as it can, without asking for the rest.
 //
-// Any other error wraps [ErrHeader], and then n is 0. A header and an ErrHeader are final:
-// they do not depend on what follows.
+// Any other error wraps [ErrHeader], and n is then 0. A header and an ErrHeader are final: they do
+// not depend on further data.
 func Parse(data []byte) (header *Header, n int, err error) {
 	switch {
 	case begins(data, signature1):
@@ -81,7 +81,7 @@ func lineHeader(line string) (*Header, error) {
 		return nil, errors.New("unknown protocol")
 	}
 	if len(fields) != 5 {
-		return nil, fmt.Errorf("%d fields after the protocol, and not 4", len(fields)-1)
+		return nil, fmt.Errorf("%d fields after the protocol, not 4", len(fields)-1)
 	}
 	var addrs [2]net.Addr
 	for i := range addrs {
@@ -99,10 +99,9 @@ func lineHeader(line string) (*Header, error) {
 	return header, nil
 }
 
-// lineAddr parses an address. ParseAddr is strict enough except for zones, and for
-// IPv6 addresses that end like those of IPv4. These are allowed, against the letter of the
-// specification, where inet_ntop(3) of the proxy prints them: in IPv4 addresses that
-// are mapped.
+// lineAddr parses an address. ParseAddr is strict enough except for zones, and for IPv6 addresses
+// that end in the form of IPv4. These are allowed, against the letter of the specification, where
+// inet_ntop(3) of the proxy prints them: in IPv4 addresses that are mapped.
 func lineAddr(text string, ipv6 bool) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(text)
 	dotted := strings.Contains(text, ".")

@@ -2,37 +2,36 @@ package proxyproto
 
 import "encoding/binary"
 
-// A TLV is a further piece of information in a [Header]: type, length and value.
+// A TLV is a further piece of information in a [Header], with a type and a value.
 type TLV struct {
-	Type  byte
-	Value []byte
+	Type  byte   // one of the constants, such as Authority, or another type
+	Value []byte // at most 65535 bytes
 }
 
-// Types of a [TLV]. Those from 0xe0 to 0xef are for whatever proxy and server have agreed
-// upon.
+// Types of a [TLV]. Types from 0xe0 to 0xef are for private use between a proxy and a server.
 const (
-	ALPN      = 0x01 // the application's protocol, as TLS has negotiated it
-	Authority = 0x02 // the name of the host that the client wants; with TLS, its SNI
-	Checksum  = 0x03 // CRC32c of the header; AppendBinary fills in its value
-	Padding   = 0x04 // nothing
-	UniqueID  = 0x05 // names the connection
-	TLS       = 0x20 // the client's TLS: see TLVs.TLS
+	ALPN      = 0x01 // the application protocol that TLS negotiated
+	Authority = 0x02 // the host name that the client asked for; with TLS, its SNI
+	Checksum  = 0x03 // CRC32c of the header; AppendBinary computes the value
+	Padding   = 0x04 // ignored
+	UniqueID  = 0x05 // identifies the connection
+	TLS       = 0x20 // the client's use of TLS; see TLVs.TLS
 	Netns     = 0x30 // the name of the network namespace
 )
 
-// Types of the TLVs in a [TLSInfo].
+// Types of the TLVs in a [TLSInfo], all about the TLS connection between client and proxy.
 const (
 	TLSVersion    = 0x21 // such as "TLSv1.3"
-	TLSCommonName = 0x22 // of the client's certificate
-	TLSCipher     = 0x23
-	TLSSignature  = 0x24 // the algorithm that the proxy's certificate is signed with
-	TLSKey        = 0x25 // the algorithm of the key in the proxy's certificate
+	TLSCommonName = 0x22 // the common name in the client's certificate
+	TLSCipher     = 0x23 // the name of the cipher
+	TLSSignature  = 0x24 // the signature algorithm of the proxy's certificate
+	TLSKey        = 0x25 // the key algorithm of the proxy's certificate
 )
 
-// TLVs are the TLVs of a header, in its order.
+// TLVs holds the TLVs of a header in their order.
 type TLVs []TLV
 
-// Get returns the value of the first TLV of a type. ok is false if there is none.
+// Get returns the value of the first TLV of type typ. ok is false if there is none.
 func (t TLVs) Get(typ byte) (value []byte, ok bool) {
 	for _, tlv := range t {
 		if tlv.Type == typ {
@@ -42,18 +41,18 @@ func (t TLVs) Get(typ byte) (value []byte, ok bool) {
 	return nil, false
 }
 
-// A TLSInfo is what a proxy says of the TLS that its client speaks with it.
+// A TLSInfo describes the TLS connection between a client and its proxy.
 type TLSInfo struct {
-	// TLS: the client speaks TLS. Certificate: it has shown a certificate, on this
-	// connection or earlier in its TLS session. Verified: and that was a good one.
+	// TLS means that the client uses TLS, Certificate that it has presented a certificate, on this
+	// connection or earlier in its TLS session, and Verified that the certificate was valid.
 	TLS, Certificate, Verified bool
 
-	// TLVs has the types from TLSVersion on.
+	// TLVs holds TLVs of the types from TLSVersion on.
 	TLVs TLVs
 }
 
-// TLS returns what the TLV of type TLS says. ok is false if there is none, or one that makes
-// no sense.
+// TLS returns the contents of the TLV of type [TLS]. ok is false if there is none or it is
+// malformed.
 func (t TLVs) TLS() (info TLSInfo, ok bool) {
 	value, ok := t.Get(TLS)
 	if !ok || len(value) < 5 {
