@@ -229,7 +229,7 @@ func alter(err error, parts ...error) error {
 // Unwrap returns what is left.
 func (a *altered) Unwrap() []error { return a.parts }
 
-// Is asks the error itself, not what it wraps.
+// Is compares the error itself, not what it wraps.
 func (a *altered) Is(target error) bool {
 	if reflect.TypeOf(target).Comparable() && target == a.error {
 		return true
@@ -238,8 +238,8 @@ func (a *altered) Is(target error) bool {
 	return ok && is.Is(target)
 }
 
-// As finds the error itself by its type, but not by an interface such as net.Error: the
-// error would answer for everything that was in it.
+// As finds the error itself by its type, but not by an interface such as net.Error, because the
+// error would then answer for everything that was in it.
 func (a *altered) As(target any) bool {
 	to := reflect.ValueOf(target).Elem()
 	if to.Kind() == reflect.Interface || reflect.TypeOf(a.error) != to.Type() {

@@ -369,7 +369,7 @@ func (g *group) sweepLocked() {
 // opGroupJoin is the state of a task that waits for the end of a group.
 const opGroupJoin = "TASKGROUP_JOIN"
 
-// String says what a task waits for that is at the group's end.
+// String describes what a task that is at the group's end waits for.
 func (g *group) String() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

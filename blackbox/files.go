@@ -17,11 +17,12 @@ import (
 	"time"
 )
 
-// WriteFile writes a report on all kernels of the process, as Write does, to a new file in dir, and returns its path. The
-// directory is made, for this user alone, if there is none; if it exists, others may not be allowed to write to it. The
-// file has the mode 0600 and a name that nobody can guess; it is never an existing one.
+// WriteFile writes a report on all kernels of the process, as Write does, to a new file in dir, and
+// returns its path. If the directory does not exist, it is made for this user alone. If it exists,
+// other users must not be able to write to it. The file has the mode 0600 and a name that cannot be
+// guessed; it is never an existing one.
 //
-// Files of WriteFile are not removed by anybody. If there is an error, no file is left.
+// Files of WriteFile are never removed by this package. If there is an error, no file is left.
 func WriteFile(dir string) (path string, err error) {
 	d, err := openDir(dir)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 var _ wait.Probe = (*run)(nil)
 
-// Enter is part of wait.Probe. What has no task is the harness itself, which waits for
-// the main task.
+// Enter is part of wait.Probe. A call without a task is the harness itself, which waits for the main
+// task.
 func (r *run) Enter(ctx context.Context) {
 	if o := wait.CurrentTask(ctx); o != nil {
 		r.reach(entering, o, "")

@@ -10,17 +10,19 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// ErrNoLabel is the error of Stack for a task without the label of its ID.
+// ErrNoLabel is the error of Stack for a task that has no label with its ID.
 var ErrNoLabel = errors.New("curio/debug: the task has no label with its ID: before it is spawned, call debug.SetLabels with TaskIDs")
 
-// Stack returns the stack of a task as text: a line with the task's ID, and for each call a line with the function and
-// one with the file and the line, the innermost call first. It is "" if the task has ended or has not begun. The
-// goroutine has to have the label of the task's ID (see SetLabels), or else the error is ErrNoLabel.
+// Stack returns the stack of a task as text: a line with the task's ID, and for each call a line
+// with the function and one with the file and the line, the innermost call first. It is "" if the
+// task has ended or has not begun. The task's goroutine must have the label of the task's ID (see
+// SetLabels), or else the error is ErrNoLabel.
 //
-// It is for programs with very many goroutines, which AnyTask.Traceback would stop for too long: for as long as it takes to
-// print all their stacks. Stack takes the goroutine profile, for which the program is stopped
-// for a tenth of that time or less. It costs work all the same, a second of one processor with 100,000 goroutines, so it
-// should not be called all the time. Unlike a traceback, a profile has at most 128 calls of each stack, the innermost.
+// Stack is for programs with very many goroutines, which AnyTask.Traceback would stop for too long:
+// for as long as it takes to print all their stacks. Stack takes the goroutine profile, for which
+// the program is stopped for a tenth of that time or less. It still uses about a second of one
+// processor with 100,000 goroutines, so it should not be called all the time. Unlike a traceback, a
+// profile has only the innermost 128 calls of each stack.
 func Stack(t *curio.AnyTask) (string, error) {
 	if t.Terminated() {
 		return "", nil
