@@ -197,8 +197,8 @@ func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*relianc
 	return all, len(all) > 0
 }
 
-// inLine returns what has to happen before t is served: r itself, and the end of the waits in front of it. It is nil if t
-// may be served by somebody unknown, or has just been served.
+// inLine returns what has to happen before t is served: r itself, and the end of the waits in front of it. each is nil
+// if t may be served by an unknown task, or has just been served.
 func (f *stuckSearch) inLine(r *reliance, t *AnyTask) (each []*reliance) {
 	if r.line == nil {
 		return []*reliance{r}

@@ -55,8 +55,8 @@ func (e ending) owns(leaf error) bool {
 // whether the ending was in err.
 func (e ending) rest(err error) (rest error, owned bool) { return takeOut(err, e.owns) }
 
-// takeOut returns err without those of its leaves for which cond holds, nil if nothing else is
-// in it. found reports whether there were any.
+// takeOut returns err without the leaves for which cond holds, nil if nothing else is in it.
+// found reports whether there were any.
 func takeOut(err error, cond func(leaf error) bool) (rest error, found bool) {
 	rest, _ = rewrite(err, func(err error) (error, bool) {
 		if !isLeaf(err) {

@@ -20,7 +20,7 @@ import (
 // caller is in that task's Join at the time, because that caller gets the error, or if the task was
 // cancelled by its own Cancel. A later Join with the group's context is cancelled with the group.
 // With KeepGoing, failures cancel nothing. The same holds once body has called NextDone, NextResult
-// or Done: body then handles the failures itself, and those of tasks that it has not taken are
+// or Done: body then handles the failures itself, and failures of tasks that it has not taken are
 // reported at the end.
 //
 // An error of body cancels the remaining tasks, with KeepGoing too. It is returned as it is. If

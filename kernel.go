@@ -49,7 +49,7 @@ type Kernel struct {
 
 	lookEvery time.Duration // see WatchDeadlocks; 0 for never
 	watching  atomic.Bool
-	limited   atomic.Int32 // Runs that a deadline of their context ends step by step
+	limited   atomic.Int32 // Runs whose context has a deadline, which ends them step by step
 }
 
 var defaultKernel = newKernel(wait.Default)
@@ -167,7 +167,7 @@ func (k *Kernel) outcome(t *AnyTask) error {
 	return errors.Join(c.Reason, rest)
 }
 
-// endMain cancels the main tasks that run, as t, an essential task, has failed. It is false if
+// endMain cancels the main tasks that run, as t, an essential task, has failed. did is false if
 // there are none.
 func (k *Kernel) endMain(t *AnyTask) (did bool) {
 	for _, main := range k.Tasks() {
@@ -224,8 +224,8 @@ func (k *Kernel) say(level slog.Level, text string, args ...any) {
 	k.log().Log(context.Background(), level, text, args...)
 }
 
-// panicked reports a panic in this moment, unless it is to be silent, and ends the
-// process if that is what the kernel does.
+// panicked reports a panic at once, unless it is to be silent, and ends the process if that is
+// what the kernel does.
 func (k *Kernel) panicked(e *PanicError, silent bool) {
 	if k.crash {
 		defer func() { panic(e.Value) }() // even if the log handler ends the goroutine

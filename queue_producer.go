@@ -11,9 +11,9 @@ import (
 // This file is about queues that are closed by their last producer.
 //
 // Queue.producers counts the seats whose queue is set. Producers counts them, under the queue's
-// mutex, and whoever takes the queue out of a seat counts one less, under the same mutex. That is
-// Close, or the cleanup of a Producer that has become garbage. So each is counted once, whoever
-// closes it and however often.
+// mutex, and the code that takes the queue out of a seat counts one less, under the same mutex.
+// That is Close, or the cleanup of a Producer that has become garbage. So each is counted once,
+// however often it is closed.
 
 // A Producer is one of several handles for putting items into a queue. When the last of them is
 // closed, the queue is closed, so the consumers' loops end when the last producer has ended, and no

@@ -96,7 +96,7 @@ func mustRace[T any](fns []func(context.Context) (T, error), late []func(T)) {
 	}
 }
 
-// callAll calls f with each value, also if it panics or exits the goroutine for some.
+// callAll calls f with each value, even if f panics or exits the goroutine for some.
 func callAll[T any](f func(T), values []T) {
 	if len(values) == 0 {
 		return

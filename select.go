@@ -252,7 +252,7 @@ func (s *selection) wait(cases []Case) (index int, ok bool, err error) {
 	return winner.Index(), true, err
 }
 
-// leaveLists takes all nodes but the winner off their lists, also if the Serve of a WaitList
+// leaveLists takes all nodes but the winner off their lists, even if the Serve of a WaitList
 // panics meanwhile.
 func leaveLists(cases []Case, nodes []*wait.Waiter, winner *wait.Waiter) {
 	left := 0

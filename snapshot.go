@@ -93,8 +93,8 @@ func (s Snapshot) text(kind, details string) string {
 
 // Text describes s in words, for an object of the given kind: "Gate(1 of 3 free, held by task
 // main/worker, 2 waiting)". details, such as "1 of 3 free", may be empty. Text is for the String
-// methods of types that are built on a [WaitList]: they then read like those of this package's
-// types.
+// methods of types that are built on a [WaitList]: their results then read like the ones of this
+// package's types.
 func (s Snapshot) Text(kind, details string) string { return s.text(kind, details) }
 
 // users are the two tasks that have used something last, by their IDs, which keep nothing in memory. It is guarded by the
@@ -183,7 +183,7 @@ func (h *holds) remove(o *wait.Owner, n int64) (left int64) {
 	return n - took
 }
 
-// removeAny is remove from whoever holds something. n is at most the total.
+// removeAny is remove from any holder. n is at most the total.
 func (h *holds) removeAny(n int64) {
 	n = h.remove(h.one, n)
 	for n > 0 {

@@ -93,7 +93,7 @@ func Service() SpawnOption {
 var lastID atomic.Uint64
 
 // bothInOne is a Task and its AnyTask in one object, which is cheaper than two. It is for results of
-// size zero, as whoever refers to the AnyTask keeps the Task as well. It takes five cache lines, and
+// size zero, as a reference to the AnyTask keeps the Task as well. It takes five cache lines, and
 // common begins at one.
 type bothInOne[T any] struct {
 	common AnyTask
@@ -146,7 +146,7 @@ func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
 	}
 }
 
-// enter puts t into the tree. It is false if the kernel has been shut down; then t has
+// enter puts t into the tree. The result is false if the kernel has been shut down; then t has
 // ended.
 func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
 	if t.owner.ID == 0 { // a group gives it to its members, and a shared call to its task
@@ -224,8 +224,8 @@ func (m *marked) forget() {
 	m.fn.forget()
 }
 
-// panicked notes that the task's function has panicked with v. It is reported in this
-// moment: whoever joins the task may do so late or never.
+// panicked notes that the task's function has panicked with v. It is reported at once, because a
+// caller may join the task late or never.
 func (t *AnyTask) panicked(v any) {
 	e := newPanicError(t, v)
 	t.err = e
@@ -283,10 +283,10 @@ func (t *AnyTask) claimJoiner() (claimed wait.Batch) {
 // leave ends the task for everybody else: it takes the task out of the tree and lets its
 // waiters go on. seer is the joiner that claimJoiner has taken off the list, if any.
 //
-// A Join is either on the list when the state becomes terminated, and handled says so, or
-// it finds the task terminated. For a member of a group this decides whose failure it is,
-// so it is one step, under mu. AddTask looks at the task under mu too, and marks it as
-// joined, so that leave does not take the short way and overlook the group.
+// A Join is either on the list when the state becomes terminated, and handled is set, or it finds
+// the task terminated. For a member of a group this decides whose failure it is, so it is one
+// step, under mu. AddTask looks at the task under mu too, and marks it as joined, so that leave
+// does not take the short way and overlook the group.
 func (t *AnyTask) leave(seer wait.Batch) {
 	if events.Wants(events.Tasks | events.Errors) {
 		t.recordEnd()

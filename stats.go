@@ -32,7 +32,7 @@ type Stats struct {
 
 	// TimeoutsExpired is the number of deadlines that have passed since the program began before the
 	// bounded function had returned. It counts the deadlines of TimeoutAfter and the other timeouts of
-	// this package, but not those of contexts of package context.
+	// this package, but not the deadlines of contexts of package context.
 	TimeoutsExpired uint64
 
 	// Kernels is the number of kernels that there are now, and Tasks the number of their tasks.

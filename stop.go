@@ -185,7 +185,7 @@ func (k *Kernel) Stop(ctx context.Context, grace time.Duration, reason ...error)
 	k.root.Ask(c)
 	inTime, err := within(ctx, grace, k.waitTasks)
 	var late error
-	if !inTime && err == nil { // else ctx is done, and shutdown says so
+	if !inTime && err == nil { // else ctx is done, and shutdown reports that
 		if e := lateTasks(k.stragglers(), c); e != nil {
 			e.log(ctx, k, grace)
 			late = e
@@ -218,7 +218,7 @@ func (k *Kernel) waitTasks(ctx context.Context) error {
 func (k *Kernel) stragglers() []*AnyTask { return stragglersBelow(k.root) }
 
 func stragglersBelow(top *wait.Scope) (running []*AnyTask) {
-	ofDaemons := make(map[*wait.Scope]bool) // those of daemons that run, and what is below
+	ofDaemons := make(map[*wait.Scope]bool) // the scopes of daemons that run, and what is below
 	top.Walk(func(s *wait.Scope) bool {
 		isTask := s.Kind() == wait.Task
 		switch {
@@ -287,14 +287,14 @@ func within(ctx context.Context, grace time.Duration, fn func(context.Context) e
 // namedLate is how many tasks a GraceError has a line for.
 const namedLate = 50
 
-// lateTasks is the GraceError for those of tasks that still run, and for what runs below them, nil if
-// none does.
+// lateTasks is the GraceError for the ones among tasks that still run, and for what runs below them,
+// nil if none does.
 func lateTasks(tasks []*AnyTask, c *wait.Cause) *GraceError {
 	return newGraceError(withBelow(tasks, make(map[*wait.Scope]bool)), c)
 }
 
-// withBelow returns the scopes of those of tasks that still run, and of the tasks below them, without
-// those that are in listed, which it adds them to.
+// withBelow returns the scopes of the ones among tasks that still run, and of the tasks below them,
+// without those that are in listed, which it adds them to.
 func withBelow(tasks []*AnyTask, listed map[*wait.Scope]bool) (late []*wait.Scope) {
 	list := func(t *AnyTask) (isNew bool) {
 		s := &t.owner.Scope

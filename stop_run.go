@@ -172,7 +172,7 @@ type descent struct {
 	signal os.Signal
 	due    int64 // when the grace time is over; 0 before the request
 	hurry  bool  // it is over, or was cut short
-	whole  bool  // it is that of the package's Run, which ends the kernel
+	whole  bool  // it belongs to the package's Run, which ends the kernel
 	late   *GraceError
 	named  map[*wait.Scope]bool // the tasks in late
 }
@@ -311,7 +311,7 @@ func (d *descent) others(ctx context.Context) {
 	}
 }
 
-// tooLate reports those of tasks that still run, and what is below them, once each.
+// tooLate reports the ones among tasks that still run, and what is below them, once each.
 func (d *descent) tooLate(ctx context.Context, tasks []*AnyTask, c *wait.Cause) {
 	if d.k.grace == 0 {
 		return

@@ -253,7 +253,7 @@ func (t *AnyTask) mustNotWaitFor(me *wait.Owner, op string) {
 	}
 }
 
-// expectJoiner makes the end of t look for joiners. It is false if t has ended.
+// expectJoiner makes the end of t look for joiners. The result is false if t has ended.
 func (t *AnyTask) expectJoiner() bool {
 	for {
 		switch old := t.state.Load(); {

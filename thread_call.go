@@ -47,8 +47,8 @@ func (c ThreadCall) String() string {
 //	started ──► returned   by the function's goroutine
 //	        ──► abandoned  by the caller, whose context has ended
 //
-// The last two settle the call's Result, and the first one counts. An abandoned function
-// runs on; what it returns in the end is late.
+// The last two settle the call's Result, and the first one counts. An abandoned function runs on;
+// what it eventually returns is late.
 type call[T any] struct {
 	ThreadCall
 
@@ -184,5 +184,5 @@ func (c *call[T]) settle(v T, err error) {
 	}
 }
 
-// panicked reports a panic in this moment.
+// panicked reports a panic at once.
 func (c *call[T]) panicked(e *PanicError) { c.kernel.panicked(e, c.task != nil && c.task.silent) }

@@ -15,7 +15,7 @@ type threads struct {
 	calls     map[*ThreadCall]struct{} // that have not returned
 	turns     map[any]*turn            // of BlockInThread, by key
 	abandoned int                      // of calls
-	warned    int                      // how many abandoned calls there were when the log last said so
+	warned    int                      // how many abandoned calls there were when the log last reported them
 }
 
 // A turn is what those with the same key wait for.
@@ -70,9 +70,9 @@ func (t *threads) remove(c *ThreadCall) {
 	delete(t.calls, c)
 }
 
-// abandoned notes that nobody waits for c any more. Functions that hang pile up, and each
-// may keep an OS thread: the log says so when they are as many as RunInThread may run,
-// and each time that they have doubled; anew when half of them have returned.
+// abandoned notes that nobody waits for c any more. Functions that hang pile up, and each may
+// keep an OS thread: the log reports them when they are as many as RunInThread may run, and each
+// time that they have doubled; anew when half of them have returned.
 func (k *Kernel) abandoned(c *ThreadCall) {
 	t := &k.threads
 	most := int(t.slots.Size())

@@ -162,7 +162,7 @@ func (l *WaitList[T]) waitAt(p wait.Place, ask T) (T, error) {
 func (l *WaitList[T]) await(p wait.Place, ask T) (got T, ok bool) {
 	w := p.Waiter(l.State, l.Object)
 	c := waitCellOf[T](w)
-	defer func() { // also if Serve panics
+	defer func() { // even if Serve panics
 		c.clear(w)
 		w.Free()
 	}()
@@ -201,7 +201,7 @@ func (l *WaitList[T]) enter(w *wait.Waiter, c *waitCell[T], ask T, stays bool) (
 	c.value = ask
 	l.Mutex.Lock()
 	serving := true
-	defer func() { // also if Serve panics, or ends the goroutine
+	defer func() { // even if Serve panics, or ends the goroutine
 		c.own = false
 		if (serving || !stays) && l.waiters.Listed(w) {
 			l.remove(w, c)
@@ -244,7 +244,7 @@ func (l *WaitList[T]) remove(w *wait.Waiter, c *waitCell[T]) {
 
 // grant takes w off the list, and gives it v unless its scope was faster. It wakes w at once, under
 // the object's mutex: the goroutine that wakes up does not need that, and what is collected would
-// have to be woken even if the caller panics. The cost is that of one wake-up longer under the mutex.
+// have to be woken even if the caller panics. The cost is one wake-up longer under the mutex.
 func (l *WaitList[T]) grant(w *wait.Waiter, c *waitCell[T], v T) (ok bool) {
 	l.remove(w, c)
 	if !w.Grant() {

@@ -178,8 +178,8 @@ func isOurs(e fs.DirEntry) bool {
 	return !ok || int(stat.Uid) == os.Geteuid()
 }
 
-// inUse reports whether a set is that of a mapped file of a process that runs. In a container each process of the program
-// may have the same number as the one before, so for ours the number does not count.
+// inUse reports whether a set belongs to the mapped file of a process that runs. In a container each process of the
+// program may have the same number as the one before, so for ours the number does not count.
 func (d *directory) inUse(base string, files []string) bool {
 	if !slices.ContainsFunc(files, func(name string) bool {
 		return strings.HasSuffix(name, ringSuffix) || strings.HasSuffix(name, crashSuffix)

@@ -103,7 +103,7 @@ type everywhere struct {
 	told   bool   // that descriptors are not compared
 }
 
-// round disturbs one run after the other. It is false if one has failed.
+// round disturbs one run after the other. ok is false if one has failed.
 func (e *everywhere) round(m moment) (ok bool) {
 	e.Helper()
 	for m.n = 1; ; m.n++ {

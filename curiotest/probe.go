@@ -66,7 +66,7 @@ func (r *run) Failed(owner *wait.Owner, err error) {
 		return
 	}
 	r.felt = true
-	// Who only asks is told, and may have nothing left to do all the same.
+	// A call that only asks gets the answer, and its caller may have nothing left to do.
 	if p := here(); owner == r.main && !r.over && p.call != "curio.CheckCancellation" {
 		r.cut = append(r.cut, p)
 	}

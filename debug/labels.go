@@ -146,9 +146,9 @@ func makeLabels(l Labels, name string, id uint64, others []string) context.Conte
 	return pprof.WithLabels(context.Background(), pprof.Labels(list...))
 }
 
-// othersLabels returns the labels of ctx, which may be nil, as keys and values, without ours. hasOurs says whether these
-// were among them: the context was derived from that of a task with labels. If a method of the user's panics, there are
-// no labels.
+// othersLabels returns the labels of ctx, which may be nil, as keys and values, without ours. hasOurs says whether
+// these were among them: the context was derived from the context of a task with labels. If a method of the user's
+// panics, there are no labels.
 func othersLabels(ctx context.Context) (list []string, hasOurs bool) {
 	if ctx == nil {
 		return nil, false

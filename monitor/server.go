@@ -33,7 +33,7 @@ type Server struct {
 	closed bool
 	conns  []*conn // the oldest first
 
-	running sync.WaitGroup // goroutines, except those of http
+	running sync.WaitGroup // goroutines, except http's
 }
 
 // On makes a monitor listen at an address. For a Unix socket, the address is "unix:" and a path, or
@@ -74,7 +74,7 @@ func On(addr string, opts ...Option) (*Server, error) {
 		ConnContext:    func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	s.running.Add(1 + len(listeners))
-	// Goroutines begin with the pprof labels of the one that starts them, except those of a timer.
+	// Goroutines begin with the pprof labels of the one that starts them, except a timer's.
 	time.AfterFunc(0, s.run)
 	return s, nil
 }
@@ -289,7 +289,8 @@ const (
 	forLines
 )
 
-// await sets the deadline for what the client says next. It is false if the server is being closed.
+// await sets the deadline for what the client says next. The result is false if the server is being
+// closed.
 func (c *conn) await(deadline time.Time) bool {
 	return c.SetReadDeadline(deadline) == nil && c.server.ctx.Err() == nil
 }

@@ -20,8 +20,8 @@ type address struct {
 
 var errNoAddress = errors.New("where is the monitor? Give its address, or set CURIO_MONITOR")
 
-// parseAddress reads an address as monitor.On has it: unix:/path, a path with a slash, or host:port. A handler that a
-// program has mounted in a server of its own has a URL.
+// parseAddress reads an address in the form that monitor.On takes: unix:/path, a path with a slash, or host:port. A
+// handler that a program has mounted in a server of its own has a URL.
 func parseAddress(text string) (address, error) {
 	switch path, unix := strings.CutPrefix(text, "unix:"); {
 	case text == "":

@@ -142,7 +142,7 @@ func unsubscribe(s Subscriber) (ending []*line) {
 		signal.Stop(l.from) // after which nobody sends any more
 		close(l.from)
 	}
-	for _, l := range lines.ending { // also those of a call at the same time
+	for _, l := range lines.ending { // also the subscribers of a call at the same time
 		if slices.Contains(l.subscribers, s) {
 			ending = append(ending, l)
 		}

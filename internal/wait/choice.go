@@ -14,8 +14,8 @@ import (
 // chief has been claimed is like a waiter that has been cancelled.
 //
 // A node is referred to only by its object, under the object's mutex, and by the goroutine that has
-// claimed it, until that has woken the chief. The mutex is that of a lock or queue, of an alarm, or
-// of a descriptor's readiness. The choosing goroutine takes all nodes off before it frees them.
+// claimed it, until that has woken the chief. The mutex belongs to a lock or queue, to an alarm, or
+// to a descriptor's readiness. The choosing goroutine takes all nodes off before it frees them.
 //
 // A goroutine that waits for Go channels too sleeps in a select statement. There a value may pass
 // in the moment in which an object claims, and neither can be undone. So nothing may be handed
@@ -125,7 +125,7 @@ func (c *Choice) WaitOutside(pass func(again <-chan struct{})) (winner *Waiter, 
 		c.ended = true
 		return nil, false
 	}
-	defer func() { // also if a send panics
+	defer func() { // even if a send panics
 		ok = c.chief.End() || c.winner != nil
 		winner = c.winner
 		c.ended = true
