@@ -84,7 +84,7 @@ func Race[T any](ctx context.Context, fns []func(context.Context) (T, error), la
 
 func mustRace[T any](fns []func(context.Context) (T, error), late []func(T)) {
 	if len(fns) == 0 {
-		panic("curio: Race of no functions; there is nobody to win it")
+		panic("curio: Race of no functions; pass at least one")
 	}
 	for i, fn := range fns {
 		if fn == nil {

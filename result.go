@@ -31,7 +31,7 @@ func (r *Result[T]) SetValue(v T) bool { return r.settle(v, nil) }
 // It panics if err is nil.
 func (r *Result[T]) SetError(err error) bool {
 	if err == nil {
-		panic("curio: SetError(nil); use SetValue for a result that is no error")
+		panic("curio: SetError(nil); use SetValue for a result that is not an error")
 	}
 	var none T
 	return r.settle(none, err)

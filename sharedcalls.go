@@ -69,7 +69,7 @@ type sharedCall[K comparable, V any] struct {
 	shared bool
 }
 
-var errNobodyWaits = errors.New("nobody waits for the shared call any more")
+var errNobodyWaits = errors.New("no caller waits for the shared call any more")
 
 // Do returns the result of fn, or of a call that already runs for the same key. shared reports
 // whether other callers were given the same result: all callers get one value, so do not change what

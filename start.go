@@ -124,7 +124,7 @@ func (s *starting[R]) ready(ctx context.Context, v R) error {
 	s.mu.Unlock()
 	switch was {
 	case isReady:
-		panic(fmt.Sprintf("curio: task %s says a second time that it is ready", CurrentTask(ctx).Name()))
+		panic(fmt.Sprintf("curio: task %s calls ready a second time", CurrentTask(ctx).Name()))
 	case isOver:
 		return fmt.Errorf("%w: %s", ErrNotStarted, CurrentTask(ctx).Name())
 	case isGivenUp:

@@ -75,7 +75,11 @@ func (e *GraceError) Error() string {
 	if len(lines) > shown {
 		lines, more = lines[:shown], "; …"
 	}
-	text := fmt.Sprintf("curio: cancelled after the grace time, as they had not ended, %d of the tasks (%s%s)", n, strings.Join(lines, "; "), more)
+	text := "curio: a task had not ended after the grace time and was cancelled"
+	if n > 1 {
+		text = fmt.Sprintf("curio: %d tasks had not ended after the grace time and were cancelled", n)
+	}
+	text += " (" + strings.Join(lines, "; ") + more + ")"
 	if e.Err != nil {
 		text += ": " + plainText(e.Err)
 	}
@@ -364,6 +368,6 @@ func (e *GraceError) log(ctx context.Context, k *Kernel, grace time.Duration) {
 	patient, cancel := WithTimeout(ctx, time.Second)
 	defer cancel()
 	logWithin(patient, func() {
-		k.say(slog.LevelWarn, "curio: tasks are cancelled that have not ended in the grace time", args...)
+		k.say(slog.LevelWarn, "curio: tasks have not ended in the grace time and are cancelled", args...)
 	})
 }

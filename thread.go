@@ -29,10 +29,10 @@ func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(
 	})
 }
 
-// RunInThreadLimited is RunInThread with slots of the caller's own. While a caller waits for its
-// function, the call takes one unit of slots, and none of the kernel's 64 slots. Calls that share
-// slots bound only each other, in whichever kernel they are. So a slow disk, or a library that works
-// only with few callers at a time, does not hold up other calls.
+// RunInThreadLimited calls fn as RunInThread does, but with slots of the caller's own. While a
+// caller waits for its function, the call takes one unit of slots, and none of the kernel's 64
+// slots. Calls that share slots bound only each other, in whichever kernel they are. So a slow disk,
+// or a library that works only with few callers at a time, does not hold up other calls.
 //
 //	var lookups = curio.NewSemaphore(8)
 //
@@ -68,10 +68,10 @@ func (c *call[T]) inThread(p wait.Place, slots *Semaphore) (T, error) {
 	return c.wait(p, "THREAD_CALL")
 }
 
-// BlockInThread is RunInThread for a function that may block for long and that many tasks may wait
-// for, such as a wait for a condition of another library. For each key, one call of a kernel runs at
-// a time, in a single goroutine, however many tasks wait. The others wait in order of arrival. It
-// takes none of RunInThread's slots.
+// BlockInThread calls fn as RunInThread does. It is for a function that may block for long and that
+// many tasks may wait for, such as a wait for a condition of another library. For each key, one call
+// of a kernel runs at a time, in a single goroutine, however many tasks wait. The others wait in
+// order of arrival. It takes none of RunInThread's slots.
 //
 // A call that is abandoned keeps its key until fn returns. BlockInThread panics if key is nil or
 // cannot be the key of a map. It is Curio's block_in_thread. A task that waits is in the state
@@ -118,10 +118,10 @@ func blockInThread[T any](p wait.Place, key any, op string, c *call[T]) (T, erro
 // an error, the function will not run.
 type Executor interface{ Submit(fn func()) error }
 
-// RunInExecutor is RunInThread on an Executor, such as another library's pool. If ctx is done first,
-// the error is ctx's error. A function that has not been started by then is not started any more,
-// and the call does not wait for a pool that never runs what it has accepted. An error of Submit is
-// the error of the call; it is dropped if ctx is done by then.
+// RunInExecutor calls fn as RunInThread does, but in an Executor, such as another library's pool. If
+// ctx is done first, the error is ctx's error. A function that has not been started by then is not
+// started any more, and the call does not wait for a pool that never runs what it has accepted. An
+// error of Submit is the error of the call; it is dropped if ctx is done by then.
 //
 // It panics if ex is nil. It is Curio's run_in_executor. A task that waits is in the
 // state THREAD_CALL.

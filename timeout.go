@@ -53,9 +53,10 @@ func IgnoreAt(ctx context.Context, at time.Time, fn func(context.Context) error)
 	return ignore(wait.NewTimeoutAt(ctx, at), time.Until(at), fn)
 }
 
-// WithTimeout is TimeoutAfter for straight-line code. It works like context.WithTimeout, at a
-// fraction of the cost. Blocking calls with the context that it returns fail with ErrTaskTimeout
-// when d has passed. cancel releases the context and must be called.
+// WithTimeout returns a context that expires after d, for straight-line code without a function.
+// It works like context.WithTimeout, at a fraction of the cost. Blocking calls with the context
+// that it returns fail with ErrTaskTimeout when d has passed. cancel releases the context and
+// must be called.
 func WithTimeout(ctx context.Context, d time.Duration) (_ context.Context, cancel context.CancelFunc) {
 	s := after(ctx, d)
 	return s, s.Close

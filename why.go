@@ -172,7 +172,7 @@ func (w Wait) String() string {
 		text += " " + w.Object
 	}
 	if w.Lost {
-		text += ", which nobody can provide any more"
+		text += ", which no task can provide any more"
 	}
 	return text
 }

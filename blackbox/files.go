@@ -115,7 +115,7 @@ func private(root *os.Root) error {
 	case ok && int(stat.Uid) != uid && stat.Uid != 0:
 		return fmt.Errorf("curio/blackbox: directory %s belongs to user %d, not to %d: %w", root.Name(), stat.Uid, uid, fs.ErrPermission)
 	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
-		return fmt.Errorf("curio/blackbox: others may write to directory %s, which has the mode %v: %w", root.Name(), info.Mode(), fs.ErrPermission)
+		return fmt.Errorf("curio/blackbox: other users may write to directory %s, which has the mode %v: %w", root.Name(), info.Mode(), fs.ErrPermission)
 	}
 	return nil
 }
