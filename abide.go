@@ -11,8 +11,8 @@ import (
 
 // Abide locks mu, a lock from another package such as a *sync.Mutex, and returns the function that
 // unlocks it. release must be called exactly once, by any goroutine; a second call panics. If ctx is
-// done first, the error is ctx's error. The lock is then unlocked again as soon as it has been
-// obtained.
+// done first, the error is ctx's error; if the background wait for mu succeeds later, mu is unlocked
+// at once.
 //
 // However many tasks wait for mu, a single goroutine of their kernel waits for it in the background
 // and hands it to them in order of arrival. If mu has a TryLock method, Abide tries that first, so a

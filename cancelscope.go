@@ -50,10 +50,10 @@ type CancelScope struct {
 // TimeoutAfter: with ErrTaskTimeout, or with ErrTimeoutCancellation inside another timeout. After
 // Cancel, the error is ErrCancelled and context.Canceled, and WhoCancelled answers for it.
 //
-// If fn returns such an error, or ctx.Err(), Run returns it; Ignore tells it from other errors.
-// Everything else is as with TimeoutAfter: what fn has wrapped or joined stays where it is, and if
-// fn succeeds, Run returns nil. If c was cancelled before Run, or its deadline has passed, fn is
-// called with a context that is done.
+// If fn returns such an error, or ctx.Err(), Run returns it; Ignore separates it from other
+// errors. Everything else is as with TimeoutAfter: what fn has wrapped or joined stays where it
+// is, and if fn succeeds, Run returns nil. If c was cancelled before Run, or its deadline has
+// passed, fn is called with a context that is done.
 //
 // The Deadline method of fn's context does not return the deadline of c, because a context's
 // deadline must never change. The context is done when fn returns, so tasks spawned with it are then

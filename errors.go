@@ -25,9 +25,9 @@ var (
 	// context.Canceled.
 	ErrTaskCancelled = wait.ErrTaskCancelled
 
-	// ErrTaskTimeout means that the innermost timeout around the operation has expired. TimeoutAfter
-	// returns it. It also matches context.DeadlineExceeded and os.ErrDeadlineExceeded, and its
-	// Timeout method returns true.
+	// ErrTaskTimeout means that the timeout that the operation is directly in has expired.
+	// TimeoutAfter returns it. It also matches context.DeadlineExceeded and os.ErrDeadlineExceeded,
+	// and its Timeout method returns true.
 	ErrTaskTimeout = wait.ErrTaskTimeout
 
 	// ErrTimeoutCancellation means that a timeout further out has expired. It also matches

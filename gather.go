@@ -73,7 +73,7 @@ func Map[S, T any](ctx context.Context, items []S, fn func(context.Context, S) (
 	return gather(ctx, g, func(ctx context.Context, i int) (T, error) { return fn(ctx, items[i]) })
 }
 
-// An ItemError tells which function of a Gather, or which item of a Map, has failed.
+// An ItemError is the error of one function of a Gather, or of one item of a Map.
 type ItemError struct {
 	Index int   // of the function or item
 	Err   error // what the function has failed with

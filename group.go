@@ -51,9 +51,10 @@ type TaskGroup[T any] struct {
 // Gather and Map take KeepGoing and Limit.
 type GroupOption interface{ applyTo(g *group) }
 
-// A GroupPolicy tells what a group waits for when its function has returned, and what happens to the
-// others when a task fails. If several of WaitAll, WaitAny, WaitObject and WaitNone are given, the
-// last one counts. A task that was taken by NextDone, NextResult, Done or Join counts too.
+// A GroupPolicy determines what a group waits for when its function has returned, and what happens
+// to the others when a task fails. If several of WaitAll, WaitAny, WaitObject and WaitNone are
+// given, the last one counts. A task that was taken by NextDone, NextResult, Done or Join counts
+// too.
 type GroupPolicy int
 
 const (

@@ -27,7 +27,7 @@ type TaskInfo struct {
 	State   string    // see AnyTask.State
 	Cycles  uint64    // see AnyTask.Cycles
 	Started time.Time // when it was spawned
-	Spawned string    // file:line of the call that spawned it, or, for a function of the user's, of the function
+	Spawned string    // file:line of the call that spawned it, or, for a function of your own, of the function
 
 	// Waits are the things that the task waits for. There are several if it waits in a Select, and
 	// none if it does not wait in a call of this module. Any one of them ends the wait. The task has
@@ -45,7 +45,7 @@ type TaskInfo struct {
 	InGroup   bool // it is a member of a group
 }
 
-// A TaskKind tells which role a task has in its kernel.
+// A TaskKind is the role that a task has in its kernel.
 type TaskKind string
 
 // The kinds of tasks.

@@ -52,8 +52,8 @@ func (o spawnOption) applyTo(t *AnyTask) { o(t) }
 func Name(name string) SpawnOption { return spawnOption(func(t *AnyTask) { t.setName(name) }) }
 
 // Daemon makes the task a daemon. It keeps the values of its context but not its cancellation:
-// unless it is cancelled by Cancel, it runs until its kernel shuts down. No call waits for it to
-// end, and since no caller joins it, its error is logged when it ends.
+// unless it is cancelled by Cancel, it runs until its kernel shuts down. Its error is logged when
+// it ends, unless a caller is waiting for it in Join.
 //
 // A daemon in a group is cancelled at the group's end, together with the other remaining tasks.
 // Apart from that, the group takes no account of it and does not keep it in memory, which suits the
@@ -78,10 +78,9 @@ func Essential() SpawnOption { return spawnOption(func(t *AnyTask) { t.essential
 
 // Service makes the task a service, which other tasks need until they have ended, such as a logger
 // or a pool of connections. Like a daemon, it keeps the values of its context but not its
-// cancellation, and no call waits for it to end. Unlike a daemon, it is cancelled only when all
-// tasks of its kernel that are not services have ended. Services are cancelled one after the other,
-// the last one started first, each when the one before has ended. A task that a service spawns ends
-// with the service.
+// cancellation. Unlike a daemon, it is cancelled only when all tasks of its kernel that are not
+// services have ended. Services are cancelled one after the other, the last one started first, each
+// when the one before has ended. A task that a service spawns ends with the service.
 //
 // A service is Essential: its failure ends the main task. Stop and Grace do not ask it to stop and
 // do not wait for it. Service is for tasks outside of groups: spawning a service in a group panics,

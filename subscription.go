@@ -23,7 +23,7 @@ var (
 	ErrSubscriptionEmpty = errors.New("curio: nothing to receive from the subscription")
 )
 
-// A SlowPolicy tells what happens when a value is sent and a subscriber has no room for it.
+// A SlowPolicy determines what happens when a value is sent and a subscriber has no room for it.
 type SlowPolicy int
 
 const (
@@ -85,8 +85,8 @@ type Subscription[T any] struct {
 }
 
 // Subscribe returns a subscription to the values that are sent from now on. It keeps up to capacity
-// values that have not been received. slow tells what happens when it is full and another value is
-// sent.
+// values that have not been received. slow determines what happens when it is full and another
+// value is sent.
 //
 // The subscription ends when Close is called, when ctx is done, and when the task, the timeout or
 // the group that ctx was made for has ended. Then it keeps nothing, and Send does not wait for it

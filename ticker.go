@@ -10,7 +10,7 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// MissedTicks tells what a Ticker does about ticks that were not taken in time.
+// MissedTicks determines what a Ticker does about ticks that were not taken in time.
 type MissedTicks uint8
 
 // The ways in which a Ticker handles missed ticks. With each of them, a tick that is due is taken at
@@ -60,9 +60,9 @@ type Ticker struct {
 	next int64 // when the next tick is due, a reading of wait.Now
 }
 
-// NewTicker returns a Ticker whose first tick is due one interval from now. missed tells what
-// happens when ticks are missed; the zero value is SkipTicks. NewTicker panics if interval is not
-// positive, or missed is none of the constants.
+// NewTicker returns a Ticker whose first tick is due one interval from now. missed determines
+// what happens when ticks are missed; the zero value is SkipTicks. NewTicker panics if interval
+// is not positive, or missed is none of the constants.
 func NewTicker(interval time.Duration, missed MissedTicks) *Ticker {
 	if interval <= 0 {
 		panic(fmt.Sprintf("curio: NewTicker(%v): the interval must be positive", interval))

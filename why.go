@@ -24,10 +24,10 @@ import (
 // into the queue. That task may end the wait, but other tasks may, too. If some of these tasks are
 // in a deadlock, as Kernel.Deadlocks finds it, a last line names it.
 //
-// If where is true, the lines tell where each task is. That stops all goroutines while it prints
-// their stacks; see Traceback. The text has about a hundred lines, and a line has at most 2,000
-// columns after the tabs. Characters that cannot be printed are shown as Go escape sequences, so
-// that no name can make a line of its own.
+// If where is true, the lines have the places where the tasks are. That stops all goroutines
+// while it prints their stacks; see Traceback. The text has about a hundred lines, and a line has
+// at most 2,000 columns after the tabs. Characters that cannot be printed are shown as Go escape
+// sequences, so that no name can make a line of its own.
 func (t *AnyTask) Why(where bool) string {
 	w := why{picture: newPicture(), line: make(map[*AnyTask]int), path: make(map[*AnyTask]bool)}
 	w.follow(t, 0, "")

@@ -21,7 +21,7 @@ import (
 	"github.com/curio-go/curio/internal/trouble"
 )
 
-// Options tell when files are written, and what is in them. With the zero value, a report is written
+// Options set when files are written, and what is in them. With the zero value, a report is written
 // when a task panics and when a kernel does not shut down.
 type Options struct {
 	// Dir is where files go. It is made if it does not exist. Other users must not be able to write
@@ -80,8 +80,8 @@ var ErrOn = errors.New("curio/blackbox: it is on already")
 //     the value if it is a string, a number or an error of errors.New, fmt.Errorf or Go's runtime;
 //     otherwise it has the type of the value. If the kernel has CrashOnPanic, the process ends when
 //     the report has been written, or after 5 seconds.
-//   - when Kernel.Shutdown logs that tasks do not react, or gives up, for which it then waits a
-//     second at most. The report has a line for each of these tasks.
+//   - when Kernel.Shutdown logs that tasks do not react, or gives up. Writing the report delays
+//     that by a second at most. The report has a line for each of these tasks.
 //   - on SIGQUIT, with Options.Quit.
 //
 // For panics and shutdowns, at most one report is written per minute, even if a server panics again

@@ -18,9 +18,9 @@ func CancelEverywhere(t testing.TB, fn func(ctx context.Context) error) {
 // A Canceller has the settings of CancelEverywhere. Its zero value has the defaults.
 type Canceller struct {
 	// Patience is how long fn may take before it is cancelled, and how long it may go on afterwards.
-	// In a bubble of testing/synctest, where time costs nothing, both may be a week. What fn leaves
-	// to end by itself, such as a task that it has cancelled and not joined, gets a fifth of
-	// Patience. 0 means 10 seconds.
+	// In a bubble of testing/synctest, where time costs nothing, fn may take a week before it is
+	// cancelled. What fn leaves to end by itself, such as a task that it has cancelled and not
+	// joined, gets a fifth of Patience. 0 means 10 seconds.
 	Patience time.Duration
 
 	// MaxWaits is how many waits fn may have. A function with more waits is taken for one that never

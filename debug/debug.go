@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Config tells what to trace. The zero value traces nothing.
+// A Config selects what to trace. The zero value traces nothing.
 type Config struct {
 	// SchedTrace logs when tasks are spawned, run, wait and end: "task created", "task runs", "task
 	// waits", "task ended". A task runs when its function begins, and after each wait.

@@ -2,7 +2,7 @@ package debug
 
 import "github.com/curio-go/curio/internal/events"
 
-// A Recording tells which events are kept when there is no trace.
+// A Recording selects which events are kept when there is no trace.
 type Recording int
 
 // What can be recorded. See [SetRecording].

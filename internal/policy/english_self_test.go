@@ -124,3 +124,29 @@ func TestCheckEnglishInMarkdown(t *testing.T) {
 		`(phrase "as a pointer")`,
 	)
 }
+
+func TestCheckFirstSentences(t *testing.T) {
+	s := mustParse(t, "p/p.go", `package p
+
+// Go is Spawn for a function without a result.
+func Go() {}
+
+// GetCase is [Queue.Get] as a case of a Select.
+func (q *Queue) GetCase() {}
+
+// DoRead is like Do, but for reading.
+func DoRead() {}
+
+// Err is ErrClosed when it has been closed.
+func Err() {}
+
+// At is where it is. It is Go for others.
+func At() {}
+
+// of is Go for us.
+func of() {}
+
+func Bare() {}
+`)
+	expect(t, excuse(checkFirstSentences(s), map[string]string{}, nil), `p/p.go:3: "Go is Spawn for"`, `p/p.go:6: "GetCase is [Queue.Get] as"`)
+}

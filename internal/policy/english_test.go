@@ -184,6 +184,27 @@ func blot(code string) string {
 	return "`" + strings.Repeat("x", len(code)-2) + "`"
 }
 
+// isAnother is a first sentence that a reader cannot understand without another entry.
+var isAnother = re(`^\w+ is (?:the )?\[?[A-Z][A-Za-z.]*\]? (?:and|as|for|from|if|in|of|on|that|to|with|without)\b`)
+
+// checkFirstSentences finds exported functions and methods whose first sentence does not stand by
+// itself: lists of packages and editors show only that.
+func checkFirstSentences(s *source) (found []finding) {
+	for _, decl := range s.tree.Decls {
+		function, ok := decl.(*ast.FuncDecl)
+		if !ok || !function.Name.IsExported() || function.Doc == nil {
+			continue
+		}
+		if text := isAnother.FindString(function.Doc.Text()); text != "" {
+			found = append(found, finding{
+				s.problem(function.Doc.Pos(), "%q is no first sentence that stands by itself: say what %s does; \"is like …, but\" will do", text, function.Name.Name),
+				[]string{s.name + ":" + function.Name.Name},
+			})
+		}
+	}
+	return found
+}
+
 // beingRewritten are files, and directories with a slash at the end, which are not checked yet.
 // Each must go.
 var beingRewritten = map[string]string{
@@ -216,8 +237,12 @@ func TestEnglish(t *testing.T) {
 	used := map[string]bool{}
 	all := sources(t, true)
 	for _, s := range all {
-		if !s.isTest() && !isBeingRewritten(s.name) {
-			report(t, excuse(checkEnglish(s.name, prose(s)), maySay, used))
+		if s.isTest() || isBeingRewritten(s.name) {
+			continue
+		}
+		report(t, excuse(checkEnglish(s.name, prose(s)), maySay, used))
+		if isPublic(s.dir()) {
+			report(t, excuse(checkFirstSentences(s), maySay, used))
 		}
 	}
 	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
