@@ -167,7 +167,7 @@ func ExampleGo() {
 	// Output: I am greeter
 }
 
-// Who joins a task that failed gets its error, and knows whose it is.
+// A caller that joins a failed task gets its error, and knows which task it came from.
 func ExampleTask_Join() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		lookup := curio.Spawn(ctx, func(context.Context) (string, error) {
@@ -595,7 +595,7 @@ func ExampleMaxThreads() {
 	// Output: 45 <nil>
 }
 
-// Whoever watches sees which functions run, and which of them nobody waits for.
+// ThreadCalls shows which functions run, and which of them were abandoned.
 func ExampleKernel_ThreadCalls() {
 	k := curio.NewKernel()
 	_ = k.Run(context.Background(), func(ctx context.Context) error {
@@ -911,7 +911,7 @@ func ExampleBarrier() {
 	// <nil>
 }
 
-// A value that is worked out once, by whoever comes first.
+// A value that is worked out once, by the first caller.
 func ExampleResult() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		var r curio.Result[string]
@@ -1024,8 +1024,7 @@ func ExampleQueue_Producers() {
 	// <nil>
 }
 
-// Whoever does not want to wait for ever has a timeout around the call, or does not wait
-// at all.
+// To avoid waiting for ever, put a timeout around the call, or do not wait at all.
 func ExampleQueue_Get() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		mail := curio.NewQueue[string](0)
@@ -1123,7 +1122,7 @@ func ExampleQueue_FD() {
 	// <nil>
 }
 
-// A worker that takes jobs until it is told to stop, and says so when it has had nothing to do
+// A worker that takes jobs until it is told to stop, and reports when it has had nothing to do
 // for some time.
 func ExampleSelect() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
@@ -1350,8 +1349,8 @@ func (l *latch) CountDown() {
 	l.serve()
 }
 
-// A primitive built on a WaitList can be cancelled, timed out, selected and seen like those of
-// this package.
+// A primitive built on a WaitList can be cancelled, timed out, selected and inspected like the
+// primitives of this package.
 func ExampleWaitList() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		l := newLatch(2)
