@@ -11,7 +11,7 @@ func TestPhrases(t *testing.T) {
 	}{
 		{
 			"who",
-			[]string{"Who asks for more waits.", "It ends. Who waits gets it.", "It is there for who wants to know.", "It is answered by who reads."},
+			[]string{"Who asks for more waits.", "It ends. Who waits gets it.", "It is there for who wants to know.", "For who wants to change it.", "It is answered by who reads."},
 			[]string{"Who joined the task?", "Snapshot tells who waits for whom.", "The caller, who has it, goes on.", "It keeps account of who holds how much.", "Who: the task."},
 		},
 		{"whoever", []string{"It is for whoever watches.", "Whoever comes first wins."}, []string{"whatever"}},

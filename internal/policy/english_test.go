@@ -25,7 +25,7 @@ type phrase struct {
 }
 
 var phrases = []phrase{
-	{"who", re(`(?:^|[.;:!?|] )Who [a-z]+|\b(?:for|by|to|than) who (?:wants?|needs?|has|is|only|[a-z]+s)\b`), re(`\?$`), `"a caller that …", "the task that …", "to find out …"`},
+	{"who", re(`(?:^|[.;:!?|] )Who [a-z]+|\b(?:[Ff]or|[Bb]y|to|than) who (?:wants?|needs?|has|is|only|[a-z]+s)\b`), re(`\?$`), `"a caller that …", "the task that …", "to find out …"`},
 	{"whoever", re(`\b[Ww]hoever\b`), nil, `"the caller", "the task that …"; for an observer "monitoring"`},
 	{"that of", re(`\b(?:is|are|was|has|like|as|from|than|with|by) that of\b`), nil, `repeat the noun: "the error is ctx's error"`},
 	{"those of", re(`\b[Tt]hose of\b`), nil, `repeat the noun: "the options of …", "the tasks that …"`},
