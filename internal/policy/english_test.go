@@ -34,7 +34,7 @@ var phrases = []phrase{
 	{"its like", re(`\b(?:and|or) (?:its|their) likes?\b`), nil, `"and similar …", or list them`},
 	{"it is false if", re(`\b(?:It|They) (?:is|are) (?:false|true|nil) (?:if|when|unless)\b`), nil, `name the result: "ok is false if …"`},
 	{"says so", re(`\b(?:say|says|said|saying) so\b`), nil, `say what is said: "logs it", "reports that …"`},
-	{"in that moment", re(`\bin (?:this|that|such a|the same|the very) (?:very |same )?moment\b`), nil, `"at that moment", "at the same time"`},
+	{"in that moment", re(`\bin (?:this|that|such a|the|the same|the very) (?:very |same )?moment\b`), nil, `"at that moment", "at the same time"`},
 	{"besides", re(`\b[Bb]esides\b`), nil, `"also", "in addition to", "except"`},
 	{"in the end", re(`\b[Ii]n the end\b`), nil, `"finally", "eventually", or leave it out`},
 	{"stands still", re(`\b(?:stands?|stood|standing) still\b`), nil, `"stops", "makes no progress"`},

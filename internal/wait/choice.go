@@ -18,7 +18,7 @@ import (
 // to a descriptor's readiness. The choosing goroutine takes all nodes off before it frees them.
 //
 // A goroutine that waits for Go channels too sleeps in a select statement. There a value may pass
-// in the moment in which an object claims, and neither can be undone. So nothing may be handed
+// at the moment when an object claims, and neither can be undone. So nothing may be handed
 // over: the claim of a node fails, and makes the goroutine look again. That is a send that never
 // blocks, so it may be done under the object's mutex. Only a harmless node can be claimed: its
 // object hands nothing over, so if a value has passed, the claim is forgotten.
