@@ -9,12 +9,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Abide takes a lock that is not of this package, as a *sync.Mutex, and returns the
-// function that unlocks it, which is to be called once. If ctx ends first, the error is
-// that of ctx; the lock is unlocked as soon as it is got. However many tasks wait for one
-// lock, a single goroutine of their kernel does so in the background, and hands it to them in order of
-// arrival. A lock that has a method TryLock is first tried with that, so who comes late may
-// be lucky. Abide panics if mu is nil or cannot be compared.
+// Abide locks mu, a lock from another package such as a *sync.Mutex, and returns the function that
+// unlocks it. release must be called exactly once, by any goroutine; a second call panics. If ctx is
+// done first, the error is ctx's error; if the background wait for mu succeeds later, mu is unlocked
+// at once.
+//
+// However many tasks wait for mu, a single goroutine of their kernel waits for it in the background
+// and hands it to them in order of arrival. If mu has a TryLock method, Abide tries that first, so a
+// late caller may be lucky. Abide panics if mu is nil or cannot be compared.
 //
 // It is Curio's abide. A task that waits is in the state THREAD_TURN, and then ABIDE.
 func Abide(ctx context.Context, mu sync.Locker) (release func(), err error) {

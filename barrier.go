@@ -8,9 +8,9 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Barrier makes tasks wait for each other: each waits until as many have come as the
-// barrier is for. Then all go on, and it can be used again. NewBarrier makes one. It
-// must not be copied after first use. All methods are safe for concurrent use.
+// A Barrier makes a fixed number of tasks wait for each other. When the last of them has arrived,
+// all go on, and the barrier can be used again. NewBarrier makes one; Wait panics on a zero Barrier.
+// It must not be copied after first use. All methods are safe for concurrent use.
 //
 // A task that waits for it is in the state BARRIER_WAIT.
 type Barrier struct {
@@ -22,7 +22,7 @@ type Barrier struct {
 	waiters wait.List
 }
 
-// NewBarrier makes a barrier for n tasks. It panics if n is less than 1.
+// NewBarrier returns a barrier for n tasks. It panics if n is less than 1.
 func NewBarrier(n int) *Barrier {
 	if n < 1 {
 		panic(fmt.Sprintf("curio: NewBarrier(%d): a barrier is for at least one task", n))
@@ -30,9 +30,9 @@ func NewBarrier(n int) *Barrier {
 	return &Barrier{n: n}
 }
 
-// Wait waits until so many are waiting that the barrier opens. last is true for one of
-// them: the one that came last. If ctx ends first, the error is that of ctx, and the
-// others go on waiting for somebody else in its place.
+// Wait waits until as many tasks are waiting as the barrier is for. It then returns nil in all of
+// them, and last is true in the one that arrived last. If ctx is done first, the error is ctx's
+// error, and the other tasks go on waiting for another task to take its place.
 func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
 	if b.n == 0 {
 		panic("curio: Wait at a Barrier for no tasks; make it with NewBarrier")
@@ -81,24 +81,24 @@ func (b *Barrier) withdraw(round int) (open bool) {
 	return false
 }
 
-// Size is how many tasks the barrier is for.
+// Size returns the number of tasks that the barrier is for.
 func (b *Barrier) Size() int { return b.n }
 
-// Waiting is how many have come and wait.
+// Waiting returns the number of tasks that have arrived and wait.
 func (b *Barrier) Waiting() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.arrived
 }
 
-// Snapshot returns who waits. Nobody holds a barrier.
+// Snapshot returns the tasks that wait. A barrier has no holders.
 func (b *Barrier) Snapshot() Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return Snapshot{Waiters: appendWaiters(nil, &b.waiters)}
 }
 
-// String says how many have come, of how many.
+// String returns how many tasks have arrived, and how many the barrier is for.
 func (b *Barrier) String() string {
 	return Snapshot{}.text("Barrier", fmt.Sprintf("%d of %d", b.Waiting(), b.n))
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// What a Broadcast and its subscriptions refuse.
+// Errors of a Broadcast and its subscriptions.
 var (
-	// ErrBroadcastClosed: the broadcast has been closed. A Send returns it at once, a Receive
-	// when it has returned all that was sent before.
+	// ErrBroadcastClosed means that the broadcast has been closed. A Send returns it at once, and a
+	// Receive when it has returned all that was sent before.
 	ErrBroadcastClosed = errors.New("curio: broadcast is closed")
 
-	// ErrBroadcastFull: a TrySend found a subscriber without room that is to be waited for.
+	// ErrBroadcastFull is returned by TrySend if a subscriber that must be waited for has no room.
 	ErrBroadcastFull = errors.New("curio: a subscriber of the broadcast has no room")
 )
 
-// A Broadcast passes each value to all of its subscribers. A subscriber receives every value that
-// is sent after Subscribe has returned, in the order in which the values were sent, which is the
-// same for all. What happens to a subscriber that does not keep up is its own choice: see
+// A Broadcast passes each value to all of its subscribers. A subscriber receives every value that is
+// sent after Subscribe has returned. All subscribers receive the values in the same order, which is
+// the order of sending. What happens to a subscriber that does not keep up is its own choice: see
 // SlowPolicy. Without subscribers, a value is dropped.
 //
 // The zero value is ready for use. A Broadcast must not be copied after first use. All methods are
@@ -31,8 +31,8 @@ var (
 // only the latest value counts, use a Watch. A task that waits is in the state BROADCAST_SEND or
 // BROADCAST_RECEIVE.
 type Broadcast[T any] struct {
-	// If there are senders, full is not 0. Each has its value in the cell of its waiter. Whoever
-	// makes full 0 sends the values of the senders for them, in order of arrival.
+	// If there are senders, full is not 0. Each has its value in the cell of its waiter. The call
+	// that makes full 0 sends the values of the senders for them, in order of arrival.
 	//
 	// mu guards the subscriptions as well.
 	mu      sync.Mutex
@@ -43,12 +43,13 @@ type Broadcast[T any] struct {
 	closed  bool
 }
 
-// Send sends v to all subscribers. It waits while one that subscribed with SlowWait has no room.
+// Send sends v to all subscribers. It waits while any subscriber with the policy SlowWait has no
+// room.
 //
-// A value goes to all subscribers at one moment. If ctx is done first, the error is ctx's error,
-// and no subscriber receives v; the same holds for ErrBroadcastClosed. Several tasks that wait in
-// Send are served in order of arrival, and nobody overtakes them. The time that a Send takes grows
-// with the number of subscribers.
+// All subscribers get the value at the same moment. If ctx is done first, the error is ctx's error.
+// If the broadcast is closed, the error is ErrBroadcastClosed. In both cases no subscriber receives
+// v. Tasks that wait in Send are served in order of arrival. The time that Send takes grows with the
+// number of subscribers.
 func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 	p, err := wait.At(ctx)
 	if err != nil {
@@ -89,8 +90,9 @@ func (b *Broadcast[T]) waitToSend(p wait.Place, v T) error {
 	return nil
 }
 
-// TrySend sends v to all subscribers if none of them has to be waited for. If not, the error is
-// ErrBroadcastFull, or ErrBroadcastClosed, and no subscriber receives v.
+// TrySend sends v to all subscribers if it does not have to wait for any of them. Otherwise the
+// error is ErrBroadcastFull, or ErrBroadcastClosed if the broadcast is closed, and no subscriber
+// receives v.
 func (b *Broadcast[T]) TrySend(v T) error {
 	b.mu.Lock()
 	done, err := b.sendLocked(v)
@@ -141,7 +143,7 @@ func (b *Broadcast[T]) admitLocked(woken *wait.Batch) {
 
 // Close closes the broadcast. Nothing can be sent any more, and tasks that wait in Send get
 // ErrBroadcastClosed. Subscribers receive what was sent before, and then get ErrBroadcastClosed.
-// To close it again does nothing.
+// Closing it again does nothing. Close never blocks.
 func (b *Broadcast[T]) Close() {
 	var woken wait.Batch
 	b.mu.Lock()
@@ -154,16 +156,16 @@ func (b *Broadcast[T]) Close() {
 	woken.Wake()
 }
 
-// Subscribers is how many subscriptions there are that have not ended.
+// Subscribers returns the number of subscriptions that have not ended.
 func (b *Broadcast[T]) Subscribers() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.n
 }
 
-// Snapshot returns the tasks that wait: first those in Receive, in order of subscription, then
-// those in Send. Its Holders are the tasks that hold up Send, as they subscribed with SlowWait and
-// have no room; each holds as many units as there are values that it has not received.
+// Snapshot returns the tasks that wait: first those in Receive, in order of subscription, then those
+// in Send. Its Holders are the tasks that hold up Send, because they subscribed with SlowWait and
+// have no room. Each holds as many units as there are values that it has not received.
 func (b *Broadcast[T]) Snapshot() Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -183,8 +185,8 @@ func (b *Broadcast[T]) snapshotLocked() (snapshot Snapshot) {
 	return snapshot
 }
 
-// String says how many subscribers there are, whether the broadcast is closed, for whom Send
-// waits, and how many wait.
+// String returns how many subscribers there are, whether the broadcast is closed, which task Send
+// waits for, and how many tasks wait.
 func (b *Broadcast[T]) String() string {
 	b.mu.Lock()
 	details := fmt.Sprintf("%d subscribers", b.n)

@@ -4,8 +4,8 @@ import "github.com/curio-go/curio/internal/wait"
 
 // This file makes the operations of a broadcast cases of a Select.
 
-// SendCase is Send of v as a case of a [Select]. When the broadcast has been closed, the case is
-// ready, with ErrBroadcastClosed. If another case takes effect, no subscriber receives v.
+// SendCase returns the case of a [Select] that sends v. If the broadcast has been closed, the case
+// is ready, with ErrBroadcastClosed. If another case takes effect, no subscriber receives v.
 func (b *Broadcast[T]) SendCase(v T) Case { return Case{&broadcastSendCase[T]{b, v}} }
 
 type broadcastSendCase[T any] struct {
@@ -50,9 +50,9 @@ func (c *broadcastSendCase[T]) take(w *wait.Waiter) (done bool, err error) {
 	return true, nil
 }
 
-// ReceiveCase is Receive as a case of a [Select]. The value is stored in *to when the case takes
-// effect, and dropped if to is nil. A *LaggedError and the end of the subscription make the case
-// ready as well: Select returns them.
+// ReceiveCase returns the case of a [Select] that receives a value, and stores it in *to when it
+// takes effect. If to is nil, the value is dropped. A *LaggedError and the end of the subscription
+// make the case ready as well: Select returns them.
 func (s *Subscription[T]) ReceiveCase(to *T) Case {
 	s.mustBeMade()
 	return Case{&broadcastReceiveCase[T]{s, to}}

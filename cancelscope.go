@@ -8,14 +8,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A CancelScope is a function call, made by Run, that can be cancelled from outside, and whose
-// deadline can be set, moved and taken away while it runs. The tasks that the function spawns
-// belong to it. The zero value has no deadline. A CancelScope is for one Run, and must not be
-// copied. All methods are safe for concurrent use, by tasks and by any goroutine, and none but
-// Run blocks.
+// A CancelScope runs a function that can be cancelled from outside, and whose deadline can be set,
+// moved and removed while it runs. The tasks that the function spawns with its context belong to the
+// scope. The zero value is ready for use and has no deadline. A CancelScope is for one call of Run
+// and must not be copied. All methods are safe for concurrent use, by tasks and by any goroutine.
+// Only Run blocks.
 //
-// A function that has to be cut short when nothing has come for a minute calls SetTimeout each
-// time that something comes:
+// To end a function when nothing has come for a minute, call SetTimeout each time that something
+// comes:
 //
 //	var idle curio.CancelScope
 //	idle.SetTimeout(time.Minute)
@@ -30,8 +30,8 @@ import (
 //		}
 //	}))
 //
-// It is Trio's CancelScope. If nothing has to be moved or cancelled, TimeoutAfter and
-// IgnoreAfter are shorter and cost less.
+// It is Trio's CancelScope. If nothing has to be moved or cancelled, TimeoutAfter and IgnoreAfter
+// are shorter and cost less.
 type CancelScope struct {
 	mu    sync.Mutex
 	begun bool        // Run has been called
@@ -45,20 +45,19 @@ type CancelScope struct {
 	timeout  time.Duration // see relative
 }
 
-// Run calls fn with a context that ends when c is cancelled or when its deadline has passed.
-// The blocking call that fn is in then fails, and so does each later one. With a deadline, they
-// fail as those under TimeoutAfter do: with ErrTaskTimeout, or with ErrTimeoutCancellation in
-// another timeout inside. With Cancel, they fail with an error that is ErrCancelled and
-// context.Canceled, and which WhoCancelled knows.
+// Run calls fn with a context that is done when c is cancelled or its deadline passes. The blocking
+// call that fn is in then fails, and so does each later one. After a deadline, they fail as under
+// TimeoutAfter: with ErrTaskTimeout, or with ErrTimeoutCancellation inside another timeout. After
+// Cancel, the error is ErrCancelled and context.Canceled, and WhoCancelled answers for it.
 //
-// If fn returns such an error, or what ctx.Err returns, then Run returns that error; Ignore
-// tells it from others. In all else it is like TimeoutAfter: what fn has wrapped or joined stays
-// where it is, and if fn succeeds, it has succeeded. If c was cancelled before Run, or its
-// deadline has passed, fn is called with a context that is done.
+// If fn returns such an error, or ctx.Err(), Run returns it; Ignore separates it from other
+// errors. Everything else is as with TimeoutAfter: what fn has wrapped or joined stays where it
+// is, and if fn succeeds, Run returns nil. If c was cancelled before Run, or its deadline has
+// passed, fn is called with a context that is done.
 //
-// The context's own Deadline does not tell the deadline of c, as a context's deadline must
-// never change. The context ends when fn returns: tasks spawned with it are then cancelled.
-// Run panics if fn is nil, and if it is called a second time.
+// The Deadline method of fn's context does not return the deadline of c, because a context's
+// deadline must never change. The context is done when fn returns, so tasks spawned with it are then
+// cancelled. Run panics if fn is nil, and if it is called a second time.
 func (c *CancelScope) Run(ctx context.Context, fn func(context.Context) error) error {
 	if fn == nil {
 		panic("curio: CancelScope.Run of a nil function")
@@ -128,10 +127,10 @@ func dueAfter(now int64, d time.Duration) int64 {
 	return wait.Add(now, d)
 }
 
-// Cancel ends the function that Run calls, or will call; it does not wait for that. A reason, if
-// one is given, is in the text of the errors, and WhoCancelled returns it, but errors.Is does not
-// find it in them. did reports whether it was this call that has cancelled c. It is false if c
-// was cancelled or has expired before, if the context around it is done, and after Run.
+// Cancel cancels the function that Run calls or will call, without waiting for it to end. A reason,
+// if one is given, is in the text of the errors, and WhoCancelled returns it, but errors.Is does not
+// find it in them. did reports whether this call has cancelled c. did is false if c was cancelled or
+// has expired before, if the context around it is done, and after Run.
 func (c *CancelScope) Cancel(reason ...error) (did bool) {
 	c.mu.Lock()
 	s := c.scope
@@ -150,10 +149,10 @@ func (c *CancelScope) Cancel(reason ...error) (did bool) {
 	return did
 }
 
-// SetDeadline makes c expire at the given time, whatever deadline it had before. The zero time
-// stands for no deadline, as in package net. A time that has passed ends the function at once.
-// ok is false if it is too late: the deadline has passed, c was cancelled or the context around
-// it is done, or Run has returned. Then nothing has changed: what has expired stays so.
+// SetDeadline sets or replaces the deadline of c. The zero time means no deadline, as in package
+// net. A time that has passed ends the function at once. ok is false, and nothing changes, if it is
+// too late: the deadline has passed, c was cancelled, the context around it is done, or Run has
+// returned.
 func (c *CancelScope) SetDeadline(at time.Time) (ok bool) {
 	due := int64(0)
 	if !at.IsZero() {
@@ -162,8 +161,9 @@ func (c *CancelScope) SetDeadline(at time.Time) (ok bool) {
 	return c.move(due, at, false, 0)
 }
 
-// SetTimeout is SetDeadline with the time that is d from now or, before Run, d from the call of
-// Run. NoTimeout takes the deadline away. With a d of 0 or less, c expires at once.
+// SetTimeout sets the deadline of c to d from now or, before Run, to d from the call of Run.
+// NoTimeout removes the deadline. If d is 0 or less, c expires at once. ok is false if it is too
+// late, as with SetDeadline.
 func (c *CancelScope) SetTimeout(d time.Duration) (ok bool) {
 	return c.move(dueAfter(wait.Now(), d), time.Time{}, d != NoTimeout, d)
 }
@@ -181,8 +181,8 @@ func (c *CancelScope) move(due int64, at time.Time, relative bool, timeout time.
 	return ok
 }
 
-// Deadline returns the time at which c expires, if it has a deadline. Before Run it does not
-// know the time for SetTimeout, and ok is false.
+// Deadline returns the time at which c expires. ok is false if c has no deadline. Before Run, ok is
+// also false after SetTimeout, since the time is not known yet.
 func (c *CancelScope) Deadline() (at time.Time, ok bool) {
 	c.mu.Lock()
 	s, at := c.scope, c.deadline
@@ -193,10 +193,10 @@ func (c *CancelScope) Deadline() (at time.Time, ok bool) {
 	return at, !at.IsZero()
 }
 
-// Err returns the error by which c itself has ended the function: ErrTaskTimeout if its deadline
-// has passed, one that is ErrCancelled and that WhoCancelled knows if it was cancelled. It is nil
-// if neither has happened, also when the context around c is done and when the function has
-// returned. What has happened when Run returns stays so.
+// Err returns the error by which c itself has ended the function. It is ErrTaskTimeout if the
+// deadline of c has passed. If c was cancelled, it is an error that is ErrCancelled and that
+// WhoCancelled answers for. Otherwise Err returns nil, even when the context around c is done, and
+// even when the function has returned. The answer does not change any more once Run has returned.
 func (c *CancelScope) Err() error {
 	if cause := c.ended(); cause != nil {
 		return cause.Own()
@@ -215,9 +215,9 @@ func (c *CancelScope) ended() *wait.Cause {
 	return cause
 }
 
-// Ignore takes what c itself has ended out of err, the error that Run has returned. ended
-// reports whether there was any, and rest is what else is in err, nil for nothing. It goes by
-// the ending of this very scope: other timeouts and cancellations stay.
+// Ignore removes from err, the error that Run has returned, what c itself has ended. ended reports
+// whether there was any such error, and rest is what remains of err, or nil. Only the ending of this
+// scope is removed: other timeouts and cancellations stay.
 //
 //	ended, err := scope.Ignore(scope.Run(ctx, fn))
 func (c *CancelScope) Ignore(err error) (ended bool, rest error) {

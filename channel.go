@@ -10,9 +10,11 @@ import (
 // ErrChannelClosed is the error of a Receive from a Go channel that is closed and empty.
 var ErrChannelClosed = errors.New("curio: channel is closed")
 
-// Receive receives a value from a Go channel. If ctx is done first, the error is ctx's error, and
-// no value has been received; a value that comes at that very moment is returned. If the channel is
+// Receive receives a value from a Go channel. If ctx is done first, the error is ctx's error, and no
+// value has been received; a value that comes at that very moment is returned. If the channel is
 // closed and empty, the error is ErrChannelClosed. A nil channel blocks until ctx is done.
+//
+// A task that waits is in the state CHANNEL_RECEIVE.
 //
 // A task that waits is in the state CHANNEL_RECEIVE.
 func Receive[T any](ctx context.Context, ch <-chan T) (T, error) {

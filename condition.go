@@ -8,10 +8,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Condition lets tasks that hold a lock wait until another one says that something has
-// changed: sync.Cond with a context. The zero value has a Lock of its own;
-// NewCondition makes one for a lock that there is. It must not be copied after first
-// use. All methods are safe for concurrent use.
+// A Condition lets tasks that hold a lock wait until another task announces that something has
+// changed. It is sync.Cond with a context. The zero value is ready for use and has a Lock of its
+// own; NewCondition makes one for an existing lock. A Condition must not be copied after first use.
+// All methods are safe for concurrent use.
 //
 //	err := c.Do(ctx, func(ctx context.Context) error {
 //		return c.WaitFor(ctx, func() bool { return len(jobs) > 0 })
@@ -26,7 +26,7 @@ type Condition struct {
 	waiters wait.List
 }
 
-// NewCondition makes a condition for the lock l: a *Lock, an *RLock or an *RWLock, which
+// NewCondition returns a condition for the lock l. l may be a *Lock, an *RLock or an *RWLock, which
 // is held for writing. It panics if l is nil.
 func NewCondition(l Locker) *Condition {
 	if l == nil {
@@ -35,7 +35,7 @@ func NewCondition(l Locker) *Condition {
 	return &Condition{other: l}
 }
 
-// Locker returns the lock of the condition.
+// Locker returns the condition's lock.
 func (c *Condition) Locker() Locker {
 	if c.other != nil {
 		return c.other
@@ -46,7 +46,7 @@ func (c *Condition) Locker() Locker {
 // Acquire takes the condition's lock. See Locker.
 func (c *Condition) Acquire(ctx context.Context) error { return c.Locker().Acquire(ctx) }
 
-// TryAcquire takes the condition's lock if that can be done at once. See Locker.
+// TryAcquire takes the condition's lock if it is free. See Locker.
 func (c *Condition) TryAcquire(ctx context.Context) bool { return c.Locker().TryAcquire(ctx) }
 
 // Release releases the condition's lock. See Locker.
@@ -57,13 +57,13 @@ func (c *Condition) Do(ctx context.Context, fn func(context.Context) error) erro
 	return c.Locker().Do(ctx, fn)
 }
 
-// Wait releases the lock, waits to be notified, and takes the lock back: all levels of
-// an RLock. It panics if the task does not hold the lock.
+// Wait releases the lock, waits to be notified, and takes the lock back. An RLock is released and
+// taken back with all its levels. Wait panics if the task does not hold the lock.
 //
-// If ctx ends first, the error is that of ctx. The task holds the lock again all the
-// same, for the code around Wait will release it: so Wait returns when the lock can be
-// had, and not before. A notification that comes in that very moment is not lost: either
-// Wait returns nil or another waiter is notified.
+// If ctx is done first, the error is ctx's error. The task holds the lock again even then, because
+// the code around Wait will release it. So Wait always returns only after it has taken the lock
+// back. A notification that comes at that very moment is not lost: either Wait returns nil, or
+// another waiter is notified.
 func (c *Condition) Wait(ctx context.Context) error {
 	l := c.Locker()
 	c.mustBeHeld(ctx)
@@ -96,9 +96,9 @@ func (c *Condition) waitWith(p wait.Place, l Locker) error {
 	return nil
 }
 
-// WaitFor waits until ready returns true. It calls it with the lock held: at once, and
-// each time that it has been notified. It panics if the task does not hold the lock or
-// ready is nil. See Wait for what happens if ctx ends.
+// WaitFor waits until ready returns true. It calls ready with the lock held: at once, and again
+// after each notification. If ctx is done first, the error is ctx's error, and the task holds the
+// lock again, as after Wait. WaitFor panics if the task does not hold the lock or ready is nil.
 func (c *Condition) WaitFor(ctx context.Context, ready func() bool) error {
 	if ready == nil {
 		panic("curio: WaitFor with a nil function")
@@ -115,10 +115,9 @@ func (c *Condition) WaitFor(ctx context.Context, ready func() bool) error {
 	return nil
 }
 
-// Notify wakes the n tasks that have waited longest, or as many as there are. Each
-// returns from Wait when it has the lock. Who notifies need not hold the lock, but
-// must have held it while it changed what the others wait for. It panics if n is
-// negative.
+// Notify wakes the n tasks that have waited longest, or all if there are fewer. Each returns from
+// Wait when it has the lock. The caller need not hold the lock, but must have held it while it
+// changed what the others wait for. Notify never blocks. It panics if n is negative.
 func (c *Condition) Notify(n int) {
 	mustNotBeNegative("Notify", int64(n))
 	var woken wait.Batch
@@ -134,14 +133,14 @@ func (c *Condition) Notify(n int) {
 	woken.Wake()
 }
 
-// NotifyAll wakes all who wait. See Notify.
+// NotifyAll wakes all tasks that wait. See Notify.
 func (c *Condition) NotifyAll() {
 	c.mu.Lock()
 	c.waiters.WakeAll(&c.mu)
 }
 
-// Snapshot returns who holds the lock, and who waits to be notified. For those who wait
-// for the lock, ask Locker.
+// Snapshot returns the task that holds the lock, and the tasks that wait to be notified. For the
+// tasks that wait for the lock, take the Snapshot of Locker.
 func (c *Condition) Snapshot() Snapshot {
 	holders := c.Locker().Snapshot().Holders
 	c.mu.Lock()
@@ -149,7 +148,7 @@ func (c *Condition) Snapshot() Snapshot {
 	return Snapshot{holders, appendWaiters(nil, &c.waiters)}
 }
 
-// String says who holds the lock and how many wait to be notified.
+// String returns which task holds the lock, and how many wait to be notified.
 func (c *Condition) String() string { return c.Snapshot().text("Condition", "") }
 
 func (c *Condition) mustBeHeld(ctx context.Context) {

@@ -21,15 +21,17 @@ import (
 // They were in it all the time in between. A task that waits gives nothing back, and is given nothing except what ends
 // its wait, so it also held the same things all the time.
 
-// A Deadlock is a circle of tasks that wait for each other, or one task that waits for something that nobody can provide
-// any more. None of them will ever go on by itself. Cancelling one of them may help the others.
+// A Deadlock is a circle of tasks that wait for each other, or one task that waits for something
+// that no task can provide any more. None of them will ever go on by itself. Cancelling one of them
+// may help the others.
 type Deadlock struct {
-	// Circle has the tasks that wait for each other: each waits for something that the next one has, and the last
-	// one for something that the first one has. A task is alone in it if it waits for itself, or for something that
-	// nobody can provide, such as a lock whose holder has ended.
+	// Circle has the tasks that wait for each other. Each waits for something that the next one has,
+	// and the last one for something that the first one has. A task is alone in it if it waits for
+	// itself, or for something that no task can provide, such as a lock whose holder has ended.
 	Circle []Stuck
 
-	// Behind is how many other tasks wait for the tasks in the circle, directly or not, and will not go on either.
+	// Behind is the number of other tasks that wait for the tasks in the circle, directly or not,
+	// and will not go on either.
 	Behind int
 }
 
@@ -43,7 +45,7 @@ type Stuck struct {
 	cycle uint64 // of the wait
 }
 
-// String says in one line what the task waits for.
+// String returns in one line what the task waits for.
 func (s Stuck) String() string {
 	text := fmt.Sprintf("task %s (%d): %s", s.Task.trail(), s.Task.ID(), s.Op)
 	if s.Object != "" {
@@ -52,7 +54,7 @@ func (s Stuck) String() string {
 	return text
 }
 
-// String has a line for each task of the circle.
+// String returns a line for each task of the circle.
 func (d Deadlock) String() string {
 	var b strings.Builder
 	for i, s := range d.Circle {
@@ -67,20 +69,21 @@ func (d Deadlock) String() string {
 	return b.String()
 }
 
-// Deadlocks returns the deadlocks among the tasks of the kernel, nil if there is none. It looks at locks, bounded
-// semaphores, Once, joins and groups, whose holders and members are known, and at a Select of these. A task that waits
-// for anything else, has a deadline or was cancelled may go on, and so may the tasks that wait for it. A cancellation that
-// may yet come does not count.
+// Deadlocks returns the deadlocks among the tasks of the kernel, or nil if there is none. It looks
+// at waits whose other side is known: for locks, bounded semaphores and Once, for the end of tasks
+// and groups, and in a Select of these. A task is not part of a deadlock if it waits for anything
+// else, if it has a deadline, or if it was cancelled. Neither are the tasks that wait for it. A
+// cancellation that may yet come does not count.
 //
-// So a deadlock that is reported is one, if tasks release what they have taken themselves. A deadlock is not found if
-// an event, a queue or a channel is part of it, or a wait under a context of a type of the user's, which may have a
-// deadline.
+// So a deadlock that is reported is real, if tasks release what they have taken themselves. A
+// deadlock is not found if it includes a wait for an event, a queue or a channel, or a wait under a
+// context of a type of your own, which may have a deadline.
 //
-// If several goroutines wait in the name of a task, with which it has shared its context, the task may go on. If only
-// one of them waits, that cannot be told from the task's own wait.
+// If several goroutines wait in the name of a task that has shared its context with them, the task
+// may go on. If only one of them waits, that cannot be told from the task's own wait.
 //
-// Deadlocks takes each object's mutex for a moment, stops nobody, and calls nothing of the user's. It looks at every task
-// of the kernel, which takes some microseconds for each.
+// Deadlocks takes each object's mutex for a moment, stops no task, and calls no code of yours. It
+// looks at every task of the kernel, which takes some microseconds for each.
 func (k *Kernel) Deadlocks() []Deadlock {
 	if k.limited.Load() > 0 {
 		return nil
@@ -194,8 +197,8 @@ func (f *stuckSearch) reliancesOf(t *AnyTask, s wait.Snapshot) (all [][]*relianc
 	return all, len(all) > 0
 }
 
-// inLine returns what has to happen before t is served: r itself, and the end of the waits in front of it. It is nil if t
-// may be served by somebody unknown, or has just been served.
+// inLine returns what has to happen before t is served: r itself, and the end of the waits in front of it. each is nil
+// if t may be served by an unknown task, or has just been served.
 func (f *stuckSearch) inLine(r *reliance, t *AnyTask) (each []*reliance) {
 	if r.line == nil {
 		return []*reliance{r}

@@ -10,14 +10,15 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// WatchDeadlocks has the kernel look for deadlocks, as [Kernel.Deadlocks] does, again and again from the first Run on. A
-// deadlock that was not there at the last look is logged at the error level, with the line of each of its tasks. Nothing
-// is cancelled.
+// WatchDeadlocks makes the kernel look for deadlocks at regular intervals, as [Kernel.Deadlocks]
+// does, from the first Run on. A deadlock that was not there at the last look is logged at the error
+// level, with the source line of each of its tasks. Nothing is cancelled.
 //
-// every is the time between two looks. If there are very many tasks and looking takes more than a hundredth of that, the
-// time between is made longer, so that it never costs more than one percent of a processor. The lines cost as much as
-// AnyTask.Where, once for each look that finds new deadlocks. A daemon task does it, in the state TIME_SLEEP most of the
-// time. WatchDeadlocks panics if every is not positive.
+// every is the time between two looks. It is made longer if there are so many tasks that looking
+// takes more than a hundredth of it, so that WatchDeadlocks never costs more than one percent of a
+// processor. Finding the source lines costs as much as AnyTask.Where, once for each look that finds
+// new deadlocks. A daemon task does the work; it is in the state TIME_SLEEP most of the time.
+// WatchDeadlocks panics if every is not positive.
 func WatchDeadlocks(every time.Duration) KernelOption {
 	if every <= 0 {
 		panic(fmt.Sprintf("curio: WatchDeadlocks(%v): the time between two looks has to be positive", every))

@@ -55,8 +55,8 @@ func (e ending) owns(leaf error) bool {
 // whether the ending was in err.
 func (e ending) rest(err error) (rest error, owned bool) { return takeOut(err, e.owns) }
 
-// takeOut returns err without those of its leaves for which cond holds, nil if nothing else is
-// in it. found reports whether there were any.
+// takeOut returns err without the leaves for which cond holds, nil if nothing else is in it.
+// found reports whether there were any.
 func takeOut(err error, cond func(leaf error) bool) (rest error, found bool) {
 	rest, _ = rewrite(err, func(err error) (error, bool) {
 		if !isLeaf(err) {
@@ -229,7 +229,7 @@ func alter(err error, parts ...error) error {
 // Unwrap returns what is left.
 func (a *altered) Unwrap() []error { return a.parts }
 
-// Is asks the error itself, not what it wraps.
+// Is compares the error itself, not what it wraps.
 func (a *altered) Is(target error) bool {
 	if reflect.TypeOf(target).Comparable() && target == a.error {
 		return true
@@ -238,8 +238,8 @@ func (a *altered) Is(target error) bool {
 	return ok && is.Is(target)
 }
 
-// As finds the error itself by its type, but not by an interface such as net.Error: the
-// error would answer for everything that was in it.
+// As finds the error itself by its type, but not by an interface such as net.Error, because the
+// error would then answer for everything that was in it.
 func (a *altered) As(target any) bool {
 	to := reflect.ValueOf(target).Elem()
 	if to.Kind() == reflect.Interface || reflect.TypeOf(a.error) != to.Type() {

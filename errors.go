@@ -11,57 +11,54 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Errors of operations that were ended by cancellation or by a deadline. They are
-// to be compared with errors.Is; what an operation returns is a value that also
-// knows who cancelled, where and why (see WhoCancelled).
+// Errors of operations that were ended by cancellation or by a deadline. Compare them with
+// errors.Is. The value that an operation returns also knows what cancelled it, where and why: see
+// WhoCancelled.
 var (
-	// ErrCancelled is true of each of the three below, and of an operation whose
-	// group failed or whose context was cancelled by something that is not ours.
+	// ErrCancelled matches each of the three errors below. It also matches the error of an operation
+	// whose group failed, or whose context was cancelled by other code, such as the standard
+	// library's.
 	ErrCancelled = wait.ErrCancelled
 
-	// ErrTaskCancelled: the task was cancelled, by Cancel, with the context that
-	// it was spawned with, with its group, or by the shutdown of its kernel. It
-	// is also context.Canceled.
+	// ErrTaskCancelled means that the task was cancelled: by its Cancel method, with the context
+	// that it was spawned with, with its group, or by the shutdown of its kernel. It also matches
+	// context.Canceled.
 	ErrTaskCancelled = wait.ErrTaskCancelled
 
-	// ErrTaskTimeout: the deadline of the timeout that the operation is directly
-	// in has expired. TimeoutAfter returns it. It is also
-	// context.DeadlineExceeded and os.ErrDeadlineExceeded, and its Timeout method
-	// returns true.
+	// ErrTaskTimeout means that the timeout that the operation is directly in has expired.
+	// TimeoutAfter returns it. It also matches context.DeadlineExceeded and os.ErrDeadlineExceeded,
+	// and its Timeout method returns true.
 	ErrTaskTimeout = wait.ErrTaskTimeout
 
-	// ErrTimeoutCancellation: a timeout further out has expired. It is also
+	// ErrTimeoutCancellation means that a timeout further out has expired. It also matches
 	// context.DeadlineExceeded.
 	ErrTimeoutCancellation = wait.ErrTimeoutCancellation
 )
 
-// Errors of wrong use that can happen in a correct program.
+// Errors of misuse that can happen in a correct program.
 var (
-	// ErrUncaughtTimeout: the ErrTaskTimeout of an inner timeout was returned out
-	// of an outer one that has not expired. It is no cancellation: the inner
-	// timeout should have been handled where it was set. It is also
-	// context.DeadlineExceeded.
+	// ErrUncaughtTimeout means that the ErrTaskTimeout of an inner timeout was returned out of an
+	// outer one that has not expired. It is not a cancellation: the inner timeout should have been
+	// handled where it was set. It also matches context.DeadlineExceeded.
 	ErrUncaughtTimeout = sentinel.Deadline("curio: uncaught timeout")
 
-	// ErrNotTerminated: the result of a task was asked for that has not ended.
+	// ErrNotTerminated means that the result of a task was requested before the task had ended.
 	ErrNotTerminated = errors.New("curio: task has not terminated; Join it first")
 
-	// ErrNoTask: a group was asked for the next result and has no task left.
+	// ErrNoTask means that a group was asked for the next result and has no task left.
 	ErrNoTask = errors.New("curio: no task left in the group")
 
-	// ErrKernelShutdown: the kernel has been shut down and runs nothing any more.
+	// ErrKernelShutdown means that the kernel has been shut down and runs nothing any more.
 	ErrKernelShutdown = errors.New("curio: kernel has been shut down")
 
-	// ErrNotShielded: EnableCancellation was called outside of
-	// DisableCancellation.
+	// ErrNotShielded means that EnableCancellation was called outside of DisableCancellation.
 	ErrNotShielded = errors.New("curio: EnableCancellation outside of DisableCancellation; cancellation is enabled already")
 
-	// ErrRecursiveCall: the function of a SharedCalls or of a Once has asked, directly or
-	// through others, for the result that it is to return itself.
+	// ErrRecursiveCall means that the function of a SharedCalls or a Once has asked, directly or
+	// through others, for its own result.
 	ErrRecursiveCall = errors.New("curio: a function waits for its own result")
 
-	// ErrGoexit: the task's function called runtime.Goexit, as testing.T.FailNow
-	// does.
+	// ErrGoexit means that the task's function called runtime.Goexit, as testing.T.FailNow does.
 	ErrGoexit = errors.New("curio: task called runtime.Goexit")
 )
 
@@ -79,9 +76,8 @@ func (u *uncaught) Is(target error) bool {
 
 func (u *uncaught) Unwrap() error { return u.err }
 
-// A TaskError is what Join returns when the task failed or was cancelled. So a
-// join that was cancelled itself can be told from a task that was: only the
-// latter is a TaskError.
+// A TaskError is the error of a Join of a task that failed or was cancelled. If the Join itself was
+// cancelled, its error is not a TaskError, so the two can be told apart.
 type TaskError struct {
 	Task *AnyTask
 	Err  error // what the task ended with
@@ -113,8 +109,8 @@ func (e *TaskError) innermost() error {
 // namedTasks is how many tasks the text of a TaskError names at most.
 const namedTasks = 8
 
-// Error names the task and says what it ended with. If the error has come through many
-// tasks, it names only the outermost ones.
+// Error names the task and the error that it ended with. If the error has come through many tasks,
+// it names only the outermost ones.
 func (e *TaskError) Error() string {
 	var b strings.Builder
 	b.WriteString("curio: ")
@@ -131,18 +127,18 @@ func (e *TaskError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns Err. If Err is, or wraps, a timeout of the task's own, that is another
-// task's timeout to the caller: context.DeadlineExceeded, but not ErrTaskTimeout.
+// Unwrap returns Err. If Err is, or wraps, a timeout of the task's own, it is returned as another
+// task's timeout: context.DeadlineExceeded, but not ErrTaskTimeout.
 func (e *TaskError) Unwrap() error { return fromElsewhere(e.Err, 0) }
 
-// A PanicError is what a task ended with that panicked.
+// A PanicError is the error of a task that panicked.
 type PanicError struct {
 	Task  string // the path of the task, "" for none
 	Value any    // what panic was called with
 	Stack []byte // the stack of the goroutine at that moment, as text
 }
 
-// Error returns the panic's value, and the task. The stack is in Stack.
+// Error returns the panic's value and the task's path, without the stack.
 func (e *PanicError) Error() string {
 	if e.Task == "" {
 		return fmt.Sprintf("curio: panic: %v", e.Value)
@@ -156,14 +152,15 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// A TaskGroupError is what a group returns of which tasks have failed. errors.Is
-// and errors.As look into each of their errors.
+// A TaskGroupError is the error of a group in which tasks have failed. errors.Is and errors.As look
+// into each of their errors.
 type TaskGroupError struct {
 	Body   error      // what the group's function returned by itself, if anything
 	Failed []*AnyTask // the tasks that failed, in order of failing; none that was merely cancelled
 }
 
-// Error lists all that failed. If that is one task, the text is that of its TaskError.
+// Error lists all tasks that failed, with their errors. If there is only one, the text is the text
+// of its TaskError.
 func (e *TaskGroupError) Error() string {
 	var b strings.Builder
 	b.WriteString("curio: ")
@@ -197,12 +194,12 @@ func (e *TaskGroupError) Unwrap() []error {
 	return errs
 }
 
-// A ShutdownError says what had not ended when Shutdown gave up.
+// A ShutdownError lists what had not ended when Shutdown gave up.
 type ShutdownError struct {
-	// Tasks has a line for each task that has not ended, with its path, state and place,
-	// and one for everything else that holds the kernel up, such as a goroutine that is in
-	// a shield but in no task. It is never empty. If there are more than 50, the last line
-	// counts the rest.
+	// Tasks has a line for each task that has not ended, with its path, state and place. It also has
+	// a line for everything else that holds the kernel up, such as a goroutine that is in a shield
+	// and not in a task. It is never empty. If there are more than 50 lines, the last one counts the
+	// rest.
 	Tasks []string
 
 	Err error // why Shutdown gave up
@@ -222,18 +219,18 @@ func (e *ShutdownError) Error() string {
 // Unwrap returns Err.
 func (e *ShutdownError) Unwrap() error { return e.Err }
 
-// A Cancellation says who ended an operation, and why.
+// A Cancellation describes what ended an operation, and why.
 type Cancellation struct {
-	By      string    // path of the task that cancelled, "" if it was no task
+	By      string    // path of the task that cancelled, "" if no task did
 	Where   string    // file:line of the call that cancelled, "" if a deadline or another context did
 	When    time.Time // when that was
 	Reason  error     // what the canceller gave as its reason, or the cause of a context that is not ours
 	Expired bool      // it was a deadline
 }
 
-// WhoCancelled returns who ended the operation that failed with err. It is false
-// if err is not, and does not wrap, an error of cancellation. It also answers for
-// context.Cause(ctx) of a context of this package, or derived from one.
+// WhoCancelled returns what ended the operation that failed with err. The result is false if err is
+// not, and does not wrap, an error of cancellation. WhoCancelled also accepts context.Cause(ctx) for
+// a context of this package, or one derived from it.
 func WhoCancelled(err error) (Cancellation, bool) {
 	var e *wait.Error
 	if !errors.As(err, &e) {

@@ -167,7 +167,7 @@ func ExampleGo() {
 	// Output: I am greeter
 }
 
-// Who joins a task that failed gets its error, and knows whose it is.
+// A caller that joins a failed task gets its error, and knows which task it came from.
 func ExampleTask_Join() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		lookup := curio.Spawn(ctx, func(context.Context) (string, error) {
@@ -363,7 +363,7 @@ func ExampleWhoCancelled() {
 	// Output: true out of patience in example_test.go
 }
 
-// Any descriptor can be waited for, as one that a C library has opened.
+// Any descriptor can be waited for, such as one that a C library has opened.
 func ExampleWaitRead() {
 	var fds [2]int
 	if err := syscall.Pipe(fds[:]); err != nil {
@@ -387,7 +387,8 @@ func ExampleWaitRead() {
 	// Output: ping <nil>
 }
 
-// A function that no context reaches is run beside the task, which can be cancelled.
+// A function that takes no context runs in a thread, and the task that waits for it can be
+// cancelled.
 func ExampleRunInThread() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		n, err := curio.RunInThread(ctx, func() (int, error) {
@@ -399,7 +400,7 @@ func ExampleRunInThread() {
 	// Output: 25 <nil>
 }
 
-// A library that bears only two callers at a time. Other functions in threads are not held up.
+// A library that works with only two callers at a time. Other functions in threads are not held up.
 func ExampleRunInThreadLimited() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		slots := curio.NewSemaphore(2)
@@ -412,7 +413,7 @@ func ExampleRunInThreadLimited() {
 	// Output: [1 4 9 16] <nil> Semaphore(2 of 2 free)
 }
 
-// What comes too late is not lost: late closes it.
+// A result that comes too late is not lost: late closes it.
 func ExampleRunInThread_late() {
 	began, slow, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	open := func() (*os.File, error) {
@@ -444,7 +445,7 @@ func ExampleRunInThread_late() {
 	// opened too late; closing: <nil>
 }
 
-// Any number of tasks wait for a condition of another library, in a single goroutine.
+// Any number of tasks can wait for a condition of another library, in a single goroutine.
 func ExampleBlockInThread() {
 	var ready sync.WaitGroup // stands for something that knows no context
 	ready.Add(1)
@@ -467,7 +468,7 @@ func ExampleBlockInThread() {
 	// Output: 1000 <nil>
 }
 
-// A pool is an executor by its method Submit.
+// A pool with a method Submit is an Executor.
 type pool struct{ jobs chan func() }
 
 func (p pool) Submit(fn func()) error { p.jobs <- fn; return nil }
@@ -488,7 +489,7 @@ func ExampleRunInExecutor() {
 	// Output: from the pool <nil>
 }
 
-// The thread belongs to the task, and what it does to it stays there.
+// The thread belongs to the task, and changes to it affect no other code.
 func ExampleSpawnThread() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		t := curio.SpawnThread(ctx, func(ctx context.Context) (string, error) {
@@ -505,7 +506,7 @@ func ExampleSpawnThread() {
 	// Output: still on the same thread of gc <nil>
 }
 
-// A mutex that belongs to somebody else is waited for as one of ours.
+// Waiting for a mutex of other code can be cancelled, too.
 func ExampleAbide() {
 	var mu sync.Mutex
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
@@ -577,7 +578,7 @@ func ExampleSend() {
 	// Output: true <nil>
 }
 
-// A single place: the functions of RunInThread run one after the other.
+// A single slot: the functions of RunInThread run one after the other.
 func ExampleMaxThreads() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		sum := 0 // needs no lock
@@ -595,7 +596,7 @@ func ExampleMaxThreads() {
 	// Output: 45 <nil>
 }
 
-// Whoever watches sees which functions run, and which of them nobody waits for.
+// ThreadCalls shows which functions run, and which of them were abandoned.
 func ExampleKernel_ThreadCalls() {
 	k := curio.NewKernel()
 	_ = k.Run(context.Background(), func(ctx context.Context) error {
@@ -747,7 +748,7 @@ func ExampleRLock() {
 	// <nil>
 }
 
-// Any number read at once; who writes is alone.
+// Any number of tasks may read at once; a writer is alone.
 func ExampleRWLock() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		var l curio.RWLock
@@ -911,7 +912,7 @@ func ExampleBarrier() {
 	// <nil>
 }
 
-// A value that is worked out once, by whoever comes first.
+// A value that is worked out once, by the first caller.
 func ExampleResult() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		var r curio.Result[string]
@@ -929,7 +930,7 @@ func ExampleResult() {
 	// <nil>
 }
 
-// requestID is what the log of a request says, however deep down it is written.
+// requestID is in each log line of a request, however deep in the code it is written.
 var requestID curio.Local[string]
 
 func ExampleLocal() {
@@ -1024,8 +1025,7 @@ func ExampleQueue_Producers() {
 	// <nil>
 }
 
-// Whoever does not want to wait for ever has a timeout around the call, or does not wait
-// at all.
+// To avoid waiting for ever, put a timeout around the call, or do not wait at all.
 func ExampleQueue_Get() {
 	_ = curio.Run(context.Background(), func(ctx context.Context) error {
 		mail := curio.NewQueue[string](0)
@@ -1123,7 +1123,7 @@ func ExampleQueue_FD() {
 	// <nil>
 }
 
-// A worker that takes jobs until it is told to stop, and says so when it has had nothing to do
+// A worker that takes jobs until it is told to stop, and reports when it has had nothing to do
 // for some time.
 func ExampleSelect() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
@@ -1350,8 +1350,8 @@ func (l *latch) CountDown() {
 	l.serve()
 }
 
-// A primitive built on a WaitList can be cancelled, timed out, selected and seen like those of
-// this package.
+// A primitive built on a WaitList can be cancelled, timed out, selected and inspected like the
+// primitives of this package.
 func ExampleWaitList() {
 	err := curio.Run(context.Background(), func(ctx context.Context) error {
 		l := newLatch(2)

@@ -123,5 +123,5 @@ func (k *Kernel) reportAll(left []failure) {
 
 // report logs an error that nobody else sees.
 func (k *Kernel) report(path string, err any) {
-	k.say(slog.LevelError, "curio: task failed and nobody joined it", "task", path, "err", err)
+	k.say(slog.LevelError, "curio: task failed and no caller received its error", "task", path, "err", err)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Gather calls all functions at the same time, each in a task of its own, waits for them, and
+// Gather calls all functions at the same time, each in a task of its own. It waits for them and
 // returns their results in the order of fns.
 //
 //	pages, err := curio.Gather(ctx, []func(context.Context) (Page, error){
@@ -20,27 +20,27 @@ import (
 //		func(ctx context.Context) (Page, error) { return fetch(ctx, second) },
 //	})
 //
-// If a function fails, the others are cancelled. Gather waits until they have ended, and returns
-// an *ItemError that says which has failed first, and how. The errors of the others are dropped. A
-// panic is a *PanicError in it, and is logged as well. A task that somebody cancels by its Cancel
-// method has failed, because its result is missing.
+// If a function fails, the others are cancelled. Gather waits until they have ended, and returns an
+// *ItemError that says which function failed first, and with which error. The errors of the others
+// are dropped. If a function panics, the error wraps a *PanicError, and the panic is logged as well.
+// A task that is cancelled by its own Cancel method has failed, because its result is missing.
 //
-// Two options may be given. With KeepGoing, a failure cancels nobody. If any have failed, the
-// error is a join (see [errors.Join]) of an *ItemError for each of them, in the order of fns. With
-// Limit(n), at most n functions run at a time, in n tasks that call one after another in order;
-// what a function leaves in its task, such as a Local, is there for the next one. Gather panics if
-// it is given a policy such as WaitAny, or a nil function.
+// Two options may be given. With KeepGoing, a failure does not cancel the other functions. If any
+// have failed, the error joins an *ItemError for each of them, in the order of fns (see
+// [errors.Join]). With Limit(n), at most n functions run at a time, in n tasks that call one
+// function after another, in order. What a function leaves in its task, such as a Local, is there
+// for the next one. Gather panics if it is given a policy such as WaitAny, or a nil function.
 //
-// The results come with an error, too, so that what was opened can be closed: there are
-// as many as functions, with T's zero value for each function that has failed or was not called.
-// But if ctx is done already, no function is called, and they are nil. If ctx is done while some
-// functions run, these are cancelled, no more are called, and the error is ctx's error. With
-// KeepGoing it is joined with those that have failed before. If all functions have ended by
-// themselves, Gather does not look at ctx any more. Without functions, the results are empty.
+// The results are returned with an error, too, so that what was opened can be closed. There are as
+// many results as functions, with T's zero value for each function that has failed or was not
+// called. If ctx is done already, no function is called, and the results are nil. If ctx is done
+// while some functions run, these are cancelled, no more are called, and the error is ctx's error.
+// With KeepGoing it is joined with the earlier failures. If all functions have ended by themselves,
+// Gather does not look at ctx any more. Without functions, the results are empty.
 //
-// No function runs any more when Gather returns, and tasks that the functions have spawned with their
-// contexts have been cancelled. Gather is Curio's and asyncio's gather, and does what
-// errgroup does with a slice. A task that waits is in the state TASKGROUP_JOIN.
+// When Gather returns, no function runs any more, and tasks that the functions have spawned with
+// their contexts have been cancelled. Gather is Curio's and asyncio's gather, and does what errgroup
+// does with a slice. A task that waits is in the state TASKGROUP_JOIN.
 func Gather[T any](ctx context.Context, fns []func(context.Context) (T, error), opts ...GroupOption) ([]T, error) {
 	for i, fn := range fns {
 		if fn == nil {
@@ -53,9 +53,9 @@ func Gather[T any](ctx context.Context, fns []func(context.Context) (T, error), 
 }
 
 // Map calls fn for each of items, waits for these calls, and returns their results in the order of
-// items. Without Limit all calls run at the same time, each in a task of its own. With Limit(n), n
-// tasks take one item after another, in order, so that a million items need no more memory than
-// their results.
+// items. Without Limit, all calls run at the same time, each in a task of its own. With Limit(n), n
+// tasks take one item after another, in order, so a million items need no more memory than their
+// results.
 //
 //	pages, err := curio.Map(ctx, urls, fetch, curio.Limit(10))
 //
@@ -73,13 +73,13 @@ func Map[S, T any](ctx context.Context, items []S, fn func(context.Context, S) (
 	return gather(ctx, g, func(ctx context.Context, i int) (T, error) { return fn(ctx, items[i]) })
 }
 
-// An ItemError says which of the functions of a Gather, or of the items of a Map, has failed.
+// An ItemError is the error of one function of a Gather, or of one item of a Map.
 type ItemError struct {
 	Index int   // of the function or item
 	Err   error // what the function has failed with
 }
 
-// Error says which it is, counting from 0, and what it has failed with.
+// Error returns the index, counting from 0, and the error.
 func (e *ItemError) Error() string {
 	return fmt.Sprintf("curio: item %d: %s", e.Index, plainText(e.Err))
 }

@@ -116,7 +116,7 @@ func (g *group) add(m member, adopted bool) {
 	g.addLocked(m, adopted)
 }
 
-// tryAdd is add if m gets a slot at once. It is false if it would not.
+// tryAdd is add if m gets a slot at once. The result is false if it would not.
 func (g *group) tryAdd(m member) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -369,7 +369,7 @@ func (g *group) sweepLocked() {
 // opGroupJoin is the state of a task that waits for the end of a group.
 const opGroupJoin = "TASKGROUP_JOIN"
 
-// String says what a task waits for that is at the group's end.
+// String describes what a task that is at the group's end waits for.
 func (g *group) String() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -496,7 +496,7 @@ func (g *group) verdict(err error) error {
 	}
 	g.reported = true
 	failed := g.failed
-	if !g.cut { // what cut the group is reported, whoever has seen it
+	if !g.cut { // what cut the group is reported, even if a caller has received it
 		failed = slices.DeleteFunc(failed, (*AnyTask).isTaken)
 		if g.completed != nil && (g.policy == WaitAny || g.policy == WaitObject) {
 			failed = nil

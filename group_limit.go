@@ -10,13 +10,12 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// NoLimit, given to Limit or SetLimit, lets all tasks run at the same time.
+// NoLimit removes the limit if it is given to Limit or SetLimit: all tasks run at the same time.
 const NoLimit = math.MaxInt
 
-// SetLimit changes the limit of the group: how many of its tasks run at the same time. If there
-// is more room, those that wait for their turn begin, in order. If there is less, nobody is
-// stopped: the next task begins when fewer than n are left. The group need not
-// have had a limit. SetLimit panics if n is not positive.
+// SetLimit sets how many of the group's tasks run at the same time. If the limit grows, waiting
+// tasks begin, in order. If it shrinks, no running task is stopped: the next task begins when fewer
+// than n are left. The group need not have had a limit. SetLimit panics if n is not positive.
 func (g *TaskGroup[T]) SetLimit(n int) {
 	mustBeLimit(n)
 	g.group.setLimit(n)
@@ -28,8 +27,8 @@ func mustBeLimit(n int) {
 	}
 }
 
-// TrySpawn is Spawn if the task can begin at once: if the group has no limit, or has not reached
-// it. Otherwise it is not spawned, and the result is nil.
+// TrySpawn starts fn as a task of the group if it can begin at once: if the group has no limit, or
+// has not reached it. Otherwise it returns nil, and fn is not called.
 func (g *TaskGroup[T]) TrySpawn(fn func(context.Context) (T, error), opts ...SpawnOption) *Task[T] {
 	if fn == nil {
 		panic("curio: TaskGroup.TrySpawn of a nil function")
@@ -41,7 +40,7 @@ func (g *TaskGroup[T]) TrySpawn(fn func(context.Context) (T, error), opts ...Spa
 	return g.trySpawn(t, t)
 }
 
-// TryGo is TrySpawn for a function that has no result but an error.
+// TryGo is like TrySpawn, for a function that returns only an error.
 func (g *TaskGroup[T]) TryGo(fn func(context.Context) error, opts ...SpawnOption) *Task[T] {
 	if fn == nil {
 		panic("curio: TaskGroup.TryGo with a nil function")
@@ -60,10 +59,10 @@ func (g *TaskGroup[T]) trySpawn(t *Task[T], fn runner) *Task[T] {
 	return t
 }
 
-// SpawnWait is Spawn that waits until the task can begin. So a loop that spawns a task for each
-// of many items has no more tasks than the group's limit, and one that waits. If ctx is done
-// first, the error is ctx's error, and it is as if the task had not been spawned: fn is not
-// called. A task that waits is in the state GROUP_LIMIT.
+// SpawnWait is like Spawn, but waits until the task can begin. A loop that spawns a task for each of
+// many items then never has more tasks than the group's limit, plus one that waits. If ctx is done
+// first, the error is ctx's error, and fn is not called: it is as if the task had not been spawned.
+// A caller that waits is in the state GROUP_LIMIT.
 func (g *TaskGroup[T]) SpawnWait(ctx context.Context, fn func(context.Context) (T, error), opts ...SpawnOption) (*Task[T], error) {
 	if fn == nil {
 		panic("curio: TaskGroup.SpawnWait of a nil function")
@@ -72,7 +71,7 @@ func (g *TaskGroup[T]) SpawnWait(ctx context.Context, fn func(context.Context) (
 	return g.spawnWait(ctx, t, t)
 }
 
-// GoWait is SpawnWait for a function that has no result but an error.
+// GoWait is like SpawnWait, for a function that returns only an error.
 func (g *TaskGroup[T]) GoWait(ctx context.Context, fn func(context.Context) error, opts ...SpawnOption) (*Task[T], error) {
 	if fn == nil {
 		panic("curio: TaskGroup.GoWait with a nil function")

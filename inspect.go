@@ -17,7 +17,7 @@ import (
 // is seen at one moment, and two tasks at two. No lock is held for longer than it takes to look at one task or one object,
 // and nothing of the user's is called.
 
-// A TaskInfo is what a task looked like when it was inspected.
+// A TaskInfo describes a task at the time of an inspection.
 type TaskInfo struct {
 	Task   *AnyTask
 	Parent *AnyTask // see AnyTask.Parent
@@ -27,16 +27,17 @@ type TaskInfo struct {
 	State   string    // see AnyTask.State
 	Cycles  uint64    // see AnyTask.Cycles
 	Started time.Time // when it was spawned
-	Spawned string    // file:line of the call that spawned it, or, for a function of the user's, of the function
+	Spawned string    // file:line of the call that spawned it, or, for a function of your own, of the function
 
-	// Waits are the things that the task waits for: several if it waits in a Select, none if it does not wait in a
-	// call of this module. One of them ends the wait. It waits since Since, and will do so until Until at most,
-	// which is zero if the wait does not end by itself.
+	// Waits are the things that the task waits for. There are several if it waits in a Select, and
+	// none if it does not wait in a call of this module. Any one of them ends the wait. The task has
+	// waited since Since, and will wait until Until at most, which is zero if the wait does not end
+	// by itself.
 	Waits        []Wait
 	Since, Until time.Time
 
-	// Deadline is the earliest of the deadlines around what the task does, zero if there is none. While it
-	// does not wait, these are the deadlines around its function.
+	// Deadline is the earliest of the deadlines around the operation that the task waits in, or
+	// around its function if it does not wait. It is zero if there is none.
 	Deadline time.Time
 
 	Cancelled *Cancellation // how it was cancelled, and when; nil if it was not
@@ -44,7 +45,7 @@ type TaskInfo struct {
 	InGroup   bool // it is a member of a group
 }
 
-// A TaskKind is what a task is to its kernel.
+// A TaskKind is the role that a task has in its kernel.
 type TaskKind string
 
 // The kinds of tasks.
@@ -60,23 +61,25 @@ type Wait struct {
 	Op     string // what the task does, as State shows it
 	Object string // what it waits for, as text, "" if there is nothing to name
 
-	// On are the tasks that have to act before the wait can end: the holders of a lock or of the units of a bounded
-	// semaphore, or the task that is joined, or the members of a group. There are none for what anybody may
-	// provide.
+	// On are the tasks that have to act before the wait can end: the holders of a lock or of the
+	// units of a bounded semaphore, the task that is joined, or the members of a group. On is empty
+	// if any task may end the wait.
 	On []*AnyTask
 
-	// Perhaps are tasks that may end the wait, as they have used the object lately: up to two that have put items
-	// into the queue, or got some from it, or the holders of the units of a semaphore that anybody may release.
+	// Perhaps are tasks that may end the wait, because they have used the object lately: up to two
+	// that have put items into the queue, or got some from it, or the holders of the units of a
+	// semaphore that any task may release.
 	Perhaps []*AnyTask
 
 	Lost bool // the only task that could provide it has ended
 }
 
-// Inspect returns what the tasks of k do, the oldest first. Tasks that have ended are not among them, and one that was
-// spawned or that moved to another parent while Inspect looked may be missing.
+// Inspect describes the tasks of k that have not ended, the oldest first. A task that was spawned,
+// or moved to another parent, during the call may be missing.
 //
-// It stops nobody, takes each object's mutex for a moment, and calls nothing of the user's. It takes some microseconds
-// for each task. The stack of a task, which costs more, is not part of it: see AnyTask.Traceback.
+// Inspect stops no task, takes each object's mutex for a moment, and calls no code of yours. It
+// takes some microseconds for each task. The stack of a task, which costs more, is not part of it:
+// see AnyTask.Traceback.
 func (k *Kernel) Inspect() []TaskInfo {
 	tasks := k.Tasks()
 	slices.SortFunc(tasks, func(a, b *AnyTask) int { return cmp.Compare(a.ID(), b.ID()) })
@@ -89,14 +92,15 @@ func (k *Kernel) Inspect() []TaskInfo {
 	return infos
 }
 
-// Inspect returns what t does. See Kernel.Inspect.
+// Inspect describes t. See Kernel.Inspect.
 func (t *AnyTask) Inspect() TaskInfo {
 	p := newPicture()
 	return p.info(t)
 }
 
-// InspectTasks returns what the given tasks do, in their order, as one look: it costs less than Inspect for each of them if
-// many wait for the same. The tasks may be of several kernels. See Kernel.Inspect.
+// InspectTasks describes the given tasks, in their order. It costs less than an Inspect for each of
+// them if many wait for the same object. The tasks may belong to several kernels. See
+// Kernel.Inspect.
 func InspectTasks(tasks ...*AnyTask) []TaskInfo {
 	pictures := make(map[*Kernel]*picture)
 	infos := make([]TaskInfo, 0, len(tasks))
@@ -145,7 +149,7 @@ func (k *Kernel) unregister() {
 	delete(kernels.open, k)
 }
 
-// ID is a number that no other kernel of this process has. The default kernel has 1.
+// ID returns a number that no other kernel of this process has. The default kernel has 1.
 func (k *Kernel) ID() uint64 { return k.id }
 
 // A picture is what has been found out so far, so that what many tasks wait for is looked at once.

@@ -16,12 +16,11 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Run makes a kernel, runs main in it as a task, and shuts the kernel down: when
-// main has returned, every other task is cancelled and waited for. It returns
-// main's own error; a panic in main is a *PanicError. When ctx ends, main is
-// cancelled, and Run still waits for it to end.
+// Run makes a kernel, runs main in it as a task, and shuts the kernel down: when main has returned,
+// every other task is cancelled and waited for. It returns main's own error; a panic in main is a
+// *PanicError. When ctx is done, main is cancelled, and Run still waits for it to end.
 //
-// Run may be called several times at once, and from within a task.
+// Run may be called several times at once, and from within a task. It panics if main is nil.
 func Run(ctx context.Context, main func(context.Context) error, opts ...KernelOption) error {
 	k := NewKernel(opts...)
 	pc := caller(3)
@@ -33,8 +32,8 @@ func Run(ctx context.Context, main func(context.Context) error, opts ...KernelOp
 	return k.run(ctx, main, pc, nil)
 }
 
-// A Kernel owns tasks: those that it runs and all that these spawn. NewKernel
-// makes one. All methods are safe for concurrent use.
+// A Kernel owns tasks: those that it runs and all that these spawn. NewKernel makes one; the zero
+// value cannot be used. All methods are safe for concurrent use.
 type Kernel struct {
 	id       uint64
 	root     *wait.Scope
@@ -50,7 +49,7 @@ type Kernel struct {
 
 	lookEvery time.Duration // see WatchDeadlocks; 0 for never
 	watching  atomic.Bool
-	limited   atomic.Int32 // Runs that a deadline of their context ends step by step
+	limited   atomic.Int32 // Runs whose context has a deadline, which ends them step by step
 }
 
 var defaultKernel = newKernel(wait.Default)
@@ -61,8 +60,8 @@ func newKernel(root *wait.Scope) *Kernel {
 	return k
 }
 
-// NewKernel makes a kernel that runs nothing yet. It must be shut down in the end: until
-// then it is kept, with its tasks, whether or not anybody still has it.
+// NewKernel returns a kernel that runs nothing yet. Call its Shutdown when it is no longer needed:
+// until then it is kept in memory, with its tasks, even if nothing refers to it any more.
 func NewKernel(opts ...KernelOption) *Kernel {
 	k := newKernel(wait.NewKernel())
 	for _, o := range opts {
@@ -71,32 +70,32 @@ func NewKernel(opts ...KernelOption) *Kernel {
 	return k
 }
 
-// A KernelOption changes how a kernel works: Logger, CrashOnPanic, MaxThreads, WatchDeadlocks, and how Run stops:
-// Grace, Pause, StopOnSignals.
+// A KernelOption changes how a kernel works. The options are Logger, CrashOnPanic, MaxThreads and
+// WatchDeadlocks, and those that change how Run stops: Grace, Pause and StopOnSignals.
 type KernelOption interface{ applyTo(k *Kernel) }
 
 type kernelOption func(*Kernel)
 
 func (o kernelOption) applyTo(k *Kernel) { o(k) }
 
-// Logger makes the kernel log to l, and not to slog.Default().
+// Logger makes the kernel log to l instead of slog.Default().
 func Logger(l *slog.Logger) KernelOption {
 	return kernelOption(func(k *Kernel) { k.logger = l })
 }
 
-// CrashOnPanic makes a panic in a task end the process, as it does in any other
-// goroutine of Go, after it has been logged with the task's path. Without it the
-// panic is logged and becomes the task's error.
+// CrashOnPanic makes a panic in a task end the process, as in any other goroutine of Go, after it
+// has been logged with the task's path. Without it, the panic is logged and becomes the task's
+// error.
 func CrashOnPanic() KernelOption { return kernelOption(func(k *Kernel) { k.crash = true }) }
 
-// Run runs main as a task and waits for it to end. It returns main's own error; a
-// panic in main is a *PanicError. When ctx ends, main is cancelled, and Run still
-// waits. Tasks that main has spawned go on running when Run returns, until they
-// end or the kernel is shut down. A kernel may run any number of functions, one
-// after the other or at the same time.
+// Run runs main as a task and waits for it to end. It returns main's own error; a panic in main is a
+// *PanicError. When ctx is done, main is cancelled, and Run still waits. Tasks that main has spawned
+// go on running after Run has returned, until they end or the kernel is shut down. A kernel may run
+// any number of functions, one after another or at the same time. If the kernel has been shut down,
+// the error is ErrKernelShutdown.
 //
-// A task of the same kernel cannot call Run; it is refused with an error, for
-// Spawn is what is meant. Run panics if main is nil.
+// A task of the same kernel must use Spawn instead: for it, Run returns an error. Run panics if main
+// is nil.
 func (k *Kernel) Run(ctx context.Context, main func(context.Context) error) error {
 	pc := caller(3)
 	if k.isGradual() {
@@ -168,7 +167,7 @@ func (k *Kernel) outcome(t *AnyTask) error {
 	return errors.Join(c.Reason, rest)
 }
 
-// endMain cancels the main tasks that run, as t, an essential task, has failed. It is false if
+// endMain cancels the main tasks that run, as t, an essential task, has failed. did is false if
 // there are none.
 func (k *Kernel) endMain(t *AnyTask) (did bool) {
 	for _, main := range k.Tasks() {
@@ -199,12 +198,12 @@ func (k *Kernel) Tasks() []*AnyTask {
 // String returns "Kernel". A kernel can be printed while it runs.
 func (k *Kernel) String() string { return "Kernel" }
 
-// KernelOf returns the kernel that ctx belongs to: that of its task, or the process's default
-// kernel if it belongs to none.
+// KernelOf returns the kernel of ctx's task. If ctx belongs to no task, it returns the process's
+// default kernel.
 func KernelOf(ctx context.Context) *Kernel { return kernelOf(ctx) }
 
-// LoggerOf returns the logger of the kernel that ctx belongs to: for packages that
-// have to say something in the name of a task.
+// LoggerOf returns the logger of the kernel that ctx belongs to. It is for packages that log
+// something on behalf of a task.
 func LoggerOf(ctx context.Context) *slog.Logger { return kernelOf(ctx).log() }
 
 func (k *Kernel) log() *slog.Logger {
@@ -225,8 +224,8 @@ func (k *Kernel) say(level slog.Level, text string, args ...any) {
 	k.log().Log(context.Background(), level, text, args...)
 }
 
-// panicked reports a panic in this moment, unless it is to be silent, and ends the
-// process if that is what the kernel does.
+// panicked reports a panic at once, unless it is to be silent, and ends the process if that is
+// what the kernel does.
 func (k *Kernel) panicked(e *PanicError, silent bool) {
 	if k.crash {
 		defer func() { panic(e.Value) }() // even if the log handler ends the goroutine

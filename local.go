@@ -8,14 +8,13 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Local is a variable of which each task has its own: what the request is, who the
-// user is. A task starts with the values that the task had with whose context it was
-// spawned (for a member of a group, the task that opened the group), as a copy: what
-// either sets later, the other does not see. The zero value is ready for use; a
-// Local is usually a package's variable, and must not be copied. All methods are safe
-// for concurrent use.
+// A Local is a variable of which each task has its own copy, for example the current request or
+// user. A task starts with a copy of the values of the task with whose context it was spawned. For a
+// member of a group, that is the task that opened the group. Later changes in one task are not seen
+// in the other. The zero value is ready for use. A Local is usually a package-level variable, and
+// must not be copied. All methods are safe for concurrent use.
 //
-// What is known when a context is made belongs into the context. A Local is for what
+// A value that is known when a context is made belongs in the context. A Local is for values that
 // code further down sets or changes. It is Curio's task-local storage.
 type Local[T any] struct {
 	_ noCopy // its address is its identity
@@ -28,8 +27,8 @@ type noCopy struct{}
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
 
-// Get returns the value of the task of ctx. It is false if none has been set, or ctx
-// belongs to no task.
+// Get returns the value in the task of ctx. ok is false if none has been set, or if ctx belongs to
+// no task.
 func (l *Local[T]) Get(ctx context.Context) (v T, ok bool) {
 	o := wait.CurrentTask(ctx)
 	if o == nil {
@@ -42,8 +41,8 @@ func (l *Local[T]) Get(ctx context.Context) (v T, ok bool) {
 	return v, ok
 }
 
-// Set sets the value for the task of ctx, and for those that it spawns from now on. It
-// panics if ctx belongs to no task.
+// Set sets the value in the task of ctx, and for the tasks that it spawns from now on. It panics if
+// ctx belongs to no task.
 func (l *Local[T]) Set(ctx context.Context, v T) {
 	o := wait.CurrentTask(ctx)
 	if o == nil {

@@ -7,34 +7,33 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Locker is one of the locks of this package: a *Lock, an *RLock or an *RWLock. A
-// Condition works with any of them.
+// A Locker is one of the locks of this package: a *Lock, an *RLock or an *RWLock. A Condition works
+// with any of them.
 //
-// Each method takes a context, for it says whose the lock is: the task that the context
-// belongs to is the holder. Goroutines that belong to no task count as one holder, and
-// so do those with which a task has shared its context.
+// Each method takes a context, because the task that the context belongs to is the holder of the
+// lock. Goroutines that belong to no task count as one holder. So do the goroutines with which a
+// task has shared its context.
 type Locker interface {
-	// Acquire takes the lock, and waits for it if it must, in order of arrival. If
-	// ctx ends first, the error is that of ctx and the lock is not taken.
+	// Acquire takes the lock. If it is held, Acquire waits, in order of arrival. If ctx is done
+	// first, the error is ctx's error and the lock is not taken.
 	Acquire(ctx context.Context) error
 
-	// TryAcquire takes the lock if that can be done at once, and reports whether it
-	// has. It does not ask whether ctx is alive.
+	// TryAcquire takes the lock if it is free, and reports whether it did. It does not check whether
+	// ctx is done.
 	TryAcquire(ctx context.Context) bool
 
-	// Release gives the lock to the one that has waited longest. It never blocks and
-	// does not ask whether ctx is alive. It panics if the lock is not held, or held
-	// by another task.
+	// Release hands the lock to the task that has waited longest. It never blocks and does not check
+	// whether ctx is done. It panics if the lock is not held, or held by another task.
 	Release(ctx context.Context)
 
-	// Do calls fn with the lock held, and releases it however fn ends: also by a
-	// panic. The error is fn's, or that of Acquire.
+	// Do calls fn with the lock held, and releases it when fn returns or panics. The error is fn's
+	// error, or the error of Acquire.
 	Do(ctx context.Context, fn func(context.Context) error) error
 
-	// AcquireCase is Acquire as a case of a Select.
+	// AcquireCase returns the case of a Select that takes the lock.
 	AcquireCase() Case
 
-	// Snapshot returns who holds the lock and who waits for it.
+	// Snapshot returns the holders of the lock and the tasks that wait for it.
 	Snapshot() Snapshot
 
 	// The same without a context: between taking and releasing a lock no context is called,
@@ -47,14 +46,14 @@ type Locker interface {
 	enter(p wait.Place, depth int)   // takes it back, whatever happens
 }
 
-// A Lock is a mutual exclusion lock: sync.Mutex with a context. Waiting for it can be
-// cancelled; it is handed over in order of arrival, so nobody starves; it knows which
-// task holds it and which wait. The zero value is free. It must not be copied after
+// A Lock is a mutual exclusion lock. It is sync.Mutex with a context: waiting for it can be
+// cancelled, it is handed over in order of arrival, so that no task starves, and it knows which task
+// holds it and which tasks wait. The zero value is an unlocked Lock. A Lock must not be copied after
 // first use. All methods are safe for concurrent use.
 //
-// The task that acquires it must release it: what one task acquires and another
-// releases is a Semaphore. A task that acquires a Lock that it holds waits for itself,
-// until its context ends: see RLock.
+// The task that acquires a Lock must release it. If one task acquires and another one releases, use
+// a Semaphore. A task that acquires a Lock that it holds waits for itself until its context is done:
+// see RLock.
 //
 //	if err := l.Acquire(ctx); err != nil {
 //		return err
@@ -68,8 +67,8 @@ type Lock struct {
 
 var _ Locker = (*Lock)(nil)
 
-// Acquire takes the lock, and waits for it if it must, in order of arrival. If ctx ends
-// first, the error is that of ctx and the lock is not taken.
+// Acquire takes the lock. If it is held, Acquire waits, in order of arrival. If ctx is done first,
+// the error is ctx's error and the lock is not taken.
 func (l *Lock) Acquire(ctx context.Context) error {
 	p, err := wait.At(ctx)
 	if err != nil {
@@ -91,8 +90,8 @@ func (l *Lock) acquire(p wait.Place) error {
 	return l.turn.TakeAs(p, "LOCK_ACQUIRE", l)
 }
 
-// TryAcquire takes the lock if it is free, and reports whether it has. It does not ask
-// whether ctx is alive.
+// TryAcquire takes the lock if it is free, and reports whether it did. It does not check whether ctx
+// is done.
 func (l *Lock) TryAcquire(ctx context.Context) bool {
 	took := l.tryAcquire(wait.CurrentTask(ctx))
 	if took {
@@ -106,9 +105,8 @@ func (l *Lock) tryAcquire(o *wait.Owner) bool {
 	return l.turn.TryAs(o)
 }
 
-// Release hands the lock to the one that has waited longest. It never blocks and does
-// not ask whether ctx is alive. It panics if the lock is not held, or held by another
-// task.
+// Release hands the lock to the task that has waited longest. It never blocks and does not check
+// whether ctx is done. It panics if the lock is not held, or held by another task.
 func (l *Lock) Release(ctx context.Context) {
 	me := wait.CurrentTask(ctx)
 	if !l.turn.FreeAs(me) { // like release, without the call
@@ -149,8 +147,8 @@ func wrongRelease(kind string, me *wait.Owner, isHeld bool, h Holder) string {
 	return fmt.Sprintf("curio: %s releases the %s, which %s holds; let that one release it, or use a Semaphore", who, kind, h.who())
 }
 
-// Do calls fn with the lock held, and releases it however fn ends: also by a panic. The
-// error is fn's, or that of Acquire. It panics if fn is nil.
+// Do calls fn with the lock held, and releases it when fn returns or panics. The error is fn's
+// error, or the error of Acquire. Do panics if fn is nil.
 func (l *Lock) Do(ctx context.Context, fn func(context.Context) error) error {
 	return withLock(ctx, l, fn)
 }
@@ -176,7 +174,7 @@ func withLock(ctx context.Context, l Locker, fn func(context.Context) error) err
 // Locked reports whether the lock is held.
 func (l *Lock) Locked() bool { return l.turn.State().Held() }
 
-// Snapshot returns who holds the lock and who waits for it.
+// Snapshot returns the task that holds the lock and the tasks that wait for it.
 func (l *Lock) Snapshot() (s Snapshot) {
 	state := l.turn.Look(func(queue *wait.List) { s.Waiters = appendWaiters(nil, queue) })
 	if state.Held() {
@@ -185,7 +183,7 @@ func (l *Lock) Snapshot() (s Snapshot) {
 	return s
 }
 
-// String says who holds the lock and how many wait.
+// String returns which task holds the lock and how many tasks wait.
 func (l *Lock) String() string { return l.Snapshot().text("Lock", "") }
 
 func (l *Lock) heldBy(o *wait.Owner) bool { return l.turn.State().HeldBy(o) }

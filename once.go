@@ -8,10 +8,9 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Once is a value that is made when it is first needed, by a function that may fail. The
-// first success is kept for good. After a failure the next caller tries again. The zero value
-// is ready for use. It must not be copied after first use. All methods are safe for
-// concurrent use.
+// A Once is a value that is made when it is first needed, by a function that may fail. The first
+// success is kept for good. After a failure the next caller tries again. The zero value is ready for
+// use. A Once must not be copied after first use. All methods are safe for concurrent use.
 //
 //	var database curio.Once[*sql.DB]
 //
@@ -34,20 +33,20 @@ type Once[T any] struct {
 	waiters wait.List
 }
 
-// Do returns the value. If there is none yet, Do calls fn, and what fn returns without an error
-// is the value from then on. After that, Do costs one atomic load: it neither calls fn nor looks
-// at ctx, so clean-up that runs when ctx is done has the value too.
+// Do returns the value. If there is none yet, Do calls fn. If fn returns no error, its result is the
+// value from then on. After that, Do costs one atomic load: it neither calls fn nor looks at ctx, so
+// clean-up that runs when ctx is done has the value too.
 //
-// One caller at a time calls its function, in its own task and under its own context. The
-// others wait, in order of arrival. When the function fails, that caller gets the error, and
-// the next one tries, with its own function and its own context. A panic goes on in the caller
-// whose function it was, and counts as a failure, as runtime.Goexit does. A caller whose ctx is
-// done leaves with ctx's error, and the others go on.
+// One caller at a time calls its function, in its own task and under its own context. The others
+// wait, in order of arrival. If the function fails, that caller gets the error, and the next one
+// tries, with its own function and its own context. A panic goes on in the caller whose function it
+// was, and counts as a failure, as runtime.Goexit does. If a waiting caller's ctx is done first, its
+// error is ctx's error, and the others go on.
 //
-// The context that fn gets ends when fn returns: tasks that fn has spawned with it are then
-// cancelled. Spawn as a Daemon what has to live on. A caller below fn, in the same task or in
-// one that fn has spawned, would wait for itself: its error is ErrRecursiveCall. It is known by
-// its context, so if fn calls Do with another one, it waits for itself until that is done.
+// fn's context is done when fn returns: tasks that fn has spawned with it are then cancelled. Spawn
+// tasks that have to live on as a Daemon. If fn, or a task that fn has spawned, calls Do with fn's
+// context or one derived from it, it would wait for itself: the error is ErrRecursiveCall. With any
+// other context this is not noticed, and it waits for itself until that context is done.
 //
 // Do panics if fn is nil.
 func (o *Once[T]) Do(ctx context.Context, fn func(context.Context) (T, error)) (T, error) {
@@ -139,7 +138,7 @@ func (o *Once[T]) pass() {
 	}
 }
 
-// Get returns the value if there is one. It does not wait.
+// Get returns the value, if there is one; otherwise ok is false. It does not wait.
 func (o *Once[T]) Get() (v T, ok bool) {
 	if !o.done.Load() {
 		return v, false
@@ -147,7 +146,7 @@ func (o *Once[T]) Get() (v T, ok bool) {
 	return o.value, true
 }
 
-// Snapshot returns the task that tries to make the value, as the holder, and the tasks that wait.
+// Snapshot returns the tasks that wait. Its holder is the task that tries to make the value.
 func (o *Once[T]) Snapshot() Snapshot {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -158,7 +157,7 @@ func (o *Once[T]) Snapshot() Snapshot {
 	return s
 }
 
-// String says whether there is a value, who tries to make it, and how many wait.
+// String returns whether there is a value, which task tries to make it, and how many tasks wait.
 func (o *Once[T]) String() string {
 	details := "not set"
 	if o.done.Load() {

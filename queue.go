@@ -12,27 +12,27 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// What a queue refuses.
+// Errors of a Queue.
 var (
-	// ErrQueueClosed: the queue has been closed. A Get returns it when nothing is
-	// left, a Put at once.
+	// ErrQueueClosed means that the queue has been closed. A Put returns it at once, and a Get when
+	// nothing is left.
 	ErrQueueClosed = errors.New("curio: queue is closed")
 
-	// ErrQueueEmpty: a TryGet found nothing.
+	// ErrQueueEmpty is returned by a TryGet that finds no item.
 	ErrQueueEmpty = errors.New("curio: queue is empty")
 
-	// ErrQueueFull: a TryPut found no room.
+	// ErrQueueFull is returned by a TryPut that finds no room.
 	ErrQueueFull = errors.New("curio: queue is full")
 )
 
-// A Queue passes items from any number of producers to any number of consumers, first
-// in first out. A bounded queue makes producers wait while it is full. Those who wait
-// are served in order of arrival, and nobody overtakes them. The zero value is an empty
-// queue without bound; NewQueue makes one with. It must not be copied after first use.
-// All methods are safe for concurrent use, by tasks and by any goroutine.
+// A Queue passes items from any number of producers to any number of consumers, first in, first out.
+// A bounded queue makes producers wait while it is full. Waiting tasks are served in order of
+// arrival. The zero value is an empty queue without bound; NewQueue makes one with a bound. A Queue
+// must not be copied after first use. All methods are safe for concurrent use, by tasks and by any
+// goroutine.
 //
-// An item is handed over in one step: when Get or Put fails because ctx ended, nothing
-// was taken, or put.
+// An item is handed over in one step: if Get or Put fails because ctx is done, no item was removed
+// or added.
 //
 // It is Curio's Queue. A task that waits is in the state QUEUE_GET, QUEUE_PUT or
 // QUEUE_JOIN.
@@ -90,15 +90,16 @@ func (c *cell[T]) leave(w *wait.Waiter) {
 	*c = cell[T]{}
 }
 
-// NewQueue makes a queue for at most max items, or for any number if max is 0. It panics
-// if max is negative.
+// NewQueue returns a queue for at most max items, or for any number if max is 0. It panics if max is
+// negative.
 func NewQueue[T any](max int) *Queue[T] {
 	mustNotBeNegative("NewQueue", int64(max))
 	return &Queue[T]{max: max}
 }
 
-// Put appends v, and waits while the queue is full. If ctx ends first, the error is that
-// of ctx, and v was not put; the same holds for ErrQueueClosed.
+// Put appends v. It waits while the queue is full. If ctx is done first, the error is ctx's error.
+// If the queue is closed, before or during the wait, the error is ErrQueueClosed. In both cases v
+// was not put.
 func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	p, err := wait.At(ctx)
 	if err != nil {
@@ -137,8 +138,8 @@ func (q *Queue[T]) waitToPut(p wait.Place, v T) error {
 	return c.served(w)
 }
 
-// TryPut appends v if there is room. If not, the error is ErrQueueFull, or
-// ErrQueueClosed.
+// TryPut appends v if there is room. Otherwise the error is ErrQueueFull, or ErrQueueClosed if the
+// queue is closed.
 func (q *Queue[T]) TryPut(v T) error {
 	q.mu.Lock()
 	done, err := q.putLocked(v)
@@ -192,9 +193,9 @@ func (q *Queue[T]) pushLocked(v T) {
 
 func (q *Queue[T]) fullLocked() bool { return q.max > 0 && q.items.len() >= q.max }
 
-// Get removes the first item and returns it; it waits while there is none. If ctx ends
-// first, the error is that of ctx, and no item was removed. When the queue has been
-// closed and nothing is left, it is ErrQueueClosed.
+// Get removes the first item and returns it. It waits while there is none. If ctx is done first, the
+// error is ctx's error, and no item was removed. If the queue has been closed and no item is left,
+// the error is ErrQueueClosed.
 func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	p, err := wait.At(ctx)
 	if err != nil {
@@ -239,7 +240,7 @@ func (q *Queue[T]) waitToGet(p wait.Place) (v T, err error) {
 	return v, nil
 }
 
-// TryGet removes the first item and returns it, if there is one. If not, the error is
+// TryGet removes the first item and returns it, if there is one. Otherwise the error is
 // ErrQueueEmpty, or ErrQueueClosed if none can come any more.
 func (q *Queue[T]) TryGet() (T, error) {
 	q.mu.Lock()
@@ -326,11 +327,11 @@ func (q *Queue[T]) admitLocked(c *cell[T]) {
 	compared.Wait()
 }
 
-// Close closes the queue: nothing can be put any more, and those who wait in Put get
-// ErrQueueClosed, as do those who wait in Get, and later ones when they have taken what
-// is left. Join goes on waiting for what has not been done. To close it again does
-// nothing. Close does not ask whether a Producer of the queue is open; if the last producer
-// is to close the queue, see Producers.
+// Close closes the queue. Nothing can be put any more. Tasks that wait in Put or Get receive
+// ErrQueueClosed, and so do later calls of Get when no item is left. Join goes on waiting for the
+// items that have not been reported by TaskDone. Closing it again does nothing. Close never blocks.
+// It takes no account of open Producers of the queue; if the last producer is to close the queue,
+// see Producers.
 func (q *Queue[T]) Close() {
 	q.mu.Lock()
 	woken := q.closeLocked()
@@ -357,8 +358,8 @@ func refuseAll[T any](l *wait.List, woken *wait.Batch) {
 	}
 }
 
-// TaskDone reports that one item that was got has been dealt with. It panics if it is
-// called more often than items were put.
+// TaskDone reports that an item that was taken from the queue has been dealt with. It panics if it
+// is called more often than items were put.
 func (q *Queue[T]) TaskDone() {
 	q.mu.Lock()
 	if q.unfinished == 0 {
@@ -372,8 +373,8 @@ func (q *Queue[T]) TaskDone() {
 	q.joiners.WakeAll(&q.mu)
 }
 
-// Join waits until TaskDone has been called for every item that was put. If ctx ends
-// first, the error is that of ctx.
+// Join waits until TaskDone has been called for every item that was put. If ctx is done first, the
+// error is ctx's error.
 func (q *Queue[T]) Join(ctx context.Context) error {
 	p, err := wait.At(ctx)
 	if err != nil {
@@ -395,8 +396,8 @@ func (q *Queue[T]) join(p wait.Place) error {
 	return p.Block("QUEUE_JOIN", q, &q.joiners, &q.mu)
 }
 
-// All gets items for as long as the loop runs. It ends when the queue has been closed
-// and nothing is left. If ctx ends, the loop gets its error once, and ends.
+// All returns an iterator that gets items. It ends when the queue has been closed and no item is
+// left. If ctx is done, the loop gets ctx's error once, and ends.
 //
 //	for job, err := range jobs.All(ctx) {
 //		if err != nil {
@@ -417,7 +418,7 @@ func (q *Queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// Len is how many items are in the queue.
+// Len returns the number of items in the queue.
 func (q *Queue[T]) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -427,14 +428,15 @@ func (q *Queue[T]) Len() int {
 // Empty reports whether there is no item in the queue.
 func (q *Queue[T]) Empty() bool { return q.Len() == 0 }
 
-// Full reports whether there are as many items as fit. A queue without bound is never full.
+// Full reports whether the queue has as many items as its bound allows. A queue without bound is
+// never full.
 func (q *Queue[T]) Full() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.fullLocked()
 }
 
-// Snapshot returns who waits: for an item, for room, and in Join. Nobody holds a queue.
+// Snapshot returns the tasks that wait for an item, for room, and in Join. A queue has no holders.
 func (q *Queue[T]) Snapshot() Snapshot {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -447,8 +449,8 @@ func (q *Queue[T]) snapshotLocked() Snapshot {
 	return Snapshot{Waiters: appendWaiters(waiters, &q.joiners)}
 }
 
-// String says how many items there are, how many producers are open, whether the queue is
-// closed, and how many wait.
+// String returns how many items there are, how many producers are open, whether the queue is closed,
+// and how many tasks wait.
 func (q *Queue[T]) String() string {
 	kind := "Queue"
 	switch {

@@ -8,8 +8,8 @@ import (
 
 // This file makes the operations of a queue cases of a Select.
 
-// GetCase is Get as a case of a [Select]. The item is stored in *to when the case takes
-// effect, and dropped if to is nil. When the queue has been closed and nothing is left, the
+// GetCase returns the case of a [Select] that gets an item, and stores it in *to when it takes
+// effect. If to is nil, the item is dropped. If the queue has been closed and no item is left, the
 // case is ready, with ErrQueueClosed.
 func (q *Queue[T]) GetCase(to *T) Case { return Case{&getCase[T]{q, to}} }
 
@@ -64,8 +64,8 @@ func (c *getCase[T]) take(w *wait.Waiter) (done bool, err error) {
 	return true, nil
 }
 
-// PutCase is Put of v as a case of a [Select]. When the queue has been closed, the case is
-// ready, with ErrQueueClosed. As long as v waits for room, it is not in the queue.
+// PutCase returns the case of a [Select] that puts v. If the queue has been closed, the case is
+// ready, with ErrQueueClosed. While v waits for room, it is not in the queue.
 func (q *Queue[T]) PutCase(v T) Case { return Case{&putCase[T]{q, v}} }
 
 type putCase[T any] struct {

@@ -1,12 +1,12 @@
 package curio
 
-// NewPriorityQueue makes a queue out of which the smallest item comes first; equal ones come in
-// order of arrival. It is for at most max items, or for any number if max is 0. compare is
-// negative if a comes before b, positive if b does, and 0 if they are equal, as cmp.Compare. It is
-// called with the queue locked, so it must not use the queue. If it panics, or calls
-// runtime.Goexit, the Put or Get that called it does, and the queue is as it was. If it was called
-// for a Put that has waited, that Put does. NewPriorityQueue panics if max is negative or compare
-// is nil.
+// NewPriorityQueue returns a queue that yields the smallest item first, and equal items in order of
+// arrival. It is for at most max items, or for any number if max is 0. compare returns a negative
+// number if a comes before b, a positive number if b comes before a, and 0 if they are equal, like
+// cmp.Compare. It is called with the queue locked, so it must not use the queue. If compare panics
+// or calls runtime.Goexit, so does the Put or Get that called it, and the queue is unchanged. If
+// compare was called for a Put that has waited, that is the Put that panics. NewPriorityQueue panics
+// if max is negative or compare is nil.
 //
 // It is Curio's PriorityQueue.
 func NewPriorityQueue[T any](max int, compare func(a, b T) int) *Queue[T] {
@@ -19,8 +19,8 @@ func NewPriorityQueue[T any](max int, compare func(a, b T) int) *Queue[T] {
 	return q
 }
 
-// NewLIFOQueue makes a queue out of which the item comes first that was put last: a stack. It is
-// for at most max items, or for any number if max is 0. It panics if max is negative.
+// NewLIFOQueue returns a queue that yields the item that was put last first: a stack. It is for at
+// most max items, or for any number if max is 0. It panics if max is negative.
 //
 // It is Curio's LifoQueue.
 func NewLIFOQueue[T any](max int) *Queue[T] {
@@ -30,8 +30,8 @@ func NewLIFOQueue[T any](max int) *Queue[T] {
 	return q
 }
 
-// A UniversalQueue is a Queue. In Curio it is one that tasks, threads and the event loops of other
-// libraries use together, which every Queue is here; see [Queue.FD].
+// A UniversalQueue is a Queue. In Curio it is a queue that tasks, threads and the event loops of
+// other libraries can use together, which is true of every Queue here; see [Queue.FD].
 type UniversalQueue[T any] = Queue[T]
 
 // NewUniversalQueue is NewQueue.

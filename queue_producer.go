@@ -11,16 +11,16 @@ import (
 // This file is about queues that are closed by their last producer.
 //
 // Queue.producers counts the seats whose queue is set. Producers counts them, under the queue's
-// mutex, and whoever takes the queue out of a seat counts one less, under the same mutex. That is
-// Close, or the cleanup of a Producer that has become garbage. So each is counted once, whoever
-// closes it and however often.
+// mutex, and the code that takes the queue out of a seat counts one less, under the same mutex.
+// That is Close, or the cleanup of a Producer that has become garbage. So each is counted once,
+// however often it is closed.
 
-// A Producer is one of several that put items into a queue. When all of them have been closed,
-// the queue is: so the consumers' loops end when the last producer has ended, and no producer
-// needs to know of the others. Queue.Producers makes them; the zero value is closed. It must not
-// be copied. All methods are safe for concurrent use.
+// A Producer is one of several handles for putting items into a queue. When the last of them is
+// closed, the queue is closed, so the consumers' loops end when the last producer has ended, and no
+// producer needs to know of the others. Queue.Producers makes them; the zero value is closed. A
+// Producer must not be copied. All methods are safe for concurrent use.
 //
-// Give one to each task that produces, and let the task close it however it ends:
+// Give one to each task that produces, and let the task close it with defer:
 //
 //	for i, p := range jobs.Producers(len(sources)) {
 //		g.Go(func(ctx context.Context) error {
@@ -29,9 +29,9 @@ import (
 //		})
 //	}
 //
-// A Producer that is garbage counts as closed, because nobody can use it any more: for example,
-// that of a task that was cancelled before its function was called. This may take minutes, and
-// does not happen in a testing/synctest bubble, so do not rely on it in place of Close.
+// A Producer that is garbage counts as closed, because nothing can use it any more. An example is
+// the Producer of a task that was cancelled before its function was called. This may take minutes,
+// and does not happen in a testing/synctest bubble, so do not rely on it in place of Close.
 //
 // It does for a Queue what clones of a MemorySendChannel do in Trio, and of an mpsc::Sender in
 // Tokio.
@@ -45,15 +45,14 @@ type seat[T any] struct {
 	q atomic.Pointer[Queue[T]] // nil when closed, so that a closed Producer keeps no items
 }
 
-// Producers returns n new producers of the queue. Each of them has to be closed, and the last
-// one that is closed closes the queue. With 0, the queue is closed at once if it has no other
-// producer that is open: there is nothing to wait for. Producers does not wait.
+// Producers returns n new producers of the queue. Each of them must be closed, and closing the last
+// one closes the queue. If n is 0 and the queue has no other open producer, the queue is closed at
+// once, because there is nothing to wait for. Producers does not wait.
 //
-// Make all that are needed in one call. A producer may make more, as long as it is open itself.
-// If the last one has closed the queue, Producers panics unless n is 0: they are made too late,
-// and what they put would be lost whenever the others are fast. If it was Queue.Close that has
-// closed the queue, the new producers are refused, as everybody is. Producers panics if n is
-// negative.
+// Make all producers that are needed in one call. The task of a producer may make more while its own
+// producer is open. If the last producer has closed the queue, Producers panics unless n is 0: the
+// new producers come too late, and what they put would be lost. If Queue.Close has closed the queue,
+// the new producers are refused like all others. Producers panics if n is negative.
 func (q *Queue[T]) Producers(n int) []*Producer[T] {
 	mustNotBeNegative("Producers", int64(n))
 	var woken wait.Batch
@@ -89,9 +88,9 @@ func (q *Queue[T]) finishLocked() wait.Batch {
 	return q.closeLocked()
 }
 
-// Close closes the producer, and with the last open one the queue, as [Queue.Close] does. It
-// never blocks. To close it again does nothing. A Put of this producer that waits at that time, in
-// another task, goes on waiting, unless the queue is closed.
+// Close closes the producer. If it is the last open one, it closes the queue too, as [Queue.Close]
+// does. Close never blocks. Closing it again does nothing. A Put of this producer that waits at that
+// time, in another task, goes on waiting, unless the queue is closed.
 func (p *Producer[T]) Close() {
 	if p.seat != nil {
 		p.seat.close()
@@ -131,8 +130,8 @@ func (p *Producer[T]) queue() *Queue[T] {
 }
 
 // Put puts v as [Queue.Put] does. If the producer or the queue is closed, the error is
-// ErrQueueClosed, and v was not put. If ctx is done first, or already, the error is ctx's error,
-// and v was not put. A task that waits is in the state QUEUE_PUT.
+// ErrQueueClosed, and v was not put. If ctx is done first, or already, the error is ctx's error, and
+// v was not put. A task that waits is in the state QUEUE_PUT.
 func (p *Producer[T]) Put(ctx context.Context, v T) error {
 	defer runtime.KeepAlive(p) // while it waits, the producer is no garbage
 	if q := p.queue(); q != nil {
@@ -154,8 +153,8 @@ func (p *Producer[T]) TryPut(v T) error {
 	return ErrQueueClosed
 }
 
-// PutCase is Put of v as a case of a [Select]. When the producer or the queue has been closed, the
-// case is ready, with ErrQueueClosed.
+// PutCase returns the case of a [Select] that puts v. If the producer or the queue has been closed,
+// the case is ready, with ErrQueueClosed.
 func (p *Producer[T]) PutCase(v T) Case {
 	return Case{&producerCase[T]{putCase[T]{p.queue(), v}, p}}
 }

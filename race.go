@@ -8,11 +8,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Race calls all functions at the same time, each in a task of its own, and returns the result
-// of the first that succeeds. The others are cancelled then, and Race waits until they have
-// ended. Some of them may succeed anyway. If late is given, Race calls it in the caller's task with
-// each such value, to undo it or to close it, before it returns. The errors of the others are
-// dropped.
+// Race calls all functions at the same time, each in a task of its own, and returns the result of
+// the first that succeeds. The others are then cancelled, and Race waits until they have ended. Some
+// of them may succeed anyway. If late is given, Race calls it with each such value before it
+// returns, in the caller's task, to undo or close it. The errors of the others are dropped.
 //
 //	conn, err := curio.Race(ctx, []func(context.Context) (network.Conn, error){
 //		dial("server.example"), dial("mirror.example"),
@@ -21,7 +20,8 @@ import (
 // If none succeeds, Race returns the errors of all functions, in the order of fns, joined by
 // [errors.Join]; a panic is a *PanicError. If ctx is done first, Race cancels all functions, waits
 // for them, calls late with each value that there is, and returns ctx's error. If ctx is done
-// already, no function is called. Race panics if there are no functions, if one is nil, or if late is given twice.
+// already, no function is called. Race panics if there are no functions, if one is nil, or if late
+// is given twice.
 //
 // A task that waits is in the state TASKGROUP_NEXT.
 func Race[T any](ctx context.Context, fns []func(context.Context) (T, error), late ...func(T)) (T, error) {
@@ -84,7 +84,7 @@ func Race[T any](ctx context.Context, fns []func(context.Context) (T, error), la
 
 func mustRace[T any](fns []func(context.Context) (T, error), late []func(T)) {
 	if len(fns) == 0 {
-		panic("curio: Race of no functions; there is nobody to win it")
+		panic("curio: Race of no functions; pass at least one")
 	}
 	for i, fn := range fns {
 		if fn == nil {
@@ -96,7 +96,7 @@ func mustRace[T any](fns []func(context.Context) (T, error), late []func(T)) {
 	}
 }
 
-// callAll calls f with each value, also if it panics or exits the goroutine for some.
+// callAll calls f with each value, even if f panics or exits the goroutine for some.
 func callAll[T any](f func(T), values []T) {
 	if len(values) == 0 {
 		return

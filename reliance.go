@@ -36,12 +36,13 @@ type inLine struct {
 
 // A relying is an object whose providers are known.
 type relying interface {
-	// reliance is for waits in the state op. It is nil if the providers are not known, or not at the moment.
+	// reliance is for waits in the state op. The result is nil if the providers are not known, or not at the
+	// moment.
 	reliance(op string) *reliance
 }
 
-// relyingOf returns object as a relying. It is nil if object is not one of this package's: a type of the user's that
-// embeds a lock also has the lock's methods, and is something else to wait for.
+// relyingOf returns object as a relying. The result is nil if object is not one of this package's: a type of the
+// user's that embeds a lock also has the lock's methods, and is something else to wait for.
 func relyingOf(object any) relying {
 	if r, ok := object.(relying); ok && isOurs(object) {
 		return r

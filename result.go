@@ -9,8 +9,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Result is a value, or an error, that is set once and that any number of tasks wait
-// for. The zero value is not set. It must not be copied after first use. All methods
+// A Result is a value, or an error, that is set once and that any number of tasks can wait for. The
+// zero value is ready for use and not set. A Result must not be copied after first use. All methods
 // are safe for concurrent use.
 //
 // It is Curio's Result, UniversalResult and Promise. A task that waits for it is in the
@@ -24,14 +24,14 @@ type Result[T any] struct {
 	waiters wait.List
 }
 
-// SetValue sets the result to v, unless it is set already, and reports whether it has.
+// SetValue sets the result to v, unless it is set already, and reports whether it did.
 func (r *Result[T]) SetValue(v T) bool { return r.settle(v, nil) }
 
-// SetError sets the result to the error err, unless it is set already, and reports
-// whether it has. It panics if err is nil.
+// SetError sets the result to the error err, unless it is set already, and reports whether it did.
+// It panics if err is nil.
 func (r *Result[T]) SetError(err error) bool {
 	if err == nil {
-		panic("curio: SetError(nil); use SetValue for a result that is no error")
+		panic("curio: SetError(nil); use SetValue for a result that is not an error")
 	}
 	var none T
 	return r.settle(none, err)
@@ -52,8 +52,8 @@ func (r *Result[T]) settle(v T, err error) bool {
 // IsSet reports whether the result is set.
 func (r *Result[T]) IsSet() bool { return r.set.Load() }
 
-// Wait waits until the result is set, to whatever. The error is that of ctx, if ctx ends
-// first.
+// Wait waits until the result is set, to a value or an error. It returns nil then. If ctx is done
+// first, the error is ctx's error.
 func (r *Result[T]) Wait(ctx context.Context) error {
 	p, err := wait.At(ctx)
 	if err != nil {
@@ -78,10 +78,10 @@ func (r *Result[T]) wait(p wait.Place, op string, object any) error {
 	return p.Block(op, object, &r.waiters, &r.mu)
 }
 
-// Get waits until the result is set and returns it: the value, or the error that SetError
-// was given. If ctx is done first, the error is ctx's error; where the difference matters,
-// call Wait first. If the error that was set is another task's own timeout, it is
-// context.DeadlineExceeded here and not ErrTaskTimeout.
+// Get waits until the result is set and returns it: the value, or the error that SetError was given.
+// If ctx is done first, the error is ctx's error. To tell the two apart, call Wait first. If the
+// error that was set is another task's own timeout, it is context.DeadlineExceeded here and not
+// ErrTaskTimeout.
 func (r *Result[T]) Get(ctx context.Context) (T, error) {
 	p, err := wait.At(ctx)
 	if err == nil {
@@ -94,9 +94,9 @@ func (r *Result[T]) Get(ctx context.Context) (T, error) {
 	return r.value, fromElsewhere(r.err, idOf(taskOf(p.Owner())))
 }
 
-// Do calls fn and sets the result to what it returns. If fn panics, the result is a
-// *PanicError and the panic goes on; if fn calls runtime.Goexit, it is ErrGoexit. Do
-// reports whether it has set the result. It panics if fn is nil.
+// Do calls fn and sets the result to what it returns. did reports whether Do has set the result. If
+// fn panics, the result is a *PanicError and the panic goes on; if fn calls runtime.Goexit, the
+// result is ErrGoexit. Do panics if fn is nil.
 func (r *Result[T]) Do(ctx context.Context, fn func(context.Context) (T, error)) (did bool) {
 	if fn == nil {
 		panic("curio: Do with a nil function")
@@ -117,14 +117,14 @@ func (r *Result[T]) Do(ctx context.Context, fn func(context.Context) (T, error))
 	return r.settle(v, err)
 }
 
-// Snapshot returns who waits. Nobody holds a result.
+// Snapshot returns the tasks that wait. A result has no holders.
 func (r *Result[T]) Snapshot() Snapshot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return Snapshot{Waiters: appendWaiters(nil, &r.waiters)}
 }
 
-// String says what the result is, if it is set, and how many wait.
+// String returns the result, if it is set, and how many tasks wait.
 func (r *Result[T]) String() string {
 	details := "not set"
 	switch {

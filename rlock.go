@@ -7,13 +7,13 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// An RLock is a Lock that the task which holds it may acquire again. It is free when it
-// has been released as many times. The zero value is free. It must not be copied after
-// first use. All methods are safe for concurrent use.
+// An RLock is a Lock that can be acquired again by the task that holds it. It is free when it has
+// been released as many times as it was acquired. The zero value is an unlocked RLock. An RLock must
+// not be copied after first use. All methods are safe for concurrent use.
 //
-// It is owned by a task, so a context that belongs to none will not do: Acquire panics.
-// Goroutines with which a task has shared its context all own it together. If that is
-// not what is meant, spawn tasks instead.
+// An RLock is always held by a task: with a context that belongs to none, Acquire panics. Goroutines
+// that a task has shared its context with all hold it together. If that is not what you want, spawn
+// tasks instead.
 //
 // It is Curio's RLock. A task that waits for it is in the state RLOCK_ACQUIRE.
 type RLock struct {
@@ -25,9 +25,9 @@ type RLock struct {
 
 var _ Locker = (*RLock)(nil)
 
-// Acquire takes the lock, once more if the task holds it already, and otherwise waits
-// for it in order of arrival. If ctx ends first, the error is that of ctx and nothing is
-// taken.
+// Acquire takes the lock, or takes it once more if the task holds it already. If another task holds
+// it, Acquire waits, in order of arrival. If ctx is done first, the error is ctx's error and nothing
+// is taken.
 func (l *RLock) Acquire(ctx context.Context) error {
 	p, err := wait.At(ctx)
 	if err != nil {
@@ -71,8 +71,8 @@ func mustBeTask(me *wait.Owner) {
 	}
 }
 
-// TryAcquire takes the lock if it is free or held by the task of ctx, and reports
-// whether it has. It does not ask whether ctx is alive.
+// TryAcquire takes the lock if it is free or held by the task of ctx, and reports whether it did. It
+// does not check whether ctx is done.
 func (l *RLock) TryAcquire(ctx context.Context) bool {
 	took := l.tryAcquire(wait.CurrentTask(ctx))
 	if took {
@@ -89,9 +89,9 @@ func (l *RLock) tryAcquire(o *wait.Owner) bool {
 	return true
 }
 
-// Release undoes one Acquire; the last one hands the lock to the task that has waited
-// longest. It never blocks and does not ask whether ctx is alive. It panics if the lock
-// is not held, or held by another task.
+// Release undoes one Acquire. The last Release hands the lock to the task that has waited longest.
+// It never blocks and does not check whether ctx is done. It panics if the lock is not held, or held
+// by another task.
 func (l *RLock) Release(ctx context.Context) { l.release(wait.CurrentTask(ctx)) }
 
 func (l *RLock) release(o *wait.Owner) { l.releaseTimes(o, 1) }
@@ -118,8 +118,8 @@ func (l *RLock) releaseTimes(me *wait.Owner, times int) {
 	}
 }
 
-// Do calls fn with the lock held, and releases it however fn ends: also by a panic. The
-// error is fn's, or that of Acquire. It panics if fn is nil.
+// Do calls fn with the lock held, and releases it when fn returns or panics. The error is fn's
+// error, or the error of Acquire. Do panics if fn is nil.
 func (l *RLock) Do(ctx context.Context, fn func(context.Context) error) error {
 	return withLock(ctx, l, fn)
 }
@@ -131,7 +131,7 @@ func (l *RLock) Locked() bool {
 	return l.holder != nil
 }
 
-// Snapshot returns who holds the lock, how often, and who waits for it.
+// Snapshot returns the task that holds the lock, how often it holds it, and the tasks that wait.
 func (l *RLock) Snapshot() Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -142,7 +142,7 @@ func (l *RLock) Snapshot() Snapshot {
 	return s
 }
 
-// String says who holds the lock and how many wait.
+// String returns which task holds the lock and how many tasks wait.
 func (l *RLock) String() string { return l.Snapshot().text("RLock", "") }
 
 func (l *RLock) heldBy(o *wait.Owner) bool {

@@ -8,15 +8,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// An RWLock is held by one writer or by any number of readers: sync.RWMutex with
-// contexts. Who waits gets it in order of arrival, readers that stand next to each other
-// together; so a writer that waits holds up the readers that come after it, and neither
-// side starves. The zero value is free. It must not be copied after first use. All
-// methods are safe for concurrent use.
+// An RWLock is held by one writer or by any number of readers. It is sync.RWMutex with contexts.
+// Waiting tasks get it in order of arrival, and neighbouring readers get it together. A writer that
+// waits holds up the readers that come after it, so neither side starves. The zero value is an
+// unlocked RWLock. An RWLock must not be copied after first use. All methods are safe for concurrent
+// use.
 //
-// Acquire, TryAcquire, Release and Do are the writer's: with them it is a Locker. A task
-// that holds it in either way and asks for it again may wait for itself, until its
-// context ends.
+// Acquire, TryAcquire, Release and Do are for writing, and make an RWLock a Locker. A task that
+// holds the lock in either way and asks for it again may wait for itself, until its context is done.
 //
 // A task that waits is in the state READ_ACQUIRE or WRITE_ACQUIRE.
 type RWLock struct {
@@ -35,12 +34,13 @@ const (
 
 var _ Locker = (*RWLock)(nil)
 
-// Acquire takes the lock for writing, and waits for it if it must, in order of arrival.
-// If ctx ends first, the error is that of ctx and the lock is not taken.
+// Acquire takes the lock for writing. If it is held, Acquire waits, in order of arrival. If ctx is
+// done first, the error is ctx's error and the lock is not taken.
 func (l *RWLock) Acquire(ctx context.Context) error { return l.acquireFor(ctx, opWrite) }
 
-// AcquireRead takes the lock for reading, and waits if somebody writes or waits for it.
-// If ctx ends first, the error is that of ctx and the lock is not taken.
+// AcquireRead takes the lock for reading. If a task holds it for writing, or waits for it,
+// AcquireRead waits too, in order of arrival. If ctx is done first, the error is ctx's error and the
+// lock is not taken.
 func (l *RWLock) AcquireRead(ctx context.Context) error { return l.acquireFor(ctx, opRead) }
 
 func (l *RWLock) acquireFor(ctx context.Context, op string) error {
@@ -146,12 +146,12 @@ func (l *RWLock) passLocked() (woken wait.Batch) {
 	return woken
 }
 
-// TryAcquire takes the lock for writing if it is free, and reports whether it has. It
-// does not ask whether ctx is alive.
+// TryAcquire takes the lock for writing if it is free, and reports whether it did. It does not check
+// whether ctx is done.
 func (l *RWLock) TryAcquire(ctx context.Context) bool { return l.tryAcquireFor(ctx, opWrite) }
 
-// TryAcquireRead takes the lock for reading if nobody writes or waits, and reports
-// whether it has. It does not ask whether ctx is alive.
+// TryAcquireRead takes the lock for reading if no task holds it for writing or waits for it, and
+// reports whether it did. It does not check whether ctx is done.
 func (l *RWLock) TryAcquireRead(ctx context.Context) bool { return l.tryAcquireFor(ctx, opRead) }
 
 func (l *RWLock) tryAcquireFor(ctx context.Context, op string) bool {
@@ -175,8 +175,8 @@ func (l *RWLock) tryAcquireAs(o *wait.Owner, op string) bool {
 	return taken
 }
 
-// Release ends the writing, and hands the lock on. It never blocks and does not ask
-// whether ctx is alive. It panics if the task does not hold the lock for writing.
+// Release releases the lock that was taken for writing, and hands it on. It never blocks and does
+// not check whether ctx is done. It panics if the task does not hold the lock for writing.
 func (l *RWLock) Release(ctx context.Context) { l.release(wait.CurrentTask(ctx)) }
 
 func (l *RWLock) release(me *wait.Owner) {
@@ -194,9 +194,9 @@ func (l *RWLock) release(me *wait.Owner) {
 	woken.Wake()
 }
 
-// ReleaseRead ends one reading of the task; the last of all hands the lock on. It never
-// blocks and does not ask whether ctx is alive. It panics if the task does not hold the
-// lock for reading.
+// ReleaseRead undoes one AcquireRead of the task. When no reader is left, it hands the lock on. It
+// never blocks and does not check whether ctx is done. It panics if the task does not hold the lock
+// for reading.
 func (l *RWLock) ReleaseRead(ctx context.Context) { l.releaseRead(wait.CurrentTask(ctx)) }
 
 func (l *RWLock) releaseRead(me *wait.Owner) {
@@ -218,13 +218,13 @@ func (l *RWLock) releaseRead(me *wait.Owner) {
 	woken.Wake()
 }
 
-// Do calls fn with the lock held for writing, and releases it however fn ends: also by a
-// panic. The error is fn's, or that of Acquire. It panics if fn is nil.
+// Do calls fn with the lock held for writing, and releases it when fn returns or panics. The error
+// is fn's error, or the error of Acquire. Do panics if fn is nil.
 func (l *RWLock) Do(ctx context.Context, fn func(context.Context) error) error {
 	return withLock(ctx, l, fn)
 }
 
-// DoRead is Do for reading.
+// DoRead is like Do, but holds the lock for reading.
 func (l *RWLock) DoRead(ctx context.Context, fn func(context.Context) error) error {
 	if fn == nil {
 		panic("curio: DoRead with a nil function")
@@ -242,8 +242,8 @@ func (l *RWLock) DoRead(ctx context.Context, fn func(context.Context) error) err
 	return fn(ctx)
 }
 
-// Snapshot returns who holds the lock, the writer or the readers, and who waits for it
-// in which state.
+// Snapshot returns the holders of the lock, which are the writer or the readers, and the tasks that
+// wait for it, with their states.
 func (l *RWLock) Snapshot() Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -259,7 +259,7 @@ func (l *RWLock) snapshotLocked() Snapshot {
 	return s
 }
 
-// String says who holds the lock, in which way, and how many wait.
+// String returns which tasks hold the lock, in which way, and how many wait.
 func (l *RWLock) String() string {
 	l.mu.Lock()
 	writing, s := l.writing, l.snapshotLocked()

@@ -9,12 +9,12 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Case is one of the things that a Select waits for. Methods and functions whose names end
-// in Case make them, such as [Queue.GetCase], [Event.WaitCase] and [ReceiveCase]. The zero
-// Case never takes effect: assign it to switch a case off.
+// A Case is one of the things that a Select waits for. Methods and functions whose names end in Case
+// make them, such as [Queue.GetCase], [Event.WaitCase] and [ReceiveCase]. The zero Case never takes
+// effect: assign it to switch a case off.
 //
-// A Case has no state of its own. It may be used for one Select after another, but not for
-// two at once if it has a destination for what is received.
+// A Case has no state of its own. It may be used for one Select after another, but not for two at
+// once if it has a destination for what is received.
 type Case struct{ of selectable }
 
 // A selectable is an operation that Select may choose. Each uses its object's mutex.
@@ -48,12 +48,11 @@ type finisher interface {
 // ErrNotReady is the error of a TrySelect if none of the cases can take effect at once.
 var ErrNotReady = errors.New("curio: none of the cases is ready")
 
-// Select waits until one of the cases can take effect, and lets exactly that one take
-// effect: nothing is taken from, put into or acquired for the others. It returns the case's
-// index, and the error that the operation itself would have returned, such as ErrQueueClosed.
-// If ctx is done first, or already, the index is -1, the error is ctx's error, and none of the
-// cases has taken effect. Look at the index to find out, as a task's error may say that it was
-// cancelled, too.
+// Select waits until one of the cases can take effect, and lets exactly that one take effect:
+// nothing is taken from, put into or acquired for the others. It returns the case's index, and the
+// error that the operation itself would have returned, such as ErrQueueClosed. If ctx is done first,
+// or already, the index is -1, the error is ctx's error, and none of the cases has taken effect.
+// Check the index to find that out, because a task's error may be a cancellation, too.
 //
 //	var job Job
 //	switch i, err := curio.Select(ctx, jobs.GetCase(&job), stop.WaitCase()); {
@@ -65,16 +64,16 @@ var ErrNotReady = errors.New("curio: none of the cases is ready")
 //		return nil
 //	}
 //
-// If several are ready, Select chooses one of them at random. What is closed, set or over is
-// always ready: in a loop, switch its case off by the zero Case. To look whether the cases are
-// ready without waiting, use TrySelect. Select panics if there are no cases; if there are only
-// zero ones, it waits for ctx.
+// If several cases are ready, Select chooses one of them at random. A case whose object is closed,
+// set or has ended is always ready: in a loop, switch it off by the zero Case. To check whether a
+// case is ready without waiting, use TrySelect. Select panics if there are no cases. If there are
+// only zero ones, it waits until ctx is done.
 //
-// Arguments are evaluated when the cases are made: what is to be put is put or dropped.
-// The wait for a lock, a semaphore or a queue is in order of arrival, but the place in the line
-// is lost when another case takes effect. With a Go channel among the cases, unless it is nil,
-// there is no place in a line: others that wait for the same object come first, so that a
-// request for many units, or for writing, may wait for ever while others come and go.
+// Arguments are evaluated when the cases are made: a value for a PutCase is put or dropped. The wait
+// for a lock, a semaphore or a queue is in order of arrival, but the place in the line is lost when
+// another case takes effect. If there is a Go channel among the cases, other than nil, there is no
+// place in a line: other tasks that wait for the same object come first, so a request for many
+// units, or for writing, may wait for ever while others come and go.
 //
 // It does for the operations of this package what a select statement does for channels. A task
 // that waits is in the state SELECT.
@@ -102,10 +101,11 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 	return finish(ctx, cases, index, err)
 }
 
-// TrySelect lets one of the cases take effect that can do so at once, and returns what Select
-// does. If there is none, the index is -1 and the error is ErrNotReady. ctx says for whom a
-// lock is acquired; TrySelect does not ask whether it is done. It looks at one case after another,
-// so it may miss one that becomes ready while it looks at the others. It panics if there are no cases.
+// TrySelect lets one of the cases that can take effect at once do so, and returns what Select
+// returns. If there is none, the index is -1 and the error is ErrNotReady. A lock is acquired for
+// the task of ctx; TrySelect does not check whether ctx is done. It looks at one case after another,
+// so it may miss one that becomes ready while it looks at the others. It panics if there are no
+// cases.
 func TrySelect(ctx context.Context, cases ...Case) (index int, err error) {
 	me := wait.CurrentTask(ctx)
 	if index, err = tryCases(me, begin("TrySelect", me, cases), cases); index < 0 {
@@ -252,7 +252,7 @@ func (s *selection) wait(cases []Case) (index int, ok bool, err error) {
 	return winner.Index(), true, err
 }
 
-// leaveLists takes all nodes but the winner off their lists, also if the Serve of a WaitList
+// leaveLists takes all nodes but the winner off their lists, even if the Serve of a WaitList
 // panics meanwhile.
 func leaveLists(cases []Case, nodes []*wait.Waiter, winner *wait.Waiter) {
 	left := 0

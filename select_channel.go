@@ -9,13 +9,13 @@ import (
 // This file makes sends and receives on Go channels cases of a Select. With one of them, the
 // task sleeps in a select statement; with more, in reflect.Select.
 
-// ReceiveCase is [Receive] as a case of a [Select]. The value is stored in *to when the case
-// takes effect, unless to is nil. When the channel is closed and empty, the case is ready, with
-// ErrChannelClosed. With a nil channel, the case is never ready.
+// ReceiveCase returns the case of a [Select] that receives a value from ch, and stores it in *to
+// when it takes effect, unless to is nil. If the channel is closed and empty, the case is ready,
+// with ErrChannelClosed. With a nil channel, the case is never ready.
 func ReceiveCase[T any](ch <-chan T, to *T) Case { return Case{&receiveCase[T]{ch, to}} }
 
-// SendCase is [Send] as a case of a [Select]. Select panics if it chooses the case and the
-// channel is closed, as any send does. With a nil channel, the case is never ready.
+// SendCase returns the case of a [Select] that sends v on ch. Select panics if it chooses the case
+// and the channel is closed, as any send does. With a nil channel, the case is never ready.
 func SendCase[T any](ch chan<- T, v T) Case { return Case{&sendCase[T]{ch, v}} }
 
 // A channelCase is a case on a Go channel.

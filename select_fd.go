@@ -5,17 +5,17 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// WaitReadCase is [WaitRead] as a case of a [Select]: ready as soon as a read(2) from fd would
-// not block. That is not a promise: until the read another task may take what there is. It
-// takes nothing off fd, and fd must not be closed while the Select waits. If fd is not open, the case is
+// WaitReadCase returns a case of a [Select] that is ready when a read(2) from fd would not block.
+// That is not a promise: before the read, another task may take what there is. The case reads
+// nothing from fd. fd must not be closed while the Select waits. If fd is not open, the case is
 // ready, with an error that wraps syscall.EBADF.
 //
-// On Linux a wait for it costs an epoll(7) descriptor, as that of WaitRead does, elsewhere and
-// in a testing/synctest bubble a goroutine.
+// On Linux a wait for it costs an epoll(7) descriptor, as a WaitRead does. Elsewhere, and in a
+// testing/synctest bubble, it costs a goroutine.
 func WaitReadCase(fd int) Case { return Case{fdCase{fd, false}} }
 
-// WaitWriteCase is [WaitWrite] as a case of a [Select]: ready as soon as a write(2) to fd would
-// not block. See WaitReadCase.
+// WaitWriteCase returns a case of a [Select] that is ready when a write(2) to fd would not block.
+// Everything else is as with WaitReadCase.
 func WaitWriteCase(fd int) Case { return Case{fdCase{fd, true}} }
 
 type fdCase struct {

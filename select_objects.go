@@ -8,7 +8,7 @@ import (
 
 // This file makes the waits for events, results, tasks, locks and semaphores cases of a Select.
 
-// WaitCase is Wait as a case of a [Select].
+// WaitCase returns the case of a [Select] that waits until the event is set.
 func (e *Event) WaitCase() Case { return Case{(*eventCase)(e)} }
 
 type eventCase Event
@@ -33,8 +33,8 @@ func (c *eventCase) leave(w *wait.Waiter) { c.waiters.Leave(w, &c.mu) }
 
 func (c *eventCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
-// GetCase is Get as a case of a [Select]. The value is stored in *to when the case takes
-// effect, unless to is nil or the result is an error, which Select then returns.
+// GetCase returns the case of a [Select] that waits for the result, and stores the value in *to when
+// it takes effect, unless to is nil. If the result is an error, Select returns it.
 func (r *Result[T]) GetCase(to *T) Case { return Case{&resultCase[T]{r, to}} }
 
 type resultCase[T any] struct {
@@ -76,8 +76,8 @@ func (c *resultCase[T]) take(w *wait.Waiter) (done bool, err error) {
 	return true, c.outcome(w.Owner())
 }
 
-// WaitCase is Wait as a case of a [Select]: that the task has ended is not an error, however it
-// has ended, and it has not been joined.
+// WaitCase returns the case of a [Select] that waits for the task to end. A failure of the task is
+// not an error of the case, and the task has not been joined.
 func (t *AnyTask) WaitCase() Case { return Case{(*endCase)(t)} }
 
 type endCase AnyTask
@@ -108,11 +108,11 @@ func (t *AnyTask) listJoiner(w *wait.Waiter, op string) (ok bool) {
 	return true
 }
 
-// JoinCase is Join as a case of a [Select]. When the case takes effect, the task has been
-// joined. Its result is stored in *to, unless to is nil, or the task has failed and Select
-// returns the *TaskError. A task that is not chosen has not been joined: its error is still
-// there for others. While there is a Go channel among the cases, the failure of a member of a
-// running group is the group's, as if nobody were waiting in Join. If that has cancelled ctx,
+// JoinCase returns the case of a [Select] that joins the task. When the case takes effect, the task
+// has been joined. Its result is stored in *to, unless to is nil. If the task has failed, Select
+// returns the *TaskError. If another case takes effect, the task has not been joined: its error is
+// still there for others. While there is a Go channel among the cases, the failure of a member of a
+// running group is the group's, as if no caller were waiting in Join. If that has cancelled ctx,
 // Select returns -1 and the cancellation, as Join does.
 func (t *Task[T]) JoinCase(to *T) Case { return Case{&joinCase[T]{t, to}} }
 
@@ -144,8 +144,8 @@ func (c *joinCase[T]) leave(w *wait.Waiter) { c.t.joiners.Leave(w, &c.t.mu) }
 
 func (c *joinCase[T]) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
-// AcquireCase is Acquire as a case of a [Select]. The task must release the lock if and only
-// if the case takes effect.
+// AcquireCase returns the case of a [Select] that takes the lock. The task must release the lock if
+// and only if the case takes effect.
 func (l *Lock) AcquireCase() Case { return Case{(*lockCase)(l)} }
 
 type lockCase Lock
@@ -168,8 +168,8 @@ func (c *lockCase) leave(w *wait.Waiter) { c.turn.Leave(w) }
 
 func (c *lockCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
-// AcquireCase is Acquire as a case of a [Select]. The task must release the lock if and only
-// if the case takes effect.
+// AcquireCase returns the case of a [Select] that takes the lock, or takes it once more. The task
+// must release the lock if and only if the case takes effect.
 func (l *RLock) AcquireCase() Case { return Case{(*rlockCase)(l)} }
 
 type rlockCase RLock
@@ -201,12 +201,12 @@ func (c *rlockCase) leave(w *wait.Waiter) { c.waiters.Leave(w, &c.mu) }
 
 func (c *rlockCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
-// AcquireCase is Acquire as a case of a [Select]. The task must release the lock if and only
-// if the case takes effect.
+// AcquireCase returns the case of a [Select] that takes the lock for writing. The task must release
+// the lock if and only if the case takes effect.
 func (l *RWLock) AcquireCase() Case { return Case{&rwlockCase{l, opWrite}} }
 
-// AcquireReadCase is AcquireRead as a case of a [Select]. The task must release the lock if
-// and only if the case takes effect.
+// AcquireReadCase returns the case of a [Select] that takes the lock for reading. The task must
+// release the lock if and only if the case takes effect.
 func (l *RWLock) AcquireReadCase() Case { return Case{&rwlockCase{l, opRead}} }
 
 type rwlockCase struct {
@@ -247,12 +247,13 @@ func (c *rwlockCase) leave(w *wait.Waiter) {
 
 func (c *rwlockCase) take(*wait.Waiter) (done bool, err error) { return true, nil }
 
-// AcquireCase is Acquire as a case of a [Select]. The task must release the unit if and only
-// if the case takes effect.
+// AcquireCase returns the case of a [Select] that takes one unit. The task must release the unit if
+// and only if the case takes effect.
 func (s *Semaphore) AcquireCase() Case { return s.AcquireNCase(1) }
 
-// AcquireNCase is AcquireN as a case of a [Select]. The task must release the n units if and
-// only if the case takes effect. It panics if n is negative; with 0 the case is always ready.
+// AcquireNCase returns the case of a [Select] that takes n units. The task must release the n units
+// if and only if the case takes effect. AcquireNCase panics if n is negative; with 0 the case is
+// always ready.
 func (s *Semaphore) AcquireNCase(n int64) Case {
 	mustNotBeNegative("AcquireNCase", n)
 	return Case{&semaphoreCase{s, n}}

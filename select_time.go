@@ -6,11 +6,11 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// AfterCase is a case of a [Select] that is ready when the Select has waited for d. It is ready
-// at once if d is 0 or less. A timeout of the Select itself is better set by [TimeoutAfter].
+// AfterCase returns a case of a [Select] that is ready when the Select has waited for d. It is ready
+// at once if d is 0 or less. To limit the time of the Select itself, use [TimeoutAfter] instead.
 func AfterCase(d time.Duration) Case { return Case{afterCase(d)} }
 
-// AtCase is a case of a [Select] that is ready when the clock has reached t.
+// AtCase returns a case of a [Select] that is ready when the clock has reached t.
 func AtCase(t time.Time) Case { return Case{atCase(wait.Until(t))} }
 
 // An afterCase counts from the beginning of the Select, an atCase is a reading of wait.Now.

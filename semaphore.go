@@ -9,15 +9,15 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Semaphore lets at most a given number of units be used at once. A caller that asks for
-// more than there are has to wait, in order of arrival: a large request is not overtaken by
-// small ones, as long as it is for no more than the size. The cost of an operation does not
-// depend on how many wait. The zero value has no units; NewSemaphore makes one that has. It
+// A Semaphore lets tasks use at most a given number of units at once. A caller that asks for more
+// units than are free waits, in order of arrival: a large request is not overtaken by small ones, as
+// long as it does not exceed the size. The cost of an operation does not depend on how many tasks
+// wait. The zero value is a semaphore without units; NewSemaphore makes one with units. A Semaphore
 // must not be copied after first use. All methods are safe for concurrent use.
 //
-// It keeps account of who holds how much. A task may also release what another has
-// acquired, or what nobody has: then there is one unit more than before. That is how a
-// semaphore counts events. One made by NewBoundedSemaphore takes this as a mistake.
+// A Semaphore records which task holds how many units. A task may also release what another task has
+// acquired, or what no task has: then there is one unit more than before. That is how a semaphore
+// counts events. A semaphore made by NewBoundedSemaphore treats this as a mistake.
 //
 // It is Curio's Semaphore and BoundedSemaphore. A task that waits for it is in the state
 // SEMA_ACQUIRE.
@@ -25,20 +25,20 @@ type Semaphore struct {
 	bounded bool // set at birth
 
 	mu      sync.Mutex
-	size    int64 // how many units there are, whoever has them
+	size    int64 // how many units there are, free or held
 	held    holds
 	waiters line
 }
 
-// NewSemaphore makes a semaphore of n units. It panics if n is negative.
+// NewSemaphore returns a semaphore of n units. It panics if n is negative.
 func NewSemaphore(n int64) *Semaphore {
 	mustNotBeNegative("NewSemaphore", n)
 	return &Semaphore{size: n}
 }
 
-// NewBoundedSemaphore makes a semaphore of n units that never has more than it was made or
-// resized to have: to release more than is held panics. Its bound is Size. NewBoundedSemaphore
-// panics if n is negative.
+// NewBoundedSemaphore returns a semaphore that never has more units than its size, which is n until
+// Resize changes it: releasing more than is held panics. NewBoundedSemaphore panics if n is
+// negative.
 func NewBoundedSemaphore(n int64) *Semaphore {
 	mustNotBeNegative("NewBoundedSemaphore", n)
 	return &Semaphore{size: n, bounded: true}
@@ -50,15 +50,15 @@ func mustNotBeNegative(call string, n int64) {
 	}
 }
 
-// Acquire takes one unit, and waits for it if it must. If ctx ends first, the error is
-// that of ctx and nothing is taken.
+// Acquire takes one unit. If none is free, it waits, in order of arrival. If ctx is done first, the
+// error is ctx's error and nothing is taken.
 func (s *Semaphore) Acquire(ctx context.Context) error { return s.AcquireN(ctx, 1) }
 
-// AcquireN takes n units at once, and waits for them if it must, in order of arrival. A
-// request for more than the size waits for the size to grow, and does not hold up those
-// behind it. When the size has grown, it still comes before all later requests. If ctx is
-// done first, the error is ctx's error and nothing is taken. It panics if n is negative;
-// with 0 it only checks whether ctx is alive.
+// AcquireN takes n units at once. If fewer are free, it waits, in order of arrival. A request for
+// more than the size waits for the size to grow, and does not hold up the requests behind it. When
+// the size has grown, it still comes before all later requests. If ctx is done first, the error is
+// ctx's error and nothing is taken. AcquireN panics if n is negative; with 0 it only checks whether
+// ctx is done.
 func (s *Semaphore) AcquireN(ctx context.Context, n int64) error {
 	mustNotBeNegative("AcquireN", n)
 	p, err := wait.At(ctx)
@@ -132,12 +132,12 @@ func (s *Semaphore) passLocked() (woken wait.Batch) {
 	return woken
 }
 
-// TryAcquire takes one unit if there is one and nobody waits, and reports whether it
-// has. It does not ask whether ctx is alive.
+// TryAcquire takes one unit if one is free and no task waits, and reports whether it did. It does
+// not check whether ctx is done.
 func (s *Semaphore) TryAcquire(ctx context.Context) bool { return s.TryAcquireN(ctx, 1) }
 
-// TryAcquireN takes n units if there are as many and nobody waits, and reports whether
-// it has. It does not ask whether ctx is alive. It panics if n is negative.
+// TryAcquireN takes n units if that many are free and no task waits, and reports whether it did. It
+// does not check whether ctx is done. It panics if n is negative.
 func (s *Semaphore) TryAcquireN(ctx context.Context, n int64) bool {
 	mustNotBeNegative("TryAcquireN", n)
 	me := wait.CurrentTask(ctx)
@@ -153,12 +153,12 @@ func (s *Semaphore) TryAcquireN(ctx context.Context, n int64) bool {
 	return took
 }
 
-// Release gives one unit back. It never blocks and does not ask whether ctx is alive.
-// ctx says whose unit it is; if that task holds none, it is another one's, and if nobody
-// does, there is one unit more from now on, or a panic if the semaphore is bounded.
+// Release gives back one unit that the task of ctx holds. If that task holds none, it gives back a
+// unit of another task. If no task holds any, there is one unit more from now on, or, if the
+// semaphore is bounded, Release panics. It never blocks and does not check whether ctx is done.
 func (s *Semaphore) Release(ctx context.Context) { s.ReleaseN(ctx, 1) }
 
-// ReleaseN gives n units back. See Release. It panics if n is negative.
+// ReleaseN gives back n units. See Release. It panics if n is negative.
 func (s *Semaphore) ReleaseN(ctx context.Context, n int64) {
 	mustNotBeNegative("ReleaseN", n)
 	me := wait.CurrentTask(ctx)
@@ -193,8 +193,8 @@ func (s *Semaphore) release(me *wait.Owner, n int64) {
 	woken.Wake()
 }
 
-// Resize changes how many units there are to n. If more than n are held, nobody gets
-// any before enough have been released. It never blocks, and panics if n is negative.
+// Resize changes the size to n units. If more than n are held, no task gets any before enough have
+// been released. Resize never blocks. It panics if n is negative.
 func (s *Semaphore) Resize(n int64) {
 	mustNotBeNegative("Resize", n)
 	s.mu.Lock()
@@ -204,13 +204,13 @@ func (s *Semaphore) Resize(n int64) {
 	woken.Wake()
 }
 
-// Do calls fn with one unit held, and releases it however fn ends: also by a panic. The
-// error is fn's, or that of Acquire. It panics if fn is nil.
+// Do calls fn with one unit held, and releases it when fn returns or panics. The error is fn's
+// error, or the error of Acquire. Do panics if fn is nil.
 func (s *Semaphore) Do(ctx context.Context, fn func(context.Context) error) error {
 	return s.DoN(ctx, 1, fn)
 }
 
-// DoN is Do with n units. See AcquireN.
+// DoN is like Do, but holds n units. See AcquireN.
 func (s *Semaphore) DoN(ctx context.Context, n int64, fn func(context.Context) error) error {
 	if fn == nil {
 		panic("curio: Do with a nil function")
@@ -235,21 +235,22 @@ func (s *Semaphore) DoN(ctx context.Context, n int64, fn func(context.Context) e
 	return fn(ctx)
 }
 
-// Value is how many units are free: negative if Resize has left fewer than are held.
+// Value returns the number of free units. It is negative if Resize has left fewer units than are
+// held.
 func (s *Semaphore) Value() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.size - s.held.total
 }
 
-// Size is how many units there are, free or held.
+// Size returns the number of units, free or held.
 func (s *Semaphore) Size() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.size
 }
 
-// Snapshot returns who holds how many units, and who waits for some.
+// Snapshot returns the tasks that hold units, with how many each holds, and the tasks that wait.
 func (s *Semaphore) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -260,7 +261,7 @@ func (s *Semaphore) snapshotLocked() Snapshot {
 	return Snapshot{s.held.appendTo(nil), appendWaiters(nil, &s.waiters.list)}
 }
 
-// String says how many units are free, who holds the others, and how many wait.
+// String returns how many units are free, which tasks hold the others, and how many tasks wait.
 func (s *Semaphore) String() string {
 	kind := "Semaphore"
 	if s.bounded {

@@ -12,11 +12,11 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// SharedCalls lets callers that need the same thing at the same time share one call. While a
-// call for a key runs, further callers for that key wait for its result instead of starting
-// another. The result is not kept: after the call has ended, the next caller starts a new
-// one. The zero value is ready for use. It must not be copied after first use. All methods
-// are safe for concurrent use, also by tasks of several kernels.
+// SharedCalls lets callers that need the same thing at the same time share one call. While a call
+// for a key runs, further callers for that key wait for its result instead of starting another. The
+// result is not kept: after the call has ended, the next caller starts a new one. The zero value is
+// ready for use. A SharedCalls must not be copied after first use. All methods are safe for
+// concurrent use, even by tasks of several kernels.
 //
 //	var pages curio.SharedCalls[string, *Page]
 //
@@ -69,38 +69,36 @@ type sharedCall[K comparable, V any] struct {
 	shared bool
 }
 
-var errNobodyWaits = errors.New("nobody waits for the shared call any more")
+var errNobodyWaits = errors.New("no caller waits for the shared call any more")
 
-// Do returns the result of fn, or of a call that already runs for the same key. shared
-// reports whether other callers were given the same result: it is one value for all, so do
-// not change what it refers to.
+// Do returns the result of fn, or of a call that already runs for the same key. shared reports
+// whether other callers were given the same result: all callers get one value, so do not change what
+// it refers to.
 //
-// fn is called in a task of its own, and never in the caller's. Its context has the values
-// of the first caller's context, and the task starts with that caller's Locals, but no
-// caller's cancellation or deadline reaches it. So fn may outlive the caller that gave it.
-// The task belongs to the first caller's kernel, is a daemon, and is cancelled when that
-// kernel shuts down, even if callers wait for it.
+// fn is called in a task of its own, never in the caller's. Its context has the values of the first
+// caller's context, and the task starts with that caller's Locals, but no caller's cancellation or
+// deadline reaches it. So fn may outlive the caller that gave it. The task belongs to the first
+// caller's kernel, is a daemon, and is cancelled when that kernel shuts down, even if callers wait
+// for it.
 //
-// If ctx is done first, the error is ctx's error, and the others go on waiting. When the last
-// caller has left, the call is cancelled. Nobody joins it any more: the next caller for the key
-// starts a new call, whose function is called when the old one has returned. So two functions
-// for the same key never run at the same time, and what one does to clean up does not get in
-// the way of the next. Callers that are tired of waiting for the old one can leave; see also
-// Forget. If a call that nobody waits for fails, and was not merely cancelled, its error is
-// logged.
+// If ctx is done first, the error is ctx's error, and the other callers go on waiting. When the last
+// caller has left, the call is cancelled. No later caller joins it: the next caller for the key
+// starts a new call, whose function is called when the old one has returned. So two functions for
+// the same key never run at the same time, and the clean-up of one does not get in the way of the
+// next. A caller that waits for an old call to end leaves when its ctx is done; see also Forget. If
+// a call without callers fails, and was not merely cancelled, its error is logged.
 //
-// The error of fn is every caller's, as another task's error: a timeout of fn's own is
-// context.DeadlineExceeded here and not ErrTaskTimeout. A panic in fn is logged at once, and is
-// every caller's error, a *PanicError. If fn calls runtime.Goexit, the error is ErrGoexit. If the
-// kernel of fn's task has been shut down, it is ErrKernelShutdown.
+// If fn fails, every caller gets its error, as another task's error: a timeout of fn's own is
+// context.DeadlineExceeded here and not ErrTaskTimeout. If fn panics, the panic is logged at once,
+// and every caller gets a *PanicError. If fn calls runtime.Goexit, the error is ErrGoexit. If the
+// kernel of fn's task has been shut down, the error is ErrKernelShutdown.
 //
-// A caller below fn, which is one in fn's task or in a task spawned with fn's context, is
-// refused with ErrRecursiveCall if the call that it asks for waits for fn: because it is the
-// same call, or through other calls that wait for each other, even of several SharedCalls. A
-// caller is known by its context: if fn uses another one, such as the first caller's, then it
-// waits for itself until that is done.
+// If fn itself calls Do, in its own task or in a task spawned with its context, and would have to
+// wait for its own call, the error is ErrRecursiveCall. That may happen directly, or through other
+// calls that wait for each other, even of several SharedCalls. It is noticed by the context: if fn
+// uses another one, such as the first caller's, it waits for itself until that context is done.
 //
-// Do panics if fn is nil, or if key cannot be found in a map again: a NaN, or an interface
+// Do panics if fn is nil, or if key cannot be found in a map again, such as a NaN, or an interface
 // that holds a slice.
 func (s *SharedCalls[K, V]) Do(ctx context.Context, key K, fn func(context.Context) (V, error)) (v V, shared bool, err error) {
 	if fn == nil {
@@ -289,11 +287,10 @@ func (c *sharedCall[K, V]) cancel(me *wait.Owner) {
 	scope.Cancel(cause)
 }
 
-// Forget makes the next caller for key start a new call at once, although one may be running.
-// Those who wait for the running call still get its result. So after a write, Forget keeps
-// callers from joining a call that may have read the old state. Two functions for the same key
-// may then run at the same time. Forget does not block. It panics where Do does because of
-// the key.
+// Forget makes the next caller for key start a new call at once, even if one is running. Callers
+// that wait for the running call still get its result. After a write, Forget thus keeps callers from
+// joining a call that may have read the old state. Two functions for the same key may then run at
+// the same time. Forget does not block. It panics if key cannot be found in a map again, as Do does.
 func (s *SharedCalls[K, V]) Forget(key K) {
 	mustBeKey(key)
 	s.mu.Lock()
@@ -415,9 +412,9 @@ func (c *sharedCall[K, V]) end(v V, err error) {
 	}
 }
 
-// Snapshot returns who waits for a call, those of the oldest call first. The holders are the
-// tasks in which the calls run, the oldest first, and N is how many callers each has: 0 for
-// one that has been cancelled and not ended yet.
+// Snapshot returns the tasks that wait for a call; the callers of the oldest call come first. The
+// holders are the tasks in which the calls run, the oldest first. The N of each is its number of
+// callers: 0 for a call that has been cancelled and has not ended yet.
 func (s *SharedCalls[K, V]) Snapshot() (all Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -430,7 +427,7 @@ func (s *SharedCalls[K, V]) Snapshot() (all Snapshot) {
 	return all
 }
 
-// String says how many calls there are and how many wait for them.
+// String returns how many calls run, and how many callers wait for them.
 func (s *SharedCalls[K, V]) String() string {
 	now := s.Snapshot()
 	return Snapshot{Waiters: now.Waiters}.text("SharedCalls", fmt.Sprintf("%d running", len(now.Holders)))

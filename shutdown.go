@@ -12,17 +12,17 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Shutdown cancels every task of the kernel, and every task that these still spawn, and
-// waits until all have ended; then the services, one after the other. Then it logs the errors of tasks that nobody has joined.
-// After that the kernel runs nothing more. It does not wait for functions in threads that
-// tasks have abandoned (see RunInThread), but logs them.
+// Shutdown cancels every task of the kernel, and every task that these still spawn, and waits until
+// all have ended. It then does the same with the services, one after the other. Then it logs the
+// errors of failed tasks that no caller has joined. After that the kernel runs nothing more.
+// Functions in threads that tasks have abandoned (see RunInThread) are not waited for, but logged.
 //
-// If ctx is done first, the error is a *ShutdownError that says which tasks have not ended
-// and where they hang; Shutdown may be called again. A task of the kernel cannot shut it
-// down, as it would have to wait for itself: that is an error too.
+// If ctx is done first, the error is a *ShutdownError that lists the tasks that have not ended, and
+// where they hang. Shutdown may be called again. A task of the kernel cannot shut it down, because
+// it would have to wait for itself: for it, Shutdown returns an error.
 //
-// Shutdown also waits for goroutines that are not tasks, if they are inside a timeout, a
-// group or a shield that they have opened with a context of the kernel's.
+// Shutdown also waits for goroutines that are not tasks, if they are inside a timeout, a group or a
+// shield that they have opened with a context of the kernel.
 func (k *Kernel) Shutdown(ctx context.Context) error { return k.shutdown(ctx, caller(3)) }
 
 // stubborn is how long Shutdown waits before it first complains about tasks that do not

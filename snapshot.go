@@ -8,14 +8,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Snapshot is what a lock, a queue or the like looked like at one moment, for
-// whoever watches and for tests. When it is read, it may have changed already.
+// A Snapshot is the state of a lock, a queue or a similar object at one moment. It is for monitoring
+// and for tests: it may be out of date when it is read.
 type Snapshot struct {
-	Holders []Holder // who holds it, in no particular order; none for what is not held, as an event
-	Waiters []Waiter // who waits, the longest waiting first; of a queue, getters before putters
+	Holders []Holder // the tasks that hold it, in no particular order; none for objects such as an Event
+	Waiters []Waiter // the tasks that wait, the longest waiting first; of a queue, getters before putters
 }
 
-// A Holder is a task that holds something, as a lock.
+// A Holder is a task that holds something, such as a lock.
 type Holder struct {
 	Task *AnyTask // nil for goroutines of no task, and for one that has ended without releasing a Lock
 	ID   uint64   // of the task, 0 for goroutines of no task
@@ -30,8 +30,8 @@ func holder(o *wait.Owner, n int64) Holder {
 	return Holder{taskOf(o), o.ID, n}
 }
 
-// HolderOf is the Holder of n in the name of t, which is nil for goroutines of no task: for the
-// Snapshot of a type that is built on a [WaitList].
+// HolderOf returns a Holder that says that t holds n units. t is nil for goroutines of no task. It
+// is for the Snapshot of a type that is built on a [WaitList].
 func HolderOf(t *AnyTask, n int64) Holder {
 	if t == nil {
 		return Holder{N: n}
@@ -91,9 +91,10 @@ func (s Snapshot) text(kind, details string) string {
 	return kind + "(" + strings.Join(parts, ", ") + ")"
 }
 
-// Text says in words what s shows of an object of the given kind: "Gate(1 of 3 free, held by task
-// main/worker, 2 waiting)". details, such as "1 of 3 free", may be empty. It is for the String
-// methods of types that are built on a [WaitList], which so read as those of this package.
+// Text describes s in words, for an object of the given kind: "Gate(1 of 3 free, held by task
+// main/worker, 2 waiting)". details, such as "1 of 3 free", may be empty. Text is for the String
+// methods of types that are built on a [WaitList]: their results then read like the ones of this
+// package's types.
 func (s Snapshot) Text(kind, details string) string { return s.text(kind, details) }
 
 // users are the two tasks that have used something last, by their IDs, which keep nothing in memory. It is guarded by the
@@ -182,7 +183,7 @@ func (h *holds) remove(o *wait.Owner, n int64) (left int64) {
 	return n - took
 }
 
-// removeAny is remove from whoever holds something. n is at most the total.
+// removeAny is remove from any holder. n is at most the total.
 func (h *holds) removeAny(n int64) {
 	n = h.remove(h.one, n)
 	for n > 0 {

@@ -12,16 +12,15 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Spawn starts fn as a task and returns at once. The task ends when fn returns.
-// Its context is cancelled by Cancel, when ctx is cancelled, or when the kernel
-// shuts down, and it ends with the task. The task may outlive the one that spawned it.
-// But one spawned with a context that the standard library derived from ours, as
-// context.WithCancel does, ends with that context, which ends with the task that it
-// belongs to; context.WithoutCancel cuts that tie.
+// Spawn starts fn as a task and returns at once. The task ends when fn returns. Its context is
+// cancelled by Cancel, when ctx is cancelled, or when the kernel shuts down, and is done when the
+// task has ended. The task may outlive the task that spawned it. But if ctx was derived by the
+// standard library, for example by context.WithCancel, from the context of a task, the new task is
+// cancelled when that task ends; context.WithoutCancel prevents that.
 //
-// The kernel is that of ctx; a ctx of no task, as context.Background(), stands for
-// the process's default kernel. A kernel that has been shut down spawns nothing:
-// the task ends with ErrKernelShutdown. Spawn panics if fn is nil.
+// The task belongs to the kernel of ctx. If ctx belongs to no task, as context.Background() does, it
+// is the process's default kernel. A kernel that has been shut down spawns nothing: the task ends
+// with ErrKernelShutdown. Spawn panics if fn is nil.
 func Spawn[T any](ctx context.Context, fn func(context.Context) (T, error), opts ...SpawnOption) *Task[T] {
 	if fn == nil {
 		panic("curio: Spawn of a nil function")
@@ -31,7 +30,7 @@ func Spawn[T any](ctx context.Context, fn func(context.Context) (T, error), opts
 	return t
 }
 
-// Go is Spawn for a function that has no result but an error.
+// Go starts fn as a task and returns at once. Use it in place of Spawn if fn returns only an error.
 func Go(ctx context.Context, fn func(context.Context) error, opts ...SpawnOption) *Task[struct{}] {
 	if fn == nil {
 		panic("curio: Go with a nil function")
@@ -41,49 +40,51 @@ func Go(ctx context.Context, fn func(context.Context) error, opts ...SpawnOption
 	return t
 }
 
-// A SpawnOption changes how a task is spawned: Name, Daemon, ReportCrash, Essential, Service.
+// A SpawnOption changes how a task is spawned. The options are Name, Daemon, ReportCrash, Essential
+// and Service.
 type SpawnOption interface{ applyTo(t *AnyTask) }
 
 type spawnOption func(*AnyTask)
 
 func (o spawnOption) applyTo(t *AnyTask) { o(t) }
 
-// Name gives the task a name for errors, logs and whoever watches.
+// Name gives the task a name, which errors, logs and the monitor show.
 func Name(name string) SpawnOption { return spawnOption(func(t *AnyTask) { t.setName(name) }) }
 
-// Daemon makes the task a daemon. It keeps the values of its context and not its
-// cancellation: it ends with its kernel, if nobody cancels it. Nobody waits for it,
-// and since nobody joins it, its error is logged when it ends.
+// Daemon makes the task a daemon. It keeps the values of its context but not its cancellation:
+// unless it is cancelled by Cancel, it runs until its kernel shuts down. Its error is logged when
+// it ends, unless a caller is waiting for it in Join.
 //
-// A daemon in a group is cancelled at the group's end, at the same time as the others
-// that are left, and counts for nothing else, and the group does not remember it: so a
-// server keeps its connections.
+// A daemon in a group is cancelled at the group's end, together with the other remaining tasks.
+// Apart from that, the group takes no account of it and does not keep it in memory, which suits the
+// connections of a server.
 func Daemon() SpawnOption { return spawnOption(func(t *AnyTask) { t.role = daemonTask }) }
 
-// ReportCrash says whether the error of the task is logged if nobody sees it, and
-// whether its panic is. It is, by default.
+// ReportCrash sets whether the task's error is logged if no caller receives it, and whether its
+// panic is logged. The default is true.
 func ReportCrash(report bool) SpawnOption {
 	return spawnOption(func(t *AnyTask) { t.silent = !report })
 }
 
-// Essential makes a failure of the task the end of the program: the main tasks of its kernel,
-// those that Run runs, are cancelled, and Run returns the task's *TaskError, joined with what
-// else the main task has returned. It is for a task in the background, without which the rest
-// is of no use, and often together with Daemon.
+// Essential makes a failure of the task end the program: the main tasks of its kernel, which are
+// those that Run runs, are cancelled, and Run returns the task's *TaskError, joined with what else
+// the main task has returned. Use it for a background task that the rest of the program cannot do
+// without, often together with Daemon.
 //
-// As ever, a failure that a caller is waiting for in Join is that caller's. If no main task runs,
-// the failure is logged like that of any task. Essential is for tasks outside of groups, whose
-// failures end the group: spawning one in a group panics, and AddTask refuses it.
+// A failure that a caller is waiting for in Join is still that caller's. If no main task runs, the
+// failure is logged like any other. Essential is for tasks outside of groups, because a failure in a
+// group ends the group: spawning an essential task in a group panics, and AddTask refuses it.
 func Essential() SpawnOption { return spawnOption(func(t *AnyTask) { t.essential = true }) }
 
-// Service makes the task a service, which other tasks need until they have ended, such as a logger or a
-// pool of connections. Like a daemon, it keeps the values of its context and not its cancellation, and
-// nobody waits for it. Unlike one, it is cancelled only when all tasks of its kernel that are no services have
-// ended, and services are cancelled one after the other, each when the one before has ended: the one
-// that was started last comes first. A task that a service spawns ends with the service.
+// Service makes the task a service, which other tasks need until they have ended, such as a logger
+// or a pool of connections. Like a daemon, it keeps the values of its context but not its
+// cancellation. Unlike a daemon, it is cancelled only when all tasks of its kernel that are not
+// services have ended. Services are cancelled one after the other, the last one started first, each
+// when the one before has ended. A task that a service spawns ends with the service.
 //
-// A service is Essential: its failure ends the main task. Stop and Grace neither ask it nor wait for
-// it. Service is for tasks outside of groups: spawning one in a group panics, and AddTask refuses it.
+// A service is Essential: its failure ends the main task. Stop and Grace do not ask it to stop and
+// do not wait for it. Service is for tasks outside of groups: spawning a service in a group panics,
+// and AddTask refuses it.
 func Service() SpawnOption {
 	return spawnOption(func(t *AnyTask) { t.role, t.essential = serviceTask, true })
 }
@@ -91,7 +92,7 @@ func Service() SpawnOption {
 var lastID atomic.Uint64
 
 // bothInOne is a Task and its AnyTask in one object, which is cheaper than two. It is for results of
-// size zero, as whoever refers to the AnyTask keeps the Task as well. It takes five cache lines, and
+// size zero, as a reference to the AnyTask keeps the Task as well. It takes five cache lines, and
 // common begins at one.
 type bothInOne[T any] struct {
 	common AnyTask
@@ -144,7 +145,7 @@ func (t *AnyTask) start(ctx context.Context, g *group, fn runner) {
 	}
 }
 
-// enter puts t into the tree. It is false if the kernel has been shut down; then t has
+// enter puts t into the tree. The result is false if the kernel has been shut down; then t has
 // ended.
 func (t *AnyTask) enter(ctx context.Context, g *group, fn runner) (open bool) {
 	if t.owner.ID == 0 { // a group gives it to its members, and a shared call to its task
@@ -222,8 +223,8 @@ func (m *marked) forget() {
 	m.fn.forget()
 }
 
-// panicked notes that the task's function has panicked with v. It is reported in this
-// moment: whoever joins the task may do so late or never.
+// panicked notes that the task's function has panicked with v. It is reported at once, because a
+// caller may join the task late or never.
 func (t *AnyTask) panicked(v any) {
 	e := newPanicError(t, v)
 	t.err = e
@@ -281,10 +282,10 @@ func (t *AnyTask) claimJoiner() (claimed wait.Batch) {
 // leave ends the task for everybody else: it takes the task out of the tree and lets its
 // waiters go on. seer is the joiner that claimJoiner has taken off the list, if any.
 //
-// A Join is either on the list when the state becomes terminated, and handled says so, or
-// it finds the task terminated. For a member of a group this decides whose failure it is,
-// so it is one step, under mu. AddTask looks at the task under mu too, and marks it as
-// joined, so that leave does not take the short way and overlook the group.
+// A Join is either on the list when the state becomes terminated, and handled is set, or it finds
+// the task terminated. For a member of a group this decides whose failure it is, so it is one
+// step, under mu. AddTask looks at the task under mu too, and marks it as joined, so that leave
+// does not take the short way and overlook the group.
 func (t *AnyTask) leave(seer wait.Batch) {
 	if events.Wants(events.Tasks | events.Errors) {
 		t.recordEnd()

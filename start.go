@@ -10,13 +10,12 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ErrNotStarted is the error of Start if the task has ended, without an error, before it was
-// ready.
+// ErrNotStarted is the error of Start if the task has ended, without an error, before it was ready.
 var ErrNotStarted = errors.New("curio: task has ended and was never ready")
 
-// Start spawns fn as a task, as Go does, and waits until the task is ready: until fn calls
-// ready, with a value for the caller, as the address that a server listens on. Start returns the
-// task, which goes on, and that value.
+// Start spawns fn as a task, as Go does, and waits until the task is ready. The task is ready when
+// fn calls ready with a value for the caller, such as the address that a server listens on. Start
+// returns the task, which goes on, and that value.
 //
 //	server, addr, err := curio.Start(ctx, func(ctx context.Context, ready func(net.Addr) error) error {
 //		l, err := network.ListenTCP(ctx, "127.0.0.1:0", nil)
@@ -29,18 +28,17 @@ var ErrNotStarted = errors.New("curio: task has ended and was never ready")
 //		return network.RunServer(ctx, l, handler)
 //	})
 //
-// If the task fails before it is ready, Start has joined it and returns its *TaskError; if it
-// just ends, the error is ErrNotStarted. If ctx is done before the task is ready, Start cancels
-// the task, waits until it has ended, and returns ctx's error, joined with the task's if that
-// has failed in its clean-up. With any error the task returned is nil, and nothing is left
-// running.
+// If the task fails before it is ready, Start has joined it and returns its *TaskError. If it ends
+// without an error, the error is ErrNotStarted. If ctx is done before the task is ready, Start
+// cancels the task, waits until it has ended, and returns ctx's error, joined with the task's error
+// if its clean-up has failed. With any error the returned task is nil, and nothing is left running.
 //
-// ready may be called in any goroutine, once: a second call panics. It returns an error when it
-// is too late. That is the task's cancellation if the caller of Start has given up, so fn should
-// return it. Start panics if fn is nil.
+// ready may be called by any goroutine, once: a second call panics. It returns an error if it is too
+// late. If the caller of Start has given up, that is the task's cancellation, so fn should return
+// it. Start panics if fn is nil.
 //
-// It is Trio's nursery.start. A task that waits is in the state SELECT, and then TASK_JOIN if it
-// has given up.
+// It is Trio's nursery.start. A task that waits is in the state SELECT, and then TASK_JOIN if it has
+// given up.
 func Start[R any](ctx context.Context, fn func(ctx context.Context, ready func(R) error) error, opts ...SpawnOption) (*Task[struct{}], R, error) {
 	if fn == nil {
 		panic("curio: Start of a nil function")
@@ -54,11 +52,11 @@ func Start[R any](ctx context.Context, fn func(ctx context.Context, ready func(R
 	return await(ctx, t, s)
 }
 
-// StartIn is Start for a task of the group g. Until the task is ready, it is cancelled when the
-// group is or when ctx is done, whichever comes first, and its failure is the caller's. From then
-// on it is a task of the group like any other.
+// StartIn is like Start, but the task belongs to the group g. Until the task is ready, it is
+// cancelled when the group is cancelled or ctx is done, and its failure is the caller's. From then
+// on it is like any other task of the group.
 //
-// With a Limit, the task may have to wait for its turn before it begins, and the caller with it.
+// With a Limit, the task may have to wait before it begins, and the caller with it.
 func StartIn[R, T any](ctx context.Context, g *TaskGroup[T], fn func(ctx context.Context, ready func(R) error) error, opts ...SpawnOption) (*Task[T], R, error) {
 	if fn == nil {
 		panic("curio: StartIn of a nil function")
@@ -126,7 +124,7 @@ func (s *starting[R]) ready(ctx context.Context, v R) error {
 	s.mu.Unlock()
 	switch was {
 	case isReady:
-		panic(fmt.Sprintf("curio: task %s says a second time that it is ready", CurrentTask(ctx).Name()))
+		panic(fmt.Sprintf("curio: task %s calls ready a second time", CurrentTask(ctx).Name()))
 	case isOver:
 		return fmt.Errorf("%w: %s", ErrNotStarted, CurrentTask(ctx).Name())
 	case isGivenUp:

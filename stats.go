@@ -17,29 +17,31 @@ import (
 //     Ended is never more than Created.
 //   - What is shown is of a fixed size, whatever tasks are called: there are the kinds of tasks and the classes of states.
 
-// Stats are counts of the whole process, as ReadStats has found them. It has no name and no number of a task, so it is
-// of the same size in every program.
+// Stats are counts of the whole process, as returned by ReadStats. They have no names or numbers of
+// single tasks, so they have the same size in every program.
 //
-// The counters are read one after the other, while tasks run. So they may differ by what happens meanwhile, except that
-// Ended is at most Created.
+// The counters are read one after another, while tasks run. So they may differ by what happens in
+// between, except that Ended is never more than Created.
 type Stats struct {
-	// Tasks, since the program began. Of those that have ended, Failed counts the ones with an error of their own or a
-	// panic, Panicked these with a panic alone, and Cancelled the ones that had been cancelled before, by anybody: one
-	// that then failed in its clean-up counts as both. Main tasks are tasks, too. One that was refused, as its
-	// kernel had been shut down, was created and has ended.
+	// Counts of tasks since the program began. Of those that have ended, Failed counts the tasks
+	// with an error of their own or a panic, and Panicked those with a panic only. Cancelled counts
+	// the tasks that had been cancelled before they ended, in whatever way. A cancelled task that
+	// then failed in its clean-up counts as both. Main tasks count, too. A task that was refused
+	// because its kernel had been shut down counts as created and ended.
 	Created, Ended, Failed, Panicked, Cancelled uint64
 
-	// TimeoutsExpired is how many deadlines of TimeoutAfter and the other functions for timeouts have passed since
-	// the program began, before what they bound was over. The deadline of a context of package context is not one.
+	// TimeoutsExpired is the number of deadlines that have passed since the program began before the
+	// bounded function had returned. It counts the deadlines of TimeoutAfter and the other timeouts of
+	// this package, but not the deadlines of contexts of package context.
 	TimeoutsExpired uint64
 
-	// Kernels is how many kernels there are now, and Tasks how many tasks they have. ByKind and ByState
-	// are two ways of counting these tasks. The map of a Stats that ReadStats returns has all kinds, or all classes, that
-	// there are, so a count may be 0.
+	// Kernels is the number of kernels that there are now, and Tasks the number of their tasks.
+	// ByKind and ByState count these tasks in two ways. ReadStats sets an entry for each kind and
+	// each class, so a count may be 0.
 	Kernels, Tasks int
 	ByKind         map[TaskKind]int
 
-	// ByState has classes of what AnyTask.State returns:
+	// ByState has an entry for each class of the states that AnyTask.State returns:
 	//
 	//	running   RUNNING or INITIAL: it computes, or blocks in what is not of this module
 	//	sleep     TIME_SLEEP
@@ -57,21 +59,24 @@ type Stats struct {
 	//	other     for anything else, such as a state that a program has made with WaitList
 	ByState map[string]int
 
-	// Stopping is how many of the tasks have been cancelled and not ended yet. In a program that works as it should they
-	// do not stay.
+	// Stopping is the number of tasks that have been cancelled and have not ended yet. A number that
+	// does not go back to 0 is a sign of tasks that hang in their clean-up.
 	Stopping int
 
-	// ThreadCalls is how many functions run in threads (see Kernel.ThreadCalls), and AbandonedCalls of how many of
-	// these the caller has given up. Those of kernels that have been shut down are not counted.
+	// ThreadCalls is the number of functions that run in threads (see Kernel.ThreadCalls).
+	// AbandonedCalls is the number of these that their callers have given up. Functions of kernels
+	// that have been shut down are not counted.
 	ThreadCalls, AbandonedCalls int
 }
 
-// ReadStats returns what the process has done with tasks so far, and what its tasks do now, over all kernels. It is
-// for systems of metrics, which ask every few seconds; for the tasks themselves see Kernel.Inspect.
+// ReadStats returns what the process has done with tasks so far, and what its tasks do now, over all
+// kernels. It is for metrics systems, which ask every few seconds. For single tasks see
+// Kernel.Inspect.
 //
-// ReadStats looks at each task that lives, which takes 0.2 to 0.5 µs for each, so 50 ms of a processor with 100,000
-// tasks. It stops nobody, waits for nothing but mutexes that are held for a moment, and calls nothing of the user's. A
-// task that was spawned or that moved to another parent while it looked may not be in the counts of now.
+// ReadStats looks at each task that has not ended, which takes 0.2 to 0.5 µs each, so up to 50 ms of
+// processor time with 100,000 tasks. It stops no task, waits only for mutexes that are held for a
+// moment, and calls no code of yours. A task that was spawned, or moved to another parent, during
+// the call may be missing from the present counts.
 func ReadStats() Stats {
 	var s Stats
 	for i := range ends {

@@ -14,19 +14,18 @@ import (
 // This file is about stopping softly: what runs is asked first, and cancelled only if it has not
 // ended when its grace time is over.
 
-// ErrStopping is why a context of UntilStop is done. errors.Is finds it in the error of each
-// operation of this module that was cut short by that, and in context.Cause of the context.
-// Functions of other packages often return the bare error of the context, which is
-// context.Canceled.
+// ErrStopping is the reason why a context of UntilStop is done. errors.Is finds it in the error of
+// each operation of this module that was ended by that, and in context.Cause of the context.
+// Functions of other packages often return the bare error of the context, which is context.Canceled.
 //
-// A task that was asked to stop and returns this error, or nil, has ended as it should: neither is
-// a failure.
+// A task that was asked to stop and returns this error, or nil, has ended as it should: neither is a
+// failure.
 var ErrStopping = errors.New("curio: asked to stop")
 
-// UntilStop returns a context to wait with for something new to do, such as the next job. It is done
-// when ctx is, and also as soon as the task, the group or the kernel around ctx is asked to stop: the
-// wait then fails with an error that is ErrStopping. A task finishes what it has begun with its own
-// context, which is cancelled only when the grace time is over.
+// UntilStop returns a context with which to wait for new work, such as the next job. It is done when
+// ctx is done, and also as soon as the task, the group or the kernel around ctx is asked to stop.
+// The wait then fails with an error that matches ErrStopping. A task finishes the work that it has
+// begun with its own context, which is cancelled only when the grace time is over.
 //
 //	for {
 //		idle, cancel := curio.UntilStop(ctx)
@@ -38,9 +37,9 @@ var ErrStopping = errors.New("curio: asked to stop")
 //		work(ctx, job)
 //	}
 //
-// cancel ends the context and must be called. If the scope was asked before, the context is done
-// from the beginning. A shield does not hold the request back. In a group, derive it from the group's
-// context, so that the wait ends as well when the group does.
+// cancel releases the context and must be called. If a stop was requested earlier, the context is
+// done from the beginning. A shield does not hold the request back. In a group, derive the context
+// from the group's context, so that the wait also ends when the group does.
 //
 // The request comes from Stop of a task, a group or a kernel, from Run with Grace, or from a server of
 // package network with a grace time, which asks its handlers when it stops.
@@ -53,18 +52,19 @@ func UntilStop(ctx context.Context) (_ context.Context, cancel context.CancelFun
 // will be when its Pause is over. A health check uses it. It does not block.
 func Stopping(ctx context.Context) bool { return wait.Announced(ctx) }
 
-// A GraceError says which tasks had not ended when their grace time was over, and were cancelled.
+// A GraceError lists the tasks that had not ended when their grace time was over, and were
+// cancelled.
 type GraceError struct {
-	// Tasks has a line for each of them, with its path, what it was waiting for, for how long,
-	// and where; also for the tasks that they have spawned, as a task often waits only for these.
-	// If there are more than 50, the last line counts the rest.
+	// Tasks has a line for each of them, with its path, what it was waiting for, for how long, and
+	// where. There are lines for the tasks that they have spawned, too, because a task often only
+	// waits for these. If there are more than 50 lines, the last one counts the rest.
 	Tasks []string
 	Err   error // why they were asked to stop, nil if no reason was given
 
 	more int // how many the last line stands for, 0 if only for itself
 }
 
-// Error lists some of the tasks, and says why they were asked to stop.
+// Error names some of the tasks, and the reason why they were asked to stop.
 func (e *GraceError) Error() string {
 	n := len(e.Tasks)
 	if e.more > 0 {
@@ -75,7 +75,11 @@ func (e *GraceError) Error() string {
 	if len(lines) > shown {
 		lines, more = lines[:shown], "; …"
 	}
-	text := fmt.Sprintf("curio: cancelled after the grace time, as they had not ended, %d of the tasks (%s%s)", n, strings.Join(lines, "; "), more)
+	text := "curio: a task had not ended after the grace time and was cancelled"
+	if n > 1 {
+		text = fmt.Sprintf("curio: %d tasks had not ended after the grace time and were cancelled", n)
+	}
+	text += " (" + strings.Join(lines, "; ") + more + ")"
 	if e.Err != nil {
 		text += ": " + plainText(e.Err)
 	}
@@ -85,14 +89,14 @@ func (e *GraceError) Error() string {
 // Unwrap returns Err.
 func (e *GraceError) Unwrap() error { return e.Err }
 
-// Stop asks the task to stop, and all that it has spawned: the contexts of UntilStop in them end. It
-// waits until the task has ended, and cancels it if that takes longer than grace; then it waits
-// for its end as Cancel does, and the error is a *GraceError. It is nil if the task has ended in
-// time, however it has.
+// Stop asks the task, and all that it has spawned, to stop: their contexts of UntilStop are then
+// done. It waits until the task has ended. If the task ends in time, successfully or not, the error
+// is nil. If that takes longer than grace, Stop cancels the task, waits for it to end, and returns a
+// *GraceError.
 //
-// With a negative grace, Stop waits however long it takes. A reason, if one is given, is in the text of
-// the task's errors, and WhoCancelled returns it. If ctx is done first, the error is ctx's error: the
-// task has been asked, and goes on. If there are several calls, the one with the shortest grace time
+// If grace is negative, there is no limit. A reason, if one is given, is in the text of the task's
+// errors, and WhoCancelled returns it. If ctx is done first, the error is ctx's error: the task has
+// been asked, and goes on. If Stop is called several times, the call with the shortest grace time
 // cancels. A task that calls its own Stop does not wait.
 //
 // A task that waits in Stop is in the state TASK_STOP.
@@ -121,10 +125,11 @@ func (t *AnyTask) Stop(ctx context.Context, grace time.Duration, reason ...error
 
 const opStop = "TASK_STOP"
 
-// Stop asks the group's tasks to stop, as AnyTask.Stop does, and waits until all have ended; those
-// that have not after grace are cancelled, and named in a *GraceError. The contexts of UntilStop in
-// the group's function end too. The group goes on: tasks may be spawned, but these have been asked
-// to stop. If a task of the group calls Stop, that waits for the others, and cancels only these.
+// Stop asks the group's tasks to stop, as AnyTask.Stop does, and waits until all have ended. Tasks
+// that have not ended after grace are cancelled, and named in a *GraceError. The contexts of
+// UntilStop in the group's function are done then, too. The group goes on: tasks may be spawned, but
+// these have been asked to stop from the start. If a task of the group calls Stop, it waits for the
+// other tasks, and cancels only these.
 func (g *TaskGroup[T]) Stop(ctx context.Context, grace time.Duration, reason ...error) error {
 	by := CurrentTask(ctx)
 	c := stopCause(g.group.scope, by, caller(3), reason)
@@ -169,12 +174,12 @@ func (g *group) stragglers(except *AnyTask) (running []*AnyTask) {
 	return running
 }
 
-// Stop asks all tasks of the kernel to stop, and waits until they have ended, without daemons and
-// services; those that have not after grace are cancelled, and named in a *GraceError. Then it shuts
-// the kernel down, as Shutdown does, and joins that error.
+// Stop asks all tasks of the kernel to stop, and waits until they have ended, except daemons and
+// services. Tasks that have not ended after grace are cancelled, and named in a *GraceError. Then
+// Stop shuts the kernel down, as Shutdown does, and joins the error of that.
 //
-// With a negative grace, Stop waits however long it takes. When ctx is done, it waits no longer.
-// A task of the kernel cannot stop it, as with Shutdown.
+// If grace is negative, there is no limit. When ctx is done, Stop waits no longer. A task of the
+// kernel cannot stop it, as with Shutdown.
 func (k *Kernel) Stop(ctx context.Context, grace time.Duration, reason ...error) error {
 	if err := k.notFromInside(ctx, "Stop"); err != nil {
 		return err
@@ -184,7 +189,7 @@ func (k *Kernel) Stop(ctx context.Context, grace time.Duration, reason ...error)
 	k.root.Ask(c)
 	inTime, err := within(ctx, grace, k.waitTasks)
 	var late error
-	if !inTime && err == nil { // else ctx is done, and shutdown says so
+	if !inTime && err == nil { // else ctx is done, and shutdown reports that
 		if e := lateTasks(k.stragglers(), c); e != nil {
 			e.log(ctx, k, grace)
 			late = e
@@ -217,7 +222,7 @@ func (k *Kernel) waitTasks(ctx context.Context) error {
 func (k *Kernel) stragglers() []*AnyTask { return stragglersBelow(k.root) }
 
 func stragglersBelow(top *wait.Scope) (running []*AnyTask) {
-	ofDaemons := make(map[*wait.Scope]bool) // those of daemons that run, and what is below
+	ofDaemons := make(map[*wait.Scope]bool) // the scopes of daemons that run, and what is below
 	top.Walk(func(s *wait.Scope) bool {
 		isTask := s.Kind() == wait.Task
 		switch {
@@ -286,14 +291,14 @@ func within(ctx context.Context, grace time.Duration, fn func(context.Context) e
 // namedLate is how many tasks a GraceError has a line for.
 const namedLate = 50
 
-// lateTasks is the GraceError for those of tasks that still run, and for what runs below them, nil if
-// none does.
+// lateTasks is the GraceError for the ones among tasks that still run, and for what runs below them,
+// nil if none does.
 func lateTasks(tasks []*AnyTask, c *wait.Cause) *GraceError {
 	return newGraceError(withBelow(tasks, make(map[*wait.Scope]bool)), c)
 }
 
-// withBelow returns the scopes of those of tasks that still run, and of the tasks below them, without
-// those that are in listed, which it adds them to.
+// withBelow returns the scopes of the ones among tasks that still run, and of the tasks below them,
+// without those that are in listed, which it adds them to.
 func withBelow(tasks []*AnyTask, listed map[*wait.Scope]bool) (late []*wait.Scope) {
 	list := func(t *AnyTask) (isNew bool) {
 		s := &t.owner.Scope
@@ -363,6 +368,6 @@ func (e *GraceError) log(ctx context.Context, k *Kernel, grace time.Duration) {
 	patient, cancel := WithTimeout(ctx, time.Second)
 	defer cancel()
 	logWithin(patient, func() {
-		k.say(slog.LevelWarn, "curio: tasks are cancelled that have not ended in the grace time", args...)
+		k.say(slog.LevelWarn, "curio: tasks have not ended in the grace time and are cancelled", args...)
 	})
 }

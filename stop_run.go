@@ -23,36 +23,37 @@ import (
 // isGradual reports whether the kernel's Runs end step by step.
 func (k *Kernel) isGradual() bool { return k.grace != 0 || k.pause != 0 || len(k.stopOn) > 0 }
 
-// Grace makes Run ask before it cancels. When Run's context is done, or a signal of StopOnSignals has
-// come, the contexts of UntilStop end, and the main task goes on for up to d with a context that is
-// still alive. When main has returned, the other tasks have what is left of d. What has not ended
-// then is cancelled, and named in the log and in a *GraceError that Run joins with main's error. So
-// everything has been cancelled when Pause and Grace are over; give both less time than an
-// orchestrator gives the process.
+// Grace makes Run ask tasks to stop before it cancels them. When Run's context is done, or a signal
+// of StopOnSignals has come, the contexts of UntilStop are done. The main task goes on for up to d
+// with its own context, which is not done yet. When main has returned, the other tasks have the rest
+// of d. What has not ended then is cancelled, and named in the log and in a *GraceError that Run
+// joins with main's error. So everything has been cancelled when Pause and Grace are over. Choose
+// them so that together they are shorter than the time that an orchestrator gives the process.
 //
-// The same holds if there was no such wish: when main returns, Run asks the tasks that it has left
-// behind, and waits for up to d; Run of a Kernel leaves them alone. Run does not wait for daemons and
-// services. A negative d means to wait however long it takes. Without Grace, everything is cancelled
-// at once.
+// The same holds when main returns by itself: Run asks the tasks that are left to stop, and waits
+// for up to d. (Kernel.Run leaves them alone.) Run does not wait for daemons and services. A
+// negative d means no limit. Without Grace, everything is cancelled at once.
 func Grace(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) { k.grace = d }) }
 
-// Pause makes Run wait for d between the wish to stop and the request: until then everything goes on,
-// and only Stopping tells. It is for servers behind a load balancer that still sends connections until
-// it has seen a failing health check. It has no effect when main returns by itself.
+// Pause makes Run wait for d between the signal, or the end of its context, and the request to stop.
+// Until then everything goes on, and only Stopping reports it. Pause is for servers behind a load
+// balancer, which still sends connections until it has seen a health check fail. It has no effect
+// when main returns by itself.
 func Pause(d time.Duration) KernelOption { return kernelOption(func(k *Kernel) { k.pause = d }) }
 
-// StopOnSignals makes Run stop when the process gets one of the given signals, SIGINT and SIGTERM if
-// none is given. The first one stops as Pause and Grace say, and without them cancels the main task.
-// A second one cuts these times short: everything is cancelled. A third one ends the process, as Exit
-// does after a signal, even if Run is shutting its kernel down by then. Signals less than a fifth of a
-// second apart count as one, because a terminal and a parent process often both send one.
+// StopOnSignals makes Run stop when the process gets one of the given signals, or SIGINT or SIGTERM
+// if none is given. The first signal starts the stop that Pause and Grace define; without them it
+// cancels the main task. A second signal cuts these times short: everything is cancelled. A third
+// one ends the process, as Exit does after a signal, even if Run is shutting its kernel down by
+// then. Signals less than a fifth of a second apart count as one, because a terminal and a parent
+// process often both send one.
 //
-// If a signal has come, Run returns a *SignalError. SIGINT or SIGHUP that was ignored when the program
-// was started, as a shell does for what it runs in the background, stays ignored. (With other signals Go
-// takes no notice of that.) StopOnSignals is for programs, and for one Run at a time.
+// If a signal has come, Run returns a *SignalError. If SIGINT or SIGHUP was ignored when the program
+// was started, as for a command that a shell runs in the background, it stays ignored. (Go does not
+// provide this for other signals.) StopOnSignals is for programs, and for one Run at a time.
 //
-// Before the third one ends the process, the process groups of the programs that package subprocess has
-// started are killed, as no deferred function runs then.
+// Before the third signal ends the process, the process groups of the programs that package
+// subprocess has started are killed, because no deferred function runs then.
 func StopOnSignals(sigs ...os.Signal) KernelOption {
 	if len(sigs) == 0 {
 		sigs = signals.Stopping
@@ -68,13 +69,13 @@ func StopOnSignals(sigs ...os.Signal) KernelOption {
 	return kernelOption(func(k *Kernel) { k.stopOn = list })
 }
 
-// A SignalError is what Run returns if a signal has stopped it.
+// A SignalError is the error of a Run that a signal has stopped.
 type SignalError struct {
 	Signal os.Signal
 	Err    error // what else Run would have returned, nil for nothing
 }
 
-// Error names the signal.
+// Error names the signal, and adds the text of Err.
 func (e *SignalError) Error() string {
 	text := "curio: stopped by the signal " + e.name()
 	if e.Err != nil {
@@ -93,21 +94,22 @@ func (e *SignalError) name() string {
 	return fmt.Sprint(e.Signal)
 }
 
-// Exit ends the process in the way that err, the error of Run, calls for:
+// Exit ends the process as err, the error of Run, requires:
 //
 //	func main() {
 //		curio.Exit(curio.Run(context.Background(), run, curio.StopOnSignals(), curio.Grace(8*time.Second)))
 //	}
 //
-// With nil, the status is 0. After a *SignalError with SIGINT, SIGTERM or SIGHUP the process ends by that
-// signal, with the system's default action, so that a shell sees it: a loop of a script then ends with one
-// Ctrl-C. Where that cannot work, the status is 128 plus the signal's number, as a shell shows it: for
-// process 1, for a signal that was ignored at the start, and for other signals, of which Go ignores some,
-// and prints all stacks for others. With any other error, the status is 1. What the error says is written to
-// standard error first, except for a *SignalError without an Err.
+// If err is nil, the status is 0. After a *SignalError with SIGINT, SIGTERM or SIGHUP, the process
+// ends by that signal, with the system's default action, so that a shell sees it: one Ctrl-C then
+// also ends the loop of a script. Where that cannot work, the status is 128 plus the signal's
+// number, as a shell shows it. This is the case for process 1, for a signal that was ignored at the
+// start, and for other signals, some of which Go ignores, or answers by printing all stacks. With
+// any other error, the status is 1. The text of the error is first written to standard error, except
+// for a *SignalError without an Err.
 //
-// Like os.Exit, it runs no deferred functions. If the process ends by a signal, the process groups of the
-// programs that package subprocess has started are killed first.
+// Like os.Exit, Exit runs no deferred functions. If the process ends by a signal, the process groups
+// of the programs that package subprocess has started are killed first.
 func Exit(err error) {
 	var stopped *SignalError
 	bySignal := errors.As(err, &stopped)
@@ -170,7 +172,7 @@ type descent struct {
 	signal os.Signal
 	due    int64 // when the grace time is over; 0 before the request
 	hurry  bool  // it is over, or was cut short
-	whole  bool  // it is that of the package's Run, which ends the kernel
+	whole  bool  // it belongs to the package's Run, which ends the kernel
 	late   *GraceError
 	named  map[*wait.Scope]bool // the tasks in late
 }
@@ -309,7 +311,7 @@ func (d *descent) others(ctx context.Context) {
 	}
 }
 
-// tooLate reports those of tasks that still run, and what is below them, once each.
+// tooLate reports the ones among tasks that still run, and what is below them, once each.
 func (d *descent) tooLate(ctx context.Context, tasks []*AnyTask, c *wait.Cause) {
 	if d.k.grace == 0 {
 		return

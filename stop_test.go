@@ -627,7 +627,7 @@ func TestLateTasks(t *testing.T) {
 			if !errors.As(err, &late) {
 				t.Fatal(err)
 			}
-			if want := fmt.Sprintf("%d of the tasks", 2+2*n); !strings.Contains(late.Error(), want) {
+			if want := fmt.Sprintf("%d tasks had not ended", 2+2*n); !strings.Contains(late.Error(), want) {
 				t.Errorf("not %s: %v", want, late)
 			}
 			all := strings.Join(late.Tasks, "\n")

@@ -9,26 +9,26 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// What a Subscription refuses.
+// Errors of a Subscription.
 var (
-	// ErrSubscriptionClosed: Close was called, or the context that the subscription was made
-	// with is done.
+	// ErrSubscriptionClosed means that Close was called, or that the context that the subscription
+	// was made with is done.
 	ErrSubscriptionClosed = errors.New("curio: subscription is closed")
 
-	// ErrSubscriptionDropped: a subscriber with SlowDrop had no room for a value. A Receive
-	// returns it when it has returned what was kept before.
+	// ErrSubscriptionDropped means that a subscriber with SlowDrop had no room for a value. A
+	// Receive returns it when it has returned what was kept before.
 	ErrSubscriptionDropped = errors.New("curio: subscription was dropped, as the subscriber was too slow")
 
-	// ErrSubscriptionEmpty: a TryReceive found nothing.
+	// ErrSubscriptionEmpty is returned by a TryReceive that finds nothing.
 	ErrSubscriptionEmpty = errors.New("curio: nothing to receive from the subscription")
 )
 
-// A SlowPolicy says what happens when a value is sent and a subscriber has no room for it.
+// A SlowPolicy determines what happens when a value is sent and a subscriber has no room for it.
 type SlowPolicy int
 
 const (
-	// SlowWait makes Send wait for room, and so all other subscribers too: nothing is lost. A
-	// task that sends to its own subscription without room waits for itself.
+	// SlowWait makes Send wait for room, and with it all other subscribers: nothing is lost. A task
+	// that sends while its own subscription has no room waits for itself.
 	SlowWait SlowPolicy = iota
 
 	// SlowSkip drops the oldest value that the subscriber has kept. Its next Receive returns a
@@ -53,21 +53,20 @@ func (p SlowPolicy) String() string {
 	return fmt.Sprintf("SlowPolicy(%d)", int(p))
 }
 
-// A LaggedError is what Receive returns once to a subscriber with SlowSkip that has missed values.
+// A LaggedError is returned once by Receive to a subscriber with SlowSkip that has missed values.
 // The next Receive goes on with the oldest value that was kept.
 type LaggedError struct {
 	Skipped uint64 // how many values were missed, without those that an earlier LaggedError has counted
 }
 
-// Error says how many values were missed.
+// Error returns how many values were missed.
 func (e *LaggedError) Error() string {
 	return fmt.Sprintf("curio: the subscriber was too slow and has missed %d values", e.Skipped)
 }
 
-// A Subscription receives the values of a Broadcast. [Broadcast.Subscribe] makes one; the zero
-// value is of no use. It must not be copied. All methods are safe for concurrent use. If several
-// tasks receive from one subscription, each value goes to one of them; those who wait are served
-// in order of arrival.
+// A Subscription receives the values of a Broadcast. [Broadcast.Subscribe] makes one; the zero value
+// cannot be used. A Subscription must not be copied. All methods are safe for concurrent use. If
+// several tasks receive from one subscription, each value goes to one of them, in order of arrival.
 type Subscription[T any] struct {
 	_        noCopy
 	of       *Broadcast[T]
@@ -86,13 +85,15 @@ type Subscription[T any] struct {
 }
 
 // Subscribe returns a subscription to the values that are sent from now on. It keeps up to capacity
-// values that have not been received; slow says what happens to one more.
+// values that have not been received. slow determines what happens when it is full and another
+// value is sent.
 //
-// The subscription ends with Close, and when ctx is done or ctx's scope ends: the task, the timeout
-// or the group that ctx was made for. Then it keeps nothing, and nobody waits for it any more. Tasks
-// that wait under ctx are woken first, so they may see the subscription for another moment. A
-// subscription with a context that is never done, such as context.Background(), has to be closed.
-// If ctx is done or the broadcast is closed, Subscribe returns a subscription that has ended.
+// The subscription ends when Close is called, when ctx is done, and when the task, the timeout or
+// the group that ctx was made for has ended. Then it keeps nothing, and Send does not wait for it
+// any more. Tasks that wait under ctx are woken first, so they may see the subscription for another
+// moment. A subscription with a context that is never done, such as context.Background(), must be
+// closed. If ctx is done or the broadcast is closed, Subscribe returns a subscription that has
+// ended.
 //
 // Subscribe never waits. It panics if capacity is less than 1, or slow is none of the constants.
 func (b *Broadcast[T]) Subscribe(ctx context.Context, capacity int, slow SlowPolicy) *Subscription[T] {
@@ -210,9 +211,9 @@ func (s *Subscription[T]) end(err error) {
 	}
 }
 
-// Close ends the subscription. What has not been received is dropped, and a Receive, also one that
-// waits, returns ErrSubscriptionClosed. A Send that waits for this subscriber goes on. To close it
-// again does nothing. It never blocks.
+// Close ends the subscription. Values that have not been received are dropped. A later Receive, or
+// one that waits, returns ErrSubscriptionClosed. A Send that waits for this subscriber goes on.
+// Closing it again does nothing. Close never blocks.
 func (s *Subscription[T]) Close() {
 	s.mustBeMade()
 	s.end(ErrSubscriptionClosed)
@@ -224,7 +225,7 @@ func (s *Subscription[T]) mustBeMade() {
 	}
 }
 
-// Receive returns the next value, and waits while there is none. If ctx is done first, the error is
+// Receive returns the next value. It waits while there is none. If ctx is done first, the error is
 // ctx's error, and no value was taken. A subscriber with SlowSkip that has missed values gets a
 // *LaggedError once, before the next value. At the end of the subscription, the error is
 // ErrBroadcastClosed, ErrSubscriptionDropped or ErrSubscriptionClosed.
@@ -279,7 +280,7 @@ func (s *Subscription[T]) waitToReceive(p wait.Place) (v T, err error) {
 	return v, nil
 }
 
-// TryReceive returns the next value if there is one. If not, the error is ErrSubscriptionEmpty, or
+// TryReceive returns the next value if there is one. Otherwise the error is ErrSubscriptionEmpty, or
 // one that Receive would return.
 func (s *Subscription[T]) TryReceive() (T, error) {
 	s.mustBeMade()
@@ -332,9 +333,10 @@ func (s *Subscription[T]) failure() error {
 	return err
 }
 
-// All receives values for as long as the loop runs. It ends when the broadcast has been closed and
-// all that was sent has been received. A subscriber that has missed values gets a *LaggedError and
-// the loop goes on. With any other error, as when ctx is done, the loop gets it once, and ends.
+// All returns an iterator that receives values. It ends when the broadcast has been closed and all
+// that was sent has been received. A subscriber that has missed values gets a *LaggedError and the
+// loop goes on. Any other error, such as ctx's error when ctx is done, is passed to the loop once,
+// and ends it.
 //
 //	for v, err := range subscription.All(ctx) {
 //		if err != nil {
@@ -359,7 +361,7 @@ func (s *Subscription[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// Len is how many values are kept that have not been received.
+// Len returns how many values are kept that have not been received.
 func (s *Subscription[T]) Len() int {
 	s.mustBeMade()
 	s.of.mu.Lock()
@@ -367,7 +369,7 @@ func (s *Subscription[T]) Len() int {
 	return s.kept.len()
 }
 
-// Snapshot returns who waits in Receive. Nobody holds a subscription.
+// Snapshot returns the tasks that wait in Receive. A subscription has no holders.
 func (s *Subscription[T]) Snapshot() Snapshot {
 	s.mustBeMade()
 	s.of.mu.Lock()
@@ -375,8 +377,8 @@ func (s *Subscription[T]) Snapshot() Snapshot {
 	return Snapshot{Waiters: appendWaiters(nil, &s.receivers)}
 }
 
-// String says how many values are kept, what is done if the subscriber is slow, how the
-// subscription has ended, and how many wait.
+// String returns how many values are kept, the policy for a slow subscriber, how the subscription
+// has ended, and how many tasks wait.
 func (s *Subscription[T]) String() string {
 	s.mustBeMade()
 	s.of.mu.Lock()

@@ -14,9 +14,9 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Task is a goroutine with a handle: a name, a parent, a result of type T, and a
-// switch that stops it. Spawn makes one. All methods are safe for concurrent use;
-// a Task must not be copied.
+// A Task is a goroutine with a handle: a name, a parent, a result of type T, and a switch that stops
+// it. Spawn makes one; the zero value cannot be used. All methods are safe for concurrent use. A
+// Task must not be copied.
 //
 // The result is kept as long as the Task is. Everything else that refers to the task, such
 // as its context or its error, refers to its AnyTask, which does not keep the result.
@@ -30,9 +30,9 @@ type Task[T any] struct {
 	fn func(context.Context) (T, error) // nil once the task has begun, or will not begin
 }
 
-// AnyTask is what all tasks have in common, whatever the type of their result. Task embeds
-// it. It is never made on its own, and must not be copied. It does not keep the task's
-// function or its result in memory, nor, once the task has left its group, the group.
+// AnyTask is what all tasks have in common, whatever the type of their result. Task embeds it. It is
+// never made on its own, and must not be copied. It does not keep the task's function or its result
+// in memory, nor its group once the task has left it.
 type AnyTask struct {
 	owner  wait.Owner
 	kernel *Kernel
@@ -57,7 +57,7 @@ type AnyTask struct {
 	stopped   bool // was cancelled before it ended
 	failed    bool // ended with an error of its own, and not just because it was cancelled
 	handled   bool // somebody was waiting for its result when it ended, and has its error
-	noted     bool // its error is in kernel.failures, if nobody has seen it
+	noted     bool // its error is in kernel.failures, if no caller has received it
 
 	mu      sync.Mutex
 	joiners wait.List
@@ -149,15 +149,14 @@ func (t *Task[T]) hasObject() bool {
 	return true
 }
 
-// Join waits for the task to end and returns its result. If the task failed or
-// was cancelled, the error is a *TaskError. If ctx ends first, it is the error of
-// ctx (see ErrCancelled), and the task is left alone. Any number may join a task,
-// also after its end.
+// Join waits for the task to end and returns its result. If the task failed or was cancelled, the
+// error is a *TaskError. If ctx is done first, the error is ctx's error (see ErrCancelled), and the
+// task is left alone. Any number of callers may join a task, even after its end.
 //
-// Joining a member of a running group takes it out of the group: its failure is then the
-// joiner's to handle. But if the failure has cancelled the group before Join was called,
-// and ctx belongs to the group, the error is that cancellation. A task that joins itself
-// panics, as it would never end.
+// Joining a member of a running group takes it out of the group: its failure is then for the joiner
+// to handle. But if the failure has cancelled the group before Join was called, and ctx belongs to
+// the group, the error is that cancellation. A task that joins itself panics, because it would never
+// end.
 func (t *Task[T]) Join(ctx context.Context) (T, error) {
 	var none T
 	if err := t.waitFor(ctx, opJoin); err != nil {
@@ -200,9 +199,8 @@ func (t *AnyTask) claim(ctx context.Context) (err error) {
 	return err
 }
 
-// Result returns what the task's function returned, without waiting:
-// ErrNotTerminated as long as it runs. The error is the function's own, not a
-// *TaskError.
+// Result returns what the task's function has returned, without waiting. While the task runs, the
+// error is ErrNotTerminated. Otherwise the error is the function's own, not a *TaskError.
 func (t *Task[T]) Result() (T, error) {
 	if !t.Terminated() {
 		var none T
@@ -212,11 +210,11 @@ func (t *Task[T]) Result() (T, error) {
 	return t.value, t.err
 }
 
-// Wait waits for the task to end, however it does. The error is that of ctx, if
-// ctx ends first.
+// Wait waits for the task to end, successfully or not. It returns nil then. If ctx is done first,
+// the error is ctx's error. Waiting is not joining: the task's error is still there for Join.
 func (t *AnyTask) Wait(ctx context.Context) error { return t.waitFor(ctx, opWait) }
 
-// The states of a task that waits for another. Who joins sees how it ended.
+// The states of a task that waits for another one. A task that joins sees how the other one ended.
 const (
 	opJoin   = "TASK_JOIN"
 	opWait   = "TASK_WAIT"
@@ -255,7 +253,7 @@ func (t *AnyTask) mustNotWaitFor(me *wait.Owner, op string) {
 	}
 }
 
-// expectJoiner makes the end of t look for joiners. It is false if t has ended.
+// expectJoiner makes the end of t look for joiners. The result is false if t has ended.
 func (t *AnyTask) expectJoiner() bool {
 	for {
 		switch old := t.state.Load(); {
@@ -267,16 +265,15 @@ func (t *AnyTask) expectJoiner() bool {
 	}
 }
 
-// Cancel ends the task's current blocking call, and each later one, with
-// ErrTaskCancelled, and waits until the task has ended. did reports whether it
-// was this call that cancelled it; it is false if the task had ended or been
-// cancelled before, and then Cancel only waits.
+// Cancel cancels the task and waits until it has ended. The task's current blocking call, and each
+// later one, fails with ErrTaskCancelled. did reports whether it was this call that cancelled the
+// task. did is false if the task had ended or been cancelled before; Cancel then only waits.
 //
-// A reason, if one is given, is in the text of the task's errors, and WhoCancelled returns
-// it. errors.Is does not find it in them: it is not what the task has failed with. err is
-// ctx's error if ctx is done before the task has ended; the task stays cancelled. So in
-// clean-up, when ctx may be done, call Cancel under DisableCancellation, or call CancelNow.
-// A task that cancels itself does not wait: err is the cancellation.
+// A reason, if one is given, is in the text of the task's errors, and WhoCancelled returns it.
+// errors.Is does not find it in them, because it is not what the task has failed with. If ctx is
+// done before the task has ended, err is ctx's error, and the task stays cancelled. So in clean-up,
+// when ctx may be done, call Cancel under DisableCancellation, or call CancelNow. A task that
+// cancels itself does not wait: err is the cancellation.
 func (t *AnyTask) Cancel(ctx context.Context, reason ...error) (did bool, err error) {
 	did = t.cancel(CurrentTask(ctx), reason, 4)
 	if CurrentTask(ctx) == t {
@@ -285,7 +282,7 @@ func (t *AnyTask) Cancel(ctx context.Context, reason ...error) (did bool, err er
 	return did, t.waitFor(ctx, opCancel)
 }
 
-// CancelNow is Cancel without the waiting.
+// CancelNow is like Cancel, but does not wait for the task to end.
 func (t *AnyTask) CancelNow(reason ...error) (did bool) { return t.cancel(nil, reason, 4) }
 
 // cancel cancels t in the name of by. up says which call does so, as for caller.
@@ -308,18 +305,17 @@ func (t *AnyTask) causeBy(by *AnyTask, up int) *wait.Cause {
 	return c
 }
 
-// caller is the call so many functions up, as runtime.Callers counts.
+// caller returns the call that is up functions up the stack, as runtime.Callers counts.
 func caller(up int) uintptr {
 	var pc [1]uintptr
 	runtime.Callers(up, pc[:])
 	return pc[0]
 }
 
-// ID is a number that no other task of this process has; later tasks have higher
-// ones.
+// ID returns a number that no other task of this process has. Later tasks have higher numbers.
 func (t *AnyTask) ID() uint64 { return t.owner.ID }
 
-// Name is the name given to Spawn, or that of the task's function.
+// Name returns the name that was given to the task, or else the name of its function.
 func (t *AnyTask) Name() string { return t.label().String() }
 
 // functionName is the name of the function at pc with its package, "" if it has none.
@@ -331,9 +327,9 @@ func functionName(pc uintptr) string {
 	return f.Name()[strings.LastIndexByte(f.Name(), '/')+1:]
 }
 
-// Path returns the names of the task's living ancestors and its own, from the outermost,
-// with slashes between; "" for a nil task. It is as long as the tree is deep. Errors and
-// the log have only the innermost 16 names, after "…/" if there are more.
+// Path returns the names of the task's living ancestors and its own, from the outermost, with
+// slashes between them. For a nil task it returns "". The path is as long as the tree is deep.
+// Errors and the log have only the innermost 16 names, after "…/" if there are more.
 func (t *AnyTask) Path() string {
 	if t == nil {
 		return ""
@@ -346,9 +342,8 @@ func (t *AnyTask) Path() string {
 	return strings.Join(names, "/")
 }
 
-// Parent is the task with whose context the task was spawned. If that has ended,
-// it is the nearest ancestor that has not; nil if there is none, and for a
-// daemon.
+// Parent returns the task with whose context the task was spawned. If that has ended, it returns the
+// nearest ancestor that has not. It returns nil if there is none, and for a daemon.
 func (t *AnyTask) Parent() *AnyTask {
 	// The scopes between a task and its parent belong to the parent, so it is one step from
 	// a task to the next.
@@ -362,9 +357,9 @@ func (t *AnyTask) Parent() *AnyTask {
 	return nil
 }
 
-// State is what the task does now: INITIAL until its goroutine has started,
-// RUNNING, TERMINATED, or what it waits for: TIME_SLEEP, TASK_JOIN, READ_WAIT and
-// so on. A task that blocks in something that is not of this module is RUNNING.
+// State returns what the task does now. That is INITIAL until its goroutine has started, RUNNING,
+// TERMINATED, or what it waits for: TIME_SLEEP, TASK_JOIN, READ_WAIT and so on. A task that blocks
+// in something outside of this module is RUNNING.
 func (t *AnyTask) State() string {
 	switch t.state.Load() {
 	case created:
@@ -381,10 +376,10 @@ func (t *AnyTask) State() string {
 // Daemon reports whether the task was spawned as a daemon, or as a service.
 func (t *AnyTask) Daemon() bool { return t.role >= daemonTask }
 
-// Cycles is how many times the task has blocked so far in calls of this module.
+// Cycles returns how many times the task has blocked so far in calls of this module.
 func (t *AnyTask) Cycles() uint64 { return t.owner.Cycles() }
 
-// Cancelled reports whether the task was asked to stop before it ended.
+// Cancelled reports whether the task was cancelled before it ended.
 func (t *AnyTask) Cancelled() bool {
 	if t.Terminated() {
 		return t.stopped
@@ -395,8 +390,8 @@ func (t *AnyTask) Cancelled() bool {
 // Terminated reports whether the task has ended.
 func (t *AnyTask) Terminated() bool { return t.state.Load() == terminated }
 
-// Err is the error that the task ended with, nil if it succeeded, ErrNotTerminated
-// while it runs.
+// Err returns the error that the task has ended with, or nil if it succeeded. While the task runs,
+// it returns ErrNotTerminated.
 func (t *AnyTask) Err() error {
 	if !t.Terminated() {
 		return ErrNotTerminated
@@ -405,7 +400,7 @@ func (t *AnyTask) Err() error {
 	return t.err
 }
 
-// String names the task and says what it does.
+// String returns the task's name, number and state.
 func (t *AnyTask) String() string {
 	return fmt.Sprintf("Task(id=%d, name=%q, state=%s)", t.owner.ID, t.Name(), t.State())
 }
@@ -414,7 +409,7 @@ func (t *AnyTask) isTaken() bool { return t.taken }
 
 // settleError works out what the task's error, which is not nil, says: whether the task has
 // failed, or was just cancelled or asked to stop. Where the function has returned ctx.Err(), settleError puts
-// our own error, so that WhoCancelled can tell who cancelled the task. It calls the methods
+// our own error, so that WhoCancelled can tell what cancelled the task. It calls the methods
 // of the user's errors, which may panic, most likely because of a nil pointer.
 func (t *AnyTask) settleError() {
 	t.failed = true
@@ -440,7 +435,7 @@ func mayBeAsked(err error) bool {
 	return found
 }
 
-// CurrentTask returns the task that ctx belongs to, nil if there is none.
+// CurrentTask returns the task that ctx belongs to, or nil if there is none.
 func CurrentTask(ctx context.Context) *AnyTask {
 	return taskOf(wait.CurrentTask(ctx))
 }

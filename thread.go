@@ -9,18 +9,17 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// RunInThread calls fn, which may block in something that no context reaches, and waits
-// for it. Of a kernel's calls at most 64 run at the same time (see MaxThreads); others
-// wait for their turn.
+// RunInThread calls fn, which may block in something that no context can end, and waits for it. At
+// most 64 calls of a kernel run at the same time (see MaxThreads); other calls wait for a slot.
 //
-// If ctx ends first, the error is that of ctx, and fn is abandoned: it runs on in the
-// background, and its turn is over, so that functions that hang for ever do not hold up
-// others. Kernel.ThreadCalls shows it. What it returns in the end goes to late, if that
-// is given, to undo or to close it: late runs in fn's goroutine. Without late, an error
-// that comes too late is logged. A function that had not begun is not called any more.
+// If ctx is done first, the error is ctx's error, and fn is abandoned. It runs on in the background,
+// but no longer has a slot, so that functions that hang for ever do not hold up others.
+// Kernel.ThreadCalls shows it. If late is given, it is called with what fn eventually returns, in
+// fn's goroutine, to undo or close it. Without late, an error that comes too late is logged. A
+// function that had not begun is not called any more.
 //
-// A panic in fn is logged at once, and is the error of the call: a *PanicError. If fn
-// calls runtime.Goexit, it is ErrGoexit. RunInThread panics if fn is nil.
+// If fn panics, the panic is logged at once, and the error is a *PanicError. If fn calls
+// runtime.Goexit, the error is ErrGoexit. RunInThread panics if fn is nil.
 //
 // It is Curio's run_in_thread; late is its call_on_cancel. A task that waits is in the
 // state THREAD_SLOT, and then THREAD_CALL.
@@ -30,10 +29,10 @@ func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(
 	})
 }
 
-// RunInThreadLimited is RunInThread with slots of the caller's own: each call takes one unit
-// of slots while somebody waits for it, and none of the kernel's 64 slots. Calls that share
-// slots bound only each other, in whichever kernel they are. So a slow disk or a library that
-// bears few callers does not hold up other calls.
+// RunInThreadLimited calls fn as RunInThread does, but with slots of the caller's own. While a
+// caller waits for its function, the call takes one unit of slots, and none of the kernel's 64
+// slots. Calls that share slots bound only each other, in whichever kernel they are. So a slow disk,
+// or a library that works only with few callers at a time, does not hold up other calls.
 //
 //	var lookups = curio.NewSemaphore(8)
 //
@@ -41,12 +40,11 @@ func RunInThread[T any](ctx context.Context, fn func() (T, error), late ...func(
 //		return legacy.Lookup(name)
 //	})
 //
-// Everything else is as with RunInThread. In particular, an abandoned function has no slot
-// any more. The semaphore serves its waiters in order of arrival, whether they want it for a
-// thread or for something else; if it has no units, the call waits until it is resized. While
-// somebody waits for the call, the semaphore's Snapshot shows the calling task as a holder.
-// Do not call RunInThreadLimited while holding the last unit of slots: it
-// would wait for the caller.
+// Everything else is as with RunInThread. In particular, an abandoned function has no slot any more.
+// The semaphore serves its waiters in order of arrival, whether they want a unit for a thread or for
+// something else. If it has no units, the call waits until it is resized. While a caller waits for
+// its function, the semaphore's Snapshot shows its task as a holder. Do not call RunInThreadLimited
+// while holding the last unit of slots: it would wait for its own caller.
 //
 // RunInThreadLimited panics if slots or fn is nil. It is Trio's to_thread.run_sync with a
 // limiter. A task that waits is in the state THREAD_SLOT, and then THREAD_CALL.
@@ -70,14 +68,14 @@ func (c *call[T]) inThread(p wait.Place, slots *Semaphore) (T, error) {
 	return c.wait(p, "THREAD_CALL")
 }
 
-// BlockInThread is RunInThread for what may block for long and what many tasks may wait
-// for, as a condition of another library. For each key one call of a kernel runs at a time, in
-// a single goroutine, however many tasks wait; others wait for their turn, in order of
-// arrival. It takes none of RunInThread's places.
+// BlockInThread calls fn as RunInThread does. It is for a function that may block for long and that
+// many tasks may wait for, such as a wait for a condition of another library. For each key, one call
+// of a kernel runs at a time, in a single goroutine, however many tasks wait. The others wait in
+// order of arrival. It takes none of RunInThread's slots.
 //
-// A call that is abandoned keeps its key until fn returns. BlockInThread panics if key
-// cannot be the key of a map, or is nil. It is Curio's block_in_thread. A task that waits is in the
-// state THREAD_TURN, and then THREAD_CALL.
+// A call that is abandoned keeps its key until fn returns. BlockInThread panics if key is nil or
+// cannot be the key of a map. It is Curio's block_in_thread. A task that waits is in the state
+// THREAD_TURN, and then THREAD_CALL.
 func BlockInThread[T any](ctx context.Context, key any, fn func() (T, error), late ...func(T, error)) (T, error) {
 	if !isKey(key) {
 		panic(fmt.Sprintf("curio: BlockInThread with a key of type %T, %v, which cannot be the key of a map", key, key))
@@ -116,14 +114,14 @@ func blockInThread[T any](p wait.Place, key any, op string, c *call[T]) (T, erro
 	return c.wait(p, op)
 }
 
-// An Executor runs functions, in goroutines or threads of its own. Submit may block; an
-// error says that the function will not run.
+// An Executor runs functions, in goroutines or threads of its own. Submit may block. If it returns
+// an error, the function will not run.
 type Executor interface{ Submit(fn func()) error }
 
-// RunInExecutor is RunInThread on a pool of somebody else's. A function that has not
-// been started when ctx ends is not started any more, and if the pool never runs what it
-// has accepted, the call ends with ctx. An error of Submit is the error of the call; one
-// that comes after ctx has ended says nothing new.
+// RunInExecutor calls fn as RunInThread does, but in an Executor, such as another library's pool. If
+// ctx is done first, the error is ctx's error. A function that has not been started by then is not
+// started any more, and the call does not wait for a pool that never runs what it has accepted. An
+// error of Submit is the error of the call; it is dropped if ctx is done by then.
 //
 // It panics if ex is nil. It is Curio's run_in_executor. A task that waits is in the
 // state THREAD_CALL.
@@ -139,10 +137,12 @@ func RunInExecutor[T any](ctx context.Context, ex Executor, fn func() (T, error)
 	})
 }
 
-// SpawnThread is Spawn for a task that owns an OS thread for its whole life. Nothing else
-// runs on the thread, and it ends with the task: what fn changes about it, as a
-// namespace of Linux, nobody else gets to see. A task spawned by fn has no part in it.
-// Such a task is slow to switch to. It is Curio's spawn_thread.
+// SpawnThread starts fn as a task that owns an OS thread for its whole life. Nothing else runs on
+// the thread, and it ends with the task, so what fn changes about it, such as its Linux namespaces,
+// affects no other code. A task spawned by fn does not run on that thread. Switching to such a task
+// is slow. Everything else is as with Spawn.
+//
+// It is Curio's spawn_thread.
 func SpawnThread[T any](ctx context.Context, fn func(context.Context) (T, error), opts ...SpawnOption) *Task[T] {
 	if fn == nil {
 		panic("curio: SpawnThread of a nil function")

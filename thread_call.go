@@ -11,18 +11,18 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A ThreadCall is a function that runs in a thread, for whoever watches.
+// A ThreadCall is a function that runs in a thread, as monitoring shows it.
 type ThreadCall struct {
 	Op        string    // RunInThread, RunInThreadLimited, BlockInThread, RunInExecutor or Abide
 	Name      string    // of the function; for Abide, the type of the lock
 	Task      string    // path of the task that called, "" for none
 	Key       any       // of BlockInThread, nil for the others
 	Since     time.Time // when it was called
-	Abandoned bool      // nobody waits for it any more
+	Abandoned bool      // its caller waits no longer
 }
 
-// String says which function runs, and for which task. It calls no method of the key: a key that is not a string, a number or a
-// bool is told by its type.
+// String returns which function runs, and for which task. It calls no method of the key: a key that
+// is not a string, a number or a bool is shown by its type.
 func (c ThreadCall) String() string {
 	text := c.Op + " of " + c.Name
 	if c.Task != "" {
@@ -47,8 +47,8 @@ func (c ThreadCall) String() string {
 //	started ──► returned   by the function's goroutine
 //	        ──► abandoned  by the caller, whose context has ended
 //
-// The last two settle the call's Result, and the first one counts. An abandoned function
-// runs on; what it returns in the end is late.
+// The last two settle the call's Result, and the first one counts. An abandoned function runs on;
+// what it eventually returns is late.
 type call[T any] struct {
 	ThreadCall
 
@@ -184,5 +184,5 @@ func (c *call[T]) settle(v T, err error) {
 	}
 }
 
-// panicked reports a panic in this moment.
+// panicked reports a panic at once.
 func (c *call[T]) panicked(e *PanicError) { c.kernel.panicked(e, c.task != nil && c.task.silent) }

@@ -15,7 +15,7 @@ type threads struct {
 	calls     map[*ThreadCall]struct{} // that have not returned
 	turns     map[any]*turn            // of BlockInThread, by key
 	abandoned int                      // of calls
-	warned    int                      // how many abandoned calls there were when the log last said so
+	warned    int                      // how many abandoned calls there were when the log last reported them
 }
 
 // A turn is what those with the same key wait for.
@@ -27,8 +27,8 @@ type turn struct {
 // maxThreads is the number of RunInThread's places if MaxThreads does not say otherwise.
 const maxThreads = 64
 
-// MaxThreads sets how many functions RunInThread runs at the same time; it is 64 without.
-// It panics if n is less than 1.
+// MaxThreads sets how many functions RunInThread runs at the same time. The default is 64. It panics
+// if n is less than 1.
 func MaxThreads(n int) KernelOption {
 	if n < 1 {
 		panic(fmt.Sprintf("curio: MaxThreads(%d): RunInThread needs at least one place", n))
@@ -36,9 +36,8 @@ func MaxThreads(n int) KernelOption {
 	return kernelOption(func(k *Kernel) { k.threads.slots.Resize(int64(n)) })
 }
 
-// ThreadCalls returns the calls of RunInThread, RunInThreadLimited, BlockInThread,
-// RunInExecutor and Abide whose functions have not returned, the oldest first. Those that
-// were abandoned are among them.
+// ThreadCalls returns the calls of RunInThread, RunInThreadLimited, BlockInThread, RunInExecutor and
+// Abide whose functions have not returned, the oldest first. Abandoned calls are included.
 func (k *Kernel) ThreadCalls() []ThreadCall {
 	k.threads.mu.Lock()
 	calls := make([]ThreadCall, 0, len(k.threads.calls))
@@ -71,9 +70,9 @@ func (t *threads) remove(c *ThreadCall) {
 	delete(t.calls, c)
 }
 
-// abandoned notes that nobody waits for c any more. Functions that hang pile up, and each
-// may keep an OS thread: the log says so when they are as many as RunInThread may run,
-// and each time that they have doubled; anew when half of them have returned.
+// abandoned notes that nobody waits for c any more. Functions that hang pile up, and each may
+// keep an OS thread: the log reports them when they are as many as RunInThread may run, and each
+// time that they have doubled; anew when half of them have returned.
 func (k *Kernel) abandoned(c *ThreadCall) {
 	t := &k.threads
 	most := int(t.slots.Size())

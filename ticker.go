@@ -10,16 +10,17 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// MissedTicks says what a Ticker does about ticks that nobody has taken in time.
+// MissedTicks determines what a Ticker does about ticks that were not taken in time.
 type MissedTicks uint8
 
-// What a Ticker does about missed ticks. In each case a tick that is due is taken at once.
+// The ways in which a Ticker handles missed ticks. With each of them, a tick that is due is taken at
+// once.
 const (
 	// SkipTicks drops all missed ticks but the latest, and keeps the phase: ticks are always a
 	// multiple of the interval from the start.
 	SkipTicks MissedTicks = iota
 
-	// DelayTicks begins anew with a tick that is taken late: the next one is an interval after
+	// DelayTicks starts again from a tick that is taken late: the next one is due an interval after
 	// that moment. Ticks that are waited for do not drift.
 	DelayTicks
 
@@ -41,13 +42,13 @@ func (m MissedTicks) String() string {
 	return fmt.Sprintf("MissedTicks(%d)", uint8(m))
 }
 
-// A Ticker is a clock that ticks at an interval. NewTicker makes one; the zero value does not
-// work. It must not be copied. All methods are safe for concurrent use.
+// A Ticker ticks at regular intervals. NewTicker makes one; the zero value cannot be used. A Ticker
+// must not be copied. All methods are safe for concurrent use.
 //
-// It has no timer and no goroutine of its own, so there is nothing to stop. A tick that becomes
-// due stays due until it is taken: a wait that is cancelled, or a Select that chooses another
-// case, takes none. Each tick goes to one caller. If several tasks wait, one of them gets it, no
-// matter which, and the others wait for the next one.
+// A Ticker has no timer and no goroutine of its own, so there is nothing to stop. A tick that
+// becomes due stays due until it is taken. A wait that is cancelled, or a Select that chooses
+// another case, takes none. Each tick goes to one caller. If several tasks wait, any one of them
+// gets it, and the others wait for the next one.
 //
 // It is time.Ticker with a context, and Tokio's Interval, except that the first tick comes after
 // one interval. A task that waits for a tick is in the state TIME_SLEEP.
@@ -59,9 +60,9 @@ type Ticker struct {
 	next int64 // when the next tick is due, a reading of wait.Now
 }
 
-// NewTicker makes a Ticker. Its first tick is due after one interval from now. missed says what
-// happens when ticks are missed; the zero value is SkipTicks. NewTicker panics if interval is not
-// positive, or missed is none of the constants.
+// NewTicker returns a Ticker whose first tick is due one interval from now. missed determines
+// what happens when ticks are missed; the zero value is SkipTicks. NewTicker panics if interval
+// is not positive, or missed is none of the constants.
 func NewTicker(interval time.Duration, missed MissedTicks) *Ticker {
 	if interval <= 0 {
 		panic(fmt.Sprintf("curio: NewTicker(%v): the interval must be positive", interval))
@@ -72,7 +73,7 @@ func NewTicker(interval time.Duration, missed MissedTicks) *Ticker {
 	return &Ticker{interval: interval, missed: missed, next: wait.After(interval)}
 }
 
-// Next waits for the next tick, not at all if one is due, takes it, and returns when it was due.
+// Next takes the next tick and returns the time at which it was due. It waits until a tick is due.
 // If ctx is done first, the error is ctx's error and no tick is taken.
 func (t *Ticker) Next(ctx context.Context) (time.Time, error) {
 	for {
@@ -87,8 +88,8 @@ func (t *Ticker) Next(ctx context.Context) (time.Time, error) {
 	}
 }
 
-// All ranges over the ticks, as Next returns them, for as long as the loop runs. When ctx is done,
-// the loop gets ctx's error once, and ends.
+// All returns an iterator over the ticks, as Next returns them. When ctx is done, the loop gets
+// ctx's error once, and ends.
 //
 //	for _, err := range curio.NewTicker(time.Minute, curio.SkipTicks).All(ctx) {
 //		if err != nil {
@@ -138,8 +139,9 @@ func (t *Ticker) take(waited bool) (tick time.Time, ok bool) {
 	return wait.Time(due), true
 }
 
-// NextCase is Next as a case of a [Select]. When the tick was due is stored in *to when the case
-// takes effect, unless to is nil. If another case takes effect, no tick is taken.
+// NextCase returns the case of a [Select] that takes the next tick. The time at which the tick was
+// due is stored in *to when the case takes effect, unless to is nil. If another case takes effect,
+// no tick is taken.
 func (t *Ticker) NextCase(to *time.Time) Case {
 	t.due() // panics for the zero value
 	return Case{&tickCase{t, to}}
@@ -174,7 +176,7 @@ func (c *tickCase) take(w *wait.Waiter) (done bool, err error) {
 	return c.taken(true), nil
 }
 
-// String says how often t ticks, and what it does about missed ticks.
+// String returns the interval of t, and what it does about missed ticks.
 func (t *Ticker) String() string {
 	return fmt.Sprintf("Ticker(every %v, missed: %v)", t.interval, t.missed)
 }

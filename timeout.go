@@ -8,56 +8,55 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// NoTimeout, given to a function of this file as its duration, sets no deadline:
-// those further out stay in force.
+// NoTimeout is a duration that sets no deadline. Deadlines further out stay in force.
 const NoTimeout time.Duration = math.MaxInt64
 
-// TimeoutAfter calls fn with a context that expires after d. When it does, the blocking
-// call that fn is in ends with ErrTaskTimeout, or ErrTimeoutCancellation if that call is in
-// yet another timeout, and so does each later one. If fn returns that error, or what
-// ctx.Err returns, then TimeoutAfter returns ErrTaskTimeout, with d in its text. Other errors
-// that fn has wrapped or joined with it stay where they are. In every other case TimeoutAfter
-// returns what fn returns.
+// TimeoutAfter calls fn with a context that expires after d. The blocking call that fn is in then
+// fails, and so does each later one: with ErrTaskTimeout, or with ErrTimeoutCancellation if the call
+// is in yet another timeout inside. If fn returns that error, or ctx.Err(), then TimeoutAfter
+// returns ErrTaskTimeout, with d in its text. Other errors that fn has wrapped or joined with it
+// stay where they are. In every other case TimeoutAfter returns what fn returns.
 //
-// A d of 0 or less has expired before fn starts. If fn never blocks, it completes
-// all the same. A blocking call in fn that fails when an outer deadline has expired as
-// well fails with ErrTimeoutCancellation, and so does TimeoutAfter if fn returns that.
+// If d is 0 or less, the timeout has expired before fn starts. If fn never blocks, it completes even
+// then. If an outer deadline has expired as well, a blocking call in fn fails with
+// ErrTimeoutCancellation, and so does TimeoutAfter if fn returns that.
 //
-// If fn returns the ErrTaskTimeout of a timeout inside this one, which the caller of that
-// timeout should have handled, the error is ErrUncaughtTimeout. The timeout of another
-// task, or one that had expired before fn was called, is an error like any other: then
-// TimeoutAfter's error is context.DeadlineExceeded and not ErrTaskTimeout.
+// If fn returns the ErrTaskTimeout of a timeout inside this one, which should have been handled
+// where it was set, the error is ErrUncaughtTimeout. The timeout of another task, or one that had
+// expired before fn was called, is an error like any other: TimeoutAfter's error is then
+// context.DeadlineExceeded and not ErrTaskTimeout.
 //
-// If fn succeeds after the deadline, late by at least a tenth of d or a second, whichever
-// is less, the kernel logs that.
+// If fn succeeds after the deadline, and is late by at least a tenth of d or a second, whichever is
+// less, the kernel logs it.
 //
-// The context ends when fn returns: tasks spawned with it are then cancelled.
+// fn's context is done when fn returns: tasks spawned with it are then cancelled. TimeoutAfter
+// panics if fn is nil.
 func TimeoutAfter(ctx context.Context, d time.Duration, fn func(context.Context) error) error {
 	return timeout(after(ctx, d), d, fn)
 }
 
-// TimeoutAt is TimeoutAfter with a point in time. The context's Deadline returns it.
+// TimeoutAt is like TimeoutAfter, but takes a point in time. The context's Deadline returns it.
 func TimeoutAt(ctx context.Context, at time.Time, fn func(context.Context) error) error {
 	return timeout(wait.NewTimeoutAt(ctx, at), time.Until(at), fn)
 }
 
-// IgnoreAfter calls fn as TimeoutAfter does, but running out of time is not an error.
-// expired reports whether this very deadline cut fn short, and err is what else fn has
-// returned, nil for nothing. So if fn is cut short and its clean-up fails, expired is true
-// and err is that failure. The expiry of an outer timeout is not ignored.
+// IgnoreAfter calls fn as TimeoutAfter does, but running out of time is not an error. expired
+// reports whether this very deadline cut fn short, and err is what else fn has returned, or nil. So
+// if fn is cut short and its clean-up fails, expired is true and err is that failure. The expiry of
+// an outer timeout is not ignored.
 func IgnoreAfter(ctx context.Context, d time.Duration, fn func(context.Context) error) (expired bool, err error) {
 	return ignore(after(ctx, d), d, fn)
 }
 
-// IgnoreAt is IgnoreAfter with a point in time.
+// IgnoreAt is like IgnoreAfter, but takes a point in time.
 func IgnoreAt(ctx context.Context, at time.Time, fn func(context.Context) error) (expired bool, err error) {
 	return ignore(wait.NewTimeoutAt(ctx, at), time.Until(at), fn)
 }
 
-// WithTimeout is TimeoutAfter for straight-line code, in the manner of
-// context.WithTimeout, at a fraction of the cost. Blocking calls with the context
-// that it returns end with ErrTaskTimeout when d has passed. cancel ends the
-// context and must be called.
+// WithTimeout returns a context that expires after d, for straight-line code without a function.
+// It works like context.WithTimeout, at a fraction of the cost. Blocking calls with the context
+// that it returns fail with ErrTaskTimeout when d has passed. cancel releases the context and
+// must be called.
 func WithTimeout(ctx context.Context, d time.Duration) (_ context.Context, cancel context.CancelFunc) {
 	s := after(ctx, d)
 	return s, s.Close

@@ -14,9 +14,8 @@ import (
 // task. Asking does cost: the program is stopped while its stacks are printed, some
 // milliseconds for a thousand goroutines.
 
-// Traceback is the stack of the task's goroutine as text, "" if the task has ended
-// or not begun. It stops all goroutines for as long as it takes to print their
-// stacks.
+// Traceback returns the stack of the task's goroutine as text, or "" if the task has ended or not
+// begun. It stops all goroutines of the process while it prints their stacks.
 func (t *AnyTask) Traceback() string {
 	if t.Terminated() { // its goroutine may not have left yet
 		return ""
@@ -25,8 +24,8 @@ func (t *AnyTask) Traceback() string {
 	return stacksOf([]*wait.Scope{s}, allStacks())[s]
 }
 
-// Tracebacks returns the stack of each of the given tasks, as Traceback does. It stops all goroutines once, for as long as
-// for one task.
+// Tracebacks returns the stack of each of the given tasks, as Traceback does. It stops all
+// goroutines only once, for as long as for one task.
 func Tracebacks(tasks ...*AnyTask) []string {
 	scopes := make([]*wait.Scope, len(tasks))
 	for i, t := range tasks {
@@ -42,11 +41,10 @@ func Tracebacks(tasks ...*AnyTask) []string {
 	return stacks
 }
 
-// Where returns the file and line where the task is now: its innermost call that is neither
-// in this module nor in the standard library. If there is none, as in a task whose function
-// is a method of this module, it is where the task was spawned or, as that costs less to
-// know, where its function begins. Where returns "" and 0 if the task has ended. It costs
-// as much as Traceback.
+// Where returns the file and line where the task is now: its innermost call that is neither in this
+// module nor in the standard library. If there is none, as in a task whose function is a method of
+// this module, it returns where the task was spawned or, if that is cheaper to find out, where its
+// function begins. If the task has ended, it returns "" and 0. Where costs as much as Traceback.
 func (t *AnyTask) Where() (file string, line int) {
 	if t.Terminated() {
 		return "", 0

@@ -61,7 +61,7 @@ func authorOf(t *AnyTask) fmt.Stringer {
 	return trailOf(t)
 }
 
-// TaskID returns the number of the task whose path it is, 0 for none.
+// TaskID returns the number of the task whose path it is, or 0 for none.
 func (t *trail) TaskID() uint64 {
 	if len(t.names) == 0 {
 		return 0
@@ -69,7 +69,7 @@ func (t *trail) TaskID() uint64 {
 	return t.names[len(t.names)-1].id
 }
 
-// String returns the names with slashes between, and "…" for those that are left out.
+// String returns the names with slashes between them, and "…" for those that are left out.
 func (t *trail) String() string {
 	var b strings.Builder
 	if t.cut {

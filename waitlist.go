@@ -10,13 +10,13 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A WaitList is a line of tasks that wait for something of an object, in order of arrival. It is
-// for new primitives: a lock of another kind, a pool, a rate limiter. What waits in one can be
-// cancelled, timed out, selected and seen like all that this package waits for.
+// A WaitList is a line of tasks that wait for something from an object, in order of arrival. It is
+// for building new primitives, such as another kind of lock, a pool or a rate limiter. A wait in it
+// can be cancelled, timed out, selected and inspected like all waits of this package.
 //
-// T is what a waiter asks for and what it is given; use struct{} if there is nothing to say. The
-// object has a mutex, fields and a list, and one function, Serve, which hands out to the waiters what
-// is available. Wait appends its caller to the line and calls Serve. So does every method of the object
+// T is what a waiter asks for and what it is given; use struct{} if neither is needed. The object
+// has a mutex, fields and a list, and one function, Serve, which hands out to the waiters what is
+// available. Wait appends its caller to the line and calls Serve. So does every method of the object
 // that makes something available:
 //
 //	// A Pass lets as many tasks through as there are permits.
@@ -50,8 +50,9 @@ import (
 //		p.serve()
 //	}
 //
-// Once a waiter has been given something, Wait returns it, even if the context is done by then. A waiter
-// that gives up has been given nothing. So a cancellation loses nothing and doubles nothing.
+// Once a waiter has been given something, Wait returns it, even if the context is done by then. A
+// waiter that gives up has been given nothing. So a cancellation neither loses nor duplicates
+// anything.
 //
 // Set the exported fields before the first use, and do not change them after that. A WaitList must
 // not be copied after first use. An object may have several lists, with the same mutex. Wait,
@@ -71,14 +72,15 @@ type WaitList[T any] struct {
 	// called at any time, with no lock held.
 	Object any
 
-	// Serve hands out what is available, with Hand, HandAll or, if the waiters ask for different
-	// things, All and Grant. It is called with Mutex held, by a task that begins to wait, and by one
-	// that gives up, because that one may have held up the waiters behind it. It is never called by
-	// the canceller. It must not block or release Mutex, nor call code that might.
+	// Serve hands out what is available. It calls Hand or HandAll or, if the waiters ask for
+	// different things, All and Grant. Serve is called with Mutex held, by a task that begins to
+	// wait, and by a task that gives up, because it may have held up the waiters behind it. It is
+	// never called by the canceller. Serve must not block or release Mutex, nor call code that
+	// might.
 	//
-	// If it panics, so does the call of Wait, TryWait or Select that has called it. That task is
-	// off the list and Mutex is released. What others were given stays theirs; what the task
-	// itself was given is lost, by another case of its Select too.
+	// If it panics, so does the call of Wait, TryWait or Select that has called it. The task of that
+	// call is off the list and Mutex is released. What other tasks were given stays theirs. What the
+	// task itself was given is lost, even by another case of its Select.
 	//
 	// A nil Serve is for a list whose waiters only ever wait for a later call of Hand, HandAll
 	// or Grant, as with sync.Cond.
@@ -160,7 +162,7 @@ func (l *WaitList[T]) waitAt(p wait.Place, ask T) (T, error) {
 func (l *WaitList[T]) await(p wait.Place, ask T) (got T, ok bool) {
 	w := p.Waiter(l.State, l.Object)
 	c := waitCellOf[T](w)
-	defer func() { // also if Serve panics
+	defer func() { // even if Serve panics
 		c.clear(w)
 		w.Free()
 	}()
@@ -172,8 +174,8 @@ func (l *WaitList[T]) await(p wait.Place, ask T) (got T, ok bool) {
 	return c.value, true
 }
 
-// TryWait does what Wait does, except that it does not wait: ok is false if Wait would. It acts in the
-// name of ctx's task, and does not ask whether ctx is done. With a nil Serve, ok is always false.
+// TryWait is like Wait, but does not wait: ok is false if Wait would. It acts for the task of ctx,
+// and does not check whether ctx is done. With a nil Serve, ok is always false.
 func (l *WaitList[T]) TryWait(ctx context.Context, ask T) (got T, ok bool) {
 	l.mustBeSet()
 	return l.try(wait.CurrentTask(ctx), ask)
@@ -199,7 +201,7 @@ func (l *WaitList[T]) enter(w *wait.Waiter, c *waitCell[T], ask T, stays bool) (
 	c.value = ask
 	l.Mutex.Lock()
 	serving := true
-	defer func() { // also if Serve panics, or ends the goroutine
+	defer func() { // even if Serve panics, or ends the goroutine
 		c.own = false
 		if (serving || !stays) && l.waiters.Listed(w) {
 			l.remove(w, c)
@@ -242,7 +244,7 @@ func (l *WaitList[T]) remove(w *wait.Waiter, c *waitCell[T]) {
 
 // grant takes w off the list, and gives it v unless its scope was faster. It wakes w at once, under
 // the object's mutex: the goroutine that wakes up does not need that, and what is collected would
-// have to be woken even if the caller panics. The cost is that of one wake-up longer under the mutex.
+// have to be woken even if the caller panics. The cost is one wake-up longer under the mutex.
 func (l *WaitList[T]) grant(w *wait.Waiter, c *waitCell[T], v T) (ok bool) {
 	l.remove(w, c)
 	if !w.Grant() {
@@ -274,15 +276,15 @@ func (l *WaitList[T]) HandAll(v T) (n int) {
 	return n
 }
 
-// Len returns how many tasks are on the list. Some may just be giving up. Mutex must be held.
+// Len returns how many tasks are on the list. Some may be about to give up. Mutex must be held.
 func (l *WaitList[T]) Len() int { return l.n }
 
-// Waiters returns the waiters for the object's [Snapshot], the one that has waited longest first. Mutex
-// must be held.
+// Waiters returns the waiters for the object's [Snapshot], the longest waiting first. Mutex must be
+// held.
 func (l *WaitList[T]) Waiters() []Waiter { return appendWaiters(nil, &l.waiters) }
 
-// All returns an iterator over the waiters, the one that has waited longest first. The body of the loop
-// may grant anything to any of them, and may itself loop over the list. Mutex must be held until the
+// All returns an iterator over the waiters, the longest waiting first. The body of the loop may
+// grant anything to any of them, and may itself loop over the list. Mutex must be held until the
 // loop has ended.
 func (l *WaitList[T]) All() iter.Seq[Waiting[T]] {
 	return func(yield func(Waiting[T]) bool) {
@@ -311,7 +313,7 @@ func (l *WaitList[T]) All() iter.Seq[Waiting[T]] {
 }
 
 // A Waiting is one wait of a task in a WaitList, as [WaitList.All] finds it. It may be copied. It
-// is of no use once the mutex has been released.
+// must not be used after the mutex has been released.
 type Waiting[T any] struct {
 	list  *WaitList[T]
 	w     *wait.Waiter
@@ -321,14 +323,14 @@ type Waiting[T any] struct {
 	ask   T
 }
 
-// Ask returns what the task asks for, also after Grant.
+// Ask returns what the task asks for. It may be called after Grant.
 func (w Waiting[T]) Ask() T { return w.ask }
 
-// Task returns the task that waits, also after Grant; nil for a goroutine of no task.
+// Task returns the task that waits, or nil for a goroutine of no task. It may be called after Grant.
 func (w Waiting[T]) Task() *AnyTask { return taskOf(w.owner) }
 
-// Grant gives v to the task. ok is false if the task has given up, or been given something
-// already. Either way it is off the list. The list's Mutex must be held.
+// Grant gives v to the task. ok is false if the task has given up, or has been given something
+// already. In either case it is off the list. The list's Mutex must be held.
 func (w Waiting[T]) Grant(v T) (ok bool) {
 	if w.cell == nil || w.cell.turn.Load() != w.turn {
 		return false

@@ -6,14 +6,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Case returns a case of a [Select] that does what Wait does. If Select chooses it, Select calls taken
-// with what was given, when it no longer waits for anything, and returns taken's error. taken may store
-// the value, call [NoteHeld], or fail because the object has been closed; a nil taken does nothing. If
-// Select returns another case, or -1, this one has been given nothing.
+// Case returns the case of a [Select] that waits as Wait does. If Select chooses it, Select calls
+// taken with what was given, once it no longer waits for anything, and returns taken's error. taken
+// may store the value, call [NoteHeld], or fail because the object has been closed. A nil taken does
+// nothing. If Select returns another case, or -1, this case has been given nothing.
 //
-// The Case must not be used for two Selects at once. With a Go channel among the cases, a waiter
-// counts as one that has given up, as far as Hand, HandAll and Grant are concerned, and calls Serve
-// to look for itself; if that is nil, the case never takes effect.
+// The Case must not be used for two Selects at once. If there is a Go channel among the cases, Hand,
+// HandAll and Grant skip the waiter as if it had given up, and the waiter calls Serve itself to
+// look; if Serve is nil, the case never takes effect.
 func (l *WaitList[T]) Case(ask T, taken func(ctx context.Context, got T) error) Case {
 	l.mustBeSet()
 	return Case{&waitCase[T]{l: l, ask: ask, taken: taken}}

@@ -10,10 +10,10 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Watch is a value that changes, and that any number of tasks wait for to change. Each Set gives
-// it the next version, so a task that names the version it has seen misses no change between two
-// calls. It may miss values in between, if they are set faster than it looks, but never the last
-// one. That a value is equal to the one before is not looked at.
+// A Watch is a value whose changes any number of tasks can wait for. Each Set gives it the next
+// version, so a task that names the version it has seen misses no change between two calls. It may
+// miss values in between, if they are set faster than it looks, but never the last one. Setting a
+// value that is equal to the one before makes a new version, too.
 //
 // The zero value is ready for use: it has the zero value of T, in version 0. A Watch must not be
 // copied after first use. All methods are safe for concurrent use, by tasks and by any goroutine.
@@ -55,10 +55,11 @@ func (w *Watch[T]) Get() (v T, version uint64) {
 	return v, 0
 }
 
-// Wait waits until there is a version newer than after, not at all if there is, and returns the
-// newest value with its version. Pass 0 to begin with, and then the version that the last call has
-// returned. If ctx is done first, the error is ctx's error, v is the zero value and version is
-// after, so that the next call can be made with it in any case.
+// Wait waits until there is a version newer than after, and returns the newest value with its
+// version. If there is one already, Wait returns at once, unless ctx is done. Pass 0 to begin with,
+// and then the version that the last call has returned. If ctx is done first, the error is ctx's
+// error, v is the zero value and version is after, so that the next call can be made with it in any
+// case.
 func (w *Watch[T]) Wait(ctx context.Context, after uint64) (v T, version uint64, err error) {
 	p, err := wait.At(ctx)
 	if err == nil {
@@ -97,8 +98,8 @@ func (w *Watch[T]) isNewer(after uint64) bool {
 	return version > after
 }
 
-// WaitCase is Wait as a case of a [Select]. When the case takes effect, the value is stored in *v
-// and its version in *version; either may be nil.
+// WaitCase returns the case of a [Select] that waits for a version newer than after. When it takes
+// effect, the value is stored in *v and its version in *version; either may be nil.
 func (w *Watch[T]) WaitCase(after uint64, v *T, version *uint64) Case {
 	return Case{&watchCase[T]{w, after, v, version}}
 }
@@ -140,8 +141,8 @@ func (c *watchCase[T]) leave(w *wait.Waiter) { c.of.waiters.Leave(w, &c.of.mu) }
 
 func (c *watchCase[T]) take(w *wait.Waiter) (done bool, err error) { return c.try(nil, 0) }
 
-// Changes returns the value, unless nothing has been set yet, and then each newer one, for as long
-// as the loop runs. If ctx is done, the loop gets ctx's error once, and ends.
+// Changes returns an iterator over the value, unless nothing has been set yet, and then each newer
+// one. If ctx is done, the loop gets ctx's error once, and ends.
 //
 //	for settings, err := range watch.Changes(ctx) {
 //		if err != nil {
@@ -164,14 +165,14 @@ func (w *Watch[T]) Changes(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// Snapshot returns who waits. Nobody holds a watch.
+// Snapshot returns the tasks that wait. A watch has no holders.
 func (w *Watch[T]) Snapshot() Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return Snapshot{Waiters: appendWaiters(nil, &w.waiters)}
 }
 
-// String says which version the value has and how many wait. It does not show the value.
+// String returns the version of the value and how many tasks wait. It does not show the value.
 func (w *Watch[T]) String() string {
 	_, version := w.Get()
 	return w.Snapshot().text("Watch", fmt.Sprintf("version %d", version))

@@ -12,22 +12,25 @@ import (
 // This file follows the waits from one task to the tasks that could end them, and says in words what it finds. It is a
 // picture of a program that runs: a circle in it is only called a deadlock if Deadlocks, which looks twice, finds it too.
 
-// Why says what the task waits for, what the tasks that could end this wait for in turn, and so on, as lines of text:
+// Why returns, as lines of text, what the task waits for, what the tasks that could end this wait
+// are waiting for in turn, and so on:
 //
 //	task main/b (3): LOCK_ACQUIRE Lock 0xc000012030(held by task main/a (2), 1 waiting) for 12s at app/b.go:17
 //		task main/a (2): QUEUE_GET Queue 0xc00001a0c0(0 items, 1 waiting) for 12s at app/a.go:31
 //			perhaps task main/c (4): LOCK_ACQUIRE Lock 0xc000012040(held by task main/b (3), 1 waiting) for 12s at app/c.go:9
 //				task main/b (3): see above, a circle
 //
-// "perhaps" stands before a task that has used the object lately, such as one that has put items into the queue: it may end
-// the wait, and so may others. If some of these tasks are in a deadlock, as Kernel.Deadlocks finds it, a last line names it.
+// "perhaps" stands before a task that has used the object lately, such as one that has put items
+// into the queue. That task may end the wait, but other tasks may, too. If some of these tasks are
+// in a deadlock, as Kernel.Deadlocks finds it, a last line names it.
 //
-// Why does not block, and nothing of the program's is called. It looks at every task of the kernel, which takes some
-// microseconds for each, to see whether it is in a deadlock.
+// Why does not block and calls no code of the program. It looks at every task of the kernel, which
+// takes some microseconds for each, to find out whether the task is in a deadlock.
 //
-// If where is true, the lines say where each task is. That stops all goroutines for as long as it takes to print their
-// stacks; see Traceback. The text has about a hundred lines, and a line has 2,000 columns at most after the tabs. What cannot
-// be seen in a name is there as an escape sequence of Go, so no name makes a line of its own.
+// If where is true, the lines have the places where the tasks are. That stops all goroutines
+// while it prints their stacks; see Traceback. The text has about a hundred lines, and a line has
+// at most 2,000 columns after the tabs. Characters that cannot be printed are shown as Go escape
+// sequences, so that no name can make a line of its own.
 func (t *AnyTask) Why(where bool) string {
 	w := why{picture: newPicture(), line: make(map[*AnyTask]int), path: make(map[*AnyTask]bool)}
 	w.follow(t, 0, "")
@@ -165,14 +168,14 @@ func (w *why) place() {
 	}
 }
 
-// String says what is waited for, and that nobody can provide it if so.
+// String returns what is waited for, and whether no task can provide it any more.
 func (w Wait) String() string {
 	text := w.Op
 	if w.Object != "" {
 		text += " " + w.Object
 	}
 	if w.Lost {
-		text += ", which nobody can provide any more"
+		text += ", which no task can provide any more"
 	}
 	return text
 }

@@ -144,7 +144,7 @@ func TestWhySingle(t *testing.T) {
 	}, func(k *curio.Kernel) {
 		time.Sleep(20 * time.Second)
 		for name, want := range map[string]string{
-			"lost": "task main/lost (ID): LOCK_ACQUIRE Lock(held by task ID (ended), 1 waiting), which nobody can provide any more for 20s at why_test.go\n" +
+			"lost": "task main/lost (ID): LOCK_ACQUIRE Lock(held by task ID (ended), 1 waiting), which no task can provide any more for 20s at why_test.go\n" +
 				"a deadlock: task main/lost (ID) can never go on\n",
 			"lives":   "task main/lives (ID): RUNNING at why_test.go\n",
 			"limited": "task main/limited (ID): TIME_SLEEP for 20s, for 59m40s more, the deadline is in 40s at why_test.go\n",

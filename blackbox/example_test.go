@@ -11,7 +11,7 @@ import (
 	"github.com/curio-go/curio/blackbox"
 )
 
-// What tasks do, as a report has it.
+// What tasks do, in the form of a report.
 func ExampleWrite() {
 	var lock curio.Lock
 	err := curio.Run(context.Background(), func(ctx context.Context) error {

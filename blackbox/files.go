@@ -17,11 +17,12 @@ import (
 	"time"
 )
 
-// WriteFile writes a report on all kernels of the process, as Write does, to a new file in dir, and returns its path. The
-// directory is made, for this user alone, if there is none; if it exists, others may not be allowed to write to it. The
-// file has the mode 0600 and a name that nobody can guess; it is never an existing one.
+// WriteFile writes a report on all kernels of the process, as Write does, to a new file in dir, and
+// returns its path. If the directory does not exist, it is made for this user alone. If it exists,
+// other users must not be able to write to it. The file has the mode 0600 and a name that cannot be
+// guessed; it is never an existing one.
 //
-// Files of WriteFile are not removed by anybody. If there is an error, no file is left.
+// Files of WriteFile are never removed by this package. If there is an error, no file is left.
 func WriteFile(dir string) (path string, err error) {
 	d, err := openDir(dir)
 	if err != nil {
@@ -114,7 +115,7 @@ func private(root *os.Root) error {
 	case ok && int(stat.Uid) != uid && stat.Uid != 0:
 		return fmt.Errorf("curio/blackbox: directory %s belongs to user %d, not to %d: %w", root.Name(), stat.Uid, uid, fs.ErrPermission)
 	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
-		return fmt.Errorf("curio/blackbox: others may write to directory %s, which has the mode %v: %w", root.Name(), info.Mode(), fs.ErrPermission)
+		return fmt.Errorf("curio/blackbox: other users may write to directory %s, which has the mode %v: %w", root.Name(), info.Mode(), fs.ErrPermission)
 	}
 	return nil
 }
@@ -177,8 +178,8 @@ func isOurs(e fs.DirEntry) bool {
 	return !ok || int(stat.Uid) == os.Geteuid()
 }
 
-// inUse reports whether a set is that of a mapped file of a process that runs. In a container each process of the program
-// may have the same number as the one before, so for ours the number does not count.
+// inUse reports whether a set belongs to the mapped file of a process that runs. In a container each process of the
+// program may have the same number as the one before, so for ours the number does not count.
 func (d *directory) inUse(base string, files []string) bool {
 	if !slices.ContainsFunc(files, func(name string) bool {
 		return strings.HasSuffix(name, ringSuffix) || strings.HasSuffix(name, crashSuffix)

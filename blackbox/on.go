@@ -21,73 +21,81 @@ import (
 	"github.com/curio-go/curio/internal/trouble"
 )
 
-// Options say when files are written, and what is in them. The zero value has a report written when a task panics and when
-// a kernel does not shut down.
+// Options set when files are written, and what is in them. With the zero value, a report is written
+// when a task panics and when a kernel does not shut down.
 type Options struct {
-	// Dir is where files go. It is made if there is none, and others may not be allowed to write to it. If it is "",
-	// it is curio/blackbox below the user's cache directory (see os.UserCacheDir).
+	// Dir is where files go. It is made if it does not exist. Other users must not be able to write
+	// to it. If Dir is "", it is curio/blackbox below the user's cache directory (see
+	// os.UserCacheDir).
 	Dir string
 
-	// Keep is how many sets of files are kept of this program in Dir: a report with what is beside it is one set, and
-	// what a crash has left is another. The oldest are removed. 0 stands for 10.
+	// Keep is how many sets of files of this program are kept in Dir. A report with the files beside
+	// it is one set, and what a crash has left is another. The oldest are removed. 0 means 10.
 	Keep int
 
-	// MaxSize is how many bytes a report has, about. What has no room is counted. 0 stands for 16 MiB.
+	// MaxSize is the approximate size limit of a report in bytes. The report counts what had no
+	// room. 0 means 16 MiB.
 	MaxSize int64
 
-	// Quit has a report written on SIGQUIT. Then the process ends as ever, with the stacks of all goroutines and status
-	// 2, after QuitLimit at the latest; 0 stands for 5 seconds. A handler of the program's for SIGQUIT is left alone, and
-	// the process does not end then: see On.
+	// Quit writes a report on SIGQUIT. Then the process ends as usual, with the stacks of all
+	// goroutines and status 2, after QuitLimit at the latest; 0 means 5 seconds. If the program has
+	// a handler for SIGQUIT of its own, that is left alone, and the process does not end: see On.
 	Quit      bool
 	QuitLimit time.Duration
 
-	// Stacks has the stacks of all goroutines in reports. The program is stopped while they are printed, for some
-	// milliseconds with a thousand goroutines and 150 to 400 with 100,000.
+	// Stacks adds the stacks of all goroutines to reports. The program is stopped while they are
+	// printed, for some milliseconds with a thousand goroutines and for 150 to 400 with 100,000.
 	Stacks bool
 
-	// Waits has the waits of tasks in the ring of events, not only what begins, ends and is cancelled. Each wait takes
-	// about 0.1 µs longer then.
+	// Waits adds the waits of tasks to the ring of events, which otherwise has only beginnings, ends
+	// and cancellations. Each wait then takes about 0.1 µs longer.
 	Waits bool
 
-	// Mapped keeps the ring of events in a file that is mapped to memory, where they are still found if the process is
-	// killed. The file has 260 KiB.
+	// Mapped keeps the ring of events in a file that is mapped to memory, where they are still found
+	// if the process is killed. The file takes 260 KiB.
 	Mapped bool
 
-	// CrashOutput has the runtime write what it says of a crash to a file as well, by debug.SetCrashOutput: of a panic in
-	// a goroutine that is no task's, or of a fatal error. There is one such file for a process, so another one that the
-	// program has set is replaced.
+	// CrashOutput makes the runtime also write its crash message to a file, by debug.SetCrashOutput,
+	// for a panic in a goroutine that is not a task's, or for a fatal error. A process can have only
+	// one such file, so one that the program has set is replaced.
 	CrashOutput bool
 
-	// FlightRecorder is the program's flight recorder, nil for none. What it has recorded is written beside each
-	// report if it is enabled.
+	// FlightRecorder is the program's flight recorder, or nil. If it is enabled, what it has
+	// recorded is written beside each report.
 	FlightRecorder *trace.FlightRecorder
 
-	// Logger is told of each file. nil stands for slog.Default().
+	// Logger logs each file that is written. nil means slog.Default().
 	Logger *slog.Logger
 }
 
 // ErrOn is the error of On while the black box is on already.
 var ErrOn = errors.New("curio/blackbox: it is on already")
 
-// On has reports written from now on when something goes wrong, until stop is called. There is one black box for a
-// process: a second call of On before that fails with ErrOn. If there is an error, nothing is on.
+// On turns the black box on: until stop is called, reports are written when something goes wrong.
+// There is one black box for a process: a second call of On before stop fails with ErrOn. If there
+// is an error, the black box is off.
 //
 // A report is written:
-//   - when a task panics, or a function in a thread: with the task's path, the value if it is a string, a number or an
-//     error of errors.New, fmt.Errorf or Go's runtime, or else its type, and the stack. Where the kernel has CrashOnPanic, the process ends when the report has been
-//     written, or after 5 seconds.
-//   - when Kernel.Shutdown says in the log that tasks do not react, or gives up, which it then does after a second at
-//     most: with a line for each of these tasks.
+//   - when a task, or a function in a thread, panics. The report has the task's path, the stack, and
+//     the value if it is a string, a number or an error of errors.New, fmt.Errorf or Go's runtime;
+//     otherwise it has the type of the value. If the kernel has CrashOnPanic, the process ends when
+//     the report has been written, or after 5 seconds.
+//   - when Kernel.Shutdown logs that tasks do not react, or gives up. Writing the report delays
+//     that by a second at most. The report has a line for each of these tasks.
 //   - on SIGQUIT, with Options.Quit.
 //
-// Of panics and shutdowns there is one report a minute at most, so a server that panics again and again writes no more.
+// For panics and shutdowns, at most one report is written per minute, even if a server panics again
+// and again.
 //
-// SIGQUIT is sent to the process once more when the report has been written, unless somebody in this module handles the
-// signal, as package signal and curio.StopOnSignals do. If it was ignored when the process was started, it stays so. A program that handles SIGQUIT with package
-// os/signal would get it twice, as nobody can see that: it should leave Quit off, and call WriteFile in its handler.
+// When the report has been written, SIGQUIT is sent to the process once more, unless other code of
+// this module handles the signal, such as package signal and curio.StopOnSignals. If SIGQUIT was
+// ignored when the process was started, it stays ignored. A program that handles SIGQUIT with
+// package os/signal would get it twice, because this package cannot find out about that handler:
+// leave Quit off then, and call WriteFile in the handler.
 //
-// stop waits for a report that is being written, for 5 seconds at most, and removes the mapped file and, if the runtime has written nothing to it,
-// the file for crashes. A process that ends without it leaves them behind, as a crash does. stop may be called again.
+// stop waits for a report that is being written, for 5 seconds at most. It removes the mapped file
+// and, if the runtime has written nothing to it, the file for crashes. A process that ends without
+// calling stop, for example by a crash, leaves them behind. stop may be called again.
 func On(o Options) (stop func(), err error) {
 	current.Lock()
 	defer current.Unlock()

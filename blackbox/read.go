@@ -11,12 +11,14 @@ import (
 	"github.com/curio-go/curio/internal/events"
 )
 
-// ErrFormat is the error of Read for something that is no file of a black box, or one of a later version.
+// ErrFormat is the error of Read for something that is not a file of a black box, or one of a later
+// version.
 var ErrFormat = errors.New("curio/blackbox: not a black box of a known version")
 
-// Read reads a report, or a mapped file of a process that has ended. A file that ends too early is read as far as it goes:
-// Report.Complete is false then. The error is ErrFormat if r is something else, or r's own error; what could be read is
-// returned with the latter.
+// Read reads a report, or a mapped file of a process that has ended. A file that ends too early is
+// read as far as it goes; Report.Complete is then false. If r is something else, the error is
+// ErrFormat. If reading from r fails, the error is r's own, and what could be read is returned with
+// it.
 func Read(r io.Reader) (*Report, error) {
 	in := bufio.NewReader(r)
 	first, err := readLine(in)

@@ -5,14 +5,15 @@ import "time"
 // version is of the format. It grows when a reader of the version before would be wrong about the file.
 const version = 1
 
-// A Report is the content of a black box file. Its times are by the clock of the machine that wrote the file.
+// A Report is the content of a black box file. Its times are by the clock of the machine that wrote
+// the file.
 type Report struct {
 	Program    string    // the base name of the executable
 	PID        int       // of the process
-	Time       time.Time // when it was written; of a mapped file, when its last event was
+	Time       time.Time // when it was written; for a mapped file, the time of its last event
 	Started    time.Time // when the process had loaded this package; zero for a mapped file
 	Reason     string    // "request", "SIGQUIT", "panic" or "shutdown"; "mapped" for a mapped file
-	Detail     []string  // what else is known of the reason: the task and the stack of a panic, what holds a shutdown up
+	Detail     []string  // what else is known about the reason: the task and the stack of a panic, what holds a shutdown up
 	Go         string    // version of Go, system and architecture
 	Goroutines int       // how many there were
 
@@ -20,7 +21,7 @@ type Report struct {
 	Deadlocks []string
 	Threads   []string // functions in threads
 	Tasks     []Task   // the oldest first
-	Stacks    string   // of all goroutines, "" if nobody has asked for them
+	Stacks    string   // of all goroutines, "" if they were not requested
 
 	LeftOff  int  // how many events and tasks had no room
 	Complete bool // the file has its end; a mapped file has none
@@ -32,8 +33,8 @@ type Event struct {
 	Task uint64    `json:"task"` // its ID
 	Kind string    `json:"kind"` // such as created, waits, ended, failed
 
-	// By is the task that has created or cancelled the task, 0 for none. Object is the address of what the task
-	// waits for, 0 for nothing.
+	// By is the task that has created or cancelled the task, 0 for none. Object is the address of
+	// what the task waits for, 0 for nothing.
 	By     uint64 `json:"by,omitempty"`
 	Object uint64 `json:"object,omitempty"`
 
@@ -49,7 +50,7 @@ type Task struct {
 	Kind    string  `json:"kind"`    // task, main, daemon or service
 	State   string  `json:"state"`   // see curio.AnyTask.State
 	Cycles  uint64  `json:"cycles"`  // see curio.AnyTask.Cycles
-	Age     float64 `json:"age"`     // in seconds, as the next ones
+	Age     float64 `json:"age"`     // in seconds, like the fields below
 	Spawned string  `json:"spawned"` // file:line
 
 	Waits    []Wait   `json:"waits,omitempty"`

@@ -13,8 +13,9 @@ import (
 	"github.com/curio-go/curio/internal/quote"
 )
 
-// WriteText writes r for people: what it is about, deadlocks, the tree of tasks, functions in threads, events and stacks.
-// What comes from the program, such as names, is quoted if a terminal could obey it.
+// WriteText writes r for people: the reason, deadlocks, the tree of tasks, functions in threads,
+// events and stacks. Text that comes from the program, such as names, is quoted if it has characters
+// that a terminal would obey.
 func (r *Report) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	r.writeHead(b)

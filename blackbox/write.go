@@ -19,9 +19,9 @@ import (
 // at each task, under the mutex of its object. Each part is flushed, so if the writing hangs or the process ends, what
 // came before is there.
 
-// Write writes a report on all kernels of the process to w: the reason is "request". It takes some microseconds for each
-// task, stops nobody and calls nothing of the user's, apart from w. There are no stacks in it. It is safe for
-// concurrent use.
+// Write writes a report on all kernels of the process to w, with the reason "request" and without
+// stacks. It takes some microseconds for each task, stops no task, and calls no code of yours, apart
+// from w. It is safe for concurrent use.
 func Write(w io.Writer) error { return write(w, cause{reason: "request"}, limits{}) }
 
 // maxSize is how large a file becomes, about.

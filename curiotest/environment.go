@@ -74,8 +74,8 @@ func (e *environment) leftTasks(main *curio.AnyTask, grace time.Duration) (left 
 	return left
 }
 
-// mustEnd are the tasks that have not ended, but for main, and for daemons and what
-// belongs to these, which end with the kernel.
+// mustEnd are the tasks that have not ended, except main, and daemons and what belongs to these,
+// which end with the kernel.
 func (e *environment) mustEnd(main *curio.AnyTask) (tasks []*curio.AnyTask) {
 next:
 	for _, t := range e.kernel.Tasks() {
@@ -101,7 +101,7 @@ func describe(t *curio.AnyTask) string {
 	return fmt.Sprintf("%s: %s at %s:%d", nameOf(t), state, file, line)
 }
 
-// shutdown ends the daemons. If they do not end, it says so.
+// shutdown ends the daemons. If they do not end, hang describes them.
 func (e *environment) shutdown(patience time.Duration) (hang string) {
 	bound, cancel := curio.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -8,58 +8,59 @@ import (
 	"time"
 )
 
-// CancelEverywhere proves that fn survives being cancelled at every point at which it
-// waits. It is what Canceller.Everywhere does with the default settings.
+// CancelEverywhere checks that fn survives being cancelled at every point at which it waits. It is
+// Canceller.Everywhere with the default settings.
 func CancelEverywhere(t testing.TB, fn func(ctx context.Context) error) {
 	t.Helper()
 	Canceller{}.Everywhere(t, fn)
 }
 
-// A Canceller says how patient CancelEverywhere is. Its zero value is the default.
+// A Canceller has the settings of CancelEverywhere. Its zero value has the defaults.
 type Canceller struct {
-	// Patience is how long fn may go on after it has been cancelled, and how long it may
-	// take before that; but in a bubble of testing/synctest, where time costs nothing,
-	// that may be a week. What it leaves to end by itself, as a task that it has
-	// cancelled and not joined, gets a fifth of Patience. 0 means 10 seconds.
+	// Patience is how long fn may take before it is cancelled, and how long it may go on afterwards.
+	// In a bubble of testing/synctest, where time costs nothing, fn may take a week before it is
+	// cancelled. What fn leaves to end by itself, such as a task that it has cancelled and not
+	// joined, gets a fifth of Patience. 0 means 10 seconds.
 	Patience time.Duration
 
-	// MaxWaits is how many waits fn may have: with so many, it is taken for one that
-	// never ends. 0 means 10,000.
+	// MaxWaits is how many waits fn may have. A function with more waits is taken for one that never
+	// ends. 0 means 10,000.
 	MaxWaits int
 }
 
-// Everywhere runs fn as the main task of a kernel of its own, again and again. At first
-// nothing disturbs it, and it must succeed. After that run n cancels it at its wait n,
-// until a run has had fewer waits than that. A wait is a call of Curio that may block,
-// in fn's task, in one that it has started, or in a goroutine that has its context; it
-// is always the task of fn that is cancelled. There are four such rounds:
+// Everywhere runs fn as the main task of a kernel of its own, again and again. In the first run
+// nothing disturbs it, and it must succeed. After that, run n cancels it at its wait n, until a run
+// has had fewer waits than that. A wait is a call of Curio that may block, in fn's task, in a task
+// that it has started, or in a goroutine that has its context. It is always fn's task that is
+// cancelled. There are four such rounds:
 //
 //   - the task is cancelled when the operation begins
 //   - the task is cancelled when the operation has begun to block
 //   - a timeout around fn expires when the operation begins
-//   - the same when the operation has begun to block
+//   - a timeout around fn expires when the operation has begun to block
 //
 // Every run must end as a cancelled function should:
 //
 //   - fn returns, in time
-//   - its error is that it was cancelled, or nil if the cancellation came too late: not
-//     if one of its task's own operations was cut short by it (CheckCancellation only
-//     tells, and so does not count)
-//   - nothing panics, and no task fails without anybody noticing
-//   - no task is left running but daemons, and these end with the kernel
+//   - its error says that it was cancelled; it may be nil if the cancellation came too late, but not
+//     if the cancellation ended one of its task's own operations (CheckCancellation only reports it,
+//     and so does not count)
+//   - nothing panics, and no task fails unnoticed
+//   - no task is left running except daemons, and these end with the kernel
 //   - no goroutine, descriptor or child process is left
 //   - no lock and no unit of a semaphore is left taken
 //
 // At the end fn is run undisturbed once more, and must succeed.
 //
-// Each round stops at the first run that fails, which is reported by t.Errorf with the
-// wait that it was about. fn must do the same in each run as far as it can, starting
-// from nothing: what lasts longer than a run should be made in it. As it is called in
-// another goroutine than the test's, it should return errors and not call t.FailNow.
-// A fn that never waits fails the test, for nothing would be tested. One that talks with
-// a task of its own, which is cancelled with it, may see that one go first, as a
-// connection that is reset: it can ask curio.CheckCancellation then, with fn's own
-// context, for that is cancelled before those of its tasks.
+// Each round stops at the first run that fails. It is reported by t.Errorf, with the wait at which
+// fn was cancelled. fn must do the same in each run as far as it can, starting from nothing: what
+// lasts longer than a run should be made in it. fn is called in another goroutine than the test's,
+// so it should return errors and not call t.FailNow. A fn that never waits fails the test, because
+// nothing would be tested.
+//
+// If fn talks to a task of its own, which is cancelled with it, it may see that task end first, for
+// example by a connection that is reset. It can then call curio.CheckCancellation with its own
+// context, which is cancelled before the contexts of its tasks.
 //
 // If fn never returns, the test fails and fn's goroutine is left behind. In a bubble
 // that is noticed only if all that fn waits for is in the bubble.
@@ -102,7 +103,7 @@ type everywhere struct {
 	told   bool   // that descriptors are not compared
 }
 
-// round disturbs one run after the other. It is false if one has failed.
+// round disturbs one run after the other. ok is false if one has failed.
 func (e *everywhere) round(m moment) (ok bool) {
 	e.Helper()
 	for m.n = 1; ; m.n++ {

@@ -342,7 +342,7 @@ func TestUnseenError(t *testing.T) {
 				return nil
 			}, curio.Name("worker"))
 			return curio.Sleep(ctx, 2*time.Second)
-		}, "task failed and nobody joined it", "worker", "boom")
+		}, "task failed and no caller received its error", "worker", "boom")
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Goroutines are known by a label for the profiler, which a goroutine inherits from the
-// one that starts it. So those of tests that run in parallel are told apart.
+// Goroutines are known by a label for the profiler, which a goroutine inherits from the one that
+// starts it. So the goroutines of tests that run in parallel are told apart.
 
 const labelKey = "curiotest"
 
@@ -76,8 +76,8 @@ func readable(stack string) string {
 	return b.String()
 }
 
-// isForAll reports whether a stack is of a goroutine that serves the whole process from
-// its first use on, whoever that was.
+// isForAll reports whether a stack is of a goroutine that serves the whole process from its first
+// use on, whichever goroutine that was in.
 func isForAll(stack string) bool {
 	for _, f := range []string{"os/signal.loop", "runtime.runFinalizers", "runtime.runCleanups", "runtime.bgsweep"} {
 		if strings.Contains(stack, f) {

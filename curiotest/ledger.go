@@ -20,7 +20,7 @@ type ledger struct {
 	accounts map[any]*account
 }
 
-// An account is that of one object.
+// An account is the account of one object.
 type account struct {
 	sum   int64    // of a semaphore, which may be negative: one counts, and another counts down
 	taken []taking // the latest last

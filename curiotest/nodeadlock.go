@@ -11,10 +11,11 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// NoDeadlock fails the test if tasks wait for each other so that none of them ever goes on, and says which, for what, and in
-// which lines. It looks at the tasks of ctx's kernel every 50 ms from now on until the test ends: see Kernel.Deadlocks for
-// what is found. The tasks of a deadlock are cancelled, so that the test does not hang, except
-// where a shield keeps the cancellation out.
+// NoDeadlock fails the test if tasks wait for each other so that none of them ever goes on. It
+// reports which tasks these are, what they wait for, and in which lines. It looks at the tasks of
+// ctx's kernel every 50 ms from now on until the test ends: see Kernel.Deadlocks for what is found.
+// The tasks of a deadlock are cancelled, so that the test does not hang, except where a shield keeps
+// the cancellation out.
 //
 //	func TestTransfers(t *testing.T) {
 //		ctx := curiotest.NoLeaks(t)

@@ -10,23 +10,21 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// NoLeaks fails the test if something of it is left at its end, and returns a context
-// that belongs to a kernel of the test's own. Called first in a test, it looks after all
-// other cleanup.
+// NoLeaks returns a context that belongs to a kernel of the test's own, and fails the test if
+// something of it is left at its end. Call it first in a test, so that it checks after all other
+// cleanup.
 //
-// Of the tasks that are spawned with the context, each must have ended when the test
-// does, or end soon after by itself; daemons are then cancelled, and must end. No lock and
-// no unit of a semaphore that was taken with it may be left taken, and the kernel may not
-// have had to log a panic or an error that nobody has seen. That is the same if other
-// tests run in parallel.
+// Each task that was spawned with the context must have ended when the test ends, or end soon after
+// by itself. Daemons are then cancelled, and must end. No lock and no unit of a semaphore that was
+// taken with the context may still be held, and the kernel must not have logged a panic or an error
+// that no caller has received. This works in the same way if other tests run in parallel.
 //
-// Of the goroutines that the test has started, by whatever means, none may be left, and
-// there may be no descriptors and child processes more than there were. That also works
-// for a test that has no use for the context. See the package's documentation for what
-// is compared when tests run in parallel.
+// No goroutine that the test has started, by whatever means, may be left, and there may be no more
+// descriptors and child processes than before. That also works for a test that does not use the
+// context. See the package's documentation for what is compared when tests run in parallel.
 //
-// The context does not end before the test's other cleanup has been done. What a failed
-// test leaves behind is cancelled, and not reported.
+// The context is not done before the test's other cleanup has run. What a failed test leaves behind
+// is cancelled, and not reported.
 func NoLeaks(t testing.TB) context.Context {
 	t.Helper()
 	b := &bystander{began: make(chan context.Context), end: make(chan struct{}), ended: make(chan struct{})}

@@ -102,7 +102,7 @@ var leaks = []struct {
 
 	{"error", func(ctx context.Context) (func(), error) {
 		return nil, curio.Go(ctx, func(context.Context) error { return errBoom }, curio.Name("failing")).Wait(ctx)
-	}, []string{"task failed and nobody joined it", "failing", "boom"}},
+	}, []string{"task failed and no caller received its error", "failing", "boom"}},
 }
 
 func TestLeaks(t *testing.T) {

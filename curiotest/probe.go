@@ -14,8 +14,8 @@ import (
 
 var _ wait.Probe = (*run)(nil)
 
-// Enter is part of wait.Probe. What has no task is the harness itself, which waits for
-// the main task.
+// Enter is part of wait.Probe. A call without a task is the harness itself, which waits for the main
+// task.
 func (r *run) Enter(ctx context.Context) {
 	if o := wait.CurrentTask(ctx); o != nil {
 		r.reach(entering, o, "")
@@ -66,7 +66,7 @@ func (r *run) Failed(owner *wait.Owner, err error) {
 		return
 	}
 	r.felt = true
-	// Who only asks is told, and may have nothing left to do all the same.
+	// A call that only asks gets the answer, and its caller may have nothing left to do.
 	if p := here(); owner == r.main && !r.over && p.call != "curio.CheckCancellation" {
 		r.cut = append(r.cut, p)
 	}

@@ -91,7 +91,7 @@ func (r *run) body(ctx context.Context) error {
 	return r.fn(scope)
 }
 
-// await waits for fn to return; if it does not, it says so.
+// await waits for fn to return; if it does not, late describes that.
 func (r *run) await() (late string) {
 	limit := r.patience
 	if inBubble() {

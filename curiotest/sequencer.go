@@ -9,14 +9,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// ErrBroken is what a step of a Sequencer fails with when one before it has been given
-// up, so that its turn will never come.
+// ErrBroken is the error of a step of a Sequencer if an earlier step has been given up, so that its
+// turn will never come.
 var ErrBroken = errors.New("curiotest: the sequence is broken")
 
-// A Sequencer makes tasks do things in a given order, whatever the order in which they
-// are run: each step has a number, from 0 on, and runs when all steps with lower numbers
-// have ended. The zero value is ready for step 0. It must not be copied after first use.
-// It is safe for concurrent use.
+// A Sequencer makes tasks do things in a given order, whatever the order in which they are run. Each
+// step has a number, starting from 0, and runs when all steps with lower numbers have ended. The
+// zero value is ready for step 0. A Sequencer must not be copied after first use. It is safe for
+// concurrent use.
 //
 //	var seq curiotest.Sequencer
 //	curio.Go(ctx, func(ctx context.Context) error { return seq.Step(ctx, 1, reads) })
@@ -32,13 +32,12 @@ type Sequencer struct {
 	gap     int
 }
 
-// Step waits until all steps below n have ended, and calls fn. The error is fn's. The
-// step has ended when fn has, however it does: also by an error or a panic. A nil fn does
-// nothing.
+// Step waits until all steps below n have ended, and calls fn. The error is fn's error. The step has
+// ended when fn has, whether by a result, an error or a panic. A nil fn does nothing.
 //
-// If ctx ends before it is n's turn, the error is that of ctx, and the number is lost:
-// later steps fail with ErrBroken, as they would have to wait for ever. Steps below n
-// are not concerned.
+// If ctx is done before it is n's turn, the error is ctx's error, and the number is lost: later
+// steps fail with ErrBroken, because they would have to wait for ever. Steps below n are not
+// affected.
 //
 // Step panics if n is negative, or if there has been a step n already.
 func (s *Sequencer) Step(ctx context.Context, n int, fn func() error) error {

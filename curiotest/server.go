@@ -9,10 +9,9 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// Serve runs a TCP server on a free port of 127.0.0.1 until the test ends, and returns
-// its address. It is a daemon of ctx's kernel, so a cancellation of ctx does not end it.
-// If it fails, so does the test. Errors of the handler are logged, as network.TCPServer
-// does.
+// Serve runs a TCP server on a free port of 127.0.0.1 until the test ends, and returns its address.
+// The server is a daemon of ctx's kernel, so a cancellation of ctx does not end it. If the server
+// fails, so does the test. Errors of the handler are logged, as by network.TCPServer.
 func Serve(t testing.TB, ctx context.Context, handler network.Handler) (addr string) {
 	t.Helper()
 	listener, err := network.ListenTCP(context.Background(), "127.0.0.1:0", nil)
@@ -36,9 +35,9 @@ func Serve(t testing.TB, ctx context.Context, handler network.Handler) (addr str
 	return listener.LocalAddr().String()
 }
 
-// Dial connects with addr, and closes the connection when the test ends. If that is not
-// possible, the test ends at once; so what runs under CancelEverywhere calls
-// network.OpenConnection instead.
+// Dial connects to addr, and closes the connection when the test ends. If it cannot connect, the
+// test ends at once, so code that runs under CancelEverywhere should call network.OpenConnection
+// instead.
 func Dial(t testing.TB, ctx context.Context, addr string) network.Conn {
 	t.Helper()
 	conn, err := network.OpenConnection(ctx, addr, nil)

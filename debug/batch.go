@@ -37,7 +37,8 @@ func (b *batch) run() {
 	close(b.done)
 }
 
-// guard calls f, and says so if it panics, once in a program: for the log might panic again, and the next call too.
+// guard calls f. If f panics, guard prints that, but only once in a program, because the log might panic again, and
+// the next call too.
 func guard(f func()) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -60,8 +61,8 @@ func (b *batch) over() bool {
 	}
 }
 
-// wait waits until all calls have been made. It is false if there is no progress for some time, or if the calls have not
-// been made after the given number of such times, 0 for any number.
+// wait waits until all calls have been made. The result is false if there is no progress for some time, or if the calls
+// have not been made after the given number of such times, 0 for any number.
 func (b *batch) wait(most int) bool {
 	for round := 1; ; round++ {
 		before := b.next.Load()

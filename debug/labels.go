@@ -13,7 +13,8 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Labels says with which labels the goroutines of tasks are marked for the profiler of Go's runtime. Zero is for none.
+// Labels are the labels with which the goroutines of tasks are marked for the profiler of Go's
+// runtime. Zero means none.
 type Labels uint8
 
 // The labels of a task.
@@ -21,31 +22,34 @@ const (
 	// TaskNames is the label "curio.task" with the name of the task.
 	TaskNames Labels = 1 << iota
 
-	// TaskIDs is the label "curio.task.id" with the ID of the task, as Stack needs it. A profile then has a sample of
-	// its own for each task, so profiles of programs with very many tasks are large.
+	// TaskIDs is the label "curio.task.id" with the ID of the task, which Stack needs. A profile
+	// then has a sample of its own for each task, so profiles of programs with very many tasks are
+	// large.
 	TaskIDs
 )
 
 const nameKey = "curio.task"
 
-// SetLabels sets which labels of package runtime/pprof the tasks get that are spawned from now on, and returns what was
-// set before. Tasks that run already keep theirs. It may be called at any time, by several goroutines at once.
+// SetLabels sets which labels of package runtime/pprof the tasks that are spawned from now on get,
+// and returns the previous setting. Tasks that run already keep theirs. SetLabels may be called at
+// any time, by several goroutines at once.
 //
-// Profiles of the processor's time and of goroutines have these labels, so that
+// CPU profiles and goroutine profiles have these labels, so that
 //
 //	go tool pprof -tagfocus=curio.task=worker cpu.pprof
 //
-// shows what tasks named worker have done. With the setting tracebacklabels=1 of the environment variable GODEBUG, which
-// needs Go 1.26, the stacks of a crash and of SIGQUIT have them too. What a name says is then in files that others may
-// read.
+// shows what tasks named worker have done. With the setting tracebacklabels=1 of the environment
+// variable GODEBUG, which needs Go 1.26, the stacks of a crash and of SIGQUIT have the labels too.
+// Names of tasks are then in files that others may read.
 //
-// The goroutines that a task starts have its labels, as always in Go: functions in threads do, and shared goroutines of
-// this module do not. A task's context has the labels as well, so pprof.Do in a task adds to them, and puts them back.
-// Labels of the user's in the context with which a task is spawned are kept. Labels that only the goroutine has, by
-// pprof.SetGoroutineLabels, and not its context, are not passed on to tasks.
+// The goroutines that a task starts inherit its labels, as always in Go. This applies to functions
+// in threads, but not to shared goroutines of this module. A task's context has the labels as well,
+// so pprof.Do in a task adds to them, and restores them. Your own labels in the context with which a
+// task is spawned are kept. Labels that were set by pprof.SetGoroutineLabels, and are not in the
+// context, are not passed on to tasks.
 //
-// Labels are off at first. With TaskNames, spawning a task that does nothing and joining it takes a fifth longer, and with
-// TaskIDs too, three quarters. Nothing else takes longer.
+// Labels are off by default. With TaskNames, spawning and joining a task that does nothing takes a
+// fifth longer; with TaskIDs too, it takes three quarters longer. Nothing else takes longer.
 func SetLabels(l Labels) (before Labels) {
 	marking.Lock()
 	defer marking.Unlock()
@@ -61,17 +65,19 @@ func SetLabels(l Labels) (before Labels) {
 	return before
 }
 
-// ErrNoLabel is the error of Stack for a task without the label of its ID.
+// ErrNoLabel is the error of Stack for a task that has no label with its ID.
 var ErrNoLabel = labelled.ErrNone
 
-// Stack returns the stack of a task as text: a line with the task's ID, and for each call a line with the function and
-// one with the file and the line, the innermost call first. It is "" if the task has ended or has not begun. The
-// goroutine has to have the label of the task's ID (see SetLabels), or else the error is ErrNoLabel.
+// Stack returns the stack of a task as text: a line with the task's ID, and for each call a line
+// with the function and one with the file and the line, the innermost call first. It is "" if the
+// task has ended or has not begun. The task's goroutine must have the label of the task's ID (see
+// SetLabels), or else the error is ErrNoLabel.
 //
-// It is for programs with very many goroutines, which AnyTask.Traceback would stop for too long: for as long as it takes to
-// print all their stacks. Stack takes the goroutine profile, for which the program is stopped
-// for a tenth of that time or less. It costs work all the same, a second of one processor with 100,000 goroutines, so it
-// should not be called all the time. Unlike a traceback, a profile has at most 128 calls of each stack, the innermost.
+// Stack is for programs with very many goroutines, which AnyTask.Traceback would stop for too long:
+// for as long as it takes to print all their stacks. Stack takes the goroutine profile, for which
+// the program is stopped for a tenth of that time or less. It still uses about a second of one
+// processor with 100,000 goroutines, so it should not be called all the time. Unlike a traceback, a
+// profile has only the innermost 128 calls of each stack.
 func Stack(t *curio.AnyTask) (string, error) { return labelled.Stack(t) }
 
 // marking is how tasks are marked. The settings are replaced, and never changed.
@@ -156,9 +162,9 @@ func makeLabels(l Labels, name string, id uint64, others []string) context.Conte
 	return pprof.WithLabels(context.Background(), pprof.Labels(list...))
 }
 
-// othersLabels returns the labels of ctx, which may be nil, as keys and values, without ours. hasOurs says whether these
-// were among them: the context was derived from that of a task with labels. If a method of the user's panics, there are
-// no labels.
+// othersLabels returns the labels of ctx, which may be nil, as keys and values, without ours. hasOurs says whether
+// these were among them: the context was derived from the context of a task with labels. If a method of the user's
+// panics, there are no labels.
 func othersLabels(ctx context.Context) (list []string, hasOurs bool) {
 	if ctx == nil {
 		return nil, false

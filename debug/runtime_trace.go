@@ -9,22 +9,25 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// SetTrace sets whether tasks are shown in execution traces of package runtime/trace, and returns what was set before.
-// It starts no trace. It may be called at any time, by several goroutines at once.
+// SetTrace sets whether tasks are shown in execution traces of package runtime/trace, and returns
+// the previous setting. It starts no trace. It may be called at any time, by several goroutines at
+// once.
 //
-// While a trace is taken, by trace.Start or by a flight recorder, a task that is spawned is a task of the trace, with its
-// name as the type; the task with whose context it was spawned is its parent. It begins when it is spawned and ends with
-// its function. A log message of the category "curio.task" says which goroutine runs it, and what its ID is. Each of its
-// waits is a region, with the task's state, such as LOCK_ACQUIRE, as the type. The task's context belongs to the task of
-// the trace, so trace.Log, trace.WithRegion and trace.NewTask with it are about that task.
+// While a trace is taken, by trace.Start or by a flight recorder, a task that is spawned is a task
+// of the trace, with its name as the type. Its parent is the task with whose context it was spawned.
+// It begins when it is spawned and ends with its function. A log message of the category
+// "curio.task" tells which goroutine runs it, and what its ID is. Each of its waits is a region,
+// with the task's state, such as LOCK_ACQUIRE, as the type. The task's context belongs to the task
+// of the trace, so trace.Log, trace.WithRegion and trace.NewTask with that context are about that
+// task.
 //
 //	go tool trace trace.out
 //
 // shows them under "User-defined tasks" and "User-defined regions". Tasks that were spawned before the trace began are
 // not in it, and the regions of their waits belong to no task.
 //
-// It is off at first. When it is on and nobody takes a trace, a spawn and a wait ask whether somebody does, which cannot be
-// measured. While a trace is taken, a spawn and a wait take two to three times as long.
+// It is off by default. When it is on and no trace is taken, the cost for a spawn and a wait is too
+// small to be measured. While a trace is taken, a spawn and a wait take two to three times as long.
 func SetTrace(on bool) (before bool) {
 	marking.Lock()
 	defer marking.Unlock()

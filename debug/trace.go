@@ -15,9 +15,9 @@ import (
 // batch. As long as there is one, the reader leaves the events where they are: then it is the ring that runs over, and a
 // function that hangs costs no memory.
 //
-// Whoever wants to know that all has been told waits for the reader, which gives up if the calls make no progress, or take
-// many seconds altogether while a kernel is shut down or the program exits. All
-// channels are made by the reader or by begin: a goroutine in a bubble of testing/synctest may wait for one from outside.
+// To be sure that everything has been reported, a caller waits for the reader, which gives up if the calls make no
+// progress, or take many seconds altogether while a kernel is shut down or the program exits. All channels are made by
+// the reader or by begin: a goroutine in a bubble of testing/synctest may wait for one from outside.
 type trace struct {
 	config   Config
 	cursor   *events.Cursor   // nil if no events of tasks are wanted
@@ -43,7 +43,7 @@ type trace struct {
 	dropped  uint64        // calls that extra had no room for
 }
 
-// At most so long does anybody wait for calls that make no progress.
+// patience is how long a caller waits at most for calls that make no progress.
 const patience = time.Second
 
 // mostExtra is how many calls that do not come from the ring are kept while a handler hangs.

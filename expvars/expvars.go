@@ -3,11 +3,12 @@
 //
 //	expvars.Publish("curio")
 //
-// Publish is called, and importing this package publishes nothing of ours. But package expvar itself, once it is in a
-// program, serves all published variables at /debug/vars of [http.DefaultServeMux], to everybody that reaches a
-// server on that: so a server for the public should have a mux of its own. Among the variables is the command line.
+// Publish has to be called: importing this package publishes nothing of ours. But package expvar
+// itself, once it is in a program, serves all published variables at /debug/vars of
+// [http.DefaultServeMux], to everybody who can reach a server that uses it. So a public server
+// should have a mux of its own. The command line is among the variables.
 //
-// For other systems of metrics there are the modules metrics/prometheus and metrics/otel.
+// For other metrics systems there are the modules metrics/prometheus and metrics/otel.
 package expvars
 
 import (
@@ -16,13 +17,14 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Publish makes the counts the variable with the given name, by convention "curio". It is a JSON object with the
-// fields of [curio.Stats], such as "Created" and "ByState". Like [expvar.Publish] it panics if the name is taken.
+// Publish publishes the counts as a variable with the given name, by convention "curio". It is a
+// JSON object with the fields of [curio.Stats], such as "Created" and "ByState". Like
+// [expvar.Publish], it panics if the name is taken.
 //
-// The counts are read each time that somebody asks for the variable. Until then nothing is done, and nobody is
-// held up: see [curio.ReadStats] for what reading costs. A variable cannot be taken back.
+// The counts are read each time that the variable is read: see [curio.ReadStats] for what that
+// costs. Before that nothing is done. A published variable cannot be removed.
 func Publish(name string) { expvar.Publish(name, Var()) }
 
-// Var returns the variable without publishing it: for a map of the caller's own, such as an [expvar.Map]. It is safe for
-// concurrent use.
+// Var returns the variable without publishing it, for a map of your own, such as an [expvar.Map]. It
+// is safe for concurrent use.
 func Var() expvar.Var { return expvar.Func(func() any { return curio.ReadStats() }) }

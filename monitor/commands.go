@@ -69,7 +69,7 @@ var commands []command
 func init() {
 	commands = []command{
 		{"help", "h", "", "Show this list", nothing, (*session).help},
-		{"token", "token", "TOKEN", "Show that you may ask", nothing, (*session).token},
+		{"token", "token", "TOKEN", "Give the token", nothing, (*session).token},
 		{"ps", "p", "", "Show task table", reading, (*session).ps},
 		{"tree", "t", "", "Show tasks below their parents, and what they wait for", reading, (*session).tree},
 		{"where", "w", "ID", "Show the stack of a task", stackCost, (*session).where},
@@ -104,7 +104,7 @@ func (s *session) answer(line string, end error) string {
 		return "Line too long.\n"
 	case errors.Is(end, errBinary) || looksLikeHTTP(line):
 		s.over = true
-		return "This is no command of the monitor.\n"
+		return "This is not a command of the monitor.\n"
 	case end != nil && !errors.Is(end, io.EOF):
 		s.over = true
 		return ""

@@ -1,5 +1,6 @@
-// Package monitor shows what the tasks of a running program do, and what they wait for: to a person with nc or telnet, to
-// a browser, and to programs, as JSON over HTTP. Nothing listens unless it is asked for:
+// Package monitor shows what the tasks of a running program do, and what they wait for: to a person
+// with nc or telnet, to a browser, and to programs, as JSON over HTTP. Nothing listens unless the
+// program asks for it:
 //
 //	server, err := monitor.On("unix:/run/user/1000/chat.sock")
 //
@@ -11,22 +12,25 @@
 //
 // # What it stands on
 //
-// A monitor is no task. It uses package net and plain goroutines, none of the locks, queues and threads that it shows, and
-// not the poller of package curio. So it answers while every task is blocked, while one computes without end, and while
-// a kernel is being shut down. It looks at one task after the other and stops nobody, except for stacks: to find one, all
-// goroutines are stopped for a moment. So there is at most one look at stacks per second, and each answer says how long it
-// took.
+// A monitor is not a task. It uses package net and plain goroutines, and neither the poller of
+// package curio nor any of the locks, queues and threads that it shows. So it answers while every
+// task is blocked, while one computes without end, and while a kernel is being shut down. It looks
+// at one task after the other and does not stop them. Only to find a stack, all goroutines are
+// stopped for a moment. Therefore there is at most one look at stacks per second, and each answer
+// tells how long it took.
 //
-// It calls no code of the program's: no String method, no Error method.
+// It calls no code of the program: no String method, no Error method.
 //
 // # Who may ask
 //
-// A Unix socket is made with mode 0600: only the same user and the superuser can connect, and need no token.
+// A Unix socket is made with mode 0600: only the same user and the superuser can connect. They need
+// no token.
 //
-// On TCP, only addresses of loopback are listened on. Each user of the machine reaches these, and so does each web page
-// in a browser on it. So everything but the help needs a token, and an HTTP request has to name a host that is this one
-// (against DNS rebinding). Cross-origin requests are refused. The first line of a connection decides between HTTP and
-// commands, so that no command can be hidden in a request.
+// On TCP, the monitor listens only on loopback addresses. Each user of the machine can reach these,
+// and so can each web page in a browser on it. So everything except the help needs a token, and an
+// HTTP request must name this host (against DNS rebinding). Cross-origin requests are refused. The
+// first line of a connection decides between HTTP and commands, so no command can be hidden in a
+// request.
 //
-// Whatever changes something, such as cancel, is refused unless AllowChanges was given.
+// Commands that change something, such as cancel, are refused unless AllowChanges was given.
 package monitor

@@ -18,15 +18,16 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// Handler returns the web page and the JSON of a monitor, to be mounted in a server of the program's own. To mount it
-// below a path, use http.StripPrefix, with a path that ends in a slash:
+// Handler returns the web page and the JSON of a monitor, for use in a server of the program's own.
+// To mount it below a path, use http.StripPrefix, with a path that ends in a slash:
 //
 //	mux.Handle("/debug/curio/", http.StripPrefix("/debug/curio", monitor.Handler(monitor.Token(token))))
 //
-// It needs [Token], or [OpenReading], or the environment variable CURIO_MONITOR_TOKEN, as otherwise nobody can read. It
-// goes by the token alone: behind a proxy, each request comes from an address of this machine. For the same reason the
-// names under which it is reached have to be given with [Hosts]. The token goes over the network as it is, so serve it
-// with TLS. Nothing is registered in http.DefaultServeMux.
+// It needs [Token], [OpenReading] or the environment variable CURIO_MONITOR_TOKEN; without them no
+// client can read. Only the token grants access, because behind a proxy each request comes from an
+// address of this machine. For the same reason the names under which it is reached must be given
+// with [Hosts]. The token is sent over the network as it is, so serve it with TLS. Nothing is
+// registered in http.DefaultServeMux.
 //
 // Handler panics if the token is shorter than 16 bytes.
 func Handler(opts ...Option) http.Handler {

@@ -148,7 +148,7 @@ func TestWrongCommands(t *testing.T) {
 		{"log debug", "The level of the log is DEBUG\n"},
 		{"", ""},
 		{"   ", ""},
-		{"where 1\x1b[2J", "This is no command of the monitor.\n"},
+		{"where 1\x1b[2J", "This is not a command of the monitor.\n"},
 	} {
 		var level slog.LevelVar
 		said, _ := monitor.Converse(c.in+"\n", true, monitor.AllowChanges(), monitor.LogLevel(&level), monitor.Kernel(w.Kernel),
@@ -237,7 +237,7 @@ func TestGreeting(t *testing.T) {
 		t.Errorf("ps: %q", said)
 	}
 	c.say("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	if said := c.rest(); said != "This is no command of the monitor.\n" {
+	if said := c.rest(); said != "This is not a command of the monitor.\n" {
 		t.Errorf("a request got %q", said)
 	}
 }
@@ -280,14 +280,14 @@ func TestHostileLines(t *testing.T) {
 		{"IAC in the middle", "p\xff\xf1s\r\n\xff\xff", 1, ""},
 		{"no end of the last line", "ps\nps", 2, ""},
 		{"Ctrl-D", "ps\n\x04ps\n", 1, ""},
-		{"NUL", "ps\n\x00\nps\n", 1, "This is no command"},
-		{"escapes", "ps\n\x1b[A\nps\n", 1, "This is no command"},
+		{"NUL", "ps\n\x00\nps\n", 1, "This is not a command"},
+		{"escapes", "ps\n\x1b[A\nps\n", 1, "This is not a command"},
 		{"a megabyte", "ps\n" + strings.Repeat("x", 1<<20), 1, "Line too long"},
 		{"a long line", "ps\n" + strings.Repeat("x", monitor.LongestLine+1) + "\nps\n", 1, "Line too long"},
 		{"SB without end", "ps\n\xff\xfa" + strings.Repeat("x", 1<<20) + "\nps\n", 1, "Line too long"},
-		{"a request later", "ps\nPOST / HTTP/1.1\nps\n", 1, "This is no command"},
-		{"a header", "ps\nHost: localhost\nps\n", 1, "This is no command"},
-		{"another header", "ps\nX-Anything: 1\nps\n", 1, "This is no command"},
+		{"a request later", "ps\nPOST / HTTP/1.1\nps\n", 1, "This is not a command"},
+		{"a header", "ps\nHost: localhost\nps\n", 1, "This is not a command"},
+		{"another header", "ps\nX-Anything: 1\nps\n", 1, "This is not a command"},
 		{"nothing", "", 0, ""},
 		{"half a command of telnet", "ps\n\xff", 1, ""},
 	} {

@@ -39,38 +39,44 @@ func apply(opts []Option) *settings {
 	return s
 }
 
-// AllowChanges allows what changes something: to cancel a task, to send the process a signal, to set the level of its log.
-// Without it all of that is refused. With it, it still takes the token, or a Unix socket.
+// AllowChanges allows commands that change something: cancelling a task, sending the process a
+// signal, setting the level of its log. Without it they are refused. With it, they still need the
+// token, or a Unix socket.
 func AllowChanges() Option { return option(func(s *settings) { s.changes = true }) }
 
-// Token sets the token that a client has to give on TCP and to a [Handler], at least 16 letters, digits
-// and other characters of ASCII, without spaces. Without it [On] makes a random one. It must not be known to other users of the machine, so it should not be an argument of a command.
+// Token sets the token that a client must give on TCP and to a [Handler]. It has at least 16
+// characters, which are ASCII letters, digits and other visible characters. Without this option,
+// [On] makes a random one. The token must not be known to other users of the machine, so do not pass
+// it as an argument of a command.
 func Token(token string) Option {
 	return option(func(s *settings) { s.token, s.given = token, true })
 }
 
-// OpenReading lets everybody who can connect read without the token: on loopback, each user of the machine. Web pages of
-// other sites still cannot, and changes still need the token.
+// OpenReading lets all clients read without the token: on loopback, each user of the machine. Web
+// pages of other sites still cannot, and changes still need the token.
 func OpenReading() Option { return option(func(s *settings) { s.open = true }) }
 
-// Hosts adds names under which the monitor is reached over HTTP, as in the Host header, without a port. A request with any
-// other name than these, localhost and the addresses of loopback is refused: a web page can have the name of its own
-// server stand for this machine. A [Handler] that is reached under another name needs it.
+// Hosts adds names under which the monitor is reached over HTTP, as in the Host header, without a
+// port. A request with any other name than these, localhost and the loopback addresses is refused,
+// because a web page can make the name of its own server resolve to this machine. A [Handler] that
+// is reached under another name needs this option.
 func Hosts(names ...string) Option {
 	return option(func(s *settings) { s.hosts = append(s.hosts, names...) })
 }
 
-// LogLevel gives the monitor the level of the program's log, which the command log then sets, if changes are allowed.
+// LogLevel gives the monitor the level of the program's log. If changes are allowed, the command log
+// sets it.
 func LogLevel(level *slog.LevelVar) Option { return option(func(s *settings) { s.level = level }) }
 
-// Kernel makes the monitor show the tasks of the given kernel; if it is given several times, of each of them. Without it,
-// those of all kernels of the process are shown.
+// Kernel makes the monitor show the tasks of the given kernel. It may be given several times, for
+// several kernels. Without it, the tasks of all kernels of the process are shown.
 func Kernel(k *curio.Kernel) Option {
 	return option(func(s *settings) { s.kernels = append(s.kernels, k) })
 }
 
-// Logger makes the monitor log to l, and not to slog.Default(). It logs each change that somebody has made, and no token; if
-// the log's handler hangs, the first 16 changes. A signal is logged before it is sent, unless that takes 100 milliseconds.
+// Logger makes the monitor log to l instead of slog.Default(). It logs each change that a client has
+// made, but never the token. If the log's handler hangs, only the first 16 changes are logged. A
+// signal is logged before it is sent, unless that takes longer than 100 milliseconds.
 func Logger(l *slog.Logger) Option { return option(func(s *settings) { s.logger = l }) }
 
 // shortestToken is what a token needs that nobody is to guess. A random one has 26 letters and digits.

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// A Server is a monitor that listens. [On] makes one. All methods are safe for concurrent use. A Server must not be copied.
+// A Server is a monitor that listens. [On] makes one. All methods are safe for concurrent use. A
+// Server must not be copied.
 //
 // A connection begins undecided. Its first line makes it one of HTTP, which is handed to package net/http, or one of
 // commands, for good. A client that is silent for a while gets the prompt, and can only give commands from then on.
@@ -32,18 +33,22 @@ type Server struct {
 	closed bool
 	conns  []*conn // the oldest first
 
-	running sync.WaitGroup // goroutines, except those of http
+	running sync.WaitGroup // goroutines, except http's
 }
 
-// On makes a monitor listen at an address: "unix:" and a path, or a path, that has a slash in it; or "host:port", where
-// the host is localhost or an address of loopback, and the port 0 stands for any that is free. "%p" in a path stands for
-// the number of the process. The name localhost stands for both 127.0.0.1 and ::1, if the machine has them, whatever its
-// list of hosts says. Addresses that others can reach are refused, as are the abstract names of Linux.
+// On makes a monitor listen at an address. For a Unix socket, the address is "unix:" and a path, or
+// a path with a slash in it. "%p" in the path is replaced by the number of the process. For TCP, the
+// address is "host:port". The host must be localhost or a loopback address; localhost means both
+// 127.0.0.1 and ::1, if the machine has them, whatever its hosts file says. Port 0 means any port
+// that is free. Addresses that other machines can reach are refused, and so are Linux's abstract
+// socket names.
 //
-// A path gets a socket with mode 0600. A socket on which nobody listens any more is replaced; anything else that is there is
-// left alone, with an error. An address in use is syscall.EADDRINUSE.
+// The socket at a path gets the mode 0600. A socket on which no program listens any more is
+// replaced. Any other file that is there is left alone, and On fails. If the address is in use, the
+// error is syscall.EADDRINUSE.
 //
-// Without the option [Token], the token is the one in the environment variable CURIO_MONITOR_TOKEN, or a random one.
+// Without the option [Token], the token is the one in the environment variable CURIO_MONITOR_TOKEN,
+// or a random one.
 func On(addr string, opts ...Option) (*Server, error) {
 	set := apply(opts)
 	set.tokenOfEnvironment()
@@ -69,7 +74,7 @@ func On(addr string, opts ...Option) (*Server, error) {
 		ConnContext:    func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	s.running.Add(1 + len(listeners))
-	// Goroutines begin with the pprof labels of the one that starts them, except those of a timer.
+	// Goroutines begin with the pprof labels of the one that starts them, except a timer's.
 	time.AfterFunc(0, s.run)
 	return s, nil
 }
@@ -93,14 +98,15 @@ func (s *Server) run() {
 	_ = s.http.Serve(&s.handed) // until it is closed
 }
 
-// Addr returns the address in the form that [On] takes: with the port that the monitor has got.
+// Addr returns the address in the form that [On] takes, with the actual port.
 func (s *Server) Addr() string { return s.addr }
 
 // Token returns the token.
 func (s *Server) Token() string { return s.view.token }
 
-// URL returns the address of the web page with the token in it, for a browser; "" for a Unix socket, which browsers cannot
-// connect to. The token is in the part that a browser sends to nobody. Do not log it.
+// URL returns the address of the web page, including the token, for a browser. For a Unix socket,
+// which browsers cannot connect to, it returns "". The token is in the fragment, which a browser
+// sends to no server. Do not log the URL.
 func (s *Server) URL() string {
 	addr, ok := s.listeners[0].Addr().(*net.TCPAddr)
 	if !ok {
@@ -109,9 +115,10 @@ func (s *Server) URL() string {
 	return "http://" + addr.String() + "/#token=" + url.PathEscape(s.view.token)
 }
 
-// Close stops listening, disconnects the clients, and removes the socket's file. What a client has asked for already is
-// answered, and what is to be logged is logged: the program may end by what somebody has done here. Close waits for no
-// longer than a second for that. The error is the first one of closing a listener, if this is the first call.
+// Close stops listening, disconnects the clients, and removes the socket's file. Requests that
+// have come already are still answered, and changes logged, because the program may end as the
+// result of a request. Close waits for that for at most a second. The error is the first one of closing a
+// listener, if this is the first call.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	again := s.closed
@@ -282,7 +289,8 @@ const (
 	forLines
 )
 
-// await sets the deadline for what the client says next. It is false if the server is being closed.
+// await sets the deadline for what the client says next. The result is false if the server is being
+// closed.
 func (c *conn) await(deadline time.Time) bool {
 	return c.SetReadDeadline(deadline) == nil && c.server.ctx.Err() == nil
 }

@@ -97,7 +97,7 @@ func (l *stackLimit) done() {
 	l.busy, l.before = false, time.Now().Add(betweenStacks)
 }
 
-// rest waits for d. It is false if ctx is done before.
+// rest waits for d. The result is false if ctx is done before.
 func rest(ctx context.Context, d time.Duration) bool {
 	timeout, cancel := context.WithTimeout(ctx, d)
 	defer cancel()

@@ -175,7 +175,7 @@ func deadlockText(deadlocks []curio.Deadlock, places map[*curio.AnyTask]string) 
 			fmt.Fprintf(&b, "  task %s (%d): %s", quote.Text(path(s.Task), objectColumns), s.Task.ID(),
 				quote.Text(strings.TrimSpace(s.Op+" "+s.Object), objectColumns))
 			if s.Lost {
-				b.WriteString(", which nobody can give back")
+				b.WriteString(", which no task can give back")
 			}
 			if at := places[s.Task]; at != "" {
 				b.WriteString(" at " + quote.Text(at, objectColumns))

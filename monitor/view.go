@@ -161,7 +161,7 @@ func keyText(key any) string {
 // What cannot be done, and why.
 var (
 	errOff     = errors.New("changes are switched off: the program has to use monitor.AllowChanges")
-	errNoLevel = errors.New("the level of the log is not the monitor's to set: the program has to use monitor.LogLevel")
+	errNoLevel = errors.New("the monitor cannot set the level of the log: the program has to use monitor.LogLevel")
 )
 
 // A noTaskError says that there is no such task.

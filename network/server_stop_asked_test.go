@@ -14,7 +14,7 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-const msgLateTasks = "tasks are cancelled that have not ended in the grace time"
+const msgLateTasks = "tasks have not ended in the grace time and are cancelled"
 
 // A crowd is a server that runs under curio.Run, and its clients: some are idle, one waits for an
 // answer, and the handler of one does not hear of a stop.

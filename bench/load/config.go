@@ -92,9 +92,8 @@ func (c *config) check() error {
 	return nil
 }
 
-// loopback reads the server's address. A load generator pointed at somebody
-// else's machine is a weapon, so it knows no names and no addresses but those
-// of this machine.
+// loopback reads the server's address. A load generator pointed at somebody else's machine is a
+// weapon, so it knows no names, and only addresses of this machine.
 func loopback(text string) (netip.AddrPort, error) {
 	address, err := netip.ParseAddrPort(text)
 	if err != nil {

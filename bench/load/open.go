@@ -42,8 +42,8 @@ func (w *worker) bindSource(c *connection) error {
 	if sources == 1 {
 		return nil
 	}
-	// The port is to be chosen when it connects, with both ends known; chosen
-	// here it would have to differ from that of every other socket of the host.
+	// The port is to be chosen when it connects, with both ends known; chosen here no other
+	// socket of the host could have the same.
 	if err := unix.SetsockoptInt(int(c.descriptor), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 		return err
 	}

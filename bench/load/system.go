@@ -58,7 +58,7 @@ var epoch = time.Now()
 // where time.Now reads two.
 func clock() int64 { return int64(time.Since(epoch)) }
 
-// spare is how many descriptors a run needs besides its connections.
+// spare is how many descriptors a run needs in addition to its connections.
 const spare = 64
 
 // raiseFileLimit makes room for that many connections. Go has raised the soft

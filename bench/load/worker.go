@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A worker is one thread's share of a run. Only its own goroutine touches it
-// until it ends, but for the first three fields, which the run reads.
+// A worker is one thread's share of a run. Only its own goroutine touches it until it ends,
+// except the first three fields, which the run reads.
 type worker struct {
 	messages atomic.Uint64 // completed, since the start
 	vain     atomic.Int64  // nanoseconds spent polling for nothing

@@ -11,7 +11,7 @@ import (
 type work struct {
 	name        string
 	unit        string
-	rate        bool // it is so many per second, and costs CPU time for each
+	rate        bool // the figure is a rate per second, with the CPU time for each
 	connections int
 	size        int // of a message or file, in bytes
 }
@@ -31,7 +31,7 @@ var works = []work{
 // some for itself.
 const idleConnections = 19_900
 
-// bufferSize is that of a server's handler for messages of the given size.
+// bufferSize returns the size of the buffer of a server's handler for messages of the given size.
 func bufferSize(size int) int { return max(size, 16<<10) }
 
 func workOf(name string) (work, error) {

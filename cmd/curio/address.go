@@ -20,8 +20,8 @@ type address struct {
 
 var errNoAddress = errors.New("where is the monitor? Give its address, or set CURIO_MONITOR")
 
-// parseAddress reads an address as monitor.On has it: unix:/path, a path with a slash, or host:port. A handler that a
-// program has mounted in a server of its own has a URL.
+// parseAddress reads an address in the form that monitor.On takes: unix:/path, a path with a slash, or host:port. A
+// handler that a program has mounted in a server of its own has a URL.
 func parseAddress(text string) (address, error) {
 	switch path, unix := strings.CutPrefix(text, "unix:"); {
 	case text == "":
@@ -33,7 +33,7 @@ func parseAddress(text string) (address, error) {
 	}
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return address{}, fmt.Errorf("%s is no address: want unix:/path, host:port or a URL", clean(text))
+		return address{}, fmt.Errorf("%s is not an address: want unix:/path, host:port or a URL", clean(text))
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return address{}, fmt.Errorf("%s has no port that can be connected to", clean(text))
@@ -56,7 +56,7 @@ func unixAddress(path string) (address, error) {
 func parseURL(text string) (address, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return address{}, fmt.Errorf("%s is no URL", clean(text))
+		return address{}, fmt.Errorf("%s is not a URL", clean(text))
 	}
 	if u.Host == "" {
 		return address{}, fmt.Errorf("%s names no host", clean(text))

@@ -19,7 +19,7 @@ type selection struct {
 }
 
 func (s *selection) addTo(c *call) {
-	c.flags.StringVar(&s.filter, "filter", "", "only tasks with `TEXT` in their name or state, or with it as number")
+	c.flags.StringVar(&s.filter, "filter", "", "only tasks with `TEXT` in their name or state, or as their number")
 	c.flags.IntVar(&s.limit, "limit", maxTasks, "show at most `N` tasks, the oldest")
 }
 
@@ -50,7 +50,7 @@ func runPS(c *call, args []string) error {
 	chosen.addTo(c)
 	c.addJSON()
 	by := c.flags.String("sort", "age", "sort by `KEY`: "+orderNames())
-	reverse := c.flags.Bool("r", false, "the other way round")
+	reverse := c.flags.Bool("r", false, "reverse the order")
 	arguments, err := c.parse(args, 0)
 	if err != nil {
 		return err

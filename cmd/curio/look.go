@@ -113,7 +113,7 @@ func pauseText(seconds float64) string {
 
 func runWhy(c *call, args []string) error {
 	c.addJSON()
-	withLines := c.flags.Bool("lines", true, "say where in the code each task is, for which the program is stopped for a moment")
+	withLines := c.flags.Bool("lines", true, "show where in the code each task is; this stops the program for a moment")
 	return c.aboutTask(args, func(ctx context.Context, from *client, t task) error {
 		if c.set.json {
 			return c.printRaw(ctx, from, taskPath(t.ID)+"/why"+where(*withLines))
@@ -163,7 +163,7 @@ func patiently[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 
 func runDeadlocks(c *call, args []string) error {
 	c.addJSON()
-	withLines := c.flags.Bool("lines", true, "say where in the code each task is, for which the program is stopped for a moment")
+	withLines := c.flags.Bool("lines", true, "show where in the code each task is; this stops the program for a moment")
 	arguments, err := c.parse(args, 0)
 	if err != nil {
 		return err

@@ -87,7 +87,8 @@ func plural(n int, noun string) string {
 	return fmt.Sprint(n) + " " + noun + "s"
 }
 
-// isUTF8 reports whether the terminal shows more than ASCII, by the variables that say so.
+// isUTF8 reports whether the terminal shows more than ASCII, by the environment variables for the
+// locale.
 func isUTF8(getenv func(string) string) bool {
 	set := strings.ToLower(cmp.Or(getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG")))
 	return strings.Contains(set, "utf-8") || strings.Contains(set, "utf8")

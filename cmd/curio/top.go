@@ -106,7 +106,7 @@ func runTop(c *call, args []string) error {
 	interval := seconds{time.Second}
 	c.flags.Var(&interval, "interval", "look every `DURATION`, or less often if the program has many tasks")
 	limit := c.flags.Int("limit", 1000, "show at most `N` tasks, the oldest")
-	filter := c.flags.String("filter", "", "begin with a filter: only tasks with `TEXT` in their name or state, or with it as number")
+	filter := c.flags.String("filter", "", "begin with a filter: only tasks with `TEXT` in their name or state, or as their number")
 	arguments, err := c.parse(args, 0)
 	if err != nil {
 		return err

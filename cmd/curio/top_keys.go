@@ -279,7 +279,7 @@ var helpLines = []string{
 	"c                cancel it",
 	"left right space hide and show what is below it",
 	"s                sort by tree, " + orderNames(),
-	"r                the other way round",
+	"r                reverse the order",
 	"/                show only tasks with a text in their name or state",
 	"p u              pause; look now",
 	"tab              move in the list, or here",

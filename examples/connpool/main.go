@@ -55,7 +55,7 @@ func run(ctx context.Context, out io.Writer, clients, most int) error {
 			return network.OpenConnection(ctx, addr, nil)
 		}})
 		answers, err := askAll(ctx, p, clients)
-		// Also if that has failed or was cancelled; but not longer than this.
+		// Even if that has failed or was cancelled; but not longer than this.
 		closed := curio.DisableCancellation(ctx, func(ctx context.Context) error {
 			return curio.TimeoutAfter(ctx, 5*time.Second, p.Close)
 		})

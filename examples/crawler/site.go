@@ -19,8 +19,8 @@ const longestPage = 1 << 20
 // page silent never answers.
 type site struct{ last, silent int }
 
-// serve serves the site until ctx ends. Server.Serve takes no context, so that is told
-// to it by Close.
+// serve serves the site until ctx is done. Server.Serve takes no context, so that is told to it
+// by Close.
 func (s site) serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	defer context.AfterFunc(ctx, func() { server.Close() })()

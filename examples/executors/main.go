@@ -89,8 +89,8 @@ func squares(ctx context.Context, ex curio.Executor, n int) (results []int, err 
 	return results, err
 }
 
-// impatient gives up on a function that hangs, as far as anybody can tell. late is what
-// it returns in the end: a program would close it, or undo it.
+// impatient gives up on a function that hangs, as far as anybody can tell. late is what it
+// eventually returns: a program would close it, or undo it.
 func impatient(ctx context.Context, ex curio.Executor) (late <-chan int, err error) {
 	started, release := new(curio.Event), make(chan struct{})
 	defer close(release)

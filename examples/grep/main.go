@@ -4,7 +4,7 @@
 //	go run ./examples/grep [-j 8] PATTERN [PATH]...
 //
 // Its exit status is grep's: 0 if there was a match, 1 if there was none, and 2 if something could not be
-// read, which it reports without stopping. Ctrl-C ends it at once, also if a disk does not answer.
+// read, which it reports without stopping. Ctrl-C ends it at once, even if a disk does not answer.
 package main
 
 import (

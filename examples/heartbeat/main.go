@@ -1,6 +1,6 @@
-// Heartbeat runs a program that is to print a line now and then, as ping does, and prints each line with
-// the time since the one before. If none comes for -within it says so, and after -misses of that in a row it
-// ends the program, with all that it has started. It does so at Ctrl-C, too, when the terminal is closed,
+// Heartbeat runs a program that is to print a line now and then, as ping does, and prints each line with the
+// time since the one before. If none comes for -within it reports that, and after -misses of that in a row
+// it ends the program, with all that it has started. It does so at Ctrl-C, too, when the terminal is closed,
 // and when nobody reads its output any more.
 //
 //	go run ./examples/heartbeat [-within 2s] [-misses 3] [-pty] ping 127.0.0.1

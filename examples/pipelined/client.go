@@ -65,7 +65,7 @@ type call struct {
 	sent    time.Time // guarded by client.mu
 }
 
-// The states of a call. Whoever changes it from queued decides whether it is sent.
+// The states of a call. The goroutine that changes it from queued decides whether it is sent.
 const (
 	queued  int32 = iota
 	taken         // by the writer: its reply will come, and is dropped if nobody waits for it

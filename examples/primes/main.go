@@ -51,7 +51,7 @@ func main() {
 	}, curio.StopOnSignals(), curio.Grace(*grace)))
 }
 
-// run searches the numbers below a bound, in pieces of the given size, and prints what it has found, also if
+// run searches the numbers below a bound, in pieces of the given size, and prints what it has found, even if
 // it is cut short.
 func run(ctx context.Context, out, progress io.Writer, below, size uint64) error {
 	searched, total := uint64(0), found{}

@@ -48,7 +48,7 @@ func (s *keyState) serve() {
 func (k *keyLock) Acquire(ctx context.Context, key string) error {
 	s := k.use(key)
 	acquired := false
-	defer func() { // also if a context of somebody's panics
+	defer func() { // even if a caller's context panics
 		if !acquired {
 			k.mu.Lock()
 			k.leaveLocked(s)

@@ -77,8 +77,8 @@ func run(ctx context.Context, out io.Writer, pace time.Duration) error {
 	})
 }
 
-// produce puts items and returns their sum. When it finds the queue full it says so,
-// and waits.
+// produce puts items and returns their sum. When it finds the queue full it prints that, and
+// waits.
 func produce(ctx context.Context, items *curio.Queue[int], full *curio.Event) (sum int, err error) {
 	for n := range each {
 		err := items.TryPut(n)

@@ -95,7 +95,7 @@ func echo(ctx context.Context, conn network.Conn) error {
 	}
 }
 
-// clientConfig trusts the authority in a file, or those of the system.
+// clientConfig trusts the authority in a file, or the system's authorities.
 func clientConfig(addr, ca string) (*tls.Config, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

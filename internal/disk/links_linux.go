@@ -17,7 +17,7 @@ import (
 func Locate(path string) (Mount, bool) {
 	t := now()
 	m, ok := t.find(path)
-	const mostLinks = 40 // as the system has it
+	const mostLinks = 40 // in the system's form
 	for range mostLinks {
 		if !ok || !t.risky || m.mayHang() {
 			break

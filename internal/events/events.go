@@ -13,7 +13,7 @@
 // words of a record as an atomic would cost more than the mutex.
 //
 // Records have no pointers, so they keep nothing alive, and lie in memory that can be a mapped file (Move), in which
-// they are still there when the process has been killed. A record that was being written in that moment does not match
+// they are still there when the process has been killed. A record that was being written at that moment does not match
 // its check sum.
 //
 // # Order

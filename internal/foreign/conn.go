@@ -13,10 +13,9 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Conn is a net.Conn whose calls take a context. It comes from New. It is safe for
-// concurrent use if the net.Conn is, as the contract of net.Conn has it: one task may
-// receive while another sends, and those who do the same take turns, in the order in
-// which they came.
+// A Conn is a net.Conn whose calls take a context. It comes from New. It is safe for concurrent
+// use if the net.Conn is, as the contract of net.Conn says: one task may receive while another
+// sends, and those who do the same take turns, in the order in which they came.
 //
 // A cancelled operation is interrupted by a deadline. A net.Conn whose deadlines cannot be
 // set is closed instead, and so is one that accepts a deadline but does not heed it within
@@ -88,7 +87,7 @@ func New(c net.Conn) *Conn {
 	return f
 }
 
-// NetConn is the net.Conn. Who reads from it may miss what WaitRead has read.
+// NetConn is the net.Conn. A caller that reads from it may miss what WaitRead has read.
 func (f *Conn) NetConn() net.Conn { return f.conn }
 
 // Shakes reports whether there is a handshake to do before anything else.
@@ -155,7 +154,7 @@ func (f *Conn) read(buf []byte) (int, error) {
 		f.failed = nil
 		return 0, err
 	}
-	const patience = 100 // as package bufio has it
+	const patience = 100 // as in package bufio
 	for range patience {
 		n, err := f.conn.Read(buf)
 		if n > 0 {
@@ -241,10 +240,10 @@ func (f *Conn) Close() error {
 	return nil
 }
 
-// LocalAddr is the local address, as the net.Conn has it.
+// LocalAddr is the net.Conn's local address.
 func (f *Conn) LocalAddr() net.Addr { return f.conn.LocalAddr() }
 
-// RemoteAddr is the address of the other side, as the net.Conn has it.
+// RemoteAddr is the net.Conn's address of the other side.
 func (f *Conn) RemoteAddr() net.Addr { return f.conn.RemoteAddr() }
 
 // addresses are the addresses that a net.Conn returned.

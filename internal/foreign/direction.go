@@ -30,8 +30,8 @@ type direction struct {
 	inside       bool          // an operation is in the net.Conn
 	interruption *interruption // its end
 
-	// Of the handshake, which is done once: set in turn, when the deadline has been taken
-	// back, which is that of the other directions too. Who finds it set may go on to those.
+	// Of the handshake, which is done once: set in turn, when the deadline has been taken back,
+	// which the other directions share. A caller that finds it set may go on to those.
 	once bool
 	over atomic.Bool
 }
@@ -102,9 +102,9 @@ func (f *Conn) fault() error {
 // interrupting is for tests of the moment between the claim and the deadline.
 var interrupting = func() {}
 
-// do takes d's turn and makes call, which the end of ctx interrupts by the deadline. Then
-// call has to return an error that says so, and whatever it has done by then is done. If
-// it returns none, it has completed although ctx ended.
+// do takes d's turn and makes call, which the end of ctx interrupts by the deadline. Then call
+// has to return an error of that deadline, and whatever it has done by then is done. If it
+// returns none, it has completed although ctx is done.
 func (d *direction) do(ctx context.Context, call func() error) error {
 	place, err := wait.At(ctx)
 	if err != nil {
@@ -202,7 +202,7 @@ func (d *direction) Interrupt(w *wait.Waiter) {
 // String says what a task in the middle of an operation waits for.
 func (d *direction) String() string { return d.conn.String() }
 
-// expired reports whether err is that of a deadline. ETIMEDOUT calls itself a timeout too,
+// expired reports whether err is the error of a deadline. ETIMEDOUT calls itself a timeout too,
 // but is the system's word that the other side is gone.
 func expired(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -212,7 +212,7 @@ func (l *Listener) dismiss() (kept *accepted) {
 	return kept
 }
 
-// Addr is the address that it listens on, as the net.Listener has it.
+// Addr is the address that the net.Listener listens on.
 func (l *Listener) Addr() net.Addr { return l.listener.Addr() }
 
 // String returns the network and the address.

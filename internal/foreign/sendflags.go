@@ -7,10 +7,9 @@ import (
 	"syscall"
 )
 
-// SendFlags sends as much of buf as there is room for, without waiting, and fails with
-// EAGAIN if there is none or somebody else sends: flags are those of send(2) and have
-// MSG_DONTWAIT. A net.Conn that is no plain socket knows no such thing: then it fails with
-// errors.ErrUnsupported.
+// SendFlags sends as much of buf as there is room for, without waiting, and fails with EAGAIN if
+// there is none or somebody else sends: flags are flags of send(2), with MSG_DONTWAIT. A net.Conn
+// that is no plain socket knows no such thing: then it fails with errors.ErrUnsupported.
 func (f *Conn) SendFlags(ctx context.Context, buf []byte, flags int) (n int, err error) {
 	switch {
 	case f.raw == nil || flags&syscall.MSG_DONTWAIT == 0:

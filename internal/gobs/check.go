@@ -56,7 +56,7 @@ type place struct {
 	addressable bool
 }
 
-// addressable and unaddressable have the traits of each type that was asked for, as a *traits. Asking them
+// addressable and unaddressable have the traits of each type that was asked for, in a *traits. Asking them
 // costs no allocation.
 var addressable, unaddressable sync.Map
 

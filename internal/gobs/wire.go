@@ -132,8 +132,8 @@ func (r *reader) id() typeID {
 	return 0
 }
 
-// A definition is one that the message contains or an earlier one did. The numbers of its kinds are those
-// of the fields of gob's wireType.
+// A definition is one that the message contains or an earlier one did. The numbers of its kinds are the
+// numbers of the fields of gob's wireType.
 type definition struct {
 	kind      uint64
 	key, elem typeID

@@ -16,10 +16,10 @@ import (
 // Key is the label of a task's ID, in decimal.
 const Key = "curio.task.id"
 
-// Used reports whether tasks have ever been given the label of their ID: if not, looking for one is in vain.
+// Used reports whether any task has been given the label of its ID. If not, there is nothing to look for.
 var Used atomic.Bool
 
-// ErrNone is the error of Stack for a task without the label.
+// ErrNone is the error of Stack for a task that has no label with its ID.
 var ErrNone = errors.New("curio/debug: the task has no label with its ID: before it is spawned, call debug.SetLabels with TaskIDs")
 
 // Stack is debug.Stack.

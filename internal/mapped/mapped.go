@@ -1,4 +1,4 @@
-// Package mapped has files in memory. What is written to the memory is in the file, also if the process is killed.
+// Package mapped has files in memory. What is written to the memory is in the file, even if the process is killed.
 package mapped
 
 import (

@@ -12,7 +12,7 @@ import (
 //
 // What comes after turn belongs to the operation that holds it; leave clears it.
 //
-// The fields are packed, those of a plain read or write first: see FD.
+// The fields are packed; the fields of a plain read or write come first: see FD.
 type direction struct {
 	fd   *FD
 	turn wait.Turn

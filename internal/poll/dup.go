@@ -25,7 +25,7 @@ func Dup(fd int) (int, error) {
 // Dup returns a duplicate of the descriptor.
 func (f *FD) Dup() (fd int, err error) {
 	fd = -1
-	f.Distrust() // whoever gets it may set any option
+	f.Distrust() // the code that gets it may set any option
 	err = f.Control(func(sysfd int) (err error) {
 		fd, err = Dup(sysfd)
 		return err

@@ -9,9 +9,9 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// A Loan is both turns of an FD. Who has it may switch the descriptor to blocking mode,
-// as nobody else makes a call on it that could wait. It may be returned by another
-// goroutine than the one that took it.
+// A Loan is both turns of an FD. Its holder may switch the descriptor to blocking mode, as nobody
+// else makes a call on it that could wait. It may be returned by another goroutine than the one
+// that took it.
 //
 //	none ──► lent   by Lend, which has taken both turns
 //	lent ──► none   by a swap on FD.loan, after which the turns are passed on: by
@@ -22,8 +22,8 @@ import (
 // somebody could make a call on it while it is in blocking mode.
 type Loan struct{ fd *FD }
 
-// Lend waits for both turns, first for that to read. The order is the same for all, and
-// nobody else waits for one turn while he has the other.
+// Lend waits for both turns, first for that to read. The order is the same for all, and nobody
+// else waits for one turn while holding the other.
 func (f *FD) Lend(ctx context.Context) (*Loan, error) {
 	place, err := wait.At(ctx)
 	if err != nil {

@@ -102,7 +102,7 @@ func (f *FD) isSocket() bool { return f.typ != 0 }
 // descriptor's number. It may be called until the FD is shared.
 func (f *FD) SetObject(object fmt.Stringer) { f.object = object }
 
-// String is for whoever watches.
+// String is for monitoring.
 func (f *FD) String() string { return fmt.Sprintf("fd %d", f.sysfd) }
 
 // Fd is the descriptor's number, -1 once the FD has been closed. It says nothing
@@ -114,8 +114,7 @@ func (f *FD) Fd() int {
 	return int(f.sysfd)
 }
 
-// Control calls call with the descriptor, which stays open for so long. It
-// waits for nobody.
+// Control calls call with the descriptor, which stays open during the call. It waits for nobody.
 func (f *FD) Control(call func(fd int) error) error {
 	var failed error
 	if err := f.poller.control(func(fd uintptr) { failed = call(int(fd)) }); err != nil {

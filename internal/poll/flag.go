@@ -5,9 +5,8 @@ import (
 	"runtime"
 )
 
-// A Flag is a descriptor that is readable while it is raised, for whoever waits with
-// poll(2) or its kind. The methods of a nil Flag do nothing. They are not safe for
-// concurrent use.
+// A Flag is a descriptor that is readable while it is raised, for code that waits with poll(2) or
+// a similar call. The methods of a nil Flag do nothing. They are not safe for concurrent use.
 type Flag struct {
 	fds     flagFDs
 	cleanup runtime.Cleanup

@@ -14,7 +14,7 @@ import (
 // uses it, and neither change the one nor disturb the other. Its owner must not
 // close it while somebody waits for it: the system would not tell us.
 
-// foreign is a foreign descriptor, for whoever watches.
+// foreign is a foreign descriptor, for monitoring.
 type foreign int
 
 func (fd foreign) String() string { return fmt.Sprintf("fd %d", int(fd)) }

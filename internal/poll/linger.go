@@ -7,15 +7,14 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// Before a reader goes to sleep it lingers: it lets others run and tries again, for
-// some microseconds. Who talks to one that answers at once then never sleeps, and
-// is never woken, which costs both sides far more than the tries. Measured with an
-// echo server in a process of its own, against one that goes to sleep at once: with
-// one connection 2.1 to 2.9 times the messages per second for 0.7 to 0.9 times the
-// CPU per message if the server has a CPU to itself, and 1.4 to 1.8 times the
-// messages for 0.6 to 0.7 times the CPU if it shares two with its client. With 64,
-// 1,000 and 10,000 connections no difference was to be seen, as it does not linger
-// then.
+// Before a reader goes to sleep it lingers: it lets others run and tries again, for some
+// microseconds. A task that talks to a peer that answers at once then never sleeps, and is never
+// woken, which costs both sides far more than the tries. Measured with an echo server in a
+// process of its own, against one that goes to sleep at once: with one connection 2.1 to 2.9
+// times the messages per second for 0.7 to 0.9 times the CPU per message if the server has a CPU
+// to itself, and 1.4 to 1.8 times the messages for 0.6 to 0.7 times the CPU if it shares two with
+// its client. With 64, 1,000 and 10,000 connections no difference was to be seen, as it does not
+// linger then.
 //
 // Between two tasks of one process nothing is gained: on one CPU it makes no
 // difference, on two a round trip takes some 10 % longer, as the two come to run on
@@ -28,8 +27,8 @@ import (
 // here, so that one who lingers in vain has paid at most twice.
 const lingerFor = 10_000 // nanoseconds
 
-// maxTries is for when there is no clock to go by: in a testing/synctest bubble it
-// stands still while anybody runs.
+// maxTries is for when there is no clock to go by: in a testing/synctest bubble it stops while
+// any goroutine runs.
 const maxTries = 64
 
 // A habit says whether to linger: one that was in vain is not repeated for a
@@ -46,8 +45,8 @@ type habit struct {
 
 const maxSkip = 63
 
-// maxStreak is how often lingering may succeed until one wait is left out. Who lingers keeps
-// the scheduler from looking into the poller: others whose data has come are then only
+// maxStreak is how often lingering may succeed until one wait is left out. A task that lingers
+// keeps the scheduler from looking into the poller: others whose data has come are then only
 // found by the runtime's monitor, which looks every 10 ms.
 const maxStreak = 128
 
@@ -58,10 +57,10 @@ const maxStreak = 128
 // (Letting others run and trying again gained up to a third with 1,000 connections,
 // but then some of 10,000 waited for most of a second.)
 //
-// With thousands of connections that looked for nothing is what costs, so a crowd that is
-// met again and again is left alone for twice as long each time. Who lingers does not see
-// those whose data waits in the poller, but they come to light after a wait that was left
-// out (maxStreak): two streaks with nobody in between mean that the crowd has gone.
+// With thousands of connections that looked for nothing is what costs, so a crowd that is met
+// again and again is left alone for twice as long each time. A task that lingers does not see
+// others whose data waits in the poller, but they come to light after a wait that was left out
+// (maxStreak): two streaks with nobody in between mean that the crowd has gone.
 var crowd struct {
 	skip atomic.Int32 // waits still to be left out
 	last atomic.Int32 // how many were left out when it was met last; 0 if it has gone

@@ -19,9 +19,9 @@ var (
 	sending   = operation{state: "WRITE_WAIT", call: sendOnce}
 )
 
-// A Message is one message to move and what has become of it. It is for one operation
-// at a time, and must not be copied: the system's form of it points into it. Clear
-// makes it as good as new, but for memory that it keeps.
+// A Message is one message to move and what has become of it. It is for one operation at a time,
+// and must not be copied: the system's form of it points into it. Clear makes it as good as new,
+// except for memory that it keeps.
 //
 // What the system gets are pointers in structures that the collector knows, all of them
 // in the heap. Only the address of hdr becomes a number, in the argument of the call.
@@ -125,7 +125,7 @@ func (m *Message) header(receive, control bool) {
 // setCount is for a field whose type depends on the system.
 func setCount[T int32 | uint32 | uint64](field *T, n int) { *field = T(n) }
 
-// notReceived are flags of the call that some systems return with those of the message.
+// notReceived are flags of the call that some systems return with the flags of the message.
 const notReceived = syscall.MSG_DONTWAIT | syscall.MSG_PEEK | syscall.MSG_WAITALL | closedOnExec
 
 // received takes what the system has written into hdr.
@@ -206,8 +206,8 @@ func (d *direction) refused(flags int) bool {
 	return true
 }
 
-// enterNow is enter, but if now is set it does not queue for the turn. Who holds it is
-// about to take what there is, or waits because there is nothing.
+// enterNow is enter, but if now is set it does not queue for the turn. Its holder is about to
+// take what there is, or waits because there is nothing.
 func (d *direction) enterNow(ctx context.Context, op *operation, now bool) error {
 	if !now {
 		return d.enter(ctx, op)

@@ -124,7 +124,7 @@ func (o *ownPoller) run(d *direction) error {
 	try := !plain || d.unsure || d.writing() && len(d.buf) == 0 // for which there is always room
 	for {
 		seen := r.word.Load()
-		if f.closed.Load() { // close posts after it has said so: seen is older then
+		if f.closed.Load() { // close posts after it has set closed: seen is older then
 			return net.ErrClosed
 		}
 		if seen&isReady != 0 || try {

@@ -102,7 +102,7 @@ func Pipes() int {
 }
 
 // IsOwn reports whether fd is a descriptor that this package has for itself, of a poller or a pipe.
-// Those come and go. It is for whoever looks for descriptors that were left open.
+// Those come and go. It is for tests that look for descriptors that were left open.
 func IsOwn(fd int) bool {
 	pipesMu.Lock()
 	defer pipesMu.Unlock()

@@ -35,7 +35,7 @@ type sleeper struct {
 	waiter  *wait.Waiter       // since the first EAGAIN
 
 	mu    sync.Mutex
-	shown *wait.Waiter // waiter, for whoever watches
+	shown *wait.Waiter // waiter, for monitoring
 }
 
 // watchByRuntime gives f's descriptor to the runtime's poller, and closes it if that fails,
@@ -146,7 +146,7 @@ func (s *sleeper) show(w *wait.Waiter) {
 	s.mu.Unlock()
 }
 
-// settle ends the operation's wait, if it came to one. It is false if it was the scope
+// settle ends the operation's wait, if it came to one. The result is false if it was the scope
 // that ended it.
 func (s *sleeper) settle() (ok bool) {
 	w, ended := s.waiter, s.ended

@@ -66,8 +66,8 @@ func (r *readinesses) begin() (life int32) {
 // end keeps out events that are still on their way to the FD that is closed.
 func (r *readinesses) end() { r.begin() }
 
-// post notes an event of that life, and wakes the operation that waits for it. It is false
-// if that life is over.
+// post notes an event of that life, and wakes the operation that waits for it. The result is
+// false if that life is over.
 func (r *readiness) post(life int32, flags uint64) bool {
 	for {
 		word := r.word.Load()

@@ -75,8 +75,8 @@ func writeOnce(d *direction, fd int) bool {
 	return d.completed(n, errno)
 }
 
-// mayGoOn is for an operation that takes several calls, between two of them: if its context
-// has ended it reports false, and that is the operation's error.
+// mayGoOn is for an operation that takes several calls, between two of them: if its context is
+// done it reports false, and that is the operation's error.
 func (d *direction) mayGoOn() bool {
 	switch {
 	case d.fd.closed.Load():
@@ -103,7 +103,7 @@ func writeAll(d *direction, fd int) bool {
 		switch {
 		case !writeOnce(d, fd):
 			return false
-		case d.short: // there is no room for more, and one call more would only say so
+		case d.short: // there is no room for more, and one call more would only report that
 			return false
 		case d.err != nil:
 			return true

@@ -79,7 +79,7 @@ func (d *direction) callUser(ctx context.Context, op *operation, f any) (err err
 	}
 	d.fd.Distrust() // f gets the descriptor and may set any option
 	d.arg = f
-	defer func() { // also if the caller's function panics
+	defer func() { // even if the caller's function panics
 		d.fd.poller.abandon(d)
 		err = d.leave(err)
 	}()

@@ -12,10 +12,9 @@ import (
 	"github.com/curio-go/curio/internal/wait"
 )
 
-// DuplicateFile makes an FD of a duplicate of file's descriptor. If the descriptor is in
-// blocking mode, or always ready, it returns ErrNotPollable. It changes nothing about
-// file: the mode is not the descriptor's, but shared by all that were ever made from it,
-// those of other processes included.
+// DuplicateFile makes an FD of a duplicate of file's descriptor. If the descriptor is in blocking
+// mode, or always ready, it returns ErrNotPollable. It changes nothing about file: the mode is
+// not the descriptor's, but shared by all that were ever made from it, in other processes too.
 func DuplicateFile(file *os.File) (*FD, error) {
 	raw, err := file.SyscallConn()
 	if err != nil {
@@ -64,7 +63,7 @@ func Share(file *os.File) (*Shared, error) {
 	return s, nil
 }
 
-// String is for whoever watches.
+// String is for monitoring.
 func (s *Shared) String() string { return s.file.Name() }
 
 // Close makes every operation that waits end with net.ErrClosed, and so all later ones, a
@@ -88,8 +87,8 @@ func (s *Shared) Read(ctx context.Context, p []byte) (n int, err error) {
 	return n, err
 }
 
-// piece is how much is written at once: when a pipe says that there is room, there
-// is room for so much. A regular file need only be left in between.
+// piece is how much is written at once: when a pipe says that there is room, there is room for
+// that much. A regular file need only be left in between.
 func (s *Shared) piece() int {
 	if s.regular {
 		return 1 << 20

@@ -19,7 +19,7 @@ import (
 // nothing, and its caller goes on by reading.
 
 // ErrNoSplice is the error of SpliceIn and SpliceOut where the system cannot splice, or not with these
-// sockets. Nothing has been moved by the call that says so.
+// sockets. Nothing has been moved by the call that returns this.
 var ErrNoSplice = errors.New("cannot splice")
 
 // Both use arg, a *Pipe. What they move says nothing about whether there is more to come, as a pipe

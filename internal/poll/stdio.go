@@ -8,7 +8,7 @@ import "syscall"
 // number.
 const firstFree = 3
 
-// aboveStdio gives a new descriptor another number if it has that of a standard stream. It
+// aboveStdio gives a new descriptor another number if it has the number of a standard stream. It
 // closes the descriptor if that fails.
 //
 // For a moment the descriptor has the low number. To prevent that, the low numbers would

@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// newborn makes a descriptor non-blocking and closed on exec, gives it another number if it
-// has that of a standard stream, and closes it if that fails. The caller holds
-// syscall.ForkLock for reading where a child could inherit it before.
+// newborn makes a descriptor non-blocking and closed on exec, gives it another number if it has
+// the number of a standard stream, and closes it if that fails. The caller holds syscall.ForkLock
+// for reading where a child could inherit it before.
 func newborn(fd int) (int, error) {
 	syscall.CloseOnExec(fd)
 	if err := syscall.SetNonblock(fd, true); err != nil {

@@ -66,5 +66,5 @@ func FDReady(fd int, write bool) (bool, error) {
 	return ready, nil
 }
 
-// Foreign is a foreign descriptor, for whoever watches.
+// Foreign is a foreign descriptor, for monitoring.
 func Foreign(fd int) fmt.Stringer { return foreign(fd) }

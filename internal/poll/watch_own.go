@@ -36,7 +36,7 @@ type Watchable interface {
 	// For says what w waits for.
 	For(w *wait.Waiter)
 
-	// Watch and Unwatch are those of an FD.
+	// Watch and Unwatch are the same as an FD's.
 	Watch(w *wait.Waiter) (ok bool)
 	Unwatch(w *wait.Waiter) error
 }

@@ -88,7 +88,7 @@ func removeStale(ctx context.Context, path string) error {
 		return err
 	}
 	if was.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s exists and is no socket: %w", path, fs.ErrExist)
+		return fmt.Errorf("%s exists and is not a socket: %w", path, fs.ErrExist)
 	}
 	dialer := net.Dialer{Timeout: patience}
 	conn, err := dialer.DialContext(ctx, "unix", path)

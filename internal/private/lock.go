@@ -37,7 +37,7 @@ func lockDirectory(ctx context.Context, dir string) (unlock func()) {
 	}
 }
 
-// rest waits for d. It is false if ctx is done before.
+// rest waits for d. The result is false if ctx is done before.
 func rest(ctx context.Context, d time.Duration) bool {
 	pause, cancel := context.WithTimeout(ctx, d)
 	defer cancel()

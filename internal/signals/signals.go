@@ -70,7 +70,7 @@ func Check(sig os.Signal) (syscall.Signal, error) {
 	case s == syscall.SIGKILL || s == syscall.SIGSTOP:
 		return 0, fmt.Errorf("%s cannot be caught", Name(s))
 	case s == syscall.SIGSEGV || s == syscall.SIGBUS || s == syscall.SIGFPE:
-		return 0, fmt.Errorf("%s is an error of the program, and the Go runtime's", Name(s))
+		return 0, fmt.Errorf("%s reports an error of the program, and is handled by the Go runtime", Name(s))
 	case s <= 0 || s > maximum || isReserved(s):
 		return 0, fmt.Errorf("there is no signal %d for programs", int(s))
 	}
@@ -142,7 +142,7 @@ func unsubscribe(s Subscriber) (ending []*line) {
 		signal.Stop(l.from) // after which nobody sends any more
 		close(l.from)
 	}
-	for _, l := range lines.ending { // also those of a call at the same time
+	for _, l := range lines.ending { // also the subscribers of a call at the same time
 		if slices.Contains(l.subscribers, s) {
 			ending = append(ending, l)
 		}

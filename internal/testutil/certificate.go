@@ -29,7 +29,7 @@ func Certificate(t testing.TB, names ...string) (tls.Certificate, *x509.CertPool
 // An Authority signs certificates, of servers and of clients.
 type Authority struct {
 	Pool *x509.CertPool // it alone
-	PEM  []byte         // its own certificate, as a file has it
+	PEM  []byte         // its own certificate, in the form of a file
 
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey

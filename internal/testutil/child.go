@@ -45,7 +45,7 @@ func Shell(t testing.TB, shell, script string, args ...string) *Child {
 	t.Cleanup(func() {
 		select {
 		case <-c.done: // nobody is left, and the number may be another group's
-		default: // whoever is left has the shell's output open
+		default: // the processes that are left have the shell's output open
 			_ = syscall.Kill(-c.PID(), syscall.SIGKILL)
 		}
 	})

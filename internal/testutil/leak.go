@@ -10,8 +10,8 @@ import (
 	"github.com/curio-go/curio/internal/poll"
 )
 
-// Descriptors lists the open descriptors of a process as "number target", without those of
-// our poller and of pipes for splice(2), which come and go. It is empty where there is no /proc.
+// Descriptors lists the open descriptors of a process as "number target", without the ones of our
+// poller and of pipes for splice(2), which come and go. It is empty where there is no /proc.
 func Descriptors(pid int) []string {
 	dir := fmt.Sprintf("/proc/%d/fd/", pid)
 	entries, _ := os.ReadDir(dir)
@@ -27,8 +27,8 @@ func Descriptors(pid int) []string {
 	return open
 }
 
-// Goroutines returns the stacks of those goroutines that have to do with this
-// module, but for the caller's and those that only wait for tests to end.
+// Goroutines returns the stacks of those goroutines that have to do with this module, except the
+// caller's and those that only wait for tests to end.
 func Goroutines() string {
 	stacks := strings.Split(Stacks(), "\n\n")
 	var left []string
@@ -62,8 +62,7 @@ func NoLeaks(t testing.TB) {
 	})
 }
 
-// NoMoreDescriptors fails the test if the process keeps more than so many
-// descriptors.
+// NoMoreDescriptors fails the test if the process keeps more than most descriptors.
 func NoMoreDescriptors(t testing.TB, most int) {
 	t.Helper()
 	var open []string

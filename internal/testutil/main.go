@@ -69,7 +69,7 @@ func startPoller() {
 	}
 }
 
-// leftBehind describes what tests have left behind that began with so many
+// leftBehind describes what tests have left behind that began with the given number of
 // descriptors.
 func leftBehind(descriptors int) string {
 	var left string

@@ -18,8 +18,8 @@ type Python struct {
 	Minor int // the 12 of version 3.12
 }
 
-// Pythons returns the interpreters of Python 3, one of each minor version, the oldest first: those in PATH
-// and those of pyenv. It skips the test if there is none. Like Need it has to be the first call in a test.
+// Pythons returns the interpreters of Python 3, one of each minor version, the oldest first: from PATH and
+// from pyenv. It skips the test if there is none. Like Need it has to be the first call in a test.
 func Pythons(t testing.TB) []Python {
 	t.Helper()
 	found := pythons()

@@ -301,7 +301,7 @@ type Text string
 
 func (t Text) String() string { return string(t) }
 
-// Who returns the name of the task that cancelled, "" for none.
+// Who: the name of the task that cancelled, "" for none.
 func (c *Cause) Who() string {
 	if c.By == nil {
 		return ""
@@ -400,7 +400,7 @@ func (s *Scope) Failure() error {
 // the foreign contexts on the way up.
 func (s *Scope) failureBy(endedWithOurs func(*source, *Scope) bool) error {
 	of := s
-	timeouts, inside := 0, 0 // timeouts passed on the way up; those of them inside of the outermost
+	timeouts, inside := 0, 0 // timeouts passed on the way up; the ones among them inside of the outermost
 	window := false
 	for p := s; p != nil; p = p.outer(&window, endedWithOurs) {
 		if at := p.Expires(); at != 0 && p.cause.Load() == nil && Now() >= at {
@@ -452,8 +452,8 @@ func (src *source) knownToEndWithOurs(s *Scope) bool {
 	return src.derived.endedBy(s.cause.Load())
 }
 
-// seenFrom is how c looks in scopes under of, which it cancelled, with so many
-// more timeouts around them.
+// seenFrom is how c looks in scopes under of, which it cancelled, with inside more timeouts
+// around them.
 func (c *Cause) seenFrom(of *Scope, inside int) int {
 	switch {
 	case of.kind == Task:

@@ -63,9 +63,9 @@ func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 	return err
 }
 
-// inChannel waits in pass, which is given a channel that is closed when the scope ends,
-// and reports whether something has passed. If it has, it is not lost, even if the scope
-// ended in the same moment. op and object are what a waiting task is shown to do.
+// inChannel waits in pass, which is given a channel that is closed when the scope ends, and
+// reports whether something has passed. If it has, it is not lost, even if the scope ended at the
+// same time. op and object are what a waiting task is shown to do.
 func inChannel(p Place, op string, object any, pass func(ended <-chan struct{}) bool) (done bool, err error) {
 	if p.Untrusted() {
 		return FollowFor(p, func(p Place) (bool, error) { return inChannel(p, op, object, pass) })
@@ -88,7 +88,7 @@ func inChannel(p Place, op string, object any, pass func(ended <-chan struct{}) 
 
 // during calls pass and returns its result. ok is false if the scope ended the wait.
 func (i *interruption) during(w *Waiter, pass func(ended <-chan struct{}) bool) (done, ok bool) {
-	defer func() { // also if a send panics
+	defer func() { // even if a send panics
 		ok = w.End()
 		w.Free()
 	}()
@@ -101,7 +101,7 @@ type interruption struct {
 	ended  chan struct{}
 }
 
-// String is for whoever watches.
+// String is for monitoring.
 func (i *interruption) String() string { return fmt.Sprint(i.object) }
 
 // Interrupt implements Interrupter.

@@ -14,11 +14,11 @@ import (
 // chief has been claimed is like a waiter that has been cancelled.
 //
 // A node is referred to only by its object, under the object's mutex, and by the goroutine that has
-// claimed it, until that has woken the chief. The mutex is that of a lock or queue, of an alarm, or
-// of a descriptor's readiness. The choosing goroutine takes all nodes off before it frees them.
+// claimed it, until that has woken the chief. The mutex belongs to a lock or queue, to an alarm, or
+// to a descriptor's readiness. The choosing goroutine takes all nodes off before it frees them.
 //
 // A goroutine that waits for Go channels too sleeps in a select statement. There a value may pass
-// in the moment in which an object claims, and neither can be undone. So nothing may be handed
+// at the moment when an object claims, and neither can be undone. So nothing may be handed
 // over: the claim of a node fails, and makes the goroutine look again. That is a send that never
 // blocks, so it may be done under the object's mutex. Only a harmless node can be claimed: its
 // object hands nothing over, so if a value has passed, the claim is forgotten.
@@ -125,7 +125,7 @@ func (c *Choice) WaitOutside(pass func(again <-chan struct{})) (winner *Waiter, 
 		c.ended = true
 		return nil, false
 	}
-	defer func() { // also if a send panics
+	defer func() { // even if a send panics
 		ok = c.chief.End() || c.winner != nil
 		winner = c.winner
 		c.ended = true

@@ -40,7 +40,7 @@ func Until(t time.Time) int64 {
 	return Add(Now(), d)
 }
 
-// After is d from now, as Add has it.
+// After is d from now, computed by Add.
 func After(d time.Duration) int64 { return Add(Now(), d) }
 
 // Add is d after now, a reading of Now. A sum that does not fit is as good as never.

@@ -88,11 +88,10 @@ func (s *Scope) ownerID() uint64 {
 	return s.owner.ID
 }
 
-// look returns the cause of s, nil while s is live. It counts what has not been pushed to s
-// yet: a deadline that has passed although no alarm has rung, and a foreign context that is
-// done although no goroutine has reported it. So a loop of operations that never block ends
-// too, and a scope below a standard context has ended when the context's cancel function
-// has returned.
+// look returns the cause of s, nil while s is live. It counts what has not been pushed to s yet:
+// a deadline that has passed although no alarm has rung, and a foreign context that is done
+// although no goroutine has reported it. So a loop of operations that never block ends too, and a
+// scope below a standard context is done when the context's cancel function has returned.
 func (s *Scope) look() *Cause {
 	if c := s.cause.Load(); c != nil || !s.asks || s.isQuiet() {
 		return c

@@ -28,11 +28,10 @@
 //	granted, cancelled ──► idle  by Free
 //	idle ◄──► deputy       a node of a choice, as long as that lasts
 //
-// Who wins the swap wakes the waiter, after its mutex is released. Who loses
-// never touches the waiter again. A woken waiter that was cancelled takes itself
-// off its object's list, under the object's mutex; when both lists have let go
-// of it, Free gives it back. So what was granted is never lost, and what was
-// cancelled was granted nothing.
+// The winner of the swap wakes the waiter, after its mutex is released. The loser never touches
+// the waiter again. A woken waiter that was cancelled takes itself off its object's list, under
+// the object's mutex; when both lists have let go of it, Free gives it back. So what was granted
+// is never lost, and what was cancelled was granted nothing.
 //
 // # A choice
 //

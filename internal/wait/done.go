@@ -6,7 +6,8 @@ import "context"
 // done already, WhenDone calls f itself. It calls ctx's methods, so the caller must hold nothing; it
 // does not call any of them later. f is a function of ours that neither blocks nor panics; it may be
 // called before WhenDone has returned. forget undoes the arrangement, unless f has been called; it
-// calls nothing of ctx's and needs no lock of the caller's. It is nil if there is nothing to undo.
+// calls nothing of ctx's and needs no lock of the caller's. The result is nil if there is nothing to
+// undo.
 //
 // No goroutine waits for it, unless ctx is of a type that package context does not know, which
 // costs one there too.

@@ -57,7 +57,7 @@ func (p Place) Untrusted() bool { return p.foreign != nil && !trusted(p.foreign)
 // before and after it calls again, never during that.
 func (p Place) Follow(again func(Place) error) error {
 	f := p.followed()
-	defer f.scope.Close() // also if the context panics
+	defer f.scope.Close() // even if the context panics
 	return f.failure(again(f))
 }
 

@@ -114,7 +114,7 @@ type Batch struct {
 	aside      *aside // what else a cancellation leaves to do, nil for nothing
 }
 
-// aside is what a cancellation leaves to do besides waking waiters.
+// aside is what a cancellation leaves to do in addition to waking waiters.
 type aside struct {
 	twins []*twin  // of scopes that have ended, to be told
 	gone  []*Scope // timeouts that have been forgotten

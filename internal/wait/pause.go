@@ -13,7 +13,7 @@ type Pause struct {
 	next time.Duration // 0 for First
 }
 
-// Sleep blocks for as long as it is time to wait, or until the scope of ctx ends.
+// Sleep blocks for as long as it is time to wait, or until the scope of ctx is done.
 func (p *Pause) Sleep(ctx context.Context) error {
 	d := max(p.next, p.First)
 	p.next = min(2*d, p.Most)

@@ -24,8 +24,8 @@ type Probe interface {
 	// Failed is called when an operation ends with the error of its scope.
 	Failed(owner *Owner, err error)
 
-	// Saved is called when an operation that Failed was told of, with the same
-	// error, succeeds all the same: what it waited for had come in the same moment.
+	// Saved is called when an operation that Failed was told of, with the same error, succeeds
+	// all the same: what it waited for had come at the same time.
 	Saved(owner *Owner, err error)
 
 	// Held is called when a task takes n of object, as a lock, and when somebody
@@ -40,8 +40,8 @@ var (
 	probes  sync.Map     // Probe to nothing
 )
 
-// WithProbe returns ctx with p, which everything under it inherits, also in other
-// tasks. remove must be called in the end.
+// WithProbe returns ctx with p, which everything under it inherits, also in other tasks. remove
+// must be called when it is no longer needed.
 func WithProbe(ctx context.Context, p Probe) (probed context.Context, remove func()) {
 	probes.Store(p, nil)
 	probing.Add(1)

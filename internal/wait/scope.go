@@ -80,9 +80,9 @@ const (
 type Owner struct {
 	Scope // the task's
 
-	// One waiter and one alarm, kept between the task's waits. Whoever waits in the
-	// task's name uses them, unless another goroutine, with which the task shared
-	// its context, was first.
+	// One waiter and one alarm, kept between the task's waits. A goroutine that waits in the
+	// task's name uses them, unless another goroutine, with which the task shared its context,
+	// was first.
 	waiter atomic.Pointer[Waiter]
 	spare  atomic.Pointer[alarm]
 	cycles atomic.Uint64
@@ -90,7 +90,7 @@ type Owner struct {
 	ID     uint64        // no other task of the process has it; 0 is none's
 	held   atomic.Uint32 // see Hold
 	others atomic.Int32  // waits in the task's name that do not show in its state, with waiters from the pool
-	Task   any           // whoever it is to the layer above
+	Task   any           // what the layer above knows it by
 }
 
 // Kept returns what the layer above keeps for o, which few tasks have; nil for nothing.
@@ -119,8 +119,8 @@ var moves atomic.Uint64
 // process is the root of all: kernels hang below it.
 var process = &Scope{kind: Kernel}
 
-// Default is the kernel of whoever has none: scopes opened by plain goroutines
-// hang below it.
+// Default is the kernel of goroutines that have none: scopes opened by plain goroutines hang
+// below it.
 var Default = NewKernel()
 
 // NewKernel makes a scope for a kernel.

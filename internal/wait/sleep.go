@@ -5,7 +5,7 @@ import (
 	"runtime"
 )
 
-// Sleep blocks until the clock has reached at, or the scope of ctx ends.
+// Sleep blocks until the clock has reached at, or the scope of ctx is done.
 func Sleep(ctx context.Context, at int64) error {
 	p, err := At(ctx)
 	if err != nil {

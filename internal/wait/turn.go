@@ -159,8 +159,8 @@ func (t *Turn) contend(me *Owner) (taken bool, err error) {
 	return false, nil
 }
 
-// contendLocked makes the holder look at the queue when it passes the turn on. It is false if
-// nobody holds the turn.
+// contendLocked makes the holder look at the queue when it passes the turn on. The result is
+// false if nobody holds the turn.
 func (t *Turn) contendLocked() bool {
 	for {
 		switch state := t.state.Load(); {

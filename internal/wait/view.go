@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// This file is for whoever watches: the state layer, the monitor, tests.
+// This file is for observers: the state layer, the monitor, tests.
 
 // A Snapshot is what a goroutine waits for.
 type Snapshot struct {

@@ -23,8 +23,8 @@ type Waiter struct {
 	inRegion   bool // region is set; the waiting goroutine's own
 	recorded   bool // its beginning is in the ring of events
 
-	// What it waits for, for whoever watches. Written before Begin; read by
-	// others under scope's mutex while the waiter is registered.
+	// What it waits for, for monitoring. Written before Begin; read by others under scope's mutex
+	// while the waiter is registered.
 	op     string
 	object any
 	since  int64
@@ -67,10 +67,10 @@ const (
 	deputy // a node of a choice, whose chief has one of the other states
 )
 
-// An Interrupter is an object for which goroutines wait elsewhere than on their
-// Waiter, as in the runtime's poller. The scope ends such a wait by Interrupt, which
-// it calls without any lock, having claimed the waiter; Interrupt must in the end
-// call w.Wake, and touch nothing of the waiter's after that.
+// An Interrupter is an object for which goroutines wait elsewhere than on their Waiter, as in the
+// runtime's poller. The scope ends such a wait by Interrupt, which it calls without any lock,
+// having claimed the waiter; Interrupt must finally call w.Wake, and touch nothing of the
+// waiter's after that.
 type Interrupter interface{ Interrupt(w *Waiter) }
 
 var pool = sync.Pool{New: func() any {
@@ -79,9 +79,8 @@ var pool = sync.Pool{New: func() any {
 	return w
 }}
 
-// Waiter returns a waiter for a wait at p. op is the state in which the task is
-// shown, as "TIME_SLEEP"; object is what it waits for, for whoever watches, and may be
-// an Interrupter.
+// Waiter returns a waiter for a wait at p. op is the state in which the task is shown, as
+// "TIME_SLEEP"; object is what it waits for, for monitoring, and may be an Interrupter.
 //
 // A task keeps its waiter from one wait to the next. It waits for one thing at a
 // time, unless its function shared its context with other goroutines; these take
@@ -105,7 +104,7 @@ func (p Place) Waiter(op string, object any) *Waiter {
 
 // Standing returns a waiter in the name of o, which may be nil, for an operation that does not
 // wait: its object claims it at once, or the caller takes it off the list again, before the
-// object's mutex is released. op and object are those of Place.Waiter. Free gives it back.
+// object's mutex is released. op and object are as in Place.Waiter. Free gives it back.
 func Standing(o *Owner, op string, object any) *Waiter {
 	w, own := takeWaiter(o)
 	w.shown = own
@@ -200,8 +199,8 @@ func (w *Waiter) claim(by uint32) bool {
 	return w.state.CompareAndSwap(waiting, by) || w.claimChief()
 }
 
-// Grant claims w for an object that keeps no List. It is false if the scope was
-// faster; if it is true, the caller then calls Wake.
+// Grant claims w for an object that keeps no List. The result is false if the scope was faster;
+// if it is true, the caller then calls Wake.
 func (w *Waiter) Grant() bool { return w.claim(granted) }
 
 // Wake ends the wait of a waiter that the caller has claimed.

@@ -19,7 +19,7 @@
 //	curio.thread.call.abandoned      up-down counter of {call}, of these, the ones whose caller has given up
 //	curio.kernel.count               up-down counter of {kernel}, kernels that have not been shut down
 //
-// What exactly each one counts, and the classes of states, is in the documentation of [curio.Stats].
+// The documentation of [curio.Stats] defines what each of them counts, and the classes of states.
 package curiootel
 
 import (
@@ -36,12 +36,13 @@ import (
 // scope is the name of the instrumentation.
 const scope = "github.com/curio-go/curio/metrics/otel"
 
-// Register makes the whole process's counts instruments of provider, or of the global provider (see
-// [otel.GetMeterProvider]) if provider is nil. Call it once for each provider. The instruments are observed until
-// Unregister of the registration is called.
+// Register registers the whole process's counts as instruments of provider, or of the global
+// provider (see [otel.GetMeterProvider]) if provider is nil. Call it once for each provider. The
+// instruments are observed until Unregister of the registration is called.
 //
-// Each collection calls [curio.ReadStats] once, and costs what that does: some 50 ms of a processor with 100,000 tasks.
-// Between collections nothing is done. The error is the provider's, if it refuses an instrument: then none is registered.
+// Each collection calls [curio.ReadStats] once, and costs as much: some 50 ms of processor time with
+// 100,000 tasks. Between collections nothing is done. If the provider refuses an instrument, the
+// error is the provider's, and none is registered.
 func Register(provider metric.MeterProvider) (metric.Registration, error) {
 	if provider == nil {
 		provider = otel.GetMeterProvider()

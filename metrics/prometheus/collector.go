@@ -19,7 +19,7 @@
 //	curio_thread_calls_abandoned   of these, the ones whose caller has given up
 //	curio_kernels                  kernels that have not been shut down
 //
-// What exactly each one counts, and the classes of states, is in the documentation of [curio.Stats].
+// The documentation of [curio.Stats] defines what each of them counts, and the classes of states.
 package curioprom
 
 import (
@@ -28,9 +28,9 @@ import (
 	"github.com/curio-go/curio"
 )
 
-// NewCollector returns a collector of the whole process's counts, to be registered once. Each scrape calls
-// [curio.ReadStats], and costs what that does: some 50 ms of a processor with 100,000 tasks. Between scrapes it does
-// nothing. It is safe for concurrent use.
+// NewCollector returns a collector of the whole process's counts, to be registered once. Each scrape
+// calls [curio.ReadStats], and costs as much: some 50 ms of processor time with 100,000 tasks.
+// Between scrapes it does nothing. It is safe for concurrent use.
 func NewCollector() prometheus.Collector { return collector{} }
 
 type collector struct{}

@@ -305,7 +305,7 @@ func TestPane(t *testing.T) {
 		s.tasks[0].Waits = []waiting{{Op: "QUEUE_GET", Object: "Queue 0xd", Perhaps: []int{2}, Lost: true}}
 	})
 	b.do(`choose(1, false)`)
-	b.has("#facts", "QUEUE_GET Queue 0xd, which nobody can provide any more")
+	b.has("#facts", "QUEUE_GET Queue 0xd, which no task can provide any more")
 	b.has("#facts", "perhaps → server (2)")
 	b.click(row(3))
 	b.do(`fold(2, true)`)

@@ -1,5 +1,5 @@
-// Package conformance holds no code, only tests: that the primitives of package curio
-// are linearizable, also when what waits for them is cancelled.
+// Package conformance holds no code, only tests: that the primitives of package curio are
+// linearizable, even when what waits for them is cancelled.
 //
 // A history is what happened to one object: calls by four to eight clients, 10 to 40 in
 // all or, in one of four histories, by each; of each call the moment before it, the moment
@@ -16,10 +16,10 @@
 //   - A call that ended with a cancellation had none. So it is left out of the history
 //     before the check: that it took or put something all the same would show in the
 //     calls that are left.
-//   - A call whose context had ended before it began did not succeed; and one whose
-//     context had not ended was not cancelled.
-//   - Items come out of a queue in its order. Who of those that wait is served first is
-//     not part of the models.
+//   - A call whose context was done before it began did not succeed; and one whose context had
+//     not ended was not cancelled.
+//   - Items come out of a queue in its order. Which of the waiting tasks is served first is not
+//     part of the models.
 //   - A Try fails only for a reason: see contender.
 //
 // That a wait ends as soon as it can is no matter of the order of calls. It is checked only

@@ -138,7 +138,7 @@ func TestSoftStop(t *testing.T) {
 	}
 	_, report, _ := strings.Cut(complaint, "curio: stopped by the signal SIGTERM: ")
 	for _, want := range []string{
-		"cancelled after the grace time, as they had not ended, 2 of the tasks",
+		"2 tasks had not ended after the grace time and were cancelled",
 		"everything).run-fm: TASKGROUP_JOIN at ", "softstop_program_test.go:", // which waits for the other one
 		"straggler: TIME_SLEEP at ", "tasks.go:", ", for 2",
 	} {

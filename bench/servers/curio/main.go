@@ -1,5 +1,5 @@
-// Curio is the echo server on this project: a task per connection, and the
-// same handler as gonet's but for the context.
+// Curio is the echo server on this project: a task per connection, and the same handler as
+// gonet's, except for the context.
 //
 //	curio PORT
 package main
@@ -16,7 +16,7 @@ import (
 	"github.com/curio-go/curio/network"
 )
 
-// bufferSize is that of every server here that chooses one.
+// bufferSize is the same in every server here that chooses one.
 const bufferSize = 16 << 10
 
 func main() {

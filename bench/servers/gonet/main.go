@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-// bufferSize is that of every server here that chooses one.
+// bufferSize is the same in every server here that chooses one.
 const bufferSize = 16 << 10
 
 func main() {

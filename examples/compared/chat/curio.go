@@ -54,7 +54,7 @@ func (r *curioRoom) serve(ctx context.Context, conn network.Conn) error {
 		case errors.Is(err, network.ErrIdle):
 			return say(ctx, client, idle)
 		case errors.Is(err, curio.ErrStopping):
-			r.lines.Close() // whoever is first closes it for all
+			r.lines.Close() // the first one closes it for all
 			if err := delivery.Wait(ctx); err != nil {
 				return err
 			}
