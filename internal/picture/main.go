@@ -32,7 +32,7 @@ func run(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(besides(text), []byte(picture), 0o644); err != nil {
+		if err := os.WriteFile(beside(text), []byte(picture), 0o644); err != nil {
 			return err
 		}
 	}
@@ -49,5 +49,5 @@ func of(path string) (string, error) {
 	return svg(title, strings.TrimLeft(text, "\n")), nil
 }
 
-// besides returns the name of the picture of a text.
-func besides(text string) string { return strings.TrimSuffix(text, ".txt") + ".svg" }
+// beside returns the name of the picture of a text.
+func beside(text string) string { return strings.TrimSuffix(text, ".txt") + ".svg" }

@@ -26,7 +26,7 @@ func TestPicturesAreOfTheirTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := os.ReadFile(besides(text)); err != nil || string(got) != want {
+		if got, err := os.ReadFile(beside(text)); err != nil || string(got) != want {
 			t.Errorf("the picture of %s is not what the text says (%v): go run ./internal/picture", filepath.Base(text), err)
 		}
 	}
