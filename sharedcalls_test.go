@@ -143,7 +143,7 @@ func TestSharedCallsAreCancelled(t *testing.T) {
 			{"it says what it was doing", func(ctx context.Context) (int, error) {
 				_, err := fixture.Sleeping(ctx)
 				who, ok := curio.WhoCancelled(err)
-				if !ok || !strings.HasSuffix(who.By, "second") || who.Reason == nil || !strings.Contains(who.Reason.Error(), "nobody waits") {
+				if !ok || !strings.HasSuffix(who.By, "second") || who.Reason == nil || !strings.Contains(who.Reason.Error(), "no caller waits") {
 					f.Errorf("it was cancelled by %q because of %v", who.By, who.Reason)
 				}
 				return 0, fmt.Errorf("reading: %w", err)

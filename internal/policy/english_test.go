@@ -30,7 +30,7 @@ var phrases = []phrase{
 	{"that of", re(`\b(?:is|are|was|has|like|as|from|than|with|by) that of\b`), nil, `repeat the noun: "the error is ctx's error"`},
 	{"those of", re(`\b[Tt]hose of\b`), nil, `repeat the noun: "the options of …", "the tasks that …"`},
 	{"so many", re(`\bso (?:many|much|long)\b`), re(`\bso (?:many|much|long)(?: \w+){0,3} (?:that|as)\b`), `"that many", "that long", "at most n units"`},
-	{"but for", re(`\bbut for\b`), re(`\b(?:not|never|n't)\b.*\bbut for\b`), `"except", "apart from"`},
+	{"but for", re(`\bbut for\b`), re(`(?:\bnot|\bnever|n't)\b.*\bbut for\b`), `"except", "apart from"`},
 	{"its like", re(`\b(?:and|or) (?:its|their) likes?\b`), nil, `"and similar …", or list them`},
 	{"it is false if", re(`\b(?:It|They) (?:is|are) (?:false|true|nil) (?:if|when|unless)\b`), nil, `name the result: "ok is false if …"`},
 	{"says so", re(`\b(?:say|says|said|saying) so\b`), nil, `say what is said: "logs it", "reports that …"`},
