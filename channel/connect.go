@@ -24,7 +24,7 @@ import (
 // host, port 0, or, once there is a connection, a failure of the handshake: see [Client].
 //
 // If ctx is done first, the error wraps ctx's error, and errors.Is also finds the error of the last
-// attempt. Errors are [*net.OpError]s. After an error no socket is open.
+// attempt. Errors are of type [*net.OpError]. After an error no socket is open.
 //
 // It is the connect of Curio's Channel. The system calls are socket(2) and connect(2). A task that
 // waits is in the state CONNECT_WAIT, another state of network.OpenConnection or [Client], or

@@ -499,7 +499,7 @@ func TestRefusalThatCannotBeTold(t *testing.T) {
 		return nil
 	}}
 	err := channel.HandshakeServe(ctx, peer, secret, false)
-	refused(t, err, "telling the peer so", secret)
+	refused(t, err, "telling the peer", secret)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v is no cancellation", err)
 	}

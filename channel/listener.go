@@ -49,8 +49,8 @@ type Listener struct {
 // begins with a zero byte. Every user of the machine may connect to an abstract name, so use a Key.
 //
 // ctx applies only to the call: if it is done first, the error wraps ctx's error. The Listener is
-// open until Close, or until ctx's kernel shuts down. Errors are [*net.OpError]s. Listen panics if
-// Config.Server is invalid, as network.ListenTCP does.
+// open until Close, or until ctx's kernel shuts down. Errors are of type [*net.OpError]. Listen
+// panics if Config.Server is invalid, as network.ListenTCP does.
 //
 // It is the bind of Curio's Channel. The system calls are socket(2), bind(2) and listen(2).
 func Listen(ctx context.Context, network, address string, config *Config) (*Listener, error) {

@@ -32,8 +32,8 @@ import (
 //
 // If ctx is done first, WriteFile returns an error that wraps ctx's error, and the writing stops
 // soon after; if it had begun, the error also matches ErrOutcomeUnknown. WriteFile copies data, so
-// the caller may modify it afterwards. Errors are [*fs.PathError]s. A task that waits is in the
-// state FILE_CALL. For a FIFO it waits as [OpenFile] does, and then in WRITE_WAIT.
+// the caller may modify it afterwards. Errors are of type [*fs.PathError]. A task that waits is in
+// the state FILE_CALL. For a FIFO it waits as [OpenFile] does, and then in WRITE_WAIT.
 func WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	const how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	data = bytes.Clone(data)
@@ -112,8 +112,9 @@ func writePieces(j *job, f *os.File, data []byte) error {
 // written is removed. There are two exceptions. If ctx is done during or after the renaming, the
 // error also matches ErrOutcomeUnknown, and the file has either the old or the new contents. If
 // syncing the directory fails, the file has the new contents, but a crash may bring back the old
-// ones; the Op of the error is then "syncdir". Errors are [*fs.PathError]s. WriteFileAtomic copies
-// data. A task that waits is in the state FILE_CALL. The system calls are fsync(2) and rename(2).
+// ones; the Op of the error is then "syncdir". Errors are of type [*fs.PathError]. WriteFileAtomic
+// copies data. A task that waits is in the state FILE_CALL. The system calls are fsync(2) and
+// rename(2).
 func WriteFileAtomic(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
 	data = bytes.Clone(data)
 	j := new(job)

@@ -20,9 +20,9 @@ import (
 // If Copy fails, for example because the disk is full, or if ctx is done first, dst is unchanged,
 // what was written is removed, and n is how much had been copied. If ctx is done during the
 // renaming, the error also matches ErrOutcomeUnknown, and dst has either the old or the new
-// contents. Errors are [*fs.PathError]s if they concern one file, and [*os.LinkError]s if they
-// concern both. A task that waits is in the state FILE_CALL. The system call is copy_file_range(2),
-// or read(2) and write(2).
+// contents. Errors are of type [*fs.PathError] if they concern one file, and [*os.LinkError] if
+// they concern both. A task that waits is in the state FILE_CALL. The system call is
+// copy_file_range(2), or read(2) and write(2).
 func Copy(ctx context.Context, dst, src string) (n int64, err error) {
 	j, c := &job{dev: deviceOfPaths(src, dst)}, new(copier)
 	n, err = work(ctx, j, "copy", dst, func() (int64, error) { return c.copy(j, dst, src) }, nil)

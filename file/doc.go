@@ -83,8 +83,8 @@
 //
 // # Errors
 //
-// The end of a file is [io.EOF], unwrapped. Other errors are [*os.PathError]s, or [*os.LinkError]s
-// if they concern two names. They wrap one of these, which [errors.Is] finds:
+// The end of a file is [io.EOF], unwrapped. Other errors are of type [*os.PathError], or
+// [*os.LinkError] if they concern two names. They wrap one of these, which [errors.Is] finds:
 //
 //   - ctx's error, such as curio.ErrTaskCancelled or curio.ErrTaskTimeout; errors.Is also reports
 //     [context.Canceled] or [context.DeadlineExceeded];

@@ -66,8 +66,8 @@ func (l *Lock) String() string { return "file lock " + l.path }
 
 // Acquire waits for the lock and takes it for writing. If ctx is done first, it returns an error
 // that wraps ctx's error and does not hold the lock. Other errors concern the file, for example one
-// that cannot be opened for reading and writing, or a file system without locks. All errors are
-// [*fs.PathError]s.
+// that cannot be opened for reading and writing, or a file system without locks. All errors are of
+// type [*fs.PathError].
 func (l *Lock) Acquire(ctx context.Context) error {
 	_, err := l.acquire(ctx, true, true)
 	return err

@@ -31,7 +31,7 @@ func Create(ctx context.Context, name string) (*File, error) {
 //
 // If ctx is done first, OpenFile returns an error that wraps ctx's error and leaves nothing open: a
 // descriptor that arrives too late is closed. With os.O_CREATE or os.O_TRUNC the error also matches
-// ErrOutcomeUnknown, if the system was executing the call. Errors are [*os.PathError]s, and
+// ErrOutcomeUnknown, if the system was executing the call. Errors are of type [*os.PathError], and
 // errors.Is finds the same errors as with package os.
 //
 // Opening a FIFO for reading does not wait; the first Read waits until a writer has opened the

@@ -16,7 +16,7 @@ import (
 
 // Rename moves oldname to newname, and replaces newname if that is a file: rename(2). See
 // os.Rename. It does not copy: between two file systems, the error wraps syscall.EXDEV. Errors are
-// [*os.LinkError]s.
+// of type [*os.LinkError].
 //
 // If ctx is done first, the error wraps ctx's error. If the system was executing the call, it goes
 // on in the background, and the error also matches ErrOutcomeUnknown; otherwise the call has no
@@ -26,14 +26,14 @@ func Rename(ctx context.Context, oldname, newname string) error {
 	return changeLink(ctx, deviceOfPaths(oldname, newname), "rename", oldname, newname, func() error { return os.Rename(oldname, newname) })
 }
 
-// Link makes newname a hard link to the file oldname: link(2). Errors are [*os.LinkError]s.
+// Link makes newname a hard link to the file oldname: link(2). Errors are of type [*os.LinkError].
 // Cancellation is as for [Rename].
 func Link(ctx context.Context, oldname, newname string) error {
 	return changeLink(ctx, deviceOfPaths(oldname, newname), "link", oldname, newname, func() error { return os.Link(oldname, newname) })
 }
 
-// Symlink makes newname a symbolic link to oldname, which need not exist: symlink(2). Errors are
-// [*os.LinkError]s. Cancellation is as for [Rename].
+// Symlink makes newname a symbolic link to oldname, which need not exist: symlink(2). Errors are of
+// type [*os.LinkError]. Cancellation is as for [Rename].
 func Symlink(ctx context.Context, oldname, newname string) error {
 	return changeLink(ctx, nil, "symlink", oldname, newname, func() error { return os.Symlink(oldname, newname) })
 }
@@ -44,8 +44,8 @@ func Readlink(ctx context.Context, name string) (string, error) {
 	return ask(ctx, "readlink", name, func() (string, error) { return os.Readlink(name) })
 }
 
-// Remove removes a file, a link or an empty directory: unlink(2) and rmdir(2). Errors are
-// [*fs.PathError]s. Cancellation is as for [Rename].
+// Remove removes a file, a link or an empty directory: unlink(2) and rmdir(2). Errors are of type
+// [*fs.PathError]. Cancellation is as for [Rename].
 func Remove(ctx context.Context, name string) error {
 	return change(ctx, "remove", name, func() error { return os.Remove(name) })
 }

@@ -18,8 +18,8 @@ import (
 //
 // If ctx is done first, methods return an error that wraps ctx's error. If a method changes
 // something and the system was executing the call, the call goes on in the background and the error
-// also matches ErrOutcomeUnknown. Errors are [*os.PathError]s or [*os.LinkError]s. A task that
-// waits is in the state FILE_CALL.
+// also matches ErrOutcomeUnknown. Errors are of type [*os.PathError] or [*os.LinkError]. A task
+// that waits is in the state FILE_CALL.
 type Root struct {
 	root *os.Root // nil in the zero value
 	name string

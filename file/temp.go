@@ -20,8 +20,8 @@ import (
 // that itself.
 //
 // If ctx is done first, MkdirTemp returns an error that wraps ctx's error and leaves no directory:
-// one that is made too late is removed. Errors are [*fs.PathError]s. A task that waits is in the
-// state FILE_CALL.
+// one that is made too late is removed. Errors are of type [*fs.PathError]. A task that waits is in
+// the state FILE_CALL.
 func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
 	if dir == "" {
 		dir = os.TempDir()
@@ -85,8 +85,8 @@ func removeBusy(path string) (err error) {
 // umask. The caller must close and remove the file.
 //
 // If ctx is done first, CreateTemp returns an error that wraps ctx's error and leaves no file: one
-// that is made too late is closed and removed. Errors are [*fs.PathError]s. A task that waits is in
-// the state FILE_CALL.
+// that is made too late is closed and removed. Errors are of type [*fs.PathError]. A task that
+// waits is in the state FILE_CALL.
 func CreateTemp(ctx context.Context, dir, pattern string) (*File, error) {
 	if strings.ContainsRune(pattern, os.PathSeparator) {
 		return nil, failed("createtemp", pattern, errSeparator, false)

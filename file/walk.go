@@ -30,7 +30,8 @@ import (
 // entry. Later changes in the directory have no effect; only a directory that has vanished
 // meanwhile is skipped. If a directory cannot be read completely, Walk yields it once more, with
 // the error, and goes on with the entries that it has read. If root does not exist or cannot be
-// examined, Walk yields only that error. The entry is never nil. Errors are [*fs.PathError]s.
+// examined, Walk yields only that error. The entry is never nil. Errors are of type
+// [*fs.PathError].
 //
 // If ctx is done, the walk yields an error that wraps ctx's error and ends, at the next directory
 // at the latest. A task that waits is in the state FILE_CALL.

@@ -182,11 +182,11 @@ type watchTarget interface {
 // receives them, the Watcher compares the current state with what it has reported, and goes on from
 // there; see [Rescanned].
 //
-// Errors are [*fs.PathError]s. The error wraps fs.ErrNotExist if path does not exist. If the user's
-// limit of watches in the kernel is reached, it names the system setting. For /proc, /sys and
-// similar file systems it wraps errors.ErrUnsupported. On network file systems and FUSE the kernel
-// sees only the changes that this machine makes. Use [Poll] for both. A directory below path that
-// cannot be watched, for example because of its permissions, is not an error of Watch: see
+// Errors are of type [*fs.PathError]. The error wraps fs.ErrNotExist if path does not exist. If the
+// user's limit of watches in the kernel is reached, it names the system setting. For /proc, /sys
+// and similar file systems it wraps errors.ErrUnsupported. On network file systems and FUSE the
+// kernel sees only the changes that this machine makes. Use [Poll] for both. A directory below path
+// that cannot be watched, for example because of its permissions, is not an error of Watch: see
 // [Watcher.Next].
 //
 // On Linux, all Watchers of a process share one inotify(7) instance. On other systems a Watcher

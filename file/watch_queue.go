@@ -44,7 +44,8 @@ func (e *PartError) Unwrap() error { return e.Err }
 // If a directory cannot be watched, Next returns an error that wraps a [*PartError], once for each
 // such directory. A program that can do without that part calls Next again. When the path itself
 // can no longer be watched, for example because it was removed, Next returns the remaining changes
-// and then the reason. After Close the error wraps fs.ErrClosed. All errors are [*fs.PathError]s.
+// and then the reason. After Close the error wraps fs.ErrClosed. All errors are of type
+// [*fs.PathError].
 func (w *Watcher) Next(ctx context.Context) (Change, error) {
 	d, err := w.takers.Wait(ctx, delivery{})
 	return w.took(d, err)

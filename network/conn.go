@@ -12,8 +12,8 @@ import (
 // limits, or an adapter to package net. A Conn is safe for concurrent use: one task may receive
 // while another sends. Tasks that receive do so one at a time, and so do tasks that send.
 //
-// Errors are [*net.OpError]s with the operation and the addresses, except [io.EOF]. If a call fails
-// because its context is done, the error wraps the context's error.
+// Errors are of type [*net.OpError] with the operation and the addresses, except [io.EOF]. If a
+// call fails because its context is done, the error wraps the context's error.
 type Conn interface {
 	// Recv waits until there is something to receive, copies as much of it into buf as fits, and
 	// returns the number of bytes. At the end of the stream it returns io.EOF. If ctx is done

@@ -28,7 +28,7 @@ type ConnectConfig struct {
 	// again soon after an earlier connection.
 	Source netip.AddrPort
 
-	// TLS, if not nil, makes OpenConnection do a TLS handshake and return a [*TLSConn]. If its
+	// TLS, if not nil, makes OpenConnection do a TLS handshake and return a *TLSConn. If its
 	// ServerName is empty, the host of addr is used. It must not be modified while it is in use.
 	TLS *tls.Config
 
@@ -81,8 +81,8 @@ const (
 // TCP probes an idle peer every 15 seconds and gives up after nine unanswered probes: SO_KEEPALIVE,
 // as in package net. KeepAlive changes that.
 //
-// Errors are [*net.OpError]s. If several attempts have failed, also before ctx was done, errors.Is
-// and errors.As find the errors of all of them.
+// Errors are of type [*net.OpError]. If several attempts have failed, also before ctx was done,
+// errors.Is and errors.As find the errors of all of them.
 //
 // It is Curio's open_connection.
 func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (Conn, error) {
@@ -98,7 +98,7 @@ func OpenConnection(ctx context.Context, addr string, config *ConnectConfig) (Co
 // HandshakeTimeout and Control are for the Internet, and setting them is an error.
 //
 // If the listener's backlog is full, OpenUnixConnection waits. If ctx is done first, it returns an
-// error that wraps ctx's error and leaves no socket open. Errors are [*net.OpError]s.
+// error that wraps ctx's error and leaves no socket open. Errors are of type [*net.OpError].
 //
 // It is Curio's open_unix_connection.
 func OpenUnixConnection(ctx context.Context, path string, config *ConnectConfig) (Conn, error) {

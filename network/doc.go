@@ -13,9 +13,9 @@
 // # Servers
 //
 // [TCPServer] and [UnixServer] listen and serve. [ListenTCP] and [ListenUnix] listen, and
-// [RunServer] and [RunServers] serve the resulting [Listener]s. A server calls its [Handler] for
-// each connection in a task of its own. It runs until its context is done, and when it returns all
-// its handlers have returned.
+// [RunServer] and [RunServers] serve a [Listener]. A server calls its [Handler] for each connection
+// in a task of its own. It runs until its context is done, and when it returns all its handlers
+// have returned.
 //
 // A [ServerConfig] limits how many connections are served at a time, how long each may last or be
 // idle, and how long handlers may go on when the server stops. A handler waits for its next request
@@ -48,9 +48,9 @@
 //
 // Any context will do, including [context.Background]. Each call first checks its context. A call
 // that is cancelled while it waits has changed nothing, or returns how far it got, as SendAll does.
-// Errors are [*net.OpError]s, except [io.EOF], a [*CopyError], a [*GraceError], and ctx's error
-// where a function's documentation mentions it. [errors.Is] finds ctx's error, [net.ErrClosed], a
-// [syscall.Errno], or an error of this package in them. If the peer was too slow for the
-// configuration, the error is [ErrIdle], [ErrHandshakeTimeout] or [ErrLifetime], which also match
-// [os.ErrDeadlineExceeded].
+// Errors are of type [*net.OpError], except [io.EOF], a [*CopyError], a [*GraceError], and ctx's
+// error where a function's documentation mentions it. [errors.Is] finds ctx's error,
+// [net.ErrClosed], a [syscall.Errno], or an error of this package in them. If the peer was too slow
+// for the configuration, the error is [ErrIdle], [ErrHandshakeTimeout] or [ErrLifetime], which also
+// match [os.ErrDeadlineExceeded].
 package network

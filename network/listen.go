@@ -189,7 +189,7 @@ func (l *Listener) Socket() *socket.Socket { return l.socket }
 // The listening socket has SO_REUSEADDR on, unless config turns it off, and connections have
 // SO_KEEPALIVE on, as with OpenConnection. It is an error if config has a Mode, or a Proxy that is
 // for Unix sockets only. If ctx is done before addr's name has been looked up, the error wraps
-// ctx's error. Errors are [*net.OpError]s. It is Curio's tcp_server_socket.
+// ctx's error. Errors are of type [*net.OpError]. It is Curio's tcp_server_socket.
 func ListenTCP(ctx context.Context, addr string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
 	addrs, err := resolve(ctx, "listen", "tcp", addr)

@@ -29,7 +29,7 @@ import (
 // that start at the same time do not replace each other's file. If another process holds that lock,
 // ListenUnix waits for up to 5 seconds, and then goes on without it.
 //
-// If ctx is done first, the error wraps ctx's error. Errors are [*net.OpError]s.
+// If ctx is done first, the error wraps ctx's error. Errors are of type [*net.OpError].
 func ListenUnix(ctx context.Context, path string, config *ServerConfig) (*Listener, error) {
 	l := newListener(config)
 	config = &l.config

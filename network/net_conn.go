@@ -14,8 +14,8 @@ import (
 // an error that wraps ctx's error; the connection stays open until it is closed. Deadlines work as
 // in package net: when one passes, operations in progress fail with an error that wraps
 // os.ErrDeadlineExceeded and whose Timeout method returns true; a later deadline, or none, makes
-// the connection usable again. Errors are [*net.OpError]s with Op "read" or "write", except io.EOF.
-// The result is safe for concurrent use, and data of concurrent Writes is not mixed.
+// the connection usable again. Errors are of type [*net.OpError] with Op "read" or "write", except
+// io.EOF. The result is safe for concurrent use, and data of concurrent Writes is not mixed.
 //
 // Libraries use type assertions to find methods beyond net.Conn. The result has exactly the methods
 // that work on this connection:

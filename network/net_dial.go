@@ -16,8 +16,8 @@ import (
 // same with settings.
 //
 // ctx limits only the dialing: if ctx is done first, the error wraps ctx's error. The connection
-// does not depend on ctx or on the task that dialed it, so it may go into a pool. Errors are
-// [*net.OpError]s with Op "dial".
+// does not depend on ctx or on the task that dialed it, so it may go into a pool. Errors are of
+// type [*net.OpError] with Op "dial".
 func DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	return new(ConnectConfig).DialContext(ctx, network, addr)
 }

@@ -18,7 +18,7 @@ import (
 // A Conn made from a *tls.Conn has a Handshake method. It cannot be used after its handshake or a
 // send was interrupted, as TLS cannot continue after part of a record; after a Recv that was
 // cancelled it can. CloseWrite fails with errors.ErrUnsupported if c has no such method. Errors are
-// [*net.OpError]s, except io.EOF.
+// of type [*net.OpError], except io.EOF.
 //
 // If c moves messages, as a *net.UDPConn does, so does the Conn: each Recv receives one message,
 // which may be empty, and discards what does not fit into its buffer; each SendAll sends one

@@ -42,8 +42,8 @@ import (
 //
 // Running out of descriptors or memory is not an error: Accept pauses and logs a warning, as
 // TCPServer does. The result also has SetDeadline, for Accept, as *net.TCPListener has; if l has a
-// socket, it has SyscallConn and File, and for a Unix socket SetUnlinkOnClose. Errors are
-// [*net.OpError]s with Op "accept". The result is safe for concurrent use.
+// socket, it has SyscallConn and File, and for a Unix socket SetUnlinkOnClose. Errors are of type
+// [*net.OpError] with Op "accept". The result is safe for concurrent use.
 func NetListener(ctx context.Context, l *Listener) net.Listener {
 	mustListen(l)
 	if l.config.Grace != 0 {

@@ -103,8 +103,8 @@ func behindProxy(conn Conn) *proxied {
 // with the Conn that it returned, or call that Conn's Recv. If the header is wrong, or longer than
 // 16 KiB, the error wraps [proxyproto.ErrHeader], and the connection can only be closed. If the
 // peer closes the connection before it sends anything, as a health check may, the error wraps
-// io.EOF. There is no timeout except ctx. Errors are [*net.OpError]s. ReadProxyHeader is safe for
-// concurrent use.
+// io.EOF. There is no timeout except ctx. Errors are of type [*net.OpError]. ReadProxyHeader is
+// safe for concurrent use.
 func ReadProxyHeader(ctx context.Context, conn Conn) (*proxyproto.Header, Conn, error) {
 	p, ok := conn.(*proxied)
 	if !ok {

@@ -549,7 +549,7 @@ func TestProxyConfig(t *testing.T) {
 		"names no":     {},
 		"negative":     {Unix: true, MaxHeader: -1},
 		"not valid":    {From: append(prefix("10.0.0.0/8"), netip.Prefix{})},
-		"matches nobo": {From: []netip.Prefix{mapped}},
+		"matches no p": {From: []netip.Prefix{mapped}},
 	} {
 		if err := network.CheckConfig(&config); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
 			t.Errorf("%+v: %v", config, err)

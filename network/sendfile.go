@@ -27,8 +27,9 @@ import (
 //
 // SendFile checks ctx before each piece. If ctx is done or the connection fails, it returns how
 // many bytes will reach the peer if the connection lasts. To continue, send the rest from offset+n,
-// even if that is empty: see Conn.SendAll. Reading from the disk cannot be cancelled. Errors are
-// [*net.OpError]s. The task's state is the state of the connection's SendAll, such as WRITE_WAIT.
+// even if that is empty: see Conn.SendAll. Reading from the disk cannot be cancelled. Errors are of
+// type [*net.OpError]. The task's state is the state of the connection's SendAll, such as
+// WRITE_WAIT.
 func SendFile(ctx context.Context, conn Conn, file *os.File, offset, count int64) (n int64, err error) {
 	if sender, ok := conn.(fileSender); ok {
 		return sender.SendFile(ctx, file, offset, count)

@@ -43,7 +43,7 @@ type ServerConfig struct {
 	// decides.
 	KeepAlive KeepAliveConfig
 
-	// TLS, if not nil, makes each connection a [*TLSConn] with this configuration.
+	// TLS, if not nil, makes each connection a *TLSConn with this configuration.
 	TLS *tls.Config
 
 	// Proxy, if not nil, identifies the peers that are proxies, which send a header that names
@@ -73,7 +73,7 @@ type ServerConfig struct {
 	// handler's context is done, with ErrLifetime. 0 means no limit.
 	Lifetime time.Duration
 
-	// Grace is how long handlers may go on when the server stops; see [RunServer]. 0 means that
+	// Grace is how long handlers may go on when the server stops; see RunServer. 0 means that
 	// they are cancelled with the server's context; a negative value means that there is no limit.
 	Grace time.Duration
 }

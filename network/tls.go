@@ -22,9 +22,9 @@ import (
 // A call that is cancelled, except Handshake, leaves the connection usable: a record that was
 // received in part is kept, and so is the unsent part of a record; see SendAll.
 //
-// Errors are [*net.OpError]s with the operation and the addresses of the connection. The text of
-// errors of TLS itself contains "tls:", and [errors.As] finds their types: see Handshake. An alert
-// from the peer is a [crypto/tls.AlertError] at any time.
+// Errors are of type [*net.OpError] with the operation and the addresses of the connection. The
+// text of errors of TLS itself contains "tls:", and [errors.As] finds their types: see Handshake.
+// An alert from the peer is a [crypto/tls.AlertError] at any time.
 //
 // It is Curio's wrap_socket.
 type TLSConn struct {

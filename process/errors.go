@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	// ErrNoMain reports that the program has not called [Main], which must be the first line of
+	// ErrNoMain reports that the program has not called Main, which must be the first line of
 	// main, and of TestMain in tests.
 	ErrNoMain = errors.New("process: process.Main has not been called; it must be the first line of main, and of TestMain in tests")
 

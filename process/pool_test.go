@@ -159,7 +159,7 @@ func TestConfigure(t *testing.T) {
 		if want := "3 set " + os.Getenv("PATH"); got != want {
 			t.Errorf("the worker has %q, want %q: %v", got, want, err)
 		}
-		wantText(t, process.Configure(ctx, process.Config{}), "after the first call")
+		wantText(t, process.Configure(ctx, process.Config{}), "before the first call")
 		return nil
 	})
 }

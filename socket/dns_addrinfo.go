@@ -43,8 +43,8 @@ type AddrInfoHints struct {
 // address appears once for each type of socket.
 //
 // GetAddrInfo waits in the state DNS_WAIT. If ctx is done first, it returns an error that wraps
-// ctx's error at once; the resolver may finish its query in the background. Errors are
-// [*net.OpError]s, which wrap ctx's error or, in most other cases, a [*net.DNSError].
+// ctx's error at once; the resolver may finish its query in the background. Errors are of type
+// [*net.OpError], which wrap ctx's error or, in most other cases, a [*net.DNSError].
 func GetAddrInfo(ctx context.Context, host, service string, hints *AddrInfoHints) ([]AddrInfo, error) {
 	if hints == nil {
 		hints = new(AddrInfoHints)

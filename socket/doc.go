@@ -65,8 +65,8 @@
 //
 // # Errors
 //
-// Errors are [*net.OpError]s, which name the operation and the addresses. They wrap one of these,
-// which [errors.Is] or [errors.As] finds:
+// Errors are of type [*net.OpError], which name the operation and the addresses. They wrap one of
+// these, which [errors.Is] or [errors.As] finds:
 //
 //   - ctx's error, such as curio.ErrTaskCancelled or curio.ErrTaskTimeout; errors.Is also reports
 //     [context.Canceled] or [context.DeadlineExceeded];

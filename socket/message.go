@@ -18,7 +18,7 @@ type Message struct {
 	// Buffers hold the bytes to send, or receive the bytes, one buffer after the other.
 	Buffers [][]byte
 
-	// Control holds the ancillary data to send (see [ControlMessage]), or is the space for received
+	// Control holds the ancillary data to send (see ControlMessage), or is the space for received
 	// ancillary data.
 	Control []byte
 

@@ -50,7 +50,7 @@ var (
 	RecvTimestampNS = Option[bool]{ofSocket("SO_TIMESTAMPNS", soTimestampNS, boolean)}
 
 	// PassCredentials is SO_PASSCRED: each message received on a Unix socket comes with the
-	// [Credentials] of its sender, as ancillary data. Linux only.
+	// Credentials of its sender, as ancillary data. Linux only.
 	PassCredentials = Option[bool]{ofSocket("SO_PASSCRED", soPassCred, boolean)}
 
 	// Priority is SO_PRIORITY: the priority of the packets that the socket sends, in the

@@ -183,7 +183,7 @@ func TestDetach(t *testing.T) {
 
 	o, join := in(t, func(ctx context.Context) error { _, err := s.ReadLine(ctx); return err })
 	awaitParked(t, o)
-	refused(stream.ErrBusy, "reads")
+	refused(stream.ErrBusy, "reading")
 	if s.Buffered() != 0 {
 		t.Errorf("%d bytes are buffered", s.Buffered())
 	}

@@ -49,9 +49,9 @@
 // # Errors
 //
 // The end of the stream is [io.EOF], unwrapped, or [io.ErrUnexpectedEOF] if it comes too early.
-// Errors of the transport are returned unchanged: sockets and connections return [*net.OpError]s,
-// files [*os.PathError]s. The stream's own errors are [*net.OpError]s. They wrap one of these,
-// which [errors.Is] finds:
+// Errors of the transport are returned unchanged: sockets and connections return errors of type
+// [*net.OpError], and files errors of type [*os.PathError]. The stream's own errors are of type
+// [*net.OpError]. They wrap one of these, which [errors.Is] finds:
 //
 //   - ctx's error, such as curio.ErrTaskCancelled or curio.ErrTaskTimeout; errors.Is also reports
 //     [context.Canceled] or [context.DeadlineExceeded];

@@ -11,7 +11,7 @@ import (
 
 // FromFile makes a stream over an open file: a pipe, a FIFO, a terminal, a device or a regular
 // file, including os.Stdin. It takes ownership of f: Close closes it, and f must not be used
-// otherwise. If FromFile fails, f still belongs to the caller. Errors are [*os.PathError]s.
+// otherwise. If FromFile fails, f still belongs to the caller. Errors are of type [*os.PathError].
 //
 // FromFile changes nothing that other processes with the same open file, such as the shell that
 // started the program, could notice. In particular it does not make the file non-blocking. Pipes,

@@ -39,8 +39,8 @@ type Completed struct {
 // Stderr where they are nil, and copies data where Stdin, Stdout and Stderr require it, all at the
 // same time. It is not an error if the program does not read all of its input; the rest is dropped.
 //
-// If the status is not 0, errors.As finds an [*ExitError] in the error. All other errors are
-// [*Error]s. If the program was started, Run returns a Completed with every error.
+// If the status is not 0, errors.As finds an [*ExitError] in the error. All other errors are of
+// type [*Error]. If the program was started, Run returns a Completed with every error.
 //
 // If ctx is done first, Run ends the program and the processes that it has started, as
 // [Process.Stop] does: it sends Cmd.StopSignal, waits for Cmd.Grace, and kills. Meanwhile it goes
