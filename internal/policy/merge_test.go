@@ -17,9 +17,9 @@ import (
 // program serves them itself, so the names under which programs register functions must differ.
 
 // merge returns the text of a program as a package with the given name. ok is false for one that
-// has to be a program of its own: it starts itself, has flags, or prints the names of functions.
+// has to be a program of its own: it has several files, starts itself, has flags, or prints the names of functions.
 func merge(p program, name string) (text string, ok bool) {
-	if strings.Contains(p.text, "os.Args") || strings.Contains(p.text, "os.Executable") || strings.Contains(p.text, "flag.") || strings.Contains(p.output, "main.") {
+	if p.files != nil || strings.Contains(p.text, "os.Args") || strings.Contains(p.text, "os.Executable") || strings.Contains(p.text, "flag.") || strings.Contains(p.output, "main.") {
 		return "", false
 	}
 	files := token.NewFileSet()

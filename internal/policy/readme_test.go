@@ -26,7 +26,8 @@ const programLimit = 60 * time.Second
 type program struct {
 	block
 
-	checked bool // an output block follows
+	files   map[string]string // of a program in several blocks: see programFiles
+	checked bool              // an output block follows
 	output  string
 	ends    string // how it must end, as os.ProcessState has it; "" for well
 }
@@ -40,10 +41,21 @@ var endings = map[string]string{
 // programs pairs each Go block with the output block that comes directly after
 // it, and returns what is wrong with the pairs.
 func programs(found []block) (list []program, problems []string) {
+	sofar := make(programFiles)
 	for i, b := range found {
 		switch b.language {
 		case "go":
 			p := program{block: b}
+			if b.info != "" {
+				files, complete, problem := sofar.add(b)
+				if problem != "" {
+					problems = append(problems, fmt.Sprintf("%s:%d: %s", b.file, b.line, problem))
+				}
+				if !complete {
+					continue
+				}
+				p.files = files
+			}
 			if i+1 < len(found) && found[i+1].language == "output" {
 				p.checked, p.output, p.ends = true, found[i+1].text, endings[found[i+1].info]
 			}
@@ -53,7 +65,7 @@ func programs(found []block) (list []program, problems []string) {
 				problems = append(problems, fmt.Sprintf("%s:%d: not a complete program (package main)", b.file, b.line))
 			}
 		case "output":
-			if i == 0 || found[i-1].language != "go" {
+			if i == 0 || found[i-1].language != "go" || isPart(found[i-1]) || isTestFile(found[i-1].info) {
 				problems = append(problems, fmt.Sprintf("%s:%d: output without a program before it", b.file, b.line))
 			}
 			if _, ok := endings[b.info]; !ok {
@@ -85,9 +97,12 @@ func TestDocumentsRun(t *testing.T) {
 		t.Run(fmt.Sprintf("%s:%d", p.file, p.line), func(t *testing.T) {
 			t.Parallel()
 			var err error
-			if binary := merged[i]; binary != "" {
+			switch binary := merged[i]; {
+			case binary != "":
 				err = runBinary(t.Context(), t.TempDir(), p, binary, fmt.Sprint(i))
-			} else {
+			case p.files != nil:
+				err = runFiles(t.Context(), module, t.TempDir(), p)
+			default:
 				err = runProgram(t.Context(), module, t.TempDir(), p)
 			}
 			if err != nil {
