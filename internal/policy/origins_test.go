@@ -55,11 +55,15 @@ func TestCopiesInDocuments(t *testing.T) { report(t, checkCopies(blocksOfAll(t))
 
 func TestCheckCopies(t *testing.T) {
 	expect(t, checkCopies([]block{
-		{"a.md", 1, "go", "echo", "x"}, {"a.md", 2, "output", "", "1"},
-		{"b.md", 1, "go", "echo", "x"}, {"b.md", 2, "output", "", "1"},
+		{"a.md", 1, "go", "echo", "x"},
+		{"a.md", 2, "output", "", "1"},
+		{"b.md", 1, "go", "echo", "x"},
+		{"b.md", 2, "output", "", "1"},
 		{"b.md", 3, "go", "echo", "y"},
-		{"c.md", 1, "go", "echo", "x"}, {"c.md", 2, "output", "", "2"},
-		{"c.md", 3, "go", "", "z"}, {"c.md", 4, "go", "other", "z"},
+		{"c.md", 1, "go", "echo", "x"},
+		{"c.md", 2, "output", "", "2"},
+		{"c.md", 3, "go", "", "z"},
+		{"c.md", 4, "go", "other", "z"},
 	}), "b.md:3: \"echo\" is not the same program as in a.md:1", "c.md:1: \"echo\" has not the same output")
 }
 
@@ -84,5 +88,16 @@ func TestPythonInDocuments(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("no document shows Python")
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	echo := program{block: block{file: "a.md", text: "x"}, checked: true, output: "1"}
+	copied := echo
+	copied.file = "b.md"
+	other := echo
+	other.output = "2"
+	if got := distinct([]program{echo, copied, other}); len(got) != 2 || got[0].file != "a.md" || got[1].output != "2" {
+		t.Errorf("got %+v", got)
 	}
 }
