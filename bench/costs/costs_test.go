@@ -209,8 +209,8 @@ func TestMeasure(t *testing.T) {
 	for _, want := range []string{
 		"text\n<!-- begin table: costs-short -->\n\ngo1.",
 		" 2 rounds of 1ms",
-		"### a part\n\n| a part ", "### another part\n\n",
-		"| a check ", "| `ctx.Err` ", " 0, 0 | bench/waits: `Check/impl={curio,context}` ",
+		"### a part\n\n| what ", "### another part\n\n",
+		"| a check ", "| `ctx.Err` ", " | bench/waits: `Check/impl={curio,context}` ",
 		"| bench/waits: `Memory/what=lock/impl={curio,chan}` B/each |",
 		"- nothing: there is no benchmark Nothing in github.com/curio-go/curio/bench/waits\n",
 		"- missing: github.com/curio-go/curio/bench/no/such/package: ",

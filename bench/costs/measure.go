@@ -63,7 +63,7 @@ func (w *workshop) compile(ctx context.Context, pkg string) binary {
 		output, err = exec.CommandContext(ctx, "go", "test", "-c", "-o", b.path, importPath(pkg)).CombinedOutput()
 	}
 	if err != nil {
-		b.err = fmt.Errorf("%s: %w\n%s", importPath(pkg), err, bytes.TrimSpace(output))
+		b.err = fmt.Errorf("%s: %w: %s", importPath(pkg), err, bytes.TrimSpace(output))
 	}
 	return b
 }

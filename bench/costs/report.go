@@ -16,7 +16,11 @@ func headOf(rounds int, benchtime, load string) string {
 	if strings.HasSuffix(benchtime, "x") {
 		benchtime = "one run"
 	}
-	head := fmt.Sprintf("%s, %s/%s, %d processors; %d rounds of %s", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds, benchtime)
+	plural := "s"
+	if rounds == 1 {
+		plural = ""
+	}
+	head := fmt.Sprintf("%s, %s/%s, %d processors; %d round%s of %s", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds, plural, benchtime)
 	if load != "" {
 		head += "; load average before: " + load
 	}
@@ -44,7 +48,7 @@ func markdown(t table, all []*result) string {
 		if len(t.sections) > 1 {
 			fmt.Fprintf(&text, "### %s\n\n", s.title)
 		}
-		lines := [][]string{{s.title, t.sides[0], t.sides[1], "beside", "ratio", "allocations", "benchmark"}}
+		lines := [][]string{{"what", t.sides[0], t.sides[1], "beside", "ratio", "allocations", "benchmark"}}
 		for _, r := range results {
 			lines = append(lines, r.line())
 		}
