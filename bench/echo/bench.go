@@ -6,21 +6,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/curio-go/curio/bench/servers/python"
 )
 
 // A bench is what is needed to take samples.
 type bench struct {
 	options   options
-	generator string // the load generator
-	servers   []server
+	generator string   // the load generator
+	servers   []server // those that are missing, too
+	notes     []string // what runs the servers
 	cells     []cell
 	modes     []mode
 }
 
-// newBench builds what is to be run. A server that cannot be built is left
-// out, unless the others would have nothing to be compared with.
+// newBench builds what is to be run. A server that cannot be built is shown as missing,
+// unless the others would have nothing to be compared with.
 func newBench(ctx context.Context, o options, directory string) (*bench, error) {
 	cpus := o.cpus
 	if cpus == nil {
@@ -48,21 +52,35 @@ func newBench(ctx context.Context, o options, directory string) (*bench, error) 
 	if b.generator, err = build(ctx, directory, "load"); err != nil {
 		return nil, err
 	}
+	if err := b.prepare(ctx, directory); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// prepare finds out how each of the servers is run.
+func (b *bench) prepare(ctx context.Context, directory string) error {
+	o, scripts := b.options, &pythons{directory: filepath.Join(directory, "python")}
 	for _, s := range o.servers {
-		if s.command == nil {
-			binary, err := build(ctx, directory, "servers/"+s.name)
-			if err != nil {
-				if s.name == o.ref {
-					return nil, err
-				}
-				say("%s: left out: %v", s.name, err)
-				continue
-			}
+		var err error
+		if script, ok := python.Servers[s.name]; ok && s.command == nil {
+			s.command, err = scripts.command(ctx, o, script)
+		} else if s.command == nil {
+			var binary string
+			binary, err = build(ctx, directory, "servers/"+s.name)
 			s.command = []string{binary}
+		}
+		if err != nil && s.name == o.ref {
+			return err
+		}
+		if err != nil {
+			say("%s is not there: %v", s.name, err)
+			s.missing = err.Error()
 		}
 		b.servers = append(b.servers, s)
 	}
-	return b, nil
+	b.notes = scripts.notes()
+	return nil
 }
 
 // raiseFileLimit makes room for a server's connections. A server in Go would
@@ -87,9 +105,15 @@ func raiseFileLimit(connections int) error {
 // run measures every cell in every mode.
 func (b *bench) run(ctx context.Context) *report {
 	r := newReport(b)
-	samples := len(b.modes) * len(b.cells) * b.options.rounds * len(b.servers)
+	servers := 0
+	for _, s := range b.servers {
+		if s.missing == "" {
+			servers++
+		}
+	}
+	samples := len(b.modes) * len(b.cells) * b.options.rounds * servers
 	each := b.options.seconds + b.options.warmup + 0.7
-	say("servers: %d, samples: %d, about %v", len(b.servers), samples,
+	say("servers: %d, samples: %d, about %v", servers, samples,
 		time.Duration(float64(samples)*each*float64(time.Second)).Round(time.Second))
 	for _, m := range b.modes {
 		for _, c := range b.cells {
@@ -118,7 +142,7 @@ func (b *bench) rounds(ctx context.Context, m mode, c cell) []round {
 		rounds[i] = round{}
 		for j := range b.servers {
 			s := b.servers[(i+j)%len(b.servers)]
-			if failures[s.name] >= maxFailures {
+			if s.missing != "" || failures[s.name] >= maxFailures {
 				continue
 			}
 			got := b.cleanSample(ctx, s, m, c)

@@ -4,6 +4,7 @@
 //
 //	go run ./echo
 //	go run ./echo -only gonet,curio -cells 64x64 -mode 1cpu -rounds 9
+//	go run ./echo -set python    # asyncio, Trio and Python's Curio beside ours
 //
 // It builds the servers and the load generator, starts each server afresh for
 // each sample, and has them take turns, in an order that rotates, so that
@@ -50,6 +51,9 @@ func main() {
 
 // measureAll runs everything that the options ask for and prints the tables.
 func measureAll(ctx context.Context, o options) error {
+	if err := o.write.Check(o.tableName()); err != nil {
+		return err
+	}
 	directory, err := os.MkdirTemp("", "echo-bench-")
 	if err != nil {
 		return err
@@ -74,7 +78,10 @@ func measureAll(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err // no document gets half a table
+	}
+	return o.write.Replace(o.tableName(), report.markdown())
 }
 
 func complain(err error) { fmt.Fprintln(os.Stderr, "echo:", err) }

@@ -7,8 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/curio-go/curio/bench/internal/tables"
 )
 
 // options are the command line.
@@ -23,6 +27,10 @@ type options struct {
 	warmup  float64
 	noise   float64 // CPUs used by other processes from which a sample is noisy
 	json    string
+	set     string           // "" or one of sets
+	python  string           // the interpreter for the servers in Python
+	venv    string           // the directory of a virtual environment, whose interpreter is used instead
+	write   tables.Documents // where the table goes, besides standard output
 }
 
 // A cell is a number of connections and the bytes in a message.
@@ -34,9 +42,29 @@ type cell struct {
 func (c cell) String() string { return fmt.Sprintf("%dx%d", c.Connections, c.Size) }
 
 const (
+	defaultOnly  = "gonet,netpoll,curio"
 	defaultCells = "1x64,64x64,1000x64,10000x64,64x16384"
 	defaultRef   = "gonet"
 )
+
+// sets are comparisons that are repeated under one name: for each, the flags that have
+// another default than usual.
+var sets = map[string]map[string]string{
+	// A Python program has one processor, so the others have no more.
+	"python": {
+		"only":  "curio,asyncio-streams,asyncio-protocol,trio,python-curio",
+		"cells": "1x64,64x64,1000x64",
+		"mode":  "1cpu",
+	},
+}
+
+// tableName is what the place of the table is called in a document.
+func (o *options) tableName() string {
+	if o.set == "" {
+		return "echo"
+	}
+	return "echo-" + o.set
+}
 
 // parse reads the command line.
 func parse(arguments []string, complaints io.Writer) (options, error) {
@@ -45,7 +73,7 @@ func parse(arguments []string, complaints io.Writer) (options, error) {
 	var extra []server
 	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
 	flags.SetOutput(complaints)
-	flags.StringVar(&only, "only", "", "`names` of the servers to run, with commas (all)")
+	flags.StringVar(&only, "only", defaultOnly, "`names` of the servers to run, with commas")
 	flags.StringVar(&o.ref, "ref", defaultRef, "`name` of the server that ratios are to")
 	flags.Func("extra", "one more server, as `NAME=COMMAND`: run as COMMAND PORT, without a shell; may be repeated", func(text string) error {
 		s, err := foreign(text)
@@ -60,7 +88,14 @@ func parse(arguments []string, complaints io.Writer) (options, error) {
 	flags.Float64Var(&o.warmup, "warmup", 0.5, "`seconds` of load before it")
 	flags.Float64Var(&o.noise, "noise", 0.15, "`CPUs` used by other processes that make a sample noisy")
 	flags.StringVar(&o.json, "json", "", "write every sample and the summary to this `file`")
+	flags.StringVar(&o.set, "set", "", "the `name` of a comparison, which has defaults of its own: "+strings.Join(slices.Sorted(maps.Keys(sets)), ", "))
+	flags.StringVar(&o.python, "python", "python3", "the `interpreter` for the servers in Python")
+	flags.StringVar(&o.venv, "venv", "", "make a virtual environment in this `directory`, install there what the servers in Python need, and use its interpreter")
+	flags.Var(&o.write, "write", "put the tables into this `document`, too; may be repeated")
 	if err := flags.Parse(arguments); err != nil {
+		return options{}, err
+	}
+	if err := useSet(flags, o.set); err != nil {
 		return options{}, err
 	}
 	if flags.NArg() > 0 {
@@ -78,6 +113,24 @@ func parse(arguments []string, complaints io.Writer) (options, error) {
 		return options{}, err
 	}
 	return o, o.check()
+}
+
+// useSet gives the flags that were not given the values that they have in the set.
+func useSet(flags *flag.FlagSet, name string) error {
+	set, ok := sets[name]
+	if !ok && name != "" {
+		return fmt.Errorf("-set: there is no comparison %q", name)
+	}
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for name, value := range set {
+		if !given[name] {
+			if err := flags.Set(name, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // check refuses what is out of bounds.

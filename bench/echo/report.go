@@ -9,9 +9,10 @@ import (
 	"runtime"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/curio-go/curio/bench/internal/tables"
 )
 
 // A report is all that was measured, and where.
@@ -24,6 +25,7 @@ type report struct {
 	Rounds  int          `json:"rounds"`
 	Seconds float64      `json:"seconds"`
 	Warmup  float64      `json:"warmup"`
+	Notes   []string     `json:"notes,omitempty"` // what runs the servers
 	Cells   []cellReport `json:"cells"`
 
 	servers []server
@@ -43,7 +45,7 @@ func newReport(b *bench) *report {
 		Began: time.Now(), Go: runtime.Version(), Kernel: unix.ByteSliceToString(name.Release[:]),
 		Machine: fmt.Sprintf("%s, %d CPUs", runtime.GOARCH, runtime.NumCPU()),
 		Ref:     b.options.ref, Rounds: b.options.rounds, Seconds: b.options.seconds, Warmup: b.options.warmup,
-		servers: b.servers,
+		Notes: b.notes, servers: b.servers,
 	}
 }
 
@@ -51,7 +53,9 @@ func newReport(b *bench) *report {
 func (r *report) add(m mode, c cell, rounds []round) {
 	added := cellReport{Mode: m.name, cell: c, Rounds: rounds}
 	for _, s := range r.servers {
-		added.Rows = append(added.Rows, summarise(rounds, s.name, r.Ref))
+		row := summarise(rounds, s.name, r.Ref)
+		row.Missing = s.missing
+		added.Rows = append(added.Rows, row)
 	}
 	r.Cells = append(r.Cells, added)
 }
@@ -67,6 +71,9 @@ func (r *report) write(to io.Writer) error {
 func (r *report) markdown() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s, Linux %s, %s; %d rounds of %g s\n", r.Go, r.Kernel, r.Machine, r.Rounds, r.Seconds)
+	for _, note := range r.Notes {
+		fmt.Fprintf(&text, "\n%s\n", note)
+	}
 	for start := 0; start < len(r.Cells); {
 		end := start
 		for end < len(r.Cells) && r.Cells[end].Mode == r.Cells[start].Mode {
@@ -82,6 +89,11 @@ func (r *report) markdown() string {
 			}
 		}
 	}
+	for _, s := range r.servers {
+		if s.missing != "" {
+			fmt.Fprintf(&text, "\n%s is not there: %s\n", s.name, s.missing)
+		}
+	}
 	return text.String()
 }
 
@@ -91,63 +103,16 @@ func (r *report) table(cells []cellReport) string {
 	}}
 	for _, c := range cells {
 		for _, row := range c.Rows {
+			rate := row.Rate.Format(1, 0)
+			if row.Missing != "" {
+				rate = "not there"
+			}
 			lines = append(lines, []string{
 				fmt.Sprintf("%d × %d", c.Connections, c.Size), row.Server,
-				row.Rate.format(1, 0), row.RateRatio.format(1, 2), row.CPU.median(1, 2), row.CPURatio.format(1, 2),
-				row.P99.median(1, 0), row.RSS.median(1024, 1), fmt.Sprintf("%d/%d", row.Noisy, row.Samples),
+				rate, row.RateRatio.Format(1, 2), row.CPU.FormatMedian(1, 2), row.CPURatio.Format(1, 2),
+				row.P99.FormatMedian(1, 0), row.RSS.FormatMedian(1024, 1), fmt.Sprintf("%d/%d", row.Noisy, row.Samples),
 			})
 		}
 	}
-	return align(lines)
-}
-
-// format gives the median and, in brackets, the range.
-func (s *spread) format(unit float64, decimals int) string {
-	if s == nil {
-		return "-"
-	}
-	return fmt.Sprintf("%.*f [%.*f–%.*f]", decimals, s.Median/unit, decimals, s.Min/unit, decimals, s.Max/unit)
-}
-
-func (s *spread) median(unit float64, decimals int) string {
-	if s == nil {
-		return "-"
-	}
-	return fmt.Sprintf("%.*f", decimals, s.Median/unit)
-}
-
-// align makes a Markdown table that can also be read as it is: names to the
-// left, figures to the right.
-func align(lines [][]string) string {
-	widths := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, field := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(field))
-		}
-	}
-	const names = 2 // columns that are no figures
-	var text strings.Builder
-	for number, line := range lines {
-		for i, field := range line {
-			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(field))
-			if i < names {
-				fmt.Fprintf(&text, "| %s%s ", field, padding)
-			} else {
-				fmt.Fprintf(&text, "| %s%s ", padding, field)
-			}
-		}
-		text.WriteString("|\n")
-		if number > 0 {
-			continue
-		}
-		for i, width := range widths {
-			end := "-"
-			if i >= names {
-				end = ":"
-			}
-			text.WriteString("|" + strings.Repeat("-", width+1) + end)
-		}
-		text.WriteString("|\n")
-	}
-	return text.String()
+	return tables.Align(lines, func(column int) bool { return column >= 2 })
 }

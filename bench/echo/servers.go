@@ -4,25 +4,27 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/curio-go/curio/bench/servers/python"
 )
 
 // A server is run as COMMAND PORT, and echoes on 127.0.0.1:PORT.
 type server struct {
 	name    string
-	command []string // empty: what building servers/NAME gives
+	command []string // empty until it is known how to run it
+	missing string   // why it cannot be run
 }
 
-// ours are the servers that come with this module.
-var ours = []string{"gonet", "netpoll", "curio"}
+// ours are the servers that come with this module: those that building servers/NAME gives,
+// and those in Python.
+var ours = append(strings.Split(defaultOnly, ","), slices.Sorted(maps.Keys(python.Servers))...)
 
 // choose returns the servers to run: the extra ones and the reference always.
 func choose(only, ref string, extra []server) ([]server, error) {
-	wanted := ours
-	if only != "" {
-		wanted = strings.Split(only, ",")
-	}
+	wanted := strings.Split(only, ",")
 	var chosen []server
 	add := func(name string) error {
 		if slices.ContainsFunc(chosen, func(s server) bool { return s.name == name }) {

@@ -2,43 +2,23 @@
 
 package main
 
-import "slices"
-
-// A spread is what several samples have in common.
-type spread struct {
-	Median float64 `json:"median"`
-	Min    float64 `json:"min"`
-	Max    float64 `json:"max"`
-}
-
-// spreadOf returns the spread of values, nil if there are none.
-func spreadOf(values []float64) *spread {
-	if len(values) == 0 {
-		return nil
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	middle := len(sorted) / 2
-	median := sorted[middle]
-	if len(sorted)%2 == 0 {
-		median = (sorted[middle-1] + sorted[middle]) / 2
-	}
-	return &spread{Median: median, Min: sorted[0], Max: sorted[len(sorted)-1]}
-}
+import "github.com/curio-go/curio/bench/internal/tables"
 
 // A row sums up one server in one cell. What there were no samples for is nil.
 type row struct {
-	Server    string  `json:"server"`
-	Rate      *spread `json:"messages_per_second"`
-	RateRatio *spread `json:"messages_per_second_ratio"`
-	CPU       *spread `json:"cpu_us_per_message"`
-	CPURatio  *spread `json:"cpu_ratio"`
-	P99       *spread `json:"p99_us"`
-	RSS       *spread `json:"rss_kib"`
-	LoadBusy  *spread `json:"load_busy"`
-	Samples   int     `json:"samples"`
-	Noisy     int     `json:"noisy"`
-	Failed    int     `json:"failed"`
-	Why       string  `json:"why,omitempty"` // of the first failure
+	Server    string         `json:"server"`
+	Rate      *tables.Spread `json:"messages_per_second"`
+	RateRatio *tables.Spread `json:"messages_per_second_ratio"`
+	CPU       *tables.Spread `json:"cpu_us_per_message"`
+	CPURatio  *tables.Spread `json:"cpu_ratio"`
+	P99       *tables.Spread `json:"p99_us"`
+	RSS       *tables.Spread `json:"rss_kib"`
+	LoadBusy  *tables.Spread `json:"load_busy"`
+	Samples   int            `json:"samples"`
+	Noisy     int            `json:"noisy"`
+	Failed    int            `json:"failed"`
+	Why       string         `json:"why,omitempty"`     // of the first failure
+	Missing   string         `json:"missing,omitempty"` // why the server could not be run at all
 }
 
 // The figures that are summed up.
@@ -52,13 +32,13 @@ func loadBusy(o outcome) float64 { return o.LoadBusy }
 func summarise(rounds []round, name, ref string) row {
 	r := row{
 		Server:    name,
-		Rate:      spreadOf(figures(rounds, name, rate)),
-		RateRatio: spreadOf(ratios(rounds, name, ref, rate)),
-		CPU:       spreadOf(figures(rounds, name, cpu)),
-		CPURatio:  spreadOf(ratios(rounds, name, ref, cpu)),
-		P99:       spreadOf(figures(rounds, name, p99)),
-		RSS:       spreadOf(figures(rounds, name, rss)),
-		LoadBusy:  spreadOf(figures(rounds, name, loadBusy)),
+		Rate:      tables.SpreadOf(figures(rounds, name, rate)),
+		RateRatio: tables.SpreadOf(ratios(rounds, name, ref, rate)),
+		CPU:       tables.SpreadOf(figures(rounds, name, cpu)),
+		CPURatio:  tables.SpreadOf(ratios(rounds, name, ref, cpu)),
+		P99:       tables.SpreadOf(figures(rounds, name, p99)),
+		RSS:       tables.SpreadOf(figures(rounds, name, rss)),
+		LoadBusy:  tables.SpreadOf(figures(rounds, name, loadBusy)),
 	}
 	for _, round := range rounds {
 		o, taken := round[name]

@@ -3,35 +3,12 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/curio-go/curio/bench/internal/measure"
+	"github.com/curio-go/curio/bench/internal/tables"
 )
-
-func TestSpread(t *testing.T) {
-	for _, test := range []struct {
-		values []float64
-		want   spread
-	}{
-		{[]float64{3}, spread{3, 3, 3}},
-		{[]float64{3, 1}, spread{2, 1, 3}},
-		{[]float64{9, 1, 4}, spread{4, 1, 9}},
-		{[]float64{9, 1, 4, 6}, spread{5, 1, 9}},
-	} {
-		before := slices.Clone(test.values)
-		if got := spreadOf(test.values); *got != test.want {
-			t.Errorf("%v: got %v", test.values, *got)
-		}
-		if !slices.Equal(before, test.values) {
-			t.Errorf("%v was changed", before)
-		}
-	}
-	if spreadOf(nil) != nil {
-		t.Error("nothing has a spread")
-	}
-}
 
 func sampled(rate, cpu float64) outcome {
 	return outcome{Sample: measure.Sample{MessagesPerSecond: rate, Server: &measure.Server{CPU: cpu}}}
@@ -54,13 +31,13 @@ func TestSummarise(t *testing.T) {
 		{"ref": sampled(1, 1)},
 	}
 	got := summarise(rounds, "mine", "ref")
-	if *got.RateRatio != (spread{1.5, 1, 2}) {
+	if *got.RateRatio != (tables.Spread{Median: 1.5, Min: 1, Max: 2}) {
 		t.Errorf("rate ratio %v", *got.RateRatio)
 	}
-	if *got.CPURatio != (spread{0.5, 0.5, 1}) {
+	if *got.CPURatio != (tables.Spread{Median: 0.5, Min: 0.5, Max: 1}) {
 		t.Errorf("CPU ratio %v", *got.CPURatio)
 	}
-	if *got.Rate != (spread{160, 100, 200}) {
+	if *got.Rate != (tables.Spread{Median: 160, Min: 100, Max: 200}) {
 		t.Errorf("rate %v", *got.Rate)
 	}
 	if got.Samples != 7 || got.Failed != 1 || got.Noisy != 1 || got.Why != "broke" {
@@ -71,16 +48,16 @@ func TestSummarise(t *testing.T) {
 // TestSummariseNoisy has no clean sample: noisy figures are better than none.
 func TestSummariseNoisy(t *testing.T) {
 	rounds := []round{{"ref": noisy(sampled(100, 10)), "mine": sampled(150, 5)}}
-	if got := summarise(rounds, "mine", "ref"); *got.RateRatio != (spread{1.5, 1.5, 1.5}) {
+	if got := summarise(rounds, "mine", "ref"); *got.RateRatio != (tables.Spread{Median: 1.5, Min: 1.5, Max: 1.5}) {
 		t.Errorf("rate ratio %v", *got.RateRatio)
 	}
-	if got := summarise(rounds, "ref", "ref"); *got.Rate != (spread{100, 100, 100}) || got.Noisy != 1 {
+	if got := summarise(rounds, "ref", "ref"); *got.Rate != (tables.Spread{Median: 100, Min: 100, Max: 100}) || got.Noisy != 1 {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestMarkdown(t *testing.T) {
-	r := &report{Ref: "ref", servers: []server{{name: "ref"}, {name: "mine"}, {name: "none"}}}
+	r := &report{Ref: "ref", servers: []server{{name: "ref"}, {name: "mine"}, {name: "none"}, {name: "absent", missing: "no module"}}}
 	r.add(mode{name: "1cpu"}, cell{64, 128}, []round{
 		{"ref": sampled(1000, 10), "mine": sampled(1500, 5), "none": failed("broke")},
 		{"ref": sampled(1000, 10), "mine": sampled(1700, 5), "none": failed("broke")},
@@ -92,7 +69,9 @@ func TestMarkdown(t *testing.T) {
 		"|---------------------|--------|-----------------:|",
 		"| 64 × 128            | mine   | 1600 [1500–1700] | 1.60 [1.50–1.70] |       5.00 | 0.50 [0.50–0.50] |",
 		"| 64 × 128            | none   |                - |                - |          - |",
+		"| 64 × 128            | absent |        not there |                - |          - |",
 		"1cpu 64x128 none: 2 of 2 samples failed: broke",
+		"absent is not there: no module\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

@@ -6,6 +6,7 @@
 //
 //	go run ./network
 //	go run ./network -only tls,idle -rounds 9 -secs 2
+//	go run ./network -write ../docs/performance.md
 //
 // Server and client are processes of their own, each on one CPU. The client is the same
 // for both: package net. The two servers take turns, in an order that changes with each
@@ -21,6 +22,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/curio-go/curio/bench/internal/tables"
 )
 
 // The roles in which the program runs itself.
@@ -36,6 +39,7 @@ func main() {
 	flag.Float64Var(&o.seconds, "secs", 1, "`S` seconds for a sample")
 	only := flag.String("only", "", "`NAMES` of works, or beginnings of them, with commas: "+strings.Join(names(), ", "))
 	flag.StringVar(&o.cpus, "cpus", "0,1", "`SERVER,CLIENT`: the CPUs they run on")
+	flag.Var(&o.write, "write", "put the table into this `document`, too; may be repeated")
 	flag.Parse()
 	for _, w := range works {
 		if *only == "" || slices.ContainsFunc(strings.Split(*only, ","), func(n string) bool { return strings.HasPrefix(w.name, n) }) {
@@ -71,7 +75,11 @@ type options struct {
 	seconds float64
 	works   []work
 	cpus    string
+	write   tables.Documents
 }
+
+// place is what the place of the table is called in a document.
+const place = "network"
 
 // implementations are what is compared; the first is the reference.
 var implementations = []string{"net", "curio"}
@@ -88,7 +96,10 @@ func compare(o options) error {
 	if !ok {
 		return fmt.Errorf("-cpus %s is not SERVER,CLIENT", o.cpus)
 	}
-	fmt.Printf("%-14s %15s %15s   %s\n", "", "net", "curio", "curio ÷ net: median [least, most] of the rounds")
+	if err := o.write.Check(place); err != nil {
+		return err
+	}
+	lines := [][]string{{"work", "unit", "net", "curio", "curio ÷ net"}}
 	for _, w := range o.works {
 		samples := map[string][]sample{}
 		for round := range o.rounds {
@@ -101,9 +112,14 @@ func compare(o options) error {
 				samples[name] = append(samples[name], s)
 			}
 		}
-		report(w, samples)
+		fmt.Fprintf(os.Stderr, "%s is done\n", w.name)
+		lines = append(lines, report(w, samples)...)
 	}
-	return nil
+	text := fmt.Sprintf("%s, %s/%s, server and client on one CPU each; %d rounds of %g s.\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, o.rounds, o.seconds) +
+		tables.Align(lines, func(column int) bool { return column >= 2 })
+	fmt.Print(text)
+	return o.write.Replace(place, text)
 }
 
 // measure is one sample.
@@ -129,7 +145,8 @@ func measure(name string, w work, seconds float64, serverCPU, clientCPU string) 
 	return s, json.Unmarshal([]byte(line), &s)
 }
 
-func report(w work, samples map[string][]sample) {
+// report returns the lines of a work: medians, and of the rounds' ratios the range, too.
+func report(w work, samples map[string][]sample) (lines [][]string) {
 	row := func(unit string, of func(sample) float64) {
 		var ratios []float64
 		values := map[string][]float64{}
@@ -141,20 +158,16 @@ func report(w work, samples map[string][]sample) {
 				values[name] = append(values[name], of(s))
 			}
 		}
-		slices.Sort(ratios)
-		fmt.Printf("%-14s %15.1f %15.1f   %.2f [%.2f, %.2f] %s\n", w.name, median(values["net"]), median(values["curio"]),
-			median(ratios), ratios[0], ratios[len(ratios)-1], unit)
+		lines = append(lines, []string{
+			w.name, unit, tables.SpreadOf(values["net"]).FormatMedian(1, 1),
+			tables.SpreadOf(values["curio"]).FormatMedian(1, 1), tables.SpreadOf(ratios).Format(1, 2),
+		})
 	}
 	row(w.unit, func(s sample) float64 { return s.PerSecond })
 	if w.rate {
 		row("CPU µs of the server for each", func(s sample) float64 { return s.CPU })
 	}
-}
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+	return lines
 }
 
 func names() (all []string) {
