@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/curiotest"
@@ -40,6 +41,25 @@ func TestCancelled(t *testing.T) {
 				}
 			}
 			return nil
+		})
+	})
+}
+
+// The client asks a server that is cancelled with it.
+func TestClientCancelled(t *testing.T) {
+	curiotest.CancelEverywhere(t, func(ctx context.Context) error {
+		server, err := listen("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer server.Close()
+		return curio.Group(ctx, func(ctx context.Context, g *curio.Tasks) error {
+			g.Go(func(ctx context.Context) error { return echo(ctx, server) }, curio.Daemon())
+			reply, err := ask(ctx, server.LocalAddr().String(), "hello", time.Hour)
+			if err == nil && reply != "hello" {
+				err = fmt.Errorf("the reply is %q", reply)
+			}
+			return err
 		})
 	})
 }

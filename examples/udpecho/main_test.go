@@ -103,3 +103,35 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 }
+
+func TestOwnClient(t *testing.T) {
+	server, addr := start(t, "127.0.0.1:0")
+	client := testutil.Self(t, "-addr", addr, "-client", "-within", "1h", "hello", "you")
+	if said, status := client.Rest(); said != "hello you\n" || status != 0 {
+		t.Errorf("it said %q, complained %q and ended with %d", said, client.Stderr(), status)
+	}
+	ends(t, server, addr)
+}
+
+// A server that never answers is asked five times.
+func TestSilentServer(t *testing.T) {
+	testutil.NoLeaks(t)
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	client := testutil.Self(t, "-addr", silent.LocalAddr().String(), "-client", "-within", "1ms", "hello")
+	if said, status := client.Rest(); said != "" || status != 1 || !strings.Contains(client.Stderr(), errSilent.Error()) {
+		t.Errorf("it said %q, complained %q and ended with %d", said, client.Stderr(), status)
+	}
+	if err := silent.SetDeadline(time.Now().Add(testutil.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	for range attempts {
+		buf := make([]byte, 100)
+		if n, _, err := silent.ReadFrom(buf); err != nil || string(buf[:n]) != "hello" {
+			t.Errorf("it received %q, %v", buf[:n], err)
+		}
+	}
+}

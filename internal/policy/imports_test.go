@@ -73,11 +73,12 @@ const changeDesign = "change the design first, then this table"
 // mayImportSyscall: network, channel and monitor make no system calls, but have to know their errors, and signal has to
 // know its signals; subprocess, process and file are about system calls, and blackbox about files that others may not
 // touch. One example is about somebody else's event
-// loop, three stop on a signal more, and one of them sets limits.
+// loop, six stop on a signal more or wait for one, and one of them sets limits.
 func mayImportSyscall(dir string) bool {
 	switch dir {
 	case "socket", "network", "signal", "subprocess", "process", "file", "channel", "blackbox", "monitor",
-		"examples/universalqueue", "examples/supervisor", "examples/heartbeat", "examples/jobrunner":
+		"examples/universalqueue", "examples/supervisor", "examples/heartbeat", "examples/jobrunner",
+		"examples/multisignal", "examples/pinger", "examples/restart":
 		return true
 	}
 	return strings.HasPrefix(dir, "internal/")
