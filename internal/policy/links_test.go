@@ -34,7 +34,6 @@ var (
 	htmlTarget  = regexp.MustCompile(`<[a-z]+\s[^>]*\b(?:href|src)="([^"]*)"`)
 	htmlAnchor  = regexp.MustCompile(`<a\s[^>]*\b(?:id|name)="([^"]*)"`)
 	heading     = regexp.MustCompile(`(?m)^ {0,3}#{1,6}\s+(.+?)\s*#*\s*$`)
-	codeSpan    = regexp.MustCompile("`[^`\n]*`")
 	linkText    = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
 )
 
