@@ -33,8 +33,8 @@ type binary struct {
 	err  error  // why there is none
 }
 
-// build compiles the benchmarks of every package that the tables need. A package that cannot
-// be compiled has its rows say so.
+// build compiles the benchmarks of every package that the tables need. The rows of a package that
+// cannot be compiled have the reason in place of figures.
 func (w *workshop) build(ctx context.Context, all []table) error {
 	for _, t := range all {
 		for _, pkg := range t.packages() {

@@ -27,8 +27,8 @@ func headOf(rounds int, benchtime, load string) string {
 	return head + ".\n\n"
 }
 
-// loadAverage is how many processes wanted a processor in the last minute, as Linux has it,
-// and "" elsewhere. A reader should know whether the machine had other things to do.
+// loadAverage is how many processes wanted a processor in the last minute, as in /proc/loadavg,
+// and "" on systems other than Linux. A reader should know whether the machine had other things to do.
 func loadAverage() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -30,7 +30,7 @@ type options struct {
 	set     string           // "" or one of sets
 	python  string           // the interpreter for the servers in Python
 	venv    string           // the directory of a virtual environment, whose interpreter is used instead
-	write   tables.Documents // where the table goes, besides standard output
+	write   tables.Documents // where the table goes, in addition to standard output
 }
 
 // A cell is a number of connections and the bytes in a message.

@@ -143,7 +143,7 @@ func fetch(ctx context.Context, out io.Writer, addr, ca, path string) error {
 	})
 }
 
-// clientConfig trusts the authority in a file, or those of the system.
+// clientConfig trusts the authority in a file, or the system's authorities.
 func clientConfig(addr, ca string) (*tls.Config, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

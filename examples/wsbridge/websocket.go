@@ -81,7 +81,7 @@ func accept(ctx context.Context, w http.ResponseWriter, r *http.Request) (*webso
 		http.Error(w, "HTTP/1.1, please", http.StatusInternalServerError)
 		return nil, err
 	}
-	if err := taken.SetDeadline(time.Time{}); err != nil { // the deadlines were those of HTTP
+	if err := taken.SetDeadline(time.Time{}); err != nil { // the deadlines were for HTTP
 		taken.Close()
 		return nil, err
 	}

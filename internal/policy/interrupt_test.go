@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"go/ast"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -73,13 +74,22 @@ func TestCheckSignals(t *testing.T) {
 		"a.go:1: use curio.StopOnSignals")
 }
 
+// withoutLibrary reports whether a program shows how a program is stopped without the library.
+func withoutLibrary(s *source) bool {
+	if s.name == "examples/compared/main.go" {
+		return true
+	}
+	return strings.HasPrefix(s.name, "docs/coming-from/") && !slices.ContainsFunc(s.tree.Imports, func(spec *ast.ImportSpec) bool {
+		return strings.Contains(spec.Path.Value, modulePath)
+	})
+}
+
 // Examples, and programs in documents, are what people copy.
 func TestInterrupts(t *testing.T) {
-	const std = "examples/compared/main.go" // has to stop a program without the library
 	var problems []string
 	check := func(s *source) {
 		problems = append(problems, checkInterrupts(s)...)
-		if s.name != std {
+		if !withoutLibrary(s) {
 			problems = append(problems, checkSignals(s)...)
 		}
 	}
