@@ -23,8 +23,8 @@ func TestParseAddress(t *testing.T) {
 	}
 	for _, c := range []struct{ in, problem string }{
 		{"", "CURIO_MONITOR"},
-		{"6060", "no address"},
-		{"localhost", "no address"},
+		{"6060", "not an address"},
+		{"localhost", "not an address"},
 		{"localhost:http", "no port"},
 		{"localhost:0", "no port"},
 		{"localhost:65536", "no port"},
@@ -32,7 +32,7 @@ func TestParseAddress(t *testing.T) {
 		{"unix:@abstract", "has to have a path"},
 		{"/run/chat-%p.sock", "process id"},
 		{"http://", "names no host"},
-		{"http://a b/", "no URL"},
+		{"http://a b/", "not a URL"},
 		{"http://localhost:1/#token=secret", "without user, query and fragment"},
 		{"http://secret@localhost:1/", "without user, query and fragment"},
 		{"http://localhost:1/?token=secret", "without user, query and fragment"},
