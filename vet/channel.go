@@ -6,6 +6,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ast/edge"
@@ -32,8 +33,9 @@ in a goroutine are reported if what receives may be gone.`,
 type channel struct {
 	makes     []inspector.Cursor // calls of make for it
 	sent      bool
-	selected  bool // a select receives from it, and may take another case
-	fromCalls bool // it comes from a call that has a context
+	selected  bool               // a select receives from it, and may take another case
+	fromCalls bool               // it comes from a call that has a context
+	passed    []inspector.Cursor // arguments that it stands for, if it is a parameter
 }
 
 // findChannels looks at all files.
@@ -57,6 +59,7 @@ func (u *unit) findChannels(root inspector.Cursor) {
 				note(received).selected = true
 			}
 		case *ast.CallExpr:
+			u.findPassed(cur, node)
 			to := assignedFrom(cur)
 			if to == nil || u.info.TypeOf(to) == nil {
 				continue
@@ -71,6 +74,24 @@ func (u *unit) findChannels(root inspector.Cursor) {
 				note(to).fromCalls = true
 			}
 		}
+	}
+}
+
+// findPassed notes which channels the call at cur passes to a function of the package that nobody else calls.
+func (u *unit) findPassed(cur inspector.Cursor, call *ast.CallExpr) {
+	fn := u.callee(call)
+	if fn == nil || fn.Pkg() != u.pkg || fn.Exported() || fn.Signature().Variadic() {
+		return
+	}
+	for i := range min(len(call.Args), fn.Signature().Params().Len()) {
+		v := fn.Signature().Params().At(i)
+		if _, ok := v.Type().Underlying().(*types.Chan); !ok {
+			continue
+		}
+		if u.channels[v] == nil {
+			u.channels[v] = &channel{}
+		}
+		u.channels[v].passed = append(u.channels[v].passed, cur.ChildAt(edge.CallExpr_Args, i))
 	}
 }
 
@@ -198,10 +219,39 @@ func (u *unit) mayHang(f *function, cur inspector.Cursor, e ast.Expr) bool {
 	if c.fromCalls || c.sent && u.isBuffered(c) && u.hasNoValues(o) { // a semaphore's release
 		return false
 	}
-	if !f.isLocal(o) {
-		return true
+	if len(c.passed) > 0 {
+		return slices.ContainsFunc(c.passed, func(arg inspector.Cursor) bool { return !u.isServedAt(arg) })
 	}
-	return !u.isServed(f, o)
+	return !u.isClosedAtEnd(f) && !(f.isLocal(o) && u.isServed(f, o))
+}
+
+// isServedAt reports whether the argument at cur is a channel that goroutines with a context serve.
+func (u *unit) isServedAt(cur inspector.Cursor) bool {
+	o, f := u.object(cur.Node().(ast.Expr)), u.functionAt(cur)
+	return o != nil && f != nil && f.isLocal(o) && u.isServed(f, o)
+}
+
+// isClosedAtEnd reports whether a function around f or in it closes something when a context is done, and so ends what
+// waits for that: with context.AfterFunc, or in a goroutine.
+func (u *unit) isClosedAtEnd(f *function) bool {
+	return u.any(f.outermost().node, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			return u.calls(call) == "context.AfterFunc"
+		}
+		stmt, ok := n.(*ast.GoStmt)
+		if !ok {
+			return false
+		}
+		waits, closes := false, false
+		u.any(stmt, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				waits = waits || u.isDoneCall(call)
+				closes = closes || endings[calledName(call)] && len(call.Args) == 0
+			}
+			return false
+		})
+		return waits && closes
+	})
 }
 
 // isClock reports whether t is a channel of times, which a timer feeds.
@@ -219,25 +269,47 @@ func (u *unit) hasNoValues(o types.Object) bool {
 	return ok && s.NumFields() == 0
 }
 
-// isServed reports whether the goroutines that have the local object o all have a context as well. They end with it.
+// isServed reports whether the goroutines that have the local object o all have a context as well. They end with it. One
+// that only waits for others does not count.
 func (u *unit) isServed(f *function, o types.Object) bool {
-	any, all := false, true
+	served := false
 	for cur := range f.outermost().cur.Preorder((*ast.GoStmt)(nil), (*ast.CallExpr)(nil)) {
-		node := cur.Node()
-		switch n := node.(type) {
-		case *ast.GoStmt:
-		case *ast.CallExpr:
-			if timingOfArgument(n) != started || cur.ParentEdgeKind() == edge.GoStmt_Call {
-				continue
-			}
-		}
-		if !u.mentions(node, o) {
+		call, ok := cur.Node().(*ast.CallExpr)
+		if stmt, isGo := cur.Node().(*ast.GoStmt); isGo {
+			call = stmt.Call
+		} else if ok && (timingOfArgument(call) != started || cur.ParentEdgeKind() == edge.GoStmt_Call) {
 			continue
 		}
-		any = true
-		all = all && u.mentionsContext(node)
+		runs := u.runs(call)
+		has := func(is func(ast.Node) bool) bool { return slices.ContainsFunc(runs, is) }
+		if !has(func(n ast.Node) bool { return u.mentions(n, o) }) || has(u.joins) {
+			continue
+		}
+		if !has(u.mentionsContext) {
+			return false
+		}
+		served = true
 	}
-	return any && all
+	return served
+}
+
+// runs returns what is run by a call in a goroutine: the call, and the closures that its variables have.
+func (u *unit) runs(call *ast.CallExpr) []ast.Node {
+	runs := []ast.Node{call}
+	for _, e := range append(slices.Clip(call.Args), call.Fun) {
+		if o := u.object(e); o != nil && u.closures[o] != nil {
+			runs = append(runs, u.closures[o])
+		}
+	}
+	return runs
+}
+
+// joins reports whether n has a call of WaitGroup.Wait in it.
+func (u *unit) joins(n ast.Node) bool {
+	return u.any(n, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		return ok && u.calls(call) == "(*sync.WaitGroup).Wait"
+	})
 }
 
 // isBuffered reports whether all channels that c can be have a buffer.
@@ -277,8 +349,8 @@ func (u *unit) mayBlock(f *function, cur inspector.Cursor, e ast.Expr) bool {
 			return false // it is as large as needed, or holds the one answer that is sent
 		}
 	}
-	if f.when == started {
-		return local && len(c.makes) > 0 && c.selected
+	if f.when == started || local && (o.Pos() < f.body.Node().Pos() || f.body.Node().End() < o.Pos()) {
+		return local && len(c.makes) > 0 && c.selected // otherwise the function that made it is sure to receive
 	}
 	return true
 }

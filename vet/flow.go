@@ -86,15 +86,15 @@ func (u *unit) waitsOf(f *function) map[ast.Node]string {
 				waits[node.Comm] = "a select"
 			}
 		case *ast.SendStmt:
-			if cur.ParentEdgeKind() != edge.CommClause_Comm && f.ctx != nil && u.mayBlock(f, cur, node.Chan) {
+			if cur.ParentEdgeKind() != edge.CommClause_Comm && f.ctx != nil && u.mayBlock(f, cur, node.Chan) && !u.isOver(f, cur) {
 				waits[node] = "a send" + named(" to ", node.Chan)
 			}
 		case *ast.UnaryExpr:
-			if receives(node) && !isComm(cur) && f.ctx != nil && (u.mayHang(f, cur, node.X) || u.isDone(f, node.X)) {
+			if receives(node) && !isComm(cur) && f.ctx != nil && (u.mayHang(f, cur, node.X) && !u.isOver(f, cur) || u.isDone(f, node.X)) {
 				waits[node] = "a receive" + named(" from ", node.X)
 			}
 		case *ast.RangeStmt:
-			if _, ok := u.info.TypeOf(node.X).Underlying().(*types.Chan); ok && f.ctx != nil {
+			if _, ok := u.info.TypeOf(node.X).Underlying().(*types.Chan); ok && f.ctx != nil && u.mayHang(f, cur, node.X) && !u.isOver(f, cur) {
 				waits[node.X] = "a loop" + named(" over ", node.X)
 			}
 		}

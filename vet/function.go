@@ -29,6 +29,8 @@ type unit struct {
 	info      *types.Info
 	functions []*function // outer ones before inner ones
 	channels  map[types.Object]*channel
+	closures  map[types.Object]*ast.FuncLit // the one that a variable has
+	byNode    map[ast.Node]*function
 }
 
 // A timing says when a closure runs.
@@ -55,18 +57,17 @@ type function struct {
 }
 
 func newUnit(pass *analysis.Pass) *unit {
-	u := &unit{pkg: pass.Pkg, info: pass.TypesInfo, channels: map[types.Object]*channel{}}
+	u := &unit{pkg: pass.Pkg, info: pass.TypesInfo, channels: map[types.Object]*channel{}, closures: map[types.Object]*ast.FuncLit{}, byNode: map[ast.Node]*function{}}
 	root := pass.ResultOf[inspect.Analyzer].(*inspector.Inspector).Root()
 	calls := u.callTimes(root)
-	byNode := map[ast.Node]*function{}
 	for file := range root.Children() {
 		if ast.IsGenerated(file.Node().(*ast.File)) {
 			continue
 		}
 		for cur := range file.Preorder((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
-			if f := u.newFunction(cur, byNode, calls); f != nil {
+			if f := u.newFunction(cur, calls); f != nil {
 				f.file = file.Node().(*ast.File)
-				byNode[f.node] = f
+				u.byNode[f.node] = f
 				u.functions = append(u.functions, f)
 			}
 		}
@@ -76,7 +77,7 @@ func newUnit(pass *analysis.Pass) *unit {
 }
 
 // newFunction returns the function at cur, nil if it has no body.
-func (u *unit) newFunction(cur inspector.Cursor, outer map[ast.Node]*function, calls map[types.Object]timing) *function {
+func (u *unit) newFunction(cur inspector.Cursor, calls map[types.Object]timing) *function {
 	f := &function{node: cur.Node(), cur: cur}
 	var body *ast.BlockStmt
 	switch node := f.node.(type) {
@@ -88,10 +89,7 @@ func (u *unit) newFunction(cur inspector.Cursor, outer map[ast.Node]*function, c
 	case *ast.FuncLit:
 		body = node.Body
 		f.sig, _ = u.info.TypeOf(node).(*types.Signature)
-		for around := range cur.Parent().Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
-			f.outer = outer[around.Node()]
-			break
-		}
+		f.outer = u.functionAt(cur.Parent())
 	}
 	if body == nil || f.sig == nil {
 		return nil
@@ -110,6 +108,14 @@ func (u *unit) newFunction(cur inspector.Cursor, outer map[ast.Node]*function, c
 		f.when = max(f.outer.when, u.timingOf(cur, calls))
 	}
 	return f
+}
+
+// functionAt returns the function that cur is in, nil if it is in none.
+func (u *unit) functionAt(cur inspector.Cursor) *function {
+	for around := range cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
+		return u.byNode[around.Node()]
+	}
+	return nil
 }
 
 // callTimes returns, for variables that are called by go or defer or are returned, when that is.
@@ -161,6 +167,7 @@ func (u *unit) timingOf(cur inspector.Cursor, calls map[types.Object]timing) tim
 		if !ok {
 			return later
 		}
+		u.closures[u.info.ObjectOf(id)] = cur.Node().(*ast.FuncLit)
 		return calls[u.info.ObjectOf(id)]
 	}
 	return here
@@ -171,7 +178,7 @@ func timingOfArgument(call *ast.CallExpr) timing {
 	switch name := calledName(call); {
 	case name == "Go", name == "TryGo", name == "Submit":
 		return started
-	case name == "AfterFunc", name == "Cleanup", strings.HasPrefix(name, "Once"), strings.HasPrefix(name, "On"),
+	case strings.HasSuffix(name, "AfterFunc"), name == "Cleanup", strings.HasPrefix(name, "Once"), strings.HasPrefix(name, "On"),
 		strings.HasPrefix(name, "Set"), strings.HasPrefix(name, "Register"), strings.HasPrefix(name, "Handle"),
 		strings.HasPrefix(name, "Add"), strings.HasPrefix(name, "With"), strings.HasPrefix(name, "New"):
 		return later

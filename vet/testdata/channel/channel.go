@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -107,6 +108,29 @@ func local(ctx context.Context) (int, error) {
 	return n, nil
 }
 
+// One goroutine closes the channel when the others, which have the context, have ended.
+func collect(ctx context.Context, names []string) (sum int) {
+	found := make(chan int)
+	var wg sync.WaitGroup
+	worker := func() {
+		defer wg.Done()
+		found <- find(ctx)
+	}
+	for range names {
+		wg.Add(1)
+		go worker()
+	}
+	go func() {
+		wg.Wait()
+		close(found)
+	}()
+	for n := range found {
+		sum += n
+	}
+	wg.Wait()
+	return sum
+}
+
 // The goroutine stays for ever if the context is done first.
 func leak(ctx context.Context) (int, error) {
 	found := make(chan int)
@@ -178,3 +202,41 @@ func find(ctx context.Context) int               { return 1 }
 func compute() int                               { return 1 }
 func stream(ctx context.Context) <-chan int      { return nil }
 func without(in chan int)                        { <-in }
+
+func sum(ctx context.Context, names []string) int {
+	found := make(chan int, len(names))
+	for range names {
+		go func() { found <- find(ctx) }()
+	}
+	return add(ctx, found, len(names))
+}
+
+func add(ctx context.Context, found chan int, n int) (sum int) {
+	for range n {
+		sum += <-found
+	}
+	return sum
+}
+
+func scheduled(ctx context.Context, schedule func(func(context.Context))) int {
+	answer := make(chan int)
+	schedule(func(ctx context.Context) { answer <- find(ctx) })
+	return <-answer // want `this receive from answer`
+}
+
+func closedAtEnd(ctx context.Context, in chan int, stop func()) {
+	context.AfterFunc(ctx, stop)
+	for range in {
+		compute()
+	}
+}
+
+type closer interface{ Close() }
+
+func closedByGoroutine(ctx context.Context, in chan int, c closer) {
+	go func() {
+		<-ctx.Done()
+		c.Close()
+	}()
+	<-in
+}

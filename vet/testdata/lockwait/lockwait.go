@@ -74,3 +74,13 @@ func (s *store) loop(ctx context.Context) error {
 		}
 	}
 }
+
+func (s *store) closed(ctx context.Context, all chan int) (sum int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(all)
+	for n := range all {
+		sum += n
+	}
+	return sum
+}
