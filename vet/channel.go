@@ -205,8 +205,8 @@ func (u *unit) canEnd(s *ast.SelectStmt) bool {
 
 // mayHang reports whether a receive from e at cur, in f, may wait for something that does not end with the context.
 func (u *unit) mayHang(f *function, cur inspector.Cursor, e ast.Expr) bool {
-	if f.when == started || isDeferred(cur) {
-		return false // the goroutine was started to wait
+	if f.when == started || isDeferred(cur) || u.isClosedAtEnd(f) {
+		return false // also a goroutine that was started to wait
 	}
 	if call, ok := ast.Unparen(e).(*ast.CallExpr); ok {
 		return !u.isDoneCall(call) && !u.mentionsContext(call) && !isClock(u.info.TypeOf(call))
@@ -222,7 +222,7 @@ func (u *unit) mayHang(f *function, cur inspector.Cursor, e ast.Expr) bool {
 	if len(c.passed) > 0 {
 		return slices.ContainsFunc(c.passed, func(arg inspector.Cursor) bool { return !u.isServedAt(arg) })
 	}
-	return !u.isClosedAtEnd(f) && !(f.isLocal(o) && u.isServed(f, o))
+	return !f.isLocal(o) || !u.isServed(f, o)
 }
 
 // isServedAt reports whether the argument at cur is a channel that goroutines with a context serve.
@@ -355,10 +355,22 @@ func (u *unit) mayBlock(f *function, cur inspector.Cursor, e ast.Expr) bool {
 	return true
 }
 
-// inLoopOf reports whether the statement at cur is in a loop that the call of make is not in.
+// inLoopOf reports whether the send at cur may run more than once for a channel that is made once: it is in a loop that
+// the call of make is not in, and does not leave that loop.
 func inLoopOf(cur, made inspector.Cursor) bool {
-	for loop := range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil)) {
-		if !loop.Contains(made) {
+	leaves := false
+	if next, ok := cur.NextSibling(); ok {
+		switch next := next.Node().(type) {
+		case *ast.ReturnStmt:
+			leaves = true
+		case *ast.BranchStmt:
+			leaves = next.Tok == token.BREAK
+		}
+	}
+	for c := range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.FuncLit)(nil)) {
+		if _, closure := c.Node().(*ast.FuncLit); closure {
+			leaves = false // the closure, and not the loop around it
+		} else if !leaves && !c.Contains(made) {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package vet
 import (
 	"go/ast"
 	"go/types"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 )
@@ -129,6 +130,7 @@ func (u *unit) bounds(f *function) bool {
 		case "SetDeadline", "SetReadDeadline", "SetWriteDeadline":
 			return true
 		}
-		return false
+		// Something else watches the context.
+		return strings.HasPrefix(strings.ToLower(calledName(call)), "watch") && u.mentionsContext(call)
 	})
 }

@@ -229,6 +229,7 @@ func closedAtEnd(ctx context.Context, in chan int, stop func()) {
 	for range in {
 		compute()
 	}
+	<-feed()
 }
 
 type closer interface{ Close() }
@@ -239,4 +240,24 @@ func closedByGoroutine(ctx context.Context, in chan int, c closer) {
 		c.Close()
 	}()
 	<-in
+}
+
+func feed() chan int { return nil }
+
+func onceInLoop(ctx context.Context, in chan int) error {
+	failed := make(chan error, 1)
+	go func() {
+		for {
+			if compute() == 0 {
+				failed <- errors.New("nothing")
+				return
+			}
+		}
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

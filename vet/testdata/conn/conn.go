@@ -49,3 +49,12 @@ func watched(ctx context.Context, l net.Listener) (net.Conn, error) {
 }
 
 func without(conn net.Conn, buf []byte) { conn.Read(buf) }
+
+type watcher struct{}
+
+func (watcher) Watch(context.Context) {}
+
+func byWatcher(ctx context.Context, conn net.Conn, w watcher, buf []byte) (int, error) {
+	w.Watch(ctx)
+	return conn.Read(buf)
+}
