@@ -3,6 +3,7 @@ package vet
 import (
 	"go/ast"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ast/inspector"
@@ -81,7 +82,7 @@ func runCalls(pass *analysis.Pass) (any, error) {
 			if !ok {
 				use, ok = betterOfSQL(fn)
 			}
-			if !ok || fn.FullName() == "net/http.NewRequest" && u.givesContext(f) || u.isOver(f, cur) {
+			if !ok || fn.FullName() == "net/http.NewRequest" && u.givesContext(f, cur) || u.isOver(f, cur) {
 				continue
 			}
 			pass.Report(analysis.Diagnostic{
@@ -94,11 +95,25 @@ func runCalls(pass *analysis.Pass) (any, error) {
 	return nil, nil
 }
 
-// givesContext reports whether f gives a request a context after it was made.
-func (u *unit) givesContext(f *function) bool {
+// givesContext reports whether f gives the request that the call at cur makes a context later, or passes it on together
+// with one.
+func (u *unit) givesContext(f *function, cur inspector.Cursor) bool {
+	var request types.Object
+	if made := assignedFrom(cur); made != nil {
+		request = u.object(made)
+	}
 	return u.any(f.outermost().node, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
-		return ok && (u.calls(call) == "(*net/http.Request).WithContext" || u.calls(call) == "(*net/http.Request).Clone")
+		if !ok {
+			return false
+		}
+		switch u.calls(call) {
+		case "(*net/http.Request).WithContext", "(*net/http.Request).Clone":
+			return true
+		}
+		isRequest := func(e ast.Expr) bool { return request != nil && u.object(e) == request }
+		isContext := func(e ast.Expr) bool { return isContext(u.info.TypeOf(e)) }
+		return slices.ContainsFunc(call.Args, isRequest) && slices.ContainsFunc(call.Args, isContext)
 	})
 }
 

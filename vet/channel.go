@@ -34,6 +34,7 @@ type channel struct {
 	makes     []inspector.Cursor // calls of make for it
 	sent      bool
 	selected  bool               // a select receives from it, and may take another case
+	received  bool               // something receives from it in any case
 	fromCalls bool               // it comes from a call that has a context
 	passed    []inspector.Cursor // arguments that it stands for, if it is a parameter
 }
@@ -50,8 +51,14 @@ func (u *unit) findChannels(root inspector.Cursor) {
 		}
 		return u.channels[o]
 	}
-	for cur := range root.Preorder((*ast.CallExpr)(nil), (*ast.SendStmt)(nil), (*ast.CommClause)(nil)) {
+	for cur := range root.Preorder((*ast.CallExpr)(nil), (*ast.SendStmt)(nil), (*ast.CommClause)(nil), (*ast.UnaryExpr)(nil), (*ast.RangeStmt)(nil)) {
 		switch node := cur.Node().(type) {
+		case *ast.UnaryExpr:
+			if receives(node) && !isComm(cur) {
+				note(node.X).received = true
+			}
+		case *ast.RangeStmt:
+			note(node.X).received = true
 		case *ast.SendStmt:
 			note(node.Chan).sent = true
 		case *ast.CommClause:
@@ -139,7 +146,7 @@ func runChannels(pass *analysis.Pass) (any, error) {
 			}
 			switch node := cur.Node().(type) {
 			case *ast.SelectStmt:
-				if !u.canEnd(node) {
+				if !u.canEnd(f, node) {
 					pass.Reportf(node.Pos(), "this select goes on waiting when %s is done: add a case <-%[1]s.Done(), or use curio.Select", f.ctx.Name())
 				}
 			case *ast.SendStmt:
@@ -177,9 +184,10 @@ func isComm(cur inspector.Cursor) bool {
 	return false
 }
 
-// canEnd reports whether a select has a case that another side is bound to bring about: a default, the end of a
-// context, a time limit, or a channel without values, which is how code without contexts says stop.
-func (u *unit) canEnd(s *ast.SelectStmt) bool {
+// canEnd reports whether a select of f has a case that another side is bound to bring about: a default, the end of a
+// context, a time limit, a goroutine that has a context, or a channel without values, which is how code without contexts
+// says stop.
+func (u *unit) canEnd(f *function, s *ast.SelectStmt) bool {
 	for _, clause := range s.Body.List {
 		clause := clause.(*ast.CommClause)
 		if clause.Comm == nil {
@@ -194,6 +202,9 @@ func (u *unit) canEnd(s *ast.SelectStmt) bool {
 			return true // of a type parameter
 		}
 		if isNamed(c.Elem(), "time", "Time") {
+			return true
+		}
+		if o := u.object(received); o != nil && f.isLocal(o) && u.isServed(f, o) {
 			return true
 		}
 		if s, ok := c.Elem().Underlying().(*types.Struct); ok && s.NumFields() == 0 {
@@ -350,7 +361,7 @@ func (u *unit) mayBlock(f *function, cur inspector.Cursor, e ast.Expr) bool {
 		}
 	}
 	if f.when == started || local && (o.Pos() < f.body.Node().Pos() || f.body.Node().End() < o.Pos()) {
-		return local && len(c.makes) > 0 && c.selected // otherwise the function that made it is sure to receive
+		return local && len(c.makes) > 0 && c.selected && !c.received // otherwise the function that made it is sure to receive
 	}
 	return true
 }

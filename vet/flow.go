@@ -82,7 +82,7 @@ func (u *unit) waitsOf(f *function) map[ast.Node]string {
 				waits[node] = text(node.Fun)
 			}
 		case *ast.CommClause:
-			if node.Comm != nil && !hasDefault(cur.Parent().Node().(*ast.BlockStmt)) {
+			if node.Comm != nil && f.ctx != nil && !hasDefault(cur.Parent().Node().(*ast.BlockStmt)) {
 				waits[node.Comm] = "a select"
 			}
 		case *ast.SendStmt:

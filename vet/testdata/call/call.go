@@ -73,3 +73,11 @@ func queries(ctx context.Context, db *sql.DB, tx *sql.Tx) error {
 }
 
 func without() error { return exec.Command("true").Run() }
+
+func passed(ctx context.Context, do func(context.Context, *http.Request) error) error {
+	r, err := http.NewRequest("GET", "http://127.0.0.1", nil)
+	if err != nil {
+		return err
+	}
+	return do(ctx, r)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -259,5 +260,29 @@ func onceInLoop(ctx context.Context, in chan int) error {
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+func receivedAnyway(ctx context.Context, stop func()) error {
+	failed := make(chan error)
+	go func() { failed <- errors.New(strconv.Itoa(compute())) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		stop()
+		<-failed
+		return ctx.Err()
+	}
+}
+
+func selectServed(ctx context.Context, in chan int) int {
+	found := make(chan int, 1)
+	go func() { found <- find(ctx) }()
+	select {
+	case n := <-found:
+		return n
+	case n := <-in:
+		return n
 	}
 }

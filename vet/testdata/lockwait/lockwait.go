@@ -84,3 +84,13 @@ func (s *store) closed(ctx context.Context, all chan int) (sum int) {
 	}
 	return sum
 }
+
+// Without a context, only waits of Curio count.
+func (s *store) without(done chan int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
+}
