@@ -2,12 +2,17 @@ module github.com/curio-go/curio/cmd/curio
 
 go 1.26.0
 
-replace github.com/curio-go/curio => ../..
+replace (
+	github.com/curio-go/curio => ../..
+	github.com/curio-go/curio/vet => ../../vet
+)
 
 require (
 	charm.land/bubbletea/v2 v2.1.1
 	github.com/charmbracelet/x/term v0.2.2
 	github.com/curio-go/curio v0.0.0-00010101000000-000000000000
+	github.com/curio-go/curio/vet v0.0.0-00010101000000-000000000000
+	golang.org/x/tools v0.51.0
 )
 
 require (
@@ -23,6 +28,7 @@ require (
 	github.com/muesli/cancelreader v0.2.2 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/xo/terminfo v1.0.0 // indirect
-	golang.org/x/sync v0.22.0 // indirect
-	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/mod v0.41.0 // indirect
+	golang.org/x/sync v0.23.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
 )

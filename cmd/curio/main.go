@@ -1,8 +1,9 @@
 // Curio shows what the tasks of a running program do, and what they wait for. The program must have its monitor on: see
-// package monitor of github.com/curio-go/curio.
+// package monitor of github.com/curio-go/curio. It also helps to bring source code over to Curio.
 //
 //	curio top                           # with CURIO_MONITOR set, or
 //	curio top unix:/run/user/1000/chat.sock
+//	curio vet ./...
 //
 // See README.md beside this file.
 package main
@@ -21,7 +22,7 @@ import (
 
 // What the program exits with.
 const (
-	exitFound = 3 // deadlocks has found one
+	exitFound = 3 // deadlocks has found one; vet has found something
 	exitUsage = 2
 	exitError = 1
 )
@@ -43,6 +44,7 @@ func commands() []command {
 		{"deadlocks", "[ADDRESS]", "show tasks that wait for each other", runDeadlocks},
 		{"cancel", "TASK [ADDRESS]", "cancel a task", runCancel},
 		{"show", "FILE", "print a file of package blackbox", runShow},
+		{"vet", "[PACKAGES]", "find what ignores contexts in Go code, and misuse of Curio", runVet},
 	}
 }
 
@@ -155,6 +157,6 @@ URL of its handler. Without it, it is the value of CURIO_MONITOR. A token, which
 for, comes from CURIO_MONITOR_TOKEN or from the file named by -token-file.
 
 "curio help COMMAND" lists the flags of a command. The exit status is 1 after a failure, 2 if the
-command line is wrong, and 3 if "curio deadlocks" has found one.
+command line is wrong, and 3 if "curio deadlocks" or "curio vet" has found something.
 `)
 }

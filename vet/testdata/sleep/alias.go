@@ -1,0 +1,5 @@
+package sleep
+
+import "context"
+
+type ctx = context.Context
