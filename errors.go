@@ -225,7 +225,7 @@ type Cancellation struct {
 	Where   string    // file:line of the call that cancelled, "" if a deadline or another context did
 	When    time.Time // when that was
 	Reason  error     // what the canceller gave as its reason, or the cause of a context that is not ours
-	Expired bool      // it was a deadline
+	Expired bool      // it was a deadline of this package; a standard context's deadline is a cancellation
 }
 
 // WhoCancelled returns what ended the operation that failed with err. The result is false if err is

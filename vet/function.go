@@ -186,7 +186,7 @@ func timingOfArgument(call *ast.CallExpr) timing {
 	return here
 }
 
-// nodes iterates over the nodes of f, without those of closures in it.
+// nodes iterates over the nodes of f, without the nodes of the closures in it.
 func (f *function) nodes(types ...ast.Node) iter.Seq[inspector.Cursor] {
 	wanted := map[reflect.Type]bool{}
 	for _, t := range types {

@@ -12,7 +12,7 @@ import (
 
 var spawns = &analysis.Analyzer{
 	Name: "curiospawn",
-	Doc: `find tasks that are cancelled at once, as their context ends
+	Doc: `find tasks that are cancelled at once, because their context is
 
 The context in a function that curio.Run, curio.TimeoutAfter and similar functions call ends when that function
 returns, and so does one whose cancel function is deferred. A task that was spawned with it is then cancelled.
