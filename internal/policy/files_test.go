@@ -20,9 +20,12 @@ import (
 // programFiles are the files of a document so far, by their folders and their names.
 type programFiles map[string]map[string]string
 
+// isFile reports whether b is a file of a program. Another name after the word "go" marks a copy, see origins_test.go.
+func isFile(b block) bool { return b.language == "go" && strings.HasSuffix(b.info, ".go") }
+
 // isPart reports whether b is a file of a program that is run further down.
 func isPart(b block) bool {
-	return b.info != "" && filepath.Base(b.info) != "main.go" && !isTestFile(b.info)
+	return isFile(b) && filepath.Base(b.info) != "main.go" && !isTestFile(b.info)
 }
 
 func isTestFile(name string) bool { return strings.HasSuffix(name, "_test.go") }
