@@ -37,7 +37,7 @@ func TestPhrases(t *testing.T) {
 		{
 			"ctx ends",
 			[]string{"If ctx ends first, Wait returns.", "The context has ended.", "Its context itself ended."},
-			[]string{"If ctx is done first, Wait returns.", "fn and ctx endure.", "A cancelled context ends an operation.", "Its context has ended it."},
+			[]string{"If ctx is done first, Wait returns.", "fn and ctx endure.", "A cancelled context ends an operation.", "Its context has ended it.", "A task below a context ends with it."},
 		},
 		{
 			"as a pointer",

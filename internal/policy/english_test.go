@@ -38,7 +38,7 @@ var phrases = []phrase{
 	{"besides", re(`\b[Bb]esides\b`), nil, `"also", "in addition to", "except"`},
 	{"in the end", re(`\b[Ii]n the end\b`), nil, `"finally", "eventually", or leave it out`},
 	{"stands still", re(`\b(?:stands?|stood|standing) still\b`), nil, `"stops", "makes no progress"`},
-	{"ctx ends", re(`\b(?:ctx|[Cc]ontexts?)(?: itself)? (?:ends?|ended|(?:has|have|had) ended)\b`), re(`\b(?:ends|ended) (?:an?|the|it|its|was)\b`), `"ctx is done"`},
+	{"ctx ends", re(`\b(?:ctx|[Cc]ontexts?)(?: itself)? (?:ends?|ended|(?:has|have|had) ended)\b`), re(`\b(?:ends|ended) (?:an?|the|it|its|was|with)\b`), `"ctx is done"`},
 	{"as a pointer", re(`, as an? .?\*\w[\w.]*`), re(`, as an? \S+ (?:has|does|is)\b`), `"such as a", "for example a"`},
 	{"as it has it", re(`\bas [\w. ]{1,30} has (?:it|them)\b`), re(`\bas (?:far|long|much|soon) as\b`), `"as in …", "the way … does it"`},
 	{"his", re(`\b(?:[Hh]is|[Hh]im|[Hh]imself|[Hh]e)\b`), nil, `"its", "they", "the caller"`},
