@@ -34,7 +34,7 @@ func (s *settings) explain(err error) error {
 			return fmt.Errorf("%w: %s", failed, why)
 		}
 	case syscall.ENOEXEC:
-		return fmt.Errorf("%w: it is not a program for this system, and does not begin with #!", failed)
+		return fmt.Errorf("%w: it does not begin with #!, and is not a program for this system", failed)
 	case syscall.EACCES:
 		if info, err := os.Stat(s.fromHere()); err == nil && info.IsDir() {
 			failed.Err = syscall.EISDIR
