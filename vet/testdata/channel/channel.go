@@ -286,3 +286,24 @@ func selectServed(ctx context.Context, in chan int) int {
 		return n
 	}
 }
+
+type watcher struct{ updates chan int }
+
+func (w *watcher) Updates() <-chan int { return w.updates }
+
+func watch(ctx context.Context) *watcher {
+	w := &watcher{updates: make(chan int, 100)}
+	w.updates <- 0 // it has room
+	for range 200 {
+		w.updates <- 1 // want `this send to w.updates`
+	}
+	return w
+}
+
+func watched(ctx context.Context) (sum int) {
+	w := watch(ctx)
+	for n := range w.Updates() {
+		sum += n
+	}
+	return sum
+}
