@@ -291,6 +291,9 @@ func (u *unit) isServed(f *function, o types.Object) bool {
 		call, ok := cur.Node().(*ast.CallExpr)
 		if stmt, isGo := cur.Node().(*ast.GoStmt); isGo {
 			call = stmt.Call
+		} else if ok && u.callsBack(call, o) {
+			served = true
+			continue
 		} else if ok && (timingOfArgument(call) != started || cur.ParentEdgeKind() == edge.GoStmt_Call) {
 			continue
 		}
@@ -305,6 +308,15 @@ func (u *unit) isServed(f *function, o types.Object) bool {
 		served = true
 	}
 	return served
+}
+
+// callsBack reports whether call gets a context, and a closure that has o to say that it is through.
+func (u *unit) callsBack(call *ast.CallExpr, o types.Object) bool {
+	return slices.ContainsFunc(call.Args, func(e ast.Expr) bool { return isContext(u.info.TypeOf(e)) }) &&
+		slices.ContainsFunc(call.Args, func(e ast.Expr) bool {
+			_, closure := ast.Unparen(e).(*ast.FuncLit)
+			return closure && u.mentions(e, o)
+		})
 }
 
 // runs returns what is run by a call in a goroutine: the call, and the closures that its variables have.
@@ -356,6 +368,9 @@ func (u *unit) mayBlock(f *function, cur inspector.Cursor, e ast.Expr) bool {
 		return false
 	}
 	c := cmp.Or(u.channels[o], &channel{})
+	if len(c.passed) > 0 && !slices.ContainsFunc(c.passed, func(arg inspector.Cursor) bool { return !u.hasRoomAt(arg) }) {
+		return false
+	}
 	local := f.isLocal(o)
 	for _, made := range c.makes {
 		n, known := u.capacity(made)
@@ -368,6 +383,16 @@ func (u *unit) mayBlock(f *function, cur inspector.Cursor, e ast.Expr) bool {
 		return local && len(c.makes) > 0 && c.selected && !c.received // otherwise the function that made it is sure to receive
 	}
 	return true
+}
+
+// hasRoomAt reports whether the argument at cur is a local channel that is as large as needed: its capacity is computed.
+func (u *unit) hasRoomAt(cur inspector.Cursor) bool {
+	o, f := u.object(cur.Node().(ast.Expr)), u.functionAt(cur)
+	c := u.channels[o]
+	return o != nil && f != nil && f.isLocal(o) && c != nil && len(c.makes) > 0 && !slices.ContainsFunc(c.makes, func(made inspector.Cursor) bool {
+		_, known := u.capacity(made)
+		return known
+	})
 }
 
 // inLoopOf reports whether the send at cur may run more than once for a channel that is made once: it is in a loop that

@@ -307,3 +307,19 @@ func watched(ctx context.Context) (sum int) {
 	}
 	return sum
 }
+
+func calledBack(ctx context.Context, commit func(context.Context, func())) {
+	committed := make(chan struct{})
+	commit(ctx, func() { close(committed) })
+	<-committed
+}
+
+func fill(ctx context.Context, names []string) int {
+	found := make(chan int, 2*len(names))
+	for range names {
+		go put(ctx, found)
+	}
+	return <-found
+}
+
+func put(ctx context.Context, found chan<- int) { found <- find(ctx) }
