@@ -31,12 +31,11 @@ in a goroutine are reported if what receives may be gone.`,
 
 // A channel is what a package does with one variable or field.
 type channel struct {
-	makes     []inspector.Cursor // calls of make for it
-	sent      bool
-	selected  bool               // a select receives from it, and may take another case
-	received  bool               // something receives from it in any case
-	fromCalls bool               // it comes from a call that has a context
-	passed    []inspector.Cursor // arguments that it stands for, if it is a parameter
+	makes    []inspector.Cursor // calls of make for it
+	sent     bool
+	selected bool               // a select receives from it, and may take another case
+	received bool               // something receives from it in any case
+	passed   []inspector.Cursor // arguments that it stands for, if it is a parameter
 }
 
 // findChannels looks at all files.
@@ -71,14 +70,15 @@ func (u *unit) findChannels(root inspector.Cursor) {
 			if to == nil || u.info.TypeOf(to) == nil {
 				continue
 			}
+			if o := u.object(to); o != nil && u.mentionsContext(node) {
+				u.fromCalls[o] = true
+			}
 			if _, ok := u.info.TypeOf(to).Underlying().(*types.Chan); !ok {
 				continue
 			}
 			if id, ok := ast.Unparen(node.Fun).(*ast.Ident); ok && u.info.Uses[id] == types.Universe.Lookup("make") {
 				c := note(to)
 				c.makes = append(c.makes, cur)
-			} else if u.mentionsContext(node) {
-				note(to).fromCalls = true
 			}
 		}
 	}
@@ -220,6 +220,9 @@ func (u *unit) mayHang(f *function, cur inspector.Cursor, e ast.Expr) bool {
 		return false // also a goroutine that was started to wait
 	}
 	if call, ok := ast.Unparen(e).(*ast.CallExpr); ok {
+		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && u.fromCalls[u.object(selector.X)] {
+			return false
+		}
 		return !u.isDoneCall(call) && !u.mentionsContext(call) && !isClock(u.info.TypeOf(call))
 	}
 	o := u.object(e)
@@ -227,7 +230,7 @@ func (u *unit) mayHang(f *function, cur inspector.Cursor, e ast.Expr) bool {
 		return false
 	}
 	c := cmp.Or(u.channels[o], &channel{})
-	if c.fromCalls || c.sent && u.isBuffered(c) && u.hasNoValues(o) { // a semaphore's release
+	if u.fromCalls[o] || c.sent && u.isBuffered(c) && u.hasNoValues(o) { // a semaphore's release
 		return false
 	}
 	if len(c.passed) > 0 {
@@ -288,6 +291,9 @@ func (u *unit) isServed(f *function, o types.Object) bool {
 		call, ok := cur.Node().(*ast.CallExpr)
 		if stmt, isGo := cur.Node().(*ast.GoStmt); isGo {
 			call = stmt.Call
+		} else if ok && u.callsBack(call, o) {
+			served = true
+			continue
 		} else if ok && (timingOfArgument(call) != started || cur.ParentEdgeKind() == edge.GoStmt_Call) {
 			continue
 		}
@@ -302,6 +308,15 @@ func (u *unit) isServed(f *function, o types.Object) bool {
 		served = true
 	}
 	return served
+}
+
+// callsBack reports whether call gets a context, and a closure that has o to say that it is through.
+func (u *unit) callsBack(call *ast.CallExpr, o types.Object) bool {
+	return slices.ContainsFunc(call.Args, func(e ast.Expr) bool { return isContext(u.info.TypeOf(e)) }) &&
+		slices.ContainsFunc(call.Args, func(e ast.Expr) bool {
+			_, closure := ast.Unparen(e).(*ast.FuncLit)
+			return closure && u.mentions(e, o)
+		})
 }
 
 // runs returns what is run by a call in a goroutine: the call, and the closures that its variables have.
@@ -353,10 +368,14 @@ func (u *unit) mayBlock(f *function, cur inspector.Cursor, e ast.Expr) bool {
 		return false
 	}
 	c := cmp.Or(u.channels[o], &channel{})
+	if len(c.passed) > 0 && !slices.ContainsFunc(c.passed, func(arg inspector.Cursor) bool { return !u.hasRoomAt(arg) }) {
+		return false
+	}
 	local := f.isLocal(o)
 	for _, made := range c.makes {
 		n, known := u.capacity(made)
-		if !known && local || n > 0 && (!local && n == 1 || local && !inLoopOf(cur, made)) {
+		fresh := local || u.functionAt(made) == f // it is new, and has room for a first value
+		if !known && local || n > 0 && (!local && n == 1 || fresh && !inLoopOf(cur, made)) {
 			return false // it is as large as needed, or holds the one answer that is sent
 		}
 	}
@@ -364,6 +383,16 @@ func (u *unit) mayBlock(f *function, cur inspector.Cursor, e ast.Expr) bool {
 		return local && len(c.makes) > 0 && c.selected && !c.received // otherwise the function that made it is sure to receive
 	}
 	return true
+}
+
+// hasRoomAt reports whether the argument at cur is a local channel that is as large as needed: its capacity is computed.
+func (u *unit) hasRoomAt(cur inspector.Cursor) bool {
+	o, f := u.object(cur.Node().(ast.Expr)), u.functionAt(cur)
+	c := u.channels[o]
+	return o != nil && f != nil && f.isLocal(o) && c != nil && len(c.makes) > 0 && !slices.ContainsFunc(c.makes, func(made inspector.Cursor) bool {
+		_, known := u.capacity(made)
+		return known
+	})
 }
 
 // inLoopOf reports whether the send at cur may run more than once for a channel that is made once: it is in a loop that

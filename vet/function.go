@@ -31,6 +31,7 @@ type unit struct {
 	channels  map[types.Object]*channel
 	closures  map[types.Object]*ast.FuncLit // the one that a variable has
 	byNode    map[ast.Node]*function
+	fromCalls map[types.Object]bool // variables whose value comes from a call that has a context
 }
 
 // A timing says when a closure runs.
@@ -57,7 +58,7 @@ type function struct {
 }
 
 func newUnit(pass *analysis.Pass) *unit {
-	u := &unit{pkg: pass.Pkg, info: pass.TypesInfo, channels: map[types.Object]*channel{}, closures: map[types.Object]*ast.FuncLit{}, byNode: map[ast.Node]*function{}}
+	u := &unit{pkg: pass.Pkg, info: pass.TypesInfo, channels: map[types.Object]*channel{}, closures: map[types.Object]*ast.FuncLit{}, byNode: map[ast.Node]*function{}, fromCalls: map[types.Object]bool{}}
 	root := pass.ResultOf[inspect.Analyzer].(*inspector.Inspector).Root()
 	calls := u.callTimes(root)
 	for file := range root.Children() {

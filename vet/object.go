@@ -105,9 +105,9 @@ func (f *function) isLocal(o types.Object) bool {
 	return true
 }
 
-// isCurio reports whether fn is a function or method of ours.
+// isCurio reports whether fn is an exported function or method of ours.
 func isCurio(fn *types.Func) bool {
-	if fn == nil || fn.Pkg() == nil {
+	if fn == nil || fn.Pkg() == nil || !fn.Exported() {
 		return false
 	}
 	path := fn.Pkg().Path()

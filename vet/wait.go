@@ -63,7 +63,8 @@ var conns = &analysis.Analyzer{
 
 Read, Write and Accept of a net.Conn or a net.Listener go on when the context of the function
 is done. So do io.ReadFull, io.ReadAll and io.Copy of a net.Conn. A function that sets a
-deadline, or has something done at the end of a context, is not reported. The connections of
+deadline, or has something done at the end of a context, is not reported, nor is a goroutine
+that was started to accept. The connections of
 package network of Curio take a context; network.FromConn makes one of any net.Conn.`,
 	Requires: []*analysis.Analyzer{prepare},
 	Run:      runConns,
@@ -98,7 +99,7 @@ func runConns(pass *analysis.Pass) (any, error) {
 	for f := range u.waiting(pass) {
 		for cur := range f.nodes((*ast.CallExpr)(nil)) {
 			call := cur.Node().(*ast.CallExpr)
-			if !u.usesConn(call) || isDeferred(cur) || u.bounds(f) || u.isOver(f, cur) {
+			if !u.usesConn(call) || isDeferred(cur) || f.when == started && strings.HasPrefix(calledName(call), "Accept") || u.bounds(f) || u.isOver(f, cur) {
 				continue
 			}
 			pass.ReportRangef(call, "%s goes on when %s is done: set a deadline, or use package network of Curio, such as network.FromConn", text(call.Fun), f.ctx.Name())

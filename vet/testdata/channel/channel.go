@@ -286,3 +286,40 @@ func selectServed(ctx context.Context, in chan int) int {
 		return n
 	}
 }
+
+type watcher struct{ updates chan int }
+
+func (w *watcher) Updates() <-chan int { return w.updates }
+
+func watch(ctx context.Context) *watcher {
+	w := &watcher{updates: make(chan int, 100)}
+	w.updates <- 0 // it has room
+	for range 200 {
+		w.updates <- 1 // want `this send to w.updates`
+	}
+	return w
+}
+
+func watched(ctx context.Context) (sum int) {
+	w := watch(ctx)
+	for n := range w.Updates() {
+		sum += n
+	}
+	return sum
+}
+
+func calledBack(ctx context.Context, commit func(context.Context, func())) {
+	committed := make(chan struct{})
+	commit(ctx, func() { close(committed) })
+	<-committed
+}
+
+func fill(ctx context.Context, names []string) int {
+	found := make(chan int, 2*len(names))
+	for range names {
+		go put(ctx, found)
+	}
+	return <-found
+}
+
+func put(ctx context.Context, found chan<- int) { found <- find(ctx) }

@@ -58,3 +58,15 @@ func byWatcher(ctx context.Context, conn net.Conn, w watcher, buf []byte) (int, 
 	w.Watch(ctx)
 	return conn.Read(buf)
 }
+
+func inBackground(ctx context.Context, l net.Listener) {
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+}
