@@ -42,5 +42,6 @@
 // Over gRPC v1.85, go-redis v9.22 and the server and client of etcd v3.7, nearly 800 files, they report thirteen places, each of
 // which does wait without its context or with a mutex locked. Seven of these are sleeps of a millisecond to 50
 // milliseconds, which matter little, except to a test with virtual time. Code that keeps its channels in structs gets more
-// false reports: two of six in the Kafka client franz-go v1.22, where something else is sure to end the wait.
+// false reports: two of six in the Kafka client franz-go v1.22, where something else is sure to end the wait. The rules
+// were refined on these programs, so expect more false reports of ctxchan in others.
 package vet
