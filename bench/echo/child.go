@@ -56,6 +56,9 @@ func start(ctx context.Context, m mode, line []string) (*running, error) {
 	s := &running{command: c, port: port, output: &tail{}, kill: cancel, ended: make(chan struct{})}
 	c.Stdout, c.Stderr = s.output, s.output
 	c.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", len(m.server)))
+	// The event loop of asyncio receives into a new buffer of 256 KiB each time, which glibc would get from the
+	// system and give back for each message. Nothing in Go reads these.
+	c.Env = append(c.Env, "MALLOC_MMAP_THRESHOLD_=33554432", "MALLOC_TRIM_THRESHOLD_=67108864")
 	if err := c.Start(); err != nil {
 		cancel()
 		return nil, err
