@@ -7,12 +7,12 @@ import "os"
 // take a minute.
 var Long = os.Getenv("CURIO_LONG") != ""
 
-// Times is how often a race is run: n times in a long run, a quarter of that under the race
+// Times is how often a race is run: n times in a long run, a sixth of that under the race
 // detector, which makes each round five to ten times as long, and a tenth without Long.
 func Times(n int) int {
 	switch {
 	case Long && Race:
-		return max(n/4, 1)
+		return max(n/6, 1)
 	case Long:
 		return n
 	}
