@@ -12,7 +12,6 @@ import (
 // The programs of docs/coming-from/context.md with errgroup print what ours print. They are marked
 // "golang", as the root module, whose tests run the blocks marked "go", does not have errgroup.
 func TestDocumentsWithErrgroup(t *testing.T) {
-	t.Parallel()
 	text, err := os.ReadFile(filepath.FromSlash("../../docs/coming-from/context.md"))
 	if err != nil {
 		t.Fatal(err)
