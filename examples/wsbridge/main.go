@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/curio-go/curio"
@@ -55,7 +56,10 @@ func main() {
 }
 
 // A room is what all clients say.
-type room struct{ said curio.Broadcast[string] }
+type room struct {
+	said    curio.Broadcast[string]
+	clients sync.WaitGroup // Shutdown does not wait for connections that were taken over
+}
 
 // serve serves until it is asked to stop, and lets the clients have the time until ctx is done.
 func serve(ctx context.Context, listener *network.Listener) error {
@@ -84,6 +88,10 @@ func serve(ctx context.Context, listener *network.Listener) error {
 	if err := server.Shutdown(ctx); err != nil {
 		server.Close()
 	}
+	_, _ = curio.RunInThread(ctx, func() (struct{}, error) { // each client gets its last words, or ctx is done
+		r.clients.Wait()
+		return struct{}{}, nil
+	})
 	_, err := task.Join(context.Background())
 	if errors.Is(err, http.ErrServerClosed) {
 		return curio.CheckCancellation(ctx)
@@ -93,6 +101,8 @@ func serve(ctx context.Context, listener *network.Listener) error {
 
 // chat serves one client.
 func (r *room) chat(w http.ResponseWriter, request *http.Request) {
+	r.clients.Add(1) // before the connection is taken over: until then Shutdown waits for it
+	defer r.clients.Done()
 	ctx := request.Context()
 	ws, err := accept(ctx, w, request)
 	if err != nil {
