@@ -21,6 +21,7 @@ check: ## run the whole gate, as for every commit
 
 fmt: ## format all Go files
 	GOWORK=off go tool -modfile=tools/go.mod gofumpt -w .
+	gofmt -w .
 
 vet: ## run go vet, and look for what go fix would modernise
 	.ci/run vet fix

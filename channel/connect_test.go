@@ -218,6 +218,9 @@ func TestConnectWithFullBacklog(t *testing.T) {
 	var waiting func() error
 	for n := 1; waiting == nil; n++ {
 		if n == cap(connected) {
+			if runtime.GOOS == "linux" {
+				t.Fatal("a listener with a backlog of 1 takes any number of connections")
+			}
 			t.Skip("this system takes any number of connections")
 		}
 		o, join := in(t, func(ctx context.Context) error {

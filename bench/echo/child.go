@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/curio-go/curio"
 )
 
 // command prepares a child that runs on those CPUs alone, in a process group
@@ -67,20 +69,23 @@ func start(ctx context.Context, m mode, line []string) (*running, error) {
 		_ = c.Wait() // it is killed, or its state is asked for
 		close(s.ended)
 	}()
-	if err := s.awaitListening(); err != nil {
+	if err := s.awaitListening(ctx); err != nil {
 		s.stop()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *running) awaitListening() error {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+func (s *running) awaitListening(ctx context.Context) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if err := s.alive(); err != nil {
 			return fmt.Errorf("before it listened: %w", err)
 		}
 		if listening(s.port) {
 			return nil
+		}
+		if err := curio.Sleep(ctx, 5*time.Millisecond); err != nil {
+			return err
 		}
 	}
 	return fmt.Errorf("not listening after %v: %s", patience, s.output)

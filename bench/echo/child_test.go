@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/curio-go/curio/internal/testutil"
 )
 
 func TestPin(t *testing.T) {
@@ -79,7 +81,7 @@ func TestStopKillsWholeGroup(t *testing.T) {
 		t.Errorf("family %v", found)
 	}
 	s.stop()
-	waitFor(t, "the port to be free", func() bool { return !listening(s.port) })
+	testutil.Await(t, "the port to be free", func() bool { return !listening(s.port) })
 }
 
 // TestServerDiesWithRunner kills a runner that has a server.
@@ -104,20 +106,11 @@ func TestServerDiesWithRunner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the server to be gone", func() bool {
+	testutil.Await(t, "the server to be gone", func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		// Its new parent may be slow to bury it.
 		return err != nil || bytes.Contains(stat, []byte(") Z "))
 	})
-}
-
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 func TestTail(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/curio-go/curio"
 	"github.com/curio-go/curio/bench/internal/measure"
 )
 
@@ -67,7 +68,9 @@ func (b *bench) sample(ctx context.Context, s server, m mode, c cell) outcome {
 		return failed("%v", err)
 	}
 	defer r.stop()
-	time.Sleep(settle)
+	if err := curio.Sleep(ctx, settle); err != nil {
+		return failed("%v", err)
+	}
 	got, err := b.load(ctx, r, m, c)
 	if err != nil {
 		return failed("%v", err)

@@ -10,8 +10,8 @@ import (
 )
 
 func worker(ctx context.Context, in <-chan int, out chan<- int) {
-	out <- 1          // want `this send to out goes on waiting when ctx is done: use curio.Send, or a select with a case <-ctx.Done\(\)`
-	n := <-in         // want `this receive from in goes on waiting when ctx is done: use curio.Receive`
+	out <- 1            // want `this send to out goes on waiting when ctx is done: use curio.Send, or a select with a case <-ctx.Done\(\)`
+	n := <-in           // want `this receive from in goes on waiting when ctx is done: use curio.Receive`
 	for m := range in { // want `this loop over in goes on waiting when ctx is done`
 		n += m
 	}
@@ -66,11 +66,11 @@ func newServer() *server {
 }
 
 func (s *server) use(ctx context.Context) {
-	<-s.done      // want `this receive from s.done`
-	s.answers <- 1 // room for the one answer
-	s.jobs <- 1   // want `this send to s.jobs`
+	<-s.done              // want `this receive from s.done`
+	s.answers <- 1        // room for the one answer
+	s.jobs <- 1           // want `this send to s.jobs`
 	s.slots <- struct{}{} // want `this send to s.slots`
-	<-s.slots // given back
+	<-s.slots             // given back
 }
 
 func (s *server) Shutdown(ctx context.Context) {
@@ -199,10 +199,10 @@ func cancels(ctx context.Context, in chan int) {
 	<-in
 }
 
-func find(ctx context.Context) int               { return 1 }
-func compute() int                               { return 1 }
-func stream(ctx context.Context) <-chan int      { return nil }
-func without(in chan int)                        { <-in }
+func find(ctx context.Context) int          { return 1 }
+func compute() int                          { return 1 }
+func stream(ctx context.Context) <-chan int { return nil }
+func without(in chan int)                   { <-in }
 
 func sum(ctx context.Context, names []string) int {
 	found := make(chan int, len(names))

@@ -15,7 +15,7 @@ func timeout(ctx context.Context, queue *curio.Queue[int], lock *curio.Lock) err
 		if err := lock.Acquire(inner); err != nil {
 			return err
 		}
-		defer lock.Release(ctx) // want `lock.Release gets ctx of an outer function: use inner`
+		defer lock.Release(ctx)                             // want `lock.Release gets ctx of an outer function: use inner`
 		wait := func() error { return curio.Sleep(ctx, 1) } // want `curio.Sleep gets ctx of an outer function: use inner`
 		curio.Go(ctx, func(ctx context.Context) error { return curio.Sleep(ctx, time.Hour) })
 		return wait()

@@ -90,9 +90,9 @@ func ended(ctx context.Context) {
 	time.Sleep(time.Second) // to let others finish
 }
 
-func without()                      { time.Sleep(time.Second) }
-func unused(_ context.Context)      { time.Sleep(time.Second) }
-func own(ctx context.Context)       { _ = func(context.Context) { time.Sleep(time.Second) } }
+func without()                 { time.Sleep(time.Second) }
+func unused(_ context.Context) { time.Sleep(time.Second) }
+func own(ctx context.Context)  { _ = func(context.Context) { time.Sleep(time.Second) } }
 func selected(ctx context.Context) {
 	select {
 	case <-time.After(time.Second):
