@@ -14,9 +14,8 @@ import (
 // does, from the first Run on. A deadlock that was not there at the last look is logged at the error
 // level, with the source line of each of its tasks. Nothing is cancelled.
 //
-// every is the time between two looks. It is made longer if there are so many tasks that looking
-// takes more than a hundredth of it, so that WatchDeadlocks never costs more than one percent of a
-// processor. Finding the source lines costs as much as AnyTask.Where, once for each look that finds
+// every is the time between two looks. With very many tasks it becomes longer, so that
+// WatchDeadlocks never costs more than one percent of a processor. Finding the source lines costs as much as AnyTask.Where, once for each look that finds
 // new deadlocks. A daemon task does the work; it is in the state TIME_SLEEP most of the time.
 // WatchDeadlocks panics if every is not positive.
 func WatchDeadlocks(every time.Duration) KernelOption {
