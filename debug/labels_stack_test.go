@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/curio-go/curio"
@@ -63,4 +64,58 @@ func TestStack(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// A profile has the innermost 128 calls of a stack: a deep one is found all the same, unless another goroutine of the task's
+// is as deep.
+func TestDeepStack(t *testing.T) {
+	testutil.NoLeaks(t)
+	withLabels(t, debug.TaskIDs)
+	fixture.Succeed(curio.Run(t.Context(), func(ctx context.Context) error {
+		free := make(chan struct{})
+		var ready sync.WaitGroup
+		ready.Add(1)
+		alone := curio.Go(ctx, func(context.Context) error { return deep(200, ready.Done, free) })
+		ready.Wait()
+		stack, err := debug.Stack(alone.AnyTask)
+		fixture.Succeed(err)
+		if !strings.Contains(stack, "debug_test.deep") || !strings.HasSuffix(stack, "...additional frames elided...\n") {
+			t.Errorf("the stack is\n%s", stack)
+		}
+		ready.Add(2)
+		both := curio.Go(ctx, func(context.Context) error {
+			go elsewhere(200, ready.Done, free)
+			return deep(200, ready.Done, free)
+		})
+		ready.Wait()
+		if stack, err := debug.Stack(both.AnyTask); !errors.Is(err, debug.ErrNoLabel) {
+			t.Errorf("of two that are as deep: %v\n%s", err, stack)
+		}
+		close(free)
+		if _, err := alone.Join(ctx); err != nil {
+			return err
+		}
+		_, err = both.Join(ctx)
+		return err
+	}))
+}
+
+// deep calls itself n times, and then waits for free.
+func deep(n int, ready func(), free chan struct{}) error {
+	if n > 0 {
+		return deep(n-1, ready, free)
+	}
+	ready()
+	<-free
+	return nil
+}
+
+// elsewhere is deep with other lines in its stack: a profile has equal stacks once.
+func elsewhere(n int, ready func(), free chan struct{}) {
+	if n > 0 {
+		elsewhere(n-1, ready, free)
+		return
+	}
+	ready()
+	<-free
 }

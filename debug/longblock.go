@@ -24,7 +24,7 @@ type blockWatch struct {
 	ended context.Context
 	stop  context.CancelFunc
 	runs  map[uint64]run // by the task's number; only of tasks that were running when they were looked at
-	last  int64          // when stacks were taken
+	calm  int64          // no stacks before this
 }
 
 // A run is what has been seen of a task since it has waited last.
@@ -36,10 +36,12 @@ type run struct {
 
 const (
 	looks       = 5           // how often to look within the limit
-	stacksEvery = time.Second // stops of the world are that far apart
+	stacksEvery = time.Second // looks at stacks are that far apart
 	mostStacks  = 3           // of one look; each stops the world
-	tooMany     = 20_000      // goroutines, more than which are not stopped to print a stack
 )
+
+// tooMany goroutines are not stopped to print a stack. A variable for tests.
+var tooMany = 20_000
 
 func newBlockWatch(t *trace) *blockWatch {
 	b := &blockWatch{trace: t, limit: t.config.LongBlock, over: make(chan struct{})}
@@ -108,16 +110,13 @@ func (b *blockWatch) tell(long []longRun) {
 	}
 	now := wait.Now()
 	stacks := mostStacks
-	if b.last != 0 && time.Duration(now-b.last) < stacksEvery {
+	if now < b.calm {
 		stacks = 0
 	}
 	for i, l := range long {
 		attrs := []slog.Attr{slog.Uint64("task", l.task.ID()), slog.String("name", l.task.Name()), slog.Duration("for", l.run)}
 		if i < stacks {
-			b.last = now
-			if stack := stackOf(l.task); stack != "" {
-				attrs = append(attrs, slog.String("goroutine", goroutineState(stack)), slog.String("stack", stack))
-			}
+			attrs = append(attrs, b.stackOf(l.task)...)
 		}
 		b.trace.call(func() {
 			b.trace.log(wait.Time(now), slog.LevelWarn, "curio: task runs for long without waiting", attrs...)
@@ -125,19 +124,28 @@ func (b *blockWatch) tell(long []longRun) {
 	}
 }
 
-// stackOf returns the stack of a task, "" if that would take too long.
-func stackOf(t *curio.AnyTask) string {
+// stackOf returns the stack of a task, and what its goroutine does. Among too many goroutines it looks for the label of the
+// task's ID. That takes a second with 100,000 of them, so it is one task in a hundred times as long.
+func (b *blockWatch) stackOf(t *curio.AnyTask) []slog.Attr {
+	began := wait.Now()
 	if runtime.NumGoroutine() <= tooMany {
-		return t.Traceback()
+		stack := t.Traceback()
+		b.calm = max(b.calm, began+int64(stacksEvery))
+		if stack == "" {
+			return nil
+		}
+		return []slog.Attr{slog.String("goroutine", goroutineState(stack)), slog.String("stack", stack)}
 	}
-	if !labelled.Used.Load() {
-		return ""
+	if !labelled.Used.Load() || began < b.calm {
+		return nil
 	}
 	stack, err := labelled.Stack(t)
-	if err != nil {
-		return "" // it has no label
+	ended := wait.Now()
+	b.calm = ended + max(int64(stacksEvery), 100*(ended-began))
+	if stack == "" || err != nil { // it has ended, or has no label
+		return nil
 	}
-	return stack
+	return []slog.Attr{slog.String("stack", stack)} // the profile does not say what the goroutine does
 }
 
 // goroutineState returns what the goroutine with the given stack does: "running", or "chan receive", if it waits for

@@ -163,3 +163,51 @@ func TestGoroutineState(t *testing.T) {
 		}
 	}
 }
+
+// Among too many goroutines the stack is the labelled one's, once in a hundred times as long as that took, and nobody says
+// what the goroutine does.
+func TestLongBlockAmongMany(t *testing.T) {
+	defer func(n int) { tooMany = n }(tooMany)
+	tooMany = 0
+	free := make(chan struct{})
+	defer SetLabels(SetLabels(0))
+	err := curio.Run(t.Context(), func(ctx context.Context) error {
+		fn := func(context.Context) error { blocks(free); return nil }
+		bare := curio.Go(ctx, fn)
+		SetLabels(TaskIDs)
+		labelled := curio.Go(ctx, fn)
+		for _, task := range []*curio.AnyTask{bare.AnyTask, labelled.AnyTask} {
+			testutil.Await(t, "the task", func() bool { return strings.Contains(task.Traceback(), "debug.blocks") })
+		}
+		var log locked
+		b := newBlockWatch(&trace{config: Config{LongBlock: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))}})
+		keys := func(task *curio.AnyTask) (keys []string) {
+			for _, a := range b.stackOf(task) {
+				keys = append(keys, a.Key)
+			}
+			return keys
+		}
+		if got := keys(bare.AnyTask); got != nil {
+			t.Errorf("of one without a label: %q", got)
+		}
+		if b.calm == 0 {
+			t.Error("what was looked for in vain costs nothing")
+		}
+		if got := keys(labelled.AnyTask); got != nil {
+			t.Errorf("at once after that: %q", got)
+		}
+		b.calm = 0
+		if got := b.stackOf(labelled.AnyTask); len(got) != 1 || got[0].Key != "stack" || !strings.Contains(got[0].Value.String(), "debug.blocks") {
+			t.Errorf("of one with a label: %v", got)
+		}
+		close(free)
+		if _, err := bare.Join(ctx); err != nil {
+			return err
+		}
+		_, err := labelled.Join(ctx)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

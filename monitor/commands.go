@@ -235,6 +235,9 @@ func (s *session) where(arg string) (string, error) {
 }
 
 func stopped(pause time.Duration) string {
+	if pause == 0 {
+		return "The goroutines were stopped for a moment only."
+	}
 	return "All goroutines were stopped for " + roughly(pause) + " at most."
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/curio-go/curio"
+	"github.com/curio-go/curio/internal/labelled"
 )
 
 // Handler returns the web page and the JSON of a monitor, for use in a server of the program's own.
@@ -391,6 +392,9 @@ func client(r *http.Request) string {
 
 // look looks for the stack of t, if that is allowed now, or later if the client can wait.
 func (v *view) look(ctx context.Context, t *curio.AnyTask, patient bool) (look, error) {
+	if many := tooMany(); many != nil && !labelled.Used.Load() {
+		return look{}, many
+	}
 	take := stacks.take
 	if patient {
 		take = func() error { return await(ctx, stacks.take) }

@@ -62,7 +62,7 @@ type stackJSON struct {
 	ID    uint64  `json:"id"`
 	Where string  `json:"where"`
 	Stack string  `json:"stack"`
-	Pause float64 `json:"pause"`
+	Pause float64 `json:"pause,omitempty"`
 }
 
 type deadlockJSON struct {

@@ -109,29 +109,28 @@ func rest(ctx context.Context, d time.Duration) bool {
 type look struct {
 	stack string
 	where string
-	pause time.Duration // how long the program was stopped, at most
+	pause time.Duration // how long the program was stopped, at most; 0 if only for a moment
 }
 
 // stackOf looks for the stack of t. Its caller has taken the limit.
 func stackOf(t *curio.AnyTask) (look, error) {
-	began := time.Now()
-	stack, err := printed(t)
-	l := look{stack: stack, pause: time.Since(began)}
-	if stack != "" {
-		l.where = placeIn(stack, t)
-	}
-	return l, err
-}
-
-func printed(t *curio.AnyTask) (string, error) {
-	err := tooMany()
-	if err == nil {
-		return t.Traceback(), nil
-	}
-	if labelled.Used.Load() {
-		if stack, none := labelled.Stack(t); none == nil {
-			return stack, nil
+	var l look
+	if many := tooMany(); many == nil {
+		began := time.Now()
+		l.stack = t.Traceback()
+		l.pause = time.Since(began)
+	} else {
+		stack, err := labelled.Stack(t)
+		if errors.Is(err, labelled.ErrNone) {
+			return l, many
 		}
+		if err != nil {
+			return l, err
+		}
+		l.stack = stack
 	}
-	return "", err
+	if l.stack != "" {
+		l.where = placeIn(l.stack, t)
+	}
+	return l, nil
 }

@@ -1,9 +1,6 @@
 package labelled
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 // The profile comes in pieces of any size.
 func TestFinder(t *testing.T) {
@@ -30,7 +27,7 @@ func TestFinder(t *testing.T) {
 `
 	const want = "main.f[...](...)\n\t/a b/c.go:7 +0x1f\ngithub.com/curio-go/curio.(*AnyTask).run(...)\n\t/x.go:2 +0x2\n"
 	for size := 1; size < 100; size++ {
-		f := &finder{label: fmt.Sprintf("%q:%q", Key, "7")}
+		f := newFinder(7)
 		for rest := []byte(profile); len(rest) > 0; rest = rest[min(size, len(rest)):] {
 			_, _ = f.Write(rest[:min(size, len(rest))])
 		}

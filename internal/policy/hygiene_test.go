@@ -32,7 +32,6 @@ var (
 		"examples/compared/pipeline/std.go": "as above",
 		"bench/load/":                       "the load generator must not depend on what it measures",
 		"bench/network/":                    "its client is package net's, and must not depend on what it measures",
-		"bench/echo/":                       "paces the servers under test from outside, in processes of their own",
 	}
 	mayBeLong = map[string]string{}
 )
